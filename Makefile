@@ -1,0 +1,42 @@
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: run test lint site preview lock clean
+.DELETE_ON_ERROR:
+
+run: .venv/run.stamp  ## the flights questions on DuckDB, checked and timed
+	@$(BIN)/rollup-bench run --dataset flights --engines duckdb --layouts raw
+
+test: .venv/dev.stamp  ## every test
+	@$(BIN)/python -m engines.servers.tools
+	@$(BIN)/python tests/browser.py
+	$(BIN)/pytest
+
+lint: .venv/dev.stamp  ## style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+site: .venv/dev.stamp  ## asv's history and the trade-offs page into .asv/html, from results/ alone
+	$(BIN)/asv publish --no-pull
+
+preview: site  ## the site, to this machine only
+	$(BIN)/python -m http.server --bind 127.0.0.1 --directory .asv/html 8080
+
+.venv/build.stamp: requirements/build.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "$(PYTHON) is older than Python 3.11: make PYTHON=python3.12 ...")'
+	@echo "Installing into .venv, once"
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/pip install --quiet --require-hashes --requirement $<
+	@touch $@
+
+.venv/%.stamp: requirements/%.txt pyproject.toml .venv/build.stamp
+	@$(BIN)/pip install --quiet --no-build-isolation --require-hashes --requirement $<
+	@$(BIN)/pip install --quiet --no-build-isolation --no-deps --editable .
+	@touch $@
+
+lock: .venv/dev.stamp  ## exact versions and hashes, from pyproject.toml
+	PATH="$(CURDIR)/$(BIN):$$PATH" sh requirements/lock.sh
+
+clean:
+	rm -rf .venv

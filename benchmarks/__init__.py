@@ -1,0 +1,1 @@
+"""The asv suite: what harness measures, read out for asv's history."""

@@ -1,0 +1,1 @@
+"""Who answers: the contract, the servers, and a folder an engine."""

@@ -1,0 +1,1 @@
+"""Apache Cassandra: tables made for their questions."""

@@ -1,0 +1,138 @@
+"""Cohorts as tables: what each subject does at each age, computed at load and added up by the server."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import pyarrow as pa
+
+from engines.cassandra import activity, buckets, rollups, states, tables, wire
+from engines.cassandra.activity import AGE, BORN, COHORT, FIRST, LAST, ROWS, SUBJECT
+from engines.cassandra.cluster import Reader
+from engines.cassandra.rollups import TYPES
+from engines.cassandra.states import State
+from engines.cassandra.tables import BUCKET, Manifest, Table, partitions, quoted
+from engines.contract import Plan, Support, Where
+from workloads.dataset import Columns
+from workloads.events import Events, Shape
+from workloads.questions import Age, Cohort, Grain, Span, milliseconds
+
+EVER = Span(datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC))
+
+
+def definition(question: Cohort) -> Cohort:
+    """What the rows behind a question depend on; the rest of it is a matter of adding them up."""
+    age = Age(question.age.unit, 1, question.age.width, question.age.clock)
+    return Cohort(
+        EVER,
+        EVER.end,
+        age,
+        grain=question.grain,
+        by=question.by,
+        zone=question.zone,
+        birth=question.birth,
+        returns=question.returns,
+        repeat=question.repeat,
+    )
+
+
+@dataclass(frozen=True)
+class Activity:
+    """The rows of a definition, of births by bucket of `grain`: ages below `count`, all where that is None."""
+
+    definition: Cohort
+    grain: Grain
+    adds: tuple[State, ...]
+    count: int | None
+    table: Table
+
+    def serves(self, question: Cohort, span: Span, shape: Shape) -> bool:
+        """Whether rows of births in a span make the answer.
+
+        A cell is shown once its age has ended by `until`, so nothing in it came later; only what is unbounded looks on.
+        """
+        if definition(question) != self.definition or not set(activity.kept(question)) <= set(self.adds):
+            return False
+        if question.retention == "unbounded" and (self.count is not None or milliseconds(question.until) <= shape.last):
+            return False
+        return (self.count is None or question.age.count <= self.count) and all(
+            buckets.begins(at, self.grain, question.zone) for at in span.milliseconds
+        )
+
+    def rows(self, events: Events, wide: set[str]) -> pa.Table:
+        """The rows of all events, in the order of the key."""
+        needed = activity.needed(self.definition, events.columns, self.adds)
+        found = activity.rows(
+            self.definition, self.grain, lambda: map(pa.table, events.batches(needed)), events.columns, self.adds, wide
+        )
+        if self.count is not None:
+            found = found.filter(pa.compute.field(AGE) < self.count)
+        for name in (COHORT, SUBJECT):
+            if name in found.column_names:
+                found = found.set_column(found.column_names.index(name), name, wire.key(found[name]))
+        return found.sort_by([(k, "ascending") for k in self.table.clustering])
+
+
+def table(name: str, note: str, of: Cohort, adds: tuple[State, ...], columns: Columns, shape: Shape) -> Table:
+    """The table of a definition; its partitions are of births, and sharded where many are born."""
+    wide = rollups.wide(shape)
+    kinds = {BORN: "timestamp"} | ({COHORT: "text"} if of.by else {}) | {AGE: "bigint", SUBJECT: "text"}
+    sums = {str(s): TYPES[str(states.kind(s, shape.schema, wide))] for s in dict.fromkeys((states.EVENTS, *adds))}
+    kept = kinds | {FIRST: "bigint", LAST: "bigint"} | sums
+    rows = shape.rows + shape.cardinality[columns.subject]
+    return Table(name, kept, tuple(kinds), tables.width(rows, shape.last - shape.first, kept), note)
+
+
+@dataclass(frozen=True)
+class Returns:
+    """The rows of a cohort's table, added up by the server partition by partition."""
+
+    question: Cohort
+    plan: Plan
+    kept: Activity
+    span: Span
+
+    @property
+    def support(self) -> Support:
+        """On the server."""
+        return Support(Where.SERVER, f"{self.kept.table.note}: a row for each subject and age, added up there")
+
+    @property
+    def text(self) -> str:
+        """The statement that adds up a partition."""
+        table, by = self.kept.table, [*([COHORT] if self.question.by else []), AGE]
+        columns = [f"to_unix_timestamp({quoted(BORN)})", *map(quoted, by), "count(*)"]
+        columns += [f"sum({quoted(name)})" for name in self._sums]
+        grouped = ", ".join(map(quoted, (BUCKET, table.shard, BORN, *by)))
+        where = f" AND {quoted(BORN)} >= ? AND {quoted(BORN)} < ?"
+        return f"{table.select(self.plan.name, columns, where)} GROUP BY {grouped}"
+
+    def explain(self) -> str:
+        """The statement and what follows it."""
+        return f"{self.text}\n-- for each partition of births in the span; the client adds up and sorts"
+
+    def answer(self, reader: Reader, known: Manifest) -> pa.Table:
+        """The answer."""
+        (start, end), by = self.span.milliseconds, self.question.by
+        places = partitions(self.kept.table, known, start, end - 1)
+        answers = reader.all((self.text, (*place, start, end)) for place in places)
+        sums = wire.table([row for rows in answers for row in rows], self._schema)
+        if by is not None:
+            sums = sums.set_column(1, COHORT, wire.unkeyed(sums[COHORT], self.plan.schema.field(by).type))
+        elif self.question.grain not in (None, self.kept.grain) and sums.num_rows:
+            grain = Grain(self.question.grain or Grain.ALL)
+            sums = sums.set_column(0, BORN, buckets.starts(sums[BORN], grain, self.question.zone))
+        return activity.answer(self.question, sums, self.plan.schema)
+
+    @property
+    def _sums(self) -> list[str]:
+        """The columns besides the number of rows."""
+        gathered = {"unbounded": [LAST]}.get(self.question.retention, [FIRST] if self.question.cumulative else [])
+        return [*map(str, activity.kept(self.question))] if self.question.measure else gathered
+
+    @property
+    def _schema(self) -> pa.Schema:
+        wide = rollups.wide(self.plan.shape)
+        kinds = {str(s): states.kind(s, self.plan.schema, wide) for s in activity.kept(self.question)}
+        cohort = [(COHORT, pa.string())] if self.question.by else []
+        sums = [(name, kinds.get(name, pa.int64())) for name in self._sums]
+        return pa.schema([(BORN, pa.int64()), *cohort, (AGE, pa.int64()), (ROWS, pa.int64()), *sums])

@@ -1,0 +1,92 @@
+"""Cassandra behind the contract: a keyspace a plan, tables made for the questions."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+
+import pyarrow as pa
+from cassandra.cluster import Session as Driver
+
+from engines.cassandra import cluster, loading, planning, reading
+from engines.cassandra.cluster import Reader
+from engines.contract import Engine, Loaded, Plan, Session, Support
+from engines.servers import Server
+from engines.watch import Watch
+from workloads.dataset import Dataset
+from workloads.errors import RequestError
+from workloads.events import Events, Shape
+from workloads.layouts import Layout
+from workloads.questions import Question
+
+
+class Cassandra(Engine):
+    """A cluster, reached through the driver; it connects when it is first needed."""
+
+    name = "cassandra"
+    scope = "one node, replication 1"
+    _connected: Driver | None = None
+
+    @cached_property
+    def version(self) -> str:  # type: ignore[override]
+        """As the node tells it."""
+        with cluster.one_line():
+            return str(self._driver.execute("SELECT release_version FROM system.local").one()[0])
+
+    @property
+    def _reached(self) -> Server:
+        if self.server is None:
+            raise RequestError("cassandra is reached through a server: give --via native, compose or external")
+        return self.server
+
+    @property
+    def _driver(self) -> Driver:
+        if self._connected is not None and cluster.lost(self._connected):
+            self.close()
+        if self._connected is None:
+            self._connected = cluster.connect(self._reached.connection)
+        return self._connected
+
+    def plan(self, dataset: Dataset, layout: Layout, shape: Shape) -> Plan:
+        return planning.plan(self.name, dataset, layout, shape)
+
+    def support(self, question: Question, plan: Plan) -> Support:
+        return reading.support(question, plan)
+
+    def explain(self, question: Question, plan: Plan) -> str:
+        return reading.explain(question, plan)
+
+    def load(self, plan: Plan, events: Events, watch: Watch) -> Loaded:
+        began = time.perf_counter()
+        with cluster.one_line():
+            rows = loading.load(self._driver, plan, events, watch)
+            taken = loading.settle(self._driver, plan, self._reached.shares_disk, watch)
+            loading.record(self._driver, plan)
+        return Loaded(rows, time.perf_counter() - began, taken)
+
+    def rows(self, plan: Plan) -> int | None:
+        with cluster.one_line():
+            return loading.rows(self._driver, plan)
+
+    def drop(self, plan: Plan) -> None:
+        with cluster.one_line():
+            loading.drop(self._driver, plan)
+
+    @contextmanager
+    def session(self, plan: Plan) -> Iterator[Session]:
+        yield _Session(self._driver, plan)
+
+    def close(self) -> None:
+        if self._connected is not None:
+            self._connected.cluster.shutdown()
+            self._connected = None
+
+
+class _Session(Session):
+    def __init__(self, driver: Driver, plan: Plan) -> None:
+        self._reader = Reader(driver)
+        self._plan = plan
+        self._known = loading.manifest(self._reader, plan)
+
+    def ask(self, question: Question) -> pa.Table:
+        return reading.answer(self._reader, question, self._plan, self._known)

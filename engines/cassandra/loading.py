@@ -1,0 +1,172 @@
+"""Filling the tables of a plan, and when that counts as done."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from cassandra.cluster import Session
+from cassandra.query import BatchStatement, BatchType
+
+from engines.cassandra import planning, rollups, writing
+from engines.cassandra.cluster import Reader
+from engines.cassandra.planning import Design
+from engines.cassandra.states import Accumulator
+from engines.cassandra.tables import BUCKET, Manifest, Table, partitions, quoted, text
+from engines.cassandra.writing import Writer
+from engines.contract import Plan
+from engines.watch import Watch
+from workloads.errors import FailureError
+from workloads.events import Events
+
+MANIFEST_ROWS = 500
+AT_ONCE = 1 << 17
+"""Rows put into bytes at once."""
+POOLS = ("MemtableFlushWriter", "MemtablePostFlush", "CompactionExecutor")
+
+
+class Filler:
+    """Puts rows into a table, and remembers how many each bucket has."""
+
+    def __init__(self, session: Session, keyspace: str, table: Table, writer: Writer) -> None:
+        self._table, self._writer = table, writer
+        self._prepared = session.prepare(table.insert(keyspace))
+        self.buckets: dict[int, int] = {}
+
+    def add(self, rows: pa.Table) -> None:
+        """Rows that have the table's columns."""
+        for first in range(0, rows.num_rows, AT_ONCE):
+            part = rows.slice(first, AT_ONCE)
+            times = np.asarray(part[self._table.time].cast(pa.int64()))
+            buckets, shards = writing.partitions(self._table, times, self.buckets)
+            placed = part.append_column(BUCKET, pa.array(buckets)).append_column(self._table.shard, pa.array(shards))
+            for batch in writing.batches(self._table, self._prepared, placed):
+                self._writer.send(batch)
+
+
+def load(session: Session, plan: Plan, events: Events, watch: Watch) -> int:
+    """Creates and fills everything; gives the rows that the engine then counts, FailureError where some are missing."""
+    for statement in planning.statements(plan.name, plan.tables):
+        session.execute(statement)
+    writer = Writer(session, watch)
+    fillers = {table.name: Filler(session, plan.name, table, writer) for table in plan.tables.tables}
+    _fill(plan, events, fillers, watch)
+    writer.finish()
+    manifest = {name: filler.buckets for name, filler in fillers.items()}
+    for batch in _manifest_batches(session, plan, manifest):
+        writer.send(batch)
+    writer.finish()
+    kept = count(Reader(session), plan, manifest)
+    sent = sum(sum(buckets.values()) for buckets in manifest.values())
+    if kept != sent:
+        raise FailureError(f"cassandra kept {kept} rows of {sent}")
+    return kept
+
+
+def record(session: Session, plan: Plan) -> None:
+    """Marks a load as done; without this it counts as cut off."""
+    session.execute(f"INSERT INTO {quoted(plan.name)}.loaded (rows) VALUES (0)")
+
+
+def settle(session: Session, plan: Plan, shares_disk: bool, watch: Watch) -> int:
+    """Waits until all is on disk and no compaction is left; gives the bytes at rest.
+
+    A period of a millisecond makes each table flush at once, without a tool that needs the server's own port.
+    """
+    for period in (1, 0):
+        for table in plan.tables.tables:
+            name = f"{quoted(plan.name)}.{quoted(table.name)}"
+            session.execute(f"ALTER TABLE {name} WITH memtable_flush_period_in_ms = {period}")
+        watch.pause(0.1)
+        while _busy(session):
+            watch.pause(0.1)
+    return _bytes(session, plan, shares_disk)
+
+
+def rows(session: Session, plan: Plan) -> int | None:
+    """The rows of a load that is done, counted by the engine."""
+    tables = session.execute("SELECT table_name FROM system_schema.tables WHERE keyspace_name = %s", [plan.name])
+    if ("loaded",) not in tables.all():
+        return None
+    if session.execute(f"SELECT rows FROM {quoted(plan.name)}.loaded").one() is None:
+        return None
+    reader = Reader(session)
+    return count(reader, plan, manifest(reader, plan))
+
+
+def drop(session: Session, plan: Plan) -> None:
+    """Removes the keyspace."""
+    session.execute(f"DROP KEYSPACE IF EXISTS {quoted(plan.name)}")
+
+
+def manifest(reader: Reader, plan: Plan) -> Manifest:
+    """Which buckets there are."""
+    select = f"SELECT {BUCKET}, rows FROM {quoted(plan.name)}.manifest WHERE name = ?"
+    names = [table.name for table in plan.tables.tables]
+    found = reader.all((select, (name,)) for name in names)
+    return {name: dict(rows) for name, rows in zip(names, found, strict=True)}
+
+
+def count(reader: Reader, plan: Plan, known: Manifest) -> int:
+    """The rows of all tables, counted by the engine partition by partition."""
+    requests = (
+        (table.select(plan.name, ["count(*)"]), partition)
+        for table in plan.tables.tables
+        for partition in partitions(table, known)
+    )
+    return sum(rows[0][0] for rows in reader.all(requests))
+
+
+def _fill(plan: Plan, events: Events, fillers: dict[str, Filler], watch: Watch) -> None:
+    """Events as they come, roll-ups once all of them have been seen."""
+    design: Design = plan.tables
+    wide, done = rollups.wide(plan.shape), 0
+    kept = [(rollup, Accumulator()) for rollup in design.rollups]
+    for batch in events.batches():
+        if design.events is not None:
+            fillers[design.events.name].add(_numbered(batch, design.events, done))
+        for rollup, accumulator in kept:
+            accumulator.add(rollup.of(batch, wide))
+        done += batch.num_rows
+        watch.check()
+        watch.say(f"{done:,} of {events.shape.rows:,} rows")
+    for rollup, accumulator in kept:
+        if accumulator.groups is not None:
+            for table, rows in rollup.rows(accumulator.groups):
+                fillers[table.name].add(rows)
+    for kind in design.activities:
+        watch.say(kind.table.note)
+        fillers[kind.table.name].add(kind.rows(events, wide))
+
+
+def _numbered(batch: pa.RecordBatch, table: Table, before: int) -> pa.Table:
+    """Events with their numbers, so that a repeated write meets itself and equal events do not meet."""
+    numbers = np.arange(before, before + batch.num_rows)
+    return pa.table(batch).append_column(table.clustering[-1], pa.array(numbers))
+
+
+def _manifest_batches(session: Session, plan: Plan, known: Manifest) -> Iterator[BatchStatement]:
+    into = session.prepare(f"INSERT INTO {quoted(plan.name)}.manifest (name, {BUCKET}, rows) VALUES (?, ?, ?)")
+    for name, buckets in known.items():
+        entries = list(buckets.items())
+        for first in range(0, len(entries), MANIFEST_ROWS):
+            batch = BatchStatement(BatchType.UNLOGGED)
+            batch.is_idempotent = True
+            for bucket, rows in entries[first : first + MANIFEST_ROWS]:
+                batch.add(into, (name, bucket, rows))
+            yield batch
+
+
+def _busy(session: Session) -> bool:
+    found = session.execute("SELECT name, active_tasks, pending_tasks FROM system_views.thread_pools")
+    return any(active or pending for name, active, pending in found if name in POOLS)
+
+
+def _bytes(session: Session, plan: Plan, shares_disk: bool) -> int:
+    """The size of the keyspace's files where we can see them, else what the engine tells in whole mebibytes."""
+    if shares_disk:
+        setting = "SELECT value FROM system_views.settings WHERE name = 'data_file_directories'"
+        folders = str(session.execute(setting).one()[0]).strip("[]").split(", ")
+        return sum(f.stat().st_size for d in folders for f in (Path(d) / plan.name).rglob("*") if f.is_file())
+    usage = f"SELECT mebibytes FROM system_views.disk_usage WHERE keyspace_name = {text(plan.name)}"
+    return sum(int(mebibytes) for (mebibytes,) in session.execute(usage)) << 20

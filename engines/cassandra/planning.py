@@ -1,0 +1,82 @@
+"""What is created for a layout: its tables, printable."""
+
+from dataclasses import dataclass
+
+from engines.cassandra import cohorts, tables, tailoring
+from engines.cassandra.cohorts import Activity
+from engines.cassandra.rollups import TYPES, Rollup, rollup
+from engines.cassandra.tables import Table
+from engines.cassandra.tailoring import WantedActivity
+from engines.contract import Plan
+from workloads import layouts
+from workloads.dataset import Dataset
+from workloads.events import Shape
+from workloads.layouts import Layout
+
+KEYSPACE = "CREATE KEYSPACE {} WITH replication = {{'class': 'NetworkTopologyStrategy', 'replication_factor': 1}}"
+MANIFEST = f"CREATE TABLE {{}}.manifest (name text, {tables.BUCKET} bigint, rows bigint, PRIMARY KEY (name, bucket))"
+LOADED = "CREATE TABLE {}.loaded (rows bigint PRIMARY KEY)"
+
+
+@dataclass(frozen=True)
+class Design:
+    """The tables of a plan: perhaps one of events, roll-ups, and rows of what subjects do at each age."""
+
+    events: Table | None
+    rollups: tuple[Rollup, ...] = ()
+    activities: tuple[Activity, ...] = ()
+
+    @property
+    def tables(self) -> list[Table]:
+        """All of them."""
+        kept = [*(t for r in self.rollups for t in r.tables), *(a.table for a in self.activities)]
+        return [self.events, *kept] if self.events else kept
+
+
+def plan(engine: str, dataset: Dataset, layout: Layout, shape: Shape) -> Plan:
+    """The plan of a layout; its keyspace has the plan's name."""
+    design = _design(dataset, layout, shape)
+    return Plan(engine, dataset, layout, shape, ";\n".join(statements("KEYSPACE", design)), design)
+
+
+def statements(keyspace: str, design: Design) -> list[str]:
+    """What creates the design."""
+    name = tables.quoted(keyspace)
+    fixed = [KEYSPACE.format(name), MANIFEST.format(name), LOADED.format(name)]
+    return fixed + [table.create(keyspace) for table in design.tables]
+
+
+def _design(dataset: Dataset, layout: Layout, shape: Shape) -> Design:
+    time = dataset.columns.time.name
+    if layout == layouts.raw:
+        return Design(events_table(dataset, shape))
+    if layout != layouts.tailored:
+        return Design(None, (rollup("rollup", layout, time, shape),))
+    calls = tailoring.calls(dataset, shape)
+    return Design(
+        events_table(dataset, shape) if calls.events else None,
+        tuple(rollup(f"rollup{i}", w.layout, time, shape, w.where, w.leading) for i, w in enumerate(calls.rollups)),
+        tuple(activities(f"activity{i}", w, dataset, shape) for i, w in enumerate(calls.activities)),
+    )
+
+
+def activities(name: str, wanted: WantedActivity, dataset: Dataset, shape: Shape) -> Activity:
+    """A cohort's rows and the table that keeps them."""
+    note = f"activity {wanted.name}"
+    table = cohorts.table(name, note, wanted.definition, wanted.adds, dataset.columns, shape)
+    return Activity(wanted.definition, wanted.grain, wanted.adds, wanted.count, table)
+
+
+def events_table(dataset: Dataset, shape: Shape) -> Table:
+    """Each event, by time; its number in the load tells it from its equals."""
+    columns = {name: TYPES[kind] for name, kind in shape.types.items()}
+    number = tables.unused("event", columns)
+    time = dataset.columns.time.name
+    columns = {time: columns[time], number: "bigint"} | columns
+    return Table(
+        name="events",
+        columns=columns,
+        clustering=(time, number),
+        width=tables.width(shape.rows, shape.last - shape.first, columns),
+        note="each event by time",
+    )

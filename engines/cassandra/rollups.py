@@ -1,0 +1,140 @@
+"""Roll-ups as tables: one of totals, and one of values for each column whose distinct values are asked for."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from engines.cassandra import buckets, conditions, states, tables, wire
+from engines.cassandra.states import TIMES, VALUE, Groups
+from engines.cassandra.tables import Table
+from workloads.events import Shape
+from workloads.filters import Filter, Op, Value
+from workloads.layouts import Layout
+from workloads.questions import Aggregate, Grain, Span
+
+TYPES = {"timestamp": "timestamp", "string": "text", "int64": "bigint", "double": "double", str(states.WIDE): "varint"}
+SURE = 2.0**62
+"""A sum of absolute values below this, itself rounded, surely fits 64 bits."""
+LENGTHS = {Grain.MINUTE: 1 / 60, Grain.HOUR: 1, Grain.DAY: 24, Grain.WEEK: 168, Grain.MONTH: 730, Grain.QUARTER: 2190}
+
+
+@dataclass(frozen=True)
+class Rollup:
+    """Measures of the events that match `where`, by bucket of time and by dimensions.
+
+    The rows of a partition are ordered by the dimensions that lead, then by time, then by the others. In keys every
+    dimension and value is text, in which NULL is escaped.
+    """
+
+    layout: Layout
+    where: tuple[Filter, ...]
+    leading: tuple[str, ...]
+    time: str
+    totals: Table
+    values: dict[str, Table]
+
+    def groups(self, question: Aggregate) -> bool:
+        """Whether it is of the events that a question is about, and keeps apart what the question does."""
+        left = {f.column for f in question.where if f not in self.where}
+        return set(self.where) <= set(question.where) and left | set(question.by) <= set(self.layout.by)
+
+    def fixed(self, question: Aggregate) -> dict[str, tuple[Value, ...]]:
+        """The leading dimensions to whose values a question holds, up to the first that it leaves open."""
+        fixed = {}
+        for dimension in self.leading:
+            found = [f for f in question.where if f.column == dimension and f.op in (Op.EQ, Op.IN)]
+            if len(found) != 1:
+                break
+            fixed[dimension] = found[0].values
+        return fixed
+
+    @property
+    def tables(self) -> list[Table]:
+        """All of its tables."""
+        return [self.totals, *self.values.values()]
+
+    def whole(self, span: Span, shape: Shape) -> Span:
+        """The span in whole buckets, where that adds no event."""
+        return whole(span, Grain(self.layout.grain or Grain.ALL), self.layout.zone, shape)
+
+    def of(self, batch: pa.RecordBatch, wide: set[str]) -> Groups | None:
+        """The groups of a batch of events, None where none matches."""
+        found = conditions.matching(pa.table(batch), self.where)
+        if not found.num_rows:
+            return None
+        starts = buckets.starts(found[self.time].cast(pa.int64()), self.layout.grain or Grain.ALL, self.layout.zone)
+        return states.of_events(found.append_column("bucket", starts), self.layout.by, self.layout.measures, wide)
+
+    def rows(self, groups: Groups) -> list[tuple[Table, pa.Table]]:
+        """The rows of each table, in the order of their keys. A NULL among values has no times, so no count has it."""
+        whole = states.folded(groups, groups.keys)
+        kept = [(self.totals, whole.totals)]
+        for column, table in self.values.items():
+            found = whole.values[column]
+            times = pc.if_else(found[VALUE].is_valid(), found[TIMES], pa.scalar(None, pa.int64()))
+            keys = {k: found[k] for k in whole.keys}
+            kept.append((table, pa.table(keys | {VALUE: wire.key(found[VALUE]), TIMES: times})))
+        return [(table, self._keyed(rows, table)) for table, rows in kept]
+
+    def _keyed(self, rows: pa.Table, table: Table) -> pa.Table:
+        columns = {self.time if c == "bucket" else c: rows[c] for c in rows.column_names}
+        columns |= {d: wire.key(rows[d]) for d in self.layout.by}
+        return pa.table(columns).sort_by([(k, "ascending") for k in table.clustering])
+
+
+def rollup(
+    name: str, layout: Layout, time: str, shape: Shape, where: tuple[Filter, ...] = (), leading: tuple[str, ...] = ()
+) -> Rollup:
+    """The tables of a roll-up, with partitions of the size that its dimensions let expect."""
+    keys = dict.fromkeys(leading, "text") | {time: "timestamp"}
+    keys |= dict.fromkeys((d for d in layout.by if d not in leading), "text")
+    totals = {str(s): TYPES[str(states.kind(s, shape.schema, wide(shape)))] for s in states.states(layout.measures)}
+    note = f"{layout.name}: {', '.join(map(str, layout.measures))} by {', '.join((str(layout.grain), *layout.by))}"
+    kept = {c: keys | {VALUE: "text", TIMES: "bigint"} for c in states.kept_values(layout.measures)}
+    return Rollup(
+        layout,
+        where,
+        leading,
+        time,
+        _table(f"{name}_totals", keys | totals, tuple(keys), _rows(layout, shape), shape, note),
+        {
+            c: _table(f"{name}_values{i}", columns, (*keys, VALUE), _rows(layout, shape, c), shape, f"{note}: {c}")
+            for i, (c, columns) in enumerate(kept.items())
+        },
+    )
+
+
+def _table(name: str, columns: dict[str, str], key: tuple[str, ...], rows: int, shape: Shape, note: str) -> Table:
+    return Table(name, columns, key, tables.width(rows, shape.last - shape.first, columns), note)
+
+
+def _rows(layout: Layout, shape: Shape, value: str | None = None) -> int:
+    """How many groups there can be at most."""
+    hours = LENGTHS.get(Grain(layout.grain or Grain.ALL), 8760)
+    spread = [shape.cardinality[d] + 1 for d in layout.by]
+    if value is not None:
+        spread.append(shape.cardinality.get(value, shape.rows) + 1)
+    steps = (shape.last - shape.first) / tables.HOUR / hours + 2
+    return max(1, int(min(shape.rows, steps * np.prod(spread, dtype=float))))
+
+
+def whole(span: Span, grain: Grain, zone: str, shape: Shape) -> Span:
+    """A span of whole buckets with the same events, where the events begin and end inside it; else the span."""
+    (start, end), year = span.milliseconds, 366 * 24 * tables.HOUR
+    early, late = buckets.starts(pa.array([shape.first, shape.last + year]), grain, zone).to_pylist()
+    return Span(
+        _instant(early) if start <= shape.first < end else span.start,
+        _instant(late) if start <= shape.last < end else span.end,
+    )
+
+
+def _instant(milliseconds: int) -> datetime:
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=milliseconds)
+
+
+def wide(shape: Shape) -> set[str]:
+    """The integers whose sum may not fit 64 bits."""
+    return {c for c, size in shape.magnitude.items() if shape.types[c] == "int64" and size >= SURE}

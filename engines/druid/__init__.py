@@ -1,0 +1,1 @@
+"""Apache Druid: time-partitioned segments, rolled up as they are ingested."""

@@ -1,0 +1,102 @@
+"""Buckets of time: Druid's periods, and the zones in which it loses count of them."""
+
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from engines.druid.tables import TIME
+from workloads.events import Shape
+from workloads.questions import Grain
+
+PERIODS = {
+    Grain.MINUTE: "PT1M",
+    Grain.HOUR: "PT1H",
+    Grain.DAY: "P1D",
+    Grain.WEEK: "P1W",
+    Grain.MONTH: "P1M",
+    Grain.QUARTER: "P3M",
+    Grain.YEAR: "P1Y",
+}
+LENGTHS = {Grain.MINUTE: 60_000, Grain.HOUR: 3_600_000}
+DAY = 86_400_000
+
+
+def bucket(grain: Grain, zone: str, shape: Shape, time: str = TIME) -> str:
+    """The start of a time's bucket in milliseconds since 1970, UTC; the zone's name is one that was looked up.
+
+    Druid makes a granularity of TIME_FLOOR and counts it on from the first bucket. Where a clock change makes that
+    go astray, a shift by nothing keeps it to flooring each event's time. Of a midnight that is repeated it floors to
+    the second too; the first is when the day began.
+    """
+    if _steady(grain, zone, shape.first, shape.last):
+        return _floor(time, grain, zone)
+    time = f"TIME_SHIFT({time}, 'PT0S', 1)"
+    if grain is Grain.WEEK:  # Druid goes back from the event's day, at the hour at which that begins
+        time = f"TIME_FLOOR({time}, '{PERIODS[grain]}', NULL, '{zone}')"
+    start = _floor(time, Grain.DAY if grain is Grain.WEEK else grain, zone)
+    repeated = () if grain in LENGTHS else _repeated(zone, shape.first, shape.last)
+    began = " ".join(f"WHEN {second} THEN {first}" for first, second in repeated)
+    return f"CASE {start} {began} ELSE {start} END" if began else start
+
+
+def following(start: str, grain: Grain, zone: str, shape: Shape) -> str:
+    """The start of the bucket after the one that starts at `start`, both in milliseconds since 1970, UTC."""
+    if grain in LENGTHS:
+        return f"({start} + {LENGTHS[grain]})"
+    later = f"TIME_SHIFT(MILLIS_TO_TIMESTAMP({start}), '{PERIODS[grain]}', 1, '{zone}')"
+    return bucket(grain, zone, shape, later)
+
+
+def ordinal(unit: Grain, zone: str, time: str) -> str:
+    """The number of a time's local day, week, month, quarter or year, counted without gaps."""
+    year = f"TIME_EXTRACT({time}, 'YEAR', '{zone}')"
+    match unit:
+        case Grain.YEAR:
+            return year
+        case Grain.QUARTER:
+            return f"({year} * 4 + TIME_EXTRACT({time}, 'QUARTER', '{zone}'))"
+        case Grain.MONTH:
+            return f"({year} * 12 + TIME_EXTRACT({time}, 'MONTH', '{zone}'))"
+        case Grain.WEEK:
+            return f"DIV({ordinal(Grain.DAY, zone, time)} + 6, 7)"
+        case _:
+            leaps = " ".join(f"{sign} DIV({year} - 1, {years})" for sign, years in (("+", 4), ("-", 100), ("+", 400)))
+            return f"(({year} - 1) * 365 {leaps} + TIME_EXTRACT({time}, 'DOY', '{zone}'))"
+
+
+def _floor(time: str, grain: Grain, zone: str) -> str:
+    return f"TIMESTAMP_TO_MILLIS(TIME_FLOOR({time}, '{PERIODS[grain]}', NULL, '{zone}'))"
+
+
+@lru_cache(maxsize=1024)
+def _steady(grain: Grain, zone: str, first: int, last: int) -> bool:
+    """Whether each bucket begins one step after the one before, all through these milliseconds."""
+    if zone == "UTC":
+        return True
+    days = _days(first, last)
+    if grain in LENGTHS:
+        local = pc.local_timestamp(pa.array(days).cast(pa.timestamp("ms", zone))).cast(pa.int64())
+        return not np.any(np.diff(np.asarray(local) - days) % LENGTHS[grain])
+    try:
+        pc.assume_timezone(pa.array(days).cast(pa.timestamp("ms")), zone, ambiguous="raise", nonexistent="raise")
+    except pa.ArrowInvalid:  # a clock change skips a midnight, or repeats it
+        return False
+    return True
+
+
+@lru_cache(maxsize=1024)
+def _repeated(zone: str, first: int, last: int) -> tuple[tuple[int, int], ...]:
+    """The midnights that a clock change repeats, each with its first and second instant."""
+    midnights = pa.array(_days(first, last)).cast(pa.timestamp("ms"))
+    both = [
+        pc.assume_timezone(midnights, zone, ambiguous=which, nonexistent="latest").cast(pa.int64()).to_pylist()
+        for which in ("earliest", "latest")
+    ]
+    return tuple((a, b) for a, b in zip(*both, strict=True) if a != b)
+
+
+def _days(first: int, last: int) -> npt.NDArray[np.int64]:
+    return np.arange(first // DAY - 1, last // DAY + 3, dtype=np.int64) * DAY

@@ -1,0 +1,204 @@
+"""Druid behind the contract: a datasource for each table of a plan."""
+
+import shutil
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+
+from engines.contract import Engine, Loaded, Plan, Session, Support, Where, unsupported
+from engines.druid import cohort, ingest, masks, planning, sketches, sql
+from engines.druid.client import Connection
+from engines.druid.cluster import POLL, Cluster
+from engines.druid.tables import Table, quoted
+from engines.druid.wire import Wire
+from engines.watch import Watch
+from workloads.dataset import Dataset
+from workloads.errors import FailureError, RequestError
+from workloads.events import Events, Shape
+from workloads.layouts import Layout
+from workloads.questions import Aggregate, Cohort, Question
+
+FILE = 1_000_000
+"""Rows of a file, more or less; each file can be a sub-task's own."""
+INLINE = 50 << 20
+"""Bytes of events that a task may carry itself, where Druid cannot read our disk."""
+GONE = 300.0
+"""Seconds in which what was dropped must be gone."""
+
+
+class Druid(Engine):
+    """A cluster, reached through its router."""
+
+    name = "druid"
+    scope = "one node of each role, one copy of each segment"
+
+    @cached_property
+    def version(self) -> str:  # type: ignore[override]
+        """As the cluster tells it."""
+        return self._cluster.version
+
+    def plan(self, dataset: Dataset, layout: Layout, shape: Shape) -> Plan:
+        tables = planning.tables(dataset, layout, shape)
+        text = "\n".join(
+            msgspec.json.format(msgspec.json.encode(ingest.schema(t, f"*{t.suffix}"))).decode() for t in tables
+        )
+        return Plan(self.name, dataset, layout, shape, text, tables)
+
+    def support(self, question: Question, plan: Plan) -> Support:
+        table, reason = _chosen(question, plan)
+        if table is None:
+            return unsupported(reason)
+        measures = question.measures if isinstance(question, Aggregate) else ()
+        error = max((table.error(m) for m in measures), default=0.0)
+        where = Where.SERVER if table.raw else Where.INGEST
+        return Support(where, error=error, confidence=sketches.CONFIDENCE if error else 1.0)
+
+    def explain(self, question: Question, plan: Plan) -> str:
+        _, sent = statement(question, plan)
+        return f"{sent.text}\n-- bound: {', '.join(map(repr, sent.values))}"
+
+    def load(self, plan: Plan, events: Events, watch: Watch) -> Loaded:
+        began = time.perf_counter()
+        folder = self.home / "druid" / plan.name
+        try:
+            workers = self._write(events, folder, watch)
+            for table in plan.tables:
+                self._ingest(plan.name + table.suffix, table, folder, workers, watch)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+        seconds = time.perf_counter() - began
+        size = sum(self._cluster.size(plan.name + table.suffix) for table in plan.tables)
+        return Loaded(self.rows(plan) or 0, seconds, size)
+
+    def rows(self, plan: Plan) -> int | None:
+        counted = [self._count(plan.name + table.suffix, "COUNT(*)") for table in plan.tables]
+        return None if None in counted else sum(n or 0 for n in counted)
+
+    def drop(self, plan: Plan) -> None:
+        watch = Watch(seconds=GONE)
+        names = [plan.name + table.suffix for table in plan.tables]
+        for name in names:
+            self._cluster.cancel(name, watch)
+        for name in set(self._cluster.known(plan.name)).intersection(names):
+            self._cluster.retire(name)
+            while self._known(name):
+                watch.pause(POLL)
+            self._cluster.erase(name, watch)
+        shutil.rmtree(self.home / "druid" / plan.name, ignore_errors=True)
+
+    @contextmanager
+    def session(self, plan: Plan) -> Iterator[Session]:
+        connection = Connection(Wire(self.served_by.connection))
+        try:
+            yield _Session(connection, plan)
+        finally:
+            connection.close()
+
+    def close(self) -> None:
+        for opened in ("_cluster", "_connection"):
+            if opened in self.__dict__:
+                self.__dict__[opened].close()
+
+    @cached_property
+    def _cluster(self) -> Cluster:
+        return Cluster(Wire(self.served_by.connection))
+
+    @cached_property
+    def _connection(self) -> Connection:
+        return Connection(Wire(self.served_by.connection))
+
+    def _write(self, events: Events, folder: Path, watch: Watch) -> int:
+        """Writes the events into files; how many workers they are worth."""
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        rows = 0
+        for batch in events.batches():
+            watch.check()
+            with (folder / f"{rows // FILE:06}.json").open("ab") as file:
+                file.write(ingest.lines(batch, events.columns.time.name))
+            rows += batch.num_rows
+            watch.say(f"{rows:,} of {events.shape.rows:,} rows written")
+        return min(len(list(folder.iterdir())), self.budget.cores)
+
+    def _ingest(self, source: str, table: Table, folder: Path, workers: int, watch: Watch) -> None:
+        """Returns when every event is counted in what is served."""
+        watch.say(f"making segments of {table.layout.name}")
+        identity = f"{source}_{uuid.uuid4().hex[:8]}"
+        self._cluster.run(ingest.task(identity, ingest.schema(table, source), self._input(folder), workers), watch)
+        watch.say("waiting for the segments to be served")
+        self._cluster.served(source, watch)
+        while (found := self._count(source, table.rows)) != table.shape.rows:
+            if found is not None and found > table.shape.rows:
+                raise FailureError(f"druid kept {found} rows of {table.shape.rows}")
+            watch.pause(POLL)
+
+    def _input(self, folder: Path) -> dict[str, Any]:
+        if self.served_by.shares_disk:
+            return {"type": "local", "baseDir": str(folder.resolve()), "filter": "*.json"}
+        files = sorted(folder.glob("*.json"))
+        if (size := sum(f.stat().st_size for f in files)) > INLINE:
+            raise RequestError(
+                f"druid cannot read our disk, and {size >> 20} MiB of events do not fit a task; use --via native"
+            )
+        return {"type": "inline", "data": "".join(f.read_text("utf-8") for f in files)}
+
+    def _known(self, source: str) -> bool:
+        return bool(self._connection.rows("SELECT 1 FROM INFORMATION_SCHEMA.TABLES WHERE TABLE_NAME = ?", [source]))
+
+    def _count(self, source: str, what: str) -> int | None:
+        """A count over a datasource; None where there is none."""
+        if not self._known(source):
+            return None
+        counted = self._connection.rows(f"SELECT {what} FROM {quoted(source)}")
+        return int(counted[0][0] or 0)
+
+
+class _Session(Session):
+    def __init__(self, connection: Connection, plan: Plan) -> None:
+        self._connection = connection
+        self._plan = plan
+
+    def ask(self, question: Question) -> pa.Table:
+        table, sent = statement(question, self._plan)
+        rows = self._connection.rows(sent.text, sent.values)
+        match question:
+            case Aggregate():
+                return sql.answer(question, table, rows)
+            case Cohort():
+                return _way(question).answer(question, table, rows)
+        raise AssertionError(question)
+
+
+def _chosen(question: Question, plan: Plan) -> tuple[Table | None, str]:
+    """The first of the plan's tables that can answer, or why the last cannot, which keeps most."""
+    reason = ""
+    for table in plan.tables:
+        why = table.obstacle(question)
+        if why is None:
+            return table, ""
+        reason = why
+    return None, reason
+
+
+def statement(question: Question, plan: Plan) -> tuple[Table, sql.Statement]:
+    """What is sent for a question, and to which table; RequestError where it is not supported."""
+    table, reason = _chosen(question, plan)
+    if table is None:
+        raise RequestError(reason)
+    source = plan.name + table.suffix
+    if isinstance(question, Aggregate):
+        return table, sql.aggregate(question, table, source)
+    assert isinstance(question, Cohort)
+    return table, _way(question).cohort(question, table, source, plan.dataset.columns.subject)
+
+
+def _way(question: Cohort) -> Any:
+    """The module for a cohort."""
+    return masks if masks.serves(question) else cohort

@@ -1,0 +1,78 @@
+"""What is kept for a layout, and for `tailored` the roll-ups that a dataset's own questions pay for."""
+
+from functools import reduce
+
+from engines.druid.buckets import DAY, LENGTHS
+from engines.druid.tables import Table
+from workloads import layouts
+from workloads.dataset import Dataset
+from workloads.events import Shape
+from workloads.layouts import Layout
+from workloads.measures import Measure
+from workloads.questions import Aggregate, Grain
+
+WORTH = 3
+"""Events that go into a row of a roll-up, at least, for it to be worth its place."""
+
+
+def tables(dataset: Dataset, layout: Layout, shape: Shape) -> tuple[Table, ...]:
+    """The datasources of a layout, the one to ask first at the front."""
+    time = dataset.columns.time.name
+    if layout.name != layouts.TAILORED:
+        return (Table("", layout, shape, time),)
+    rolled = sorted(_rolled(dataset, shape), key=lambda kept: _groups(kept, shape))
+    return (
+        *(Table(f"_{i}", kept, shape, time) for i, kept in enumerate(rolled, 1)),
+        Table("", layouts.raw, shape, time),
+    )
+
+
+def _rolled(dataset: Dataset, shape: Shape) -> list[Layout]:
+    """As few roll-ups as serve the questions that one is worth building for."""
+    found: list[Layout] = []
+    for template in dataset.questions.values():
+        question = template.fill()
+        wanted = _wanted(question, dataset, shape) if isinstance(question, Aggregate) else None
+        if wanted is None:
+            continue
+        apart: list[Layout] = []
+        for kept in found:
+            both = _both(kept, wanted, shape)
+            wanted, apart = (both, apart) if both else (wanted, [*apart, kept])
+        found = [*apart, wanted]
+    return found
+
+
+def _wanted(question: Aggregate, dataset: Dataset, shape: Shape) -> Layout | None:
+    """The roll-up for a question: by hour or minute where it asks for these, else by day, which all others add up."""
+    grain = question.grain if question.grain in LENGTHS else Grain.DAY
+    by = tuple(sorted({*question.by, *(f.column for f in question.where)}))
+    kept = _named(grain, question.zone, by, question.measures)
+    fits = all(name in shape.cardinality for name in by)
+    answered = Table("", kept, shape, dataset.columns.time.name).obstacle(question) is None
+    return kept if fits and answered and _worth(kept, shape) else None
+
+
+def _both(one: Layout, other: Layout, shape: Shape) -> Layout | None:
+    """A roll-up that serves what two do, if it is worth it."""
+    by = tuple(sorted({*one.by, *other.by}))
+    both = _named(Grain(one.grain or Grain.DAY), one.zone, by, tuple(dict.fromkeys(one.measures + other.measures)))
+    return both if _alike(one, other) and _worth(both, shape) else None
+
+
+def _alike(one: Layout, other: Layout) -> bool:
+    return (one.grain, one.zone) == (other.grain, other.zone)
+
+
+def _named(grain: Grain, zone: str, by: tuple[str, ...], measures: tuple[Measure, ...]) -> Layout:
+    return Layout(f"tailored {grain} of {', '.join(by) or 'all'}", grain, zone, by, measures)
+
+
+def _worth(kept: Layout, shape: Shape) -> bool:
+    return _groups(kept, shape) * WORTH <= shape.rows
+
+
+def _groups(kept: Layout, shape: Shape) -> float:
+    """The rows of a roll-up, at most: every value of a dimension in every bucket."""
+    buckets = (shape.last - shape.first) // LENGTHS.get(Grain(kept.grain or Grain.DAY), DAY) + 1
+    return reduce(lambda product, name: product * (shape.cardinality[name] + 1), kept.by, float(buckets))

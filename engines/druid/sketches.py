@@ -1,0 +1,27 @@
+"""How large a sketch must be for the error that a question tolerates.
+
+Distinct counts are HLL sketches of 2^size registers: merged ones have a relative standard error of 1.04 / sqrt(2^size).
+Quantiles are classic quantiles sketches of k = size: their error in rank is below 1.576 / k^0.9726 with a probability
+of 0.99, which is 2.58 standard deviations. Both are from datasketches.apache.org.
+"""
+
+from workloads.rule import Part
+
+SIGMAS = 4
+CONFIDENCE = 0.9999
+"""An estimate is as near as it is said to be with this probability, that of four standard deviations."""
+SIZES = {Part.DISTINCT: range(4, 22), Part.QUANTILE: [2**n for n in range(4, 16)]}
+
+
+def size(part: Part, tolerated: float) -> int | None:
+    """The smallest sketch whose error is tolerated; None where none is large enough."""
+    return next((size for size in SIZES[part] if _error(part, size) <= tolerated), None)
+
+
+def error(part: Part, tolerated: float) -> float:
+    """The error that the sketch for a tolerated error stays below."""
+    return _error(part, size(part, tolerated) or SIZES[part][-1])
+
+
+def _error(part: Part, size: int) -> float:
+    return float(SIGMAS * 1.04 / 2 ** (size / 2) if part is Part.DISTINCT else SIGMAS / 2.58 * 1.576 / size**0.9726)

@@ -1,0 +1,179 @@
+"""Aggregates as Druid's SQL, with the values that are bound to it, and its rows made into answers."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+import pyarrow as pa
+
+from engines.druid.buckets import bucket
+from engines.druid.tables import HALF, TIME, Table, quoted
+from workloads import answers
+from workloads.columns import INSTANT
+from workloads.filters import Filter, Op
+from workloads.measures import Function
+from workloads.questions import Aggregate, Grain, Span
+
+COMPARE = {Op.EQ: "=", Op.NE: "<>", Op.LT: "<", Op.LE: "<=", Op.GT: ">", Op.GE: ">="}
+LONG = range(-(2**63), 2**63)
+
+
+@dataclass(frozen=True)
+class Statement:
+    """What is sent, with a value for each `?`."""
+
+    text: str
+    values: list[str | int | float]
+
+
+@dataclass
+class Sql:
+    """A statement under construction: `bind` keeps a value and gives the mark that stands for it."""
+
+    values: list[str | int | float] = field(default_factory=list)
+
+    def bind(self, value: str | int | float) -> str:
+        """The mark may stand anywhere in the text, also more than once."""
+        self.values.append(value)
+        return f"\0{len(self.values) - 1}\0"
+
+    def statement(self, text: str) -> Statement:
+        """The text with a `?` for each mark."""
+        marks = re.findall("\0(\\d+)\0", text)
+        return Statement(re.sub("\0\\d+\0", "?", text), [self.values[int(mark)] for mark in marks])
+
+
+def aggregate(question: Aggregate, table: Table, source: str) -> Statement:
+    """The statement of an aggregate over the datasource `source`."""
+    sql = Sql()
+    exact = any(m.function is Function.DISTINCT and not m.error for m in question.measures)
+    if exact and len(question.grouping_sets) > 1:  # GROUPING SETS give wrong totals beside exact distinct counts
+        sets = question.grouping_sets
+        text = "\nUNION ALL\n".join(_grouped(question, table, source, kept, sql) for kept in sets)
+    else:
+        text = _grouped(question, table, source, None, sql)
+    if question.top is not None:
+        text = _top(question, list(_columns(question, table, None)), text, sql)
+    return sql.statement(text)
+
+
+def answer(question: Aggregate, table: Table, rows: list[list[Any]]) -> pa.Table:
+    """The answer that the rows of the statement's result make."""
+    schema = answers.schema(question, table.shape.schema)
+    columns: list[Sequence[Any]] = (
+        list(zip(*rows, strict=True)) if rows else [()] * len(_columns(question, table, None))
+    )
+    if question.grain is Grain.ALL:
+        columns.insert(0, (question.span.milliseconds[0],) * len(rows))
+    for place, measure in enumerate(question.measures, len(schema) - len(question.measures)):
+        if measure.function is Function.SUM and table.wide(measure.column):
+            columns[place : place + 2] = [_whole(str(measure), columns[place], columns[place + 1])]
+    arrays = [array(column, field.type) for column, field in zip(columns, schema, strict=True)]
+    made = pa.Table.from_arrays(arrays, schema=schema)
+    return made if _in_order(question, rows) else answers.arrange(question, made)
+
+
+def _in_order(question: Aggregate, rows: list[list[Any]]) -> bool:
+    """Whether Druid's order, by its groups with NULL first, is already that of the answer."""
+    keys = len(question.by) + (question.grain is not Grain.ALL)
+    if len(rows) < 2 or question.top is not None or question.subtotals != "none":
+        return len(rows) < 2
+    try:
+        return all(a[:keys] <= b[:keys] for a, b in pairwise(rows))
+    except TypeError:  # there is a NULL
+        return False
+
+
+def span(span: Span, sql: Sql) -> str:
+    """The condition for the events of a span, which Druid makes into an interval."""
+    start, end = span.milliseconds
+    return f"{TIME} >= MILLIS_TO_TIMESTAMP({sql.bind(start)}) AND {TIME} < MILLIS_TO_TIMESTAMP({sql.bind(end)})"
+
+
+def conditions(filters: tuple[Filter, ...], sql: Sql, of: str = "") -> list[str]:
+    """The filters' conditions, on columns of the table named with its point."""
+    return [_condition(f, of + quoted(f.column), sql) for f in filters]
+
+
+def _grouped(question: Aggregate, table: Table, source: str, kept: tuple[str, ...] | None, sql: Sql) -> str:
+    """The statement without its top; of one grouping set, or of all of them."""
+    columns = _columns(question, table, kept)
+    lines = [
+        f"SELECT {', '.join(f'{what} AS {quoted(name)}' for name, what in columns.items())}",
+        f"FROM {quoted(source)}",
+        f"WHERE {' AND '.join([span(question.span, sql), *conditions(question.where, sql)])}",
+        _group_by(question, table, question.grouping_sets if kept is None else [kept]),
+    ]
+    return "\n".join(lines)
+
+
+def _columns(question: Aggregate, table: Table, kept: tuple[str, ...] | None) -> dict[str, str]:
+    """The columns of the result by name."""
+    columns = {} if question.grain is Grain.ALL else {"bucket": bucket(question.grain, question.zone, table.shape)}
+    columns |= {d: quoted(d) if kept is None or d in kept else f"CAST(NULL AS {table.type(d)})" for d in question.by}
+    if question.subtotals != "none":
+        grouping = f"GROUPING({', '.join(map(quoted, question.by))})" if question.by else "0"
+        columns["grouping_id"] = grouping if kept is None else str(question.grouping_id(kept))
+    for measure in question.measures:
+        parts = table.read(measure)
+        columns |= dict(zip((str(measure), f"{measure}, low"), parts, strict=False))
+    return columns
+
+
+def _group_by(question: Aggregate, table: Table, sets: list[tuple[str, ...]]) -> str:
+    head = [] if question.grain is Grain.ALL else [bucket(question.grain, question.zone, table.shape)]
+    grouped = [", ".join([*head, *map(quoted, kept)]) for kept in sets]
+    if len(grouped) > 1:
+        return f"GROUP BY GROUPING SETS ({', '.join(f'({g})' for g in grouped)})"
+    return f"GROUP BY {grouped[0]}" if grouped[0] else f"HAVING {table.rows} > 0"  # of no events there is no total
+
+
+def _top(question: Aggregate, columns: list[str], text: str, sql: Sql) -> str:
+    """The statement for the first groups of each bucket of the statement `text`."""
+    assert question.top is not None
+    names = ", ".join(map(quoted, columns))
+    order = ", ".join(_order(question, columns))
+    if question.grain is Grain.ALL:
+        return f"{text}\nORDER BY {order}\nLIMIT {sql.bind(question.top.n)}"
+    place = f"ROW_NUMBER() OVER (PARTITION BY {quoted('bucket')} ORDER BY {order})"
+    ranked = f"SELECT {names}, {place} AS place FROM (\n{text}\n)"
+    return f"SELECT {names} FROM (\n{ranked}\n) WHERE place <= {sql.bind(question.top.n)}"
+
+
+def _order(question: Aggregate, columns: list[str]) -> list[str]:
+    """The order of a top. Druid sorts NULL first and knows no NULLS LAST."""
+    assert question.top is not None
+    measure, way = str(question.top.measure), "ASC" if question.top.smallest else "DESC"
+    halves = [quoted(c) for c in (measure, f"{measure}, low") if c in columns]
+    order = [(halves[0], way), *((half, way) for half in halves[1:]), *((quoted(d), "ASC") for d in question.by)]
+    keyed = [[f"CASE WHEN {what} IS NULL THEN 1 ELSE 0 END", f"{what} {how}"] for what, how in order]
+    return [key for pair in keyed for key in pair]
+
+
+def _condition(condition: Filter, column: str, sql: Sql) -> str:
+    if condition.op is Op.NULL:
+        return f"{column} IS {'' if condition.value else 'NOT '}NULL"
+    if condition.op is Op.IN:
+        return f"{column} IN ({', '.join(sql.bind(v) for v in condition.values)})"
+    return f"{column} {COMPARE[condition.op]} {sql.bind(condition.value)}"
+
+
+def checked(name: str, values: Sequence[Any]) -> Sequence[Any]:
+    """The values; OverflowError where an integer does not fit 64 bits."""
+    if any(isinstance(value, int) and value not in LONG for value in values):
+        raise OverflowError(f"{name} does not fit 64 bits")
+    return values
+
+
+def _whole(name: str, highs: Sequence[int | None], lows: Sequence[int | None]) -> Sequence[int | None]:
+    """Sums from their halves."""
+    return checked(
+        name, [None if h is None or w is None else (h << HALF) + w for h, w in zip(highs, lows, strict=True)]
+    )
+
+
+def array(column: Sequence[Any], kind: pa.DataType) -> pa.Array:
+    """Values of a result as a column of an answer."""
+    return pa.array(column, pa.int64()).cast(kind) if kind == INSTANT else pa.array(column, kind)

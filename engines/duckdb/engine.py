@@ -1,0 +1,188 @@
+"""DuckDB behind the contract: a file a plan, in it the tables of its layout."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from engines.budget import Budget
+from engines.contract import Engine, Loaded, Plan, Session, Support, Where, demand, unsupported
+from engines.duckdb import rollup, sql, tables
+from engines.duckdb.cohort import cohort
+from engines.duckdb.funnel import funnel
+from engines.servers import Server
+from engines.watch import Watch
+from workloads import answers
+from workloads.columns import INSTANT
+from workloads.dataset import Dataset
+from workloads.errors import FailureError
+from workloads.events import Events, Shape
+from workloads.layouts import Layout
+from workloads.questions import Aggregate, Cohort, Funnel, Question
+
+BUCKET = pa.field("bucket", INSTANT)
+
+
+class DuckDB(Engine):
+    """DuckDB in this process, its files under `home`."""
+
+    name = "duckdb"
+    version = duckdb.__version__
+    scope = "embedded: no network, no server process"
+
+    def __init__(self, server: Server | None, home: Path, budget: Budget) -> None:
+        super().__init__(server, home, budget)
+        self._folder = home / "duckdb"
+        self._config: dict[str, str | bool | int | float | list[str]] = {
+            "threads": budget.cores,
+            "memory_limit": f"{budget.memory >> 20}MiB",
+        }
+
+    def plan(self, dataset: Dataset, layout: Layout, shape: Shape) -> Plan:
+        kept = tables.tables(dataset, layout, shape)
+        text = tables.text(kept, shape, dataset.columns.time.name)
+        return Plan(self.name, dataset, layout, shape, text, kept)
+
+    def support(self, question: Question, plan: Plan) -> Support:
+        return _support(question, plan)
+
+    def explain(self, question: Question, plan: Plan) -> str:
+        text, values = statement(question, plan)
+        return f"{text}\n-- bound: {', '.join(map(repr, values))}"
+
+    def load(self, plan: Plan, events: Events, watch: Watch) -> Loaded:
+        began = time.perf_counter()
+        self._folder.mkdir(parents=True, exist_ok=True)
+        path = self._path(plan)
+        with _failures(), self._connected(path) as connection:
+            connection.execute(sql.MACROS)
+            connection.register(
+                "batches", pa.RecordBatchReader.from_batches(_naive(plan.schema), _watched(events, watch))
+            )
+            connection.execute(plan.text)
+            connection.execute("CHECKPOINT")
+            counts = _counts(connection, plan)
+        if counts.get("events", events.shape.rows) != events.shape.rows:
+            raise FailureError(f"duckdb kept {counts['events']} rows of {events.shape.rows}")
+        return Loaded(sum(counts.values()), time.perf_counter() - began, path.stat().st_size)
+
+    def rows(self, plan: Plan) -> int | None:
+        path = self._path(plan)
+        if not path.exists():
+            return None
+        try:
+            with self._connected(path, read_only=True) as connection:
+                return sum(_counts(connection, plan).values())
+        except duckdb.Error:
+            return None
+
+    def drop(self, plan: Plan) -> None:
+        for path in self._folder.glob(f"{plan.name}.*"):
+            path.unlink()
+
+    @contextmanager
+    def session(self, plan: Plan) -> Iterator[Session]:
+        with self._connected(self._path(plan), read_only=True) as connection:
+            connection.execute(sql.MACROS)
+            yield _Session(connection, plan)
+
+    def _path(self, plan: Plan) -> Path:
+        return self._folder / f"{plan.name}.duckdb"
+
+    def _connected(self, path: Path, read_only: bool = False) -> duckdb.DuckDBPyConnection:
+        return duckdb.connect(str(path), read_only=read_only, config=self._config)
+
+
+def statement(question: Question, plan: Plan) -> tuple[str, list[object]]:
+    """The SQL of a question and the values bound to it."""
+    demand(_support(question, plan))
+    subject, time = plan.dataset.columns.subject, _time(plan)
+    integers = {name for name, kind in plan.shape.types.items() if kind == "int64"}
+    match question:
+        case Aggregate():
+            return _aggregate(question, plan, integers)
+        case Cohort():
+            return cohort(question, subject, time, integers)
+        case Funnel():
+            return funnel(question, subject, time)
+
+
+def _aggregate(question: Aggregate, plan: Plan, integers: set[str]) -> tuple[str, list[object]]:
+    """Over the smallest table that can answer it."""
+    layout, _ = _source(question, plan)
+    if layout is None:
+        return sql.aggregate(question, _time(plan), "events", lambda m: sql.measure(m, integers))
+    return sql.aggregate(question, _time(plan), layout.name, lambda m: rollup.measure(m, layout, integers))
+
+
+def _support(question: Question, plan: Plan) -> Support:
+    layout, reason = _source(question, plan)
+    if layout is not None:
+        return Support(Where.INGEST)
+    return Support(Where.PROCESS) if reason is None else unsupported(reason)
+
+
+def _source(question: Question, plan: Plan) -> tuple[Layout | None, str | None]:
+    """The roll-up that answers the question; else None, and why the plan cannot, if it keeps no events either."""
+    kept: tables.Tables = plan.tables
+    reasons = [(layout, rollup.obstacle(question, layout)) for layout in kept.rollups]
+    for layout, reason in reasons:
+        if reason is None:
+            return layout, None
+    return None, None if kept.order else reasons[0][1]
+
+
+def _counts(connection: duckdb.DuckDBPyConnection, plan: Plan) -> dict[str, int]:
+    """The rows of each table."""
+    names = plan.tables.names
+    counted = ", ".join(f"(SELECT count(*) FROM {sql.quoted(name)})" for name in names)
+    (found,) = connection.execute(f"SELECT {counted}").fetchall()
+    return dict(zip(names, found, strict=True))
+
+
+@contextmanager
+def _failures() -> Iterator[None]:
+    """DuckDB's errors as the contract's."""
+    try:
+        yield
+    except (duckdb.OutOfRangeException, duckdb.ConversionException) as error:
+        raise OverflowError(str(error).splitlines()[0]) from None
+    except duckdb.Error as error:
+        raise FailureError(f"duckdb: {str(error).splitlines()[0]}") from None
+
+
+class _Session(Session):
+    def __init__(self, connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
+        self._connection = connection
+        self._plan = plan
+
+    def ask(self, question: Question) -> pa.Table:
+        text, values = statement(question, self._plan)
+        with _failures():
+            answer: pa.Table = self._connection.sql(text, params=values).to_arrow_table()
+        if isinstance(question, Aggregate):  # only its bucket has another type, and a cast costs more than all else
+            chunks = [chunk.view(INSTANT) for chunk in answer.column(0).chunks]
+            return answer.set_column(0, BUCKET, pa.chunked_array(chunks, INSTANT))
+        return answer.cast(answers.schema(question, self._plan.schema))
+
+
+def _time(plan: Plan) -> str:
+    return plan.dataset.columns.time.name
+
+
+def _watched(events: Events, watch: Watch) -> Iterator[pa.RecordBatch]:
+    done = 0
+    for batch in events.batches():
+        watch.check()
+        yield batch.cast(_naive(batch.schema))
+        done += batch.num_rows
+        watch.say(f"{done:,} of {events.shape.rows:,} rows")
+
+
+def _naive(schema: pa.Schema) -> pa.Schema:
+    """The schema with times as UTC timestamps without a zone, which DuckDB would else shift to this machine's."""
+    plain = [f.with_type(pa.timestamp("ms")) if pa.types.is_timestamp(f.type) else f for f in schema]
+    return pa.schema(plain)

@@ -1,0 +1,48 @@
+"""Which engines there are: those that come along, and those of other packages by entry point."""
+
+from importlib import import_module
+from importlib.metadata import entry_points
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TypeGuard
+
+from engines.contract import Engine
+from engines.servers.recipe import Recipe
+from workloads.errors import RequestError
+
+GROUP = "rollup_bench.engines"
+HERE = Path(__file__).parent
+
+
+def names() -> list[str]:
+    """The names of all engines: of the folders here that have an `engine.py`, and of installed entry points."""
+    folders = sorted(path.parent.name for path in HERE.glob("*/engine.py"))
+    return [*folders, *(point.name for point in entry_points(group=GROUP) if point.name not in folders)]
+
+
+def module(name: str) -> str:
+    """Where the class of an engine is; RequestError where there is no such engine."""
+    if name not in names():
+        raise RequestError(f"`{name}` is not an engine; there are {', '.join(names())}")
+    return f"engines.{name}.engine" if (HERE / name / "engine.py").exists() else entry_points(group=GROUP)[name].module
+
+
+def engine_type(name: str) -> type[Engine]:
+    """The class of an engine; its client library is imported only now."""
+    try:
+        found = import_module(module(name))
+    except ModuleNotFoundError as error:
+        raise RequestError(
+            f"{name} needs the Python package {error.name}: pip install 'rollup-bench[{name}]'"
+        ) from None
+    return next(thing for thing in vars(found).values() if _is_engine(thing) and thing.__module__ == found.__name__)
+
+
+def recipe(engine: str) -> Recipe | None:
+    """What the engine declares in the module `server` beside its own; None for one that is embedded."""
+    beside = f"{module(engine).rpartition('.')[0]}.server"
+    return import_module(beside).RECIPE if find_spec(beside) else None
+
+
+def _is_engine(thing: object) -> TypeGuard[type[Engine]]:
+    return isinstance(thing, type) and issubclass(thing, Engine)

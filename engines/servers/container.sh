@@ -1,0 +1,15 @@
+#!/bin/sh
+# Inside a container: fills the templates in from the environment, as a native start does, and becomes the server.
+# Environment: templates, role, conf, data, tmp, heap, direct, classes, main, and the names that the templates use.
+set -eu
+mkdir -p "$conf" "$data" "$tmp"
+for template in "$templates"/* "$templates/$role"/*; do
+  if [ -f "$template" ]; then
+    eval "cat <<END
+$(cat "$template")
+END" >"$conf/${template##*/}"
+  fi
+done
+# The main class may have arguments, so that $main is split.
+# shellcheck disable=SC2086
+exec java "-Xms$heap" "-Xmx$heap" "-XX:MaxDirectMemorySize=$direct" "@$conf/jvm.options" -cp "$conf:$classes" $main

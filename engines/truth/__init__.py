@@ -1,0 +1,1 @@
+"""The truth, asked like an engine."""

@@ -1,0 +1,63 @@
+"""The truth behind the contract of an engine, so that it can be asked and shown beside them."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pyarrow as pa
+
+from engines.budget import Budget
+from engines.contract import Engine, Loaded, Plan, Session, Support, Where, unsupported
+from engines.servers import Server
+from engines.watch import Watch
+from workloads import layouts, truth
+from workloads.dataset import Dataset
+from workloads.events import Events, Shape
+from workloads.layouts import Layout
+from workloads.questions import Question
+
+
+class Truth(Engine):
+    """Keeps nothing: a load remembers the events."""
+
+    name = "truth"
+    version = "1"
+    scope = "in process, straight from the events"
+
+    def __init__(self, server: Server | None, home: Path, budget: Budget) -> None:
+        super().__init__(server, home, budget)
+        self._events: dict[str, Events] = {}
+
+    def plan(self, dataset: Dataset, layout: Layout, shape: Shape) -> Plan:
+        return Plan(self.name, dataset, layout, shape, "nothing is created")
+
+    def support(self, question: Question, plan: Plan) -> Support:
+        return Support(Where.CLIENT) if plan.layout == layouts.raw else unsupported("the truth reads the events alone")
+
+    def explain(self, question: Question, plan: Plan) -> str:
+        return f"read every event, then compute\n{question}"
+
+    def load(self, plan: Plan, events: Events, watch: Watch) -> Loaded:
+        self._events[plan.key] = events
+        return Loaded(events.shape.rows, 0.0, 0)
+
+    def rows(self, plan: Plan) -> int | None:
+        return self._events[plan.key].shape.rows if plan.key in self._events else None
+
+    def drop(self, plan: Plan) -> None:
+        self._events.pop(plan.key, None)
+
+    @contextmanager
+    def session(self, plan: Plan) -> Iterator[Session]:
+        yield _Session(self._events[plan.key])
+
+    def close(self) -> None:
+        self._events.clear()
+
+
+class _Session(Session):
+    def __init__(self, events: Events) -> None:
+        self._events = events
+
+    def ask(self, question: Question) -> pa.Table:
+        return truth.answer(question, self._events)

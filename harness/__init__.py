@@ -1,0 +1,1 @@
+"""How it is measured: verify, replay, statistics, report, command line."""

@@ -1,0 +1,81 @@
+"""Who is timed: only what was held against the truth and is right."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+
+from engines.contract import Engine, Session
+from harness.clock.records import Book, Fault, Verdict, of_type
+from harness.request import Request, answers
+from harness.run import Arm, Cell, Say, arms, asked
+from harness.verify import Kind
+from workloads.errors import FailureError
+from workloads.questions import Question
+
+RIGHT = (Kind.RIGHT, Kind.WITHIN)
+
+
+def admit(request: Request, book: Book, reached: Sequence[tuple[Arm, Session]], say: Say) -> None:
+    """Adds the verdicts that the file lacks: of the default request, and of some of the replay."""
+    for name in request.names:
+        missing = [pair for pair in reached if not book.has(Verdict, arm=pair[0].name, question=name)]
+        default = request.dataset.question(name).fill()
+        replayed = request.replay(name, [arm for arm, _ in reached if answers(arm, default)])
+        some = list(dict.fromkeys(next(replayed) for _ in range(request.profile.checked)))
+        cells: dict[str, list[Cell]] = {arm.name: [] for arm, _ in missing}
+        for one in some:  # the arms side by side, so that the truth of each is worked out once
+            for arm, session in missing:
+                say(f"checking {name} of {arm.name}")
+                cells[arm.name].append(asked(arm, session, name, one, request.events))
+        for arm, _ in missing:
+            book.add(_verdict(arm, name, default, cells[arm.name]))
+
+
+def loaded(request: Request, engines: Sequence[Engine], book: Book, say: Say) -> Iterator[Arm]:
+    """The arms; one whose load fails is left out, and the file says why."""
+    for engine in engines:
+        for layout in request.layouts:
+            try:
+                yield from arms([engine], [layout], request.events, request.dataset, request.home, say)
+            except FailureError as error:
+                book.add(Fault(arm=f"{engine.name}/{layout}", doing="loading", reason=str(error)))
+
+
+def sessions(stack: ExitStack, compared: Sequence[Arm], book: Book, number: int | None) -> list[tuple[Arm, Session]]:
+    """The arms with a session each; one that cannot be reached is left out, and the file says why."""
+    found = []
+    for arm in compared:
+        try:
+            found.append((arm, stack.enter_context(arm.engine.session(arm.plan))))
+        except FailureError as error:
+            book.add(Fault(arm=arm.name, doing="opening a session", reason=str(error), launch=number))
+    return found
+
+
+def right_arms(book: Book, name: str) -> list[str]:
+    """The arms whose answers to this question were right."""
+    return [one.arm for one in of_type(book.records, Verdict) if one.question == name and one.verdict in RIGHT]
+
+
+def timed(request: Request, book: Book) -> list[str]:
+    """The questions that some arm answers right, as many as the profile times."""
+    return spaced([name for name in request.names if right_arms(book, name)], request.profile.timed)
+
+
+def spaced(names: Sequence[str], count: int | None) -> list[str]:
+    """So many of them, evenly apart, since neighbours in a dataset are of a kind; all if None."""
+    count = len(names) if count is None else min(count, len(names))
+    return [names[i * len(names) // count] for i in range(count)]
+
+
+def _verdict(arm: Arm, name: str, default: Question, cells: Sequence[Cell]) -> Verdict:
+    """The first answer that is not right decides."""
+    cell = next((one for one in cells if one.verdict.kind not in RIGHT), cells[0])
+    return Verdict(
+        arm=arm.name,
+        question=name,
+        verdict=cell.verdict.kind.value,
+        where=cell.support.where or "",
+        reason=cell.verdict.reason or cell.support.reason,
+        asked=arm.engine.explain(default, arm.plan) if cell.support.where else "",
+        rows=cells[0].rows,
+    )

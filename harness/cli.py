@@ -1,0 +1,341 @@
+"""The command line."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from engines.registry import engine_type, names
+from harness import dashboard as dashboards
+from harness import describe, formats, history, report, servers_cli, tables
+from harness import run as running
+from harness.clock.compare import compare
+from harness.clock.records import Fault, Verdict, of_type
+from harness.home import home
+from harness.measure import measure
+from harness.options import (
+    blaming,
+    dataset_option,
+    engine_argument,
+    engine_option,
+    engines_option,
+    layout_option,
+    layouts_option,
+    out_option,
+    questions_option,
+    rows_option,
+    seed_option,
+    separator_option,
+    via_option,
+)
+from harness.profiles import PROFILES, Profile
+from harness.request import Request
+from harness.terminal import Group, console, ended, progress
+from harness.verify import Kind
+from workloads import answers, generated
+from workloads import dataset as datasets
+from workloads import events as event_store
+from workloads.dataset import Dataset
+from workloads.errors import RequestError
+from workloads.templates import Template
+
+
+@click.group(
+    cls=Group,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
+@click.version_option(package_name="rollup-bench")
+def cli() -> None:
+    """Asks the same roll-ups and cohorts of several engines, checks every answer, times the right ones."""
+
+
+@cli.command()
+@dataset_option
+@engines_option
+@layouts_option
+@questions_option
+@via_option
+@click.option(
+    "--profile",
+    type=click.Choice(list(PROFILES)),
+    help="Measures for claims and keeps the run; without it, a first look.",
+)
+@rows_option
+@seed_option
+@out_option(help="The run's file, gone on with if cut off.")
+def run(
+    dataset: str,
+    engines: list[str],
+    kept: list[str],
+    questions: list[str],
+    via: str,
+    profile: str | None,
+    rows: int | None,
+    seed: int | None,
+    out: Path | None,
+) -> None:
+    """Asks a dataset's questions of engines, checks each answer against the truth and times the right ones."""
+    asked = datasets.read(dataset)
+    sizes = PROFILES[profile].rows if profile and rows is None and asked.source.generator else (rows,)
+    with blaming("--questions"):
+        for name in questions:
+            asked.question(name)
+    with blaming("--layouts"):
+        for name in kept:
+            asked.layout(name)
+    if out and not profile:
+        raise RequestError("--out is for a run that is kept: give --profile quick, standard or full as well")
+    if out and len(sizes) > 1:
+        raise RequestError(f"--out holds one run, and {profile} makes {len(sizes)}: give --rows, or leave --out out")
+    if not profile:
+        _look(asked.sized(rows, seed), dataset, engines, kept, questions, via)
+        return
+    for size in sizes:
+        sized = asked.sized(size, seed)
+        _measure(sized, engines, kept, questions, via, PROFILES[profile], 1 if seed is None else seed, out)
+
+
+def _look(asked: Dataset, dataset: str, engines: list[str], kept: list[str], questions: list[str], via: str) -> None:
+    with progress() as say:
+        events = event_store.prepare(asked, home(), say)
+        cells, lost = running.run(asked, events, engines, kept, questions, via, home(), say)
+    report.run_table(asked, cells, running.budget(), console())
+    for line in lost:
+        click.echo(f"rollup-bench: {line}", err=True)
+    if cells:
+        _next(asked, dataset, cells[-1].question)
+    if lost or any(c.verdict.kind in (Kind.WRONG, Kind.FAILED) for c in cells):
+        sys.exit(1)
+
+
+def _measure(
+    asked: Dataset,
+    engines: list[str],
+    kept: list[str],
+    questions: list[str],
+    via: str,
+    profile: Profile,
+    seed: int,
+    out: Path | None,
+) -> None:
+    with progress() as say:
+        events = event_store.prepare(asked, home(), say)
+        request = Request(asked, events, engines, kept, questions, via, home(), seed, profile)
+        path, found = measure(request, out, say, anew=len(profile.rows) == 1)
+    tables.run_table(found, console())
+    click.echo(f"kept in {path}")
+    if any(one.verdict in ("wrong", "failed") for one in of_type(found.lines, Verdict)) or of_type(found.lines, Fault):
+        sys.exit(1)
+
+
+@cli.command(name="compare")
+@click.argument("first")
+@click.argument("second")
+def compare_(first: str, second: str) -> None:
+    """Says which changes between two runs are real: each a file, a COMMIT, or COMMIT:FILE under results."""
+    tables.comparison_table(compare(history.find(first), history.find(second)), console())
+
+
+def _question_options(command: Callable[..., None]) -> Callable[..., None]:
+    for option in (
+        click.option("--set", "given", multiple=True, metavar="NAME=VALUE", help="A parameter of the question."),
+        layout_option,
+        engine_option,
+        dataset_option,
+        rows_option,
+        via_option,
+        click.argument("question"),
+    ):
+        command = option(command)
+    return command
+
+
+@cli.command()
+@_question_options
+@click.option("--format", "form", type=click.Choice(["table", "csv", "json", "arrow"]), default="table")
+def ask(
+    question: str, dataset: str, engine: str, layout: str, via: str, rows: int | None, given: tuple[str, ...], form: str
+) -> None:
+    """Asks one QUESTION, written as its name or DATASET/NAME."""
+    asked, template, values = _asked(question, dataset, layout, rows, given)
+    filled = template.fill(values)
+    with progress() as say:
+        events = event_store.prepare(asked, home(), say)
+        with blaming(f"question {template.name}"):
+            answers.schema(filled, events.shape.schema)
+            answer, arm = running.ask(asked, events, engine, layout, filled, via, home(), say)
+    if form != "table":
+        formats.write(answer, form, template.name, template.parameters | values, arm)
+        return
+    shown = ", ".join(f"{k}={v}" for k, v in (template.parameters | values).items())
+    title = f"{template.story or template.name}\n{asked.name}/{template.name}  {shown}  by {arm.name}"
+    report.answer_table(answer, title, getattr(filled, "zone", "UTC"), console())
+
+
+@cli.command()
+@_question_options
+def explain(
+    question: str, dataset: str, engine: str, layout: str, via: str, rows: int | None, given: tuple[str, ...]
+) -> None:
+    """Shows what an engine is sent for a QUESTION, what it was loaded with, and what the client finishes."""
+    asked, template, values = _asked(question, dataset, layout, rows, given)
+    filled = template.fill(values)
+    with progress() as say:
+        events = event_store.prepare(asked, home(), say)
+        with blaming(f"question {template.name}"):
+            answers.schema(filled, events.shape.schema)
+        with running.opened([engine], via, home(), say) as (one,):
+            plan = one.plan(asked, asked.layout(layout), events.shape)
+            support = one.support(filled, plan)
+            if support.where is None:
+                raise RequestError(f"{engine} does not answer this on layout {layout}: {support.reason}")
+            text = one.explain(filled, plan)
+    click.echo(f"-- {engine} {one.version}, layout {layout}: aggregated {support.where}")
+    click.echo(f"-- kept as\n{plan.text}\n\n-- asked\n{text}")
+
+
+@cli.command()
+@click.argument("name")
+@dataset_option
+@engine_option
+@layout_option
+@rows_option
+@seed_option
+@via_option
+def dashboard(name: str, dataset: str, engine: str, layout: str, rows: int | None, seed: int | None, via: str) -> None:
+    """Asks all questions of a dashboard at once; NAME is that of the dashboard or DATASET/NAME."""
+    if "/" in name:
+        dataset, _, name = name.rpartition("/")
+    asked = datasets.read(dataset).sized(rows, None)
+    templates = asked.dashboard(name)
+    with blaming("--layout"):
+        asked.layout(layout)
+    with progress() as say:
+        events = event_store.prepare(asked, home(), say)
+        with running.opened([engine], via, home(), say) as there:
+            (arm,) = running.arms(there, [layout], events, asked, home(), say)
+            found = dashboards.shown(arm, templates, events, 1 if seed is None else seed, say)
+    report.run_table(asked, found.cells, running.budget(), console())
+    report.dashboard_line(found, console())
+    if any(c.verdict.kind in (Kind.WRONG, Kind.FAILED) for c in found.cells):
+        sys.exit(1)
+
+
+@cli.command()
+@engine_argument
+@via_option
+@click.option("--examples", default=300, show_default=True, type=click.IntRange(1), help="How many random questions.")
+@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table")
+def verify(engine: str, via: str, examples: int, form: str) -> None:
+    """Puts an ENGINE through the conformance kit: what it must show before its figures mean anything."""
+    try:
+        from harness.conformance import report as conformance
+        from harness.conformance.subject import Subject
+    except ModuleNotFoundError as error:
+        raise RequestError(
+            f"verify needs the Python package {error.name}: pip install 'rollup-bench[verify]'"
+        ) from None
+    with progress() as say, running.opened([engine], via, home(), say) as (one,):
+        shown = conformance.verified(Subject(one, home(), examples), say=say)
+    if form == "json":
+        click.echo(msgspec.json.format(msgspec.json.encode(shown)))
+    else:
+        conformance.show(shown, console())
+    if not shown.passed:
+        sys.exit(1)
+
+
+@cli.command(name="list")
+@click.argument("what", type=click.Choice(["engines", "datasets", "questions", "layouts"]))
+@dataset_option
+def list_(what: str, dataset: str) -> None:
+    """Lists engines, datasets, or the questions or layouts of a dataset."""
+    report.listing(what, _listed(what, dataset), console())
+    if what == "layouts":
+        console().print(report.layouts_by_question(datasets.read(dataset)))
+
+
+def _listed(what: str, dataset: str) -> list[tuple[str, str]]:
+    match what:
+        case "engines":
+            return [(name, _engine_line(name)) for name in names()]
+        case "datasets":
+            return [(name, datasets.read(name).title) for name in datasets.built_in()]
+        case "questions":
+            return [(t.name, t.story) for t in datasets.read(dataset).questions.values()]
+        case _:
+            return [(name, report.layout_line(kept)) for name, kept in datasets.read(dataset).layouts.items()]
+
+
+def _engine_line(name: str) -> str:
+    try:
+        return engine_type(name).scope
+    except RequestError as error:
+        return str(error)
+
+
+@cli.group(cls=Group, invoke_without_command=True)
+def data() -> None:
+    """Works on data."""
+
+
+@data.command(name="describe")
+@click.argument("file", type=click.Path(path_type=Path))
+@separator_option
+def describe_(file: Path, separator: str) -> None:
+    """Drafts the dataset TOML of a FILE, or of a folder of them, on standard output."""
+    click.echo(describe.draft(file, separator), nl=False)
+
+
+@data.command()
+@click.argument("dataset")
+@rows_option
+@seed_option
+@out_option(folder=True, required=True, help="The folder of files.")
+def make(dataset: str, rows: int | None, seed: int | None, out: Path) -> None:
+    """Makes the events of a DATASET to order, as Parquet files; what was cut off goes on."""
+    source = datasets.read(dataset).sized(rows, seed).source
+    if source.generator is None:
+        raise RequestError(f"data make {dataset}: it is not made to order, it has the rows of its files")
+    with progress() as say:
+        paths = generated.write(source, out, say)
+    click.echo(f"{source.rows:,} rows in {len(paths)} files in {out}")
+
+
+def _asked(
+    question: str, dataset: str, layout: str, rows: int | None, given: tuple[str, ...]
+) -> tuple[Dataset, Template, dict[str, Any]]:
+    if "/" in question:
+        dataset, _, question = question.rpartition("/")
+    asked = datasets.read(dataset).sized(rows, None)
+    template = asked.question(question)
+    with blaming("--layout"):
+        asked.layout(layout)
+    values = {}
+    for one in given:
+        name, equals, text = one.partition("=")
+        if not equals:
+            raise RequestError(f"--set {one} is not NAME=VALUE, as in start=2013-06-01")
+        values[name] = template.parse(name, text)
+    return asked, template, values
+
+
+def _next(asked: Dataset, dataset: str, name: str) -> None:
+    dates = " ".join(f"--set {p}={asked.question(name).parameters[p]}" for p in ("start", "end"))
+    click.echo("\nNext:")
+    click.echo(f"  .venv/bin/rollup-bench ask {name} --dataset {dataset} {dates}")
+    click.echo(f"  .venv/bin/rollup-bench explain {name} --dataset {dataset}")
+    click.echo(f"  .venv/bin/rollup-bench run --dataset {dataset} --engines duckdb,druid,cassandra")
+
+
+for command in servers_cli.commands:
+    cli.add_command(command)
+
+
+def main() -> None:
+    """Runs the command line."""
+    ended(lambda: cli(standalone_mode=False))

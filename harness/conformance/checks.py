@@ -1,0 +1,269 @@
+"""The checks, each a function that raises AssertionError in words; its docstring is what a report says."""
+
+import inspect
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+
+import pyarrow as pa
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis.strategies import SearchStrategy
+
+from engines.contract import Engine, Plan
+from harness import loads
+from harness.conformance import strategies
+from harness.conformance.subject import RANDOM, Subject, few, packed
+from workloads import dataset as datasets
+from workloads import events as event_store
+from workloads import layouts
+from workloads.errors import FailureError
+from workloads.events import Events
+from workloads.filters import Filter, Op
+from workloads.layouts import Layout
+from workloads.measures import Function, Measure
+from workloads.questions import Aggregate, Grain, Question, Span, Top
+
+Check = Callable[[Subject], None]
+ALL: list[Check] = []
+DAY = datetime(2013, 6, 1, tzinfo=UTC)
+COUNT = Measure(Function.COUNT)
+JUNE = Span(DAY, DAY + timedelta(days=30))
+
+
+def _check(function: Check) -> Check:
+    ALL.append(function)
+    return function
+
+
+@_check
+def signatures(subject: Subject) -> None:
+    """Its methods take and return what the contract says."""
+    for name in Engine.__abstractmethods__ - {"__init__"}:
+        wanted = list(inspect.signature(getattr(Engine, name)).parameters)
+        got = list(inspect.signature(getattr(type(subject.engine), name)).parameters)
+        assert got == wanted, f"{name} takes {', '.join(got)}, the contract says {', '.join(wanted)}"
+    for name in ("name", "version", "scope"):
+        assert isinstance(getattr(subject.engine, name), str), f"`{name}` is a text"
+    assert subject.engine.version, "the version is asked of the engine"
+
+
+@_check
+def nulls(subject: Subject) -> None:
+    """NULL is a group of its own, unlike the empty text; measures leave it out."""
+    rows = [_event(country=c, gold=g) for c in (None, "", "a") for g in (None, 1, 2)]
+    measures = (COUNT, *(Measure(f, "gold") for f in (Function.SUM, Function.MEAN, Function.MIN)))
+    _ask(subject, rows, Aggregate(JUNE, measures, by=("country",)))
+    _ask(subject, rows, Aggregate(JUNE, (COUNT,), where=(Filter("country", Op.NE, ("a",)),)))
+    _ask(subject, rows, Aggregate(JUNE, (COUNT,), by=("country", "level"), subtotals="cube"))
+
+
+@_check
+def scripts(subject: Subject) -> None:
+    """Text in any script, with quotes and commas, is kept to the letter and sorted by code point."""
+    rows = [_event(country=text, user=text) for text in strategies.TEXTS]
+    _ask(subject, rows, Aggregate(JUNE, (COUNT, Measure(Function.DISTINCT, "user")), by=("country",)))
+    for text in strategies.TEXTS:
+        _ask(subject, rows, Aggregate(JUNE, (COUNT,), where=(Filter("country", Op.EQ, (text,)),)))
+
+
+@_check
+def zones(subject: Subject) -> None:
+    """Every grain in every zone, through hours and midnights that a clock change repeats or skips."""
+    steps = (timedelta(minutes=30 * n) for n in range(-60, 61))
+    rows = [_event(when=turn + step, gold=1) for step in steps for turn in strategies.TURNS]
+    span = Span(datetime(1960, 1, 1, tzinfo=UTC), datetime(2030, 1, 1, tzinfo=UTC))
+    asked = [Aggregate(span, (COUNT,), grain=grain, zone=zone) for grain in Grain for zone in strategies.ZONES]
+    _ask(subject, rows, *asked)
+
+
+@_check
+def ties(subject: Subject) -> None:
+    """Equals in a top are told apart by their dimensions, NULL last."""
+    rows = [_event(country=c, level=n) for c in ("b", "a", None, "") for n in (2, 1, None)]
+    for n in range(1, 13):
+        _ask(subject, rows, Aggregate(JUNE, (COUNT,), by=("country", "level"), top=Top(n, COUNT)))
+
+
+@_check
+def overflow(subject: Subject) -> None:
+    """An integer beyond 64 bits is an error, never another integer."""
+    total = Measure(Function.SUM, "huge")
+    _ask(subject, [_event(huge=2**62), _event(huge=2**62)], Aggregate(JUNE, (total,)))
+    _ask(subject, [_event(huge=2**62), _event(huge=2**62 - 1)], Aggregate(JUNE, (total,)))
+    _ask(subject, [_event(huge=-(2**63)), _event(huge=2**63 - 1)], Aggregate(JUNE, (total,)))
+
+
+@_check
+def nothing(subject: Subject) -> None:
+    """A span without events has no rows, with and without dimensions."""
+    before = Span(DAY - timedelta(days=9), DAY - timedelta(days=8))
+    _ask(subject, [_event()], Aggregate(before, (COUNT,)), Aggregate(before, (COUNT,), by=("country",)))
+
+
+@_check
+def edges(subject: Subject) -> None:
+    """A span begins with its first millisecond and ends before its last."""
+    instants = [JUNE.start, JUNE.end] + [t + timedelta(milliseconds=m) for t in (JUNE.start, JUNE.end) for m in (-1, 1)]
+    _ask(subject, [_event(when=t) for t in instants], Aggregate(JUNE, (COUNT,)), Aggregate(JUNE, (COUNT,), Grain.DAY))
+
+
+@_check
+def random_questions(subject: Subject) -> None:
+    """Random questions over random events are answered as the truth answers them, or refused with a reason."""
+    _ask_random(subject, layouts.raw, strategies.questions())
+
+
+@_check
+def random_roll_ups(subject: Subject) -> None:
+    """So are they on roll-ups: from what is kept and on whole buckets, or refused."""
+    for layout in (strategies.HOURS, strategies.DAYS):
+        _ask_random(subject, layout, strategies.rolled_up(layout))
+
+
+@_check
+def clients(subject: Subject) -> None:
+    """Four clients at once get the answers that one gets."""
+    kept = packed()
+    asked = list(islice(_questions(), 20))
+    with subject.loaded(kept) as plan, ThreadPoolExecutor(4) as pool:
+
+        def client(_number: int) -> None:
+            with subject.engine.session(plan) as session:
+                for question in asked:
+                    subject.check(session, plan, kept, question)
+
+        list(pool.map(client, range(4)))
+
+
+@_check
+def cut_off(subject: Subject) -> None:
+    """A load that was cut off is not trusted; the next one starts from nothing and is whole."""
+    kept = packed()
+    plan = subject.engine.plan(RANDOM, RANDOM.layout("raw"), kept.shape)
+    subject.engine.drop(plan)
+    try:
+        loads.ensure(subject.engine, plan, _Cut(kept), subject.home, subject.watch())
+        raise AssertionError("a load ended well though its events did not")
+    except FailureError:
+        pass
+    try:
+        loaded, reused = loads.ensure(subject.engine, plan, kept, subject.home, subject.watch())
+        assert not reused, "the load that was cut off was taken for done"
+        assert loaded.rows == kept.shape.rows == subject.engine.rows(plan), f"{loaded.rows} of {kept.shape.rows} rows"
+        _, reused = loads.ensure(subject.engine, plan, kept, subject.home, subject.watch())
+        assert reused, "a load that is done was done again"
+    finally:
+        subject.engine.drop(plan)
+
+
+@_check
+def dropped(subject: Subject) -> None:
+    """Dropping a plan leaves nothing of it and all of the others; dropping it twice is no error."""
+    mine, other = few([_event()]), few([_event(), _event()])
+    with subject.loaded(other) as kept:
+        with subject.loaded(mine) as plan:
+            assert subject.engine.rows(plan) == 1
+        assert subject.engine.rows(plan) is None, "rows are left after drop"
+        subject.engine.drop(plan)
+        assert subject.engine.rows(kept) == 2, "the rows of another plan are gone"
+
+
+@_check
+def server_gone(subject: Subject) -> None:
+    """With its server gone it says so in bounded time; with the server back it answers right again."""
+    server = subject.engine.server
+    if server is None or not server.restartable:
+        return
+    kept = few([_event(gold=n) for n in range(5)])
+    question = Aggregate(JUNE, (COUNT, Measure(Function.SUM, "gold")))
+    with subject.loaded(kept) as plan:
+        with subject.engine.session(plan) as session:
+            subject.check(session, plan, kept, question)
+            server.stop()
+            try:
+                session.ask(question)
+                raise AssertionError("it answered with its server gone")
+            except FailureError:
+                pass
+        server.start(subject.watch())
+        _again(subject, plan, kept, question)
+
+
+def _again(subject: Subject, plan: Plan, kept: Events, question: Question) -> None:
+    """Asks until there is an answer, then it must be right."""
+    watch = subject.watch()
+    while True:
+        try:
+            with subject.engine.session(plan) as session:
+                return subject.check(session, plan, kept, question)
+        except FailureError:
+            watch.pause(0.5)
+
+
+@_check
+def built_in_questions(subject: Subject) -> None:
+    """Every question of every built-in dataset that is installed, on every layout, is right or refused."""
+    for name in datasets.built_in():
+        dataset = datasets.read(name)
+        if dataset.source.generator is not None:
+            continue
+        kept = event_store.prepare(dataset, subject.home)
+        for layout in dataset.layouts:
+            _ask_all(subject, dataset, layout, kept)
+
+
+def _ask_random(subject: Subject, layout: Layout, questions: SearchStrategy[Question]) -> None:
+    kept = packed()
+    with subject.loaded(kept, layout=layout.name) as plan, subject.engine.session(plan) as session:
+
+        @settings(
+            max_examples=subject.examples,
+            deadline=None,
+            database=None,
+            suppress_health_check=list(HealthCheck),
+            phases=[Phase.generate, Phase.shrink],
+        )
+        @given(questions)
+        def each(question: Question) -> None:
+            subject.check(session, plan, kept, question)
+
+        each()
+
+
+def _ask_all(subject: Subject, dataset: datasets.Dataset, layout: str, kept: Events) -> None:
+    with subject.loaded(kept, dataset, layout) as plan, subject.engine.session(plan) as session:
+        for template in dataset.questions.values():
+            subject.check(session, plan, kept, template.fill())
+
+
+def _ask(subject: Subject, rows: list[dict[str, object]], *asked: Question) -> None:
+    kept = few(rows)
+    with subject.loaded(kept) as plan, subject.engine.session(plan) as session:
+        for question in asked:
+            subject.check(session, plan, kept, question)
+
+
+def _event(**values: object) -> dict[str, object]:
+    return {"when": DAY + timedelta(hours=5), "user": "u", "did": "open", "case": 0} | values
+
+
+def _questions() -> Iterator[Question]:
+    for grain in (Grain.ALL, Grain.DAY, Grain.MONTH, Grain.YEAR):
+        for by in ((), ("country",), ("level",), ("country", "level"), ("did",)):
+            span = Span(datetime(1950, 1, 1, tzinfo=UTC), datetime(2030, 1, 1, tzinfo=UTC))
+            yield Aggregate(span, (COUNT, Measure(Function.SUM, "gold")), grain, by=by)
+
+
+class _Cut(Events):
+    """Events that end in the middle with an error."""
+
+    def __init__(self, whole: Events) -> None:
+        self._whole = whole
+        self.columns = whole.columns
+        self.shape = whole.shape
+
+    def batches(self, wanted: list[str] | None = None) -> Iterator[pa.RecordBatch]:
+        for batch in self._whole.batches(wanted):
+            yield batch.slice(0, batch.num_rows // 2)
+            raise FailureError("cut off on purpose")

@@ -1,0 +1,96 @@
+"""The engine under test, with the events that its questions are asked over."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from engines.contract import Engine, Plan, Session
+from engines.watch import Watch
+from harness import verify
+from harness.conformance import strategies
+from harness.verify import Kind
+from workloads import events, layouts, truth
+from workloads.dataset import Dataset, Source
+from workloads.errors import RequestError
+from workloads.events import Events
+from workloads.questions import Question
+
+RANDOM = Dataset(
+    name="random",
+    title="Random events",
+    folder=Path(),
+    source=Source(path="in memory"),
+    columns=strategies.COLUMNS,
+    layouts={layout.name: layout for layout in (layouts.raw, strategies.HOURS, strategies.DAYS)},
+    questions={},
+)
+PATIENCE = 300.0
+"""Seconds that a load of the kit's small events may take."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """An engine, a folder for records, and how many random questions are asked."""
+
+    engine: Engine
+    home: Path
+    examples: int
+
+    def watch(self) -> Watch:
+        """A deadline for each load."""
+        return Watch(seconds=PATIENCE)
+
+    @contextmanager
+    def loaded(self, kept: Events, dataset: Dataset = RANDOM, layout: str = layouts.RAW) -> Iterator[Plan]:
+        """A plan, loaded while inside and dropped after it."""
+        plan = self.engine.plan(dataset, dataset.layout(layout), kept.shape)
+        self.engine.drop(plan)
+        try:
+            self.engine.load(plan, kept, self.watch())
+            yield plan
+        finally:
+            self.engine.drop(plan)
+
+    def check(self, session: Session, plan: Plan, kept: Events, question: Question) -> None:
+        """That the answer is right where it is supported, and refused where it is not."""
+        support = self.engine.support(question, plan)
+        if support.where is None:
+            self._refused(session, question, support.reason)
+            return
+        try:
+            truth.answer(question, kept)
+        except OverflowError:
+            self._overflows(session, question)
+            return
+        verdict = verify.check(question, session.ask(question), kept)
+        sent = self.engine.explain(question, plan)
+        assert verdict.kind in (Kind.RIGHT, Kind.WITHIN), f"{verdict.kind}: {verdict.reason}\n{sent}"
+
+    def _refused(self, session: Session, question: Question, reason: str) -> None:
+        assert reason, f"support says no without a reason: {question}"
+        try:
+            session.ask(question)
+        except RequestError:
+            return
+        raise AssertionError(f"support says `{reason}`, yet it answers: {question}")
+
+    def _overflows(self, session: Session, question: Question) -> None:
+        """Groups that a top leaves out may never have been computed; any other overflow is an error."""
+        try:
+            session.ask(question)
+        except OverflowError:
+            return
+        assert getattr(question, "top", None), f"an integer beyond 64 bits went unnoticed: {question}"
+
+
+def packed(seed: int = 1) -> Events:
+    """Many small sets of random events in one load."""
+    return events.of(strategies.packed(seed), strategies.COLUMNS)
+
+
+def few(rows: list[dict[str, object]]) -> Events:
+    """Events as written, columns that are left out NULL."""
+    return events.of(pa.Table.from_pylist(rows, strategies.SCHEMA), strategies.COLUMNS)

@@ -1,0 +1,165 @@
+"""Drafts a dataset file from a look at data."""
+
+import json
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from workloads import columns, sources
+from workloads.dataset import RESERVED, Columns, Dataset, Source, Time
+from workloads.errors import RequestError
+from workloads.measures import Function, Measure
+
+PEOPLE = ("user", "who", "customer", "subject", "player", "member", "account", "visitor", "client", "person", "device")
+FORMATS = (None, "%Y%m%d", "%m/%d/%Y", "%d.%m.%Y", "%m/%d/%Y %H:%M", "%d/%b/%Y:%H:%M:%S %z", "seconds", "milliseconds")
+CENTURIES = (datetime(1900, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))
+SINCE = datetime(1990, 1, 1, tzinfo=UTC)  # a number that counts to an earlier time rather counts something else
+
+
+@dataclass(frozen=True)
+class Look:
+    """A source's columns, as far as its first block shows them, and the span of its times."""
+
+    path: Path
+    source: Source
+    columns: dict[str, pa.Array]
+    time: Time
+    first: datetime
+    last: datetime
+
+
+def draft(path: Path, separator: str) -> str:
+    """A dataset file for `path`, with an aggregate and a cohort question; RequestError where nothing is a time."""
+    look = _look(path, separator)
+    texts, measures = _roles(look)
+    if not texts:
+        raise RequestError(f"{path}: no column is a text or an integer, and a subject is needed")
+    subject = _subject(look, texts)
+    dimensions = [t for t in texts if t != subject]
+    return _toml(look, subject, dimensions, measures)
+
+
+def _look(path: Path, separator: str) -> Look:
+    source = Source(path=str(path.absolute()), separator=separator)
+    roles = Columns(time=Time(name=""), subject=" ")
+    where = Dataset(name="", title="", folder=Path(), source=source, columns=roles, layouts={}, questions={})
+    found = sources.files(where)
+    block = next((b for _, _, b in sources.batches(found, source, []) if b.num_rows), None)
+    if block is None:
+        raise RequestError(f"{path}: there are no rows")
+    read = dict(_readable(block))
+    for form in FORMATS:
+        for name, column in read.items():
+            time = Time(name=name, format=form)
+            if _looks_like(column, time):
+                return Look(path, source, read, time, *_span(found, source, time))
+    there = ", ".join(block.schema.names)
+    raise RequestError(f"{path}: no column looks like a time; there are {there}. Write [columns] time with its format")
+
+
+def _readable(block: pa.RecordBatch) -> Iterator[tuple[str, pa.Array]]:
+    for name in block.schema.names:
+        with suppress(columns.ValueAtError):
+            yield name, columns.column(block, name)
+
+
+def _looks_like(column: pa.Array, time: Time) -> bool:
+    """Whether all of a column is times that people would keep."""
+    try:
+        found = pc.min_max(columns.instants(column, time))
+    except columns.ValueAtError:
+        return False
+    first, last = found["min"].as_py(), found["max"].as_py()
+    return first is not None and (SINCE if time.format else CENTURIES[0]) <= first <= last < CENTURIES[1]
+
+
+def _span(found: list[Path], source: Source, time: Time) -> tuple[datetime, datetime]:
+    """The first and the last instant of all rows."""
+    ends = []
+    for file, before, batch in sources.batches(found, source, [time.name]):
+        try:
+            ends.append(pc.min_max(columns.instants(columns.column(batch, time.name), time)).as_py())
+        except columns.ValueAtError as error:
+            raise sources.refusal(file, before, error) from None
+    seen = [end for both in ends for end in both.values() if end is not None]
+    return min(seen), max(seen)
+
+
+def _roles(look: Look) -> tuple[list[str], list[str]]:
+    """The columns that are texts or ids, and those that are measured."""
+    texts, measures = [], []
+    for name, column in look.columns.items():
+        if name == look.time.name or name in RESERVED:
+            continue
+        kind = column.type
+        number = pa.types.is_floating(kind) or pa.types.is_decimal(kind)
+        if number or (pa.types.is_integer(kind) and not _names_somebody(name)):
+            measures.append(name)
+        elif not pa.types.is_nested(kind) and not pa.types.is_temporal(kind):
+            texts.append(name)
+    return texts, measures
+
+
+def _names_somebody(name: str) -> bool:
+    return name.lower().endswith("id") or any(p in name.lower() for p in PEOPLE)
+
+
+def _subject(look: Look, texts: list[str]) -> str:
+    """A column named like people, else the one of most values that still come back."""
+    if named := [t for t in texts if any(p in t.lower() for p in PEOPLE)]:
+        return named[0]
+    distinct = {t: pc.count_distinct(look.columns[t]).as_py() for t in texts}
+    back = [t for t in texts if distinct[t] < len(look.columns[t])]
+    return max(back or texts, key=lambda t: distinct[t])
+
+
+def _toml(look: Look, subject: str, dimensions: list[str], measures: list[str]) -> str:
+    time = f"{{ name = {_text(look.time.name)}"
+    time += f", format = {_text(look.time.format)}" if look.time.format else ""
+    separator = f"separator = {_text(look.source.separator)}\n" if look.source.separator != "," else ""
+    by = dimensions[:1]
+    sums = [Measure(Function.SUM, m) for m in measures[:1]]
+    asked = [str(m) for m in (Measure(Function.COUNT), *sums, Measure(Function.DISTINCT, subject))]
+    return f"""\
+title = {_text(look.path.stem)}
+
+[source]
+path = {_text(str(look.path.absolute()))}   # or relative to this file
+{separator}
+[columns]
+time = {time} }}   # add zone = "Europe/Paris" where its times are local
+subject = {_text(subject)}   # whose return a cohort follows
+dimensions = {_text(dimensions)}
+measures = {_text(measures)}
+
+[[questions]]
+name = "by-day"
+story = "What happened, day by day."
+kind = "aggregate"
+grain = "day"
+by = {_text(by)}
+measures = {_text(asked)}
+[questions.parameters]
+start = {look.first:%Y-%m-%d}
+end = {look.last + timedelta(days=1):%Y-%m-%d}
+
+[[questions]]
+name = "retention"
+story = "Of those first seen in a month, who comes back in the months after."
+kind = "cohort"
+grain = "month"
+age = {{ unit = "month", count = 12 }}
+[questions.parameters]
+start = {look.first.replace(day=1):%Y-%m-%d}
+end = {look.last + timedelta(days=1):%Y-%m-%d}
+"""
+
+
+def _text(value: object) -> str:
+    """A TOML value: JSON's texts and lists of texts are TOML's too."""
+    return json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,40 @@
+"""What a layout costs and what it saves beside raw events on the same engine, by the medians of one run."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil, exp, log
+from statistics import mean
+
+from harness.run import Arm, Cell
+from workloads.layouts import RAW
+
+
+@dataclass(frozen=True)
+class Payoff:
+    """Of one arm: events behind each row that it keeps, and over the questions that it and raw both answer right how
+    many times faster it is (geometric mean), and after how many questions its load has paid (None: never)."""
+
+    ratio: float
+    questions: int
+    speedup: float
+    after: int | None
+
+
+def payoff(arm: Arm, cells: Sequence[Cell]) -> Payoff | None:
+    """The payoff of a roll-up or of `tailored`; None for raw itself and where nothing can be compared."""
+    raw = {
+        c.question: c.median
+        for c in cells
+        if c.arm.engine is arm.engine and c.arm.plan.layout.name == RAW and c.median is not None
+    }
+    own = {c.question: c.median for c in cells if c.arm is arm and c.median is not None}
+    both = [(raw[name], own[name]) for name in own if name in raw]
+    if arm.plan.layout.name == RAW or not both:
+        return None
+    saved = mean(before - now for before, now in both)
+    return Payoff(
+        ratio=arm.plan.shape.rows / max(arm.loaded.rows, 1),
+        questions=len(both),
+        speedup=exp(mean(log(before / now) for before, now in both)),
+        after=ceil(arm.loaded.seconds / saved) if saved > 0 else None,
+    )

@@ -1,0 +1,204 @@
+"""A run: the same questions asked of every arm, every answer checked, every right one timed."""
+
+import os
+import statistics
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from itertools import product
+from pathlib import Path
+
+import pyarrow as pa
+
+from engines.budget import Budget
+from engines.contract import Engine, Loaded, Plan, Session, Support
+from engines.registry import engine_type, recipe
+from engines.servers import Server, open_server
+from engines.watch import Watch
+from harness import loads, verify
+from harness.verify import Kind, Verdict
+from workloads import answers
+from workloads.dataset import Dataset
+from workloads.errors import FailureError, RequestError
+from workloads.events import Events
+from workloads.questions import Question
+
+ROUNDS = 5
+Say = Callable[[str], None]
+
+
+@dataclass
+class Arm:
+    """One thing compared: an engine's plan of a layout, loaded."""
+
+    engine: Engine
+    plan: Plan
+    loaded: Loaded
+    reused: bool
+
+    @property
+    def name(self) -> str:
+        """As tables show it."""
+        return f"{self.engine.name}/{self.plan.layout.name}"
+
+
+@dataclass
+class Cell:
+    """One question asked of one arm: its verdict, and seconds of each request where it is right."""
+
+    question: str
+    arm: Arm
+    support: Support
+    verdict: Verdict
+    rows: int | None = None
+    seconds: list[float] = field(default_factory=list)
+
+    @property
+    def median(self) -> float | None:
+        """Of the seconds."""
+        return statistics.median(self.seconds) if self.seconds else None
+
+    @property
+    def maximum(self) -> float | None:
+        """Of the seconds."""
+        return max(self.seconds, default=None)
+
+
+def budget() -> Budget:
+    """All cores, and a quarter of the memory, for each engine."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return Budget(len(os.sched_getaffinity(0)), memory // 4)
+
+
+@contextmanager
+def opened(names: Sequence[str], via: str, home: Path, say: Say) -> Iterator[list[Engine]]:
+    """The engines of those names over their servers; what was not up is started, and stopped at the end."""
+    with served(names, via, home, say) as servers, connected(servers, home) as engines:
+        yield engines
+
+
+@contextmanager
+def served(names: Sequence[str], via: str, home: Path, say: Say) -> Iterator[dict[str, Server | None]]:
+    """The servers of those engines, None for one that is embedded, up while inside."""
+    for name in names:
+        engine_type(name)
+    with ExitStack() as stack:
+        servers: dict[str, Server | None] = {}
+        for name in names:
+            declared = recipe(name)
+            servers[name] = open_server(declared, via, home, budget()) if declared else None
+        for server in servers.values():
+            if server:
+                stack.enter_context(server.running(Watch(say)))
+        yield servers
+
+
+@contextmanager
+def connected(servers: Mapping[str, Server | None], home: Path) -> Iterator[list[Engine]]:
+    """The engines over their servers, closed at the end."""
+    with ExitStack() as stack:
+        engines = []
+        for name, server in servers.items():
+            engine = engine_type(name)(server, home, budget())
+            stack.callback(engine.close)
+            engines.append(engine)
+        yield engines
+
+
+def arms(
+    engines: Iterable[Engine], layouts: Sequence[str], events: Events, dataset: Dataset, home: Path, say: Say
+) -> list[Arm]:
+    """Each engine's load of each layout; RequestError where the dataset has no such layout."""
+    made = []
+    for engine in engines:
+        for layout in layouts:
+            plan = engine.plan(dataset, dataset.layout(layout), events.shape)
+            watch = Watch(lambda text, engine=engine: say(f"{engine.name}: loading {text}"))  # type: ignore[misc]
+            loaded, reused = loads.ensure(engine, plan, events, home, watch)
+            made.append(Arm(engine, plan, loaded, reused))
+    return made
+
+
+def asked(arm: Arm, session: Session, name: str, question: Question, events: Events) -> Cell:
+    """A question asked once and checked."""
+    support = arm.engine.support(question, arm.plan)
+    if support.where is None:
+        return Cell(name, arm, support, Verdict(Kind.UNSUPPORTED, support.reason))
+    try:
+        answer = session.ask(question)
+        return Cell(name, arm, support, verify.check(question, answer, events), answer.num_rows)
+    except (FailureError, OverflowError) as error:
+        return Cell(name, arm, support, Verdict(Kind.FAILED, str(error)))
+
+
+def timed(cells: Sequence[Cell], sessions: dict[str, Session], questions: dict[str, Question], say: Say) -> None:
+    """Times the right cells in rounds, each round in order and then mirrored."""
+    right = [c for c in cells if c.verdict.kind in (Kind.RIGHT, Kind.WITHIN)]
+    for number in range(ROUNDS):
+        say(f"timing round {number + 1} of {ROUNDS}")
+        for cell in [*right, *reversed(right)]:
+            if cell.verdict.kind is not Kind.FAILED:
+                _time(cell, sessions[cell.arm.name], questions[cell.question])
+
+
+def _time(cell: Cell, session: Session, question: Question) -> None:
+    """Adds a request's seconds; the figures of a cell that fails on the way are not kept."""
+    began = time.perf_counter()
+    try:
+        session.ask(question)
+        cell.seconds.append(time.perf_counter() - began)
+    except FailureError as error:
+        cell.verdict = Verdict(Kind.FAILED, str(error))
+        cell.seconds.clear()
+
+
+def run(
+    dataset: Dataset,
+    events: Events,
+    engines: Sequence[str],
+    layouts: Sequence[str],
+    names: Sequence[str],
+    via: str,
+    home: Path,
+    say: Say,
+) -> tuple[list[Cell], list[str]]:
+    """Every question of every arm, checked, the right ones timed; and what arms could not take part, and why.
+
+    RequestError where a question does not fit the events.
+    """
+    questions = {name: dataset.question(name).fill() for name in names or dataset.questions}
+    for question in questions.values():
+        answers.schema(question, events.shape.schema)
+    with opened(engines, via, home, say) as there, ExitStack() as stack:
+        compared: list[Arm] = []
+        sessions: dict[str, Session] = {}
+        lost = []
+        for engine, layout in product(there, layouts):
+            try:
+                (arm,) = arms([engine], [layout], events, dataset, home, say)
+                sessions[arm.name] = stack.enter_context(engine.session(arm.plan))
+                compared.append(arm)
+            except FailureError as error:
+                lost.append(f"{engine.name}/{layout} takes no part: {error}")
+        cells = []
+        for name, question in questions.items():
+            say(f"checking {name}")
+            cells += [asked(arm, sessions[arm.name], name, question, events) for arm in compared]
+        timed(cells, sessions, questions, say)
+    return cells, lost
+
+
+def ask(
+    dataset: Dataset, events: Events, engine: str, layout: str, question: Question, via: str, home: Path, say: Say
+) -> tuple[pa.Table, Arm]:
+    """One answer of one engine; RequestError where the engine does not support the question there."""
+    answers.schema(question, events.shape.schema)
+    with opened([engine], via, home, say) as (one,):
+        plan = one.plan(dataset, dataset.layout(layout), events.shape)
+        support = one.support(question, plan)
+        if support.where is None:
+            raise RequestError(f"{engine} does not answer this on layout {layout}: {support.reason}")
+        (arm,) = arms([one], [layout], events, dataset, home, say)
+        with one.session(plan) as session:
+            return session.ask(question), arm

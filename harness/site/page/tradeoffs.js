@@ -1,0 +1,245 @@
+'use strict';
+
+/* The trade-offs page: one run, its questions by engine and layout. All state is in the address. */
+$(document).ready(function () {
+    const GLYPHS = { right: '✓', 'within bound': '≈', wrong: '✗', failed: '!', unsupported: '–' };
+    const FILTERS = ['run', 'kind', 'layout', 'error'];
+    const at = (name) => document.getElementById('tradeoffs-' + name);
+    let runs = null;
+
+    if (!location.hash) { history.replaceState(null, '', '#/tradeoffs'); }
+
+    /* An element; attributes that are null are left out, children may be text. */
+    function h(tag, attributes, ...children) {
+        const made = document.createElement(tag);
+        for (const [name, value] of Object.entries(attributes || {})) {
+            if (value !== null && value !== undefined) { made.setAttribute(name, value); }
+        }
+        made.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== ''));
+        return made;
+    }
+
+    const count = (value) => Math.round(value).toLocaleString('en');
+    const percent = (value) => Number((100 * value).toPrecision(2)) + '%';
+    function seconds(value) {
+        if (value === null || value === undefined) { return '–'; }
+        return value >= 1 ? digits(value) + ' s' : digits(value * 1000) + ' ms';
+    }
+    const digits = (value) => value >= 100 ? count(value) : Number(value.toPrecision(3)).toString();
+    function bytes(value) {
+        if (value === null || value === undefined) { return 'unknown'; }
+        const power = Math.min(Math.floor(Math.log2(Math.max(value, 1)) / 10), 4);
+        return digits(value / 2 ** (10 * power)) + ' ' + ['B', 'KiB', 'MiB', 'GiB', 'TiB'][power];
+    }
+    function times(ratio) { return (ratio < 10 ? Number(ratio.toPrecision(3)) : count(ratio)) + '×'; }
+
+    /* State: what the address says, with defaults. */
+    function read(params) {
+        const one = (name) => (params[name] || [''])[0] || '';
+        const state = { open: one('open') };
+        FILTERS.forEach((name) => { state[name] = one(name); });
+        return state;
+    }
+    function write(state) {
+        const kept = Object.entries(state).filter(([, value]) => value);
+        location.hash = '#/tradeoffs' + (kept.length ? '?' + new URLSearchParams(kept) : '');
+    }
+
+    function options(name, choices, chosen) {
+        const select = at('filters').elements[name];
+        select.replaceChildren(...choices.map(([value, text]) => h('option', { value }, text)));
+        select.value = choices.some(([value]) => value === chosen) ? chosen : choices[0][0];
+        return select.value;
+    }
+    function filters(run, state) {
+        const unique = (values) => [...new Set(values)];
+        const kinds = unique(run.questions.map((one) => one.kind)).filter(Boolean);
+        const errors = unique(run.questions.map((one) => one.error)).filter(Boolean).sort((a, b) => a - b);
+        const label = (one) => [one.title, count(one.header.rows) + ' rows', one.header.profile, one.name].join(' · ');
+        options('run', runs.map((one) => [one.name, label(one)]), run.name);
+        return {
+            kind: options('kind', [['', 'all'], ...kinds.map((one) => [one, one])], state.kind),
+            layout: options('layout', [['', 'all'], ...unique(arms(run).map(layout)).map((one) => [one, one])], state.layout),
+            error: options('error', [['', 'any'], ['0', 'none: exact answers'],
+                ...errors.map((one) => [String(one), 'up to ' + percent(one)])], state.error),
+        };
+    }
+
+    /* An engine's arms stand together. */
+    function arms(run) {
+        const all = [...new Set(run.questions.flatMap((one) => one.cells.map((cell) => cell.arm)))];
+        return [...new Set(all.map(engine))].flatMap((name) => all.filter((arm) => engine(arm) === name));
+    }
+    const engine = (arm) => arm.split('/')[0];
+    const layout = (arm) => arm.split('/')[1];
+    const id = (question, arm) => question + '~' + arm;
+
+    function scope(run) {
+        const machine = run.header.machine, budget = run.header.budget;
+        const versions = new Map(Object.entries(run.header.versions).map(([arm, version]) => [engine(arm), version]));
+        const rows = [
+            ['Machine', `${machine.processor}, ${machine.cores} cores, ${bytes(machine.memory)}, ${machine.kernel}`],
+            ['Versions', [...versions].map(([name, version]) => `${name} ${version}`).join(', ')],
+            ['Budget', `${budget.cores} cores and ${bytes(budget.memory)} for each engine`],
+            ['Noise', run.noise],
+            ['Scope', run.header.scope.join('; ')],
+            ['Run', `${run.header.started.slice(0, 10)}, profile ${run.header.profile}, seed ${run.header.seed}`],
+        ];
+        at('scope').replaceChildren(...rows.map(([name, text]) => h('div', {}, h('dt', {}, name), h('dd', {}, text))));
+    }
+
+    /* Where seconds lie on the scale that all cells share, in percent. */
+    function scale(questions) {
+        const bounds = questions.flatMap((one) => one.cells.flatMap((cell) => cell.time ? [cell.time.low, cell.time.high] : []));
+        const low = Math.log(Math.min(...bounds)), high = Math.log(Math.max(...bounds));
+        const place = (value) => 2 + 96 * (Math.log(value) - low) / Math.max(high - low, 1e-9);
+        return { place, low: Math.exp(low), high: Math.exp(high), empty: !bounds.length };
+    }
+    function bar(time, place) {
+        const [low, middle, high] = [time.low, time.median, time.high].map(place);
+        return h('span', { class: 'bar', 'aria-hidden': 'true' },
+            h('i', { style: `left:${low}%;width:${Math.max(high - low, 1)}%` }), h('b', { style: `left:${middle}%` }));
+    }
+
+    function compared(cell, question) {
+        if (question.fastest === cell.arm) { return 'fastest'; }
+        if (cell.lowest) { return 'lowest median'; }
+        if (!cell.against) { return ''; }
+        return cell.against.outcome === 'slower' ? times(cell.against.ratio) + ' the lowest' : cell.against.outcome;
+    }
+    function summary(question, cell, place) {
+        const verdict = (GLYPHS[cell.verdict] || '') + ' ';
+        if (!cell.time) { return [h('strong', {}, verdict + cell.verdict), h('small', {}, cell.where)]; }
+        return [h('strong', { title: cell.verdict }, verdict + seconds(cell.time.median)), bar(cell.time, place),
+            h('small', {}, compared(cell, question)), h('small', {}, cell.where),
+            cell.break_even ? h('small', {}, `pays after ${count(Math.ceil(cell.break_even))}`) : null].filter(Boolean);
+    }
+    function cellOf(question, cell, state, place) {
+        const key = id(question.name, cell.arm), open = state.open === key;
+        const button = h('button', { type: 'button', id: 'cell-' + key, 'aria-expanded': String(open),
+            class: [cell.verdict.replace(' ', '-'), question.fastest === cell.arm ? 'fastest' : ''].join(' ').trim(),
+            'aria-label': [question.name, cell.arm, cell.verdict, cell.time ? seconds(cell.time.median) : '',
+                compared(cell, question), cell.where].filter(Boolean).join(', ') }, summary(question, cell, place));
+        button.addEventListener('click', () => write({ ...state, open: open ? '' : key }));
+        return h('td', { role: 'cell', 'data-arm': cell.arm }, button);
+    }
+
+    function facts(cell) {
+        const time = cell.time, against = cell.against;
+        const rows = [['Verdict', cell.verdict + (cell.reason ? ': ' + cell.reason : '')], ['Aggregated', cell.where]];
+        if (time) {
+            rows.push(['Median', `${seconds(time.median)}, 99% interval ${seconds(time.low)} to ${seconds(time.high)}, `
+                + `${count(time.samples)} samples, longest ${seconds(time.maximum)}`]);
+            rows.push(['Percentiles', Object.entries(time.percentiles).map(([name, value]) => `${name} ${seconds(value)}`).join(', ')]);
+        }
+        if (against) {
+            const known = against.low === null ? 'unknown' : `${digits(against.low)} to ${digits(against.high)}`;
+            rows.push(['Against lowest', `${times(against.ratio)} its time, 99% interval ${known}: ${against.outcome}`
+                + (against.detectable ? `; a slowdown of ${percent(against.detectable - 1)} would be seen` : '')]);
+        }
+        if (cell.processor) { rows.push(['Processor', seconds(cell.processor) + ' of client and engine, a question']); }
+        if (cell.capacity) { rows.push(['Capacity', digits(cell.capacity) + ' right answers a second']); }
+        if (cell.outcome) {
+            const response = Object.entries(cell.loaded || {}).map(([name, value]) => `${name} ${seconds(value)}`).join(', ');
+            rows.push(['At 80% of it', [cell.outcome, response].filter(Boolean).join(': ')]);
+        }
+        if (cell.break_even) {
+            rows.push(['Break-even', `its load is saved after ${count(Math.ceil(cell.break_even))} such questions, against raw`]);
+        }
+        if (cell.rows !== null && cell.rows !== undefined) { rows.push(['Answer', count(cell.rows) + ' rows']); }
+        return h('dl', {}, rows.filter(([, text]) => text).map(([name, text]) => h('div', {}, h('dt', {}, name), h('dd', {}, text))));
+    }
+    function detail(question, cell, width) {
+        const query = cell.asked ? h('pre', { tabindex: '0', role: 'region', 'aria-label': 'The exact query' }, cell.asked) : null;
+        return h('tr', { role: 'row', class: 'detail' }, h('td', { role: 'cell', colspan: width },
+            h('h2', {}, `${question.name} on ${cell.arm}`), facts(cell), query));
+    }
+
+    function costs(run, shown) {
+        const loads = new Map(run.loads.map((one) => [one.arm, one]));
+        const line = (name, text) => h('tr', { role: 'row' }, h('th', { role: 'rowheader', scope: 'row' }, name),
+            shown.map((arm) => h('td', { role: 'cell', 'data-arm': arm }, loads.has(arm) ? text(loads.get(arm)) : '–')));
+        return h('tbody', { role: 'rowgroup', class: 'costs' }, line('Load until settled', (one) => seconds(one.seconds)),
+            line('At rest', (one) => bytes(one.bytes)), line('Rows kept', (one) => count(one.rows)));
+    }
+    function table(run, questions, shown, state) {
+        const { place, low, high, empty } = scale(questions);
+        const groups = [...new Set(shown.map(engine))].map((name) => [name, shown.filter((arm) => engine(arm) === name)]);
+        const head = h('thead', { role: 'rowgroup' },
+            h('tr', { role: 'row' }, h('th', { role: 'columnheader', scope: 'col', rowspan: 2 }, 'Question'),
+                groups.map(([name, of]) => h('th', { role: 'columnheader', scope: 'colgroup', colspan: of.length }, name))),
+            h('tr', { role: 'row' }, shown.map((arm) => h('th', { role: 'columnheader', scope: 'col' }, layout(arm)))));
+        const body = questions.flatMap((question) => {
+            const open = question.cells.find((cell) => state.open === id(question.name, cell.arm));
+            const row = h('tr', { role: 'row' },
+                h('th', { role: 'rowheader', scope: 'row' }, question.name, h('span', {}, question.story),
+                    h('small', {}, [question.kind, question.error ? percent(question.error) + ' tolerated' : ''].filter(Boolean).join(', '))),
+                shown.map((arm) => question.cells.find((cell) => cell.arm === arm))
+                    .map((cell) => cell ? cellOf(question, cell, state, place) : h('td', { role: 'cell' })));
+            return open ? [row, detail(question, open, shown.length + 1)] : [row];
+        });
+        at('table').replaceChildren(h('table', { role: 'table', style: `--arms:${shown.length}` }, head, costs(run, shown), h('tbody', { role: 'rowgroup' }, body)));
+        at('legend').textContent = !questions.length ? 'No question is left by these filters.'
+            : 'Median, and its 99% interval as a bar' + (empty ? '' : ` on one logarithmic scale from ${seconds(low)} to ${seconds(high)}`)
+            + '. Fastest: all others are slower beyond this run\'s noise. ✓ right, ≈ within the tolerated error, ✗ wrong (never timed), – unsupported, ! failed. '
+            + 'Each cell opens: the exact query, and all that was measured.';
+    }
+
+    function engines(run, questions, shown) {
+        const cards = [...new Set(shown.map(engine))].map((name) => {
+            const cells = questions.flatMap((one) => one.cells).filter((cell) => engine(cell.arm) === name);
+            const asked = questions.filter((one) => one.cells.some((cell) => engine(cell.arm) === name && cell.time)).length;
+            const won = questions.filter((one) => engine(one.fastest) === name).length;
+            const without = cells.filter((cell) => cell.verdict === 'unsupported').length;
+            const words = run.engines[name] || { good: [], bad: [] };
+            const list = (title, items) => items.length ? [h('h3', {}, title), h('ul', {}, items.map((item) => h('li', {}, item)))] : [];
+            return h('article', {}, h('h2', {}, name),
+                h('p', {}, `Here: ${asked} of ${questions.length} questions timed, fastest at ${won}, ${without} of ${cells.length} cells unsupported.`),
+                list('Good at', words.good), list('Bad at', words.bad));
+        });
+        at('engines').replaceChildren(...cards);
+    }
+
+    function render(state) {
+        if (!runs.length) { at('legend').textContent = 'No run has been kept under results yet.'; return; }
+        const run = runs.find((one) => one.name === state.run) || runs[0];
+        const chosen = { ...state, ...filters(run, state) };
+        const shown = arms(run).filter((arm) => !chosen.layout || layout(arm) === chosen.layout);
+        const questions = run.questions
+            .filter((one) => (!chosen.kind || one.kind === chosen.kind) && (!chosen.error || one.error <= Number(chosen.error)))
+            .map((one) => ({ ...one, cells: one.cells.filter((cell) => shown.includes(cell.arm)) }));
+        const focused = document.activeElement && document.activeElement.id;
+        scope(run);
+        table(run, questions, shown, chosen);
+        engines(run, questions, shown);
+        const again = focused && document.getElementById(focused);
+        if (again) { again.focus({ preventScroll: true }); }
+    }
+
+    async function show(params) {
+        at('display').hidden = false;
+        document.title = 'Trade-offs · rollup-bench';
+        $('#title').text('');
+        if (runs === null) { runs = await (await fetch('tradeoffs.json')).json(); }
+        const state = read(params);
+        render(state);
+        const open = state.open && document.getElementById('cell-' + state.open);
+        if (open && !document.activeElement.closest('main')) { open.scrollIntoView({ block: 'center' }); }
+    }
+
+    function leave() {
+        const here = /^#\/?tradeoffs(\?|$)/.test(location.hash);
+        document.body.classList.toggle('tradeoffs', here);
+        at('display').hidden = !here;
+    }
+
+    at('filters').addEventListener('change', (event) => {
+        const state = read($.asv.parse_hash_string(location.hash).params);
+        state[event.target.name] = event.target.value;
+        write(event.target.name === 'run' ? { run: event.target.value } : { ...state, open: '' });
+    });
+    at('filters').addEventListener('submit', (event) => event.preventDefault());
+    window.addEventListener('hashchange', leave);
+    leave();
+    $.asv.register_page('tradeoffs', show);
+});

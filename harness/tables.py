@@ -1,0 +1,181 @@
+"""Tables of runs that were kept in files."""
+
+from collections.abc import Sequence
+from statistics import median
+
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from harness.clock import load
+from harness.clock.claims import Claim
+from harness.clock.compare import Comparison
+from harness.clock.findings import Cell, Difference, Run, differences, noise_floor, spreads
+from harness.clock.records import Cost, Fault, First, Header, Open, Rounds, Sweep, Verdict, of_type
+from harness.clock.spread import Spread
+
+_STYLES = {"faster": "green", "slower": "red"}
+
+
+def run_table(run: Run, console: Console) -> None:
+    """All that a run found: each question and arm, the noise floor, and what became of them under load."""
+    console.print(f"[bold]{run.header.dataset}, {run.header.rows:,} rows[/bold]\n[dim]{scope(run.header)}[/dim]")
+    console.print(_cells(run))
+    console.print(f"[dim]{noise(run)}[/dim]")
+    for fault in of_type(run.lines, Fault):
+        when = "" if fault.launch is None else f" for launch {fault.launch + 1}"
+        console.print(f"[red]{fault.arm} dropped out while {fault.doing}{when}: {escape(fault.reason)}[/red]")
+    if of_type(run.lines, Sweep):
+        console.print(_under_load(run))
+
+
+def scope(header: Header) -> str:
+    """On what the figures were measured, and what was not measured."""
+    machine = header.machine
+    return f"{machine.get('processor', '')}, {machine.get('cores', '?')} cores; {'; '.join(header.scope)}"
+
+
+def noise(run: Run) -> str:
+    """The noise floor in words."""
+    floor = noise_floor(run)
+    if floor is None:
+        return "nothing was timed"
+    words = (
+        f"noise floor: {floor.pairs} A/A pairs, each known to ±{floor.median_half_width:.1%} in the median, "
+        f"all within {floor.low:.2f} to {floor.high:.2f}; {floor.differing} seemed to differ"
+    )
+    restless = sum(not warm.steady for one in of_type(run.lines, Rounds) for warm in one.warm.values())
+    return f"{words}; {restless} warm-ups reached no steady state" if restless else words
+
+
+def comparison_table(comparison: Comparison, console: Console) -> None:
+    """The cells of two runs, those that changed first."""
+    console.print(
+        f"[dim]All cells together took {comparison.common:.3f} times as long in the second run; "
+        "that is taken out below, since it may be the machine.[/dim]"
+    )
+    table = _table(
+        "question", "engine/layout", "caches", right=("first ms", "second ms", "ratio", "interval", "detects")
+    )
+    table.add_column("outcome")
+    for change in sorted(comparison.changes, key=lambda one: (_rank(one.claim), one.cell)):
+        figures = (_milliseconds(change.before), _milliseconds(change.after), *_claimed(change.claim))
+        outcome = change.claim.outcome if change.claim else "only in one run"
+        cell = change.cell
+        table.add_row(cell.question, cell.arm, cell.cache, *figures, Text(outcome, style=_STYLES.get(outcome, "dim")))
+    console.print(table)
+
+
+def _cells(run: Run) -> Table:
+    right = ("median ms", "99% interval", "max ms", "first ms", "CPU ms", "against fastest", "detects")
+    table = _table("question", "engine/layout", "verdict", right=right)
+    table.add_column("outcome")
+    timed, found, costs, firsts = spreads(run), differences(run), _costs(run), _firsts(run)
+    for question, lines in _by_question(run).items():
+        rivals = [cell for cell in timed if cell.question == question]
+        fastest = min(rivals, key=lambda cell: timed[cell].median) if len(rivals) > 1 else None
+        for number, line in enumerate(lines):
+            cell = Cell(question, "hot", line.arm)
+            claim = _against(found, cell, fastest)
+            ratio, _, detects = _claimed(claim)
+            outcome = claim.outcome if claim else "fastest" if cell == fastest else line.reason
+            table.add_row(
+                "" if number else question,
+                line.arm,
+                line.verdict,
+                *_times(timed.get(cell)),
+                firsts.get((question, line.arm), ""),
+                costs.get(cell, ""),
+                ratio,
+                detects,
+                Text(outcome, style=_STYLES.get(outcome, "dim")),
+                end_section=len(lines) > 1 and line is lines[-1],
+            )
+    return table
+
+
+def _times(one: Spread | None) -> tuple[str, str, str]:
+    if one is None:
+        return "", "", ""
+    interval = f"{_milliseconds(one.low)} to {_milliseconds(one.high)}"
+    return _milliseconds(one.median), interval, _milliseconds(one.maximum)
+
+
+def _by_question(run: Run) -> dict[str, list[Verdict]]:
+    found: dict[str, list[Verdict]] = {}
+    for one in of_type(run.lines, Verdict):
+        found.setdefault(one.question, []).append(one)
+    return found
+
+
+def _firsts(run: Run) -> dict[tuple[str, str], str]:
+    """The median over launches of the first request, by question and arm: cold where it was that at all."""
+    times: dict[tuple[str, str], dict[str, list[int]]] = {}
+    for one in of_type(run.lines, First):
+        times.setdefault((one.question, one.arm), {}).setdefault(one.cache, []).append(one.time)
+    coldest = {key: min(states.items()) for key, states in times.items()}  # "cold" is before "lukewarm"
+    return {key: f"{_milliseconds(median(taken) / 1e9)} {state}" for key, (state, taken) in coldest.items()}
+
+
+def _costs(run: Run) -> dict[Cell, str]:
+    """Processor milliseconds a question, client and engine together, over all launches."""
+    sums: dict[Cell, tuple[float, int]] = {}
+    for one in of_type(run.lines, Cost):
+        seconds, questions = sums.get(Cell(one.question, one.cache, one.arm), (0.0, 0))
+        spent = one.spent.client + (one.spent.engine or 0.0)
+        sums[Cell(one.question, one.cache, one.arm)] = seconds + spent, questions + one.questions
+    return {cell: _milliseconds(seconds / questions) for cell, (seconds, questions) in sums.items()}
+
+
+def _against(found: Sequence[Difference], cell: Cell, fastest: Cell | None) -> Claim | None:
+    """The claim on a cell against the fastest of its question, whichever way round it was made."""
+    for one in found:
+        if fastest and (one.question, one.cache) == cell[:2]:
+            if (one.arm, one.versus) == (cell.arm, fastest.arm):
+                return one.claim
+            if (one.versus, one.arm) == (cell.arm, fastest.arm):
+                return one.claim.inverted()
+    return None
+
+
+def _under_load(run: Run) -> Table:
+    right = ("rate a second", "p50 ms", "p95 ms", "p99 ms", "max ms", "capacity")
+    table = _table("question", "engine/layout", "load", "outcome", right=right)
+    sweeps, opens = of_type(run.lines, Sweep), of_type(run.lines, Open)
+    for question, arm in dict.fromkeys((one.question, one.arm) for one in sweeps):
+        capacity = load.capacity([one for one in sweeps if (one.question, one.arm) == (question, arm)])
+        shown = "a wrong answer or none" if capacity is None else f"{capacity:.3g}"
+        for one in [one for one in opens if (one.question, one.arm) == (question, arm)]:
+            read = load.read(one)
+            times = [_milliseconds(read.response.get(name)) for name in ("p50", "p95", "p99")]
+            rate, longest = f"{one.rate:.3g}", _milliseconds(read.maximum)
+            table.add_row(question, arm, one.load, read.outcome, rate, *times, longest, shown)
+            question = arm = shown = ""
+    return table
+
+
+def _table(*left: str, right: Sequence[str]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in left:
+        table.add_column(heading, no_wrap=True)
+    for heading in right:
+        table.add_column(heading, justify="right", no_wrap=True)
+    return table
+
+
+def _claimed(claim: Claim | None) -> tuple[str, str, str]:
+    """Ratio, interval and what could be detected, for people."""
+    if claim is None:
+        return "", "", ""
+    interval = "unknown" if claim.low is None or claim.high is None else f"{claim.low:.3f} to {claim.high:.3f}"
+    return f"{claim.ratio:.3f}", interval, "" if claim.detectable is None else f"{claim.detectable - 1:.1%}"
+
+
+def _rank(claim: Claim | None) -> int:
+    return 2 if claim is None else ("slower", "faster", "no difference seen").index(claim.outcome) // 2
+
+
+def _milliseconds(seconds: float | None) -> str:
+    return "" if seconds is None else f"{seconds * 1000:.3g}" if seconds < 0.1 else f"{seconds * 1000:,.0f}"

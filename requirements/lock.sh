@@ -1,0 +1,9 @@
+#!/bin/sh
+# Resolves pyproject.toml into exact versions with hashes, for every Python from 3.11 on.
+set -eu
+cd "$(dirname "$0")/.."
+lock() { uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url "$@"; }
+lock requirements/build.in --output-file requirements/build.txt
+lock pyproject.toml --extra duckdb --extra flights --output-file requirements/run.txt
+lock pyproject.toml --all-extras --output-file requirements/all.txt
+lock pyproject.toml --all-extras --group dev --output-file requirements/dev.txt

@@ -1,0 +1,68 @@
+"""The engine that CONTRIBUTING builds: from the document alone, through every check, beside an installed package."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+
+import pytest
+
+from engines.budget import Budget
+from engines.contract import Engine
+from harness.conformance import checks
+from harness.conformance.subject import Subject
+
+ROOT = Path(__file__).parents[2]
+EXAMPLE = ROOT / "tests" / "examples" / "sqlite" / "engine.py"
+
+
+def documented() -> str:
+    """The Python blocks of the chapter on adding an engine, one after the other."""
+    chapter = (ROOT / "CONTRIBUTING.md").read_text("utf-8").partition("## Add an engine")[2].partition("\n## ")[0]
+    return "".join(re.findall(r"```python\n(.*?)```", chapter, re.S))
+
+
+@pytest.fixture(scope="module")
+def sqlite(tmp_path_factory: pytest.TempPathFactory) -> Engine:
+    """The engine of the document, from a folder that has nothing else."""
+    place = tmp_path_factory.mktemp("sqlite") / "engine.py"
+    place.write_text(documented(), "utf-8")
+    spec = spec_from_file_location("documented_sqlite", place)
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    engine: Engine = module.SQLite(None, tmp_path_factory.mktemp("home"), Budget(2, 1 << 30))
+    return engine
+
+
+def test_the_document_builds_the_example() -> None:
+    assert documented() == EXAMPLE.read_text("utf-8")
+    assert len(EXAMPLE.read_text("utf-8").splitlines()) < 120
+
+
+@pytest.mark.parametrize("check", checks.ALL, ids=lambda check: check.__name__)
+def test_conformance(sqlite: Engine, check: checks.Check, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    check(Subject(sqlite, tmp_path, request.config.getoption("--examples")))
+
+
+def test_an_installed_package_brings_an_engine(tmp_path: Path) -> None:
+    package = tmp_path / "site" / "my_package"
+    package.mkdir(parents=True)
+    shutil.copy(EXAMPLE, package / "engine.py")
+    (package / "__init__.py").touch()
+    declared = tmp_path / "site" / "my_package-1.dist-info"
+    declared.mkdir()
+    (declared / "METADATA").write_text("Metadata-Version: 2.1\nName: my-package\nVersion: 1\n")
+    (declared / "entry_points.txt").write_text("[rollup_bench.engines]\nsqlite = my_package.engine:SQLite\n")
+    command = [sys.executable, "-c", "from harness.cli import main; main()"]
+    environment = os.environ | {"PYTHONPATH": str(tmp_path / "site"), "ROLLUP_BENCH_HOME": str(tmp_path / "home")}
+    asked = ["ask", "carriers", "--engine", "sqlite", "--format", "csv", "--set", "start=2013-01-01T05:00:00Z"]
+    listed = subprocess.run([*command, "list", "engines"], env=environment, capture_output=True, text=True, check=True)
+    assert "sqlite" in listed.stdout
+    refused = subprocess.run([*command, *asked], env=environment, capture_output=True, text=True, check=False)
+    assert refused.returncode == 2
+    assert "SQLite has no time zones" in refused.stderr

@@ -1,0 +1,99 @@
+"""What tests share: servers, started once and always stopped; engines over them; how many random examples there are."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from command import Command
+from hypothesis import HealthCheck, settings
+
+from engines.budget import Budget
+from engines.contract import Engine
+from engines.registry import engine_type, recipe
+from engines.servers import Server, open_server
+from engines.watch import Watch
+from harness import loads, verify
+from harness.verify import Kind
+from workloads import dataset as datasets
+from workloads import events
+
+HOME = Path(__file__).parents[1] / ".rollup-bench" / "tests"
+BUDGET = Budget(cores=2, memory=3 << 30)
+SERVERS = {"duckdb": None, "cassandra": "cassandra_server", "druid": "druid_server"}
+"""Each engine with the fixture of its server."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--examples", type=int, default=300, help="random examples of each property")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    suppressed = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    examples = config.getoption("--examples")
+    settings.register_profile("suite", max_examples=examples, deadline=None, suppress_health_check=suppressed)
+    settings.load_profile("suite")
+
+
+def _serve(engine: str) -> Iterator[Server]:
+    found = recipe(engine)
+    assert found is not None
+    server = open_server(found, "native", HOME, BUDGET)
+    with server.running(Watch(print, seconds=600)):
+        yield server
+
+
+@pytest.fixture(scope="session")
+def cassandra_server() -> Iterator[Server]:
+    yield from _serve("cassandra")
+
+
+@pytest.fixture(scope="session")
+def druid_server() -> Iterator[Server]:
+    yield from _serve("druid")
+
+
+@pytest.fixture(scope="session", params=list(SERVERS))
+def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """Each engine, over its real server where it has one."""
+    fixture = SERVERS[request.param]
+    server = request.getfixturevalue(fixture) if fixture else None
+    opened = engine_type(request.param)(server, tmp_path_factory.mktemp("home"), BUDGET)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def command(
+    tmp_path_factory: pytest.TempPathFactory, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Command:
+    """The command line, under a home of its own."""
+    return Command(tmp_path_factory.mktemp("home"), capsys, monkeypatch)
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where prepared events and the records of loads are kept."""
+    return tmp_path_factory.mktemp("events")
+
+
+@pytest.fixture
+def ask(engine: Engine, home: Path) -> Callable[..., list[dict[str, Any]]]:
+    """Asks a question of a dataset file, as a run would; the answer is right, or within its bound."""
+
+    def asked(file: Path | str, name: str, **set_to: object) -> list[dict[str, Any]]:
+        dataset = datasets.read(str(file))
+        question = dataset.question(name).fill(dict(set_to))
+        found = events.prepare(dataset, home)
+        plan = engine.plan(dataset, dataset.layout("raw"), found.shape)
+        support = engine.support(question, plan)
+        if support.where is None:
+            pytest.skip(f"{engine.name}: {support.reason}")
+        loads.ensure(engine, plan, found, home, Watch())
+        with engine.session(plan) as session:
+            answer = session.ask(question)
+        verdict = verify.check(question, answer, found)
+        assert verdict.kind in (Kind.RIGHT, Kind.WITHIN), verdict.reason
+        return list(answer.to_pylist())
+
+    return asked

@@ -1,0 +1,258 @@
+"""Open and closed loops against an engine whose service times are known."""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from itertools import count
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harness.clock import histograms
+from harness.clock.clients import Arm, Work, open_loop
+from harness.clock.costs import Gauge
+from harness.clock.load import (
+    Target,
+    capacity,
+    capacity_at,
+    growth,
+    lateness,
+    meets,
+    next_rate,
+    offer,
+    read,
+    responses,
+    schedule,
+    services,
+    sweep,
+)
+from harness.clock.null import NullEngine, lindley
+from harness.clock.records import Open, Spent
+from workloads.errors import FailureError
+
+GAUGE = Gauge()
+
+
+def _record(intended: list[int], done: Sequence[int | None], rate: float = 100.0, **changes: object) -> Open:
+    """A run in microseconds in which everything was sent on time and answered right."""
+    record = Open(
+        arm="null",
+        question="q",
+        cache="hot",
+        rate=rate,
+        load="80%",
+        clients=64,
+        limit=30.0,
+        intended=intended,
+        sent=list(intended),
+        done=list(done),
+        waited=[0] * len(intended),
+        state="r" * len(intended),
+        response="",
+        service="",
+        lateness="",
+        spent=Spent(seconds=1.0, client=0.1),
+    )
+    return msgspec.structs.replace(record, **changes)
+
+
+def _queue(rate: float, service: float, seconds: float, seed: int) -> Open:
+    """A queue with exponential service times, in theory."""
+    rng = np.random.default_rng(seed)
+    intended = [at // 1000 for at in schedule(rate, seconds, rng)]
+    waits = lindley(intended, [int(1e6 * one) for one in rng.exponential(service, len(intended))])
+    return _record(intended, [at + wait for at, wait in zip(intended, waits, strict=True)], rate)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 10**9), st.integers(1, 10**9)), min_size=1, max_size=30),
+    st.integers(0, 29),
+)
+def test_every_response_is_lindleys_a_stall_included(requests: list[tuple[int, int]], stalled: int) -> None:
+    """On a clock that moves only by sleeping and serving, to the nanosecond."""
+    intended = sorted(at for at, _ in requests)
+    served = [service + (10**9 if i == stalled else 0) for i, (_, service) in enumerate(requests)]
+    now = [0]
+
+    def pass_by(nanoseconds: float) -> None:
+        now[0] += round(nanoseconds)
+
+    log: list[list[Any]] = []
+    open_loop(
+        lambda request: pass_by(served[request]),
+        Work(range(len(served)), seconds=60, limit=60, intended=intended),
+        iter(range(len(served))),
+        start=0,
+        log=log,
+        clock=lambda: now[0],
+        sleep=lambda seconds: pass_by(seconds * 1e9),
+    )
+    measured = [done - at for (_, _, _, done, _), at in zip(log, intended, strict=True)]
+    assert measured == lindley(intended, served)
+    assert [sent - max(free, at) for (_, free, sent, _, _), at in zip(log, intended, strict=True)] == [0] * len(log)
+
+
+def test_real_clients_measure_lindleys_responses_through_a_stall() -> None:
+    """In real time, by processes. A busy machine delays a few requests; coordinated omission would miss half."""
+    served = np.random.default_rng(5).exponential(0.01, 300)
+    served[60] = 1.0
+    target = Target(Arm("null", NullEngine(served.tolist(), queue=True)), "q", range(300))
+
+    def shares_within_bound(seed: int) -> tuple[float, float]:
+        record = offer(target, 50, 4.0, "50%", seed, GAUGE, clients=8)
+        late = lateness(record)
+        arrivals = [at + int(by) for at, by in zip(record.intended, late, strict=True)]
+        theory = late + lindley(arrivals, [int(served[i % 300] * 1e6) for i in range(len(arrivals))])
+        assert theory.max() >= 1_000_000
+        bound = np.maximum(1000, 0.02 * theory)
+        right, omitting = (np.abs(one - theory) <= bound for one in (responses(record), services(record)))
+        return float(right.mean()), float(omitting.mean())
+
+    tried: list[tuple[float, float]] = []
+    while len(tried) < 4 and not (tried and tried[-1][0] > 0.9 and tried[-1][1] < 0.7):
+        tried.append(shares_within_bound(len(tried)))
+    assert tried[-1][0] > 0.9
+    assert tried[-1][1] < 0.7
+
+
+def test_a_schedule_is_poisson_and_the_seeds_own() -> None:
+    rng = np.random.default_rng
+    times = schedule(1000, 30, rng(1))
+    gaps = np.diff(times) / 1e9
+    assert times == schedule(1000, 30, rng(1)) != schedule(1000, 30, rng(2))
+    assert times == sorted(times)
+    assert len(times) == pytest.approx(30_000, rel=0.03)
+    assert gaps.std() / gaps.mean() == pytest.approx(1.0, abs=0.03)  # exponential
+
+
+def test_a_queue_below_its_capacity_is_sustained_and_one_above_is_not() -> None:
+    below = [read(_queue(rate=80, service=0.01, seconds=10, seed=seed)).outcome for seed in range(100)]
+    above = [read(_queue(rate=115, service=0.01, seconds=10, seed=seed)).outcome for seed in range(100)]
+    assert below.count("sustained") >= 97
+    assert above.count("not sustained") >= 90
+
+
+def test_not_sustained_has_no_percentiles() -> None:
+    result = read(_queue(rate=200, service=0.01, seconds=10, seed=1))
+    assert (result.outcome, result.response, result.service, result.maximum) == ("not sustained", {}, {}, None)
+    unsent = _record([0, 10], [5, None], sent=[0, None], state="ru")
+    assert read(unsent).outcome == "not sustained"
+
+
+def test_a_late_client_voids_the_run_and_a_busy_engine_does_not() -> None:
+    intended = [i * 10_000 for i in range(1000)]
+    late = _record(intended, [at + 9000 for at in intended], sent=[at + 2000 for at in intended])
+    assert read(late).outcome == "client too slow"
+    assert read(late).response == {}
+    assert read(msgspec.structs.replace(late, waited=[1999] * 1000)).outcome == "sustained"
+    assert read(_record(intended, [at + 50_000 for at in intended], sent=[at + 2000 for at in intended])).outcome == (
+        "sustained"
+    )
+
+
+def test_a_failed_request_counts_for_its_limit_at_least() -> None:
+    record = _record([0, 0, 0, 0], [10, 20, 40_000_000, 50], state="rftr")
+    assert responses(record).tolist() == [10, 30_000_000, 40_000_000, 50]
+    assert services(record).tolist() == [10, 50]
+    hung = _record([0, 0], [None, 50], state="tr")
+    assert responses(hung).tolist() == [30_000_000, 50]
+    assert read(record).failed == 2
+
+
+def test_one_wrong_answer_voids_a_rate() -> None:
+    assert read(_record([0, 10], [5, 15], state="rw")).outcome == "wrong answers"
+    assert not meets(_record([0, 10], [5, 15], state="rw"), "p50", 1.0)
+
+
+def test_capacity_at_an_objective_is_found_by_halving() -> None:
+    intended = [i * 1000 for i in range(5000)]
+    rng = np.random.default_rng(1)
+
+    def answer(rate: float) -> Open:
+        response = rng.exponential(1e6 / (1000 - rate), len(intended))
+        return _record(intended, [at + int(one) for at, one in zip(intended, response, strict=True)], rate)
+
+    records: list[Open] = []
+    objective = partial(meets, percentile="p99", seconds=0.01)
+    while (rate := next_rate(records, 1000, objective)) is not None:
+        records.append(answer(rate))
+    assert len(records) <= 5
+    found = capacity_at(records, "p99", 0.01)
+    assert found is not None
+    assert 400 <= found <= 640  # p99 is 4.6 / (1000 - rate): 10 ms at 540
+
+
+def _right_below(limit: int, number: int, answer: object) -> bool:
+    return number < limit
+
+
+def test_a_sweep_counts_what_its_clients_did() -> None:
+    target = Target(Arm("null", NullEngine([0.005] * 4)), "q", range(4))
+    one, four = sweep(target, 1, 0.5, GAUGE), sweep(target, 4, 0.5, GAUGE)
+    assert one.wrong == one.failed == four.wrong == four.failed == 0
+    assert one.right <= 0.5 / 0.005 + 1 < four.right <= 4 * (0.5 / 0.005 + 1)
+    assert capacity([one, four]) == four.right / four.seconds
+    assert histograms.count(four.service) == four.right
+    wrong = sweep(Target(Arm("null", NullEngine([0.005] * 4), partial(_right_below, 3)), "q", range(4)), 2, 0.2, GAUGE)
+    assert wrong.wrong > 0
+    assert wrong.right > 0
+    assert capacity([wrong]) is None
+
+
+@contextmanager
+def _refuses() -> Iterator[None]:
+    raise ConnectionRefusedError("nobody is listening")
+    yield
+
+
+@contextmanager
+def _fails_in_turn() -> Iterator[object]:
+    numbers = count()
+
+    def ask(_: object) -> None:
+        match next(numbers) % 4:
+            case 1:
+                raise TimeoutError
+            case 2:
+                raise ValueError
+            case 3:
+                time.sleep(0.2)
+
+    yield ask
+
+
+def test_a_client_that_cannot_connect_is_one_line() -> None:
+    target = Target(Arm("gone", _refuses), "q", [None])  # type: ignore[arg-type]
+    with pytest.raises(FailureError, match="could not connect: ConnectionRefusedError: nobody is listening"):
+        sweep(target, 2, 0.1, GAUGE)
+
+
+def test_failures_and_timeouts_are_counted_with_their_limit() -> None:
+    target = Target(Arm("weak", _fails_in_turn, embedded=True), "q", [None], limit=0.1)  # type: ignore[arg-type]
+    record = offer(target, 20, 2.0, "common", 1, GAUGE, clients=4)
+    assert set(record.state) == {"r", "f", "t"}
+    assert responses(record)[[state != "r" for state in record.state]].min() >= 100_000
+    assert histograms.count(record.response) == len(record.state)
+    assert len(lateness(record)) == len(record.state)
+
+
+@given(st.lists(st.integers(1, 10**9), min_size=1, max_size=50), st.lists(st.integers(1, 10**9), max_size=50))
+@settings(max_examples=50)
+def test_histograms_merge_as_if_they_had_been_one(one: list[int], other: list[int]) -> None:
+    merged = histograms.merge([histograms.encode(one), histograms.encode(other)])
+    assert merged == histograms.encode(one + other)
+    assert histograms.count(merged) == len(one + other)
+    assert histograms.percentile(merged, 1.0) == pytest.approx(max(one + other) / 1e6, rel=2e-3)
+
+
+@given(st.integers(2, 200))
+def test_a_backlog_that_does_not_change_does_not_grow(requests: int) -> None:
+    intended = [i * 1000 for i in range(requests)]
+    assert growth(_record(intended, [at + 1 for at in intended])) == pytest.approx(0, abs=1e-6)
+    stuck = _record(intended, [10**9] * requests)
+    assert growth(stuck) == pytest.approx(requests - 1)

@@ -1,0 +1,136 @@
+"""Loads: reused while nothing changed, made anew when something did, never trusted when cut off."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from engines.budget import Budget
+from engines.duckdb.engine import DuckDB
+from engines.watch import Watch
+from harness import loads
+from workloads import dataset as datasets
+from workloads import events
+
+TOML = """
+title = "Mine"
+source = { path = "data.csv" }
+columns = { time = { name = "at", format = "seconds" }, subject = "who" }
+[layouts.hour]
+grain = "hour"
+measures = ["count()"]
+[layouts.day]
+grain = "day"
+measures = ["count()"]
+[[questions]]
+name = "all"
+kind = "aggregate"
+measures = ["count()", "distinct(who)"]
+parameters = { start = 1970-01-01, end = 2014-01-01 }
+"""
+LOAD = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[2])
+from test_loads import ensure
+print(ensure(Path(sys.argv[1])))
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    fill(tmp_path, 1000)
+    (tmp_path / "mine.toml").write_text(TOML)
+    return tmp_path
+
+
+def fill(folder: Path, rows: int) -> None:
+    (folder / "data.csv").write_text("at,who\n" + "".join(f"{i},u{i}\n" for i in range(rows)))
+
+
+def ensure(folder: Path, layout: str = "raw") -> tuple[int, bool]:
+    """The rows kept, and whether they were there already."""
+    dataset = datasets.read(str(folder / "mine.toml"))
+    found = events.prepare(dataset, folder / "home")
+    engine = DuckDB(None, folder / "home", Budget(cores=2, memory=1 << 30))
+    plan = engine.plan(dataset, dataset.layout(layout), found.shape)
+    loaded, reused = loads.ensure(engine, plan, found, folder / "home", Watch())
+    assert engine.rows(plan) == loaded.rows
+    return loaded.rows, reused
+
+
+def records(folder: Path) -> list[Path]:
+    return sorted((folder / "home" / "loads").glob("*.json"))
+
+
+def test_reused_while_nothing_changed(folder: Path) -> None:
+    assert ensure(folder) == (1000, False)
+    before = [(p, p.stat().st_mtime_ns) for p in (folder / "home").rglob("*.duckdb")]
+    assert ensure(folder) == (1000, True)
+    (folder / "mine.toml").write_text(TOML.replace('"all"', '"other"').replace("title", "# more\ntitle"))
+    assert ensure(folder) == (1000, True)
+    assert [(p, p.stat().st_mtime_ns) for p in (folder / "home").rglob("*.duckdb")] == before
+
+
+def test_anew_when_the_file_or_the_layout_changed(folder: Path) -> None:
+    assert ensure(folder) == (1000, False)
+    assert not ensure(folder, "hour")[1]
+    assert not ensure(folder, "day")[1]
+    (folder / "mine.toml").write_text(TOML.replace('grain = "hour"', 'grain = "minute"'))
+    assert not ensure(folder, "hour")[1]
+    assert ensure(folder, "day")[1]
+    fill(folder, 999)
+    assert ensure(folder) == (999, False)
+    assert not ensure(folder, "day")[1]
+
+
+@pytest.mark.parametrize("damage", ["", "{", '{"rows": 1}', "\0"])
+def test_a_record_that_cannot_be_read(folder: Path, damage: str) -> None:
+    ensure(folder)
+    (record,) = records(folder)
+    whole = record.read_bytes()
+    record.write_text(damage)
+    assert ensure(folder) == (1000, False)
+    record.write_bytes(whole.replace(b'"rows":1000', b'"rows":1001'))
+    assert ensure(folder) == (1000, False)
+    record.write_bytes(whole.replace(b'"version":"', b'"version":"0.'))
+    assert ensure(folder) == (1000, False)
+
+
+def test_a_database_that_is_gone_or_damaged(folder: Path) -> None:
+    ensure(folder)
+    (database,) = (folder / "home").rglob("*.duckdb")
+    database.unlink()
+    assert ensure(folder) == (1000, False)
+    database.write_bytes(database.read_bytes()[:5000])
+    assert ensure(folder) == (1000, False)
+
+
+def start(folder: Path) -> subprocess.Popen[str]:
+    call = [sys.executable, "-c", LOAD, str(folder), str(Path(__file__).parent)]
+    return subprocess.Popen(call, stdout=subprocess.PIPE, text=True)
+
+
+def test_a_killed_load_is_never_trusted(folder: Path) -> None:
+    fill(folder, 400_000)
+    events.prepare(datasets.read(str(folder / "mine.toml")), folder / "home")
+    running = start(folder)
+    while not list((folder / "home").rglob("*.duckdb")):
+        assert running.poll() is None
+        time.sleep(0.001)
+    os.kill(running.pid, signal.SIGKILL)
+    running.communicate()
+    assert not records(folder)
+    assert ensure(folder) == (400_000, False)
+    assert ensure(folder) == (400_000, True)
+
+
+def test_two_at_once_load_once(folder: Path) -> None:
+    fill(folder, 100_000)
+    both = [start(folder), start(folder)]
+    said = sorted(one.communicate()[0].strip() for one in both)
+    assert said == ["(100000, False)", "(100000, True)"]

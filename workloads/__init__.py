@@ -1,0 +1,1 @@
+"""What is asked: events, datasets, questions, layouts and the truth. Knows no engine."""

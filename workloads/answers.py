@@ -1,0 +1,110 @@
+"""The shape of an answer: the same columns, types and row order from every engine."""
+
+import pyarrow as pa
+
+from workloads.columns import INSTANT
+from workloads.errors import RequestError
+from workloads.filters import Filter, Op
+from workloads.measures import Function, Measure
+from workloads.questions import Aggregate, Cohort, Funnel, Question
+
+
+def schema(question: Question, events: pa.Schema) -> pa.Schema:
+    """The schema of a question's answer over events of that schema; RequestError where it does not fit them."""
+    match question:
+        case Aggregate():
+            return _aggregate(question, events)
+        case Cohort():
+            return _cohort(question, events)
+        case Funnel():
+            return _funnel(question, events)
+
+
+def keys(question: Question) -> list[str]:
+    """The columns that say which row it is; the others are values."""
+    match question:
+        case Aggregate(subtotals="none"):
+            return ["bucket", *question.by]
+        case Aggregate():
+            return ["bucket", *question.by, "grouping_id"]
+        case Cohort():
+            return ["cohort", "age"]
+        case Funnel():
+            return [*question.by, "step"]
+
+
+def arrange(question: Question, table: pa.Table) -> pa.Table:
+    """The rows in an answer's order.
+
+    Ascending by its keys, text by code point, NULL last; a top's measure comes right after the bucket.
+    """
+    return table.sort_by(order(question)) if table.num_rows > 1 else table
+
+
+def order(question: Question) -> list[tuple[str, str]]:
+    """The columns that an answer is sorted by, each with "ascending" or "descending"; NULL comes last either way."""
+    by = [(k, "ascending") for k in keys(question)]
+    if isinstance(question, Aggregate) and question.top is not None:
+        by.insert(1, (str(question.top.measure), "ascending" if question.top.smallest else "descending"))
+    return by
+
+
+def _aggregate(question: Aggregate, events: pa.Schema) -> pa.Schema:
+    check_filters(question.where, events)
+    by = [(d, _text(d, events, "by")) for d in question.by]
+    grouping = [] if question.subtotals == "none" else [("grouping_id", pa.int64())]
+    values = [(str(m), measure_type(m, events)) for m in question.measures]
+    return pa.schema([("bucket", INSTANT), *by, *grouping, *values])
+
+
+def _cohort(question: Cohort, events: pa.Schema) -> pa.Schema:
+    check_filters(question.birth + question.returns, events)
+    cohort = INSTANT if question.by is None else _text(question.by, events, "by")
+    value = pa.int64() if question.measure is None else measure_type(question.measure, events)
+    return pa.schema([("cohort", cohort), ("size", pa.int64()), ("age", pa.int64()), ("value", value)])
+
+
+def _funnel(question: Funnel, events: pa.Schema) -> pa.Schema:
+    for step in question.steps:
+        check_filters(step, events)
+    by = [(d, _text(d, events, "by")) for d in question.by]
+    return pa.schema([*by, ("step", pa.int64()), ("subjects", pa.int64())])
+
+
+def measure_type(measure: Measure, events: pa.Schema) -> pa.DataType:
+    """The type of a measure's values."""
+    if measure.function in (Function.COUNT, Function.DISTINCT):
+        if measure.column is not None:
+            _text(measure.column, events, str(measure))
+        return pa.int64()
+    kind = _type(str(measure.column), events, str(measure))
+    if kind not in (pa.int64(), pa.float64()):
+        raise RequestError(f"{measure}: {measure.column} is {kind}; {measure.function} takes a number")
+    return pa.float64() if measure.function is Function.MEAN else kind
+
+
+def check_filters(filters: tuple[Filter, ...], events: pa.Schema) -> None:
+    """RequestError where a filter names no column of the events, or compares it with a value of another type."""
+    for condition in filters:
+        kind = _type(condition.column, events, "where")
+        if pa.types.is_timestamp(kind):
+            raise RequestError(f"where.{condition.column}: times are chosen by start and end")
+        if condition.op is Op.NULL:
+            continue
+        wanted = {"string": (str,), "int64": (int,), "double": (int, float)}[str(kind)]
+        for value in condition.values:
+            if not isinstance(value, wanted) or isinstance(value, bool):
+                raise RequestError(f"where.{condition.column}: `{value}` is not like the column, which is {kind}")
+
+
+def _text(name: str, events: pa.Schema, where: str) -> pa.DataType:
+    kind = _type(name, events, where)
+    if kind not in (pa.string(), pa.int64()):
+        raise RequestError(f"{where}: `{name}` is {kind}; a subject or a dimension is wanted")
+    return kind
+
+
+def _type(name: str, events: pa.Schema, where: str) -> pa.DataType:
+    if name not in events.names:
+        raise RequestError(f"{where}: there is no column `{name}`; there are {', '.join(events.names)}")
+    return events.field(name).type

@@ -1,0 +1,168 @@
+"""Columns of a source made into columns of events: times, texts and numbers of fixed types."""
+
+from collections.abc import Callable
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from workloads.dataset import EPOCHS, Columns, Time
+
+INSTANT = pa.timestamp("ms", "UTC")
+YEARS = (-62_135_596_800_000, 253_402_300_799_999)  # 1 to 9999, in milliseconds since 1970
+OFFSET = r":\d\d.*(Z|[+-]\d\d(:?\d\d)?)$"
+BELOW_MILLISECONDS = r"([.]\d{3})\d+"
+Convert = Callable[[pa.Array], pa.Array]
+
+
+class ValueAtError(ValueError):
+    """A value that cannot be read, with its place (from 0) in its batch or file; None where it is the whole column."""
+
+    def __init__(self, place: int | None, reason: str) -> None:
+        super().__init__(reason)
+        self.place = place
+
+
+def column(batch: pa.RecordBatch, name: str) -> pa.Array:
+    """A column of a source, NULL where the batch lacks it; dictionaries and bytes as the texts that they stand for."""
+    array = batch.column(name) if name in batch.schema.names else pa.nulls(batch.num_rows)
+    if pa.types.is_dictionary(array.type):
+        array = array.dictionary_decode()
+    return _each(array, lambda a: a.cast(pa.string()), name, "text in UTF-8") if _is_text(array.type) else array
+
+
+def widest(known: pa.DataType | None, array: pa.Array, role: str) -> pa.DataType | None:
+    """The type that holds what was seen of a column and `array` too; None while nothing but NULL was seen.
+
+    Texts (`role` is "text") are int64 where every value is an integer as integers are written, else string.
+    Measures are int64 where every value is a whole number of 64 bits, else float64.
+    """
+    if array.null_count == len(array):
+        return known
+    seen = _text_type(array) if role == "text" else _number_type(array)
+    if known is None or known == seen:
+        return seen
+    return pa.string() if role == "text" else pa.float64()
+
+
+def events(batch: pa.RecordBatch, columns: Columns, types: dict[str, pa.DataType]) -> pa.RecordBatch:
+    """A batch of events in the order of `columns.all`; ValueAtError where a value cannot be read."""
+    arrays = [instants(column(batch, t.name), t) for t in columns.times]
+    required = arrays[0]
+    if required.null_count:
+        raise ValueAtError(pc.index(required.is_null(), True).as_py(), f"{columns.time.name} is empty")
+    arrays += [_texts(column(batch, name), types[name], name) for name in columns.texts]
+    arrays += [_numbers(column(batch, name), types[name], name) for name in columns.measures]
+    return pa.RecordBatch.from_arrays(arrays, names=columns.all)
+
+
+def instants(array: pa.Array, time: Time) -> pa.Array:
+    """A column of times as instants, in whole milliseconds; ValueAtError where a value is none."""
+    if pa.types.is_null(array.type):
+        return array.cast(INSTANT)
+    found = _each(array, *_times(array.type, time))
+    since = found.cast(pa.int64())
+    beyond = pc.or_(pc.less(since, YEARS[0]), pc.greater(since, YEARS[1]))
+    if (place := pc.index(beyond, True).as_py()) >= 0:
+        raise ValueAtError(place, f"{time.name} is `{array[place]}`, not in the years 1 to 9999; is its format right?")
+    return found
+
+
+def _times(kind: pa.DataType, time: Time) -> tuple[Convert, str, str]:
+    """How times of that type are read, and what to say of one that is none."""
+    numeric = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
+    if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
+        return lambda a: _instant(a, time.zone), time.name, "a time"
+    if time.format in EPOCHS and (numeric or _is_text(kind)):
+        unit = pa.timestamp(EPOCHS[time.format], "UTC")
+        return lambda a: _instant(a.cast(pa.int64()).cast(unit), time.zone), time.name, f"whole {time.format}"
+    if time.format not in (None, *EPOCHS) and (pa.types.is_integer(kind) or _is_text(kind)):
+        read: Convert = lambda a: pc.strptime(a.cast(pa.string()), time.format, "us")  # noqa: E731
+        return lambda a: _instant(read(a), time.zone), time.name, f"like {time.format}"
+    if _is_text(kind):
+        return lambda a: _iso(a, time.zone), time.name, "ISO 8601, as in 2013-06-01T12:00:00Z; else give its `format`"
+    counts = "; where numbers count seconds or milliseconds, `format` says which" if numeric else ""
+    raise ValueAtError(None, f"{time.name} is {kind}, no time{counts}")
+
+
+def _iso(array: pa.Array, zone: str) -> pa.Array:
+    """Row by row, a time without an offset is meant in the zone."""
+    texts = pc.replace_substring_regex(array, BELOW_MILLISECONDS, r"\1")
+    offset = pc.match_substring_regex(texts, OFFSET)
+    none = pa.scalar(None, pa.string())
+    there = pc.if_else(offset, texts, none).cast(INSTANT)
+    return pc.coalesce(there, _instant(pc.if_else(offset, none, texts).cast(pa.timestamp("ms")), zone))
+
+
+def _instant(array: pa.Array, zone: str) -> pa.Array:
+    if pa.types.is_date(array.type):
+        array = array.cast(pa.timestamp("ms"))
+    if array.type.tz is None:
+        array = pc.assume_timezone(array, zone, ambiguous="earliest", nonexistent="latest")
+    return pc.floor_temporal(array.cast(pa.timestamp(array.type.unit, "UTC")), unit="millisecond").cast(INSTANT)
+
+
+def _text_type(array: pa.Array) -> pa.DataType:
+    if not pa.types.is_string(array.type) and not pa.types.is_integer(array.type):
+        return pa.string()
+    try:
+        whole = array.cast(pa.int64())
+    except pa.ArrowInvalid:
+        return pa.string()
+    return pa.int64() if pc.all(pc.equal(whole.cast(array.type), array)).as_py() else pa.string()
+
+
+def _number_type(array: pa.Array) -> pa.DataType:
+    if pa.types.is_floating(array.type):
+        return pa.float64()
+    try:
+        array.cast(pa.int64())
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        return pa.float64()
+    return pa.int64()
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    texts = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
+    binaries = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_binary_view, pa.types.is_fixed_size_binary)
+    return any(is_kind(kind) for is_kind in (*texts, *binaries))
+
+
+def _texts(array: pa.Array, kind: pa.DataType, name: str) -> pa.Array:
+    if pa.types.is_floating(array.type) or pa.types.is_nested(array.type):
+        raise ValueAtError(None, f"{name} is {array.type}; a subject, an action or a dimension is text or an integer")
+    return _each(array, lambda a: a.cast(kind), name, "text")
+
+
+def _numbers(array: pa.Array, kind: pa.DataType, name: str) -> pa.Array:
+    if pa.types.is_temporal(array.type) or pa.types.is_nested(array.type):
+        raise ValueAtError(None, f"{name} is {array.type}; a measure is a number")
+    if kind == pa.int64():
+        return _each(array, lambda a: a.cast(kind), name, "a number")
+    exact = not pa.types.is_integer(array.type)
+    numbers = _each(array, lambda a: a.cast(kind, safe=exact), name, "a number")
+    if pc.any(pc.is_inf(numbers)).as_py():
+        raise ValueAtError(pc.index(pc.is_inf(numbers), True).as_py(), f"{name} is infinite")
+    numbers = pc.if_else(pc.is_nan(numbers), pa.scalar(None, kind), numbers)
+    return pc.add(numbers, 0.0)
+
+
+def _each(array: pa.Array, convert: Convert, name: str, wanted: str) -> pa.Array:
+    """The array converted; where that fails, the first value at fault by bisection."""
+    try:
+        return convert(array)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        low, high = 0, len(array)
+    while high - low > 1:
+        middle = (low + high) // 2
+        try:
+            convert(array.slice(low, middle - low))
+            low = middle
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+            high = middle
+    raise ValueAtError(low, f"{name} is `{_shown(array[low])}`, not {wanted}")
+
+
+def _shown(value: pa.Scalar) -> str:
+    plain = value.as_py()
+    text = plain.decode("utf-8", "backslashreplace") if isinstance(plain, bytes) else str(plain)
+    return text if len(text) <= 60 else f"{text[:60]}..."

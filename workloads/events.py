@@ -1,0 +1,250 @@
+"""Events as a value: batches in a fixed schema, a shape, a fingerprint, a cut by time of receipt."""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import psutil
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset
+import pyarrow.parquet
+
+from workloads import answers, columns, generated, sources
+from workloads.dataset import Columns, Dataset
+from workloads.errors import RequestError
+from workloads.questions import milliseconds
+
+FORMAT = 1
+BATCH = 1 << 18
+READ = {
+    "batch_size": BATCH,
+    "batch_readahead": 1,
+    "fragment_readahead": 1,
+    "use_threads": False,
+}  # so memory stays flat
+
+
+class Shape(msgspec.Struct, frozen=True):
+    """What is known of events before any question.
+
+    `types` maps each column to "timestamp", "string", "int64" or "double"; `first` and `last` are the earliest and
+    latest time in milliseconds since 1970, UTC (0 where there is no row); `cardinality` counts each text column's
+    distinct values, but an id's as if no two rows shared one, because counting them takes memory in proportion to
+    rows; `magnitude` is each measure's sum of absolute values, so no sum over some of the events is larger.
+    """
+
+    fingerprint: str
+    rows: int
+    first: int
+    last: int
+    types: dict[str, str]
+    cardinality: dict[str, int]
+    magnitude: dict[str, float]
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The Arrow schema of every batch."""
+        known = {"timestamp": columns.INSTANT, "string": pa.string(), "int64": pa.int64(), "double": pa.float64()}
+        return pa.schema([(name, known[kind]) for name, kind in self.types.items()])
+
+
+class Events:
+    """Rows in a fixed schema, read from where they lie, as often as wanted."""
+
+    def __init__(self, rows: pa.dataset.Dataset, columns: Columns, shape: Shape) -> None:
+        self._rows = rows
+        self.columns = columns
+        self.shape = shape
+
+    @property
+    def fingerprint(self) -> str:
+        """The same for the same rows in the same order."""
+        return self.shape.fingerprint
+
+    def batches(self, wanted: list[str] | None = None) -> Iterator[pa.RecordBatch]:
+        """The rows in batches of at most 262,144, with all columns or those `wanted`."""
+        for batch in self._rows.to_batches(columns=wanted, **READ):
+            if batch.num_rows:
+                yield batch
+
+    def until(self, received: datetime) -> "Events":
+        """The events received before an instant; RequestError where the dataset has no such column."""
+        if self.columns.received is None:
+            raise RequestError("columns.received: events are cut by the time they were received, and none is named")
+        column = self.columns.received.name
+        cut = pa.scalar(milliseconds(received), pa.int64()).cast(columns.INSTANT)
+        rows = self._rows.filter(pc.field(column) < cut)
+        return Events(rows, self.columns, measured(rows, self.columns, f"{self.fingerprint} until {received}"))
+
+
+def of(table: pa.Table, columns: Columns) -> Events:
+    """Events of a table in memory that has the columns in their types."""
+    rows = pa.dataset.dataset(table.select(columns.all).combine_chunks())
+    sink = hashlib.blake2b(digest_size=16)
+    for batch in rows.to_batches():
+        sink.update(batch.serialize())
+    return Events(rows, columns, measured(rows, columns, str(table.schema) + sink.hexdigest()))
+
+
+def prepare(dataset: Dataset, home: Path, say: Callable[[str], None] = lambda _: None) -> Events:
+    """The dataset's events, made once into a Parquet file under `home` and reused while the source is the same."""
+    made = _generated if dataset.source.generator is not None else _read
+    events = made(dataset, home / "events", say)
+    _check(dataset, events.shape.schema)
+    return events
+
+
+def _read(dataset: Dataset, folder: Path, say: Callable[[str], None]) -> Events:
+    try:
+        found = sources.files(dataset)
+    except RequestError as error:
+        raise RequestError(f"{dataset.file}: source.{error}") from None
+    key = _digest(FORMAT, sources.content(found), dataset.source, dataset.columns)
+    path = folder / f"{key}.parquet"
+    record = path.with_suffix(".json")
+    shape = _kept(lambda: pa.parquet.read_metadata(path).num_rows, record)
+    if shape is None:
+        say(f"reading {found[0].name if len(found) == 1 else f'{len(found)} files'}")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _write(path, _normalised(found, dataset), found[0])
+        shape = measured(pa.dataset.dataset(path), dataset.columns, key)
+        _replace(record, lambda part: part.write_bytes(msgspec.json.encode(shape)))
+    return Events(pa.dataset.dataset(path), dataset.columns, shape)
+
+
+def _check(dataset: Dataset, schema: pa.Schema) -> None:
+    """RequestError where a question of the dataset does not fit its events, whose types are known only now."""
+    for name, template in dataset.questions.items():
+        try:
+            answers.schema(template.fill(), schema)
+        except RequestError as error:
+            raise RequestError(f"{dataset.file}: question {name}: {error}") from None
+
+
+def _kept(rows: Callable[[], int], record: Path) -> Shape | None:
+    """The shape of events that were prepared whole; None where they were not, or are no longer as recorded."""
+    try:
+        shape = msgspec.json.decode(record.read_bytes(), type=Shape)
+        return shape if shape.rows == rows() else None
+    except (OSError, UnicodeError, msgspec.DecodeError, pa.ArrowException):
+        return None
+
+
+def _generated(dataset: Dataset, folder: Path, say: Callable[[str], None]) -> Events:
+    rows = generated.rows(dataset, folder, say)
+    key = _digest(FORMAT, [Path(name).name for name in rows.files], dataset.columns)
+    record = folder / f"{key}.json"
+    shape = _kept(rows.count_rows, record)
+    if shape is None:
+        say(f"measuring {dataset.name}")
+        shape = measured(rows, dataset.columns, key)
+        _replace(record, lambda part: part.write_bytes(msgspec.json.encode(shape)))
+    return Events(rows, dataset.columns, shape)
+
+
+def measured(rows: pa.dataset.Dataset, roles: Columns, fingerprint: str) -> Shape:
+    """The shape of rows, in one pass."""
+    count, first, last = 0, 2**63 - 1, -(2**63)
+    values = {name: _Distinct(rows.schema.field(name).type) for name in roles.texts if name != roles.id}
+    magnitude = dict.fromkeys(roles.measures, 0.0)
+    for batch in rows.to_batches(**READ):
+        if not batch.num_rows:
+            continue
+        count += batch.num_rows
+        times = batch.column(roles.time.name).cast(pa.int64()).to_numpy()
+        first, last = min(first, int(times.min())), max(last, int(times.max()))
+        for name, seen in values.items():
+            seen.add(batch.column(name))
+        for name in roles.measures:
+            numbers = batch.column(name).cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+            magnitude[name] += float(np.nansum(np.abs(numbers)))
+    return Shape(
+        fingerprint=_digest(fingerprint),
+        rows=count,
+        first=first if count else 0,
+        last=last if count else 0,
+        types={f.name: "timestamp" if pa.types.is_timestamp(f.type) else str(f.type) for f in rows.schema},
+        cardinality={name: values[name].count() if name in values else count for name in roles.texts},
+        magnitude=magnitude,
+    )
+
+
+class _Distinct:
+    """Counts distinct values but NULL; new ones wait until they are as many as those told apart before."""
+
+    def __init__(self, kind: pa.DataType) -> None:
+        self._apart = pa.array([], kind)
+        self._waiting: list[pa.Array] = []
+
+    def add(self, values: pa.Array) -> None:
+        self._waiting.append(values.unique())
+        if sum(map(len, self._waiting)) >= max(len(self._apart), BATCH):
+            self.count()
+
+    def count(self) -> int:
+        self._apart = pa.concat_arrays([self._apart, *self._waiting]).unique()
+        self._waiting.clear()
+        return len(self._apart) - int(self._apart.null_count)
+
+
+def _normalised(found: list[Path], dataset: Dataset) -> Iterator[pa.RecordBatch]:
+    types = _types(found, dataset)
+    for file, before, batch in sources.batches(found, dataset.source, dataset.columns.all):
+        try:
+            yield columns.events(batch, dataset.columns, types)
+        except columns.ValueAtError as error:
+            raise sources.refusal(file, before, error) from None
+
+
+def _types(found: list[Path], dataset: Dataset) -> dict[str, pa.DataType]:
+    roles = dict.fromkeys(dataset.columns.texts, "text") | dict.fromkeys(dataset.columns.measures, "measure")
+    known: dict[str, pa.DataType | None] = dict.fromkeys(roles)
+    seen: set[str] = set()
+    for file, before, batch in sources.batches(found, dataset.source, dataset.columns.all):
+        seen.update(batch.schema.names)
+        try:
+            for name, role in roles.items():
+                known[name] = columns.widest(known[name], columns.column(batch, name), role)
+        except columns.ValueAtError as error:
+            raise sources.refusal(file, before, error) from None
+    if seen and (missing := [c for c in dataset.columns.all if c not in seen]):
+        raise RequestError(f"{found[0]}: no row has a `{missing[0]}`")
+    return {n: t or (pa.string() if roles[n] == "text" else pa.float64()) for n, t in known.items()}
+
+
+def _write(path: Path, batches: Iterator[pa.RecordBatch], source: Path) -> None:
+    def fill(part: Path) -> None:
+        head = next(batches, None)
+        if head is None:
+            raise RequestError(f"{source}: there are no rows")
+        with pa.parquet.ParquetWriter(part, head.schema, compression="zstd") as writer:
+            writer.write_batch(head)
+            for batch in batches:
+                writer.write_batch(batch)
+
+    _replace(path, fill)
+
+
+def _replace(path: Path, fill: Callable[[Path], object]) -> None:
+    """Writes a file whole or not at all, and clears away what processes that were killed have left."""
+    for left in path.parent.glob("*.part"):
+        if not psutil.pid_exists(int(left.suffixes[-2][1:])):
+            left.unlink(missing_ok=True)
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        fill(part)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _digest(*parts: Any) -> str:
+    text = json.dumps([msgspec.to_builtins(p) for p in parts], sort_keys=True)
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()

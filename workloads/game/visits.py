@@ -1,0 +1,94 @@
+"""Who comes when: the visits of some blocks of time."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workloads.game.draws import Integers, Stream, Words, below, bits, high, low
+from workloads.game.plan import Plan
+from workloads.game.players import players, returning
+from workloads.game.world import DAY, HOUR, ROLES, START, ticks
+
+Bools = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Visits:
+    """One entry a visit; an install is a visit of one event."""
+
+    first: Integers
+    """The position of its first event among those of the blocks."""
+    install: Bools
+    player: Integers
+    country: NDArray[np.uint8]
+    platform: NDArray[np.uint8]
+    role: NDArray[np.uint8]
+    start: Integers
+    """Milliseconds since 1970 UTC."""
+    end: Integers
+    """When its block ends: no visit runs into the next."""
+
+
+def visits(game: Plan, block: int, last: int, words: Words) -> Visits:
+    """The visits of the blocks from `block` up to `last`, whose events drew `words`.
+
+    In each block the installs come first; then every event opens a visit by chance, which makes lengths geometric.
+    """
+    offsets = game.events[block : last + 1] - game.events[block]
+    births = np.diff(game.players[block : last + 1])
+    installs = _runs(offsets[:-1], births)
+    opens = low(words) < 2**32 // game.world.visit
+    opens[installs] = True
+    opens[(offsets[:-1] + births)[births < np.diff(offsets)]] = True
+    first = np.flatnonzero(opens)
+    install = np.zeros(len(first), np.bool_)
+    install[np.searchsorted(first, installs)] = True
+
+    counters = game.events[block] + first
+    blocks = block + np.repeat(np.arange(last - block), np.diff(np.searchsorted(first, offsets)))
+    born, number = blocks // game.slots, np.empty_like(blocks)
+    number[install] = np.arange(game.players[block], game.players[last])
+    born[~install], number[~install] = returning(game, blocks[~install], counters[~install])
+    known = players(game, number)
+    role = _roles(game, counters, known.role, install)
+    start = _starts(game, counters, blocks, number, born, install)
+    end = game.times[blocks + 1]
+    return Visits(first, install, number + 1, known.country, known.platform, role, start, end)
+
+
+def _runs(starts: Integers, lengths: Integers) -> Integers:
+    """The positions start, start + 1, ... of each run, one run after the other."""
+    before = np.cumsum(lengths) - lengths
+    return np.repeat(starts - before, lengths) + np.arange(int(lengths.sum()))
+
+
+def _roles(game: Plan, counters: Integers, usual: NDArray[np.uint8], install: Bools) -> NDArray[np.uint8]:
+    """The player's usual role at the install and in four of five visits, else any."""
+    words = bits(game.seed, Stream.ROLE, counters)
+    other = below(len(ROLES), high(words)).astype(np.uint8)
+    return np.where(install | (below(5, low(words)) > 0), usual, other)
+
+
+def _starts(
+    game: Plan, counters: Integers, blocks: Integers, number: Integers, born: Integers, install: Bools
+) -> Integers:
+    """When each visit starts; one on the day of birth does so within an hour after the install."""
+    words = bits(game.seed, Stream.START, counters)
+    start = _moments(game, blocks, words, HOUR)
+    new = np.flatnonzero(born == blocks // game.slots)
+    start[new] = _moments(game, blocks[new], bits(game.seed, Stream.BIRTH, number[new]), HOUR - 1)
+    new = new[~install[new]]
+    room = np.minimum(HOUR, game.times[blocks[new] + 1] - 1 - start[new])
+    start[new] += 1 + below(room, low(words[new]))
+    return start
+
+
+def _moments(game: Plan, blocks: Integers, words: Words, within: int) -> Integers:
+    """A time in each block by the rhythm of the day, in the first `within` milliseconds of its hour."""
+    hours = ticks(game.world.hours)
+    edges = np.searchsorted(hours, np.arange(game.slots + 1) * (24 // game.slots))
+    day, slot = np.divmod(blocks, game.slots)
+    hour = hours[edges[slot] + below(np.diff(edges)[slot], high(words))]
+    start: Integers = START + day * DAY + hour.astype(np.int64) * HOUR
+    return start + below(within, low(words))

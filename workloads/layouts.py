@@ -1,0 +1,24 @@
+"""Layouts: how events are kept."""
+
+import msgspec
+
+from workloads.measures import Measure
+from workloads.questions import Grain
+
+RAW = "raw"
+TAILORED = "tailored"
+
+
+class Layout(msgspec.Struct, frozen=True):
+    """A named way to keep events: `raw` keeps each one, a roll-up keeps measures of buckets by dimensions,
+    `tailored` is whatever people who know the engine would build for the dataset's own questions."""
+
+    name: str
+    grain: Grain | None = None
+    zone: str = "UTC"
+    by: tuple[str, ...] = ()
+    measures: tuple[Measure, ...] = ()
+
+
+raw = Layout(RAW)
+tailored = Layout(TAILORED)

@@ -1,0 +1,74 @@
+"""Measures: what is computed of the events of a group."""
+
+import re
+from enum import StrEnum
+
+import msgspec
+
+NUMBER = r"[0-9.eE+-]+"
+CALL = re.compile(
+    rf'(?P<function>\w+)\(\s*(?:"(?P<quoted>[^"]+)"|(?P<column>[^\s",()=][^",()=]*?))?\s*'
+    rf"(?:,\s*(?P<at>{NUMBER})\s*)?(?:,\s*error\s*=\s*(?P<error>{NUMBER})\s*)?\)"
+)
+
+
+class Function(StrEnum):
+    """What a measure computes; NULLs are left out by all but `count`."""
+
+    COUNT = "count"
+    SUM = "sum"
+    MIN = "min"
+    MAX = "max"
+    MEAN = "mean"
+    DISTINCT = "distinct"
+    QUANTILE = "quantile"
+
+
+ESTIMABLE = (Function.DISTINCT, Function.QUANTILE)
+FORMS = "count(), sum(x), min(x), max(x), mean(x), distinct(x), distinct(x, error=0.02) or quantile(x, 0.9)"
+
+
+class Measure(msgspec.Struct, frozen=True, order=True):
+    """One measure.
+
+    `at` is a quantile's fraction in (0, 1): its value is the smallest one that at least this fraction of the
+    values do not exceed. `error` is what the asker tolerates: relative for `distinct`, in rank for `quantile`;
+    zero asks for the exact value.
+    """
+
+    function: Function
+    column: str | None = None
+    at: float | None = None
+    error: float = 0.0
+
+    def __post_init__(self) -> None:
+        if (self.column is None) != (self.function is Function.COUNT):
+            raise ValueError(f"{self.function} takes {'no' if self.column else 'a'} column")
+        if (self.at is None) == (self.function is Function.QUANTILE):
+            raise ValueError("a fraction goes with quantile, as in quantile(x, 0.9)")
+        if self.at is not None and not 0 < self.at < 1:
+            raise ValueError(f"a quantile's fraction lies between 0 and 1, not at {self.at:g}")
+        if self.error and (self.function not in ESTIMABLE or not 0 < self.error < 1):
+            raise ValueError("error= goes with distinct and quantile and lies between 0 and 1")
+
+    def __str__(self) -> str:
+        """The measure as it is written, which is also its column's name in an answer."""
+        column = "" if self.column is None else self.column
+        if column.strip() != column or re.search(r"[(),=]", column):
+            column = f'"{column}"'
+        at = "" if self.at is None else f", {self.at:g}"
+        error = f", error={self.error:g}" if self.error else ""
+        return f"{self.function}({column}{at}{error})"
+
+
+def parse(text: str) -> Measure:
+    """The measure that `text` writes, as in `distinct(user, error=0.02)`; ValueError where it writes none."""
+    found = CALL.fullmatch(text.strip())
+    if not found or found["function"] not in list(Function):
+        raise ValueError(f"`{text}` is not a measure; write {FORMS}")
+    try:
+        at = float(found["at"]) if found["at"] else None
+        error = float(found["error"]) if found["error"] else 0.0
+    except ValueError:
+        raise ValueError(f"`{text}` has a number that cannot be read") from None
+    return Measure(Function(found["function"]), found["quoted"] or found["column"], at, error)

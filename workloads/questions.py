@@ -1,0 +1,169 @@
+"""Questions are values: what is asked, with every parameter filled in."""
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Literal
+
+import msgspec
+
+from workloads.filters import Filter
+from workloads.measures import Function, Measure
+
+
+class Grain(StrEnum):
+    """How long a bucket of time is. Weeks start on Monday; `all` is one bucket, the span's."""
+
+    ALL = "all"
+    MINUTE = "minute"
+    HOUR = "hour"
+    DAY = "day"
+    WEEK = "week"
+    MONTH = "month"
+    QUARTER = "quarter"
+    YEAR = "year"
+
+
+class Span(msgspec.Struct, frozen=True):
+    """The instants from `start` up to but not including `end`, with zone, in whole milliseconds."""
+
+    start: datetime
+    end: datetime
+
+    def __post_init__(self) -> None:
+        if self.end <= self.start:
+            raise ValueError(f"end {self.end:%Y-%m-%d %H:%M} is not after start {self.start:%Y-%m-%d %H:%M}")
+
+    @property
+    def milliseconds(self) -> tuple[int, int]:
+        """Start and end in milliseconds since 1970, UTC."""
+        return milliseconds(self.start), milliseconds(self.end)
+
+
+def milliseconds(instant: datetime) -> int:
+    """An instant (with zone) in whole milliseconds since 1970, UTC."""
+    since = instant - datetime(1970, 1, 1, tzinfo=UTC)
+    return (since.days * 86_400 + since.seconds) * 1000 + since.microseconds // 1000
+
+
+class Top(msgspec.Struct, frozen=True):
+    """Of each bucket only the `n` groups largest (or smallest) by `measure`.
+
+    Ties go to the group whose `by` values sort first (text by code point, NULL last), so the answer is one answer.
+    `error` tolerates members whose true value is at least (1 - error) of the nth's.
+    """
+
+    n: int
+    measure: Measure
+    smallest: bool = False
+    error: float = 0.0
+
+
+class Aggregate(msgspec.Struct, frozen=True, tag="aggregate", tag_field="kind"):
+    """Measures of the events of a span, by bucket of time and by dimensions."""
+
+    span: Span
+    measures: tuple[Measure, ...]
+    grain: Grain = Grain.ALL
+    zone: str = "UTC"
+    by: tuple[str, ...] = ()
+    subtotals: Literal["none", "rollup", "cube"] = "none"
+    where: tuple[Filter, ...] = ()
+    top: Top | None = None
+
+    @property
+    def grouping_sets(self) -> list[tuple[str, ...]]:
+        """The subsets of `by` that are grouped by, the whole first."""
+        match self.subtotals:
+            case "none":
+                return [self.by]
+            case "rollup":
+                return [self.by[:n] for n in range(len(self.by), -1, -1)]
+            case "cube":
+                kept = range(2 ** len(self.by) - 1, -1, -1)
+                return [tuple(d for i, d in enumerate(reversed(self.by)) if k >> i & 1)[::-1] for k in kept]
+
+    def grouping_id(self, kept: tuple[str, ...]) -> int:
+        """As SQL's GROUPING: a bit for each of `by`, the first the highest, set where it is aggregated away."""
+        return sum(1 << i for i, d in enumerate(reversed(self.by)) if d not in kept)
+
+
+class Age(msgspec.Struct, frozen=True):
+    """How a subject's age is counted.
+
+    An age is `width` units long, and ages 0 to `count` - 1 are asked for. `elapsed` ages step whole units after the
+    birth itself, and need a unit of fixed length: minute, hour, day (of 24 hours) or week. `calendar` ages step at
+    the boundaries of the unit in the question's zone: born in January, in February the age is 1. Calendar minutes
+    and hours step whole units after the start of the minute or hour that the birth fell into.
+    """
+
+    unit: Grain
+    count: int
+    width: int = 1
+    clock: Literal["calendar", "elapsed"] = "calendar"
+
+
+class Cohort(msgspec.Struct, frozen=True, tag="cohort", tag_field="kind"):
+    """Who comes back: of the subjects born in a span, what they do at each age.
+
+    A subject is born at its first event ever that matches `birth`; `span` says which births count. NULL is no
+    subject. Its cohort is the bucket of `grain` its birth falls into, or the value of the dimension `by` at birth; of
+    several such events in the millisecond of birth the value that sorts first (text by code point, NULL last).
+
+    An event counts if it matches `returns`, is not before the birth (with `repeat`: is after it, by at least a
+    millisecond) and is before `until`. `measure` is distinct subjects, events, or a sum, of the events at an age;
+    with `cumulative`, at that age and all before it; with `retention` unbounded, at that age and all after it, those
+    beyond the last one asked for too. A subject is counted once in each cell in which it counts at all. `error`
+    tolerates sizes and numbers of subjects that are off by that share of their cohort's true size.
+
+    Every cohort that has a subject shows it in `size`. A cell is present once its age has ended, for all who could
+    be in its cohort, by `until`: that is when whoever was born in the cohort's last millisecond (the last of its
+    bucket or of the span, the earlier) would at `until` be older than that age. Then it is present also where
+    nothing happened, with 0, or NULL for a sum. A cohort without any such cell is absent.
+    """
+
+    span: Span
+    until: datetime
+    age: Age
+    measure: Measure | None = None
+    grain: Grain | None = None
+    by: str | None = None
+    zone: str = "UTC"
+    birth: tuple[Filter, ...] = ()
+    returns: tuple[Filter, ...] = ()
+    repeat: bool = False
+    retention: Literal["exact", "unbounded"] = "exact"
+    cumulative: bool = False
+    error: float = 0.0
+
+
+class Funnel(msgspec.Struct, frozen=True, tag="funnel", tag_field="kind"):
+    """How far subjects get through steps that must follow each other.
+
+    A subject (NULL is none) enters at an event of the span that matches the first step, and reaches step k by an
+    event that matches it, at least a millisecond after the one of step k - 1, at most `window` seconds after
+    entering and before the span's end; other events may lie between. Each subject counts once, for its entry that
+    gets furthest, the earliest of equals: in every step up to that one, under the values of the dimensions `by` at
+    that entry (of several equal entries in one millisecond those that sort first, NULL last). Steps count from 1;
+    whoever enters under some values brings a row for each step, with 0 where nobody came so far.
+    """
+
+    span: Span
+    steps: tuple[tuple[Filter, ...], ...]
+    window: int
+    by: tuple[str, ...] = ()
+
+
+Question = Aggregate | Cohort | Funnel
+
+__all__ = [
+    "Age",
+    "Aggregate",
+    "Cohort",
+    "Function",
+    "Funnel",
+    "Grain",
+    "Question",
+    "Span",
+    "Top",
+    "milliseconds",
+]

@@ -1,0 +1,149 @@
+"""Readers: Parquet, CSV and JSON lines as batches of the columns that are wanted, as they stand there."""
+
+import csv
+import io
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
+
+from workloads.columns import ValueAtError
+from workloads.dataset import Source
+
+BLOCK = 2 << 20
+BOM = b"\xef\xbb\xbf"
+BLANKS = re.compile(rb"[ \t]+")
+OBJECT = msgspec.json.Decoder(dict[str, Any])
+Reader = Callable[[pa.NativeFile, Source, list[str]], Iterator[pa.RecordBatch]]
+
+
+def reader(name: str) -> Reader | None:
+    """The reader of a file of that name; None where its ending says nothing."""
+    return next((read for ending, read in READERS.items() if name.lower().endswith(ending)), None)
+
+
+def _wanted(columns: list[str], there: list[str]) -> list[str]:
+    """The columns to read, all where none are named; ValueAtError where one is missing or stands twice."""
+    for name in columns or there:
+        if name not in there:
+            raise ValueAtError(None, f"there is no column `{name}`; there are {', '.join(there)}")
+        if there.count(name) > 1:
+            raise ValueAtError(None, f"the column `{name}` stands there twice; rename one")
+    return columns or there
+
+
+def _parquet(stream: pa.NativeFile, _: Source, columns: list[str]) -> Iterator[pa.RecordBatch]:
+    file = pa.parquet.ParquetFile(stream if isinstance(stream, pa.OSFile) else io.BytesIO(stream.read()))
+    yield from file.iter_batches(columns=_wanted(columns, file.schema_arrow.names))
+
+
+def _csv(stream: pa.NativeFile, source: Source, columns: list[str]) -> Iterator[pa.RecordBatch]:
+    text = io.BufferedReader(_Squeezed(stream) if source.separator == " " else stream, BLOCK)
+    wanted = _wanted(columns, source.names or _header(text, source.separator))
+    refused: list[Any] = []
+
+    def refuse(row: Any) -> str:
+        refused.append(row)
+        return "error"
+
+    try:
+        yield from pa.csv.open_csv(
+            text,
+            read_options=pa.csv.ReadOptions(column_names=source.names, block_size=BLOCK, use_threads=False),
+            parse_options=pa.csv.ParseOptions(
+                delimiter=source.separator,
+                newlines_in_values=True,
+                invalid_row_handler=refuse,
+            ),
+            convert_options=pa.csv.ConvertOptions(
+                include_columns=wanted,
+                column_types={c: pa.binary() for c in columns},
+                null_values=list(source.null),
+                strings_can_be_null=True,
+                quoted_strings_can_be_null=False,
+            ),
+        )
+    except pa.ArrowInvalid as error:
+        if "straddl" in str(error):
+            raise ValueAtError(None, f"a row is longer than {BLOCK >> 20} MiB; is a quote left open?") from None
+        if not refused:
+            raise
+        (row,) = refused
+        place = row.number - (1 if source.names else 2)
+        raise ValueAtError(place, f"it has {row.actual_columns} columns, not {row.expected_columns}") from None
+
+
+def _header(text: io.BufferedReader, separator: str) -> list[str]:
+    head = text.peek(BLOCK).removeprefix(BOM).decode("utf-8", "replace")
+    names = next(csv.reader(io.StringIO(head, newline=""), delimiter=separator), None)
+    if not names:
+        raise ValueAtError(None, "the file is empty; a line of column names is wanted, or `names` in [source]")
+    return names
+
+
+class _Squeezed(io.RawIOBase):
+    """The stream with each run of blanks made one space, and none at the ends of lines."""
+
+    def __init__(self, stream: pa.NativeFile) -> None:
+        self._lines = io.BufferedReader(stream, BLOCK)
+        self._rest = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        room = memoryview(buffer)
+        while not self._rest and (lines := self._lines.readlines(len(room))):
+            squeezed = (BLANKS.sub(b" ", line.strip()) for line in lines)
+            self._rest = b"".join(line + b"\n" for line in squeezed if line)
+        given, self._rest = self._rest[: len(room)], self._rest[len(room) :]
+        room[: len(given)] = given
+        return len(given)
+
+
+def _json(stream: pa.NativeFile, _: Source, columns: list[str]) -> Iterator[pa.RecordBatch]:
+    """A column is in a batch if any of its rows has it."""
+    text = io.BufferedReader(stream, BLOCK)
+    before = 0
+    while lines := text.readlines(BLOCK):
+        rows = _objects(lines, before)
+        there = dict.fromkeys(name for row in rows for name in row)
+        arrays = {name: _array([row.get(name) for row in rows]) for name in columns or there if name in there}
+        yield pa.RecordBatch.from_pydict(arrays) if arrays else pa.RecordBatch.from_pylist([{}] * len(rows))
+        before += len(rows)
+
+
+def _objects(lines: list[bytes], before: int) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
+    for line in lines:
+        text = line.removeprefix(BOM).strip()
+        try:
+            rows += [OBJECT.decode(text)] if text else []
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            reason = str(error).partition(" - at `$`")[0].partition(" (byte")[0]
+            raise ValueAtError(before + len(rows), f"no JSON object on this line: {reason}") from None
+    return rows
+
+
+def _array(values: list[Any]) -> pa.Array:
+    """The values as they are; as text where they are of several kinds, or too large for Arrow."""
+    try:
+        return pa.array(values)
+    except (pa.ArrowException, OverflowError):
+        texts = [v if v is None or isinstance(v, str) else msgspec.json.encode(v).decode() for v in values]
+        return pa.array(texts, pa.string())
+
+
+READERS: dict[str, Reader] = {
+    ".parquet": _parquet,
+    ".csv": _csv,
+    ".tsv": _csv,
+    ".txt": _csv,
+    ".json": _json,
+    ".jsonl": _json,
+    ".ndjson": _json,
+}

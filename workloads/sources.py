@@ -1,0 +1,143 @@
+"""Sources: a file, an archive or a folder of them, found, opened and read as batches."""
+
+import csv
+import hashlib
+import os
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+
+import pyarrow as pa
+
+from workloads.columns import ValueAtError
+from workloads.dataset import Dataset, Source
+from workloads.errors import RequestError
+from workloads.readers import Reader, reader
+
+COMPRESSED = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2"}
+DAMAGES = (pa.ArrowException, OSError, EOFError, zlib.error, zipfile.BadZipFile, csv.Error, UnicodeError)
+WANTED = "Parquet, CSV (.csv, .tsv, .txt) or JSON lines (.json, .jsonl, .ndjson), or these with .gz, .zst, .bz2 or .zip"
+
+
+def files(dataset: Dataset) -> list[Path]:
+    """The source's files, a folder's in order of their names; RequestError where there is none to read.
+
+    The error starts with the key of the source that is at fault.
+    """
+    path = _located(dataset.source, dataset.folder)
+    try:
+        found = sorted(_inside(path)) if path.is_dir() else [path]
+        for file in found:
+            file.open("rb").close()
+    except OSError as error:
+        raise RequestError(f"path: {error.filename}: {error.strerror}") from None
+    except ValueError as error:
+        raise RequestError(f"path: {path}: {error}") from None
+    if not found or not _is_known(found[0].name):
+        raise RequestError(f"path: {path}: this is no {WANTED}, nor a folder of them")
+    return found
+
+
+def content(found: list[Path]) -> str:
+    """A hash of the files' names and contents."""
+    digest = hashlib.blake2b(digest_size=16)
+    for file in found:
+        digest.update(f"{file.name}\n".encode())
+        with file.open("rb") as stream:
+            digest.update(hashlib.file_digest(stream, "blake2b").digest())
+    return digest.hexdigest()
+
+
+def batches(found: list[Path], source: Source, columns: list[str]) -> Iterator[tuple[str, int, pa.RecordBatch]]:
+    """Of each file its batches with the wanted columns, behind the file's name and the count of its rows before.
+
+    All columns if none are named. A line of JSON may lack a column, a batch of CSV or Parquet has them all.
+    RequestError names the file, and the row where a row is at fault.
+    """
+    for file in found:
+        name = str(file)
+        with _blamed(name):
+            for name, read, stream in _opened(file):
+                before = 0
+                with _blamed(name), stream:
+                    for batch in read(stream, source, columns):
+                        yield name, before, batch
+                        before += batch.num_rows
+
+
+def refusal(file: str, before: int, error: ValueAtError) -> RequestError:
+    """The error of a value in a batch, with its file and its row, counted from 1 without a line of column names."""
+    row = "" if error.place is None else f"row {before + error.place + 1}: "
+    return RequestError(f"{file}: {row}{error}")
+
+
+@contextmanager
+def _blamed(name: str) -> Iterator[None]:
+    try:
+        yield
+    except ValueAtError as error:
+        raise refusal(name, 0, error) from None
+    except DAMAGES as error:
+        reason = str(error).strip() or "it ends too early"
+        raise RequestError(f"{name}: it cannot be read: {reason.splitlines()[0]}") from None
+
+
+def _inside(folder: Path) -> Iterator[Path]:
+    """The files in a folder and below; as others do, names that start with a dot or an underscore are left out."""
+
+    def stop(error: OSError) -> None:
+        raise error
+
+    for parent, folders, names in os.walk(folder, onerror=stop):
+        folders[:] = [f for f in folders if f[0] not in "._"]
+        yield from (Path(parent, name) for name in names if name[0] not in "._" and _is_known(name))
+
+
+def _located(source: Source, folder: Path) -> Path:
+    assert source.path is not None
+    if source.package is None:
+        return folder / Path(source.path).expanduser()
+    try:
+        package = distribution(source.package)
+    except (PackageNotFoundError, ValueError):
+        raise RequestError(f"package: there is no Python package {source.package} here: pip install it") from None
+    for file in package.files or []:
+        if str(file).endswith(source.path):
+            return Path(str(file.locate()))
+    raise RequestError(f"path: {source.path} is not in the Python package {source.package}")
+
+
+def _is_known(name: str) -> bool:
+    return name.lower().endswith(".zip") or _reader(name) is not None
+
+
+def _reader(name: str) -> Reader | None:
+    return reader(name[: name.rindex(".")] if _compression(name) else name)
+
+
+def _compression(name: str) -> str | None:
+    return COMPRESSED.get(Path(name.lower()).suffix)
+
+
+def _opened(file: Path) -> Iterator[tuple[str, Reader, pa.NativeFile]]:
+    """The file, or each file in an archive, with its reader, uncompressed."""
+    if file.suffix.lower() != ".zip":
+        found = _reader(file.name)
+        assert found is not None
+        yield str(file), found, pa.input_stream(str(file), compression=_compression(file.name))
+        return
+    with zipfile.ZipFile(file) as archive:
+        members = [m for m in sorted(archive.namelist()) if _reader(m) and Path(m).name[0] not in "._"]
+        if not members:
+            raise RequestError(f"{file}: in it is no {WANTED}")
+        for member in members:
+            try:
+                stream = archive.open(member)
+            except (RuntimeError, NotImplementedError) as error:
+                raise RequestError(f"{file}: {error}") from None
+            found = _reader(member)
+            assert found is not None
+            yield f"{file}/{member}", found, pa.input_stream(stream, compression=_compression(member))

@@ -1,0 +1,186 @@
+"""How a dataset file writes the three kinds of question."""
+
+import re
+from datetime import UTC, date, datetime, time
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from workloads.filters import parse as parse_filters
+from workloads.measures import Function, Measure
+from workloads.measures import parse as parse_measure
+from workloads.questions import Age, Aggregate, Cohort, Funnel, Grain, Span, Top
+
+Positive = Annotated[int, msgspec.Meta(ge=1)]
+Share = Annotated[float, msgspec.Meta(ge=0, lt=1)]
+Where = dict[str, Any]
+
+
+class _Spec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    start: Any
+    end: Any
+    zone: str = "UTC"
+
+    def moment(self, name: str) -> datetime:
+        """An instant in UTC; a date or a time without an offset is meant in the question's zone."""
+        value = getattr(self, name)
+        if not isinstance(value, date):
+            raise ValueError(f"{name} is `{value}`, not a date or a time, as in 2013-06-01 or 2013-06-01T12:00:00Z")
+        if not isinstance(value, datetime):
+            value = datetime.combine(value, time())
+        if value.tzinfo is None:
+            value = value.replace(tzinfo=zone_info(self.zone))
+        try:
+            return value.astimezone(UTC)
+        except OverflowError:
+            raise ValueError(f"{name} is `{value}`, which is not in the years 1 to 9999 in UTC") from None
+
+    @property
+    def span(self) -> Span:
+        return Span(self.moment("start"), self.moment("end"))
+
+
+class _TopSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    n: Positive
+    measure: str | None = None
+    smallest: bool = False
+    error: Share = 0.0
+
+
+class AggregateSpec(_Spec, frozen=True, kw_only=True, tag="aggregate", tag_field="kind"):
+    """An aggregate as a dataset file writes it."""
+
+    measures: Annotated[list[str], msgspec.Meta(min_length=1)]
+    grain: Grain = Grain.ALL
+    by: list[str] = []
+    subtotals: Literal["none", "rollup", "cube"] = "none"
+    where: Where = {}
+    top: Positive | _TopSpec | None = None
+
+    def question(self) -> Aggregate:
+        """The question that this writes; ValueError says what is wrong with it."""
+        asked = tuple(parse_measure(m) for m in self.measures)
+        unique("by", self.by)
+        unique("measures", [str(m) for m in asked])
+        if self.top is not None and self.subtotals != "none":
+            raise ValueError("top and subtotals do not go together")
+        if self.top is not None and not self.by:
+            raise ValueError("top needs dimensions in `by`")
+        return Aggregate(
+            span=self.span,
+            measures=asked,
+            grain=self.grain,
+            zone=self.zone,
+            by=tuple(self.by),
+            subtotals=self.subtotals,
+            where=parse_filters(self.where),
+            top=self._top(asked),
+        )
+
+    def _top(self, asked: tuple[Measure, ...]) -> Top | None:
+        if self.top is None:
+            return None
+        spec = self.top if isinstance(self.top, _TopSpec) else _TopSpec(n=self.top)
+        measure = parse_measure(spec.measure) if spec.measure else asked[0]
+        if measure not in asked:
+            raise ValueError(f"top.measure `{measure}` is not among the measures")
+        return Top(spec.n, measure, spec.smallest, spec.error)
+
+
+class _AgeSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    unit: Grain
+    count: Positive
+    width: Positive = 1
+    clock: Literal["calendar", "elapsed"] = "calendar"
+
+
+class CohortSpec(_Spec, frozen=True, kw_only=True, tag="cohort", tag_field="kind"):
+    """A cohort as a dataset file writes it."""
+
+    until: Any = None
+    age: _AgeSpec
+    measure: str = "subjects"
+    grain: Grain | None = None
+    by: str | None = None
+    birth: Where = {}
+    returns: Where = {}
+    repeat: bool = False
+    retention: Literal["exact", "unbounded"] = "exact"
+    cumulative: bool = False
+    error: Share = 0.0
+
+    def question(self) -> Cohort:
+        """The question that this writes; ValueError says what is wrong with it."""
+        if (self.grain is None) == (self.by is None):
+            raise ValueError("a cohort is by `grain` of the birth or `by` a dimension, one of the two")
+        if self.age.clock == "elapsed" and self.age.unit not in ("minute", "hour", "day", "week"):
+            raise ValueError("elapsed ages need a unit of fixed length: minute, hour, day or week")
+        if Grain.ALL in (self.age.unit, self.grain):
+            raise ValueError("`all` is neither an age's unit nor a cohort's grain")
+        measure = None if self.measure == "subjects" else parse_measure(self.measure)
+        if measure and measure.function not in (Function.COUNT, Function.SUM):
+            raise ValueError("a cohort's measure is subjects, count() or sum(x)")
+        if self.retention == "unbounded" and (measure or self.cumulative):
+            raise ValueError("unbounded retention counts subjects, not cumulated")
+        span = self.span
+        until = span.end if self.until is None else self.moment("until")
+        if until < span.end:
+            raise ValueError("until is before end; births after it would not be seen")
+        return Cohort(
+            span=span,
+            until=until,
+            age=Age(self.age.unit, self.age.count, self.age.width, self.age.clock),
+            measure=measure,
+            grain=self.grain,
+            by=self.by,
+            zone=self.zone,
+            birth=parse_filters(self.birth, "birth"),
+            returns=parse_filters(self.returns, "returns"),
+            repeat=self.repeat,
+            retention=self.retention,
+            cumulative=self.cumulative,
+            error=self.error,
+        )
+
+
+class FunnelSpec(_Spec, frozen=True, kw_only=True, tag="funnel", tag_field="kind"):
+    """A funnel as a dataset file writes it; `window` is in seconds."""
+
+    steps: Annotated[list[Where], msgspec.Meta(min_length=1)]
+    window: Positive
+    by: list[str] = []
+
+    def question(self) -> Funnel:
+        """The question that this writes; ValueError says what is wrong with it."""
+        unique("by", self.by)
+        steps = tuple(parse_filters(step, f"steps[{i}]") for i, step in enumerate(self.steps))
+        return Funnel(self.span, steps, self.window, tuple(self.by))
+
+
+SPECS: dict[str, type[AggregateSpec | CohortSpec | FunnelSpec]] = {
+    "aggregate": AggregateSpec,
+    "cohort": CohortSpec,
+    "funnel": FunnelSpec,
+}
+
+
+def check_name(key: str, name: str) -> None:
+    """ValueError where a name could not be given on the command line."""
+    if not re.fullmatch(r"[\w.-]+", name):
+        raise ValueError(f"{key} is `{name}`, not a text of letters, digits, dots, dashes and underscores")
+
+
+def zone_info(name: object) -> ZoneInfo:
+    """The time zone of that name; ValueError where there is none."""
+    try:
+        return ZoneInfo(name)  # type: ignore[arg-type]
+    except (KeyError, TypeError, ValueError, OSError):
+        raise ValueError(f"zone is `{name}`, not a time zone; write one like Europe/Paris") from None
+
+
+def unique(key: str, values: list[str]) -> None:
+    """ValueError where a value stands twice."""
+    for value in values:
+        if values.count(value) > 1:
+            raise ValueError(f"{key} names `{value}` twice")

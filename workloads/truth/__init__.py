@@ -1,0 +1,22 @@
+"""The truth: answers computed straight from the events with Arrow and NumPy, sharing nothing with any engine."""
+
+import pyarrow as pa
+
+from workloads import answers
+from workloads.events import Events
+from workloads.questions import Aggregate, Cohort, Funnel, Question
+from workloads.truth import aggregate, cohort, funnel
+
+
+def answer(question: Question, events: Events) -> pa.Table:
+    """The right answer; OverflowError where an integer of it does not fit 64 bits."""
+    wanted = answers.schema(question, events.shape.schema)
+    if not events.shape.rows:
+        return wanted.empty_table()
+    match question:
+        case Aggregate():
+            return aggregate.answer(question, events)
+        case Cohort():
+            return cohort.answer(question, events)
+        case Funnel():
+            return funnel.answer(question, events)

@@ -1,0 +1,61 @@
+"""Ages: how old subjects are at their events, and which ages have ended."""
+
+import numpy as np
+
+from workloads.questions import Age, Cohort, Grain, milliseconds
+from workloads.truth.buckets import DAY, LENGTHS, MONTHS, Longs, bucket, midnight, to_local
+
+FIXED = LENGTHS | {Grain.DAY: DAY, Grain.WEEK: 7 * DAY}
+
+
+def ages(births: Longs, instants: Longs, age: Age, zone: str) -> Longs:
+    """The age at each instant of a subject born at the birth beside it; negative before the birth.
+
+    Instants and births are milliseconds since 1970, UTC.
+    """
+    if age.clock == "elapsed":
+        return (instants - births) // (FIXED[age.unit] * age.width)
+    if age.unit in LENGTHS:
+        return (instants - bucket(births, age.unit, zone, 0)) // (LENGTHS[age.unit] * age.width)
+    return (ordinal(instants, age.unit, zone) - ordinal(births, age.unit, zone)) // age.width
+
+
+def ended(question: Cohort, starts: Longs | None) -> Longs:
+    """How many of its ages have ended by `until` for each cohort, given by the start of its bucket.
+
+    That is the age at `until` of the last that could be born into it. None stands for the one span of births that
+    all cohorts by a dimension share.
+    """
+    end = milliseconds(question.span.end)
+    last = np.array([end - 1]) if starts is None else np.minimum(following(starts, question), end) - 1
+    until = np.full(len(last), milliseconds(question.until))
+    return np.minimum(ages(last, until, question.age, question.zone), question.age.count)
+
+
+def following(starts: Longs, question: Cohort) -> Longs:
+    """Where the bucket after each of these starts."""
+    grain = Grain(question.grain or Grain.ALL)
+    if grain in LENGTHS:
+        return starts + LENGTHS[grain]
+    days = first_days(ordinal(starts, grain, question.zone) + 1, grain)
+    return np.array([midnight(int(day), question.zone) for day in days], np.int64)
+
+
+def ordinal(instants: Longs, unit: Grain, zone: str) -> Longs:
+    """The number of each instant's local day, week, month, quarter or year, counted without gaps."""
+    days = to_local(instants, zone) // DAY
+    if unit is Grain.DAY:
+        return days
+    if unit is Grain.WEEK:
+        return (days + 3) // 7
+    return days.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64) // MONTHS[unit]
+
+
+def first_days(ordinals: Longs, unit: Grain) -> Longs:
+    """The first day of the day, week, month, quarter or year of each number; days count from 1970-01-01."""
+    if unit is Grain.DAY:
+        return ordinals
+    if unit is Grain.WEEK:
+        return ordinals * 7 - 3
+    months = (ordinals * MONTHS[unit]).astype("datetime64[M]")
+    return months.astype("datetime64[D]").astype(np.int64)

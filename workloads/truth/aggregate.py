@@ -1,0 +1,240 @@
+"""Aggregates: events folded into states by bucket and dimensions, values read off them at the end.
+
+`totals` has a row a group: its rows, and of each number its count, sum, minimum and maximum. `values[column]` has a
+row a group and distinct value with the number of times it occurs; distinct counts and quantiles are read off it.
+"""
+
+from dataclasses import dataclass
+from fractions import Fraction
+from math import ceil
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from workloads import answers
+from workloads.events import Events
+from workloads.measures import ESTIMABLE, Function, Measure
+from workloads.questions import Aggregate
+from workloads.truth.buckets import bucket
+from workloads.truth.selection import matching, within
+from workloads.truth.states import State, regroup
+
+HALF = 32
+LONG = range(-(2**63), 2**63)
+TOTALS = {"count": "sum", "sum": "sum", "high": "sum", "low": "sum", "min": "min", "max": "max", "magnitude": "sum"}
+
+
+@dataclass(frozen=True)
+class Groups:
+    """The groups of one grouping set: keys, totals and values, each in the order of the keys."""
+
+    totals: pa.Table
+    values: dict[str, pa.Table]
+    keys: list[str]
+
+    def over(self, kept: list[str]) -> "Groups":
+        """The same, grouped by fewer keys."""
+        fold = {c: TOTALS.get(c.rpartition(":")[2], "sum") for c in self.totals.column_names if c not in self.keys}
+        values = {c: regroup(t, [*kept, "value"], {"times": "sum"}) for c, t in self.values.items()}
+        return Groups(regroup(self.totals, kept, fold), values, kept)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A right answer with every group in it, not only the top, and what it was computed from.
+
+    Row i of `whole` was read off group `places[i]` of grouping set `sets[i]`.
+    """
+
+    whole: pa.Table
+    groups: list[Groups]
+    sets: npt.NDArray[np.int64]
+    places: npt.NDArray[np.int64]
+
+    def magnitude(self, measure: Measure, row: int) -> float:
+        """The sum (or the mean) of the absolute values behind a row: what the difference of floats is relative to."""
+        totals, place = self.groups[self.sets[row]].totals, int(self.places[row])
+        if f"{measure.column}:magnitude" not in totals.column_names:
+            return 0.0
+        sum_of_absolutes = float(totals[f"{measure.column}:magnitude"][place].as_py() or 0.0)
+        count = totals[f"{measure.column}:count"][place].as_py() if measure.function is Function.MEAN else 1
+        return sum_of_absolutes / max(count, 1)
+
+    def shares(self, measure: Measure, row: int, value: float) -> tuple[float, float]:
+        """The share of a row's events with a value below `value`, and up to it."""
+        ranked = ranks(self.groups[self.sets[row]], measure.column or "")
+        return ranked.shares(int(self.places[row]), value)
+
+
+def answer(question: Aggregate, events: Events) -> pa.Table:
+    """The right answer; OverflowError where a sum does not fit 64 bits."""
+    return first(question, evidence(question, events).whole)
+
+
+def evidence(question: Aggregate, events: Events) -> Evidence:
+    """The answer with every group in it, and what it was computed from."""
+    wanted = answers.schema(question, events.shape.schema)
+    finest = grouped(question, events)
+    groups = [finest.over(["bucket", *kept]) for kept in question.grouping_sets]
+    parts = [_read(question, kept, part, wanted) for kept, part in zip(question.grouping_sets, groups, strict=True)]
+    sets = np.concatenate([np.full(p.num_rows, i) for i, p in enumerate(parts)])
+    places = np.concatenate([np.arange(p.num_rows) for p in parts])
+    marked = pa.concat_tables(parts).append_column("set", pa.array(sets, pa.int64()))
+    arranged = answers.arrange(question, marked.append_column("place", pa.array(places, pa.int64())))
+    whole = arranged.select(wanted.names).combine_chunks()
+    return Evidence(whole, groups, np.asarray(arranged["set"]), np.asarray(arranged["place"]))
+
+
+def _read(question: Aggregate, kept: tuple[str, ...], groups: Groups, wanted: pa.Schema) -> pa.Table:
+    """The rows of one grouping set."""
+    rows = groups.totals.num_rows
+    columns = {k: groups.totals[k] for k in groups.keys}
+    columns["grouping_id"] = pa.array([question.grouping_id(kept)] * rows, pa.int64())
+    columns |= {str(m): measured(groups, m, wanted.field(str(m)).type) for m in question.measures}
+    missing = {f.name: pa.nulls(rows, f.type) for f in wanted if f.name not in columns}
+    return pa.table(columns | missing).select(wanted.names).cast(wanted)
+
+
+def grouped(question: Aggregate, events: Events) -> Groups:
+    """The groups of the finest grouping set, merged batch by batch."""
+    keys = ["bucket", *question.by]
+    numbers = _columns(question, set(Function) - set(ESTIMABLE))
+    totals = State(keys, {"rows": "sum"} | _folds(numbers, events.shape.schema))
+    values = {c: State([*keys, "value"], {"times": "sum"}) for c in _columns(question, set(ESTIMABLE))}
+    for batch in events.batches(_needed(question, events)):
+        rows = matching(within(batch, events.columns.time.name, question.span), question.where)
+        head = _keys(question, rows, events.columns.time.name)
+        totals.add(pa.table(head | {"rows": np.ones(rows.num_rows, np.int64)} | _terms(numbers, rows)))
+        for column, state in values.items():
+            present = rows[column].is_valid().cast(pa.int64())
+            state.add(pa.table(head | {"value": rows[column], "times": present}))
+    return Groups(totals.table(), {c: s.table() for c, s in values.items()}, keys)
+
+
+def measured(groups: Groups, measure: Measure, kind: pa.DataType) -> pa.Array:
+    """One measure of each group, in the groups' order."""
+    column = measure.column or ""
+    match measure.function:
+        case Function.COUNT:
+            return groups.totals["rows"]
+        case Function.SUM:
+            sums = _sums(groups.totals, column)
+            if kind == pa.int64() and any(s is not None and s not in LONG for s in sums):
+                raise OverflowError(f"{measure} does not fit 64 bits")
+            return pa.array(sums, kind)
+        case Function.MEAN:
+            sums, counts = _sums(groups.totals, column), groups.totals[f"{column}:count"].to_pylist()
+            return pa.array([None if s is None else s / n for s, n in zip(sums, counts, strict=True)], kind)
+        case Function.MIN | Function.MAX:
+            return groups.totals[f"{column}:{measure.function}"]
+        case Function.DISTINCT:
+            values = groups.values[column]
+            present = pc.greater(values["times"], 0).cast(pa.int64())
+            return regroup(values.append_column("present", present), groups.keys, {"present": "sum"})["present"]
+        case Function.QUANTILE:
+            return ranks(groups, column).at(measure.at or 0.0)
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """The values of a column by group, ascending, with the number of events up to each."""
+
+    values: pa.Array
+    upto: npt.NDArray[np.int64]
+    begins: npt.NDArray[np.int64]
+    ends: npt.NDArray[np.int64]
+
+    @property
+    def before(self) -> npt.NDArray[np.int64]:
+        """Per group, the events of the groups before it."""
+        return np.concatenate([[0], self.upto])[self.begins]
+
+    @property
+    def counts(self) -> npt.NDArray[np.int64]:
+        """Per group, its events that have a value."""
+        return np.concatenate([[0], self.upto])[self.ends] - self.before
+
+    def at(self, fraction: float) -> pa.Array:
+        """Per group, the smallest value that at least `fraction` of its values do not exceed; NULL of none."""
+        exact = Fraction(str(fraction))
+        wanted = np.array([ceil(exact * int(n)) for n in self.counts], np.int64)
+        places = np.searchsorted(self.upto, self.before + wanted, "left")
+        return self.values.take(pa.array(places, pa.int64(), mask=self.counts == 0))
+
+    def shares(self, group: int, value: float) -> tuple[float, float]:
+        """The share of a group's values below `value`, and up to it."""
+        known = np.asarray(self.values.slice(self.begins[group], self.ends[group] - self.begins[group]).drop_null())
+        upto = np.concatenate([[0], self.upto[self.begins[group] :][: len(known)] - self.before[group]])
+        below, through = np.searchsorted(known, value, "left"), np.searchsorted(known, value, "right")
+        return upto[below] / self.counts[group], upto[through] / self.counts[group]
+
+
+def ranks(groups: Groups, column: str) -> Ranks:
+    """The ranks of a column's values in each group."""
+    table = groups.values[column]
+    sizes = regroup(
+        table.append_column("one", pa.array(np.ones(table.num_rows, np.int64))), groups.keys, {"one": "sum"}
+    )
+    ends = np.cumsum(np.asarray(sizes["one"]))
+    values = table["value"].combine_chunks()
+    return Ranks(values, np.cumsum(np.asarray(table["times"])), ends - np.asarray(sizes["one"]), ends)
+
+
+def first(question: Aggregate, table: pa.Table) -> pa.Table:
+    """Of each bucket the first groups in the answer's order, as many as the top wants."""
+    if question.top is None:
+        return table
+    buckets = np.asarray(table["bucket"].cast(pa.int64()))
+    places = np.arange(len(buckets)) - np.searchsorted(buckets, buckets, "left")
+    return table.filter(pa.array(places < question.top.n)).combine_chunks()
+
+
+def _columns(question: Aggregate, functions: set[Function]) -> list[str]:
+    asked = (m.column for m in question.measures if m.function in functions)
+    return list(dict.fromkeys(c for c in asked if c is not None))
+
+
+def _needed(question: Aggregate, events: Events) -> list[str]:
+    measured = [m.column for m in question.measures if m.column is not None]
+    return list(dict.fromkeys([events.columns.time.name, *question.by, *(f.column for f in question.where), *measured]))
+
+
+def _keys(question: Aggregate, rows: pa.RecordBatch, time: str) -> dict[str, pa.Array]:
+    instants = np.asarray(rows[time].cast(pa.int64()))
+    start = question.span.milliseconds[0]
+    return {"bucket": bucket(instants, question.grain, question.zone, start)} | {d: rows[d] for d in question.by}
+
+
+def _folds(numbers: list[str], schema: pa.Schema) -> dict[str, str]:
+    kept = {
+        c: ("count", "high", "low", "min", "max")
+        if schema.field(c).type == pa.int64()
+        else ("count", "sum", "magnitude", "min", "max")
+        for c in numbers
+    }
+    return {f"{c}:{part}": TOTALS[part] for c, parts in kept.items() for part in parts}
+
+
+def _terms(numbers: list[str], rows: pa.RecordBatch) -> dict[str, pa.Array]:
+    """What one event adds to each column of the totals."""
+    terms: dict[str, pa.Array] = {}
+    for name in numbers:
+        column = rows[name]
+        terms |= {f"{name}:count": column.is_valid().cast(pa.int64()), f"{name}:min": column, f"{name}:max": column}
+        if column.type == pa.int64():
+            terms[f"{name}:high"] = pc.shift_right(column, HALF)
+            terms[f"{name}:low"] = pc.bit_wise_and(column, (1 << HALF) - 1)
+        else:
+            terms[f"{name}:sum"] = column
+            terms[f"{name}:magnitude"] = pc.abs(column)
+    return terms
+
+
+def _sums(totals: pa.Table, column: str) -> list[int | float | None]:
+    """The sum of each group; an integer one is kept as those of its upper and lower 32 bits, which cannot overflow."""
+    if f"{column}:sum" in totals.column_names:
+        return list(totals[f"{column}:sum"].to_pylist())
+    high, low = totals[f"{column}:high"].to_pylist(), totals[f"{column}:low"].to_pylist()
+    return [None if h is None else (h << HALF) + part for h, part in zip(high, low, strict=True)]

@@ -1,0 +1,71 @@
+"""Buckets of time: the instant at which each event's minute, hour, day ... began in a zone."""
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from workloads.questions import Grain, milliseconds
+
+Longs = npt.NDArray[np.int64]
+LENGTHS = {Grain.MINUTE: 60_000, Grain.HOUR: 3_600_000}
+DAY = 86_400_000
+MONTHS = {Grain.MONTH: 1, Grain.QUARTER: 3, Grain.YEAR: 12}
+
+
+def bucket(instants: Longs, grain: Grain, zone: str, start: int) -> Longs:
+    """The start of each instant's bucket, all in milliseconds since 1970, UTC; of the one bucket of `all`, `start`.
+
+    A minute or an hour begins where the local clock shows it full, with the offset in force at the event, so an hour
+    that a clock change repeats is two buckets. Longer buckets begin with the first instant of their first local day.
+    """
+    if grain is Grain.ALL:
+        return np.full(len(instants), start, np.int64)
+    local = to_local(instants, zone)
+    if grain in LENGTHS:
+        return instants - local % LENGTHS[grain]
+    days, where = np.unique(first_day(local // DAY, grain), return_inverse=True)
+    return np.array([midnight(int(day), zone) for day in days], np.int64)[where]
+
+
+def to_local(instants: Longs, zone: str) -> Longs:
+    """What a local clock shows at each instant, as milliseconds since it showed 1970-01-01 00:00.
+
+    Arrow knows the clock changes of zones up to 2037.
+    """
+    if zone == "UTC":
+        return instants
+    aware = pa.array(instants).cast(pa.timestamp("ms", zone))
+    return np.asarray(pc.local_timestamp(aware).cast(pa.int64()))
+
+
+def first_day(days: Longs, grain: Grain) -> Longs:
+    """The first day of the week, month, quarter or year that each day is in; days count from 1970-01-01."""
+    if grain is Grain.DAY:
+        return days
+    if grain is Grain.WEEK:
+        return days - (days + 3) % 7
+    width = MONTHS[grain]
+    months = days.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64) // width * width
+    return months.astype("datetime64[M]").astype("datetime64[D]").astype(np.int64)
+
+
+def midnight(day: int, zone: str) -> int:
+    """The first instant of a local day, in milliseconds since 1970, UTC."""
+    wall = datetime(1970, 1, 1) + timedelta(days=day)
+    instant = wall.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
+    if instant.astimezone(ZoneInfo(zone)).replace(tzinfo=None) != wall:  # a clock change skips this midnight
+        instant = _change_before(instant, ZoneInfo(zone))
+    return milliseconds(instant)
+
+
+def _change_before(instant: datetime, zone: ZoneInfo) -> datetime:
+    """The last change of the offset in the day before `instant`, to the minute."""
+    late = instant.astimezone(zone).utcoffset()
+    minutes = range(24 * 60)
+    changed = (instant - timedelta(minutes=m) for m in minutes)
+    before = next(t for t in changed if t.astimezone(zone).utcoffset() != late)
+    return before + timedelta(minutes=1)

@@ -1,0 +1,190 @@
+"""Cohorts: a first pass over the events finds the births, a second what the born do at each age."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from workloads import answers
+from workloads.columns import INSTANT
+from workloads.events import Events
+from workloads.filters import Filter
+from workloads.questions import Cohort, milliseconds
+from workloads.truth.ages import ages, ended
+from workloads.truth.buckets import Longs, bucket
+from workloads.truth.selection import matching
+from workloads.truth.states import State
+
+HALF = 32
+
+
+@dataclass(frozen=True)
+class Births:
+    """Those born in the span: a subject a place, with the instant of birth and the number of its cohort."""
+
+    subjects: pa.Array
+    instants: Longs
+    members: Longs
+    cohorts: pa.Array
+
+    @property
+    def sizes(self) -> Longs:
+        """The number of subjects of each cohort."""
+        return np.bincount(self.members, minlength=len(self.cohorts))
+
+
+@dataclass(frozen=True)
+class Activity:
+    """Events that count: the place of each one's subject, its age, and the rows themselves."""
+
+    places: Longs
+    ages: Longs
+    rows: pa.RecordBatch
+
+
+def answer(question: Cohort, events: Events) -> pa.Table:
+    """The right answer; OverflowError where a sum that it shows does not fit 64 bits.
+
+    Memory grows with the subjects born in the span times the ages asked for, a byte each.
+    """
+    return evidence(question, events)[0]
+
+
+def evidence(question: Cohort, events: Events) -> tuple[pa.Table, list[float]]:
+    """The right answer, and of each row the sum of the absolute floats behind it (0 where there are none)."""
+    wanted = answers.schema(question, events.shape.schema)
+    if not events.shape.rows:
+        return wanted.empty_table(), []
+    born = births(question, events)
+    values, magnitudes = _values(question, born, events)
+    cells = _cells(question, born)
+    cohorts = pa.array([cohort for cohort, _ in cells], pa.int64())
+    columns = {
+        "cohort": born.cohorts.take(cohorts),
+        "size": pa.array(born.sizes).take(cohorts),
+        "age": pa.array([age for _, age in cells], pa.int64()),
+        "value": pa.array([values[cohort][age] for cohort, age in cells], wanted.field("value").type),
+    }
+    return pa.table(columns, wanted), [magnitudes[c][a] if magnitudes else 0.0 for c, a in cells]
+
+
+def _cells(question: Cohort, born: Births) -> list[tuple[int, int]]:
+    """The number of each cohort with each of its ages that have ended, in the answer's order."""
+    starts = None if question.by else np.asarray(born.cohorts.cast(pa.int64()))
+    shown = np.broadcast_to(ended(question, starts), len(born.cohorts))
+    order = pc.array_sort_indices(born.cohorts).to_pylist()
+    return [(cohort, age) for cohort in order for age in range(shown[cohort])]
+
+
+def births(question: Cohort, events: Events) -> Births:
+    """The births in the span: of each subject the first event ever that matches."""
+    subject, time = events.columns.subject, events.columns.time.name
+    first = State(list(dict.fromkeys([subject, question.by or subject])), {time: "min"})
+    for batch in events.batches(_columns(question, events, question.birth, question.by)):
+        rows = matching(batch, question.birth)
+        first.add(pa.table(rows.filter(rows[subject].is_valid())))
+    found = first.table()
+    if question.by:
+        found = _earliest(found, subject, time, question.by)
+    start, end = question.span.milliseconds
+    instants = np.asarray(found[time].cast(pa.int64()))
+    found = found.filter(pa.array((start <= instants) & (instants < end)))
+    instants = np.asarray(found[time].cast(pa.int64()))
+    named = found[question.by] if question.by else _buckets(question, instants)
+    coded = named.combine_chunks().dictionary_encode(null_encoding="encode")
+    return Births(found[subject].combine_chunks(), instants, np.asarray(coded.indices, np.int64), coded.dictionary)
+
+
+def _buckets(question: Cohort, instants: Longs) -> pa.ChunkedArray:
+    assert question.grain is not None
+    starts = bucket(instants, question.grain, question.zone, 0)
+    return pa.chunked_array([pa.array(starts).cast(INSTANT)])
+
+
+def _earliest(found: pa.Table, subject: str, time: str, by: str) -> pa.Table:
+    """Of each subject the row with the least time, of several the first in the order of `by`."""
+    ordered = found.sort_by([(c, "ascending") for c in dict.fromkeys([subject, time, by])])
+    codes = np.asarray(ordered[subject].combine_chunks().dictionary_encode().indices)
+    return ordered.filter(pa.array(np.diff(codes, prepend=-1) != 0))
+
+
+def _activity(question: Cohort, born: Births, events: Events) -> Iterator[Activity]:
+    """What the born do, from birth to `until`, at every age that is looked at."""
+    subject, time = events.columns.subject, events.columns.time.name
+    column = question.measure.column if question.measure else None
+    for batch in events.batches(_columns(question, events, question.returns, column)):
+        rows = matching(batch, question.returns)
+        places = np.asarray(pc.index_in(rows[subject], born.subjects).fill_null(-1), np.int64)
+        instants = np.asarray(rows[time].cast(pa.int64()))
+        since = born.instants[places] + question.repeat if len(born.instants) else instants
+        counts = (places >= 0) & (since <= instants) & (instants < milliseconds(question.until))
+        places, instants = places[counts], instants[counts]
+        aged = ages(born.instants[places], instants, question.age, question.zone)
+        if question.retention == "unbounded":
+            aged = np.minimum(aged, question.age.count - 1)
+        asked = aged < question.age.count
+        counts[counts] = asked
+        yield Activity(places[asked], aged[asked], rows.filter(pa.array(counts)))
+
+
+def _values(question: Cohort, born: Births, events: Events) -> tuple[list[list[Any]], list[list[float]]]:
+    """The value of each cohort at each age asked for, ended or not, and the sum of absolute values behind it."""
+    measure = question.measure
+    activity = _activity(question, born, events)
+    if measure is None:
+        return _subjects(question, born, activity).tolist(), []
+    column = measure.column
+    totals: dict[str, npt.NDArray[Any]] = {}
+    for part in activity:
+        cells = (born.members[part.places], part.ages)
+        for name, terms in _terms(part.rows[column] if column else pa.repeat(1, len(part.ages))).items():
+            totals.setdefault(name, np.zeros((len(born.sizes), question.age.count), terms.dtype))
+            np.add.at(totals[name], cells, terms)
+    gathered = {name: _gathered(question, cells, np.add).tolist() for name, cells in totals.items()}
+    return _sums(gathered, 0 if column is None else None), gathered.get("magnitude", [])
+
+
+def _terms(numbers: pa.Array) -> dict[str, npt.NDArray[Any]]:
+    """What each event adds; of integers the upper and the lower 32 bits, whose sums cannot overflow."""
+    known, values = np.asarray(numbers.is_valid(), np.int64), np.asarray(numbers.fill_null(0))
+    if numbers.type == pa.int64():
+        return {"known": known, "high": values >> HALF, "low": values & (1 << HALF) - 1}
+    return {"known": known, "sum": values, "magnitude": np.abs(values)}
+
+
+def _sums(totals: dict[str, list[list[Any]]], nothing: int | None) -> list[list[Any]]:
+    """The sum of each cell, `nothing` where there is none to add."""
+    known = totals["known"]
+    if "sum" in totals:
+        values = totals["sum"]
+    else:
+        halves = zip(totals["high"], totals["low"], strict=True)
+        values = [[(h << HALF) + part for h, part in zip(*rows, strict=True)] for rows in halves]
+    return [[v if n else nothing for n, v in zip(*rows, strict=True)] for rows in zip(known, values, strict=True)]
+
+
+def _subjects(question: Cohort, born: Births, activity: Iterator[Activity]) -> Longs:
+    """The distinct subjects of each cell, by which of them were seen at which age."""
+    seen = np.zeros((len(born.subjects), question.age.count), np.bool_)
+    for part in activity:
+        seen[part.places, part.ages] = True
+    ages = _gathered(question, seen, np.logical_or).T
+    return np.stack([np.bincount(born.members[there], minlength=len(born.cohorts)) for there in ages], axis=1)
+
+
+def _gathered(question: Cohort, cells: npt.NDArray[Any], fold: np.ufunc) -> npt.NDArray[Any]:
+    """What each age shows: its own events, with `cumulative` those of the ages before too, unbounded those after."""
+    if question.cumulative:
+        cells = fold.accumulate(cells, axis=1)
+    if question.retention == "unbounded":
+        cells = fold.accumulate(cells[:, ::-1], axis=1)[:, ::-1]
+    return cells
+
+
+def _columns(question: Cohort, events: Events, filters: tuple[Filter, ...], also: str | None) -> list[str]:
+    named = [events.columns.subject, events.columns.time.name, *(f.column for f in filters), also]
+    return list(dict.fromkeys(c for c in named if c is not None))

@@ -1,0 +1,87 @@
+"""Funnels: the events that match a step, searched for the first one after each entry's last."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from workloads import answers
+from workloads.events import Events
+from workloads.questions import Funnel
+from workloads.truth.buckets import Longs
+from workloads.truth.selection import matching, within
+from workloads.truth.states import regroup
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Pairs of a subject and an instant as one number each, ordered by subject, then instant."""
+
+    keys: Longs
+    instants: Longs
+
+    def of(self, chosen: Longs) -> tuple[Longs, Longs]:
+        """The subjects (as numbers) and the instants of keys."""
+        return chosen // len(self.instants), self.instants[chosen % len(self.instants)]
+
+
+def answer(question: Funnel, events: Events) -> pa.Table:
+    """The right answer. Memory grows with the events that match any step."""
+    wanted = answers.schema(question, events.shape.schema)
+    subject, time = events.columns.subject, events.columns.time.name
+    matches = _matches(question, events)
+    moments = _moments(matches[subject], np.asarray(matches[time].cast(pa.int64())))
+    steps = np.asarray(matches["step"])
+    entries = matches.filter(pa.array(steps == 0))
+    if not entries.num_rows:
+        return wanted.empty_table()
+    reached = _reached(question, moments, [moments.keys[steps == k] for k in range(len(question.steps))])
+    best = _best(entries.set_column(0, "step", pa.array(reached)), subject, time, question.by)
+    furthest = np.asarray(best["step"])
+    rows = []
+    for step in range(1, len(question.steps) + 1):
+        counted = {"step": np.full(len(furthest), step), "subjects": (furthest >= step).astype(np.int64)}
+        rows.append(pa.table({d: best[d] for d in question.by} | counted))
+    return regroup(pa.concat_tables(rows), [*question.by, "step"], {"subjects": "sum"}).cast(wanted).combine_chunks()
+
+
+def _matches(question: Funnel, events: Events) -> pa.Table:
+    """A row for each event of the span and each step (from 0) that it matches: step, subject, time, then `by`."""
+    subject, time = events.columns.subject, events.columns.time.name
+    kept = list(dict.fromkeys([subject, time, *question.by]))
+    needed = list(dict.fromkeys([*kept, *(f.column for step in question.steps for f in step)]))
+    parts = []
+    for batch in events.batches(needed):
+        rows = within(batch.filter(batch[subject].is_valid()), time, question.span)
+        for k, step in enumerate(question.steps):
+            found = pa.table(matching(rows, step).select(kept))
+            parts.append(found.add_column(0, "step", pa.array(np.full(found.num_rows, k))))
+    return pa.concat_tables(parts).combine_chunks()
+
+
+def _moments(subjects: pa.ChunkedArray, instants: Longs) -> Moments:
+    known, ranks = np.unique(instants, return_inverse=True)
+    numbers = np.asarray(subjects.combine_chunks().dictionary_encode().indices, np.int64)
+    return Moments(numbers * len(known) + ranks, known)
+
+
+def _reached(question: Funnel, moments: Moments, steps: list[Longs]) -> Longs:
+    """The furthest step, from 1, that each entry reaches when it takes the first event that it can at each."""
+    subjects, entered = moments.of(steps[0])
+    reached, now = np.ones(len(entered), np.int64), steps[0]
+    for number, step in enumerate(steps[1:], start=2):
+        known = np.append(np.unique(step), np.iinfo(np.int64).max)
+        found = known[np.searchsorted(known, now, "right")]
+        who, when = moments.of(found)
+        follows = (found < known[-1]) & (who == subjects) & (when - entered <= question.window * 1000)
+        reached[follows & (reached == number - 1)] = number
+        now = np.where(follows, found, known[-1] - 1)
+    return reached
+
+
+def _best(entries: pa.Table, subject: str, time: str, by: tuple[str, ...]) -> pa.Table:
+    """Of each subject the entry that got furthest, of equals the earliest, then the first in the order of `by`."""
+    order = {subject: "ascending", "step": "descending", time: "ascending"}
+    ordered = entries.sort_by(list((order | {d: "ascending" for d in by if d not in order}).items()))
+    codes = np.asarray(ordered[subject].combine_chunks().dictionary_encode().indices)
+    return ordered.filter(pa.array(np.diff(codes, prepend=-1) != 0))

@@ -1,0 +1,34 @@
+"""Selection: the rows of a batch that a question is about."""
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from workloads.filters import Filter, Op
+from workloads.questions import Span
+
+COMPARE = {Op.EQ: pc.equal, Op.NE: pc.not_equal, Op.LT: pc.less, Op.LE: pc.less_equal}
+COMPARE |= {Op.GT: pc.greater, Op.GE: pc.greater_equal}
+
+
+def within(batch: pa.RecordBatch, time: str, span: Span) -> pa.RecordBatch:
+    """The rows with a time in the span."""
+    start, end = (pa.scalar(ms, pa.int64()).cast(batch.schema.field(time).type) for ms in span.milliseconds)
+    times = batch.column(time)
+    return batch.filter(pc.and_(pc.greater_equal(times, start), pc.less(times, end)))
+
+
+def matching(batch: pa.RecordBatch, filters: tuple[Filter, ...]) -> pa.RecordBatch:
+    """The rows that satisfy every filter."""
+    for condition in filters:
+        batch = batch.filter(mask(batch.column(condition.column), condition))
+    return batch
+
+
+def mask(column: pa.Array, condition: Filter) -> pa.Array:
+    """Which values satisfy the condition; a NULL satisfies `null = true` alone."""
+    if condition.op is Op.NULL:
+        return column.is_null() if condition.value else column.is_valid()
+    values = pa.array(list(condition.values), column.type)
+    if condition.op is Op.IN:
+        return pc.is_in(column, values)
+    return pc.fill_null(COMPARE[condition.op](column, values[0]), False)
