@@ -31,7 +31,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     suppressed = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
     examples = config.getoption("--examples")
-    settings.register_profile("suite", max_examples=examples, deadline=None, suppress_health_check=suppressed)
+    same = config.getoption("--hypothesis-seed") is None
+    settings.register_profile(
+        "suite", max_examples=examples, deadline=None, derandomize=same, suppress_health_check=suppressed
+    )
     settings.load_profile("suite")
 
 

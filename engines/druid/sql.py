@@ -17,6 +17,8 @@ from workloads.measures import Function
 from workloads.questions import Aggregate, Grain, Span
 
 COMPARE = {Op.EQ: "=", Op.NE: "<>", Op.LT: "<", Op.LE: "<=", Op.GT: ">", Op.GE: ">="}
+CHOOSE = {Op.LE: ("LEAST", "="), Op.GT: ("LEAST", "<>"), Op.GE: ("GREATEST", "="), Op.LT: ("GREATEST", "<>")}
+"""Each ordering as a choice of the column or the bound, whichever is chosen."""
 LONG = range(-(2**63), 2**63)
 
 
@@ -157,7 +159,15 @@ def _condition(condition: Filter, column: str, sql: Sql) -> str:
         return f"{column} IS {'' if condition.value else 'NOT '}NULL"
     if condition.op is Op.IN:
         return f"{column} IN ({', '.join(sql.bind(v) for v in condition.values)})"
+    if condition.op in CHOOSE and _rounded(condition.value):
+        choice, same = CHOOSE[condition.op]
+        return f"{choice}({column}, {sql.bind(condition.value)}) {same} {column}"
     return f"{column} {COMPARE[condition.op]} {sql.bind(condition.value)}"
+
+
+def _rounded(value: str | int | float) -> bool:
+    """Whether Druid's index, which looks for the ends of a range as doubles, would look for another integer."""
+    return isinstance(value, int) and int(float(value)) != value
 
 
 def checked(name: str, values: Sequence[Any]) -> Sequence[Any]:

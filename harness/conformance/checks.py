@@ -95,6 +95,16 @@ def overflow(subject: Subject) -> None:
 
 
 @_check
+def integers(subject: Subject) -> None:
+    """Integers that no double holds are compared exactly."""
+    near = [2**53 + n for n in range(-1, 4)] + [2**62 - 1, -(2**62) - 1, 2**63 - 1, None]
+    rows = [_event(level=n) for n in near]
+    compared = (Op.EQ, Op.NE, Op.LT, Op.LE, Op.GT, Op.GE)
+    wheres = [Filter("level", op, (n,)) for op in compared for n in near if n is not None]
+    _ask(subject, rows, *(Aggregate(JUNE, (COUNT,), by=("level",), where=(where,)) for where in wheres))
+
+
+@_check
 def nothing(subject: Subject) -> None:
     """A span without events has no rows, with and without dimensions."""
     before = Span(DAY - timedelta(days=9), DAY - timedelta(days=8))
