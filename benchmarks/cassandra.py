@@ -97,7 +97,7 @@ def _added(engine: "Cassandra", plan: Plan, question: Aggregate, pairs: int) -> 
     recording = Recording(driver)
     known = manifest(recording, plan)
     sent.clear()
-    reading.answer(recording, question, plan, known)
+    reading.chosen(question, plan).answer(recording, known)
     statements = [(recording.prepare(text), values) for text, values in sent]
 
     def bare() -> int:

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import pyarrow as pa
 from cassandra.cluster import Session as Driver
@@ -85,8 +85,8 @@ class Cassandra(Engine):
 class _Session(Session):
     def __init__(self, driver: Driver, plan: Plan) -> None:
         self._reader = Reader(driver)
-        self._plan = plan
         self._known = loading.manifest(self._reader, plan)
+        self._chosen = lru_cache(lambda question: reading.chosen(question, plan))
 
     def ask(self, question: Question) -> pa.Table:
-        return reading.answer(self._reader, question, self._plan, self._known)
+        return self._chosen(question).answer(self._reader, self._known)

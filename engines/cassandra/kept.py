@@ -65,7 +65,7 @@ class Kept:
             )
         return states.joined(parts)
 
-    @property
+    @cached_property
     def _totals(self) -> str:
         return self._select(self.rollup.totals, [quoted(str(s)) for s in states.states(self.question.measures)])
 
@@ -82,7 +82,7 @@ class Kept:
         grouped = ", ".join(map(quoted, (BUCKET, table.shard, *table.clustering[:-1])))
         return f"{self._select(table, [f'count({quoted(TIMES)})'])} GROUP BY {grouped}"
 
-    @property
+    @cached_property
     def _counted(self) -> list[str]:
         """Columns whose distinct values the server counts, group by group, as they lie in the table."""
         layout, question = self.rollup.layout, self.question
@@ -92,7 +92,7 @@ class Kept:
         quantiles = {m.column for m in question.measures if m.function is Function.QUANTILE}
         return [c for c in states.kept_values(question.measures) if c in self.rollup.values and c not in quantiles]
 
-    @property
+    @cached_property
     def _merged(self) -> list[str]:
         return [c for c in states.kept_values(self.question.measures) if c not in self._counted]
 
@@ -100,13 +100,13 @@ class Kept:
     def _fixed(self) -> dict[str, tuple[Value, ...]]:
         return self.rollup.fixed(self.question)
 
-    @property
+    @cached_property
     def _left(self) -> tuple[Filter, ...]:
         """Filters for the client."""
         fixed = {f for f in self.question.where if f.column in self._fixed and f.op in (Op.EQ, Op.IN)}
         return tuple(f for f in self.question.where if f not in fixed and f not in self.rollup.where)
 
-    @property
+    @cached_property
     def _dimensions(self) -> list[str]:
         return list(dict.fromkeys([*self.question.by, *(f.column for f in self._left)]))
 

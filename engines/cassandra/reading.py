@@ -88,11 +88,11 @@ def explain(question: Question, plan: Plan) -> str:
     return f"not supported: {found.reason}" if isinstance(found, Support) else found.explain()
 
 
-def answer(reader: Reader, question: Question, plan: Plan, known: Manifest) -> pa.Table:
-    """The answer; RequestError where the question is not supported."""
+def chosen(question: Question, plan: Plan) -> Route:
+    """The best way; RequestError where the question is not supported."""
     answers.schema(question, plan.schema)
     found = route(question, plan)
     if isinstance(found, Support):
         demand(found)
         raise AssertionError(found)
-    return found.answer(reader, known)
+    return found

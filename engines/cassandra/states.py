@@ -196,6 +196,8 @@ def _sorted(part: Groups, column: str, folds: list[tuple[str, str]]) -> pa.Table
 
 
 def _fold(table: pa.Table, keys: list[str], folds: dict[str, str]) -> pa.Table:
+    if table.num_rows < 2:
+        return table.select([*keys, *folds])
     grouped = table.group_by(keys, use_threads=False).aggregate(list(folds.items()))
     named = grouped.select([*keys, *(f"{column}_{how}" for column, how in folds.items())])
     return named.rename_columns([*keys, *folds])

@@ -57,6 +57,11 @@ class Cursor(db.api.Cursor):  # type: ignore[misc]
         self._results = iter(rows)
         return self
 
+    @check_closed  # type: ignore[untyped-decorator]
+    def fetchall(self) -> list[list[Any]]:
+        """The rows that are left, at once; pydruid would look at each of them in turn."""
+        return list(self._results)
+
 
 class Connection(db.api.Connection):  # type: ignore[misc]
     """pydruid's connection, with one wire for all of its cursors."""

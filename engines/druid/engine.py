@@ -5,7 +5,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -163,10 +163,10 @@ class Druid(Engine):
 class _Session(Session):
     def __init__(self, connection: Connection, plan: Plan) -> None:
         self._connection = connection
-        self._plan = plan
+        self._statement = lru_cache(lambda question: statement(question, plan))
 
     def ask(self, question: Question) -> pa.Table:
-        table, sent = statement(question, self._plan)
+        table, sent = self._statement(question)
         rows = self._connection.rows(sent.text, sent.values)
         match question:
             case Aggregate():
