@@ -94,7 +94,7 @@ def _check_aggregate(question: Aggregate, answer: pa.Table, evidence: aggregate.
     """The largest error observed of what was tolerated."""
     rows = _rows(evidence.whole, answers.keys(question))
     got = _rows(answer, answers.keys(question))
-    expected = aggregate.first(question, evidence.whole)
+    expected = answers.first(question, evidence.whole)
     if answer.num_rows > len(got):
         raise _Difference(f"it has {answer.num_rows} rows, of which {answer.num_rows - len(got)} repeat another's keys")
     observed = _check_members(question, got, rows, expected, evidence.whole)

@@ -1,5 +1,6 @@
 """The shape of an answer: the same columns, types and row order from every engine."""
 
+import numpy as np
 import pyarrow as pa
 
 from workloads.columns import INSTANT
@@ -39,6 +40,15 @@ def arrange(question: Question, table: pa.Table) -> pa.Table:
     Ascending by its keys, text by code point, NULL last; a top's measure comes right after the bucket.
     """
     return table.sort_by(order(question)) if table.num_rows > 1 else table
+
+
+def first(question: Aggregate, table: pa.Table) -> pa.Table:
+    """Of each bucket the first groups in the answer's order, as many as the top wants."""
+    if question.top is None:
+        return table
+    buckets = np.asarray(table["bucket"].cast(pa.int64()))
+    places = np.arange(len(buckets)) - np.searchsorted(buckets, buckets, "left")
+    return table.filter(pa.array(places < question.top.n)).combine_chunks()
 
 
 def order(question: Question) -> list[tuple[str, str]]:

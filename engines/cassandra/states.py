@@ -122,11 +122,7 @@ def answer(question: Aggregate, groups: Groups | None, events: pa.Schema) -> pa.
         return wanted.empty_table()
     parts = [_read(question, kept, groups, wanted) for kept in question.grouping_sets]
     whole = answers.arrange(question, pa.concat_tables(parts) if len(parts) > 1 else parts[0])
-    if question.top is not None and whole.num_rows:
-        buckets = np.asarray(whole["bucket"].cast(pa.int64()))
-        begins = np.maximum.accumulate(np.where(np.diff(buckets, prepend=buckets[0] - 1), np.arange(len(buckets)), 0))
-        whole = whole.filter(pa.array(np.arange(len(buckets)) - begins < question.top.n))
-    return whole
+    return answers.first(question, whole)
 
 
 def _read(question: Aggregate, kept: tuple[str, ...], groups: Groups, wanted: pa.Schema) -> pa.Table:

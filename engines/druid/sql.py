@@ -74,7 +74,7 @@ def answer(question: Aggregate, table: Table, rows: list[list[Any]]) -> pa.Table
             columns[place : place + 2] = [_whole(str(measure), columns[place], columns[place + 1])]
     arrays = [array(column, field.type) for column, field in zip(columns, schema, strict=True)]
     made = pa.Table.from_arrays(arrays, schema=schema)
-    return made if _in_order(question, rows) else answers.arrange(question, made)
+    return made if _in_order(question, rows) else answers.first(question, answers.arrange(question, made))
 
 
 def _in_order(question: Aggregate, rows: list[list[Any]]) -> bool:
@@ -133,24 +133,26 @@ def _group_by(question: Aggregate, table: Table, sets: list[tuple[str, ...]]) ->
 
 
 def _top(question: Aggregate, columns: list[str], text: str, sql: Sql) -> str:
-    """The statement for the first groups of each bucket of the statement `text`."""
+    """The statement for the first groups of each bucket of the statement `text`, and for those equal to the last.
+
+    Which of the equal ones are in the answer is left to the client: a window sorts text in no order of the alphabet.
+    """
     assert question.top is not None
     names = ", ".join(map(quoted, columns))
-    order = ", ".join(_order(question, columns))
+    measure = str(question.top.measure)
+    measured = _order([c for c in (measure, f"{measure}, low") if c in columns], smallest=question.top.smallest)
     if question.grain is Grain.ALL:
-        return f"{text}\nORDER BY {order}\nLIMIT {sql.bind(question.top.n)}"
-    place = f"ROW_NUMBER() OVER (PARTITION BY {quoted('bucket')} ORDER BY {order})"
+        order = measured + _order(question.by)
+        return f"{text}\nORDER BY {', '.join(order)}\nLIMIT {sql.bind(question.top.n)}"
+    place = f"RANK() OVER (PARTITION BY {quoted('bucket')} ORDER BY {', '.join(measured)})"
     ranked = f"SELECT {names}, {place} AS place FROM (\n{text}\n)"
     return f"SELECT {names} FROM (\n{ranked}\n) WHERE place <= {sql.bind(question.top.n)}"
 
 
-def _order(question: Aggregate, columns: list[str]) -> list[str]:
-    """The order of a top. Druid sorts NULL first and knows no NULLS LAST."""
-    assert question.top is not None
-    measure, way = str(question.top.measure), "ASC" if question.top.smallest else "DESC"
-    halves = [quoted(c) for c in (measure, f"{measure}, low") if c in columns]
-    order = [(halves[0], way), *((half, way) for half in halves[1:]), *((quoted(d), "ASC") for d in question.by)]
-    keyed = [[f"CASE WHEN {what} IS NULL THEN 1 ELSE 0 END", f"{what} {how}"] for what, how in order]
+def _order(columns: Sequence[str], *, smallest: bool = True) -> list[str]:
+    """The smallest or the greatest first, NULL last. Druid sorts NULL first and knows no NULLS LAST."""
+    way = "ASC" if smallest else "DESC"
+    keyed = ((f"CASE WHEN {c} IS NULL THEN 1 ELSE 0 END", f"{c} {way}") for c in map(quoted, columns))
     return [key for pair in keyed for key in pair]
 
 

@@ -82,7 +82,12 @@ def ties(subject: Subject) -> None:
     """Equals in a top are told apart by their dimensions, NULL last."""
     rows = [_event(country=c, level=n) for c in ("b", "a", None, "") for n in (2, 1, None)]
     for n in range(1, 13):
-        _ask(subject, rows, Aggregate(JUNE, (COUNT,), by=("country", "level"), top=Top(n, COUNT)))
+        for grain in (Grain.ALL, Grain.DAY):
+            _ask(subject, rows, Aggregate(JUNE, (COUNT,), grain, by=("country", "level"), top=Top(n, COUNT)))
+    rows = [_event(country=text) for text in strategies.TEXTS]
+    for n in range(1, len(rows)):
+        for grain in (Grain.ALL, Grain.DAY):
+            _ask(subject, rows, Aggregate(JUNE, (COUNT,), grain, by=("country",), top=Top(n, COUNT)))
 
 
 @_check

@@ -70,7 +70,7 @@ class Evidence:
 
 def answer(question: Aggregate, events: Events) -> pa.Table:
     """The right answer; OverflowError where a sum does not fit 64 bits."""
-    return first(question, evidence(question, events).whole)
+    return answers.first(question, evidence(question, events).whole)
 
 
 def evidence(question: Aggregate, events: Events) -> Evidence:
@@ -180,15 +180,6 @@ def ranks(groups: Groups, column: str) -> Ranks:
     ends = np.cumsum(np.asarray(sizes["one"]))
     values = table["value"].combine_chunks()
     return Ranks(values, np.cumsum(np.asarray(table["times"])), ends - np.asarray(sizes["one"]), ends)
-
-
-def first(question: Aggregate, table: pa.Table) -> pa.Table:
-    """Of each bucket the first groups in the answer's order, as many as the top wants."""
-    if question.top is None:
-        return table
-    buckets = np.asarray(table["bucket"].cast(pa.int64()))
-    places = np.arange(len(buckets)) - np.searchsorted(buckets, buckets, "left")
-    return table.filter(pa.array(places < question.top.n)).combine_chunks()
 
 
 def _columns(question: Aggregate, functions: set[Function]) -> list[str]:
