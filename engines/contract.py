@@ -154,5 +154,9 @@ class Engine(ABC):
     def session(self, plan: Plan) -> AbstractContextManager[Session]:
         """A session, one for each concurrent client."""
 
+    def cached_session(self, plan: Plan) -> AbstractContextManager[Session] | None:
+        """A session whose answers may come from a cache of results; None where the engine has none."""
+        return None
+
     def close(self) -> None:  # noqa: B027
         """Lets go of connections, where there are any; the server is not the engine's to stop."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from engines.contract import Engine
 from engines.servers import Server
 from engines.watch import Watch
-from harness import under_load
+from harness import cached, under_load
 from harness.admission import admit, loaded, right_arms, sessions, timed
 from harness.clock.findings import Run
 from harness.clock.records import Book, Cache, Cost, Ended, First, Header, Loaded, Rounds
@@ -121,8 +121,13 @@ def _launch(request: Request, book: Book, servers: Servers, number: int, pace: P
         right = {name: [arm for arm in right_arms(book, name) if arm in by_name] for name in names}
         cells = [_cell(request, by_name, name, right[name], number) for name in names if right[name]]
         _first(book, cells, asks, number, cold, pace)
-        measured = launch(number, cells, asks, request.profile.effort, request.seed, pace)
-        for cell, line in zip(cells, measured, strict=True):
+        kept = cached.ways(stack, reached)
+        repeated = list(cached.cells(request, book, number, right, asks, kept))
+        measured = launch(number, [*repeated, *cells], asks, request.profile.effort, request.seed, pace, cached=kept)
+        for line in measured[: len(repeated)]:
+            if not book.has(Rounds, question=line.question, cache=line.cache, launch=number):
+                book.add(line)
+        for cell, line in zip(cells, measured[len(repeated) :], strict=True):
             for arm in cell.arms:
                 if arm not in line.failed and not book.has(
                     Cost, arm=arm, question=cell.question, cache="hot", launch=number

@@ -69,12 +69,12 @@ def comparison_table(comparison: Comparison, console: Console) -> None:
 
 
 def _cells(run: Run) -> Table:
-    right = ("median ms", "99% interval", "max ms", "first ms", "CPU ms", "against fastest", "detects")
+    right = ("median ms", "99% interval", "max ms", "first ms", "cached ms", "CPU ms", "against fastest", "detects")
     table = _table("question", "engine/layout", "verdict", right=right)
     table.add_column("outcome")
     timed, found, costs, firsts = spreads(run), differences(run), _costs(run), _firsts(run)
     for question, lines in _by_question(run).items():
-        rivals = [cell for cell in timed if cell.question == question]
+        rivals = [cell for cell in timed if cell[:2] == (question, "hot")]
         fastest = min(rivals, key=lambda cell: timed[cell].median) if len(rivals) > 1 else None
         for number, line in enumerate(lines):
             cell = Cell(question, "hot", line.arm)
@@ -87,6 +87,7 @@ def _cells(run: Run) -> Table:
                 line.verdict,
                 *_times(timed.get(cell)),
                 firsts.get((question, line.arm), ""),
+                _milliseconds(_median(timed.get(Cell(question, "cached", line.arm)))),
                 costs.get(cell, ""),
                 ratio,
                 detects,
@@ -101,6 +102,10 @@ def _times(one: Spread | None) -> tuple[str, str, str]:
         return "", "", ""
     interval = f"{_milliseconds(one.low)} to {_milliseconds(one.high)}"
     return _milliseconds(one.median), interval, _milliseconds(one.maximum)
+
+
+def _median(one: Spread | None) -> float | None:
+    return one.median if one else None
 
 
 def _by_question(run: Run) -> dict[str, list[Verdict]]:

@@ -152,13 +152,11 @@ def _target(request: Request, arm: Arm, name: str, asked: list[Question]) -> loa
     with arm.engine.session(arm.plan) as session:
         answers = [session.ask(one) for one in asked]
     connect = Connect(arm.engine.name, request.via, request.home, budget(), arm.plan)
-    client = Client(
-        arm.name, connect, Expected(answers, _tolerated(asked[0])), embedded=recipe(arm.engine.name) is None
-    )
+    client = Client(arm.name, connect, Expected(answers, tolerated(asked[0])), embedded=recipe(arm.engine.name) is None)
     return load.Target(client, name, asked)
 
 
-def _tolerated(question: Question) -> dict[str, float]:
+def tolerated(question: Question) -> dict[str, float]:
     """By how much two estimates of the same may differ, relatively; a quantile's error is in rank, so by anything."""
     if not isinstance(question, Aggregate):
         return {}

@@ -14,11 +14,8 @@ PATH = "/druid/v2/sql"
 TIMEOUT = 300.0
 """Seconds after which an answer is no longer waited for."""
 TYPES = {str: "VARCHAR", int: "BIGINT", float: "DOUBLE"}
+CACHES = ("useCache", "populateCache", "useResultLevelCache", "populateResultLevelCache")
 CONTEXT: dict[str, object] = {
-    "useCache": False,
-    "populateCache": False,
-    "useResultLevelCache": False,
-    "populateResultLevelCache": False,
     "useApproximateTopN": False,
     "useApproximateCountDistinct": False,
     "useGroupingSetForExactDistinct": True,
@@ -30,12 +27,12 @@ _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(list[list[Any]]).decode
 
 
-def payload(statement: str, parameters: Sequence[str | int | float]) -> dict[str, object]:
-    """What the SQL API is sent for a statement."""
+def payload(statement: str, parameters: Sequence[str | int | float], cached: bool = False) -> dict[str, object]:
+    """What the SQL API is sent for a statement; `cached` lets it answer from its caches."""
     return {
         "query": statement,
         "parameters": [{"type": TYPES[type(value)], "value": value} for value in parameters],
-        "context": CONTEXT | {"sqlQueryId": str(uuid.uuid4())},
+        "context": CONTEXT | dict.fromkeys(CACHES, cached) | {"sqlQueryId": str(uuid.uuid4())},
         "resultFormat": "array",
         "header": True,
     }
@@ -44,14 +41,14 @@ def payload(statement: str, parameters: Sequence[str | int | float]) -> dict[str
 class Cursor(db.api.Cursor):  # type: ignore[misc]
     """pydruid's cursor, but values travel as the SQL API's parameters and rows come back as arrays."""
 
-    def __init__(self, wire: Wire) -> None:
+    def __init__(self, wire: Wire, cached: bool) -> None:
         super().__init__(PATH, context=CONTEXT, header=True)
-        self._wire = wire
+        self._wire, self._cached = wire, cached
 
     @check_closed  # type: ignore[untyped-decorator]
     def execute(self, operation: str, parameters: Sequence[str | int | float] = ()) -> "Cursor":
         """Runs a statement with a value for each `?` in it; Druid ends it when it takes too long."""
-        body = _encode(payload(operation, parameters))
+        body = _encode(payload(operation, parameters, self._cached))
         names, *rows = _decode(self._wire.send("POST", PATH, body, TIMEOUT + 5))
         self.description = [(name, None, None, None, None, None, True) for name in names]
         self._results = iter(rows)
@@ -66,14 +63,14 @@ class Cursor(db.api.Cursor):  # type: ignore[misc]
 class Connection(db.api.Connection):  # type: ignore[misc]
     """pydruid's connection, with one wire for all of its cursors."""
 
-    def __init__(self, wire: Wire) -> None:
+    def __init__(self, wire: Wire, cached: bool = False) -> None:
         super().__init__(context=CONTEXT)
-        self._wire = wire
+        self._wire, self._cached = wire, cached
 
     @check_closed  # type: ignore[untyped-decorator]
     def cursor(self) -> Cursor:
         """A cursor; it lasts for one statement."""
-        return Cursor(self._wire)
+        return Cursor(self._wire, self._cached)
 
     def close(self) -> None:
         """Lets go of the wire too."""

@@ -4,7 +4,7 @@ import shutil
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
@@ -95,11 +95,13 @@ class Druid(Engine):
 
     @contextmanager
     def session(self, plan: Plan) -> Iterator[Session]:
-        connection = Connection(Wire(self.served_by.connection))
-        try:
+        with closing(Connection(Wire(self.served_by.connection))) as connection:
             yield _Session(connection, plan)
-        finally:
-            connection.close()
+
+    @contextmanager
+    def cached_session(self, plan: Plan) -> Iterator[Session]:
+        with closing(Connection(Wire(self.served_by.connection), cached=True)) as connection:
+            yield _Session(connection, plan)
 
     def close(self) -> None:
         for opened in ("_cluster", "_connection"):

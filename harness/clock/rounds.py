@@ -138,12 +138,14 @@ def launch(
     seed: int,
     say: Say = lambda _: None,
     clock: Clock = time.perf_counter_ns,
+    cached: Mapping[str, Ask] | None = None,
 ) -> list[Rounds]:
     """Measures every cell in this launch of the engines; a round goes over all questions before the next begins.
 
-    So whatever comes and goes on the machine meets all of them alike.
+    So whatever comes and goes on the machine meets all of them alike. Cells of answers from caches ask `cached`.
     """
-    measured = [_Cell(cell, asks, with_twin(cell.arms, cell.twin), clock) for cell in cells]
+    ways = {"cached": cached or {}}
+    measured = [_Cell(cell, ways.get(cell.cache, asks), with_twin(cell.arms, cell.twin), clock) for cell in cells]
     _warm_up(measured, effort, say)
     rng, stalled_before, start = np.random.default_rng([seed, number]), stalled(), time.perf_counter()
     _all_rounds(measured, effort, rng, say)

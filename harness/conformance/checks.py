@@ -152,6 +152,19 @@ def clients(subject: Subject) -> None:
 
 
 @_check
+def cached_answers(subject: Subject) -> None:
+    """Answers that may come from a cache of results are those that do not, the second time as well."""
+    kept = packed()
+    with subject.loaded(kept) as plan:
+        opened = subject.engine.cached_session(plan)
+        if opened is not None:
+            with opened as session:
+                for question in islice(_questions(), 20):
+                    subject.check(session, plan, kept, question)
+                    subject.check(session, plan, kept, question)
+
+
+@_check
 def cut_off(subject: Subject) -> None:
     """A load that was cut off is not trusted; the next one starts from nothing and is whole."""
     kept = packed()

@@ -27,6 +27,7 @@ class Shown(msgspec.Struct, frozen=True, omit_defaults=True):
     asked: str
     rows: int | None = None
     time: Spread | None = None
+    cached: Spread | None = None  # the same request again, where a cache of results may answer it
     processor: float | None = None  # client and engine, a question
     lowest: bool = False  # no arm has a lower median
     against: Claim | None = None  # the arm that has the lowest
@@ -124,6 +125,7 @@ class _Cells:
             asked=line.asked,
             rows=line.rows,
             time=self._times.get(Cell(question, "hot", arm)),
+            cached=self._times.get(Cell(question, "cached", arm)),
             processor=self._processor(question, arm),
             against=self._claim(question, arm, lowest),
             lowest=arm == lowest,

@@ -132,6 +132,9 @@ $(document).ready(function () {
                 + `${count(time.samples)} samples, longest ${seconds(time.maximum)}`]);
             rows.push(['Percentiles', Object.entries(time.percentiles).map(([name, value]) => `${name} ${seconds(value)}`).join(', ')]);
         }
+        if (cell.cached) {
+            rows.push(['From a cache', `${seconds(cell.cached.median)} where the same is asked again and results are kept`]);
+        }
         if (against) {
             const known = against.low === null ? 'unknown' : `${digits(against.low)} to ${digits(against.high)}`;
             rows.push(['Against lowest', `${times(against.ratio)} its time, 99% interval ${known}: ${against.outcome}`

@@ -1,0 +1,53 @@
+"""Answers from caches of results, where an engine keeps them: the same request again and again, a state of its own."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, suppress
+
+from engines.contract import Session
+from harness.clock.records import Book, Fault
+from harness.clock.rounds import Ask, Cell
+from harness.request import Request
+from harness.run import Arm
+from harness.under_load import Expected, tolerated
+from workloads.errors import FailureError
+from workloads.questions import Question
+
+
+def ways(stack: ExitStack, reached: Sequence[tuple[Arm, Session]]) -> dict[str, Ask]:
+    """How each arm is asked whose engine keeps results."""
+    found: dict[str, Ask] = {}
+    for arm, _ in reached:
+        opened = arm.engine.cached_session(arm.plan)
+        if opened is not None:
+            found[arm.name] = stack.enter_context(opened).ask
+    return found
+
+
+def cells(
+    request: Request,
+    book: Book,
+    number: int,
+    right: Mapping[str, Sequence[str]],
+    asks: Mapping[str, Ask],
+    cached: Mapping[str, Ask],
+) -> Iterator[Cell]:
+    """A cell for each question and the arms that give from a cache what they give without; a fault for others."""
+    for name, arms in right.items():
+        question = request.dataset.question(name).fill()
+        same = []
+        for arm in arms:
+            if arm in cached and _same(question, asks[arm], cached[arm]):
+                same.append(arm)
+            elif arm in cached:
+                doing = f"answering {name} from its cache"
+                book.add(Fault(arm=arm, doing=doing, reason="not the answer without it", launch=number))
+        if same:
+            yield Cell(name, tuple(same), same[0], lambda question=question: question, "cached")  # type: ignore[misc]
+
+
+def _same(question: Question, ask: Ask, cached: Ask) -> bool:
+    """Whether an answer that fills the cache and one that comes from it are those without a cache."""
+    with suppress(FailureError):
+        expected = Expected([ask(question)], tolerated(question))
+        return all(expected(0, cached(question)) for _ in range(2))
+    return False
