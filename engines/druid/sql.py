@@ -20,6 +20,8 @@ COMPARE = {Op.EQ: "=", Op.NE: "<>", Op.LT: "<", Op.LE: "<=", Op.GT: ">", Op.GE: 
 CHOOSE = {Op.LE: ("LEAST", "="), Op.GT: ("LEAST", "<>"), Op.GE: ("GREATEST", "="), Op.LT: ("GREATEST", "<>")}
 """Each ordering as a choice of the column or the bound, whichever is chosen."""
 LONG = range(-(2**63), 2**63)
+BEYOND, AFTER = r"[\x{10000}-\x{10FFFF}]", "\uffff\uffff$0"
+"""A pattern of what lies beyond U+FFFF, and a replacement that sorts after all that does not."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ def aggregate(question: Aggregate, table: Table, source: str) -> Statement:
     else:
         text = _grouped(question, table, source, None, sql)
     if question.top is not None:
-        text = _top(question, list(_columns(question, table, None)), text, sql)
+        text = _top(question, table, text, sql)
     return sql.statement(text)
 
 
@@ -132,28 +134,36 @@ def _group_by(question: Aggregate, table: Table, sets: list[tuple[str, ...]]) ->
     return f"GROUP BY {grouped[0]}" if grouped[0] else f"HAVING {table.rows} > 0"  # of no events there is no total
 
 
-def _top(question: Aggregate, columns: list[str], text: str, sql: Sql) -> str:
+def _top(question: Aggregate, table: Table, text: str, sql: Sql) -> str:
     """The statement for the first groups of each bucket of the statement `text`, and for those equal to the last.
 
     Which of the equal ones are in the answer is left to the client: a window sorts text in no order of the alphabet.
     """
     assert question.top is not None
+    columns, measure = list(_columns(question, table, None)), str(question.top.measure)
     names = ", ".join(map(quoted, columns))
-    measure = str(question.top.measure)
-    measured = _order([c for c in (measure, f"{measure}, low") if c in columns], smallest=question.top.smallest)
+    halves = [quoted(c) for c in (measure, f"{measure}, low") if c in columns]
+    measured = _order(halves, smallest=question.top.smallest)
     if question.grain is Grain.ALL:
-        order = measured + _order(question.by)
+        keys = [_by_code_point(d, table, sql) for d in question.by]
+        order = measured + _order([*keys, *(quoted(c) for c in columns if c == "grouping_id")])
         return f"{text}\nORDER BY {', '.join(order)}\nLIMIT {sql.bind(question.top.n)}"
     place = f"RANK() OVER (PARTITION BY {quoted('bucket')} ORDER BY {', '.join(measured)})"
     ranked = f"SELECT {names}, {place} AS place FROM (\n{text}\n)"
     return f"SELECT {names} FROM (\n{ranked}\n) WHERE place <= {sql.bind(question.top.n)}"
 
 
-def _order(columns: Sequence[str], *, smallest: bool = True) -> list[str]:
+def _by_code_point(dimension: str, table: Table, sql: Sql) -> str:
+    """What sorts a dimension by code point. Druid sorts text by UTF-16, which has U+10000 before U+E000."""
+    if table.type(dimension) != "VARCHAR":
+        return quoted(dimension)
+    return f"REGEXP_REPLACE({quoted(dimension)}, {sql.bind(BEYOND)}, {sql.bind(AFTER)})"
+
+
+def _order(keys: Sequence[str], *, smallest: bool = True) -> list[str]:
     """The smallest or the greatest first, NULL last. Druid sorts NULL first and knows no NULLS LAST."""
     way = "ASC" if smallest else "DESC"
-    keyed = ((f"CASE WHEN {c} IS NULL THEN 1 ELSE 0 END", f"{c} {way}") for c in map(quoted, columns))
-    return [key for pair in keyed for key in pair]
+    return [part for key in keys for part in (f"CASE WHEN {key} IS NULL THEN 1 ELSE 0 END", f"{key} {way}")]
 
 
 def _condition(condition: Filter, column: str, sql: Sql) -> str:
