@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test lint site preview lock clean
+.PHONY: run test lint site preview readme lock clean
 .DELETE_ON_ERROR:
 
 run: .venv/run.stamp  ## the flights questions on DuckDB, checked and timed
@@ -22,6 +22,9 @@ site: .venv/dev.stamp  ## asv's history and the trade-offs page into .asv/html, 
 
 preview: site  ## the site, to this machine only
 	$(BIN)/python -m http.server --bind 127.0.0.1 --directory .asv/html 8080
+
+readme: .venv/dev.stamp  ## the README's table of what each engine supports, from results/ alone
+	$(BIN)/python -m harness.support README.md results/*/*.jsonl
 
 .venv/build.stamp: requirements/build.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "$(PYTHON) is older than Python 3.11: make PYTHON=python3.12 ...")'
