@@ -38,8 +38,9 @@ readme: .venv/dev.stamp  ## the README's table of what each engine supports, fro
 	@$(BIN)/pip install --quiet --no-build-isolation --no-deps --editable .
 	@touch $@
 
-lock: .venv/dev.stamp  ## exact versions and hashes, from pyproject.toml
+lock: .venv/dev.stamp  ## exact versions and hashes, of Python from pyproject.toml and of jars from each pom.xml
 	PATH="$(CURDIR)/$(BIN):$$PATH" sh requirements/lock.sh
+	$(BIN)/python -m engines.servers.repin
 
 clean:
 	rm -rf .venv

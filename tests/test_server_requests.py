@@ -15,7 +15,7 @@ import pytest
 
 from engines.budget import Budget
 from engines.registry import recipe
-from engines.servers import Connection, open_server, ports, processes, tools
+from engines.servers import Connection, open_server, pins, ports, processes, tools
 from engines.servers.java import jars, java
 from engines.servers.lock import Lock
 from engines.servers.recipe import Recipe
@@ -124,12 +124,42 @@ def test_progress_while_jars_arrive(declared: Recipe, tmp_path: Path, monkeypatc
         'for word; do case $word in -DoutputDirectory=*) mkdir -p "${word#*=}"; touch "${word#*=}/a.jar";; esac; done',
     )
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+    pom = _pinned(tmp_path / "some", {"a.jar": b""})
     said: list[str] = []
-    folder = jars(declared.folder / "pom.xml", tmp_path / "jars", Watch(said.append))
+    folder = jars(pom, tmp_path / "jars", Watch(said.append))
     assert [path.name for path in folder.iterdir()] == ["a.jar"]
-    assert said == [
-        f"{declared.name}: {rest}" for rest in ("Maven resolves the jars", "fetching jars, 1 so far", "1 jars")
-    ]
+    assert said == [f"some: {rest}" for rest in ("Maven resolves the jars", "fetching jars, 1 so far", "1 jars")]
+
+
+@pytest.mark.parametrize(
+    ("pinned", "said"),
+    [
+        ({"a.jar": b"changed"}, "a.jar has another hash: Maven fetched other jars than"),
+        ({"a.jar": b"", "b.jar": b""}, "b.jar is not there"),
+        ({}, "a.jar is not pinned"),
+    ],
+)
+def test_jars_that_are_not_the_pinned_ones_are_refused(
+    pinned: dict[str, bytes], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fetched(_pom: Path, target: Path, _watch: Watch) -> None:
+        target.mkdir(parents=True)
+        (target / "a.jar").touch()
+
+    monkeypatch.setattr("engines.servers.java.fetch", fetched)
+    with pytest.raises(FailureError, match=said):
+        jars(_pinned(tmp_path / "some", pinned), tmp_path / "jars", Watch())
+    assert [path.suffix for path in tmp_path.glob("jars/*")] == [".partial"]
+
+
+def _pinned(folder: Path, contents: dict[str, bytes]) -> Path:
+    """A pom with jars of these contents pinned beside it."""
+    (folder / "jars").mkdir(parents=True)
+    for name, content in contents.items():
+        (folder / "jars" / name).write_bytes(content)
+    pins.write(folder / "jars", folder / pins.FILE)
+    (folder / "pom.xml").touch()
+    return folder / "pom.xml"
 
 
 def test_a_port_in_use(declared: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

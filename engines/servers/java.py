@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from xml.etree import ElementTree
 
+from engines.servers import pins
 from engines.watch import Watch
 from workloads.errors import FailureError, RequestError
 
@@ -60,20 +61,26 @@ def pinned_version(pom: Path, name: str = "engine.version") -> str:
 
 
 def jars(pom: Path, folder: Path, watch: Watch) -> Path:
-    """The folder of the jars that `pom` asks for, fetched by Maven once for each content of the pom."""
+    """The folder of the jars that `pom` asks for, fetched by Maven once for each content of the pom.
+
+    FailureError where they are not those pinned beside it.
+    """
     engine = pom.parent.name
     done = folder / f"{engine}-{hashlib.sha256(pom.read_bytes()).hexdigest()[:12]}"
     if not done.exists():
         partial = done.with_suffix(".partial")
         shutil.rmtree(partial, ignore_errors=True)
         watch.say(f"{engine}: Maven resolves the jars")
-        _fetch(engine, pom, partial, watch)
+        fetch(pom, partial, watch)
+        pins.check(partial, pom.with_name(pins.FILE))
         partial.rename(done)
         watch.say(f"{engine}: {len(list(done.glob('*.jar')))} jars")
     return done
 
 
-def _fetch(engine: str, pom: Path, target: Path, watch: Watch) -> None:
+def fetch(pom: Path, target: Path, watch: Watch) -> None:
+    """Lets Maven put the jars that `pom` asks for into a folder."""
+    engine = pom.parent.name
     copy = ("dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={target}")
     command = [str(maven()), "--batch-mode", "--file", str(pom), *copy]
     environment = os.environ | {"JAVA_HOME": str(java())}
