@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test lint site preview readme lock clean
+.PHONY: run test lint audit site preview readme lock clean
 .DELETE_ON_ERROR:
 
 run: .venv/run.stamp  ## the flights questions on DuckDB, checked and timed
@@ -16,6 +16,9 @@ lint: .venv/dev.stamp  ## style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+audit: .venv/dev.stamp  ## known vulnerabilities of the locked packages, where they can be looked up
+	@$(BIN)/python requirements/audit.py
 
 site: .venv/dev.stamp  ## asv's history and the trade-offs page into .asv/html, from results/ alone
 	$(BIN)/asv publish --no-pull

@@ -1,0 +1,51 @@
+"""Holds the locked Python packages against the published vulnerabilities, by pip-audit; status 1 where one is found.
+
+`accepted.toml` beside it names those that are known and accepted, each with the reason. What cannot be looked up
+from here is said in one line and fails nothing. There is no such database for jars that pip-audit reads.
+"""
+
+import json
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+
+
+def findings(report: dict[str, Any], accepted: dict[str, str]) -> tuple[list[str], list[str]]:
+    """A line for each vulnerability that is not accepted, and the packages that could not be looked up."""
+    found, unknown = [], []
+    for package in report["dependencies"]:
+        if "skip_reason" in package:
+            unknown.append(package["name"])
+        for one in package.get("vulns", []):
+            if not accepted.keys() & {one["id"], *one["aliases"]}:
+                fixed = f"fixed in {', '.join(one['fix_versions'])}" if one["fix_versions"] else "not fixed yet"
+                found.append(f"{package['name']} {package['version']}: {one['id']}, {fixed}")
+    return found, unknown
+
+
+def main() -> int:
+    """Status 1 where something was found."""
+    words = ["--requirement", str(HERE / "dev.txt"), "--require-hashes", "--disable-pip", "--format", "json"]
+    command = [sys.executable, "-m", "pip_audit", "--progress-spinner", "off", "--timeout", "15", *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    try:
+        report = json.loads(done.stdout)
+    except json.JSONDecodeError:
+        print(f"audit: not made, no vulnerabilities can be looked up: {(done.stderr.strip() or '?').splitlines()[-1]}")
+        return 0
+    accepted = tomllib.loads((HERE / "accepted.toml").read_text("utf-8"))
+    found, unknown = findings(report, accepted)
+    for line in found:
+        print(f"audit: {line}; update it, or accept it in requirements/accepted.toml with the reason")
+    total = len(report["dependencies"])
+    more = f", {len(unknown)} could not be looked up" if unknown else ""
+    print(f"audit: {total} packages{more}, {len(found)} vulnerabilities that are not accepted")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
