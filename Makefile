@@ -41,9 +41,10 @@ readme: .venv/dev.stamp  ## the README's table of what each engine supports, fro
 	@$(BIN)/pip install --quiet --no-build-isolation --no-deps --editable .
 	@touch $@
 
-lock: .venv/dev.stamp  ## exact versions and hashes, of Python from pyproject.toml and of jars from each pom.xml
+lock: .venv/dev.stamp  ## exact versions and hashes, of Python from pyproject.toml and of jars from each pom.xml; LICENCES.md
 	PATH="$(CURDIR)/$(BIN):$$PATH" sh requirements/lock.sh
 	$(BIN)/python -m engines.servers.repin
+	$(BIN)/python requirements/licences.py
 
 clean:
 	rm -rf .venv
