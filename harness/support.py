@@ -18,6 +18,7 @@ from workloads.errors import RequestError
 from workloads.layouts import RAW, TAILORED
 from workloads.measures import Function
 from workloads.questions import Aggregate, Cohort, Funnel, Question
+from workloads.rule import obstacle
 
 BEGIN, END = "<!-- written by make readme -->", "<!-- end of what make readme writes -->"
 KINDS = (
@@ -102,16 +103,19 @@ def _found(runs: Sequence[Run]) -> dict[Place, list[Verdict]]:
     latest = {
         (run.header.dataset, line.question, line.arm): line for run in runs for line in of_type(run.lines, Verdict)
     }
-    answers: dict[tuple[Place, str, str], list[Verdict]] = {}
-    for (name, question, arm), line in latest.items():
-        engine, _, layout = arm.partition("/")
-        template = dataset.read(name).questions.get(question)
-        if template:
-            place = Place(kind(template.fill()), engine, layout if layout in LAYOUTS else LAYOUTS[1])
-            answers.setdefault((place, name, question), []).append(line)
+    answers: dict[tuple[Place, str, str], list[tuple[int, bool, Verdict]]] = {}
+    for (name, asked, arm), line in latest.items():
+        engine, _, kept = arm.partition("/")
+        known = dataset.read(name)
+        if asked in known.questions and kept in known.layouts:
+            question = known.questions[asked].fill()
+            place = Place(kind(question), engine, kept if kept in LAYOUTS else LAYOUTS[1])
+            ruled = obstacle(question, known.layouts[kept]) is not None  # then an engine's own reason says more
+            answers.setdefault((place, name, asked), []).append((_RANK[line.verdict], ruled, line))
+    best = {key: min(lines, key=lambda one: one[:2]) for key, lines in answers.items()}
     found: dict[Place, list[Verdict]] = {}
-    for (place, *_), lines in answers.items():
-        found.setdefault(place, []).append(min(lines, key=lambda line: _RANK[line.verdict]))
+    for (place, *_), (_, _, line) in sorted(best.items(), key=lambda one: one[1][1]):
+        found.setdefault(place, []).append(line)
     return found
 
 
@@ -145,7 +149,7 @@ def _ran(runs: Sequence[Run]) -> str:
     for run in runs:
         versions |= run.header.versions
     engines = [f"{name} {version}" for name, version in versions.items() if name != "rollup-bench"]
-    return f"Runs of {' and '.join(sorted({run.header.dataset for run in runs}))} by {', '.join(engines)}."
+    return f"Runs of {', '.join(sorted({run.header.dataset for run in runs}))} by {', '.join(engines)}."
 
 
 def write(page: Path, runs: Iterable[Run]) -> None:

@@ -52,8 +52,7 @@ def test_a_cell_says_where_all_run_and_else_how_many_where() -> None:
         [
             run(
                 right("carriers", "duckdb/raw", "in process"),
-                no("carriers", "duckdb/day", "too coarse"),
-                right("carriers", "duckdb/month", "at ingest"),
+                right("carriers", "duckdb/day", "at ingest"),
                 right("flights-by-month", "duckdb/raw", "in process"),
                 no("flights-by-month", "duckdb/day", "too coarse"),
                 right("cancelled-by-day", "duckdb/raw", "in the client"),
@@ -90,3 +89,13 @@ def test_only_what_is_between_the_marks_is_written(tmp_path: Path) -> None:
     page.write_text("no marks\n")
     with pytest.raises(RequestError, match=r"page\.md: no place for the table"):
         write(page, [])
+
+
+def test_of_several_roll_ups_the_best_counts_and_an_engine_s_own_reason_before_the_rule_s() -> None:
+    hour, day = (f"duckdb/{layout}" for layout in ("hour", "day"))
+    estimated, daily = "daily-players-estimated", "revenue-by-hour"
+    lines = [no(estimated, hour, "the rule"), no(estimated, day, "no sketch"), no(daily, day, "the rule")]
+    found = table([run(*lines, right(daily, hour, "at ingest"), of="game")])
+    assert "| counts and sums (1) | at ingest |" in found
+    assert "| distinct, estimated (1) | no [1] |" in found
+    assert f"1. {estimated} on {day}: no sketch" in found
