@@ -42,7 +42,7 @@ from workloads.truth.selection import within
 
 ROWS = (250_000, 1_000_000, 3_000_000)
 END = date(2024, 1, 1)
-SPANS = {"month": date(2023, 12, 1), "year": date(2023, 1, 1), "ten years": date(2014, 1, 1)}
+SPANS = {"a month": date(2023, 12, 1), "a year": date(2023, 1, 1), "ten years": date(2014, 1, 1)}
 CORE = {
     "ten-years": "counts and sums by year and action",
     "rollup-of-a-day": "subtotals over three dimensions",
@@ -124,7 +124,7 @@ def _checked(
             lost[f"{engine.name}/{layout}"] = str(error)
     counts = _counts(kept)
     for (name, template), span in product(game.questions.items(), SPANS):
-        say(f"{kept.shape.rows:,} rows: checking {name} over a {span}")
+        say(f"{kept.shape.rows:,} rows: checking {name} over {span}")
         question, about = over(template, SPANS[span]), (name, CORE.get(name, ""), kept.shape.rows, span, counts[span])
         for failed, reason in lost.items():
             yield _cell(about, failed, Verdict(Kind.FAILED, reason))
