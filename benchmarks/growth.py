@@ -3,10 +3,11 @@
 By hand: `python -m benchmarks.growth --engines duckdb,druid,cassandra --layouts raw,day,tailored`. The game is made at
 several sizes, and each question is asked over its last month, its last year and all ten. Everything is loaded first
 and every answer held against the truth; then all cells of all sizes are asked in turn, in a seeded order and then its
-mirror. A cell leaves when it has had its time, so slow ones are asked less often, twice at least. All that was found is
-kept beside the drawing, as JSON lines, from which `--from` draws it again.
+mirror. A cell is asked for half a second, so slow ones less often, twice at least. All that was found is kept beside
+the drawing, as JSON lines, from which `--from` draws it again.
 """
 
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
@@ -55,7 +56,7 @@ CORE = {
 }
 SEED = 1
 SECONDS = 0.5
-"""After which a cell has had its time."""
+"""For which a cell is asked."""
 REQUESTS = (2, 20)
 """Of a cell, at least and at most."""
 
@@ -67,6 +68,7 @@ class Timed:
     cell: found.Cell
     session: Session
     question: Question
+    most: float  # seconds
     failed: str = ""
     seconds: list[float] = field(default_factory=list)
 
@@ -84,7 +86,7 @@ class Timed:
         """Whether it has had its time."""
         least, most = REQUESTS
         asked = len(self.seconds)
-        return bool(self.failed) or asked >= most or (asked >= least and sum(self.seconds) > SECONDS)
+        return bool(self.failed) or asked >= most or (asked >= least and sum(self.seconds) >= self.most)
 
     @property
     def done(self) -> found.Cell:
@@ -95,7 +97,12 @@ class Timed:
 
 
 def measure(
-    engines: Sequence[Engine], layouts: Sequence[str], names: Sequence[str], sizes: Sequence[int], say: Say
+    engines: Sequence[Engine],
+    layouts: Sequence[str],
+    names: Sequence[str],
+    sizes: Sequence[int],
+    seconds: float,
+    say: Say,
 ) -> list[found.Cell]:
     """All cells: checked, then the right ones timed together."""
     game = datasets.read("game")
@@ -106,14 +113,15 @@ def measure(
         for rows in sizes:
             sized = game.sized(rows, SEED)
             kept = events.prepare(sized, home(), say)
-            cells += list(_checked(stack, engines, layouts, sized, kept, say))
+            checked = _checked(stack, engines, layouts, sized, kept, say)
+            cells += [one if isinstance(one, found.Cell) else Timed(*one, seconds) for one in checked]
         _time([one for one in cells if isinstance(one, Timed)], say)
     return [one.done if isinstance(one, Timed) else one for one in cells]
 
 
 def _checked(
     stack: ExitStack, engines: Sequence[Engine], layouts: Sequence[str], game: Dataset, kept: Events, say: Say
-) -> Iterator[found.Cell | Timed]:
+) -> Iterator[found.Cell | tuple[found.Cell, Session, Question]]:
     """Loads one game and asks each arm each question once over each span; right ones are ready to be timed."""
     compared, lost = [], {}
     for engine, layout in product(engines, layouts):
@@ -131,7 +139,7 @@ def _checked(
         for arm, session in compared:
             one = running.asked(arm, session, name, question, kept)
             cell = _cell(about, arm.name, one.verdict, one.support.where or "")
-            yield Timed(cell, session, question) if one.verdict.kind in RIGHT else cell
+            yield (cell, session, question) if one.verdict.kind in RIGHT else cell
 
 
 def _cell(about: tuple[str, str, int, str, int], arm: str, verdict: Verdict, where: str = "") -> found.Cell:
@@ -187,6 +195,7 @@ def _time(cells: Sequence[Timed], say: Say) -> None:
 @layouts_option
 @click.option("--questions", default=",".join(CORE), metavar="A,B", show_default=True, help="Of the game, to ask.")
 @click.option("--rows", multiple=True, type=click.IntRange(1), default=ROWS, show_default=True, help="Each size.")
+@click.option("--seconds", type=float, default=SECONDS, show_default=True, help="For which a cell is asked, at most.")
 @via_option
 @out_option(help="The drawing: .svg, .png or .pdf; growth.svg under the home if not given.")
 @click.option(
@@ -197,11 +206,12 @@ def growth(
     kept: list[str],
     questions: str,
     rows: tuple[int, ...],
+    seconds: float,
     via: str,
     out: Path | None,
     file: Path | None,
 ) -> None:
-    """Shows how seconds grow with events."""
+    """Shows how seconds grow with events; ends with 1 where an answer was not right."""
     out = out or (file.with_suffix(".svg") if file else home() / "growth.svg")
     if file:
         header, cells = found.read(file)
@@ -213,11 +223,12 @@ def growth(
                 scope=[scope(there, running.budget()), NOT_MEASURED],
                 started=datetime.now(UTC).isoformat(timespec="seconds"),
             )
-            cells = measure(there, kept, questions.split(","), sorted(rows), say)
+            cells = measure(there, kept, questions.split(","), sorted(rows), seconds, say)
         found.write(out.with_suffix(".jsonl"), header, cells)
     found.table(header, cells, console())
     found.draw(out, header, cells)
     print(f"drawn in {out.name}, from {out.with_suffix('.jsonl').name} beside it")
+    sys.exit(any(one.verdict in (Kind.WRONG, Kind.FAILED) for one in cells))
 
 
 if __name__ == "__main__":
