@@ -140,7 +140,7 @@ def words(found: Growth, timed: Sequence[Cell]) -> str:
         case "told":
             return took
         case _:
-            return f"c cannot be told: {took}"
+            return f"c cannot be told, {found.c[0]:.2g} to {found.c[1]:.2g}: {took}"
 
 
 def draw(path: Path, header: Header, cells: Sequence[Cell]) -> None:
@@ -177,7 +177,7 @@ def draw(path: Path, header: Header, cells: Sequence[Cell]) -> None:
         figure.legend(
             handles=handles,
             loc="outside upper left",
-            ncols=across + 1,
+            ncols=len({arm.split("/")[0] for arm in styles}),
             frameon=False,
             title=fill(_title(header, cells), int(size[0] * 13)),
             alignment="left",
