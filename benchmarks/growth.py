@@ -27,7 +27,7 @@ from harness.admission import RIGHT
 from harness.clock.order import mirrored
 from harness.home import home
 from harness.machine import machine
-from harness.options import engines_option, layouts_option, out_option, via_option
+from harness.options import engines_option, layouts_of, layouts_option, out_option, via_option
 from harness.report import NOT_MEASURED, scope
 from harness.run import Say
 from harness.terminal import console, ended, progress
@@ -223,7 +223,9 @@ def growth(
                 scope=[scope(there, running.budget()), NOT_MEASURED],
                 started=datetime.now(UTC).isoformat(timespec="seconds"),
             )
-            cells = measure(there, kept, questions.split(","), sorted(rows), seconds, say)
+            cells = measure(
+                there, layouts_of(datasets.read("game"), kept), questions.split(","), sorted(rows), seconds, say
+            )
         found.write(out.with_suffix(".jsonl"), header, cells)
     found.table(header, cells, console())
     found.draw(out, header, cells)

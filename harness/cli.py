@@ -23,6 +23,7 @@ from harness.options import (
     engine_option,
     engines_option,
     layout_option,
+    layouts_of,
     layouts_option,
     out_option,
     questions_option,
@@ -80,13 +81,11 @@ def run(
 ) -> None:
     """Asks a dataset's questions of engines, checks each answer against the truth and times the right ones."""
     asked = datasets.read(dataset)
+    kept = layouts_of(asked, kept)
     sizes = PROFILES[profile].rows if profile and rows is None and asked.source.generator else (rows,)
     with blaming("--questions"):
         for name in questions:
             asked.question(name)
-    with blaming("--layouts"):
-        for name in kept:
-            asked.layout(name)
     if out and not profile:
         raise RequestError("--out is for a run that is kept: give --profile quick, standard or full as well")
     if out and len(sizes) > 1:

@@ -10,6 +10,7 @@ import click
 from engines.registry import names
 from engines.servers import WAYS
 from workloads import layouts
+from workloads.dataset import Dataset
 from workloads.errors import RequestError
 
 
@@ -71,7 +72,13 @@ engines_option = click.option(
 )
 layout_option = click.option("--layout", default=layouts.RAW, show_default=True, help="The layout to ask on.")
 layouts_option = click.option(
-    "--layouts", "kept", default=layouts.RAW, callback=_some, metavar="A,B", show_default=True, help="Layouts to load."
+    "--layouts",
+    "kept",
+    default=layouts.RAW,
+    callback=_some,
+    metavar="A,B",
+    show_default=True,
+    help="Layouts to load, or `all`.",
 )
 questions_option = click.option(
     "--questions", default="", callback=_parts, metavar="A,B", help="Questions to ask; all of the dataset's if none."
@@ -81,6 +88,12 @@ separator_option = click.option(
 )
 engine_argument = click.argument("engine", callback=_engine)
 engines_argument = click.argument("engines", nargs=-1, callback=_several, metavar="[ENGINE]...")
+
+
+def layouts_of(dataset: Dataset, kept: list[str]) -> list[str]:
+    """The names that `--layouts` gives, or those of all that the dataset has; RequestError for one that it has not."""
+    with blaming("--layouts"):
+        return list(dataset.layouts) if kept == ["all"] else [dataset.layout(name).name for name in kept]
 
 
 @contextmanager

@@ -132,7 +132,7 @@ def test_explain_prints_what_is_bound(command: Command, mine: str) -> None:
 
 
 def test_run(command: Command, mine: str) -> None:
-    shown = command.done("run", "--dataset", mine, "--layouts", "raw,day")
+    shown = command.done("run", "--dataset", mine, "--layouts", "all")
     assert "[/bold] of mine [red]" in shown
     assert "unsupported" in shown
     assert "duckdb/day: unsupported: " in shown

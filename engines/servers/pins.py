@@ -13,7 +13,7 @@ def check(folder: Path, pinned: Path) -> None:
     try:
         lines = pinned.read_text("utf-8").split()
     except OSError as error:
-        raise RequestError(f"{pinned}: {error.strerror}; python -m engines.servers.repin writes it") from None
+        raise RequestError(f"{pinned}: {error.strerror}; expected its jars as sha256sum prints them") from None
     wanted, found = dict(zip(lines[1::2], lines[::2], strict=True)), _hashes(folder)
     for jar in sorted(wanted.keys() | found.keys()):
         if wanted.get(jar) != found.get(jar):
