@@ -113,6 +113,8 @@ class Engine(ABC):
     name: ClassVar[str]
     version: str
     scope: ClassVar[str]
+    resumes: ClassVar[bool] = False
+    """Whether `load` goes on with what a load that was cut off has left; else that is dropped first."""
 
     def __init__(self, server: Server | None, home: Path, budget: Budget) -> None:
         self.server = server
@@ -140,7 +142,7 @@ class Engine(ABC):
 
     @abstractmethod
     def load(self, plan: Plan, events: Events, watch: Watch) -> Loaded:
-        """Creates and fills the plan's tables from nothing; returns when they have settled."""
+        """Creates and fills the plan's tables; returns when they have settled. Only what `resumes` finds a part."""
 
     @abstractmethod
     def rows(self, plan: Plan) -> int | None:

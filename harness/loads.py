@@ -1,4 +1,8 @@
-"""Loads: done once for the same events, plan and engine version, recorded last, and never trusted when cut off."""
+"""Loads: done once for the same events, plan and engine version, recorded last, and never trusted when cut off.
+
+One that was cut off goes on in Cassandra, whose loads are the long ones and whose rows, sent again, meet themselves.
+DuckDB's and Druid's begin again: a transaction and a task are whole or nothing, and cost a few minutes for millions.
+"""
 
 import fcntl
 import os
@@ -11,6 +15,9 @@ import msgspec
 from engines.contract import Engine, Loaded, Plan
 from engines.watch import Watch
 from workloads.events import Events
+
+LEAST = 300.0
+RATE = 1_000
 
 
 class Record(msgspec.Struct, frozen=True):
@@ -28,7 +35,8 @@ class Record(msgspec.Struct, frozen=True):
 def ensure(engine: Engine, plan: Plan, events: Events, home: Path, watch: Watch) -> tuple[Loaded, bool]:
     """The plan's load, and whether it was found done and reused.
 
-    It is reused when it is recorded and the engine still keeps as many rows; else what there is of it is dropped.
+    It is reused when it is recorded and the engine still keeps as many rows. Else what there is of it is dropped, but
+    for what a load that was cut off has left to an engine that can go on with it.
     """
     path = home / "loads" / f"{engine.name}-{plan.key}.json"
     if found := _kept(engine, plan, path):
@@ -37,11 +45,17 @@ def ensure(engine: Engine, plan: Plan, events: Events, home: Path, watch: Watch)
     with _alone(path.with_suffix(".lock"), watch):
         if found := _kept(engine, plan, path):
             return found, True
-        path.unlink(missing_ok=True)
-        engine.drop(plan)
+        if path.exists() or not engine.resumes:
+            engine.drop(plan)
+            path.unlink(missing_ok=True)
         loaded = engine.load(plan, events, watch)
         _record(path, engine, plan, loaded)
     return loaded, False
+
+
+def patience(rows: int) -> float:
+    """Seconds in which a layout must be loaded: five minutes, and one second for each thousand rows."""
+    return LEAST + rows / RATE
 
 
 def _kept(engine: Engine, plan: Plan, path: Path) -> Loaded | None:

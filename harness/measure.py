@@ -9,7 +9,7 @@ from itertools import count
 from pathlib import Path
 
 from engines.contract import Engine
-from engines.servers import Server
+from engines.servers import UP, Server
 from engines.watch import Watch
 from harness import cached, under_load
 from harness.admission import admit, loaded, right_arms, sessions, timed
@@ -22,6 +22,7 @@ from harness.request import Request, gauge
 from harness.run import Arm, Say, budget, connected, served
 from workloads import answers
 from workloads.errors import FailureError, RequestError
+from workloads.pace import left
 
 Servers = dict[str, Server | None]
 
@@ -67,8 +68,7 @@ class Pace:
         if progress.widest is not None:
             parts.append(f"ratios known to ±{progress.widest:.0%}")
         if done > self._began[1]:
-            left = (now - self._began[0]) * (1 - done) / (done - self._began[1])
-            parts.append(f"about {left / 60:.0f} min left" if left > 90 else f"about {left:.0f} s left")
+            parts.append(left((now - self._began[0]) * (1 - done) / (done - self._began[1])))
         self._say(", ".join(parts))
 
 
@@ -167,5 +167,5 @@ def _restart(servers: Servers, pace: Pace) -> bool:
     for name, server in servers.items():
         if server and server.restartable:
             pace(Progress(f"restarting {name}", 0.0))
-            server.restart(Watch())
+            server.restart(Watch(seconds=UP))
     return all(server is None or server.restartable for server in servers.values())

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import product
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import pyarrow as pa
 from engines.budget import Budget
 from engines.contract import Engine, Loaded, Plan, Session, Support
 from engines.registry import engine_type, recipe
-from engines.servers import Server, open_server
+from engines.servers import UP, Server, open_server
 from engines.watch import Watch
 from harness import loads, verify
 from harness.verify import Kind, Verdict
@@ -90,7 +91,7 @@ def served(names: Sequence[str], via: str, home: Path, say: Say) -> Iterator[dic
             servers[name] = open_server(declared, via, home, budget()) if declared else None
         for server in servers.values():
             if server:
-                stack.enter_context(server.running(Watch(say)))
+                stack.enter_context(server.running(Watch(say, UP)))
         yield servers
 
 
@@ -114,10 +115,15 @@ def arms(
     for engine in engines:
         for layout in layouts:
             plan = engine.plan(dataset, dataset.layout(layout), events.shape)
-            watch = Watch(lambda text, engine=engine: say(f"{engine.name}: loading {text}"))  # type: ignore[misc]
+            told = partial(_told, say, engine.name)
+            watch = Watch(told, loads.patience(events.shape.rows))
             loaded, reused = loads.ensure(engine, plan, events, home, watch)
             made.append(Arm(engine, plan, loaded, reused))
     return made
+
+
+def _told(say: Say, engine: str, text: str) -> None:
+    say(f"{engine}: loading {text}")
 
 
 def asked(arm: Arm, session: Session, name: str, question: Question, events: Events) -> Cell:

@@ -6,7 +6,7 @@ import click
 from rich.table import Column, Table
 
 from engines.registry import names, recipe
-from engines.servers import Server, open_server
+from engines.servers import UP, Server, open_server
 from engines.watch import Watch
 from harness.home import home
 from harness.options import engines_argument, via_option
@@ -38,7 +38,7 @@ def up(engines: tuple[str, ...], via: str) -> None:
     given = budget()
     click.echo(f"each engine: {given.cores} cores, {given.memory / GIB:.1f} GiB of memory, on loopback only", err=True)
     for server in servers:
-        if not server.start(Watch(lambda text: click.echo(text, err=True))):
+        if not server.start(Watch(lambda text: click.echo(text, err=True), UP)):
             click.echo(f"{server.name}: was up already, at {server.status().address}", err=True)
 
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from engines.budget import Budget
 from engines.cassandra import loading
 from engines.cassandra.engine import Cassandra
+from engines.cassandra.sent import Sent
 from engines.cassandra.writing import Writer
 from engines.contract import Plan, Session, Where
 from engines.servers import Server
@@ -22,6 +23,7 @@ from harness.conformance import strategies
 from harness.conformance.subject import RANDOM, Subject, few, packed
 from workloads import dataset, layouts
 from workloads.dataset import Dataset
+from workloads.errors import FailureError
 from workloads.events import Events
 
 DATASET = """
@@ -54,7 +56,7 @@ BODIES = [
 
 @dataclass(repr=False)
 class Asked:
-    """The dataset's tailored layout, loaded."""
+    """The dataset's tailored layout, loaded by a load that went on where another was cut off."""
 
     subject: Subject
     dataset: Dataset
@@ -83,8 +85,22 @@ def asked(cassandra_server: Server, tmp_path_factory: pytest.TempPathFactory) ->
     read, kept = dataset.parse(file), packed()
     engine = Cassandra(cassandra_server, home, Budget(cores=2, memory=3 << 30))
     subject = Subject(engine, home, 0)
-    with subject.loaded(kept, read, "tailored") as plan, engine.session(plan) as session:
+    plan = engine.plan(read, layouts.tailored, kept.shape)
+    engine.drop(plan)
+    said: list[str] = []
+
+    def cut_off(text: str) -> None:
+        said.append(text)
+        if len(said) == 5:
+            raise FailureError(text)
+
+    with pytest.raises(FailureError, match=r"rows, [\d,]+ a second"):
+        engine.load(plan, kept, Watch(cut_off))
+    assert 0 < len(Sent(engine._driver, plan).rows) < len(plan.tables.tables)
+    engine.load(plan, kept, subject.watch())
+    with engine.session(plan) as session:
         yield Asked(subject, read, kept, plan, session)
+    engine.drop(plan)
     engine.close()
 
 
@@ -148,4 +164,16 @@ def test_a_write_that_is_tried_again_counts_once(asked: Asked, monkeypatch: pyte
     engine.drop(plan)
     assert engine.load(plan, kept, Watch(seconds=300)).rows == 28 == engine.rows(plan)
     assert sessions[0].seen
+    engine.drop(plan)
+
+
+def test_rows_that_were_noted_and_are_lost_are_missed(asked: Asked) -> None:
+    engine = cast("Cassandra", asked.subject.engine)
+    kept = few([{"when": datetime(2013, 1, day, tzinfo=UTC), "user": "u"} for day in range(1, 29)])
+    plan = engine.plan(RANDOM, layouts.raw, kept.shape)
+    engine.drop(plan)
+    Sent(engine._driver, plan).note("events", 28)
+    with pytest.raises(FailureError, match="cassandra kept 0 rows of 28"):
+        engine.load(plan, kept, Watch(seconds=300))
+    assert engine.load(plan, kept, Watch(seconds=300)).rows == 28
     engine.drop(plan)

@@ -1,20 +1,24 @@
 """Loads: reused while nothing changed, made anew when something did, never trusted when cut off."""
 
-import os
-import signal
+import fcntl
+import re
 import subprocess
 import sys
-import time
+from contextlib import closing
 from pathlib import Path
 
+import duckdb
 import pytest
+from command import Command
 
 from engines.budget import Budget
+from engines.duckdb import limit
 from engines.duckdb.engine import DuckDB
 from engines.watch import Watch
 from harness import loads
 from workloads import dataset as datasets
 from workloads import events
+from workloads.errors import FailureError
 
 TOML = """
 title = "Mine"
@@ -32,6 +36,7 @@ kind = "aggregate"
 measures = ["count()", "distinct(who)"]
 parameters = { start = 1970-01-01, end = 2014-01-01 }
 """
+ENDLESS = "SELECT sum(a.range * b.range) FROM range(10000000) a, range(10000000) b"
 LOAD = """
 import sys
 from pathlib import Path
@@ -52,13 +57,13 @@ def fill(folder: Path, rows: int) -> None:
     (folder / "data.csv").write_text("at,who\n" + "".join(f"{i},u{i}\n" for i in range(rows)))
 
 
-def ensure(folder: Path, layout: str = "raw") -> tuple[int, bool]:
+def ensure(folder: Path, layout: str = "raw", watch: Watch | None = None) -> tuple[int, bool]:
     """The rows kept, and whether they were there already."""
     dataset = datasets.read(str(folder / "mine.toml"))
     found = events.prepare(dataset, folder / "home")
     engine = DuckDB(None, folder / "home", Budget(cores=2, memory=1 << 30))
     plan = engine.plan(dataset, dataset.layout(layout), found.shape)
-    loaded, reused = loads.ensure(engine, plan, found, folder / "home", Watch())
+    loaded, reused = loads.ensure(engine, plan, found, folder / "home", watch or Watch())
     assert engine.rows(plan) == loaded.rows
     return loaded.rows, reused
 
@@ -115,22 +120,48 @@ def start(folder: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(call, stdout=subprocess.PIPE, text=True)
 
 
-def test_a_killed_load_is_never_trusted(folder: Path) -> None:
-    fill(folder, 400_000)
-    events.prepare(datasets.read(str(folder / "mine.toml")), folder / "home")
-    running = start(folder)
-    while not list((folder / "home").rglob("*.duckdb")):
-        assert running.poll() is None
-        time.sleep(0.001)
-    os.kill(running.pid, signal.SIGKILL)
-    running.communicate()
-    assert not records(folder)
-    assert ensure(folder) == (400_000, False)
-    assert ensure(folder) == (400_000, True)
-
-
 def test_two_at_once_load_once(folder: Path) -> None:
     fill(folder, 100_000)
     both = [start(folder), start(folder)]
     said = sorted(one.communicate()[0].strip() for one in both)
     assert said == ["(100000, False)", "(100000, True)"]
+
+
+def test_progress_has_rows_a_rate_and_the_time_left(folder: Path) -> None:
+    said: list[str] = []
+    ensure(folder, watch=Watch(said.append))
+    assert re.fullmatch(r"1,000 of 1,000 rows, [\d,]+ a second, about 0 s left", said[0])
+
+
+def test_the_load_of_another_process_is_not_waited_for_without_end(folder: Path) -> None:
+    ensure(folder)
+    (record,) = records(folder)
+    record.unlink()
+    with record.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(FailureError, match=r"not done after 0.3 s: what another process is loading"):
+            ensure(folder, watch=Watch(seconds=0.3))
+
+
+def test_a_run_says_which_load_took_too_long(folder: Path, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loads, "LEAST", -1.0)
+    status, _, err = command("run", "--dataset", str(folder / "mine.toml"))
+    assert status == 1
+    assert "duckdb/raw takes no part: not done after 0 s" in err
+
+
+def test_work_that_cannot_check_is_ended_at_its_deadline() -> None:
+    watch = Watch(seconds=0.3)
+    watch.say("sorting")
+    late = pytest.raises(FailureError, match=r"not done after 0.3 s: sorting")
+    with duckdb.connect() as connection, late, watch.ending(connection.interrupt):
+        connection.execute(ENDLESS)
+
+
+def test_an_answer_that_takes_too_long_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limit, "SECONDS", 0.1)
+    with duckdb.connect() as connection, closing(limit.Limit(connection.interrupt)) as limited:
+        with pytest.raises(duckdb.InterruptException), limited:
+            connection.execute(ENDLESS)
+        with limited:
+            assert connection.execute("SELECT 1").fetchone() == (1,)

@@ -116,6 +116,14 @@ def test_maven_that_fails_leaves_no_jars(declared: Recipe, tmp_path: Path, monke
     assert not list(tmp_path.glob("jars/*"))
 
 
+def test_maven_that_hangs_is_ended(declared: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JAVA_HOME", str(java()))
+    _program(tmp_path / "bin/mvn", "exec sleep 600")
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+    with pytest.raises(FailureError, match=r"not done after 0.5 s: .*: Maven resolves the jars"):
+        jars(declared.folder / "pom.xml", tmp_path / "jars", Watch(seconds=0.5))
+
+
 def test_progress_while_jars_arrive(declared: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JAVA_HOME", str(java()))
     _program(

@@ -1,6 +1,5 @@
 """Events that are made to order: by which generator, in how many rows, from which seed."""
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pyarrow.dataset
 from workloads.dataset import Dataset, Source
 from workloads.errors import RequestError
 from workloads.game import files as game
+from workloads.pace import Pace
 
 GENERATORS = {"game": game.write}
 
@@ -18,7 +18,8 @@ def write(source: Source, folder: Path, say: Callable[[str], None] = lambda _: N
     """Writes the source's events as Parquet files into `folder`, each whole or absent; those there are left alone."""
     if source.generator not in GENERATORS:
         raise RequestError(f"source.generator: `{source.generator}` is not one of {', '.join(GENERATORS)}")
-    return GENERATORS[source.generator](folder, source.rows, source.seed, progress=_Said(source, say))
+    pace = Pace(say, f"making {source.generator}: ", source.rows)
+    return GENERATORS[source.generator](folder, source.rows, source.seed, progress=pace)
 
 
 def rows(dataset: Dataset, folder: Path, say: Callable[[str], None]) -> pa.dataset.Dataset:
@@ -28,18 +29,3 @@ def rows(dataset: Dataset, folder: Path, say: Callable[[str], None]) -> pa.datas
     if missing := [c for c in dataset.columns.all if c not in there]:
         raise RequestError(f"columns: {dataset.source.generator} makes no `{missing[0]}`; it makes {', '.join(there)}")
     return made.replace_schema(pa.schema([made.schema.field(name).with_nullable(True) for name in dataset.columns.all]))
-
-
-class _Said:
-    """Tells how many rows are made, how fast, and how long it still takes."""
-
-    def __init__(self, source: Source, say: Callable[[str], None]) -> None:
-        self._source, self._say = source, say
-        self._done, self._began = 0, time.monotonic()
-
-    def __call__(self, rows: int) -> None:
-        self._done += rows
-        rate = self._done / max(time.monotonic() - self._began, 1e-3)
-        left = (self._source.rows - self._done) / rate
-        done = f"{self._done:,} of {self._source.rows:,} rows"
-        self._say(f"making {self._source.generator}: {done}, {rate:,.0f} a second, {left:.0f} s left")

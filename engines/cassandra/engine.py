@@ -1,6 +1,5 @@
 """Cassandra behind the contract: a keyspace a plan, tables made for the questions."""
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property, lru_cache
@@ -10,6 +9,7 @@ from cassandra.cluster import Session as Driver
 
 from engines.cassandra import cluster, loading, planning, reading
 from engines.cassandra.cluster import Reader
+from engines.cassandra.sent import Sent
 from engines.contract import Engine, Loaded, Plan, Session, Support
 from engines.servers import Server
 from engines.watch import Watch
@@ -25,6 +25,7 @@ class Cassandra(Engine):
 
     name = "cassandra"
     scope = "one node, replication 1"
+    resumes = True
     _connected: Driver | None = None
 
     @cached_property
@@ -57,12 +58,12 @@ class Cassandra(Engine):
         return reading.explain(question, plan)
 
     def load(self, plan: Plan, events: Events, watch: Watch) -> Loaded:
-        began = time.perf_counter()
         with cluster.one_line():
-            rows = loading.load(self._driver, plan, events, watch)
+            sent = Sent(self._driver, plan)
+            rows = loading.load(self._driver, plan, events, sent, watch)
             taken = loading.settle(self._driver, plan, self._reached.shares_disk, watch)
             loading.record(self._driver, plan)
-        return Loaded(rows, time.perf_counter() - began, taken)
+        return Loaded(rows, sent.seconds, taken)
 
     def rows(self, plan: Plan) -> int | None:
         with cluster.one_line():

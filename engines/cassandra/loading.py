@@ -8,9 +8,10 @@ import pyarrow as pa
 from cassandra.cluster import Session
 from cassandra.query import BatchStatement, BatchType
 
-from engines.cassandra import planning, rollups, writing
+from engines.cassandra import rollups, writing
 from engines.cassandra.cluster import Reader
 from engines.cassandra.planning import Design
+from engines.cassandra.sent import Sent, created
 from engines.cassandra.states import Accumulator
 from engines.cassandra.tables import BUCKET, Manifest, Table, partitions, quoted, text
 from engines.cassandra.writing import Writer
@@ -18,48 +19,62 @@ from engines.contract import Plan
 from engines.watch import Watch
 from workloads.errors import FailureError
 from workloads.events import Events
+from workloads.pace import Pace
 
 MANIFEST_ROWS = 500
 AT_ONCE = 1 << 17
 """Rows put into bytes at once."""
+COUNTED = 600.0
+"""Seconds in which a load that is done must be counted again."""
 POOLS = ("MemtableFlushWriter", "MemtablePostFlush", "CompactionExecutor")
 
 
 class Filler:
-    """Puts rows into a table, and remembers how many each bucket has."""
+    """Puts rows into a table but those that have arrived before, and remembers how many each bucket has."""
 
-    def __init__(self, session: Session, keyspace: str, table: Table, writer: Writer) -> None:
-        self._table, self._writer = table, writer
+    def __init__(self, session: Session, keyspace: str, table: Table, writer: Writer, sent: Sent) -> None:
+        self._table, self._writer, self._sent = table, writer, sent
+        self._before, self._rows = sent.rows.get(table.name, 0), 0
         self._prepared = session.prepare(table.insert(keyspace))
         self.buckets: dict[int, int] = {}
 
-    def add(self, rows: pa.Table) -> None:
+    def add(self, rows: pa.Table, pace: Pace) -> None:
         """Rows that have the table's columns."""
         for first in range(0, rows.num_rows, AT_ONCE):
             part = rows.slice(first, AT_ONCE)
             times = np.asarray(part[self._table.time].cast(pa.int64()))
             buckets, shards = writing.partitions(self._table, times, self.buckets)
             placed = part.append_column(BUCKET, pa.array(buckets)).append_column(self._table.shard, pa.array(shards))
-            for batch in writing.batches(self._table, self._prepared, placed):
-                self._writer.send(batch)
+            self._rows += part.num_rows
+            if self._rows > self._before:
+                self._send(placed)
+            pace(part.num_rows)
+
+    def _send(self, placed: pa.Table) -> None:
+        for batch in writing.batches(self._table, self._prepared, placed):
+            self._writer.send(batch)
+        self._writer.finish()
+        self._sent.note(self._table.name, self._rows)
 
 
-def load(session: Session, plan: Plan, events: Events, watch: Watch) -> int:
-    """Creates and fills everything; gives the rows that the engine then counts, FailureError where some are missing."""
-    for statement in planning.statements(plan.name, plan.tables):
-        session.execute(statement)
+def load(session: Session, plan: Plan, events: Events, sent: Sent, watch: Watch) -> int:
+    """Fills everything; gives the rows that the engine then counts.
+
+    FailureError where it counts others than were sent; then nothing is left to go on with.
+    """
     writer = Writer(session, watch)
-    fillers = {table.name: Filler(session, plan.name, table, writer) for table in plan.tables.tables}
+    fillers = {table.name: Filler(session, plan.name, table, writer, sent) for table in plan.tables.tables}
     _fill(plan, events, fillers, watch)
-    writer.finish()
     manifest = {name: filler.buckets for name, filler in fillers.items()}
     for batch in _manifest_batches(session, plan, manifest):
         writer.send(batch)
     writer.finish()
-    kept = count(Reader(session), plan, manifest)
-    sent = sum(sum(buckets.values()) for buckets in manifest.values())
-    if kept != sent:
-        raise FailureError(f"cassandra kept {kept} rows of {sent}")
+    watch.say("counting what has arrived")
+    kept = count(Reader(session), plan, manifest, watch)
+    wanted = sum(sum(buckets.values()) for buckets in manifest.values())
+    if kept != wanted:
+        drop(session, plan)
+        raise FailureError(f"cassandra kept {kept} rows of {wanted}")
     return kept
 
 
@@ -78,20 +93,20 @@ def settle(session: Session, plan: Plan, shares_disk: bool, watch: Watch) -> int
             name = f"{quoted(plan.name)}.{quoted(table.name)}"
             session.execute(f"ALTER TABLE {name} WITH memtable_flush_period_in_ms = {period}")
         watch.pause(0.1)
-        while _busy(session):
+        while tasks := _busy(session):
+            watch.say(f"settling: {tasks} flushes and compactions left")
             watch.pause(0.1)
     return _bytes(session, plan, shares_disk)
 
 
 def rows(session: Session, plan: Plan) -> int | None:
     """The rows of a load that is done, counted by the engine."""
-    tables = session.execute("SELECT table_name FROM system_schema.tables WHERE keyspace_name = %s", [plan.name])
-    if ("loaded",) not in tables.all():
+    if not created(session, plan, "loaded"):
         return None
     if session.execute(f"SELECT rows FROM {quoted(plan.name)}.loaded").one() is None:
         return None
     reader = Reader(session)
-    return count(reader, plan, manifest(reader, plan))
+    return count(reader, plan, manifest(reader, plan), Watch(seconds=COUNTED))
 
 
 def drop(session: Session, plan: Plan) -> None:
@@ -107,36 +122,43 @@ def manifest(reader: Reader, plan: Plan) -> Manifest:
     return {name: dict(rows) for name, rows in zip(names, found, strict=True)}
 
 
-def count(reader: Reader, plan: Plan, known: Manifest) -> int:
+def count(reader: Reader, plan: Plan, known: Manifest, watch: Watch) -> int:
     """The rows of all tables, counted by the engine partition by partition."""
     requests = (
         (table.select(plan.name, ["count(*)"]), partition)
         for table in plan.tables.tables
         for partition in partitions(table, known)
     )
-    return sum(rows[0][0] for rows in reader.all(requests))
+    found = 0
+    for rows in reader.all(requests):
+        watch.check()
+        found += rows[0][0]
+    return found
 
 
 def _fill(plan: Plan, events: Events, fillers: dict[str, Filler], watch: Watch) -> None:
     """Events as they come, roll-ups once all of them have been seen."""
     design: Design = plan.tables
     wide, done = rollups.wide(plan.shape), 0
+    pace = Pace(watch.say, "", events.shape.rows)
     kept = [(rollup, Accumulator()) for rollup in design.rollups]
     for batch in events.batches():
         if design.events is not None:
-            fillers[design.events.name].add(_numbered(batch, design.events, done))
+            fillers[design.events.name].add(_numbered(batch, design.events, done), pace)
+        else:
+            pace(batch.num_rows)
         for rollup, accumulator in kept:
             accumulator.add(rollup.of(batch, wide))
         done += batch.num_rows
         watch.check()
-        watch.say(f"{done:,} of {events.shape.rows:,} rows")
     for rollup, accumulator in kept:
         if accumulator.groups is not None:
             for table, rows in rollup.rows(accumulator.groups):
-                fillers[table.name].add(rows)
+                fillers[table.name].add(rows, Pace(watch.say, f"{table.note}: ", rows.num_rows))
     for kind in design.activities:
         watch.say(kind.table.note)
-        fillers[kind.table.name].add(kind.rows(events, wide))
+        rows = kind.rows(events, wide)
+        fillers[kind.table.name].add(rows, Pace(watch.say, f"{kind.table.note}: ", rows.num_rows))
 
 
 def _numbered(batch: pa.RecordBatch, table: Table, before: int) -> pa.Table:
@@ -157,9 +179,9 @@ def _manifest_batches(session: Session, plan: Plan, known: Manifest) -> Iterator
             yield batch
 
 
-def _busy(session: Session) -> bool:
+def _busy(session: Session) -> int:
     found = session.execute("SELECT name, active_tasks, pending_tasks FROM system_views.thread_pools")
-    return any(active or pending for name, active, pending in found if name in POOLS)
+    return sum(active + pending for name, active, pending in found if name in POOLS)
 
 
 def _bytes(session: Session, plan: Plan, shares_disk: bool) -> int:

@@ -16,6 +16,7 @@ from workloads.layouts import Layout
 KEYSPACE = "CREATE KEYSPACE {} WITH replication = {{'class': 'NetworkTopologyStrategy', 'replication_factor': 1}}"
 MANIFEST = f"CREATE TABLE {{}}.manifest (name text, {tables.BUCKET} bigint, rows bigint, PRIMARY KEY (name, bucket))"
 LOADED = "CREATE TABLE {}.loaded (rows bigint PRIMARY KEY)"
+SENT = "CREATE TABLE {}.sent (name text PRIMARY KEY, rows bigint, seconds double)"
 
 
 @dataclass(frozen=True)
@@ -40,10 +41,10 @@ def plan(engine: str, dataset: Dataset, layout: Layout, shape: Shape) -> Plan:
 
 
 def statements(keyspace: str, design: Design) -> list[str]:
-    """What creates the design."""
+    """What creates the design, `sent` last: where that is, all is."""
     name = tables.quoted(keyspace)
     fixed = [KEYSPACE.format(name), MANIFEST.format(name), LOADED.format(name)]
-    return fixed + [table.create(keyspace) for table in design.tables]
+    return [*fixed, *(table.create(keyspace) for table in design.tables), SENT.format(name)]
 
 
 def _design(dataset: Dataset, layout: Layout, shape: Shape) -> Design:

@@ -1,6 +1,7 @@
 """The cluster's own interface: tasks, segments and their end."""
 
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -10,6 +11,8 @@ from engines.watch import Watch
 from workloads.errors import FailureError
 
 POLL = 0.2
+QUICK = 2.0
+"""Seconds in which a task tells how far it is, or is not asked further."""
 ETERNITY = "-146136543-09-08T08:23:32.096Z/146140482-04-24T15:36:27.903Z"
 
 
@@ -24,8 +27,8 @@ class Cluster:
         """As the router tells it."""
         return str(self._call("GET", "/status")["version"])
 
-    def run(self, task: dict[str, Any], watch: Watch) -> None:
-        """Submits a task and waits for its success; FailureError with the task's own words."""
+    def run(self, task: dict[str, Any], watch: Watch, pace: Callable[[int], None] | None = None) -> None:
+        """Submits a task and waits for its success; FailureError with the task's own words. `pace` gets rows read."""
         identity = self._call("POST", "/druid/indexer/v1/task", task)["task"]
         while True:
             state = self._call("GET", f"/druid/indexer/v1/task/{identity}/status")["status"]
@@ -33,6 +36,8 @@ class Cluster:
                 return
             if state["status"] == "FAILED":
                 raise FailureError(f"druid: task {identity} failed: {state.get('errorMsg')}")
+            if pace:
+                pace(self._read(identity))
             watch.pause(POLL)
 
     def close(self) -> None:
@@ -70,6 +75,15 @@ class Cluster:
         """Removes unused segments from the disk and the metadata; those still served would be served for ever."""
         identity = f"kill_{source}_{uuid.uuid4().hex[:8]}"
         self.run({"type": "kill", "id": identity, "dataSource": source, "interval": ETERNITY}, watch)
+
+    def _read(self, task: str) -> int:
+        """The rows that a task has read so far; 0 where it cannot tell yet, or not at once."""
+        try:
+            found = self._wire.send("GET", f"/druid/indexer/v1/task/{task}/reports", seconds=QUICK)
+            totals = msgspec.json.decode(found)["ingestionStatsAndErrors"]["payload"]["rowStats"]["totals"]
+            return int(totals["buildSegments"]["processed"])
+        except (FailureError, KeyError, TypeError):
+            return 0
 
     def _running(self, source: str) -> list[str]:
         tasks = self._call("GET", f"/druid/indexer/v1/tasks?datasource={source}")

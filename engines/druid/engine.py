@@ -23,6 +23,7 @@ from workloads.dataset import Dataset
 from workloads.errors import FailureError, RequestError
 from workloads.events import Events, Shape
 from workloads.layouts import Layout
+from workloads.pace import Pace
 from workloads.questions import Aggregate, Cohort, Question
 
 FILE = 1_000_000
@@ -120,20 +121,23 @@ class Druid(Engine):
         """Writes the events into files; how many workers they are worth."""
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        rows = 0
+        rows, pace = 0, Pace(watch.say, "writing ", events.shape.rows)
         for batch in events.batches():
             watch.check()
             with (folder / f"{rows // FILE:06}.json").open("ab") as file:
                 file.write(ingest.lines(batch, events.columns.time.name))
             rows += batch.num_rows
-            watch.say(f"{rows:,} of {events.shape.rows:,} rows written")
+            pace(batch.num_rows)
         return min(len(list(folder.iterdir())), self.budget.cores)
 
     def _ingest(self, source: str, table: Table, folder: Path, workers: int, watch: Watch) -> None:
         """Returns when every event is counted in what is served."""
-        watch.say(f"making segments of {table.layout.name}")
+        what = f"making segments of {table.layout.name}"
+        watch.say(what)
+        pace = Pace(watch.say, f"{what}: ", table.shape.rows)
         identity = f"{source}_{uuid.uuid4().hex[:8]}"
-        self._cluster.run(ingest.task(identity, ingest.schema(table, source), self._input(folder), workers), watch)
+        task = ingest.task(identity, ingest.schema(table, source), self._input(folder), workers)
+        self._cluster.run(task, watch, pace.at)
         watch.say("waiting for the segments to be served")
         self._cluster.served(source, watch)
         while (found := self._count(source, table.rows)) != table.shape.rows:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import duckdb
@@ -13,6 +13,7 @@ from engines.contract import Engine, Loaded, Plan, Session, Support, Where, dema
 from engines.duckdb import rollup, sql, tables
 from engines.duckdb.cohort import cohort
 from engines.duckdb.funnel import funnel
+from engines.duckdb.limit import SECONDS, Limit
 from engines.servers import Server
 from engines.watch import Watch
 from workloads import answers
@@ -21,6 +22,7 @@ from workloads.dataset import Dataset
 from workloads.errors import FailureError
 from workloads.events import Events, Shape
 from workloads.layouts import Layout
+from workloads.pace import Pace
 from workloads.questions import Aggregate, Cohort, Funnel, Question
 
 BUCKET = pa.field("bucket", INSTANT)
@@ -62,9 +64,10 @@ class DuckDB(Engine):
             connection.register(
                 "batches", pa.RecordBatchReader.from_batches(_naive(plan.schema), _watched(events, watch))
             )
-            connection.execute(plan.text)
-            connection.execute("CHECKPOINT")
-            counts = _counts(connection, plan)
+            with watch.ending(connection.interrupt):
+                connection.execute(plan.text)
+                connection.execute("CHECKPOINT")
+                counts = _counts(connection, plan)
         if counts.get("events", events.shape.rows) != events.shape.rows:
             raise FailureError(f"duckdb kept {counts['events']} rows of {events.shape.rows}")
         return Loaded(sum(counts.values()), time.perf_counter() - began, path.stat().st_size)
@@ -87,7 +90,8 @@ class DuckDB(Engine):
     def session(self, plan: Plan) -> Iterator[Session]:
         with self._connected(self._path(plan), read_only=True) as connection:
             connection.execute(sql.MACROS)
-            yield _Session(connection, plan)
+            with closing(Limit(connection.interrupt)) as limit:
+                yield _Session(connection, plan, limit)
 
     def _path(self, plan: Plan) -> Path:
         return self._folder / f"{plan.name}.duckdb"
@@ -150,18 +154,21 @@ def _failures() -> Iterator[None]:
         yield
     except (duckdb.OutOfRangeException, duckdb.ConversionException) as error:
         raise OverflowError(str(error).splitlines()[0]) from None
+    except duckdb.InterruptException:
+        raise FailureError(f"duckdb gives no answer in {SECONDS:g} s") from None
     except duckdb.Error as error:
         raise FailureError(f"duckdb: {str(error).splitlines()[0]}") from None
 
 
 class _Session(Session):
-    def __init__(self, connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, plan: Plan, limit: Limit) -> None:
         self._connection = connection
         self._plan = plan
+        self._limit = limit
 
     def ask(self, question: Question) -> pa.Table:
         text, values = statement(question, self._plan)
-        with _failures():
+        with _failures(), self._limit:
             answer: pa.Table = self._connection.sql(text, params=values).to_arrow_table()
         if isinstance(question, Aggregate):  # only its bucket has another type, and a cast costs more than all else
             chunks = [chunk.view(INSTANT) for chunk in answer.column(0).chunks]
@@ -174,12 +181,12 @@ def _time(plan: Plan) -> str:
 
 
 def _watched(events: Events, watch: Watch) -> Iterator[pa.RecordBatch]:
-    done = 0
+    pace = Pace(watch.say, "", events.shape.rows)
     for batch in events.batches():
         watch.check()
         yield batch.cast(_naive(batch.schema))
-        done += batch.num_rows
-        watch.say(f"{done:,} of {events.shape.rows:,} rows")
+        pace(batch.num_rows)
+    watch.say("sorting and rolling up")
 
 
 def _naive(schema: pa.Schema) -> pa.Schema:

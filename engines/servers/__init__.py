@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from engines.budget import Budget
-from engines.servers.base import Server, Status
+from engines.servers.base import UP, Server, Status
 from engines.servers.compose import ComposeServer
 from engines.servers.connection import Connection
 from engines.servers.external import ExternalServer
@@ -11,7 +11,7 @@ from engines.servers.native import NativeServer
 from engines.servers.recipe import Recipe
 from workloads.errors import RequestError
 
-__all__ = ["Connection", "Server", "Status", "open_server"]
+__all__ = ["UP", "Connection", "Server", "Status", "open_server"]
 
 WAYS: dict[str, type[Server]] = {way.via: way for way in (NativeServer, ComposeServer, ExternalServer)}
 

@@ -12,6 +12,9 @@ from engines.servers.recipe import Recipe
 from engines.watch import Watch
 from workloads.errors import RequestError
 
+UP = 1800.0
+"""Seconds in which a server must be up, its jars or images fetched before."""
+
 
 @dataclass(frozen=True)
 class Status:

@@ -15,6 +15,9 @@ from engines.servers.recipe import Place
 from engines.watch import Watch
 from workloads.errors import FailureError, RequestError
 
+PATIENCE = 60.0
+"""Seconds in which docker must answer."""
+
 
 class ComposeServer(LocalServer):
     """A compose project for each home, so that two run side by side; its data are volumes of that project."""
@@ -69,14 +72,14 @@ class ComposeServer(LocalServer):
             raise FailureError(f"{self.name}: docker compose could not start it, see {log}")
 
     def _compose(self, *words: str) -> str:
-        return subprocess.run([*self._command, *words], capture_output=True, text=True, check=False).stdout
+        return _docker([*self._command, *words]).stdout
 
     @cached_property
     def _docker(self) -> str:
         found = shutil.which("docker")
         if found is None:
             raise RequestError("no docker on the path: install it, or use --via native")
-        if subprocess.run([found, "compose", "version"], capture_output=True, check=False).returncode != 0:
+        if _docker([found, "compose", "version"]).returncode != 0:
             raise RequestError("docker has no compose: install docker-compose-plugin, or use --via native")
         return found
 
@@ -90,3 +93,10 @@ class ComposeServer(LocalServer):
 
     def _halt(self) -> list[str]:
         return [*self._command, "down"]
+
+
+def _docker(command: list[str]) -> subprocess.CompletedProcess[str]:
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE)
+    except subprocess.TimeoutExpired:
+        raise FailureError(f"docker gives no answer in {PATIENCE:g} s") from None

@@ -4,6 +4,11 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from workloads.errors import FailureError
+
+DOWN = 300.0
+"""Seconds in which a server must be down: each of its stages is asked to end, and then killed."""
+
 
 class Guard:
     """A shell that waits on a pipe from us: a line sends it home, the pipe's end makes it run the command."""
@@ -24,8 +29,11 @@ class Guard:
             self._shell.stdin.write(b"done\n")
 
     def close(self) -> None:
-        """Runs the command unless disarmed, and waits for it."""
-        self._shell.communicate()
+        """Runs the command unless disarmed, and waits for it; FailureError where that takes too long."""
+        try:
+            self._shell.communicate(timeout=DOWN)
+        except subprocess.TimeoutExpired:
+            raise FailureError(f"what was started is not down after {DOWN:g} s") from None
 
 
 @contextmanager

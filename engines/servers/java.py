@@ -45,8 +45,8 @@ def maven() -> Path:
 
 def _version(program: Path) -> int | None:
     try:
-        told = subprocess.run([program, "-version"], capture_output=True, text=True, check=False).stderr
-    except OSError:
+        told = subprocess.run([program, "-version"], capture_output=True, text=True, check=False, timeout=60).stderr
+    except (OSError, subprocess.TimeoutExpired):
         return None
     match = re.search(r'version "(\d+)', told)
     return int(match[1]) if match else None
@@ -88,7 +88,9 @@ def fetch(pom: Path, target: Path, watch: Watch) -> None:
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
     ) as running:
         try:
-            reason = _follow(running.stdout or (), engine, watch)
+            with watch.ending(running.kill):
+                reason = _follow(running.stdout or (), engine, watch)
+                watch.check()
         except BaseException:
             running.kill()
             raise

@@ -10,7 +10,7 @@ from typing import Self
 
 from engines.budget import Budget
 from engines.servers.base import Server, Status
-from engines.servers.guard import guarded
+from engines.servers.guard import DOWN, guarded
 from engines.servers.lock import Lock
 from engines.servers.recipe import Recipe
 from engines.watch import Watch
@@ -62,7 +62,7 @@ class LocalServer(Server):
 
     def stop(self) -> None:
         """Ends it in order."""
-        with self._lock.hold(Watch()):
+        with self._lock.hold(Watch(seconds=DOWN)):
             self._end()
 
     def status(self) -> Status:
@@ -98,6 +98,9 @@ class LocalServer(Server):
 
     def _end(self) -> None:
         self._startup_file.unlink(missing_ok=True)
-        ended = subprocess.run(self._halt(), capture_output=True, text=True, check=False)
+        try:
+            ended = subprocess.run(self._halt(), capture_output=True, text=True, check=False, timeout=DOWN)
+        except subprocess.TimeoutExpired:
+            raise FailureError(f"{self.name}: not down after {DOWN:g} s") from None
         if ended.returncode != 0:
             raise FailureError(f"{self.name}: could not be stopped: {ended.stderr.strip()}")

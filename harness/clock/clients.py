@@ -89,7 +89,7 @@ def drive(arm: Arm, work: Work, clients: int, gauge: Gauge, processes: int = 8) 
         spent = meter.read(sum(processor for _, processor in reports))
     finally:
         for process, _ in crew:
-            process.terminate()
+            process.kill()
             process.join()
     asked = sorted((one for log, _ in reports for one in log), key=lambda one: one.number)
     return Driven(start, asked, spent)
