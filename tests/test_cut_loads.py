@@ -81,21 +81,6 @@ def test_a_killed_harness(engine: Engine, plan: Plan, kept: Events, home: Path) 
     becomes_whole(engine, plan, kept, home)
 
 
-@served
-def test_a_killed_server(engine: Engine, plan: Plan, kept: Events, home: Path) -> None:
-    def kill(said: str) -> None:
-        if MIDWAY[engine.name] in said:
-            for pid in engine.served_by.pids.values():
-                psutil.Process(pid).kill()
-
-    try:
-        with pytest.raises(FailureError):
-            loads.ensure(engine, plan, kept, home, Watch(kill, seconds=300))
-    finally:
-        engine.served_by.start(Watch(seconds=300))
-    becomes_whole(engine, plan, kept, home)
-
-
 class Stopping(Watch):
     """Stops a process once a load is under way, and then has patience for three seconds."""
 
@@ -118,4 +103,19 @@ def test_a_server_that_stands_still(engine: Engine, plan: Plan, kept: Events, ho
             loads.ensure(engine, plan, kept, home, Stopping(process, MIDWAY[engine.name]))
     finally:
         process.resume()
+    becomes_whole(engine, plan, kept, home)
+
+
+@served
+def test_a_killed_server(engine: Engine, plan: Plan, kept: Events, home: Path) -> None:
+    def kill(said: str) -> None:
+        if MIDWAY[engine.name] in said:
+            for pid in engine.served_by.pids.values():
+                psutil.Process(pid).kill()
+
+    try:
+        with pytest.raises(FailureError):
+            loads.ensure(engine, plan, kept, home, Watch(kill, seconds=300))
+    finally:
+        engine.served_by.start(Watch(seconds=300))
     becomes_whole(engine, plan, kept, home)

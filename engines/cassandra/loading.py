@@ -22,8 +22,8 @@ from workloads.events import Events
 from workloads.pace import Pace
 
 MANIFEST_ROWS = 500
-AT_ONCE = 1 << 17
-"""Rows put into bytes at once."""
+AT_ONCE = 1 << 15
+"""Rows put into bytes at once, and noted when they have arrived."""
 COUNTED = 600.0
 """Seconds in which a load that is done must be counted again."""
 POOLS = ("MemtableFlushWriter", "MemtablePostFlush", "CompactionExecutor")
