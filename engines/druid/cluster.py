@@ -82,7 +82,7 @@ class Cluster:
             found = self._wire.send("GET", f"/druid/indexer/v1/task/{task}/reports", seconds=QUICK)
             totals = msgspec.json.decode(found)["ingestionStatsAndErrors"]["payload"]["rowStats"]["totals"]
             return int(totals["buildSegments"]["processed"])
-        except (FailureError, KeyError, TypeError):
+        except (FailureError, KeyError, TypeError, ValueError):
             return 0
 
     def _running(self, source: str) -> list[str]:
