@@ -1,10 +1,11 @@
 """Who is timed: only what was held against the truth and is right."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from contextlib import ExitStack
 
 from engines.contract import Engine, Session
 from harness.clock.records import Book, Fault, Verdict, of_type
+from harness.lifeline import Lifeline
 from harness.request import Request, answers
 from harness.run import Arm, Cell, Say, arms, asked
 from harness.verify import Kind
@@ -30,22 +31,27 @@ def admit(request: Request, book: Book, reached: Sequence[tuple[Arm, Session]], 
             book.add(_verdict(arm, name, default, cells[arm.name]))
 
 
-def loaded(request: Request, engines: Sequence[Engine], book: Book, say: Say) -> Iterator[Arm]:
-    """The arms; one whose load fails is left out, and the file says why."""
+def loaded(
+    request: Request, engines: Sequence[Engine], book: Book, say: Say, among: Container[str] | None = None
+) -> Iterator[Arm]:
+    """The arms, or those `among` them; one whose load fails is left out, and the file says why."""
     for engine in engines:
         for layout in request.layouts:
-            try:
-                yield from arms([engine], [layout], request.events, request.dataset, request.home, say)
-            except FailureError as error:
-                book.add(Fault(arm=f"{engine.name}/{layout}", doing="loading", reason=str(error)))
+            name = f"{engine.name}/{layout}"
+            if among is None or name in among:
+                try:
+                    yield from arms([engine], [layout], request.events, request.dataset, request.home, say)
+                except FailureError as error:
+                    book.add(Fault(arm=name, doing="loading", reason=str(error)))
 
 
 def sessions(stack: ExitStack, compared: Sequence[Arm], book: Book, number: int | None) -> list[tuple[Arm, Session]]:
     """The arms with a session each; one that cannot be reached is left out, and the file says why."""
-    found = []
+    found: list[tuple[Arm, Session]] = []
     for arm in compared:
         try:
-            found.append((arm, stack.enter_context(arm.engine.session(arm.plan))))
+            session = stack.enter_context(arm.engine.session(arm.plan))
+            found.append((arm, Lifeline(session, arm.engine.server)))
         except FailureError as error:
             book.add(Fault(arm=arm.name, doing="opening a session", reason=str(error), launch=number))
     return found

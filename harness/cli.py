@@ -13,7 +13,7 @@ from harness import dashboard as dashboards
 from harness import describe, formats, history, report, servers_cli, tables
 from harness import run as running
 from harness.clock.compare import compare
-from harness.clock.records import Fault, Verdict, of_type
+from harness.clock.records import Ended, Verdict, of_type
 from harness.home import home
 from harness.measure import measure
 from harness.options import (
@@ -127,7 +127,8 @@ def _measure(
         path, found = measure(request, out, say, anew=len(profile.rows) == 1)
     tables.run_table(found, console())
     click.echo(f"kept in {path}")
-    if any(one.verdict in ("wrong", "failed") for one in of_type(found.lines, Verdict)) or of_type(found.lines, Fault):
+    wrong = any(one.verdict in ("wrong", "failed") for one in of_type(found.lines, Verdict))
+    if wrong or not of_type(found.lines, Ended):
         sys.exit(1)
 
 

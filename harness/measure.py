@@ -1,20 +1,20 @@
 """A run of a profile: admitted, then timed over several launches, then under load; kept in a file, gone on with."""
 
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from importlib.metadata import version
 from itertools import count
 from pathlib import Path
 
 from engines.contract import Engine
-from engines.servers import UP, Server
+from engines.servers import Server
 from engines.watch import Watch
 from harness import cached, under_load
 from harness.admission import admit, loaded, right_arms, sessions, timed
 from harness.clock.findings import Run
-from harness.clock.records import Book, Cache, Cost, Ended, First, Header, Loaded, Rounds
+from harness.clock.records import Book, Cache, Cost, Ended, Fault, First, Header, Loaded, Rounds, spoilt
 from harness.clock.rounds import Ask, Cell, Progress, cost, launch
 from harness.machine import drop_page_cache, machine
 from harness.report import NOT_MEASURED, scope
@@ -25,13 +25,15 @@ from workloads.errors import FailureError, RequestError
 from workloads.pace import left
 
 Servers = dict[str, Server | None]
+RESTART = 300.0
+"""Seconds in which a server must be down and up again."""
 
 
 def measure(request: Request, out: Path | None, say: Say, anew: bool = True) -> tuple[Path, Run]:
     """Does what the run's file does not yet hold, and reads it back; RequestError if `out` holds another run.
 
-    Without `out`, goes on with a run of the same request that was cut off, or starts a new file; unless `anew`,
-    one that has ended will do as well. RequestError too where a question does not fit the events.
+    Without `out`, goes on with a run of the same request that was cut off or lost an arm, or starts a new file; unless
+    `anew`, one that has ended will do as well. RequestError too where a question does not fit the events.
     """
     for name in request.names:
         answers.schema(request.dataset.question(name).fill(), request.events.shape.schema)
@@ -47,7 +49,7 @@ def measure(request: Request, out: Path | None, say: Say, anew: bool = True) -> 
             pace.launch = number
             _launch(request, book, servers, number, pace)
         under_load.measure(request, book, servers, say)
-    if not book.has(Ended):
+    if not book.has(Ended) and not any(map(spoilt, book.records)):
         book.add(Ended())
     return book.path, Run.read(book.path)
 
@@ -110,12 +112,13 @@ def _loads(book: Book, compared: Sequence[Arm], servers: Servers) -> None:
 
 def _launch(request: Request, book: Book, servers: Servers, number: int, pace: Pace) -> None:
     """What the file lacks of a launch; engines are restarted before all but the first."""
-    names = [name for name in timed(request, book) if not book.has(Rounds, question=name, cache="hot", launch=number)]
+    names = [name for name in timed(request, book) if _lacks(book, name, number)]
     if not names:
         return
-    cold = bool(number) and _restart(servers, pace) and drop_page_cache()
-    with connected(servers, request.home) as engines, ExitStack() as stack:
-        compared = list(loaded(request, engines, book, lambda _: None))
+    up = _restarted(request, book, servers, number, pace) if number else servers
+    cold = bool(number) and all(server is None or server.restartable for server in up.values()) and drop_page_cache()
+    with connected(up, request.home) as engines, ExitStack() as stack:
+        compared = list(loaded(request, engines, book, lambda _: None, {a for n in names for a in right_arms(book, n)}))
         reached = sessions(stack, compared, book, number)
         by_name, asks = {arm.name: arm for arm, _ in reached}, {arm.name: session.ask for arm, session in reached}
         right = {name: [arm for arm in right_arms(book, name) if arm in by_name] for name in names}
@@ -133,9 +136,35 @@ def _launch(request: Request, book: Book, servers: Servers, number: int, pace: P
                     Cost, arm=arm, question=cell.question, cache="hot", launch=number
                 ):
                     pace(Progress(f"what {cell.question} costs {arm}", 1.0))
-                    reads = gauge(servers[by_name[arm].engine.name])
-                    book.add(cost(cell, arm, asks[arm], number, request.profile.effort.cost, reads))
+                    reads, doing = gauge(servers[by_name[arm].engine.name]), f"asked {cell.question} alone"
+                    with _noted(book, arm, doing, number):
+                        book.add(cost(cell, arm, asks[arm], number, request.profile.effort.cost, reads))
             book.add(line)
+        _failures(book, measured, number)
+
+
+def _lacks(book: Book, name: str, number: int) -> bool:
+    """Whether some arm that answers the question right has no rounds of it in a launch."""
+    line = book.get(Rounds, question=name, cache="hot", launch=number)
+    return line is None or any(arm in line.failed or arm not in line.times for arm in right_arms(book, name))
+
+
+def _failures(book: Book, measured: Sequence[Rounds], number: int) -> None:
+    """A line for each arm that stopped answering, however many questions that were."""
+    for arm in dict.fromkeys(arm for line in measured for arm in line.failed):
+        failed = {line.question: line.failed[arm] for line in measured if arm in line.failed}
+        questions = f"{len(failed)} questions" if len(failed) > 1 else next(iter(failed))
+        reason = next(iter(failed.values())).removeprefix("FailureError: ")
+        book.add(Fault(arm=arm, doing=f"timing {questions}", reason=reason, launch=number))
+
+
+@contextmanager
+def _noted(book: Book, arm: str, doing: str, number: int) -> Iterator[None]:
+    """What fails inside is in the file as the arm's fault."""
+    try:
+        yield
+    except FailureError as error:
+        book.add(Fault(arm=arm, doing=doing, reason=str(error), launch=number))
 
 
 def _cell(request: Request, by_name: dict[str, Arm], name: str, right: Sequence[str], number: int) -> Cell:
@@ -162,10 +191,16 @@ def _state(cold: bool) -> Cache:
     return "cold" if cold else "lukewarm"
 
 
-def _restart(servers: Servers, pace: Pace) -> bool:
-    """Restarts what it can; whether that was every server."""
+def _restarted(request: Request, book: Book, servers: Servers, number: int, pace: Pace) -> Servers:
+    """The servers, restarted where they can be; one that does not come back is left out, and the file says why."""
+    up = dict(servers)
     for name, server in servers.items():
         if server and server.restartable:
             pace(Progress(f"restarting {name}", 0.0))
-            server.restart(Watch(seconds=UP))
-    return all(server is None or server.restartable for server in servers.values())
+            try:
+                server.restart(Watch(seconds=RESTART))
+            except (FailureError, RequestError) as error:
+                del up[name]
+                for layout in request.layouts:
+                    book.add(Fault(arm=f"{name}/{layout}", doing="restarting", reason=str(error), launch=number))
+    return up

@@ -18,6 +18,7 @@ from engines.registry import engine_type, recipe
 from engines.servers import UP, Server, open_server
 from engines.watch import Watch
 from harness import loads, verify
+from harness.lifeline import Lifeline
 from harness.verify import Kind, Verdict
 from workloads import answers
 from workloads.dataset import Dataset
@@ -183,7 +184,7 @@ def run(
         for engine, layout in product(there, layouts):
             try:
                 (arm,) = arms([engine], [layout], events, dataset, home, say)
-                sessions[arm.name] = stack.enter_context(engine.session(arm.plan))
+                sessions[arm.name] = Lifeline(stack.enter_context(engine.session(arm.plan)), engine.server)
                 compared.append(arm)
             except FailureError as error:
                 lost.append(f"{engine.name}/{layout} takes no part: {error}")

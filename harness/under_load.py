@@ -71,13 +71,19 @@ def measure(request: Request, book: Book, servers: dict[str, Server | None], say
     if profile is None:
         return
     with connected(servers, request.home) as engines:
-        compared = list(loaded(request, engines, book, lambda _: None))
-        for name in spaced(timed(request, book), profile.questions):
+        names = spaced(timed(request, book), profile.questions)
+        compared = list(loaded(request, engines, book, lambda _: None, {a for n in names for a in right_arms(book, n)}))
+        for name in names:
             right = [arm for arm in compared if arm.name in right_arms(book, name)]
             default = request.dataset.question(name).fill()
             replayed = request.replay(name, [arm for arm in compared if answers(arm, default)])
             asked = list(islice(replayed, request.profile.checked))  # the very ones that were checked
-            targets = {arm.name: _target(request, arm, name, asked) for arm in right}
+            targets = {}
+            for arm in right:
+                try:
+                    targets[arm.name] = _target(request, arm, name, asked)
+                except FailureError as error:
+                    book.add(Fault(arm=arm.name, doing=f"asked {name} before the load", reason=str(error)))
             _Loads(request, book, servers, name, targets, say).measure()
 
 

@@ -16,6 +16,9 @@ from engines.servers.recipe import Recipe
 from engines.watch import Watch
 from workloads.errors import FailureError
 
+PATIENCE = 120.0
+"""Seconds in which a server that runs must answer."""
+
 
 class LocalServer(Server):
     """Lives in a folder of its own below the home; one process of ours uses it at a time."""
@@ -78,10 +81,15 @@ class LocalServer(Server):
         return float(self._startup_file.read_text()) if known else None
 
     def _answering(self, watch: Watch) -> bool:
-        """False if it is down; else waits for it to answer, for it may be busy."""
+        """False if it is down; else waits for it to answer, for it may be busy; FailureError if that takes too long."""
+        until = time.monotonic() + PATIENCE
         while self._alive():
             if self.recipe.answers(self.connection):
                 return True
+            if time.monotonic() > until:
+                raise FailureError(
+                    f"{self.name} runs and gives no answer in {PATIENCE:.0f} s: rollup-bench down {self.name} ends it"
+                )
             watch.say(f"{self.name}: runs, and does not answer yet")
             watch.pause(0.25)
         return False

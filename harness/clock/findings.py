@@ -51,7 +51,7 @@ class NoiseFloor(NamedTuple):
 
 @dataclass(frozen=True)
 class Run:
-    """A run's header and lines."""
+    """A run's header and the lines that stand."""
 
     header: Header
     lines: Sequence[Record]
@@ -62,12 +62,12 @@ class Run:
         return cls.of(records.read(path), str(path))
 
     @classmethod
-    def of(cls, records: Iterable[Record], name: str) -> "Run":
+    def of(cls, kept: Iterable[Record], name: str) -> "Run":
         """Of records, which come from what is called `name`."""
-        lines = list(records)
+        lines = list(kept)
         if not lines or not isinstance(lines[0], Header):
             raise RequestError(f"{name}: its first line is not the header of a run; give a .jsonl that `run` wrote")
-        return cls(lines[0], lines[1:])
+        return cls(lines[0], records.standing(lines[1:]))
 
     @property
     def questions(self) -> dict[tuple[str, str], list[Rounds]]:

@@ -1,8 +1,9 @@
 """A run as a file: a line says what was run, then a line for each thing measured, with its raw samples.
 
 JSON lines, appended as they come, each line an object whose `record` says which of the classes below it is.
-Everything published is computed from these lines alone. A run that was cut off goes on with the same file: what
-it holds is not measured again, and a half-written last line is dropped.
+Everything published is computed from these lines alone. A run that was cut off, or lost an arm, goes on with the same
+file: what it holds is not measured again, and a half-written last line is dropped. What an arm did not answer is asked
+again, its rounds beside all the others; of two lines that measure the same the last stands.
 """
 
 import os
@@ -150,7 +151,7 @@ class Open(_Record, frozen=True, tag="open"):
 
 
 class Fault(_Record, frozen=True, tag="fault"):
-    """An arm that dropped out while something was done; the others went on without it."""
+    """An arm that dropped out while something was done; the others went on without it. History once the run ended."""
 
     arm: str
     doing: str
@@ -167,13 +168,39 @@ T = TypeVar("T", bound=_Record)
 _decoder: msgspec.json.Decoder[Record] = msgspec.json.Decoder(Record)
 
 
-_NAMED = ("arm", "question", "cache", "launch", "clients", "load")
+_NAMED = ("arm", "question", "cache", "launch", "clients", "load", "doing")
 Key = tuple[object, ...]
 
 
 def key(record: Record) -> Key:
-    """What a line measures, whatever came out: a run holds one line for each key."""
+    """What a line measures, whatever came out: of a run's lines with one key the last stands."""
     return (type(record), *(getattr(record, name, None) for name in _NAMED))
+
+
+def spoilt(record: Record) -> bool:
+    """Whether an arm gave no answer, so that it is to be asked again."""
+    match record:
+        case Verdict():
+            return record.verdict == "failed"
+        case Rounds():
+            return bool(record.failed)
+    return isinstance(record, Fault)
+
+
+def standing(lines: Iterable[Record]) -> list[Record]:
+    """The lines that count, see `_put`."""
+    kept: dict[Key, Record] = {}
+    for line in lines:
+        _put(kept, line)
+    return list(kept.values())
+
+
+def _put(kept: dict[Key, Record], record: Record) -> None:
+    """Takes the place of a line that measured the same; an end makes faults good, a fault undoes an end."""
+    undone = {Ended: Fault, Fault: Ended}.get(type(record))
+    for one in [one for one in kept if one[0] is undone]:
+        del kept[one]
+    kept[key(record)] = record
 
 
 def read(path: Path) -> Iterator[Record]:
@@ -198,17 +225,31 @@ class Book:
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
-        self.records: list[Record] = list(read(path))
-        self._keys = {key(record) for record in self.records}
-        if self.records:
-            self._same_run(header)
+        known = list(read(path))
+        if known:
+            self._same_run(known[0], header)
+        self._standing: dict[Key, Record] = {}
+        for one in standing(known):
+            if not isinstance(one, Fault):  # what it hit is tried again
+                self._standing[key(one)] = one
         _drop_half_a_line(path)
-        if not self.records:
+        if not known:
             self.add(header)
 
+    @property
+    def records(self) -> list[Record]:
+        """The lines that stand; of faults, those since it was opened."""
+        return list(self._standing.values())
+
     def has(self, kind: type[Record], **named: object) -> bool:
-        """Whether it holds what a line of this kind measures, named by its fields."""
-        return (kind, *(named.get(name) for name in _NAMED)) in self._keys
+        """Whether it holds what a line of this kind measures, named by its fields, and nothing of it is spoilt."""
+        found = self.get(kind, **named)
+        return found is not None and not spoilt(found)
+
+    def get(self, kind: type[T], **named: object) -> T | None:
+        """The line of this kind that stands, named by its fields."""
+        found = self._standing.get((kind, *(named.get(name) for name in _NAMED)))
+        return found if isinstance(found, kind) else None
 
     def add(self, record: Record) -> None:
         """Writes the line through to the disk before it returns."""
@@ -216,11 +257,9 @@ class Book:
             file.write(msgspec.json.encode(record) + b"\n")
             file.flush()
             os.fsync(file.fileno())
-        self.records.append(record)
-        self._keys.add(key(record))
+        _put(self._standing, record)
 
-    def _same_run(self, header: Header) -> None:
-        first = self.records[0]
+    def _same_run(self, first: Record, header: Header) -> None:
         if not isinstance(first, Header):
             raise RequestError(f"{self.path}: its first line is not the header of a run; name another file with --out")
         for field in header.__struct_fields__:
