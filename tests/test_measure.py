@@ -12,8 +12,9 @@ import pytest
 from click.testing import CliRunner
 from rich.console import Console
 
-from engines.contract import Loaded, Plan
+from engines.contract import Loaded, Plan, Session
 from engines.duckdb.engine import DuckDB
+from engines.servers import Server, Status
 from engines.watch import Watch
 from harness.cli import cli
 from harness.clock.findings import Run, spreads
@@ -21,6 +22,7 @@ from harness.clock.load import capacity, read
 from harness.clock.records import Cost, Ended, Fault, First, Open, Rounds, Sweep, Verdict, of_type
 from harness.clock.rounds import Effort
 from harness.history import find
+from harness.lifeline import Lifeline
 from harness.measure import measure
 from harness.profiles import Profile, UnderLoad
 from harness.replay import replay
@@ -260,3 +262,43 @@ def test_an_arm_that_cannot_be_loaded_is_named_and_the_others_go_on(
     console = Console(record=True, width=200)
     run_table(run, console)
     assert "duckdb/day dropped out while loading: no space left on device" in console.export_text()
+    assert of_type(run.lines, Ended) == []
+    monkeypatch.setattr(DuckDB, "load", load)
+    again = measure(request, None, _quiet)[1]
+    assert of_type(again.lines, Fault) == []
+    assert of_type(again.lines, Ended)
+    assert {(one.question, one.launch, *one.times) for one in of_type(again.lines, Rounds) if len(one.times) > 2} == {
+        ("by-day", launch, "duckdb/raw", "duckdb/day", "duckdb/day (again)") for launch in (0, 1)
+    }
+
+
+class Down(Server):
+    """A server that does not answer."""
+
+    connection = start = running = stop = logs = None  # type: ignore[assignment]
+
+    def __init__(self) -> None:
+        """Needs nothing."""
+
+    def status(self) -> Status:
+        return Status(None)
+
+
+class Deaf(Session):
+    """A session that is never answered, and counts."""
+
+    asked = 0
+
+    def ask(self, question: Question) -> pa.Table:
+        self.asked += 1
+        raise FailureError(f"no answer to {self.asked}")
+
+
+@pytest.mark.parametrize(("server", "asked"), [(Down(), 1), (None, 3)])
+def test_a_session_is_given_up_once_its_server_is_gone(server: Server | None, asked: int, rides: Dataset) -> None:
+    deaf = Deaf()
+    line = Lifeline(deaf, server)
+    for number in range(3):
+        with pytest.raises(FailureError, match=f"no answer to {min(number + 1, asked)}"):
+            line.ask(rides.question("by-day").fill())
+    assert deaf.asked == asked

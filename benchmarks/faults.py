@@ -1,0 +1,427 @@
+"""What a run says and keeps when a server fails in the middle, and how long until it answers right again.
+
+By hand: `python -m benchmarks.faults [--engines druid,cassandra] [--faults killed,paused]`. Each fault is made to
+happen to a native server during a short `run --profile quick`, a process of its own, DuckDB beside; then the server
+is helped, the same run is started again, rows are counted and answers checked. Ends with 1 where a fault cost anything.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Event, Thread
+from typing import IO
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.proxy import LOCAL, Proxy
+from engines.contract import Plan
+from engines.registry import engine_type, recipe
+from engines.servers import Server, open_server
+from engines.watch import Watch
+from harness import cli, loads, verify
+from harness import home as homes
+from harness.clock.findings import Run
+from harness.clock.records import Ended, Record, Rounds, of_type
+from harness.clock.rounds import Effort
+from harness.options import engines_option
+from harness.profiles import PROFILES, Profile
+from harness.run import budget
+from harness.verify import Kind
+from workloads import dataset, events
+from workloads.errors import FailureError
+
+QUESTIONS = ("revenue-by-hour", "best-sellers", "busy-hours")
+ROWS = 300_000
+KEPT = "duckdb/raw"
+SHORT = Profile(
+    "quick",
+    rows=(ROWS,),
+    timed=None,
+    checked=2,
+    effort=Effort(launches=1, least=10, most=100_000, width=0.0, warm=1.0, cell=5.0, cost=0.1),
+)
+PAUSE = 10.0
+"""Seconds of a fault that passes by itself."""
+BOUND = 420.0
+"""Seconds in which a run must end, and a server be right again."""
+DISK = 512 << 20
+"""Bytes of the disk that is filled."""
+
+
+@dataclass
+class Victim:
+    """The server that the fault happens to, how clients reach it, and what is asked of it."""
+
+    engine: str
+    home: Path
+    server: Server
+    client: Server
+    proxy: Proxy | None = None
+    data: dataset.Dataset = field(default_factory=lambda: dataset.read("game").sized(ROWS, 1))
+
+    @property
+    def processes(self) -> list[int]:
+        """Their pids."""
+        return list(self.server.pids.values())
+
+    @property
+    def folder(self) -> Path:
+        """Of the server's data."""
+        return self.home / "servers" / f"{self.engine}-native" / "data"
+
+    def signal(self, number: signal.Signals) -> None:
+        """Sends it to every process of the server."""
+        for pid in self.processes:
+            os.kill(pid, number)
+
+    def start(self) -> None:
+        """From however the fault left it."""
+        if self.server.status().address is None:
+            self.server.stop()
+        self.server.start(Watch(seconds=BOUND))
+
+
+@dataclass(frozen=True)
+class Fault:
+    """`strike` makes it happen during a `load` or a `replay`; it passes after so many seconds, or after the run."""
+
+    name: str
+    during: str
+    strike: Callable[[Victim], None]
+    help: Callable[[Victim], None]
+    passes: float | None = None
+    around: Callable[[Victim], AbstractContextManager[None]] = lambda _: nullcontext()
+    via: str = "native"
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of the table."""
+
+    fault: str
+    engine: str
+    said: str
+    status: str = ""
+    ended: str = ""
+    kept: str = ""
+    again: str = ""
+    resumed: str = ""
+    lost: str = ""
+    good: bool = True
+
+
+class NotTriedError(Exception):
+    """This machine does not allow the fault."""
+
+
+@contextmanager
+def small_disk(victim: Victim) -> Iterator[None]:
+    """A disk of a few hundred megabytes where the server keeps its data, which root may mount."""
+    victim.server.stop()
+    victim.folder.mkdir(parents=True, exist_ok=True)
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK}", "tmpfs", str(victim.folder)]
+    done = subprocess.run(mount, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise NotTriedError(f"cannot mount here: {done.stderr.strip()}")
+    try:
+        yield
+    finally:
+        victim.server.stop()
+        unmount = ["umount", str(victim.folder)]
+        subprocess.run(unmount, check=True)
+
+
+def fill(victim: Victim) -> None:
+    """Until not a byte is left."""
+    with suppress(OSError), (victim.folder / "filler").open("wb", buffering=0) as file:
+        while True:
+            file.write(bytes(1 << 16))
+
+
+def free(victim: Victim) -> None:
+    """Gives the space back, and starts what has ended for lack of it."""
+    (victim.folder / "filler").unlink()
+    victim.start()
+
+
+def _kill(victim: Victim) -> None:
+    victim.signal(signal.SIGKILL)
+
+
+def _proxy(victim: Victim) -> Proxy:
+    assert victim.proxy is not None
+    return victim.proxy
+
+
+FAULTS = (
+    Fault("killed during its load", "load", _kill, Victim.start),
+    Fault("killed during a replay", "replay", _kill, Victim.start),
+    Fault(
+        f"paused for {PAUSE:.0f} s",
+        "replay",
+        lambda v: v.signal(signal.SIGSTOP),
+        lambda v: v.signal(signal.SIGCONT),
+        PAUSE,
+    ),
+    Fault("disk full during its load", "load", fill, free, around=small_disk),
+    Fault(
+        f"network cut for {PAUSE:.0f} s",
+        "replay",
+        lambda v: _proxy(v).cut(),
+        lambda v: _proxy(v).mend(),
+        PAUSE,
+        via="external",
+    ),
+    Fault(
+        f"network silent for {PAUSE:.0f} s",
+        "replay",
+        lambda v: _proxy(v).hold(),
+        lambda v: _proxy(v).release(),
+        PAUSE,
+        via="external",
+    ),
+)
+
+
+def happen(fault: Fault, engine: str, home: Path) -> Row:
+    """The fault in a run, then the run started again."""
+    found = recipe(engine)
+    assert found is not None
+    native = open_server(found, "native", home, budget())
+    victim = Victim(engine, home, native, native)
+    try:
+        with fault.around(victim):
+            native.start(Watch(seconds=BOUND))
+            if fault.via == "external":
+                _behind(victim)
+            return _measured(fault, victim)
+    except NotTriedError as error:
+        return Row(fault.name, engine, f"not tried: {error}")
+    finally:
+        native.stop()
+
+
+def _behind(victim: Victim) -> None:
+    """Lets clients reach the server through a network that can be cut, as if it were someone else's."""
+    connection = victim.server.connection
+    victim.proxy = Proxy(connection.port)
+    host = f"{LOCAL}:{victim.proxy.port}"
+    address = victim.server.recipe.address
+    os.environ[f"ROLLUP_BENCH_{victim.engine.upper()}_{address}"] = f"http://{host}" if address == "URL" else host
+    victim.client = open_server(victim.server.recipe, "external", victim.home, budget())
+
+
+def _measured(fault: Fault, victim: Victim) -> Row:
+    kept = events.prepare(victim.data, victim.home)
+    record = victim.home / "loads" / f"{victim.engine}-{_plan(victim, kept).key}.json"
+    if fault.during == "load":
+        record.unlink(missing_ok=True)
+    else:
+        _right_again(victim, kept)
+    out = victim.home / "runs" / f"{fault.name.replace(' ', '-')}-{victim.engine}.jsonl"
+    out.unlink(missing_ok=True)
+    run = Child(fault, victim, out)
+    run.until("loading" if fault.during == "load" else "round 3")
+    began = time.monotonic()
+    fault.strike(victim)
+    if fault.passes is not None:
+        time.sleep(fault.passes)
+        fault.help(victim)
+        again, reused = _right_again(victim, kept)
+        status, ended = run.end(), run.ended - began
+    else:
+        status, ended = run.end(), run.ended - began
+        helped = time.monotonic()
+        fault.help(victim)
+        reused = _right_again(victim, kept)[1]
+        again = time.monotonic() - helped
+    said, others = run.said(), _kept(out)
+    resumed = Child(fault, victim, out)
+    resumed_status = resumed.end()
+    lost = _lost(victim, kept, reused or fault.during == "load")
+    good = resumed_status == 0 and not lost and others == len(QUESTIONS) and _whole(out)
+    return Row(
+        fault.name,
+        victim.engine,
+        said or f"nothing; its slowest answer took {_slowest(out, victim.engine):.1f} s",
+        str(status),
+        f"{ended:.0f}",
+        f"{others} of {len(QUESTIONS)} cells",
+        f"{again:.1f}",
+        str(resumed_status),
+        lost or f"nothing: {kept.shape.rows:,} rows, {len(QUESTIONS)} answers right",
+        good,
+    )
+
+
+class Child:
+    """The command line in a process of its own, with the short profile, telling what it does as it does it."""
+
+    def __init__(self, fault: Fault, victim: Victim, out: Path) -> None:
+        words = ["--dataset", "game", "--rows", str(ROWS), "--layouts", "raw", "--questions", ",".join(QUESTIONS)]
+        words += ["--engines", f"duckdb,{victim.engine}", "--via", fault.via, "--profile", "quick", "--out", str(out)]
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "benchmarks.faults", "run", *words],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=os.environ | {homes.VARIABLE: str(victim.home)},
+        )
+        self.ended = 0.0
+        self._engine = victim.engine
+        self._out: list[str] = []
+        self._told: list[str] = []
+        self._more = Event()
+        pipes = ((self._process.stdout, self._out), (self._process.stderr, self._told))
+        self._threads = [Thread(target=self._read, args=pipe, daemon=True) for pipe in pipes]
+        for thread in self._threads:
+            thread.start()
+
+    def until(self, doing: str) -> None:
+        """Waits until it loads the engine, or is in that round."""
+        text = f"{self._engine}: loading" if doing == "loading" else doing
+        until = time.monotonic() + BOUND
+        while not any(text in line for line in self._told):
+            if self._process.poll() is not None or time.monotonic() > until:
+                raise FailureError(f"the run never came to {text}: {''.join(self._told[-3:])}")
+            self._more.wait(0.2)
+            self._more.clear()
+
+    def end(self) -> int | str:
+        """Its exit status."""
+        try:
+            status: int | str = self._process.wait(BOUND)
+        except subprocess.TimeoutExpired:
+            status = f"none in {BOUND:.0f} s"
+            self._process.kill()
+        self.ended = time.monotonic()
+        for thread in self._threads:
+            thread.join()
+        return status
+
+    def said(self) -> str:
+        """Of the arms that dropped out, and why it ended where it did."""
+        lines = [line for line in self._out if "dropped out" in line]
+        lines += [line for line in self._told if line.startswith("rollup-bench: ")]
+        return "\n".join(line.strip() for line in lines)
+
+    def _read(self, pipe: IO[str], into: list[str]) -> None:
+        for line in pipe:
+            into.append(line)
+            self._more.set()
+
+
+def _plan(victim: Victim, kept: events.Events) -> Plan:
+    engine = engine_type(victim.engine)(victim.client, victim.home, budget())
+    return engine.plan(victim.data, victim.data.layout("raw"), kept.shape)
+
+
+def _right_again(victim: Victim, kept: events.Events) -> tuple[float, bool]:
+    """Seconds until a client that comes anew gets a right answer, and whether nothing had to be loaded for it."""
+    began, question = time.monotonic(), victim.data.question(QUESTIONS[0]).fill()
+    while True:
+        engine = engine_type(victim.engine)(victim.client, victim.home, budget())
+        try:
+            plan = engine.plan(victim.data, victim.data.layout("raw"), kept.shape)
+            _, reused = loads.ensure(engine, plan, kept, victim.home, Watch(seconds=BOUND))
+            with engine.session(plan) as session:
+                if verify.check(question, session.ask(question), kept).kind is Kind.RIGHT:
+                    return time.monotonic() - began, reused
+        except FailureError:
+            if time.monotonic() - began > BOUND:
+                raise
+        finally:
+            engine.close()
+        time.sleep(0.1)
+
+
+def _lost(victim: Victim, kept: events.Events, reused: bool) -> str:
+    """What is not as it was before the fault; nothing where all of it is."""
+    engine = engine_type(victim.engine)(victim.client, victim.home, budget())
+    plan = engine.plan(victim.data, victim.data.layout("raw"), kept.shape)
+    found = [] if reused else ["loaded anew"]
+    try:
+        if (rows := engine.rows(plan)) != kept.shape.rows:
+            found.append(f"{rows} rows of {kept.shape.rows}")
+        with engine.session(plan) as session:
+            for name in QUESTIONS:
+                question = victim.data.question(name).fill()
+                if verify.check(question, session.ask(question), kept).kind is not Kind.RIGHT:
+                    found.append(f"{name} is wrong")
+    finally:
+        engine.close()
+    return ", ".join(found)
+
+
+def _kept(out: Path) -> int:
+    """The cells of the arm beside that were measured."""
+    return sum(KEPT in line.times and KEPT not in line.failed for line in of_type(_lines(out), Rounds))
+
+
+def _whole(out: Path) -> bool:
+    """Whether the run has ended with every arm in every question."""
+    lines = _lines(out)
+    arms = [{arm for arm in line.times if "(" not in arm} for line in of_type(lines, Rounds)]
+    return bool(of_type(lines, Ended)) and [len(one) for one in arms] == [2] * len(QUESTIONS)
+
+
+def _slowest(out: Path, engine: str) -> float:
+    times = [taken for line in of_type(_lines(out), Rounds) for pair in line.times[f"{engine}/raw"] for taken in pair]
+    return max(times) / 1e9
+
+
+def _lines(out: Path) -> Sequence[Record]:
+    return Run.read(out).lines if out.exists() else []
+
+
+def table(rows: Sequence[Row]) -> Table:
+    """What happened, a line for each fault and engine."""
+    headings = ("fault", "engine", "the run said", "status", "ended after s", "DuckDB kept")
+    shown = Table(*headings, "right again after s", "started again: status", "lost", show_lines=True)
+    for row in rows:
+        figures = (row.status, row.ended, row.kept, row.again, row.resumed, row.lost)
+        shown.add_row(row.fault, row.engine, row.said, *figures)
+    return shown
+
+
+@click.command()
+@engines_option
+@click.option("--faults", "named", default="", help="Only those whose names have one of these words, parted by commas.")
+def main(engines: list[str], named: str) -> None:
+    """Makes each fault happen to each engine's server; prints the table."""
+    home = homes.home() / "faults"
+    home.mkdir(exist_ok=True)
+    if not (home / "jars").exists():
+        (home / "jars").symlink_to(homes.home() / "jars")
+    rows = []
+    for engine in engines:
+        for fault in FAULTS:
+            if any(word in fault.name for word in named.split(",")):
+                print(f"{engine}: {fault.name}", file=sys.stderr, flush=True)
+                rows.append(happen(fault, engine, home))
+                print(rows[-1], file=sys.stderr, flush=True)
+    Console(width=200).print(table(rows))
+    sys.exit(not all(row.good for row in rows))
+
+
+@contextmanager
+def _spoken() -> Iterator[Callable[[str], None]]:
+    """Progress as lines, for whoever waits for a moment."""
+    yield lambda text: print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["run"]:
+        PROFILES["quick"] = SHORT
+        vars(cli)["progress"] = _spoken
+        cli.main()
+    else:
+        main()
