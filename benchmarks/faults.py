@@ -39,14 +39,14 @@ from workloads import dataset, events
 from workloads.errors import FailureError
 
 QUESTIONS = ("revenue-by-hour", "best-sellers", "busy-hours")
-ROWS = 300_000
+ROWS = 100_000
 KEPT = "duckdb/raw"
 SHORT = Profile(
     "quick",
     rows=(ROWS,),
     timed=None,
     checked=2,
-    effort=Effort(launches=1, least=10, most=100_000, width=0.0, warm=1.0, cell=5.0, cost=0.1),
+    effort=Effort(launches=1, least=10, most=100_000, width=0.0, warm=1.0, cell=4.0, cost=0.1),
 )
 PAUSE = 10.0
 """Seconds of a fault that passes by itself."""
