@@ -11,8 +11,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Event, Thread
 from typing import IO
@@ -56,7 +56,7 @@ DISK = 512 << 20
 """Bytes of the disk that is filled."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class Victim:
     """The server that the fault happens to, how clients reach it, and what is asked of it."""
 
@@ -72,11 +72,6 @@ class Victim:
         """Their pids."""
         return list(self.server.pids.values())
 
-    @property
-    def folder(self) -> Path:
-        """Of the server's data."""
-        return self.home / "servers" / f"{self.engine}-native" / "data"
-
     def signal(self, number: signal.Signals) -> None:
         """Sends it to every process of the server."""
         for pid in self.processes:
@@ -87,19 +82,6 @@ class Victim:
         if self.server.status().address is None:
             self.server.stop()
         self.server.start(Watch(seconds=BOUND))
-
-
-@dataclass(frozen=True)
-class Fault:
-    """`strike` makes it happen during a `load` or a `replay`; it passes after so many seconds, or after the run."""
-
-    name: str
-    during: str
-    strike: Callable[[Victim], None]
-    help: Callable[[Victim], None]
-    passes: float | None = None
-    around: Callable[[Victim], AbstractContextManager[None]] = lambda _: nullcontext()
-    via: str = "native"
 
 
 @dataclass(frozen=True)
@@ -123,32 +105,74 @@ class NotTriedError(Exception):
 
 
 @contextmanager
-def small_disk(victim: Victim) -> Iterator[None]:
-    """A disk of a few hundred megabytes where the server keeps its data, which root may mount."""
-    victim.server.stop()
-    victim.folder.mkdir(parents=True, exist_ok=True)
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK}", "tmpfs", str(victim.folder)]
+def native(engine: str, home: Path) -> Iterator[Victim]:
+    """A server on this machine, up while inside unless the fault has it otherwise."""
+    found = recipe(engine)
+    assert found is not None
+    server = open_server(found, "native", home, budget())
+    try:
+        server.start(Watch(seconds=BOUND))
+        yield Victim(engine, home, server, server)
+    finally:
+        server.stop()
+
+
+@contextmanager
+def small_disk(engine: str, home: Path) -> Iterator[Victim]:
+    """The same with its data on a disk of a few hundred megabytes, which root may mount."""
+    folder = data_folder(engine, home)
+    folder.mkdir(parents=True, exist_ok=True)
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK}", "tmpfs", str(folder)]
     done = subprocess.run(mount, capture_output=True, text=True, check=False)
     if done.returncode:
         raise NotTriedError(f"cannot mount here: {done.stderr.strip()}")
     try:
-        yield
+        with native(engine, home) as victim:
+            yield victim
     finally:
-        victim.server.stop()
-        unmount = ["umount", str(victim.folder)]
+        unmount = ["umount", str(folder)]
         subprocess.run(unmount, check=True)
+
+
+@contextmanager
+def behind_proxy(engine: str, home: Path) -> Iterator[Victim]:
+    """The same for clients to whom it is someone else's, behind a network that can be cut."""
+    with native(engine, home) as victim:
+        proxy, known = Proxy(victim.server.connection.port), victim.server.recipe
+        host = f"{LOCAL}:{proxy.port}"
+        variable = f"ROLLUP_BENCH_{engine.upper()}_{known.address}"
+        os.environ[variable] = f"http://{host}" if known.address == "URL" else host
+        yield replace(victim, client=open_server(known, "external", home, budget()), proxy=proxy)
+
+
+def data_folder(engine: str, home: Path) -> Path:
+    """Where a native server keeps its data."""
+    return home / "servers" / f"{engine}-native" / "data"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """`strike` makes it happen during a `load` or a `replay`; `help` after so many seconds, or after the run."""
+
+    name: str
+    during: str
+    strike: Callable[[Victim], object]
+    help: Callable[[Victim], object]
+    passes: float | None = None
+    at: Callable[[str, Path], AbstractContextManager[Victim]] = native
+    engines: Sequence[str] = ("cassandra", "druid")
 
 
 def fill(victim: Victim) -> None:
     """Until not a byte is left."""
-    with suppress(OSError), (victim.folder / "filler").open("wb", buffering=0) as file:
+    with suppress(OSError), (data_folder(victim.engine, victim.home) / "filler").open("wb", buffering=0) as file:
         while True:
             file.write(bytes(1 << 16))
 
 
 def free(victim: Victim) -> None:
     """Gives the space back, and starts what has ended for lack of it."""
-    (victim.folder / "filler").unlink()
+    (data_folder(victim.engine, victim.home) / "filler").unlink()
     victim.start()
 
 
@@ -171,14 +195,14 @@ FAULTS = (
         lambda v: v.signal(signal.SIGCONT),
         PAUSE,
     ),
-    Fault("disk full during its load", "load", fill, free, around=small_disk),
+    Fault("disk full during its load", "load", fill, free, at=small_disk),
     Fault(
         f"network cut for {PAUSE:.0f} s",
         "replay",
         lambda v: _proxy(v).cut(),
         lambda v: _proxy(v).mend(),
         PAUSE,
-        via="external",
+        at=behind_proxy,
     ),
     Fault(
         f"network silent for {PAUSE:.0f} s",
@@ -186,37 +210,18 @@ FAULTS = (
         lambda v: _proxy(v).hold(),
         lambda v: _proxy(v).release(),
         PAUSE,
-        via="external",
+        at=behind_proxy,
     ),
 )
 
 
 def happen(fault: Fault, engine: str, home: Path) -> Row:
     """The fault in a run, then the run started again."""
-    found = recipe(engine)
-    assert found is not None
-    native = open_server(found, "native", home, budget())
-    victim = Victim(engine, home, native, native)
     try:
-        with fault.around(victim):
-            native.start(Watch(seconds=BOUND))
-            if fault.via == "external":
-                _behind(victim)
+        with fault.at(engine, home) as victim:
             return _measured(fault, victim)
     except NotTriedError as error:
         return Row(fault.name, engine, f"not tried: {error}")
-    finally:
-        native.stop()
-
-
-def _behind(victim: Victim) -> None:
-    """Lets clients reach the server through a network that can be cut, as if it were someone else's."""
-    connection = victim.server.connection
-    victim.proxy = Proxy(connection.port)
-    host = f"{LOCAL}:{victim.proxy.port}"
-    address = victim.server.recipe.address
-    os.environ[f"ROLLUP_BENCH_{victim.engine.upper()}_{address}"] = f"http://{host}" if address == "URL" else host
-    victim.client = open_server(victim.server.recipe, "external", victim.home, budget())
 
 
 def _measured(fault: Fault, victim: Victim) -> Row:
@@ -228,7 +233,7 @@ def _measured(fault: Fault, victim: Victim) -> Row:
         _right_again(victim, kept)
     out = victim.home / "runs" / f"{fault.name.replace(' ', '-')}-{victim.engine}.jsonl"
     out.unlink(missing_ok=True)
-    run = Child(fault, victim, out)
+    run = Child(victim, out)
     run.until("loading" if fault.during == "load" else "round 3")
     began = time.monotonic()
     fault.strike(victim)
@@ -244,7 +249,7 @@ def _measured(fault: Fault, victim: Victim) -> Row:
         reused = _right_again(victim, kept)[1]
         again = time.monotonic() - helped
     said, others = run.said(), _kept(out)
-    resumed = Child(fault, victim, out)
+    resumed = Child(victim, out)
     resumed_status = resumed.end()
     lost = _lost(victim, kept, reused or fault.during == "load")
     good = resumed_status == 0 and not lost and others == len(QUESTIONS) and _whole(out)
@@ -265,9 +270,18 @@ def _measured(fault: Fault, victim: Victim) -> Row:
 class Child:
     """The command line in a process of its own, with the short profile, telling what it does as it does it."""
 
-    def __init__(self, fault: Fault, victim: Victim, out: Path) -> None:
+    def __init__(self, victim: Victim, out: Path) -> None:
         words = ["--dataset", "game", "--rows", str(ROWS), "--layouts", "raw", "--questions", ",".join(QUESTIONS)]
-        words += ["--engines", f"duckdb,{victim.engine}", "--via", fault.via, "--profile", "quick", "--out", str(out)]
+        words += [
+            "--engines",
+            f"duckdb,{victim.engine}",
+            "--via",
+            victim.client.via,
+            "--profile",
+            "quick",
+            "--out",
+            str(out),
+        ]
         self._process = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.faults", "run", *words],
             stdout=subprocess.PIPE,
@@ -374,8 +388,9 @@ def _whole(out: Path) -> bool:
 
 
 def _slowest(out: Path, engine: str) -> float:
-    times = [taken for line in of_type(_lines(out), Rounds) for pair in line.times[f"{engine}/raw"] for taken in pair]
-    return max(times) / 1e9
+    """Seconds, under either of the arm's names."""
+    times = [line.times[arm] for line in of_type(_lines(out), Rounds) for arm in line.times if arm.startswith(engine)]
+    return max(taken for pairs in times for pair in pairs for taken in pair) / 1e9
 
 
 def _lines(out: Path) -> Sequence[Record]:
@@ -404,7 +419,7 @@ def main(engines: list[str], named: str) -> None:
     rows = []
     for engine in engines:
         for fault in FAULTS:
-            if any(word in fault.name for word in named.split(",")):
+            if engine in fault.engines and any(word in fault.name for word in named.split(",")):
                 print(f"{engine}: {fault.name}", file=sys.stderr, flush=True)
                 rows.append(happen(fault, engine, home))
                 print(rows[-1], file=sys.stderr, flush=True)
