@@ -130,7 +130,7 @@ def small_disk(engine: str, home: Path) -> Iterator[Victim]:
         with native(engine, home) as victim:
             yield victim
     finally:
-        unmount = ["umount", str(folder)]
+        unmount = ["umount", "--lazy", str(folder)]  # a process may still be ending
         subprocess.run(unmount, check=True)
 
 

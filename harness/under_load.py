@@ -133,13 +133,20 @@ class _Loads:
     def _sweep(self, arm: str, clients: int) -> None:
         if not self.book.has(Sweep, arm=arm, question=self.name, cache="hot", clients=clients):
             self.say(f"{self.name} of {arm}: {clients} clients in closed loop")
-            self.book.add(load.sweep(self.targets[arm], clients, self.profile.sweep, self._gauge(arm)))
+            self._keep(arm, load.sweep(self.targets[arm], clients, self.profile.sweep, self._gauge(arm)))
 
     def _offer(self, arm: str, rate: float, share: str) -> None:
         seconds = min(max(self.profile.requests / rate, self.profile.least), self.profile.most)
         if not self.book.has(Open, arm=arm, question=self.name, cache="hot", clients=load.SESSIONS, load=share):
             self.say(f"{self.name} of {arm}: {rate:.3g} a second in open loop ({share}) for {seconds:.0f} s")
-            self.book.add(load.offer(self.targets[arm], rate, seconds, share, self.seed, self._gauge(arm)))
+            self._keep(arm, load.offer(self.targets[arm], rate, seconds, share, self.seed, self._gauge(arm)))
+
+    def _keep(self, arm: str, line: Sweep | Open) -> None:
+        """Adds a line; FailureError where the server is gone, for then it says nothing of its speed."""
+        server = self.servers[arm.partition("/")[0]]
+        if server is not None and server.status().address is None:
+            raise FailureError(f"{server.name} does not answer any more")
+        self.book.add(line)
 
     def _seek(self, arm: str, capacity: float) -> None:
         meets = partial(load.meets, percentile=self.profile.percentile, seconds=self.profile.objective)

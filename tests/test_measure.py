@@ -2,6 +2,7 @@
 
 import dataclasses
 import subprocess
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -165,6 +166,19 @@ def test_under_load_every_answer_is_checked_and_rates_are_offered(rides: Dataset
     assert not [one for one in opens if read(one).outcome == "wrong answers"]
 
 
+def test_figures_under_load_of_a_server_that_is_gone_are_not_kept(
+    rides: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.measure.served", lambda *_: nullcontext({"duckdb": Down()}))
+    effort = Effort(launches=1, least=2, most=2, width=1.0, warm=0.0, cost=0.01)
+    profile = Profile("standard", rows=(1,), timed=1, checked=1, effort=effort, load=UnderLoad(questions=1, sweep=0.1))
+    run = measure(_request(rides, tmp_path, profile), None, _quiet)[1]
+    faults = [(one.arm, one.doing, one.reason) for one in of_type(run.lines, Fault)]
+    assert faults == [("duckdb/raw", "under load with by-city", "down does not answer any more")]
+    assert len(of_type(run.lines, Rounds)) == 1
+    assert not of_type(run.lines, Sweep) + of_type(run.lines, Ended)
+
+
 def test_a_replay_is_the_same_for_all_and_never_twice_in_a_row(rides: Dataset) -> None:
     template = rides.question("by-city")
 
@@ -275,6 +289,7 @@ def test_an_arm_that_cannot_be_loaded_is_named_and_the_others_go_on(
 class Down(Server):
     """A server that does not answer."""
 
+    name = "down"
     connection = start = running = stop = logs = None  # type: ignore[assignment]
 
     def __init__(self) -> None:
