@@ -15,7 +15,7 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Event, Thread
-from typing import IO
+from typing import IO, Self
 
 import click
 from rich.console import Console
@@ -106,21 +106,24 @@ class NotTriedError(Exception):
 
 @contextmanager
 def native(engine: str, home: Path) -> Iterator[Victim]:
-    """A server on this machine, up while inside unless the fault has it otherwise."""
+    """A server on this machine, up unless the fault has it otherwise; for the next one it is left so."""
+    server = _server(engine, home)
+    victim = Victim(engine, home, server, server)
+    victim.start()
+    yield victim
+
+
+def _server(engine: str, home: Path) -> Server:
     found = recipe(engine)
     assert found is not None
-    server = open_server(found, "native", home, budget())
-    try:
-        server.start(Watch(seconds=BOUND))
-        yield Victim(engine, home, server, server)
-    finally:
-        server.stop()
+    return open_server(found, "native", home, budget())
 
 
 @contextmanager
 def small_disk(engine: str, home: Path) -> Iterator[Victim]:
     """The same with its data on a disk of a few hundred megabytes, which root may mount."""
-    folder = data_folder(engine, home)
+    folder, server = data_folder(engine, home), _server(engine, home)
+    server.stop()
     folder.mkdir(parents=True, exist_ok=True)
     mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK}", "tmpfs", str(folder)]
     done = subprocess.run(mount, capture_output=True, text=True, check=False)
@@ -130,6 +133,7 @@ def small_disk(engine: str, home: Path) -> Iterator[Victim]:
         with native(engine, home) as victim:
             yield victim
     finally:
+        server.stop()
         unmount = ["umount", "--lazy", str(folder)]  # a process may still be ending
         subprocess.run(unmount, check=True)
 
@@ -233,24 +237,23 @@ def _measured(fault: Fault, victim: Victim) -> Row:
         _right_again(victim, kept)
     out = victim.home / "runs" / f"{fault.name.replace(' ', '-')}-{victim.engine}.jsonl"
     out.unlink(missing_ok=True)
-    run = Child(victim, out)
-    run.until("loading" if fault.during == "load" else "round 3")
-    began = time.monotonic()
-    fault.strike(victim)
-    if fault.passes is not None:
-        time.sleep(fault.passes)
-        fault.help(victim)
-        again, reused = _right_again(victim, kept)
-        status, ended = run.end(), run.ended - began
-    else:
-        status, ended = run.end(), run.ended - began
+    with Child(victim, out) as run:
+        run.until("loading" if fault.during == "load" else "round 3")
+        began = time.monotonic()
+        fault.strike(victim)
+        if fault.passes is None:
+            status = run.end()
+        else:
+            time.sleep(fault.passes)
         helped = time.monotonic()
         fault.help(victim)
-        reused = _right_again(victim, kept)[1]
+        reused = _right_again(victim, kept)
         again = time.monotonic() - helped
-    said, others = run.said(), _kept(out)
-    resumed = Child(victim, out)
-    resumed_status = resumed.end()
+        if fault.passes is not None:
+            status = run.end()
+    said, others, ended = run.said(), _kept(out), run.ended - began
+    with Child(victim, out) as resumed:
+        resumed_status = resumed.end()
     lost = _lost(victim, kept, reused or fault.during == "load")
     good = resumed_status == 0 and not lost and others == len(QUESTIONS) and _whole(out)
     return Row(
@@ -299,6 +302,13 @@ class Child:
         for thread in self._threads:
             thread.start()
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.wait()
+
     def until(self, doing: str) -> None:
         """Waits until it loads the engine, or is in that round."""
         text = f"{self._engine}: loading" if doing == "loading" else doing
@@ -338,8 +348,8 @@ def _plan(victim: Victim, kept: events.Events) -> Plan:
     return engine.plan(victim.data, victim.data.layout("raw"), kept.shape)
 
 
-def _right_again(victim: Victim, kept: events.Events) -> tuple[float, bool]:
-    """Seconds until a client that comes anew gets a right answer, and whether nothing had to be loaded for it."""
+def _right_again(victim: Victim, kept: events.Events) -> bool:
+    """Waits until a client that comes anew gets a right answer; whether nothing had to be loaded for it."""
     began, question = time.monotonic(), victim.data.question(QUESTIONS[0]).fill()
     while True:
         engine = engine_type(victim.engine)(victim.client, victim.home, budget())
@@ -348,7 +358,7 @@ def _right_again(victim: Victim, kept: events.Events) -> tuple[float, bool]:
             _, reused = loads.ensure(engine, plan, kept, victim.home, Watch(seconds=BOUND))
             with engine.session(plan) as session:
                 if verify.check(question, session.ask(question), kept).kind is Kind.RIGHT:
-                    return time.monotonic() - began, reused
+                    return reused
         except FailureError:
             if time.monotonic() - began > BOUND:
                 raise
@@ -416,15 +426,21 @@ def main(engines: list[str], named: str) -> None:
     home.mkdir(exist_ok=True)
     if not (home / "jars").exists():
         (home / "jars").symlink_to(homes.home() / "jars")
-    rows = []
-    for engine in engines:
-        for fault in FAULTS:
-            if engine in fault.engines and any(word in fault.name for word in named.split(",")):
-                print(f"{engine}: {fault.name}", file=sys.stderr, flush=True)
-                rows.append(happen(fault, engine, home))
-                print(rows[-1], file=sys.stderr, flush=True)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that servers are stopped
+    rows = [row for engine in engines for row in _all(engine, named.split(","), home)]
     Console(width=200).print(table(rows))
     sys.exit(not all(row.good for row in rows))
+
+
+def _all(engine: str, words: Sequence[str], home: Path) -> Iterator[Row]:
+    """A row for each fault whose name has one of the words."""
+    try:
+        for fault in FAULTS:
+            if engine in fault.engines and any(word in fault.name for word in words):
+                print(f"{engine}: {fault.name}", file=sys.stderr, flush=True)
+                yield happen(fault, engine, home)
+    finally:
+        _server(engine, home).stop()
 
 
 @contextmanager
