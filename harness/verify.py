@@ -53,7 +53,7 @@ def check(question: Question, answer: pa.Table, events: Events) -> Verdict:
             case Cohort():
                 observed = _check_cohort(question, answer, *_cohort_evidence(question, events))
             case Funnel():
-                observed = _check_rows(question, answer, truth.answer(question, events), lambda _row, _name: 0.0)
+                observed = _check_rows(question, answer, _funnel(question, events), lambda _row, _name: 0.0)
     except _Difference as difference:
         return Verdict(Kind.WRONG, difference.reason)
     return Verdict(Kind.WITHIN, observed=observed, tolerated=_tolerated(question)) if observed else Verdict(Kind.RIGHT)
@@ -80,6 +80,12 @@ def _cohort_evidence(question: Cohort, events: Events) -> tuple[pa.Table, list[f
 def _evidence(question: Aggregate, events: Events) -> aggregate.Evidence:
     """Worked out once where one question is asked of several arms."""
     return aggregate.evidence(question, events)
+
+
+@lru_cache(maxsize=1)
+def _funnel(question: Funnel, events: Events) -> pa.Table:
+    """Worked out once where one question is asked of several arms."""
+    return truth.answer(question, events)
 
 
 def _check_form(question: Question, answer: pa.Table, events: Events) -> None:
