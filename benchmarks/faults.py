@@ -133,9 +133,11 @@ def small_disk(engine: str, home: Path) -> Iterator[Victim]:
         with native(engine, home) as victim:
             yield victim
     finally:
-        server.stop()
-        unmount = ["umount", "--lazy", str(folder)]  # a process may still be ending
-        subprocess.run(unmount, check=True)
+        try:
+            server.stop()
+        finally:
+            unmount = ["umount", "--lazy", str(folder)]  # a process may still be ending
+            subprocess.run(unmount, check=True)
 
 
 @contextmanager
@@ -387,20 +389,24 @@ def _lost(victim: Victim, kept: events.Events, reused: bool) -> str:
 
 def _kept(out: Path) -> int:
     """The cells of the arm beside that were measured."""
-    return sum(KEPT in line.times and KEPT not in line.failed for line in of_type(_lines(out), Rounds))
+    return sum(KEPT in line.times and KEPT not in line.failed for line in _rounds(out))
 
 
 def _whole(out: Path) -> bool:
     """Whether the run has ended with every arm in every question."""
-    lines = _lines(out)
-    arms = [{arm for arm in line.times if "(" not in arm} for line in of_type(lines, Rounds)]
-    return bool(of_type(lines, Ended)) and [len(one) for one in arms] == [2] * len(QUESTIONS)
+    arms = [{arm for arm in line.times if "(" not in arm} for line in _rounds(out)]
+    return bool(of_type(_lines(out), Ended)) and [len(one) for one in arms] == [2] * len(QUESTIONS)
 
 
 def _slowest(out: Path, engine: str) -> float:
     """Seconds, under either of the arm's names."""
-    times = [line.times[arm] for line in of_type(_lines(out), Rounds) for arm in line.times if arm.startswith(engine)]
+    times = [line.times[arm] for line in _rounds(out) for arm in line.times if arm.startswith(engine)]
     return max(taken for pairs in times for pair in pairs for taken in pair) / 1e9
+
+
+def _rounds(out: Path) -> list[Rounds]:
+    """Of answers that are computed, in which every arm takes part."""
+    return [line for line in of_type(_lines(out), Rounds) if line.cache == "hot"]
 
 
 def _lines(out: Path) -> Sequence[Record]:
@@ -438,7 +444,9 @@ def _all(engine: str, words: Sequence[str], home: Path) -> Iterator[Row]:
         for fault in FAULTS:
             if engine in fault.engines and any(word in fault.name for word in words):
                 print(f"{engine}: {fault.name}", file=sys.stderr, flush=True)
-                yield happen(fault, engine, home)
+                row = happen(fault, engine, home)
+                print(f"  ended with {row.status}, lost {row.lost}", file=sys.stderr, flush=True)
+                yield row
     finally:
         _server(engine, home).stop()
 

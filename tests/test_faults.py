@@ -68,7 +68,7 @@ def _signal(server: Server, number: signal.Signals) -> None:
 
 def _arms(run: Run) -> dict[tuple[str, int], set[str]]:
     """The arms that answered to the end, of each question and launch."""
-    found = of_type(run.lines, Rounds)
+    found = [one for one in of_type(run.lines, Rounds) if one.cache == "hot"]
     return {(r.question, r.launch): {a for a in r.times if "(" not in a} - r.failed.keys() for r in found}
 
 
