@@ -112,7 +112,7 @@ class Engine(ABC):
 
     name: ClassVar[str]
     version: str
-    scope: ClassVar[str]
+    scope: str
     resumes: ClassVar[bool] = False
     """Whether `load` goes on with what a load that was cut off has left; else that is dropped first."""
 

@@ -88,9 +88,10 @@ def dashboard_line(found: Shown, console: Console) -> None:
 def scope(engines: Sequence[Engine], budget: Budget) -> str:
     """One line that says on what the figures were measured."""
     lines = dict.fromkeys(f"{one.name} {one.version} ({one.scope})" for one in engines)
-    machine = (
-        f"one node, {budget.cores} cores and {budget.memory / 2**30:.1f} GiB for each engine, not enforced by cgroup"
-    )
+    size = f"{budget.cores} cores and {budget.memory / 2**30:.1f} GiB"
+    machine = f"one node, {size} for each engine, not enforced by cgroup"
+    if any(one.server and one.server.via == "external" for one in engines):
+        machine = f"servers elsewhere, with what they have there; {size} for an embedded engine"
     return f"{machine}; {'; '.join(lines)}"
 
 

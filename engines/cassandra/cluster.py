@@ -1,11 +1,19 @@
 """The driver as this project uses it: plain tuples, a deadline for every wait, errors of one line."""
 
+import re
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from cassandra import ConsistencyLevel, DriverException, ProtocolVersion
+from cassandra import (
+    AuthenticationFailed,
+    ConsistencyLevel,
+    DriverException,
+    OperationTimedOut,
+    ProtocolVersion,
+    Unauthorized,
+)
 from cassandra.auth import PlainTextAuthProvider
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, NoHostAvailable, Session
 from cassandra.connection import ConnectionException
@@ -14,10 +22,13 @@ from cassandra.policies import DCAwareRoundRobinPolicy, TokenAwarePolicy
 from cassandra.protocol import ErrorMessage
 from cassandra.query import PreparedStatement, tuple_factory
 
+from engines.cassandra.settings import Settings
 from engines.cassandra.tables import ROWS
 from engines.servers import Connection
-from workloads.errors import FailureError
+from workloads.errors import FailureError, RequestError
 
+USER = "ROLLUP_BENCH_CASSANDRA_USER"
+PASSWORD = "ROLLUP_BENCH_CASSANDRA_PASSWORD"  # noqa: S105 (the name of a variable)
 SECONDS = 60.0
 """How long a page of an answer may take."""
 AHEAD = 8
@@ -32,15 +43,31 @@ def one_line() -> Iterator[None]:
     try:
         yield
     except ERRORS as error:
-        said = str(error).splitlines()
-        raise FailureError(f"cassandra: {said[0] if said else type(error).__name__}") from None
+        raise FailureError(f"cassandra: {told(error)}") from None
 
 
-def connect(connection: Connection) -> Session:
-    """A session of the driver; shutting its `cluster` down ends it."""
+def told(error: BaseException) -> str:
+    """What went wrong, in one line; the driver's own words would name addresses and the user."""
+    match error:
+        case NoHostAvailable():
+            return f"no node answers: {', '.join(sorted({type(e).__name__ for e in error.errors.values()}))}"
+        case OperationTimedOut():
+            return "no answer in time"
+        case Unauthorized():
+            return re.sub("User .* has no", f"{USER} has no", _first_line(error))
+        case _:
+            return _first_line(error)
+
+
+def _first_line(error: BaseException) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)
+
+
+def connect(connection: Connection, consistency: str = Settings.consistency) -> Session:
+    """A session of the driver; shutting its `cluster` down ends it. RequestError where the login is wrong."""
     profile = ExecutionProfile(
         load_balancing_policy=TokenAwarePolicy(DCAwareRoundRobinPolicy()),
-        consistency_level=ConsistencyLevel.LOCAL_QUORUM,
+        consistency_level=ConsistencyLevel.name_to_value[consistency],
         request_timeout=SECONDS,
         row_factory=tuple_factory,
     )
@@ -55,9 +82,25 @@ def connect(connection: Connection) -> Session:
         connect_timeout=SECONDS,
     )
     with one_line():
-        session = cluster.connect()
+        session = _entered(cluster)
     session.default_fetch_size = ROWS
     return session
+
+
+def _entered(cluster: Cluster) -> Session:
+    try:
+        return cluster.connect()
+    except NoHostAvailable as error:
+        if not any(isinstance(each, AuthenticationFailed) for each in error.errors.values()):
+            raise
+        raise RequestError(f"cassandra does not let in who {USER} and {PASSWORD} name: set both right") from None
+
+
+def everywhere(session: Session, text: str) -> Iterator[Row]:
+    """The rows of every node that is up, for what each knows of itself alone."""
+    for host in session.cluster.metadata.all_hosts():
+        if host.is_up:
+            yield from session.execute(text, host=host)
 
 
 def lost(session: Session) -> bool:

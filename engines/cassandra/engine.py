@@ -3,13 +3,16 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property, lru_cache
+from pathlib import Path
 
 import pyarrow as pa
 from cassandra.cluster import Session as Driver
 
-from engines.cassandra import cluster, loading, planning, reading
+from engines.budget import Budget
+from engines.cassandra import cluster, loading, planning, reading, settings
 from engines.cassandra.cluster import Reader
-from engines.cassandra.sent import Sent
+from engines.cassandra.sent import Sent, drop
+from engines.cassandra.settings import Settings
 from engines.contract import Engine, Loaded, Plan, Session, Support
 from engines.servers import Server
 from engines.watch import Watch
@@ -28,6 +31,11 @@ class Cassandra(Engine):
     resumes = True
     _connected: Driver | None = None
 
+    def __init__(self, server: Server | None, home: Path, budget: Budget) -> None:
+        super().__init__(server, home, budget)
+        external = server is not None and server.via == "external"
+        self._settings = settings.external() if external else Settings()
+
     @cached_property
     def version(self) -> str:  # type: ignore[override]
         """As the node tells it."""
@@ -45,11 +53,21 @@ class Cassandra(Engine):
         if self._connected is not None and cluster.lost(self._connected):
             self.close()
         if self._connected is None:
-            self._connected = cluster.connect(self._reached.connection)
+            self._connected = cluster.connect(self._reached.connection, self._settings.consistency)
+            self._check(len(self._connected.cluster.metadata.all_hosts()))
         return self._connected
 
+    def _check(self, nodes: int) -> None:
+        """Enough nodes for the copies; how many there are is known from here on."""
+        if self._reached.via == "external":
+            self.scope = f"{nodes} node{'s' * (nodes != 1)}, {self._settings}"
+        if nodes < self._settings.replication:
+            raise RequestError(
+                f"cassandra has {nodes} nodes for {self._settings.replication} copies: set {settings.REPLICATION}"
+            )
+
     def plan(self, dataset: Dataset, layout: Layout, shape: Shape) -> Plan:
-        return planning.plan(self.name, dataset, layout, shape)
+        return planning.plan(self.name, dataset, layout, shape, self._settings.replication)
 
     def support(self, question: Question, plan: Plan) -> Support:
         return reading.support(question, plan)
@@ -71,7 +89,7 @@ class Cassandra(Engine):
 
     def drop(self, plan: Plan) -> None:
         with cluster.one_line():
-            loading.drop(self._driver, plan)
+            drop(self._driver, plan)
 
     @contextmanager
     def session(self, plan: Plan) -> Iterator[Session]:

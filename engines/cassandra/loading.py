@@ -9,9 +9,9 @@ from cassandra.cluster import Session
 from cassandra.query import BatchStatement, BatchType
 
 from engines.cassandra import rollups, writing
-from engines.cassandra.cluster import Reader
+from engines.cassandra.cluster import Reader, everywhere
 from engines.cassandra.planning import Design
-from engines.cassandra.sent import Sent, created
+from engines.cassandra.sent import Sent, created, drop
 from engines.cassandra.states import Accumulator
 from engines.cassandra.tables import BUCKET, Manifest, Table, partitions, quoted, text
 from engines.cassandra.writing import Writer
@@ -109,11 +109,6 @@ def rows(session: Session, plan: Plan) -> int | None:
     return count(reader, plan, manifest(reader, plan), Watch(seconds=COUNTED))
 
 
-def drop(session: Session, plan: Plan) -> None:
-    """Removes the keyspace."""
-    session.execute(f"DROP KEYSPACE IF EXISTS {quoted(plan.name)}")
-
-
 def manifest(reader: Reader, plan: Plan) -> Manifest:
     """Which buckets there are."""
     select = f"SELECT {BUCKET}, rows FROM {quoted(plan.name)}.manifest WHERE name = ?"
@@ -180,15 +175,16 @@ def _manifest_batches(session: Session, plan: Plan, known: Manifest) -> Iterator
 
 
 def _busy(session: Session) -> int:
-    found = session.execute("SELECT name, active_tasks, pending_tasks FROM system_views.thread_pools")
+    found = everywhere(session, "SELECT name, active_tasks, pending_tasks FROM system_views.thread_pools")
     return sum(active + pending for name, active, pending in found if name in POOLS)
 
 
 def _bytes(session: Session, plan: Plan, shares_disk: bool) -> int:
-    """The size of the keyspace's files where we can see them, else what the engine tells in whole mebibytes."""
+    """The size of the keyspace's files where we can see them, else what its nodes tell in whole mebibytes; each copy
+    counts."""
     if shares_disk:
         setting = "SELECT value FROM system_views.settings WHERE name = 'data_file_directories'"
         folders = str(session.execute(setting).one()[0]).strip("[]").split(", ")
         return sum(f.stat().st_size for d in folders for f in (Path(d) / plan.name).rglob("*") if f.is_file())
     usage = f"SELECT mebibytes FROM system_views.disk_usage WHERE keyspace_name = {text(plan.name)}"
-    return sum(int(mebibytes) for (mebibytes,) in session.execute(usage)) << 20
+    return sum(int(mebibytes) for (mebibytes,) in everywhere(session, usage)) << 20

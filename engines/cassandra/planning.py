@@ -13,7 +13,7 @@ from workloads.dataset import Dataset
 from workloads.events import Shape
 from workloads.layouts import Layout
 
-KEYSPACE = "CREATE KEYSPACE {} WITH replication = {{'class': 'NetworkTopologyStrategy', 'replication_factor': 1}}"
+KEYSPACE = "CREATE KEYSPACE {} WITH replication = {{'class': 'NetworkTopologyStrategy', 'replication_factor': {}}}"
 MANIFEST = f"CREATE TABLE {{}}.manifest (name text, {tables.BUCKET} bigint, rows bigint, PRIMARY KEY (name, bucket))"
 LOADED = "CREATE TABLE {}.loaded (rows bigint PRIMARY KEY)"
 SENT = "CREATE TABLE {}.sent (name text PRIMARY KEY, rows bigint, seconds double)"
@@ -26,6 +26,7 @@ class Design:
     events: Table | None
     rollups: tuple[Rollup, ...] = ()
     activities: tuple[Activity, ...] = ()
+    replication: int = 1
 
     @property
     def tables(self) -> list[Table]:
@@ -34,30 +35,31 @@ class Design:
         return [self.events, *kept] if self.events else kept
 
 
-def plan(engine: str, dataset: Dataset, layout: Layout, shape: Shape) -> Plan:
-    """The plan of a layout; its keyspace has the plan's name."""
-    design = _design(dataset, layout, shape)
+def plan(engine: str, dataset: Dataset, layout: Layout, shape: Shape, replication: int) -> Plan:
+    """The plan of a layout; its keyspace has the plan's name, and so many copies of each row."""
+    design = _design(dataset, layout, shape, replication)
     return Plan(engine, dataset, layout, shape, ";\n".join(statements("KEYSPACE", design)), design)
 
 
 def statements(keyspace: str, design: Design) -> list[str]:
     """What creates the design, `sent` last: where that is, all is."""
     name = tables.quoted(keyspace)
-    fixed = [KEYSPACE.format(name), MANIFEST.format(name), LOADED.format(name)]
+    fixed = [KEYSPACE.format(name, design.replication), MANIFEST.format(name), LOADED.format(name)]
     return [*fixed, *(table.create(keyspace) for table in design.tables), SENT.format(name)]
 
 
-def _design(dataset: Dataset, layout: Layout, shape: Shape) -> Design:
+def _design(dataset: Dataset, layout: Layout, shape: Shape, replication: int) -> Design:
     time = dataset.columns.time.name
     if layout == layouts.raw:
-        return Design(events_table(dataset, shape))
+        return Design(events_table(dataset, shape), replication=replication)
     if layout != layouts.tailored:
-        return Design(None, (rollup("rollup", layout, time, shape),))
+        return Design(None, (rollup("rollup", layout, time, shape),), replication=replication)
     calls = tailoring.calls(dataset, shape)
     return Design(
         events_table(dataset, shape) if calls.events else None,
         tuple(rollup(f"rollup{i}", w.layout, time, shape, w.where, w.leading) for i, w in enumerate(calls.rollups)),
         tuple(activities(f"activity{i}", w, dataset, shape) for i, w in enumerate(calls.activities)),
+        replication,
     )
 
 

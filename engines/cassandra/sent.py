@@ -20,7 +20,7 @@ class Sent:
         began = time.perf_counter()
         self._session, self._into = session, f"{quoted(plan.name)}.sent"
         if not created(session, plan, "sent"):
-            session.execute(f"DROP KEYSPACE IF EXISTS {quoted(plan.name)}")
+            drop(session, plan)
             for statement in planning.statements(plan.name, plan.tables):
                 session.execute(statement)
         found = session.execute(f"SELECT name, rows, seconds FROM {self._into}").all()
@@ -42,3 +42,9 @@ def created(session: Session, plan: Plan, table: str) -> bool:
     """Whether the plan's keyspace has a table."""
     tables = session.execute("SELECT table_name FROM system_schema.tables WHERE keyspace_name = %s", [plan.name])
     return (table,) in tables.all()
+
+
+def drop(session: Session, plan: Plan) -> None:
+    """Removes the keyspace. Whoever may drop what they created may not say so of what there is not."""
+    if session.execute("SELECT keyspace_name FROM system_schema.keyspaces WHERE keyspace_name = %s", [plan.name]).all():
+        session.execute(f"DROP KEYSPACE {quoted(plan.name)}")

@@ -3,6 +3,7 @@
 import socket
 import struct
 from pathlib import Path
+from ssl import SSLCertVerificationError
 
 from engines.servers.connection import Connection
 from engines.servers.recipe import JavaProcess, Place, Recipe
@@ -35,8 +36,14 @@ def node(place: Place, name: str, host: str, memory: int) -> JavaProcess:
 
 def answers(connection: Connection) -> bool:
     """Whether a node tells which versions of CQL it speaks, as it does once it serves, before any login."""
+    return any(_serves(connection, host) for host in connection.hosts)
+
+
+def _serves(connection: Connection, host: str) -> bool:
     try:
-        return any(_options(connection, host) for host in connection.hosts)
+        return _options(connection, host)
+    except SSLCertVerificationError:
+        raise
     except OSError:
         return False
 

@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from cassandra import DriverException, OperationTimedOut, Unavailable, WriteTimeout
+from cassandra import OperationTimedOut, Unavailable, WriteTimeout
 from cassandra.cluster import Session
 from cassandra.connection import ConnectionException
 from cassandra.protocol import OverloadedErrorMessage
 from cassandra.query import BatchStatement, BatchType, BoundStatement, PreparedStatement
 
 from engines.cassandra import wire
+from engines.cassandra.cluster import told
 from engines.cassandra.tables import BUCKET, Table
 from engines.watch import Watch
 from workloads.errors import FailureError
@@ -57,7 +58,7 @@ class Writer:
         while self._failed:
             batch, attempt, error = self._failed.popleft()
             if attempt == ATTEMPTS or not isinstance(error, PASSING):
-                raise FailureError(f"cassandra did not take a batch: {_line(error)}") from None
+                raise FailureError(f"cassandra did not take a batch: {told(error)}") from None
             self._watch.pause(0.1 * 2**attempt)
             self._start(batch, attempt + 1)
 
@@ -119,7 +120,3 @@ def _runs(buckets: Longs, shards: Longs) -> Iterator[tuple[int, int]]:
 
 def _array(column: pa.ChunkedArray) -> pa.Array:
     return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
-
-
-def _line(error: BaseException) -> str:
-    return str(error).splitlines()[0] if isinstance(error, DriverException) and str(error) else repr(error)

@@ -12,12 +12,14 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
+from engines.budget import Budget
 from engines.contract import Engine, Loaded, Plan, Session, Support, Where, unsupported
 from engines.druid import cohort, ingest, masks, planning, sketches, sql
 from engines.druid.client import Connection
 from engines.druid.cluster import POLL, Cluster
 from engines.druid.tables import Table, quoted
 from engines.druid.wire import Wire
+from engines.servers import Server
 from engines.watch import Watch
 from workloads.dataset import Dataset
 from workloads.errors import FailureError, RequestError
@@ -39,6 +41,11 @@ class Druid(Engine):
 
     name = "druid"
     scope = "one node of each role, one copy of each segment"
+
+    def __init__(self, server: Server | None, home: Path, budget: Budget) -> None:
+        super().__init__(server, home, budget)
+        if server is not None and server.via == "external":
+            self.scope = "a cluster of one's own, copies of each segment as its rules say"
 
     @cached_property
     def version(self) -> str:  # type: ignore[override]

@@ -5,8 +5,11 @@ import json
 import socket
 import urllib.request
 from collections.abc import Callable
+from http import HTTPStatus
 from http.client import HTTPException
 from pathlib import Path
+from ssl import SSLCertVerificationError
+from urllib.error import HTTPError, URLError
 
 from engines.servers.connection import Connection
 from engines.servers.recipe import JavaProcess, Place, Recipe
@@ -54,7 +57,7 @@ def role(place: Place, name: str) -> JavaProcess:
         heap=max(2 * SMALL, int(memory * HEAP[name])),
         direct=max(SMALL, int(memory * DIRECT.get(name, 0))),
         values=_values(place, name),
-        ready=_healthy(Connection(("127.0.0.1",), place.ports[name]), READY[name]),
+        ready=healthy(Connection(("127.0.0.1",), place.ports[name]), READY[name]),
     )
 
 
@@ -63,6 +66,14 @@ def answers(connection: Connection) -> bool:
     try:
         found = _call(connection, "/druid/v2/sql", {"query": "SELECT DISTINCT server_type FROM sys.servers"})
         types = {row["server_type"] for row in json.loads(found)}
+    except HTTPError as error:
+        if error.code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+            raise PermissionError from None
+        return False
+    except URLError as error:
+        if isinstance(error.reason, SSLCertVerificationError):
+            raise error.reason from None
+        return False
     except (OSError, HTTPException, ValueError, TypeError, KeyError):
         return False
     return types >= {"coordinator", "overlord", "broker", "historical"} and bool(types & {"indexer", "middle_manager"})
@@ -74,7 +85,9 @@ def _values(place: Place, process: str) -> dict[str, object]:
     return {"data": data, "tmp": data / "tmp", "shared": place.data("shared"), **hosts, **place.ports}
 
 
-def _healthy(connection: Connection, path: str) -> Callable[[], bool]:
+def healthy(connection: Connection, path: str) -> Callable[[], bool]:
+    """Whether a role says there that it is."""
+
     def ready() -> bool:
         try:
             _call(connection, path)

@@ -15,7 +15,7 @@ class Wire:
     """A connection of one client; it opens when it is first used, and again when the server has closed it."""
 
     def __init__(self, connection: Connection) -> None:
-        self._url = connection.url
+        self._told = connection.told
         self._headers = {"Content-Type": "application/json"}
         if connection.user is not None:
             login = f"{connection.user}:{connection.password or ''}"
@@ -30,10 +30,10 @@ class Wire:
             status, found = self._sent(method, path, body, seconds)
         except TimeoutError:
             self.close()
-            raise FailureError(f"druid at {self._url} gives no answer in {seconds:g} s") from None
+            raise FailureError(f"druid {self._told} gives no answer in {seconds:g} s") from None
         except (OSError, http.client.HTTPException) as error:
             self.close()
-            raise FailureError(f"druid does not answer at {self._url}: {type(error).__name__}") from None
+            raise FailureError(f"druid does not answer {self._told}: {type(error).__name__}") from None
         if status >= 400:
             raise FailureError(f"druid: {status}: {_complaint(found)}")
         return found

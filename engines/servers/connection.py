@@ -7,7 +7,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Connection:
-    """Where a client connects and as whom; of that, its repr shows nothing."""
+    """Where a client connects and as whom; of that, its repr shows nothing. `alias` is told instead where it is set."""
 
     hosts: tuple[str, ...] = field(repr=False)
     port: int
@@ -15,6 +15,7 @@ class Connection:
     ca: Path | None = None
     user: str | None = field(default=None, repr=False)
     password: str | None = field(default=None, repr=False)
+    alias: str | None = field(default=None, compare=False)
 
     @property
     def address(self) -> str:
@@ -25,6 +26,11 @@ class Connection:
     def url(self) -> str:
         """For clients of HTTP: the first host, without credentials."""
         return f"{'https' if self.tls else 'http'}://{self.hosts[0]}:{self.port}"
+
+    @property
+    def told(self) -> str:
+        """Where it is, for messages: `at URL`, unless that must not be told."""
+        return self.alias or f"at {self.url}"
 
     def ssl_context(self) -> ssl.SSLContext | None:
         """Trusts `ca`, else the system's authorities; None without TLS."""

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from ssl import SSLCertVerificationError, create_default_context
 from typing import ClassVar, Self
 from urllib.parse import urlsplit
 
@@ -31,18 +32,16 @@ class ExternalServer(Server):
         """As the environment says; RequestError where that is missing or malformed, without its value."""
         tls, hosts, port = self._where()
         ca, user, password = (self._variable(key) for key in ("CA", "USER", "PASSWORD"))
-        if ca and not Path(ca).is_file():
-            raise RequestError(f"{self._prefix}CA is not a file: name one of certificates in PEM form")
+        if ca and not _certificates(ca):
+            raise RequestError(f"{self._prefix}CA is not a file of certificates: name one in PEM form")
         tls = tls or bool(ca) or self._variable("TLS") == "1"
-        return Connection(
-            hosts, wished(self.name) or port or self.recipe.port, tls, Path(ca) if ca else None, user, password
-        )
+        port = wished(self.name) or port or self.recipe.port
+        return Connection(hosts, port, tls, Path(ca) if ca else None, user, password, self._told)
 
     def start(self, watch: Watch) -> bool:
         """Only looks whether it answers."""
-        if not self.recipe.answers(self.connection):
-            where = self._prefix + self.recipe.address
-            raise FailureError(f"{self.name}: no answer where {where} says, or not to this user")
+        if not self._answers():
+            raise FailureError(f"{self.name}: no answer {self._told}")
         return False
 
     @contextmanager
@@ -56,12 +55,27 @@ class ExternalServer(Server):
 
     def status(self) -> Status:
         """Whether it answers."""
-        up = self.recipe.answers(self.connection)
-        return Status(f"as {self._prefix}{self.recipe.address} says" if up else None)
+        return Status(f"as {self._prefix}{self.recipe.address} says" if self._answers() else None)
 
     def logs(self, lines: int) -> str:
         """RequestError: they are with whoever runs it."""
         raise RequestError(f"{self.name}: the logs of --via external are with whoever runs it")
+
+    @property
+    def _told(self) -> str:
+        return f"where {self._prefix}{self.recipe.address} says"
+
+    def _answers(self) -> bool:
+        try:
+            return self.recipe.answers(self.connection)
+        except SSLCertVerificationError:
+            raise RequestError(
+                f"{self.name}: its certificate is not trusted: name who vouches for it by {self._prefix}CA"
+            ) from None
+        except PermissionError:
+            raise RequestError(
+                f"{self.name} does not let in who {self._prefix}USER and {self._prefix}PASSWORD name: set both right"
+            ) from None
 
     def _where(self) -> tuple[bool, tuple[str, ...], int | None]:
         try:
@@ -72,6 +86,14 @@ class ExternalServer(Server):
 
     def _variable(self, key: str) -> str | None:
         return os.environ.get(self._prefix + key) or None
+
+
+def _certificates(path: str) -> bool:
+    try:
+        create_default_context(cafile=path)
+    except OSError:
+        return False
+    return True
 
 
 def _parsed(text: str) -> tuple[bool, tuple[str, ...], int | None]:

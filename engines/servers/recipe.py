@@ -48,8 +48,8 @@ class Recipe:
 
     `folder` holds pom.xml, compose.yml and conf/. The first of `ports` is for clients. `least` is the least memory in
     bytes. ROLLUP_BENCH_<NAME>_<`address`> names a cluster of one's own, as `example` shows, which listens on `port`
-    unless it says otherwise. The processes of a stage start together, the stages one by one; they stop the other way
-    round.
+    unless it says otherwise. `answers` raises SSLCertVerificationError, PermissionError where a login is refused, and
+    nothing else. The processes of a stage start together, the stages one by one; they stop the other way round.
     """
 
     name: str

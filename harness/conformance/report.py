@@ -39,11 +39,11 @@ def verified(
     subject: Subject, wanted: Sequence[checks.Check] = (), say: Callable[[str], None] = lambda _text: None
 ) -> Report:
     """Runs the checks, all of them unless some are named."""
-    outcomes = []
+    version, outcomes = subject.engine.version, []
     for check in wanted or checks.ALL:
         say(f"{subject.engine.name}: {check.__name__.replace('_', ' ')}")
         outcomes.append(_outcome(check, subject))
-    return Report(subject.engine.name, subject.engine.version, outcomes)
+    return Report(subject.engine.name, version, outcomes)
 
 
 def show(report: Report, console: Console) -> None:
