@@ -87,7 +87,7 @@ def run(
         for name in questions:
             asked.question(name)
     if out and not profile:
-        raise RequestError("--out is for a run that is kept: give --profile quick, standard or full as well")
+        raise RequestError("--out is for a run that is kept: give --profile check, quick, standard or full as well")
     if out and len(sizes) > 1:
         raise RequestError(f"--out holds one run, and {profile} makes {len(sizes)}: give --rows, or leave --out out")
     if not profile:

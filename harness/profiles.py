@@ -34,6 +34,13 @@ class Profile(msgspec.Struct, frozen=True):
 PROFILES = {
     one.name: one
     for one in (
+        Profile(  # verdicts alone
+            "check",
+            rows=(250_000,),
+            timed=0,
+            checked=2,
+            effort=Effort(launches=0, least=0, most=0, width=1.0),
+        ),
         Profile(
             "quick",
             rows=(250_000,),

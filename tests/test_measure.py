@@ -25,7 +25,7 @@ from harness.clock.rounds import Effort
 from harness.history import find
 from harness.lifeline import Lifeline
 from harness.measure import measure
-from harness.profiles import Profile, UnderLoad
+from harness.profiles import PROFILES, Profile, UnderLoad
 from harness.replay import replay
 from harness.request import Request
 from harness.tables import run_table
@@ -134,6 +134,13 @@ def test_a_run_that_is_cut_off_goes_on_where_it_was(rides: Dataset, tmp_path: Pa
     assert [one.cache for one in of_type(run.lines, First)] == ["lukewarm"] * 4
     assert len(spreads(run)) == 2
     assert measure(_request(rides, tmp_path), None, _quiet)[0].name == "rides-quick-2.jsonl"
+
+
+def test_a_check_keeps_verdicts_and_times_nothing(rides: Dataset, tmp_path: Path) -> None:
+    run = measure(_request(rides, tmp_path, PROFILES["check"]), None, _quiet)[1]
+    assert [one.verdict for one in of_type(run.lines, Verdict)] == ["right", "right"]
+    assert not of_type(run.lines, Rounds)
+    assert of_type(run.lines, Ended)
 
 
 def test_an_ended_run_is_read_and_not_measured_again(rides: Dataset, tmp_path: Path) -> None:
