@@ -9,12 +9,14 @@ from typing import Any
 import pyarrow as pa
 
 from engines.druid.buckets import DAY, LENGTHS, bucket, following, ordinal
-from engines.druid.sql import Sql, Statement, array, checked, conditions
+from engines.druid.sql import Sql, Statement, array, by_code_point, checked, conditions, sorted_back
 from engines.druid.tables import HALF, TIME, Table, quoted
 from workloads import answers
 from workloads.measures import Function
 from workloads.questions import Cohort, Grain, milliseconds
 
+TIES = 1 << 20
+"""Bytes that the values of one subject's births in one millisecond may take."""
 FIXED = LENGTHS | {Grain.DAY: DAY, Grain.WEEK: 7 * DAY}
 
 
@@ -128,7 +130,7 @@ def _activity(question: Cohort, table: Table, source: str, subject: str, sums: d
 
 def _births(question: Cohort, table: Table, source: str, subject: str, sql: Sql) -> str:
     """Who was born in the span: when, into which cohort, and what its ages are counted from."""
-    firsts = _firsts(question, source, subject, sql)
+    firsts = _firsts(question, table, source, subject, sql)
     cohort = "cohort" if question.by else bucket(Grain(question.grain or Grain.ALL), question.zone, table.shape, "born")
     origin = _origin(question, table, "born")
     start, end = map(sql.bind, question.span.milliseconds)
@@ -138,8 +140,11 @@ def _births(question: Cohort, table: Table, source: str, subject: str, sql: Sql)
     )
 
 
-def _firsts(question: Cohort, source: str, subject: str, sql: Sql) -> str:
-    """Of each subject the first event ever that matches; of several at once the first value of the dimension."""
+def _firsts(question: Cohort, table: Table, source: str, subject: str, sql: Sql) -> str:
+    """Of each subject the first event ever that matches; of several at once the first value of the dimension.
+
+    A window sorts text in no order of the alphabet; a set that is gathered into an array has it, NULL first.
+    """
     who = quoted(subject)
     where = " AND ".join([f"{who} IS NOT NULL", *conditions(question.birth, sql)])
     if question.by is None:
@@ -149,9 +154,12 @@ def _firsts(question: Cohort, source: str, subject: str, sql: Sql) -> str:
     firsts = (
         f"SELECT {who} AS who, {by} AS cohort, MIN({TIME}) AS born FROM {quoted(source)} WHERE {where} GROUP BY {keys}"
     )
-    order = "born, CASE WHEN cohort IS NULL THEN 1 ELSE 0 END, cohort"
-    place = f"ROW_NUMBER() OVER (PARTITION BY who ORDER BY {order}) AS place"
-    return f"SELECT who, cohort, born FROM (\nSELECT who, cohort, born, {place} FROM (\n{firsts}\n)) WHERE place = 1"
+    ranked = f"SELECT who, cohort, born, RANK() OVER (PARTITION BY who ORDER BY born) AS place FROM (\n{firsts}\n)"
+    cohorts = f"ARRAY_AGG(DISTINCT {by_code_point(question.by, table, 'cohort', sql)}, {TIES}) AS cohorts"
+    gathered = f"SELECT who, MIN(born) AS born, {cohorts} FROM (\n{ranked}\n) WHERE place = 1 GROUP BY who"
+    known = "CASE WHEN ARRAY_OFFSET(cohorts, 0) IS NULL AND ARRAY_LENGTH(cohorts) > 1 THEN 1 ELSE 0 END"
+    first = sorted_back(question.by, table, f"ARRAY_OFFSET(cohorts, {known})", sql)
+    return f"SELECT who, born, {first} AS cohort FROM (\n{gathered}\n)"
 
 
 def _origin(question: Cohort, table: Table, born: str) -> str:

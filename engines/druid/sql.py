@@ -20,8 +20,8 @@ COMPARE = {Op.EQ: "=", Op.NE: "<>", Op.LT: "<", Op.LE: "<=", Op.GT: ">", Op.GE: 
 CHOOSE = {Op.LE: ("LEAST", "="), Op.GT: ("LEAST", "<>"), Op.GE: ("GREATEST", "="), Op.LT: ("GREATEST", "<>")}
 """Each ordering as a choice of the column or the bound, whichever is chosen."""
 LONG = range(-(2**63), 2**63)
-BEYOND, AFTER = r"[\x{10000}-\x{10FFFF}]", "\uffff\uffff$0"
-"""A pattern of what lies beyond U+FFFF, and a replacement that sorts after all that does not."""
+BEYOND, AFTER = r"[\x{10000}-\x{10FFFF}]", "\uffff\uffff"
+"""A pattern of what lies beyond U+FFFF, and what sorts after all that does not."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +90,18 @@ def _in_order(question: Aggregate, rows: list[list[Any]]) -> bool:
         return False
 
 
+def by_code_point(dimension: str, table: Table, values: str, sql: Sql) -> str:
+    """What sorts values of a dimension by code point. Druid sorts text by UTF-16, which has U+10000 before U+E000."""
+    if table.type(dimension) != "VARCHAR":
+        return values
+    return f"REGEXP_REPLACE({values}, {sql.bind(BEYOND)}, {sql.bind(AFTER + '$0')})"
+
+
+def sorted_back(dimension: str, table: Table, keys: str, sql: Sql) -> str:
+    """The values behind what `by_code_point` gives."""
+    return keys if table.type(dimension) != "VARCHAR" else f"REPLACE({keys}, {sql.bind(AFTER)}, '')"
+
+
 def span(span: Span, sql: Sql) -> str:
     """The condition for the events of a span, which Druid makes into an interval."""
     start, end = span.milliseconds
@@ -145,19 +157,12 @@ def _top(question: Aggregate, table: Table, text: str, sql: Sql) -> str:
     halves = [quoted(c) for c in (measure, f"{measure}, low") if c in columns]
     measured = _order(halves, smallest=question.top.smallest)
     if question.grain is Grain.ALL:
-        keys = [_by_code_point(d, table, sql) for d in question.by]
+        keys = [by_code_point(d, table, quoted(d), sql) for d in question.by]
         order = measured + _order([*keys, *(quoted(c) for c in columns if c == "grouping_id")])
         return f"{text}\nORDER BY {', '.join(order)}\nLIMIT {sql.bind(question.top.n)}"
     place = f"RANK() OVER (PARTITION BY {quoted('bucket')} ORDER BY {', '.join(measured)})"
     ranked = f"SELECT {names}, {place} AS place FROM (\n{text}\n)"
     return f"SELECT {names} FROM (\n{ranked}\n) WHERE place <= {sql.bind(question.top.n)}"
-
-
-def _by_code_point(dimension: str, table: Table, sql: Sql) -> str:
-    """What sorts a dimension by code point. Druid sorts text by UTF-16, which has U+10000 before U+E000."""
-    if table.type(dimension) != "VARCHAR":
-        return quoted(dimension)
-    return f"REGEXP_REPLACE({quoted(dimension)}, {sql.bind(BEYOND)}, {sql.bind(AFTER)})"
 
 
 def _order(keys: Sequence[str], *, smallest: bool = True) -> list[str]:

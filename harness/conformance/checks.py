@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from itertools import islice
+from itertools import combinations, islice
 
 import pyarrow as pa
 from hypothesis import HealthCheck, Phase, given, settings
@@ -22,7 +22,7 @@ from workloads.events import Events
 from workloads.filters import Filter, Op
 from workloads.layouts import Layout
 from workloads.measures import Function, Measure
-from workloads.questions import Aggregate, Grain, Question, Span, Top
+from workloads.questions import Age, Aggregate, Cohort, Grain, Question, Span, Top
 
 Check = Callable[[Subject], None]
 ALL: list[Check] = []
@@ -88,6 +88,14 @@ def ties(subject: Subject) -> None:
     for n in range(1, len(rows)):
         for grain in (Grain.ALL, Grain.DAY):
             _ask(subject, rows, Aggregate(JUNE, (COUNT,), grain, by=("country",), top=Top(n, COUNT)))
+
+
+@_check
+def births(subject: Subject) -> None:
+    """Of several events in the millisecond of birth the value that sorts first names the cohort, NULL last."""
+    pairs = combinations([*strategies.TEXTS, None], 2)
+    rows = [_event(user=f"u{n}", country=text) for n, pair in enumerate(pairs) for text in pair]
+    _ask(subject, rows, Cohort(JUNE, JUNE.end, Age(Grain.DAY, 2), by="country"))
 
 
 @_check
