@@ -143,20 +143,22 @@ def _births(question: Cohort, table: Table, source: str, subject: str, sql: Sql)
 def _firsts(question: Cohort, table: Table, source: str, subject: str, sql: Sql) -> str:
     """Of each subject the first event ever that matches; of several at once the first value of the dimension.
 
-    A window sorts text in no order of the alphabet; a set that is gathered into an array has it, NULL first.
+    A window would allocate 200 MB for each subject, and sort text in no order of the alphabet. So the births are joined
+    to what was at them; a set that is gathered into an array is sorted, NULL first.
     """
     who = quoted(subject)
     where = " AND ".join([f"{who} IS NOT NULL", *conditions(question.birth, sql)])
+    births = f"SELECT {who} AS who, MIN({TIME}) AS born FROM {quoted(source)} WHERE {where} GROUP BY {who}"
     if question.by is None:
-        return f"SELECT {who} AS who, MIN({TIME}) AS born FROM {quoted(source)} WHERE {where} GROUP BY {who}"
+        return births
     by = quoted(question.by)
     keys = who if who == by else f"{who}, {by}"
     firsts = (
         f"SELECT {who} AS who, {by} AS cohort, MIN({TIME}) AS born FROM {quoted(source)} WHERE {where} GROUP BY {keys}"
     )
-    ranked = f"SELECT who, cohort, born, RANK() OVER (PARTITION BY who ORDER BY born) AS place FROM (\n{firsts}\n)"
-    cohorts = f"ARRAY_AGG(DISTINCT {by_code_point(question.by, table, 'cohort', sql)}, {TIES}) AS cohorts"
-    gathered = f"SELECT who, MIN(born) AS born, {cohorts} FROM (\n{ranked}\n) WHERE place = 1 GROUP BY who"
+    both = f"FROM (\n{firsts}\n) AS f\nINNER JOIN (\n{births}\n) AS m ON f.who = m.who\nWHERE f.born = m.born"
+    cohorts = f"ARRAY_AGG(DISTINCT {by_code_point(question.by, table, 'f.cohort', sql)}, {TIES}) AS cohorts"
+    gathered = f"SELECT f.who, MIN(f.born) AS born, {cohorts} {both}\nGROUP BY f.who"
     known = "CASE WHEN ARRAY_OFFSET(cohorts, 0) IS NULL AND ARRAY_LENGTH(cohorts) > 1 THEN 1 ELSE 0 END"
     first = sorted_back(question.by, table, f"ARRAY_OFFSET(cohorts, {known})", sql)
     return f"SELECT who, born, {first} AS cohort FROM (\n{gathered}\n)"
