@@ -70,7 +70,8 @@ class Druid(Engine):
 
     def explain(self, question: Question, plan: Plan) -> str:
         _, sent = statement(question, plan)
-        return f"{sent.text}\n-- bound: {', '.join(map(repr, sent.values))}"
+        cut = "\n-- the client keeps the first of each bucket" if sql.is_cut(question) else ""
+        return f"{sent.text}\n-- bound: {', '.join(map(repr, sent.values))}{cut}"
 
     def load(self, plan: Plan, events: Events, watch: Watch) -> Loaded:
         began = time.perf_counter()

@@ -14,7 +14,7 @@ from workloads import answers
 from workloads.columns import INSTANT
 from workloads.filters import Filter, Op
 from workloads.measures import Function
-from workloads.questions import Aggregate, Grain, Span
+from workloads.questions import Aggregate, Grain, Question, Span
 
 COMPARE = {Op.EQ: "=", Op.NE: "<>", Op.LT: "<", Op.LE: "<=", Op.GT: ">", Op.GE: ">="}
 CHOOSE = {Op.LE: ("LEAST", "="), Op.GT: ("LEAST", "<>"), Op.GE: ("GREATEST", "="), Op.LT: ("GREATEST", "<>")}
@@ -61,6 +61,11 @@ def aggregate(question: Aggregate, table: Table, source: str) -> Statement:
     if question.top is not None:
         text = _top(question, table, text, sql)
     return sql.statement(text)
+
+
+def is_cut(question: Question) -> bool:
+    """Whether the client cuts the top out of the groups of each bucket."""
+    return isinstance(question, Aggregate) and question.top is not None and question.grain is not Grain.ALL
 
 
 def answer(question: Aggregate, table: Table, rows: list[list[Any]]) -> pa.Table:
@@ -147,22 +152,20 @@ def _group_by(question: Aggregate, table: Table, sets: list[tuple[str, ...]]) ->
 
 
 def _top(question: Aggregate, table: Table, text: str, sql: Sql) -> str:
-    """The statement for the first groups of each bucket of the statement `text`, and for those equal to the last.
+    """The statement for the first groups of the statement `text`.
 
-    Which of the equal ones are in the answer is left to the client: a window sorts text in no order of the alphabet.
+    Of a top in each bucket all groups are sent: a window would allocate 200 MB for each of them, and sort text in no
+    order of the alphabet.
     """
     assert question.top is not None
+    if is_cut(question):
+        return text
     columns, measure = list(_columns(question, table, None)), str(question.top.measure)
-    names = ", ".join(map(quoted, columns))
     halves = [quoted(c) for c in (measure, f"{measure}, low") if c in columns]
-    measured = _order(halves, smallest=question.top.smallest)
-    if question.grain is Grain.ALL:
-        keys = [by_code_point(d, table, quoted(d), sql) for d in question.by]
-        order = measured + _order([*keys, *(quoted(c) for c in columns if c == "grouping_id")])
-        return f"{text}\nORDER BY {', '.join(order)}\nLIMIT {sql.bind(question.top.n)}"
-    place = f"RANK() OVER (PARTITION BY {quoted('bucket')} ORDER BY {', '.join(measured)})"
-    ranked = f"SELECT {names}, {place} AS place FROM (\n{text}\n)"
-    return f"SELECT {names} FROM (\n{ranked}\n) WHERE place <= {sql.bind(question.top.n)}"
+    keys = [by_code_point(d, table, quoted(d), sql) for d in question.by]
+    grouping = [quoted(c) for c in columns if c == "grouping_id"]
+    order = [*_order(halves, smallest=question.top.smallest), *_order([*keys, *grouping])]
+    return f"{text}\nORDER BY {', '.join(order)}\nLIMIT {sql.bind(question.top.n)}"
 
 
 def _order(keys: Sequence[str], *, smallest: bool = True) -> list[str]:

@@ -80,14 +80,13 @@ def zones(subject: Subject) -> None:
 @_check
 def ties(subject: Subject) -> None:
     """Equals in a top are told apart by their dimensions, NULL last."""
+    grains = (Grain.ALL, Grain.DAY)
     rows = [_event(country=c, level=n) for c in ("b", "a", None, "") for n in (2, 1, None)]
-    for n in range(1, 13):
-        for grain in (Grain.ALL, Grain.DAY):
-            _ask(subject, rows, Aggregate(JUNE, (COUNT,), grain, by=("country", "level"), top=Top(n, COUNT)))
+    tops = [Top(n, COUNT) for n in range(1, len(rows) + 1)]
+    _ask(subject, rows, *(Aggregate(JUNE, (COUNT,), g, by=("country", "level"), top=t) for t in tops for g in grains))
     rows = [_event(country=text) for text in strategies.TEXTS]
-    for n in range(1, len(rows)):
-        for grain in (Grain.ALL, Grain.DAY):
-            _ask(subject, rows, Aggregate(JUNE, (COUNT,), grain, by=("country",), top=Top(n, COUNT)))
+    tops = [Top(n, COUNT) for n in range(1, len(rows))]
+    _ask(subject, rows, *(Aggregate(JUNE, (COUNT,), g, by=("country",), top=t) for t in tops for g in grains))
 
 
 @_check
