@@ -297,6 +297,7 @@ class Down(Server):
     """A server that does not answer."""
 
     name = "down"
+    via = "native"
     connection = start = running = stop = logs = None  # type: ignore[assignment]
 
     def __init__(self) -> None:
