@@ -186,9 +186,18 @@ def _kill(victim: Victim) -> None:
     victim.signal(signal.SIGKILL)
 
 
-def _proxy(victim: Victim) -> Proxy:
-    assert victim.proxy is not None
-    return victim.proxy
+def _network(state: str, strike: Callable[[Proxy], object], help: Callable[[Proxy], object]) -> Fault:
+    """What passes by itself, between clients and their server."""
+
+    def through(act: Callable[[Proxy], object]) -> Callable[[Victim], object]:
+        def acted(victim: Victim) -> object:
+            assert victim.proxy is not None
+            return act(victim.proxy)
+
+        return acted
+
+    name = f"network {state} for {PAUSE:.0f} s"
+    return Fault(name, "replay", through(strike), through(help), PAUSE, at=behind_proxy)
 
 
 FAULTS = (
@@ -202,22 +211,8 @@ FAULTS = (
         PAUSE,
     ),
     Fault("disk full during its load", "load", fill, free, at=small_disk),
-    Fault(
-        f"network cut for {PAUSE:.0f} s",
-        "replay",
-        lambda v: _proxy(v).cut(),
-        lambda v: _proxy(v).mend(),
-        PAUSE,
-        at=behind_proxy,
-    ),
-    Fault(
-        f"network silent for {PAUSE:.0f} s",
-        "replay",
-        lambda v: _proxy(v).hold(),
-        lambda v: _proxy(v).release(),
-        PAUSE,
-        at=behind_proxy,
-    ),
+    _network("cut", Proxy.cut, Proxy.mend),
+    _network("silent", Proxy.hold, Proxy.release),
 )
 
 
