@@ -62,6 +62,11 @@ def right_arms(book: Book, name: str) -> list[str]:
     return [one.arm for one in of_type(book.records, Verdict) if one.question == name and one.verdict in RIGHT]
 
 
+def answering(book: Book, names: Sequence[str]) -> set[str]:
+    """The arms whose answer to one of these questions was right."""
+    return {one.arm for one in of_type(book.records, Verdict) if one.question in names and one.verdict in RIGHT}
+
+
 def timed(request: Request, book: Book) -> list[str]:
     """The questions that some arm answers right, as many as the profile times."""
     return spaced([name for name in request.names if right_arms(book, name)], request.profile.timed)

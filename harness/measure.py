@@ -12,7 +12,7 @@ from engines.contract import Engine
 from engines.servers import Server
 from engines.watch import Watch
 from harness import cached, under_load
-from harness.admission import admit, loaded, right_arms, sessions, timed
+from harness.admission import admit, answering, loaded, right_arms, sessions, timed
 from harness.clock.findings import Run
 from harness.clock.records import Book, Cache, Cost, Ended, Fault, First, Header, Loaded, Rounds, spoilt
 from harness.clock.rounds import Ask, Cell, Progress, cost, launch
@@ -118,7 +118,7 @@ def _launch(request: Request, book: Book, servers: Servers, number: int, pace: P
     up = _restarted(request, book, servers, number, pace) if number else servers
     cold = bool(number) and all(server is None or server.restartable for server in up.values()) and drop_page_cache()
     with connected(up, request.home) as engines, ExitStack() as stack:
-        compared = list(loaded(request, engines, book, lambda _: None, {a for n in names for a in right_arms(book, n)}))
+        compared = list(loaded(request, engines, book, lambda _: None, answering(book, names)))
         reached = sessions(stack, compared, book, number)
         by_name, asks = {arm.name: arm for arm, _ in reached}, {arm.name: session.ask for arm, session in reached}
         right = {name: [arm for arm in right_arms(book, name) if arm in by_name] for name in names}

@@ -16,7 +16,7 @@ from engines.budget import Budget
 from engines.contract import Engine, Plan
 from engines.registry import engine_type, recipe
 from engines.servers import Server, open_server
-from harness.admission import loaded, right_arms, spaced, timed
+from harness.admission import answering, loaded, right_arms, spaced, timed
 from harness.clock import load, records
 from harness.clock.clients import Arm as Client
 from harness.clock.costs import Gauge
@@ -72,7 +72,7 @@ def measure(request: Request, book: Book, servers: dict[str, Server | None], say
         return
     with connected(servers, request.home) as engines:
         names = spaced(timed(request, book), profile.questions)
-        compared = list(loaded(request, engines, book, lambda _: None, {a for n in names for a in right_arms(book, n)}))
+        compared = list(loaded(request, engines, book, lambda _: None, answering(book, names)))
         for name in names:
             right = [arm for arm in compared if arm.name in right_arms(book, name)]
             default = request.dataset.question(name).fill()

@@ -198,8 +198,9 @@ def standing(lines: Iterable[Record]) -> list[Record]:
 def _put(kept: dict[Key, Record], record: Record) -> None:
     """Takes the place of a line that measured the same; an end makes faults good, a fault undoes an end."""
     undone = {Ended: Fault, Fault: Ended}.get(type(record))
-    for one in [one for one in kept if one[0] is undone]:
-        del kept[one]
+    if undone is not None:
+        for one in [one for one in kept if one[0] is undone]:
+            del kept[one]
     kept[key(record)] = record
 
 
