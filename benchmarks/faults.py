@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Event, Thread
 from typing import IO, Self
@@ -21,10 +21,21 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.proxy import LOCAL, Proxy
+from benchmarks import victims
+from benchmarks.proxy import Proxy
+from benchmarks.victims import (
+    BOUND,
+    ROWS,
+    NotTriedError,
+    Victim,
+    behind_proxy,
+    data_folder,
+    native,
+    small_disk,
+    three_nodes,
+)
 from engines.contract import Plan
-from engines.registry import engine_type, recipe
-from engines.servers import Server, open_server
+from engines.registry import engine_type
 from engines.watch import Watch
 from harness import cli, loads, verify
 from harness import home as homes
@@ -35,11 +46,10 @@ from harness.options import engines_option
 from harness.profiles import PROFILES, Profile
 from harness.run import budget
 from harness.verify import Kind
-from workloads import dataset, events
+from workloads import events
 from workloads.errors import FailureError
 
 QUESTIONS = ("revenue-by-hour", "best-sellers", "busy-hours")
-ROWS = 100_000
 KEPT = "duckdb/raw"
 SHORT = Profile(
     "quick",
@@ -50,38 +60,6 @@ SHORT = Profile(
 )
 PAUSE = 10.0
 """Seconds of a fault that passes by itself."""
-BOUND = 420.0
-"""Seconds in which a run must end, and a server be right again."""
-DISK = 512 << 20
-"""Bytes of the disk that is filled."""
-
-
-@dataclass(frozen=True)
-class Victim:
-    """The server that the fault happens to, how clients reach it, and what is asked of it."""
-
-    engine: str
-    home: Path
-    server: Server
-    client: Server
-    proxy: Proxy | None = None
-    data: dataset.Dataset = field(default_factory=lambda: dataset.read("game").sized(ROWS, 1))
-
-    @property
-    def processes(self) -> list[int]:
-        """Their pids."""
-        return list(self.server.pids.values())
-
-    def signal(self, number: signal.Signals) -> None:
-        """Sends it to every process of the server."""
-        for pid in self.processes:
-            os.kill(pid, number)
-
-    def start(self) -> None:
-        """From however the fault left it."""
-        if self.server.status().address is None:
-            self.server.stop()
-        self.server.start(Watch(seconds=BOUND))
 
 
 @dataclass(frozen=True)
@@ -98,62 +76,6 @@ class Row:
     resumed: str = ""
     lost: str = ""
     good: bool = True
-
-
-class NotTriedError(Exception):
-    """This machine does not allow the fault."""
-
-
-@contextmanager
-def native(engine: str, home: Path) -> Iterator[Victim]:
-    """A server on this machine, up unless the fault has it otherwise; for the next one it is left so."""
-    server = _server(engine, home)
-    victim = Victim(engine, home, server, server)
-    victim.start()
-    yield victim
-
-
-def _server(engine: str, home: Path) -> Server:
-    found = recipe(engine)
-    assert found is not None
-    return open_server(found, "native", home, budget())
-
-
-@contextmanager
-def small_disk(engine: str, home: Path) -> Iterator[Victim]:
-    """The same with its data on a disk of a few hundred megabytes, which root may mount."""
-    folder, server = data_folder(engine, home), _server(engine, home)
-    server.stop()
-    folder.mkdir(parents=True, exist_ok=True)
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK}", "tmpfs", str(folder)]
-    done = subprocess.run(mount, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise NotTriedError(f"cannot mount here: {done.stderr.strip()}")
-    try:
-        with native(engine, home) as victim:
-            yield victim
-    finally:
-        try:
-            server.stop()
-        finally:
-            unmount = ["umount", "--lazy", str(folder)]  # a process may still be ending
-            subprocess.run(unmount, check=True)
-
-
-@contextmanager
-def behind_proxy(engine: str, home: Path) -> Iterator[Victim]:
-    """The same for clients to whom it is someone else's, behind a network that can be cut."""
-    with native(engine, home) as victim:
-        proxy, known = Proxy(victim.server.connection.port), victim.server.recipe
-        host = f"{LOCAL}:{proxy.port}"
-        variable = f"ROLLUP_BENCH_{engine.upper()}_{known.address}"
-        os.environ[variable] = f"http://{host}" if known.address == "URL" else host
-        yield replace(victim, client=open_server(known, "external", home, budget()), proxy=proxy)
-
-
-def data_folder(engine: str, home: Path) -> Path:
-    """Where a native server keeps its data."""
-    return home / "servers" / f"{engine}-native" / "data"
 
 
 @dataclass(frozen=True)
@@ -186,6 +108,11 @@ def _kill(victim: Victim) -> None:
     victim.signal(signal.SIGKILL)
 
 
+def _lose(victim: Victim) -> None:
+    """The last of its processes, for good."""
+    os.kill(victim.processes[-1], signal.SIGKILL)
+
+
 def _network(state: str, strike: Callable[[Proxy], object], help: Callable[[Proxy], object]) -> Fault:
     """What passes by itself, between clients and their server."""
 
@@ -211,6 +138,7 @@ FAULTS = (
         PAUSE,
     ),
     Fault("disk full during its load", "load", fill, free, at=small_disk),
+    Fault("one of three nodes lost", "replay", _lose, lambda _: None, at=three_nodes, engines=("cassandra",)),
     _network("cut", Proxy.cut, Proxy.mend),
     _network("silent", Proxy.hold, Proxy.release),
 )
@@ -443,7 +371,7 @@ def _all(engine: str, words: Sequence[str], home: Path) -> Iterator[Row]:
                 print(f"  ended with {row.status}, lost {row.lost}", file=sys.stderr, flush=True)
                 yield row
     finally:
-        _server(engine, home).stop()
+        victims.server(engine, home).stop()
 
 
 @contextmanager

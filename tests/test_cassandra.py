@@ -1,17 +1,28 @@
 """What is Cassandra's own: partitions that are bounded, keys that hold NULL, writes that count once."""
 
+from datetime import UTC, datetime
+from typing import Any
+
 import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engines.cassandra import planning, tables, wire, writing
+from engines.cassandra import planning, reading, tables, wire, writing
 from engines.cassandra.tables import Table
 from workloads import dataset
 from workloads.events import Shape
+from workloads.measures import parse
+from workloads.questions import Aggregate, Grain, Span
 
 COLUMNS = {"time": "timestamp", "event": "bigint", "user": "text"}
+SEEN = {"carrier": 16, "origin": 3, "dest": 105, "tailnum": 4044}
+KINDS = {
+    "time_hour": "timestamp",
+    **dict.fromkeys(SEEN, "string"),
+    **dict.fromkeys(("distance", "dep_delay", "arr_delay", "air_time"), "int64"),
+}
 YEAR = 365 * 24 * tables.HOUR
 
 
@@ -82,3 +93,22 @@ def test_flights_are_kept_in_partitions_of_tens_of_thousands() -> None:
     shape = Shape("", 336_776, 1_357_034_400_000, 1_388_548_800_000, kinds, {}, {})
     table = planning.events_table(flights, shape)
     assert (table.width // tables.HOUR, table.most) == (512, 50_000)
+
+
+@pytest.mark.parametrize(
+    ("asked", "sent"),
+    [
+        ({}, 'max("max(dep_delay)") FROM'),
+        ({"grain": Grain.DAY}, 'GROUP BY "bucket", "shard", "time_hour"'),
+        ({"by": ("carrier",)}, 'GROUP BY "bucket", "shard", "time_hour", "carrier"'),
+        ({"grain": Grain.DAY, "by": ("carrier", "origin", "dest")}, '"max(dep_delay)" FROM'),
+    ],
+)
+def test_the_server_adds_up_what_lies_side_by_side_in_the_key(asked: dict[str, Any], sent: str) -> None:
+    flights, kept = dataset.read("flights"), Shape("", 336_776, 1_357_034_400_000, 1_388_548_800_000, KINDS, SEEN, {})
+    plan = planning.plan("cassandra", flights, flights.layout("day"), kept, 1)
+    span = Span(datetime(2013, 7, 1, 4, tzinfo=UTC), datetime(2013, 8, 1, 4, tzinfo=UTC))
+    question = Aggregate(span, (parse("max(dep_delay)"),), zone="America/New_York", **asked)
+    statement = reading.explain(question, plan).splitlines()[0]
+    assert sent in statement
+    assert ("GROUP BY" in statement) == ("GROUP BY" in sent)

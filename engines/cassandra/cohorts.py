@@ -115,7 +115,7 @@ class Returns:
         (start, end), by = self.span.milliseconds, self.question.by
         places = partitions(self.kept.table, known, start, end - 1)
         answers = reader.all((self.text, (*place, start, end)) for place in places)
-        sums = wire.table([row for rows in answers for row in rows], self._schema)
+        sums = wire.table([row for rows in answers for row in rows], self._kinds)
         if by is not None:
             sums = sums.set_column(1, COHORT, wire.unkeyed(sums[COHORT], self.plan.schema.field(by).type))
         elif self.question.grain not in (None, self.kept.grain) and sums.num_rows:
@@ -130,9 +130,9 @@ class Returns:
         return [*map(str, activity.kept(self.question))] if self.question.measure else gathered
 
     @property
-    def _schema(self) -> pa.Schema:
+    def _kinds(self) -> dict[str, pa.DataType]:
         wide = rollups.wide(self.plan.shape)
         kinds = {str(s): states.kind(s, self.plan.schema, wide) for s in activity.kept(self.question)}
-        cohort = [(COHORT, pa.string())] if self.question.by else []
-        sums = [(name, kinds.get(name, pa.int64())) for name in self._sums]
-        return pa.schema([(BORN, pa.int64()), *cohort, (AGE, pa.int64()), (ROWS, pa.int64()), *sums])
+        cohort = {COHORT: pa.string()} if self.question.by else {}
+        sums = {name: kinds.get(name, pa.int64()) for name in self._sums}
+        return {BORN: pa.int64()} | cohort | {AGE: pa.int64(), ROWS: pa.int64()} | sums

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -13,9 +14,10 @@ from engines.cassandra.rollups import Rollup
 from engines.cassandra.states import TIMES, VALUE, Groups
 from engines.cassandra.tables import BUCKET, Manifest, Table, partitions, quoted
 from engines.contract import Plan, Support, Where
+from workloads import answers
 from workloads.filters import Filter, Op, Value
 from workloads.measures import Function
-from workloads.questions import Aggregate, Span
+from workloads.questions import Aggregate, Grain, Span
 
 
 @dataclass(frozen=True)
@@ -42,16 +44,19 @@ class Kept:
 
     def answer(self, reader: Reader, known: Manifest) -> pa.Table:
         """The answer."""
-        return states.answer(self.question, self._groups(reader, known), self.plan.schema)
+        return states.answer(self.question, self._groups(reader, known), self._wanted)
+
+    @cached_property
+    def _wanted(self) -> pa.Schema:
+        return answers.schema(self.question, self.plan.schema)
 
     def _groups(self, reader: Reader, known: Manifest) -> Groups | None:
         """Totals, with the distinct counts beside them, and values."""
-        keys, schema = ["bucket", *self.question.by], self.plan.schema
-        wide = rollups.wide(self.plan.shape)
-        kinds = {str(s): states.kind(s, schema, wide) for s in states.states(self.question.measures)}
-        parts = [Groups(keys, self._read(reader, known, self.rollup.totals, self._totals, kinds), {})]
-        if not parts[0].totals.num_rows:
+        keys = ["bucket", *self.question.by]
+        totals = Groups(keys, self._read(reader, known, self.rollup.totals, self._totals, self._kinds), {})
+        if not totals.totals.num_rows:
             return None
+        parts = [totals]
         for column in self._counted:
             kinds = {f"distinct({column})": pa.int64()}
             parts.append(
@@ -61,13 +66,34 @@ class Kept:
             kinds = {VALUE: pa.string(), TIMES: pa.int64()}
             values = self._read(reader, known, self._behind(column), self._values(column), kinds)
             parts.append(
-                Groups(keys, parts[0].totals.slice(0, 0), {column: _values(values, schema.field(column).type)})
+                Groups(keys, totals.totals.slice(0, 0), {column: _values(values, self.plan.schema.field(column).type)})
             )
         return states.joined(parts)
 
     @cached_property
+    def _kinds(self) -> dict[str, pa.DataType]:
+        """The type of each state."""
+        wide = rollups.wide(self.plan.shape)
+        return {str(s): states.kind(s, self.plan.schema, wide) for s in states.states(self.question.measures)}
+
+    @cached_property
     def _totals(self) -> str:
-        return self._select(self.rollup.totals, [quoted(str(s)) for s in states.states(self.question.measures)])
+        """The rows of the totals; added up by the server where several lie side by side in the key."""
+        table, group = self.rollup.totals, self._side_by_side
+        if group is None:
+            return self._select(table, list(map(quoted, self._kinds)))
+        added = self._select(table, [f"{states.fold(name)}({quoted(name)})" for name in self._kinds])
+        return added + _group_by(table, group)
+
+    @cached_property
+    def _side_by_side(self) -> tuple[str, ...] | None:
+        """The first columns of the key, as many as tell the question's groups apart; None where that takes them all."""
+        key = self.rollup.totals.clustering
+        telling = {*self._dimensions, *self._fixed}
+        if self._one_bucket is None:
+            telling.add(self.rollup.time)
+        several = max((place for place, column in enumerate(key, 1) if column in telling), default=0)
+        return key[:several] if several < len(key) else None
 
     def _values(self, column: str) -> str:
         """Of a dimension the totals themselves tell the values."""
@@ -79,8 +105,7 @@ class Kept:
 
     def _count(self, column: str) -> str:
         table = self.rollup.values[column]
-        grouped = ", ".join(map(quoted, (BUCKET, table.shard, *table.clustering[:-1])))
-        return f"{self._select(table, [f'count({quoted(TIMES)})'])} GROUP BY {grouped}"
+        return self._select(table, [f"count({quoted(TIMES)})"]) + _group_by(table, table.clustering[:-1])
 
     @cached_property
     def _counted(self) -> list[str]:
@@ -101,6 +126,16 @@ class Kept:
         return self.rollup.fixed(self.question)
 
     @cached_property
+    def _by_time(self) -> bool:
+        """Whether the key leads on to the span."""
+        return len(self._fixed) == len(self.rollup.leading)
+
+    @cached_property
+    def _one_bucket(self) -> int | None:
+        """The one bucket that is asked for, where the key leads to nothing else."""
+        return self.question.span.milliseconds[0] if self._by_time and self.question.grain is Grain.ALL else None
+
+    @cached_property
     def _left(self) -> tuple[Filter, ...]:
         """Filters for the client."""
         fixed = {f for f in self.question.where if f.column in self._fixed and f.op in (Op.EQ, Op.IN)}
@@ -110,11 +145,18 @@ class Kept:
     def _dimensions(self) -> list[str]:
         return list(dict.fromkeys([*self.question.by, *(f.column for f in self._left)]))
 
+    @cached_property
+    def _chosen(self) -> list[tuple[Any, ...]]:
+        """What follows the partition in each request: the values of the fixed dimensions, and the span."""
+        keys = (wire.key(pa.array(vs, self.plan.schema.field(d).type)).to_pylist() for d, vs in self._fixed.items())
+        span = self.span.milliseconds if self._by_time else ()
+        return [(*values, *span) for values in product(*(dict.fromkeys(vs) for vs in keys))]
+
     def _select(self, table: Table, expressions: list[str]) -> str:
         time = quoted(table.time)
         columns = [f"to_unix_timestamp({time})", *map(quoted, self._dimensions), *expressions]
         where = "".join(f" AND {quoted(d)} = ?" for d in self._fixed)
-        if len(self._fixed) == len(self.rollup.leading):
+        if self._by_time:
             where += f" AND {time} >= ? AND {time} < ?"
         return table.select(self.plan.name, columns, where)
 
@@ -123,30 +165,33 @@ class Kept:
     ) -> pa.Table:
         """The rows that a statement finds, with their buckets and dimensions."""
         start, end = self.span.milliseconds
-        span = (start, end) if len(self._fixed) == len(self.rollup.leading) else ()
-        values = [wire.key(pa.array(vs, self.plan.schema.field(d).type)).to_pylist() for d, vs in self._fixed.items()]
         requests = (
-            (text, (*place, *chosen, *span))
-            for place in partitions(table, known, start, end - 1)
-            for chosen in product(*(dict.fromkeys(vs) for vs in values))
+            (text, (*place, *chosen)) for place in partitions(table, known, start, end - 1) for chosen in self._chosen
         )
-        schema = pa.schema([("bucket", pa.int64()), *((d, pa.string()) for d in self._dimensions), *kinds.items()])
-        rows = wire.table([row for answer in reader.all(requests) for row in answer], schema)
-        return self._shaped(rows, list(kinds))
+        found = [row for answer in reader.all(requests) for row in answer if row[0] is not None]  # a sum of no row
+        keys = {"bucket": pa.int64()} | dict.fromkeys(self._dimensions, pa.string())
+        return self._shaped(wire.sums(found, keys | kinds, self._one_bucket), list(kinds))
 
     def _shaped(self, rows: pa.Table, measured: list[str]) -> pa.Table:
         """Rows of the roll-up as rows of the question."""
         question, layout = self.question, self.rollup.layout
-        if len(self._fixed) < len(self.rollup.leading):
+        if not self._by_time:
             start, end = self.span.milliseconds
             rows = rows.filter((pc.field("bucket") >= start) & (pc.field("bucket") < end))
         for place, dimension in enumerate(self._dimensions, start=1):
             kind = self.plan.schema.field(dimension).type
             rows = rows.set_column(place, dimension, wire.unkeyed(rows[dimension], kind))
         rows = conditions.matching(rows, self._left)
-        if rows.num_rows and (question.grain is not layout.grain or question.zone != layout.zone):
+        coarser = question.grain is not layout.grain or question.zone != layout.zone
+        if rows.num_rows and self._one_bucket is None and coarser:
             rows = rows.set_column(0, "bucket", buckets.of(question, rows["bucket"]))
-        return rows.select(["bucket", *question.by, *measured])
+        return rows.select(["bucket", *question.by, *measured]) if self._left else rows
+
+
+def _group_by(table: Table, columns: tuple[str, ...]) -> str:
+    """The clause for groups within a partition; none where all of it is one."""
+    grouped = ", ".join(map(quoted, (BUCKET, table.shard, *columns)))
+    return f" GROUP BY {grouped}" if columns else ""
 
 
 def _values(rows: pa.Table, kind: pa.DataType) -> pa.Table:

@@ -13,6 +13,7 @@ from engines.cassandra.cluster import Reader
 from engines.cassandra.states import Accumulator, Groups, State
 from engines.cassandra.tables import HOUR, Manifest, Table, partitions, quoted
 from engines.contract import Plan, Support, Where
+from workloads import answers
 from workloads.columns import INSTANT
 from workloads.questions import Aggregate, Cohort, Funnel, Grain, Question, milliseconds
 
@@ -50,7 +51,8 @@ class Scan:
         columns, schema = self.plan.dataset.columns, self.plan.schema
         match self.question:
             case Aggregate() as question:
-                return states.answer(question, self._groups(question, reader, known), schema)
+                wanted = answers.schema(question, schema)
+                return states.answer(question, self._groups(question, reader, known), wanted)
             case Cohort() as question:
                 found = list(self.events(reader, known))
                 adds, wide = activity.kept(question), rollups.wide(self.plan.shape)
@@ -62,12 +64,12 @@ class Scan:
     def events(self, reader: Reader, known: Manifest) -> Iterator[pa.Table]:
         """The events, partition by partition as they arrive, and one time none of them."""
         table, (start, end) = self.plan.tables.events, self._span
-        schema = pa.schema([(table.time, pa.int64()), *(self.plan.schema.field(name) for name in self._needed)])
-        times = schema.set(0, pa.field(table.time, INSTANT))
+        kinds = {table.time: pa.int64()} | {name: self.plan.schema.field(name).type for name in self._needed}
+        times = pa.schema(kinds | {table.time: INSTANT})
         text, places = self.text, partitions(table, known, start, end - 1)
         yield times.empty_table()
         for rows in reader.all((text, (*place, start, end)) for place in places):
-            yield wire.table(rows, schema).cast(times)
+            yield wire.table(rows, kinds).cast(times)
 
     def _groups(self, question: Aggregate, reader: Reader, known: Manifest) -> Groups | None:
         """Folded partition by partition."""
@@ -143,10 +145,10 @@ class Slices:
             for bucket, start, end in self._stretches()
             for place in partitions(table, known, start, end - 1)
         ]
-        answers = reader.all((text, values) for _, values in stretches)
-        rows = [(bucket, *row) for (bucket, _), (row,) in zip(stretches, answers, strict=True) if row[0]]
-        groups = Groups(["bucket"], wire.table(rows, self._schema), {}) if rows else None
-        return states.answer(self.question, groups, self.plan.schema)
+        found = reader.all((text, values) for _, values in stretches)
+        rows = [(bucket, *row) for (bucket, _), (row,) in zip(stretches, found, strict=True) if row[0]]
+        groups = Groups(["bucket"], wire.sums(rows, self._kinds), {}) if rows else None
+        return states.answer(self.question, groups, answers.schema(self.question, self.plan.schema))
 
     def _stretches(self) -> Iterator[tuple[int, int, int]]:
         """The bucket, begin and end of each, of those in which there may be events."""
@@ -180,6 +182,6 @@ class Slices:
         return f"{state.function}({column})"
 
     @property
-    def _schema(self) -> pa.Schema:
-        kinds = [(str(s), states.kind(s, self.plan.schema, rollups.wide(self.plan.shape))) for s in self._states]
-        return pa.schema([("bucket", pa.int64()), *kinds])
+    def _kinds(self) -> dict[str, pa.DataType]:
+        wide = rollups.wide(self.plan.shape)
+        return {"bucket": pa.int64()} | {str(s): states.kind(s, self.plan.schema, wide) for s in self._states}

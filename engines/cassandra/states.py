@@ -27,7 +27,8 @@ WIDE = pa.decimal128(38, 0)
 
 @dataclass(frozen=True)
 class State:
-    """What is kept of a group: the count, sum, least or largest of a column; without a column the count of events."""
+    """What is kept of a group: the count, sum, least or largest of a column, NULL if it has none; without a column the
+    count of events."""
 
     function: str
     column: str | None = None
@@ -81,15 +82,24 @@ def of_events(rows: pa.Table, by: Iterable[str], measures: Iterable[Measure], wi
     return folded(Groups(list(keys), pa.table(totals), values), list(keys))
 
 
+def fold(state: str) -> str:
+    """The function that makes one of several values of a state."""
+    return FOLDS[state.partition("(")[0]]
+
+
 def folded(groups: Groups, keys: list[str]) -> Groups:
     """Grouped by fewer keys, or by the same where a group stands more than once."""
-    folds = {c: FOLDS[c.partition("(")[0]] for c in groups.totals.column_names if c not in groups.keys}
+    if groups.keys == keys and groups.totals.num_rows < 2 and not groups.values:
+        return groups
+    folds = {c: fold(c) for c in groups.totals.column_names if c not in groups.keys}
     values = {c: _fold(t, [*keys, VALUE], {TIMES: "sum"}) for c, t in groups.values.items()}
     return Groups(keys, _fold(groups.totals, keys, folds), values)
 
 
 def joined(parts: Sequence[Groups]) -> Groups:
     """Parts, each of other events or with other states, as one; a group that is in several stands several times."""
+    if len(parts) == 1:
+        return parts[0]
     values = {c: [p.values[c] for p in parts if c in p.values] for part in parts for c in part.values}
     totals = pa.concat_tables([p.totals for p in parts], promote_options="default")
     return Groups(parts[0].keys, totals, {c: pa.concat_tables(tables) for c, tables in values.items()})
@@ -115,9 +125,9 @@ class Accumulator:
         return joined(self._parts) if self._parts else None
 
 
-def answer(question: Aggregate, groups: Groups | None, events: pa.Schema) -> pa.Table:
-    """The answer, of groups that may stand several times; OverflowError where an integer does not fit 64 bits."""
-    wanted = answers.schema(question, events)
+def answer(question: Aggregate, groups: Groups | None, wanted: pa.Schema) -> pa.Table:
+    """The answer in its schema, of groups that may stand several times; OverflowError where an integer does not fit
+    64 bits."""
     if groups is None:
         return wanted.empty_table()
     parts = [_read(question, kept, groups, wanted) for kept in question.grouping_sets]
@@ -130,21 +140,23 @@ def _read(question: Aggregate, kept: tuple[str, ...], groups: Groups, wanted: pa
     part = folded(groups, ["bucket", *kept])
     if part.values:
         part = Groups(part.keys, part.totals.sort_by([(k, "ascending") for k in part.keys]), part.values)
-    rows = part.totals.num_rows
-    columns = {str(m): _measured(part, m) for m in question.measures}
-    columns["grouping_id"] = pa.array(np.full(rows, question.grouping_id(kept)))
+    columns = {key: part.totals[key] for key in part.keys}
+    for name, measure in zip(wanted.names[-len(question.measures) :], question.measures, strict=True):
+        columns[name] = _measured(part, measure)
+    if question.subtotals != "none":
+        columns["grouping_id"] = pa.array(np.full(part.totals.num_rows, question.grouping_id(kept)))
     try:
-        return pa.table(
-            [
-                (columns[f.name] if f.name in columns else part.totals[f.name]).cast(f.type)
-                if f.name in columns or f.name in part.keys
-                else pa.nulls(rows, f.type)
-                for f in wanted
-            ],
-            schema=wanted,
-        )
+        filled = [_as(columns.get(f.name), f.type, part.totals.num_rows) for f in wanted]
     except pa.ArrowInvalid as error:
         raise OverflowError(str(error)) from None
+    return pa.table(filled, schema=wanted)
+
+
+def _as(column: pa.ChunkedArray | pa.Array | None, kind: pa.DataType, rows: int) -> pa.ChunkedArray | pa.Array:
+    """The column in its type; NULLs where there is none."""
+    if column is None:
+        return pa.nulls(rows, kind)
+    return column if column.type == kind else column.cast(kind)
 
 
 def _measured(part: Groups, measure: Measure) -> pa.ChunkedArray | pa.Array:
@@ -153,9 +165,9 @@ def _measured(part: Groups, measure: Measure) -> pa.ChunkedArray | pa.Array:
         case Function.COUNT:
             return totals[TIMES]
         case Function.SUM:
-            return _sum(totals, column)
+            return totals[f"sum({column})"]
         case Function.MEAN:
-            return pc.divide(_sum(totals, column).cast(pa.float64(), safe=False), totals[f"count({column})"])
+            return pc.divide(totals[f"sum({column})"].cast(pa.float64(), safe=False), totals[f"count({column})"])
         case Function.MIN | Function.MAX:
             return totals[f"{measure.function}({column})"]
         case Function.DISTINCT:
@@ -164,12 +176,6 @@ def _measured(part: Groups, measure: Measure) -> pa.ChunkedArray | pa.Array:
             return _sorted(part, column, [(VALUE, "count")])[f"{VALUE}_count"]
         case Function.QUANTILE:
             return _quantile(part, column, measure.at or 0.0)
-
-
-def _sum(totals: pa.Table, column: str) -> pa.ChunkedArray:
-    """The sum, NULL where there is nothing to add."""
-    sums = totals[f"sum({column})"]
-    return pc.if_else(pc.greater(totals[f"count({column})"], 0), sums, pa.scalar(None, sums.type))
 
 
 def _quantile(part: Groups, column: str, at: float) -> pa.Array:

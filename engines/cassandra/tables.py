@@ -3,6 +3,7 @@
 import math
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import cached_property
 
 BUCKET = "bucket"
 HOUR = 3_600_000
@@ -48,17 +49,17 @@ class Table:
     width: int
     note: str
 
-    @property
+    @cached_property
     def time(self) -> str:
         """The column that the bucket is read off."""
         return next(name for name in self.clustering if self.columns[name] == "timestamp")
 
-    @property
+    @cached_property
     def shard(self) -> str:
         """The second column of the partition key."""
         return unused("shard", self.columns)
 
-    @property
+    @cached_property
     def most(self) -> int:
         """The rows that a partition may have: 50,000, or as many as 10 MB are expected to hold."""
         return most_rows(self.columns)

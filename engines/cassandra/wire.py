@@ -3,12 +3,15 @@
 A whole column is put into bytes at once: binding value by value would be most of the work of a load.
 """
 
+from itertools import chain
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from cassandra.query import UNSET_VALUE
+
+from workloads.columns import INSTANT
 
 NUMBERS = {"bigint": ">i8", "timestamp": ">i8", "int": ">i4", "double": ">f8"}
 NOTHING = "\\"
@@ -35,14 +38,37 @@ def key(column: pa.Array) -> pa.Array:
 
 def unkeyed(column: pa.Array, kind: pa.DataType) -> pa.Array:
     """What `key` made its text of."""
+    if not pc.any(pc.starts_with(column, NOTHING)).as_py():
+        return column.cast(kind)
     known = pc.if_else(pc.equal(column, NOTHING), pa.scalar(None, pa.string()), column)
     return pc.if_else(pc.starts_with(known, NOTHING), pc.utf8_slice_codeunits(known, 1), known).cast(kind)
 
 
-def table(rows: list[tuple[Any, ...]], schema: pa.Schema) -> pa.Table:
+def table(rows: list[tuple[Any, ...]], kinds: dict[str, pa.DataType]) -> pa.Table:
     """Rows as the driver gives them, as columns."""
-    columns = zip(*rows, strict=True) if rows else [()] * len(schema)
-    return pa.table([pa.array(c, f.type) for c, f in zip(columns, schema, strict=True)], schema=schema)
+    return _table(_columns(rows, kinds), kinds)
+
+
+def sums(rows: list[tuple[Any, ...]], kinds: dict[str, pa.DataType], bucket: int | None = None) -> pa.Table:
+    """Rows of states that the server added up, of which its sum of nothing is 0; all in a bucket, if it is given."""
+    columns = _columns(rows, kinds)
+    for name, counts in list(columns.items()):
+        added = f"sum{name.removeprefix('count')}"
+        if name.startswith("count(") and added in columns and 0 in counts:
+            columns[added] = [s if n else None for s, n in zip(columns[added], counts, strict=True)]
+    if bucket is not None:
+        columns["bucket"], kinds = [bucket] * len(rows), kinds | {"bucket": INSTANT}
+    return _table(columns, kinds)
+
+
+def _columns(rows: list[tuple[Any, ...]], kinds: dict[str, pa.DataType]) -> dict[str, list[Any]]:
+    cells = list(chain.from_iterable(rows))
+    return {name: cells[place :: len(kinds)] for place, name in enumerate(kinds)}
+
+
+def _table(columns: dict[str, list[Any]], kinds: dict[str, pa.DataType]) -> pa.Table:
+    arrays = [pa.array(column, kind) for column, kind in zip(columns.values(), kinds.values(), strict=True)]
+    return pa.Table.from_arrays(arrays, list(columns))
 
 
 def _numbers(column: pa.Array, form: str) -> list[bytes | None]:

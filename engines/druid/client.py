@@ -1,6 +1,5 @@
 """Druid over HTTP: pydruid's connection with one kept-alive session, bound parameters and array results."""
 
-import uuid
 from collections.abc import Sequence
 from typing import Any
 
@@ -24,6 +23,7 @@ CONTEXT: dict[str, object] = {
 }
 
 _encode = msgspec.json.Encoder().encode
+_context = [msgspec.Raw(_encode(CONTEXT | dict.fromkeys(CACHES, cached))) for cached in (False, True)]
 _decode = msgspec.json.Decoder(list[list[Any]]).decode
 
 
@@ -32,7 +32,7 @@ def payload(statement: str, parameters: Sequence[str | int | float], cached: boo
     return {
         "query": statement,
         "parameters": [{"type": TYPES[type(value)], "value": value} for value in parameters],
-        "context": CONTEXT | dict.fromkeys(CACHES, cached) | {"sqlQueryId": str(uuid.uuid4())},
+        "context": _context[cached],
         "resultFormat": "array",
         "header": True,
     }

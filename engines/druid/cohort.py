@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from engines.druid.buckets import DAY, LENGTHS, bucket, following, ordinal
-from engines.druid.sql import Sql, Statement, array, by_code_point, checked, conditions, sorted_back
+from engines.druid.sql import Sql, Statement, by_code_point, checked, conditions, sorted_back
 from engines.druid.tables import HALF, TIME, Table, quoted
 from workloads import answers
 from workloads.measures import Function
@@ -55,7 +55,7 @@ def cells(question: Cohort, table: Table, cohorts: list[tuple[Any, int, int, lis
     ]
     columns = list(zip(*shown, strict=True)) if shown else [()] * len(schema)
     values = columns[-1] if question.measure is None else checked(str(question.measure), columns[-1])
-    arrays = [array(c, f.type) for c, f in zip([*columns[:-1], values], schema, strict=True)]
+    arrays = [pa.array(c, f.type) for c, f in zip([*columns[:-1], values], schema, strict=True)]
     return answers.arrange(question, pa.Table.from_arrays(arrays, schema=schema))
 
 

@@ -3,9 +3,9 @@
 import shutil
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -177,17 +177,11 @@ class Druid(Engine):
 class _Session(Session):
     def __init__(self, connection: Connection, plan: Plan) -> None:
         self._connection = connection
-        self._statement = lru_cache(lambda question: statement(question, plan))
+        self._prepared = lru_cache(lambda question: _prepared(question, plan))
 
     def ask(self, question: Question) -> pa.Table:
-        table, sent = self._statement(question)
-        rows = self._connection.rows(sent.text, sent.values)
-        match question:
-            case Aggregate():
-                return sql.answer(question, table, rows)
-            case Cohort():
-                return _way(question).answer(question, table, rows)
-        raise AssertionError(question)
+        sent, answer = self._prepared(question)
+        return answer(self._connection.rows(sent.text, sent.values))
 
 
 def _chosen(question: Question, plan: Plan) -> tuple[Table | None, str]:
@@ -211,6 +205,15 @@ def statement(question: Question, plan: Plan) -> tuple[Table, sql.Statement]:
         return table, sql.aggregate(question, table, source)
     assert isinstance(question, Cohort)
     return table, _way(question).cohort(question, table, source, plan.dataset.columns.subject)
+
+
+def _prepared(question: Question, plan: Plan) -> tuple[sql.Statement, Callable[[sql.Rows], pa.Table]]:
+    """What is sent for a question, and what makes the answer of the rows that come back."""
+    table, sent = statement(question, plan)
+    if isinstance(question, Aggregate):
+        return sent, sql.reading(question, table)
+    assert isinstance(question, Cohort)
+    return sent, partial(_way(question).answer, question, table)
 
 
 def _way(question: Cohort) -> Any:

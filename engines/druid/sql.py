@@ -1,9 +1,9 @@
 """Aggregates as Druid's SQL, with the values that are bound to it, and its rows made into answers."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import chain
 from typing import Any
 
 import pyarrow as pa
@@ -11,7 +11,6 @@ import pyarrow as pa
 from engines.druid.buckets import bucket
 from engines.druid.tables import HALF, TIME, Table, quoted
 from workloads import answers
-from workloads.columns import INSTANT
 from workloads.filters import Filter, Op
 from workloads.measures import Function
 from workloads.questions import Aggregate, Grain, Question, Span
@@ -19,6 +18,7 @@ from workloads.questions import Aggregate, Grain, Question, Span
 COMPARE = {Op.EQ: "=", Op.NE: "<>", Op.LT: "<", Op.LE: "<=", Op.GT: ">", Op.GE: ">="}
 CHOOSE = {Op.LE: ("LEAST", "="), Op.GT: ("LEAST", "<>"), Op.GE: ("GREATEST", "="), Op.LT: ("GREATEST", "<>")}
 """Each ordering as a choice of the column or the bound, whichever is chosen."""
+Rows = list[list[Any]]
 LONG = range(-(2**63), 2**63)
 BEYOND, AFTER = r"[\x{10000}-\x{10FFFF}]", "\uffff\uffff"
 """A pattern of what lies beyond U+FFFF, and what sorts after all that does not."""
@@ -68,31 +68,26 @@ def is_cut(question: Question) -> bool:
     return isinstance(question, Aggregate) and question.top is not None and question.grain is not Grain.ALL
 
 
-def answer(question: Aggregate, table: Table, rows: list[list[Any]]) -> pa.Table:
-    """The answer that the rows of the statement's result make."""
-    schema = answers.schema(question, table.shape.schema)
-    columns: list[Sequence[Any]] = (
-        list(zip(*rows, strict=True)) if rows else [()] * len(_columns(question, table, None))
-    )
-    if question.grain is Grain.ALL:
-        columns.insert(0, (question.span.milliseconds[0],) * len(rows))
-    for place, measure in enumerate(question.measures, len(schema) - len(question.measures)):
-        if measure.function is Function.SUM and table.wide(measure.column):
-            columns[place : place + 2] = [_whole(str(measure), columns[place], columns[place + 1])]
-    arrays = [array(column, field.type) for column, field in zip(columns, schema, strict=True)]
-    made = pa.Table.from_arrays(arrays, schema=schema)
-    return made if _in_order(question, rows) else answers.first(question, answers.arrange(question, made))
+def reading(question: Aggregate, table: Table) -> Callable[[Rows], pa.Table]:
+    """What makes the answer of the statement's rows; all that the question alone says is found out once."""
+    schema, width = answers.schema(question, table.shape.schema), len(_columns(question, table, None))
+    kinds = schema.types
+    start = question.span.milliseconds[0] if question.grain is Grain.ALL else None
+    places = enumerate(question.measures, len(schema) - len(question.measures))
+    wide = [place for place, m in places if m.function is Function.SUM and table.wide(m.column)]
 
+    def answer(rows: Rows) -> pa.Table:
+        cells = list(chain.from_iterable(rows))
+        columns: list[Sequence[Any]] = [cells[place::width] for place in range(width)]
+        if start is not None:
+            columns.insert(0, (start,) * len(rows))
+        for place in wide:
+            columns[place : place + 2] = [_whole(schema.names[place], columns[place], columns[place + 1])]
+        arrays = [pa.array(column, kind) for column, kind in zip(columns, kinds, strict=True)]
+        made = pa.Table.from_arrays(arrays, schema=schema)
+        return answers.first(question, answers.arrange(question, made))
 
-def _in_order(question: Aggregate, rows: list[list[Any]]) -> bool:
-    """Whether Druid's order, by its groups with NULL first, is already that of the answer."""
-    keys = len(question.by) + (question.grain is not Grain.ALL)
-    if len(rows) < 2 or question.top is not None or question.subtotals != "none":
-        return len(rows) < 2
-    try:
-        return all(a[:keys] <= b[:keys] for a, b in pairwise(rows))
-    except TypeError:  # there is a NULL
-        return False
+    return answer
 
 
 def by_code_point(dimension: str, table: Table, values: str, sql: Sql) -> str:
@@ -202,8 +197,3 @@ def _whole(name: str, highs: Sequence[int | None], lows: Sequence[int | None]) -
     return checked(
         name, [None if h is None or w is None else (h << HALF) + w for h, w in zip(highs, lows, strict=True)]
     )
-
-
-def array(column: Sequence[Any], kind: pa.DataType) -> pa.Array:
-    """Values of a result as a column of an answer."""
-    return pa.array(column, pa.int64()).cast(kind) if kind == INSTANT else pa.array(column, kind)

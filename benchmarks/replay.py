@@ -1,0 +1,96 @@
+"""Memory of the harness in a replay of an hour: every engine asked in turn, each time with other parameters.
+
+By hand: `python -m benchmarks.replay [--seconds 3600] [--rate 20]`. Requests are sent at so many a second at most, one
+after the other, to sessions that stay open. Resident memory is that of the one process that asks, so DuckDB's buffers
+are in it. Its first sixth fills what is kept on purpose; after that the most may not be a twentieth above the least.
+Ends with 1 where it is.
+"""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from itertools import cycle, product
+
+import click
+import msgspec
+import numpy as np
+import psutil
+
+from engines.contract import Session
+from harness import run as running
+from harness.home import home
+from harness.options import engines_option
+from harness.replay import replay
+from harness.terminal import ended
+from workloads import dataset, events
+from workloads.questions import Question
+
+QUESTIONS = ("revenue-by-hour", "best-sellers", "busy-hours")
+ROWS = 100_000
+SAMPLES = 120
+MOST = 0.05
+"""How far above the least the most may be."""
+
+
+class Replayed(msgspec.Struct, frozen=True):
+    """Requests answered, and resident bytes at equal distances of time."""
+
+    requests: int
+    memory: list[int]
+
+    @property
+    def settled(self) -> list[int]:
+        """Those after the first sixth."""
+        return self.memory[len(self.memory) // 6 :]
+
+    @property
+    def growth(self) -> float:
+        """The most of them over the least, less one."""
+        return max(self.settled) / min(self.settled) - 1
+
+
+def replayed(engines: list[str], seconds: float, rate: float) -> Replayed:
+    """Asks for so long, at most so often."""
+    game = dataset.read("game").sized(ROWS, 1)
+    rows = events.prepare(game, home())
+    with running.opened(engines, "native", home(), _told) as opened, ExitStack() as stack:
+        arms = running.arms(opened, ["raw"], rows, game, home(), _told)
+        sessions = [stack.enter_context(arm.engine.session(arm.plan)) for arm in arms]
+        drawn = [replay(game.question(name), lambda _: True, np.random.default_rng(1)) for name in QUESTIONS]
+        return _asked(cycle(product(drawn, sessions)), seconds, rate)
+
+
+def _asked(turns: Iterator[tuple[Iterator[Question], Session]], seconds: float, rate: float) -> Replayed:
+    began, memory, requests, process = time.monotonic(), list[int](), 0, psutil.Process()
+    while (passed := time.monotonic() - began) < seconds:
+        if passed >= len(memory) * seconds / SAMPLES:
+            memory.append(process.memory_info().rss)
+        time.sleep(max(0.0, requests / rate - passed))
+        questions, session = next(turns)
+        session.ask(next(questions))
+        requests += 1
+    return Replayed(requests, memory)
+
+
+def _told(text: str) -> None:
+    click.echo(text, err=True)
+
+
+@click.command()
+@engines_option
+@click.option("--seconds", default=3600.0, show_default=True, help="How long to ask.")
+@click.option("--rate", default=20.0, show_default=True, help="Requests a second at most.")
+def main(engines: list[str], seconds: float, rate: float) -> None:
+    """Prints how much memory the harness held, and how flat that was."""
+    found = replayed(engines, seconds, rate)
+    least, most = (f"{pick(found.settled) / 1e6:.1f}" for pick in (min, max))
+    click.echo(
+        f"{', '.join(engines)}: {found.requests:,} requests in {seconds:,.0f} s; after the first sixth"
+        f" {least} to {most} MB of memory, {found.growth:.1%} apart; at most {MOST:.0%} are allowed"
+    )
+    sys.exit(found.growth > MOST)
+
+
+if __name__ == "__main__":
+    ended(lambda: main(standalone_mode=False))
