@@ -6,9 +6,11 @@ from pathlib import Path
 
 from harness.clock import records
 from harness.clock.findings import Run
-from workloads.errors import RequestError
+from workloads.errors import FailureError, RequestError
 
 RESULTS = "results"
+SECONDS = 60.0
+"""How long git may take."""
 
 
 def find(name: str) -> Run:
@@ -33,7 +35,10 @@ def _git(name: str, *arguments: str) -> bytes:
     git = shutil.which("git")
     if git is None:
         raise RequestError(f"{name} is no file, and git, which could read it as a commit, is not installed")
-    done = subprocess.run([git, *arguments], capture_output=True, check=False)
+    try:
+        done = subprocess.run([git, *arguments], capture_output=True, check=False, timeout=SECONDS)
+    except subprocess.TimeoutExpired:
+        raise FailureError(f"{name}: git gives no answer in {SECONDS:.0f} s") from None
     if done.returncode:
         said = done.stderr.decode(errors="replace").strip().splitlines()
         raise RequestError(f"{name} is neither a file nor a commit with a run: {said[0] if said else 'git failed'}")

@@ -53,7 +53,7 @@ PROFILES = {
             rows=(3_000_000,),
             timed=16,
             checked=4,
-            effort=Effort(launches=5, least=10, most=200, width=0.03, warm=6.0, cell=20.0, cost=0.5),
+            effort=Effort(launches=5, least=10, most=200, width=0.03, warm=3.0, cell=10.0, cost=0.3),
             load=UnderLoad(questions=4),
         ),
         Profile(

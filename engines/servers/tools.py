@@ -4,11 +4,14 @@ import os
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 
 from engines.servers.java import VERSION, java, maven
 from workloads.errors import RequestError
 
 PACKAGES = (f"openjdk-{VERSION}-jre-headless", "maven")
+SECONDS = 900.0
+"""How long apt may take for each of its two steps."""
 
 
 def missing() -> str | None:
@@ -29,7 +32,9 @@ def install() -> None:
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
     print(f"Installing {' and '.join(PACKAGES)}, once", flush=True)
     for words in (["update"], ["install", "--yes", "--no-install-recommends", *PACKAGES]):
-        subprocess.run([apt, "-qq", *words], stdout=subprocess.DEVNULL, env=environment, check=False)
+        with suppress(subprocess.TimeoutExpired):
+            call = [apt, "-qq", *words]
+            subprocess.run(call, stdout=subprocess.DEVNULL, env=environment, check=False, timeout=SECONDS)
 
 
 if __name__ == "__main__":
