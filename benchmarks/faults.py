@@ -25,6 +25,7 @@ from benchmarks import victims
 from benchmarks.proxy import Proxy
 from benchmarks.victims import (
     BOUND,
+    QUESTIONS,
     ROWS,
     NotTriedError,
     Victim,
@@ -42,14 +43,13 @@ from harness import home as homes
 from harness.clock.findings import Run
 from harness.clock.records import Ended, Record, Rounds, of_type
 from harness.clock.rounds import Effort
-from harness.options import engines_option
+from harness.options import engines_default
 from harness.profiles import PROFILES, Profile
 from harness.run import budget
 from harness.verify import Kind
 from workloads import events
 from workloads.errors import FailureError
 
-QUESTIONS = ("revenue-by-hour", "best-sellers", "busy-hours")
 KEPT = "duckdb/raw"
 SHORT = Profile(
     "quick",
@@ -347,7 +347,7 @@ def table(rows: Sequence[Row]) -> Table:
 
 
 @click.command()
-@engines_option
+@engines_default("druid,cassandra")
 @click.option("--faults", "named", default="", help="Only those whose names have one of these words, parted by commas.")
 def main(engines: list[str], named: str) -> None:
     """Makes each fault happen to each engine's server; prints the table."""

@@ -18,6 +18,7 @@ from harness import home as homes
 from harness.run import budget
 from workloads import dataset
 
+QUESTIONS = ("revenue-by-hour", "best-sellers", "busy-hours")
 ROWS = 100_000
 BOUND = 420.0
 """Seconds in which a run must end, and a server be right again."""

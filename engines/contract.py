@@ -5,6 +5,7 @@ from abc import ABC, abstractmethod
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -69,18 +70,18 @@ class Plan:
     text: str
     tables: Any = None
 
-    @property
+    @cached_property
     def schema(self) -> pa.Schema:
         """The Arrow schema of the events."""
         return self.shape.schema
 
-    @property
+    @cached_property
     def key(self) -> str:
         """A hash of the events and of all that is made of them."""
         parts = (self.engine, self.dataset.name, self.layout.name, self.shape.fingerprint, self.text)
         return hashlib.blake2b("\n".join(parts).encode(), digest_size=8).hexdigest()
 
-    @property
+    @cached_property
     def name(self) -> str:
         """A name of lower-case letters, digits and underscores that no other plan has."""
         return f"rb_{self.key}"

@@ -67,9 +67,16 @@ via_option = click.option(
 engine_option = click.option(
     "--engine", default="duckdb", callback=_engine, show_default=True, help="The engine to ask, or truth."
 )
-engines_option = click.option(
-    "--engines", default="duckdb", callback=_engines, metavar="A,B", show_default=True, help="Engines to compare."
-)
+
+
+def engines_default(names: str) -> Callable[..., Callable[..., None]]:
+    """`--engines`, with these if none are given."""
+    return click.option(
+        "--engines", default=names, callback=_engines, metavar="A,B", show_default=True, help="Engines to compare."
+    )
+
+
+engines_option = engines_default("duckdb")
 layout_option = click.option("--layout", default=layouts.RAW, show_default=True, help="The layout to ask on.")
 layouts_option = click.option(
     "--layouts",

@@ -12,7 +12,7 @@ class UnderLoad(msgspec.Struct, frozen=True):
     sweep: float = 3.0
     requests: int = 500  # that a schedule holds about
     least: float = 5.0  # seconds of a schedule
-    most: float = 30.0
+    most: float = 20.0
     percentile: str = "p95"
     objective: float = 0.1  # seconds
 
@@ -46,14 +46,14 @@ PROFILES = {
             rows=(250_000,),
             timed=12,
             checked=2,
-            effort=Effort(launches=2, least=10, most=200, width=0.05, warm=3.0, cell=12.0, cost=0.3),
+            effort=Effort(launches=2, least=10, most=200, width=0.05, warm=2.0, cell=8.0, cost=0.3),
         ),
         Profile(
             "standard",
             rows=(3_000_000,),
             timed=16,
             checked=4,
-            effort=Effort(launches=5, least=10, most=200, width=0.03, warm=3.0, cell=10.0, cost=0.3),
+            effort=Effort(launches=5, least=10, most=200, width=0.03, warm=2.0, cell=8.0, cost=0.3),
             load=UnderLoad(questions=4),
         ),
         Profile(

@@ -43,6 +43,7 @@ BODIES = [
     'kind = "aggregate"\ngrain = "month"\nby = ["did"]\nsubtotals = "cube"\n'
     'measures = ["distinct(country)", "max(score)"]',
     'kind = "aggregate"\nby = ["user", "did"]\nmeasures = ["sum(score)", "count()"]\ntop = 3\nwhere = { did = "$did" }',
+    'kind = "aggregate"\nmeasures = ["sum(gold)", "max(score)", "count()"]\nwhere = { did = "$did" }',
     'kind = "aggregate"\ngrain = "hour"\nmeasures = ["count()"]\nwhere = { gold = { ge = 0 }, did = "$did" }',
     'kind = "cohort"\ngrain = "day"\nage = { unit = "day", count = 5 }',
     'kind = "cohort"\ngrain = "day"\nage = { unit = "day", count = 9 }\ncumulative = true',

@@ -2,6 +2,7 @@
 
 import re
 from enum import StrEnum
+from functools import lru_cache
 
 import msgspec
 
@@ -53,12 +54,17 @@ class Measure(msgspec.Struct, frozen=True, order=True):
 
     def __str__(self) -> str:
         """The measure as it is written, which is also its column's name in an answer."""
-        column = "" if self.column is None else self.column
-        if column.strip() != column or re.search(r"[(),=]", column):
-            column = f'"{column}"'
-        at = "" if self.at is None else f", {self.at:g}"
-        error = f", error={self.error:g}" if self.error else ""
-        return f"{self.function}({column}{at}{error})"
+        return _written(self)
+
+
+@lru_cache(maxsize=4096)
+def _written(measure: Measure) -> str:
+    column = "" if measure.column is None else measure.column
+    if column.strip() != column or re.search(r"[(),=]", column):
+        column = f'"{column}"'
+    at = "" if measure.at is None else f", {measure.at:g}"
+    error = f", error={measure.error:g}" if measure.error else ""
+    return f"{measure.function}({column}{at}{error})"
 
 
 def parse(text: str) -> Measure:

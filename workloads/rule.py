@@ -7,6 +7,7 @@ through one, and if each of its measures can be read off states that are kept.
 
 from collections.abc import Iterator
 from enum import StrEnum
+from functools import lru_cache
 
 import msgspec
 import numpy as np
@@ -68,6 +69,7 @@ def states(measure: Measure) -> tuple[State, ...]:
     return tuple(State(part, measure.column, measure.error) for part in STATES[measure.function])
 
 
+@lru_cache(maxsize=256)
 def kept(layout: Layout) -> tuple[State, ...]:
     """The states of each group of a roll-up, each once, in the order in which they are declared."""
     return tuple(dict.fromkeys(s for measure in layout.measures for s in states(measure)))
@@ -115,8 +117,14 @@ def _cut(question: Aggregate, layout: Layout) -> Iterator[str]:
     elif not _same_clock(question, grain, layout):
         yield f"{grain}s in {layout.zone} do not add up to {question.grain}s in {question.zone}"
     for name, instant in zip(("start", "end"), question.span.milliseconds, strict=True):
-        if bucket(np.array([instant]), grain, layout.zone, 0)[0] != instant:
+        if not _begins(instant, grain, layout.zone):
             yield f"{name} falls inside a {grain} of {layout.name} (in {layout.zone})"
+
+
+@lru_cache(maxsize=4096)
+def _begins(instant: int, grain: Grain, zone: str) -> bool:
+    """Whether a bucket begins at an instant."""
+    return bool(bucket(np.array([instant]), grain, zone, 0)[0] == instant)
 
 
 def _same_clock(question: Aggregate, grain: Grain, layout: Layout) -> bool:

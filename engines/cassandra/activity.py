@@ -17,7 +17,6 @@ import pyarrow.compute as pc
 from engines.cassandra import ages, buckets, conditions, states
 from engines.cassandra.ages import Longs
 from engines.cassandra.states import EVENTS, State
-from workloads import answers
 from workloads.columns import INSTANT
 from workloads.dataset import Columns
 from workloads.measures import Function
@@ -133,9 +132,9 @@ def _sums(table: pa.Table, keys: list[str], folds: dict[str, str]) -> pa.Table:
     return grouped.select([*keys, *(f"{c}_{how}" for c, how in folds.items())]).rename_columns([*keys, *folds])
 
 
-def answer(question: Cohort, sums: pa.Table, events: pa.Schema) -> pa.Table:
-    """The answer, of sums that are of births in the span; OverflowError where a value does not fit 64 bits."""
-    wanted = answers.schema(question, events)
+def answer(question: Cohort, sums: pa.Table, wanted: pa.Schema) -> pa.Table:
+    """The answer in its schema, of sums that are of births in the span; OverflowError where a value does not fit 64
+    bits."""
     label = sums[COHORT if question.by else BORN].combine_chunks().dictionary_encode(null_encoding="encode")
     cohorts, places = label.dictionary, np.asarray(label.indices, np.int64)
     aged, shape = np.asarray(sums[AGE], np.int64), (len(cohorts), question.age.count)

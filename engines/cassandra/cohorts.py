@@ -10,7 +10,7 @@ from engines.cassandra.activity import AGE, BORN, COHORT, FIRST, LAST, ROWS, SUB
 from engines.cassandra.cluster import Reader
 from engines.cassandra.rollups import TYPES
 from engines.cassandra.states import State
-from engines.cassandra.tables import BUCKET, Manifest, Table, partitions, quoted
+from engines.cassandra.tables import Manifest, Table, partitions, quoted
 from engines.contract import Plan, Support, Where
 from workloads.dataset import Columns
 from workloads.events import Events, Shape
@@ -102,16 +102,15 @@ class Returns:
         table, by = self.kept.table, [*([COHORT] if self.question.by else []), AGE]
         columns = [f"to_unix_timestamp({quoted(BORN)})", *map(quoted, by), "count(*)"]
         columns += [f"sum({quoted(name)})" for name in self._sums]
-        grouped = ", ".join(map(quoted, (BUCKET, table.shard, BORN, *by)))
         where = f" AND {quoted(BORN)} >= ? AND {quoted(BORN)} < ?"
-        return f"{table.select(self.plan.name, columns, where)} GROUP BY {grouped}"
+        return table.select(self.plan.name, columns, where) + table.group_by((BORN, *by))
 
     def explain(self) -> str:
         """The statement and what follows it."""
         return f"{self.text}\n-- for each partition of births in the span; the client adds up and sorts"
 
-    def answer(self, reader: Reader, known: Manifest) -> pa.Table:
-        """The answer."""
+    def answer(self, reader: Reader, known: Manifest, wanted: pa.Schema) -> pa.Table:
+        """The answer, in the schema that is wanted."""
         (start, end), by = self.span.milliseconds, self.question.by
         places = partitions(self.kept.table, known, start, end - 1)
         answers = reader.all((self.text, (*place, start, end)) for place in places)
@@ -121,7 +120,7 @@ class Returns:
         elif self.question.grain not in (None, self.kept.grain) and sums.num_rows:
             grain = Grain(self.question.grain or Grain.ALL)
             sums = sums.set_column(0, BORN, buckets.starts(sums[BORN], grain, self.question.zone))
-        return activity.answer(self.question, sums, self.plan.schema)
+        return activity.answer(self.question, sums, wanted)
 
     @property
     def _sums(self) -> list[str]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 
 import pyarrow as pa
@@ -16,6 +16,7 @@ from engines.cassandra.settings import Settings
 from engines.contract import Engine, Loaded, Plan, Session, Support
 from engines.servers import Server
 from engines.watch import Watch
+from workloads import answers
 from workloads.dataset import Dataset
 from workloads.errors import RequestError
 from workloads.events import Events, Shape
@@ -103,9 +104,10 @@ class Cassandra(Engine):
 
 class _Session(Session):
     def __init__(self, driver: Driver, plan: Plan) -> None:
+        self._plan = plan
         self._reader = Reader(driver)
         self._known = loading.manifest(self._reader, plan)
-        self._chosen = lru_cache(lambda question: reading.chosen(question, plan))
 
     def ask(self, question: Question) -> pa.Table:
-        return self._chosen(question).answer(self._reader, self._known)
+        wanted = answers.schema(question, self._plan.schema)
+        return reading.chosen(question, self._plan).answer(self._reader, self._known, wanted)

@@ -17,9 +17,8 @@ def needed(question: Funnel, columns: Columns) -> list[str]:
     return list(dict.fromkeys([columns.subject, columns.time.name, *question.by, *filtered]))
 
 
-def answer(question: Funnel, events: pa.Table, columns: Columns, schema: pa.Schema) -> pa.Table:
-    """The answer, of the events of the span."""
-    wanted = answers.schema(question, schema)
+def answer(question: Funnel, events: pa.Table, columns: Columns, wanted: pa.Schema) -> pa.Table:
+    """The answer in its schema, of the events of the span."""
     events = events.filter(pc.field(columns.subject).is_valid())
     steps = [_moments(conditions.matching(events, step), columns) for step in question.steps]
     entries = conditions.matching(events, question.steps[0]).select(

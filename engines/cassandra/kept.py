@@ -12,9 +12,9 @@ from engines.cassandra import buckets, conditions, rollups, states, wire
 from engines.cassandra.cluster import Reader
 from engines.cassandra.rollups import Rollup
 from engines.cassandra.states import TIMES, VALUE, Groups
-from engines.cassandra.tables import BUCKET, Manifest, Table, partitions, quoted
+from engines.cassandra.tables import Manifest, Table, partitions, quoted
 from engines.contract import Plan, Support, Where
-from workloads import answers
+from workloads.columns import INSTANT
 from workloads.filters import Filter, Op, Value
 from workloads.measures import Function
 from workloads.questions import Aggregate, Grain, Span
@@ -42,13 +42,9 @@ class Kept:
         texts = [self._totals, *map(self._count, self._counted), *map(self._values, self._merged)]
         return "\n".join([*texts, "-- for each partition of the span; the client merges and sorts"])
 
-    def answer(self, reader: Reader, known: Manifest) -> pa.Table:
-        """The answer."""
-        return states.answer(self.question, self._groups(reader, known), self._wanted)
-
-    @cached_property
-    def _wanted(self) -> pa.Schema:
-        return answers.schema(self.question, self.plan.schema)
+    def answer(self, reader: Reader, known: Manifest, wanted: pa.Schema) -> pa.Table:
+        """The answer, in the schema that is wanted."""
+        return states.answer(self.question, self._groups(reader, known), wanted)
 
     def _groups(self, reader: Reader, known: Manifest) -> Groups | None:
         """Totals, with the distinct counts beside them, and values."""
@@ -83,7 +79,7 @@ class Kept:
         if group is None:
             return self._select(table, list(map(quoted, self._kinds)))
         added = self._select(table, [f"{states.fold(name)}({quoted(name)})" for name in self._kinds])
-        return added + _group_by(table, group)
+        return added + table.group_by(group)
 
     @cached_property
     def _side_by_side(self) -> tuple[str, ...] | None:
@@ -105,7 +101,7 @@ class Kept:
 
     def _count(self, column: str) -> str:
         table = self.rollup.values[column]
-        return self._select(table, [f"count({quoted(TIMES)})"]) + _group_by(table, table.clustering[:-1])
+        return self._select(table, [f"count({quoted(TIMES)})"]) + table.group_by(table.clustering[:-1])
 
     @cached_property
     def _counted(self) -> list[str]:
@@ -170,7 +166,7 @@ class Kept:
         )
         found = [row for answer in reader.all(requests) for row in answer if row[0] is not None]  # a sum of no row
         keys = {"bucket": pa.int64()} | dict.fromkeys(self._dimensions, pa.string())
-        return self._shaped(wire.sums(found, keys | kinds, self._one_bucket), list(kinds))
+        return self._shaped(wire.sums(found, keys | kinds), list(kinds))
 
     def _shaped(self, rows: pa.Table, measured: list[str]) -> pa.Table:
         """Rows of the roll-up as rows of the question."""
@@ -183,15 +179,11 @@ class Kept:
             rows = rows.set_column(place, dimension, wire.unkeyed(rows[dimension], kind))
         rows = conditions.matching(rows, self._left)
         coarser = question.grain is not layout.grain or question.zone != layout.zone
-        if rows.num_rows and self._one_bucket is None and coarser:
+        if self._one_bucket is not None:
+            rows = rows.set_column(0, "bucket", pa.repeat(pa.scalar(self._one_bucket, INSTANT), rows.num_rows))
+        elif rows.num_rows and coarser:
             rows = rows.set_column(0, "bucket", buckets.of(question, rows["bucket"]))
-        return rows.select(["bucket", *question.by, *measured]) if self._left else rows
-
-
-def _group_by(table: Table, columns: tuple[str, ...]) -> str:
-    """The clause for groups within a partition; none where all of it is one."""
-    grouped = ", ".join(map(quoted, (BUCKET, table.shard, *columns)))
-    return f" GROUP BY {grouped}" if columns else ""
+        return rows.select(["bucket", *question.by, *measured])
 
 
 def _values(rows: pa.Table, kind: pa.DataType) -> pa.Table:

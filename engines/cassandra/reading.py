@@ -13,7 +13,7 @@ from engines.cassandra.rollups import Rollup, whole
 from engines.cassandra.scans import Scan, Slices
 from engines.cassandra.tables import Manifest
 from engines.contract import Plan, Support, demand, unsupported
-from workloads import answers, rule
+from workloads import rule
 from workloads.questions import Aggregate, Cohort, Question, Span
 
 
@@ -27,8 +27,8 @@ class Route(Protocol):
     def explain(self) -> str:
         """What is sent, how often, and what is left to the client."""
 
-    def answer(self, reader: Reader, known: Manifest) -> pa.Table:
-        """The answer."""
+    def answer(self, reader: Reader, known: Manifest, wanted: pa.Schema) -> pa.Table:
+        """The answer, in the schema that is wanted."""
 
 
 def route(question: Question, plan: Plan) -> Route | Support:
@@ -90,7 +90,6 @@ def explain(question: Question, plan: Plan) -> str:
 
 def chosen(question: Question, plan: Plan) -> Route:
     """The best way; RequestError where the question is not supported."""
-    answers.schema(question, plan.schema)
     found = route(question, plan)
     if isinstance(found, Support):
         demand(found)

@@ -13,7 +13,6 @@ from engines.cassandra.cluster import Reader
 from engines.cassandra.states import Accumulator, Groups, State
 from engines.cassandra.tables import HOUR, Manifest, Table, partitions, quoted
 from engines.contract import Plan, Support, Where
-from workloads import answers
 from workloads.columns import INSTANT
 from workloads.questions import Aggregate, Cohort, Funnel, Grain, Question, milliseconds
 
@@ -46,20 +45,19 @@ class Scan:
         """The statement and what follows it."""
         return f"{self.text}\n-- for each partition of the span; the client filters, groups and sorts"
 
-    def answer(self, reader: Reader, known: Manifest) -> pa.Table:
-        """The answer."""
-        columns, schema = self.plan.dataset.columns, self.plan.schema
+    def answer(self, reader: Reader, known: Manifest, wanted: pa.Schema) -> pa.Table:
+        """The answer, in the schema that is wanted."""
+        columns = self.plan.dataset.columns
         match self.question:
             case Aggregate() as question:
-                wanted = answers.schema(question, schema)
                 return states.answer(question, self._groups(question, reader, known), wanted)
             case Cohort() as question:
                 found = list(self.events(reader, known))
                 adds, wide = activity.kept(question), rollups.wide(self.plan.shape)
                 rows = activity.rows(question, question.grain or Grain.DAY, lambda: found, columns, adds, wide)
-                return activity.answer(question, activity.summed(rows, adds, question.by is not None), schema)
+                return activity.answer(question, activity.summed(rows, adds, question.by is not None), wanted)
             case Funnel() as question:
-                return funnels.answer(question, pa.concat_tables(self.events(reader, known)), columns, schema)
+                return funnels.answer(question, pa.concat_tables(self.events(reader, known)), columns, wanted)
 
     def events(self, reader: Reader, known: Manifest) -> Iterator[pa.Table]:
         """The events, partition by partition as they arrive, and one time none of them."""
@@ -137,7 +135,7 @@ class Slices:
         """The statement and what follows it."""
         return f"{self.text}\n-- for each partition of each bucket; the client adds up and sorts"
 
-    def answer(self, reader: Reader, known: Manifest) -> pa.Table:
+    def answer(self, reader: Reader, known: Manifest, wanted: pa.Schema) -> pa.Table:
         """The answer, of a row for each stretch that has events."""
         table, text = self.plan.tables.events, self.text
         stretches = [
@@ -148,7 +146,7 @@ class Slices:
         found = reader.all((text, values) for _, values in stretches)
         rows = [(bucket, *row) for (bucket, _), (row,) in zip(stretches, found, strict=True) if row[0]]
         groups = Groups(["bucket"], wire.sums(rows, self._kinds), {}) if rows else None
-        return states.answer(self.question, groups, answers.schema(self.question, self.plan.schema))
+        return states.answer(self.question, groups, wanted)
 
     def _stretches(self) -> Iterator[tuple[int, int, int]]:
         """The bucket, begin and end of each, of those in which there may be events."""

@@ -27,8 +27,8 @@ WIDE = pa.decimal128(38, 0)
 
 @dataclass(frozen=True)
 class State:
-    """What is kept of a group: the count, sum, least or largest of a column, NULL if it has none; without a column the
-    count of events."""
+    """What is kept of a group: the count of a column's values, or their sum, least or largest, NULL if there are none;
+    without a column the count of events."""
 
     function: str
     column: str | None = None

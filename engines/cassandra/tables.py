@@ -1,7 +1,7 @@
 """Tables as values: columns, keys, and the CQL that creates, fills and reads them."""
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -90,6 +90,11 @@ class Table:
         return (
             f"SELECT {', '.join(columns)} FROM {source} WHERE {quoted(BUCKET)} = ? AND {quoted(self.shard)} = ?{where}"
         )
+
+    def group_by(self, columns: Sequence[str]) -> str:
+        """What follows it for a row of each group in the partition; nothing where the partition is the group."""
+        grouped = ", ".join(map(quoted, (BUCKET, self.shard, *columns)))
+        return f" GROUP BY {grouped}" if columns else ""
 
 
 def most_rows(columns: dict[str, str]) -> int:

@@ -11,8 +11,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from cassandra.query import UNSET_VALUE
 
-from workloads.columns import INSTANT
-
 NUMBERS = {"bigint": ">i8", "timestamp": ">i8", "int": ">i4", "double": ">f8"}
 NOTHING = "\\"
 """Stands for NULL in a key, where Cassandra takes none; a text that begins with it gets one more."""
@@ -49,15 +47,13 @@ def table(rows: list[tuple[Any, ...]], kinds: dict[str, pa.DataType]) -> pa.Tabl
     return _table(_columns(rows, kinds), kinds)
 
 
-def sums(rows: list[tuple[Any, ...]], kinds: dict[str, pa.DataType], bucket: int | None = None) -> pa.Table:
-    """Rows of states that the server added up, of which its sum of nothing is 0; all in a bucket, if it is given."""
+def sums(rows: list[tuple[Any, ...]], kinds: dict[str, pa.DataType]) -> pa.Table:
+    """The same of states; a sum of no value, of which Cassandra says that it is 0, is NULL."""
     columns = _columns(rows, kinds)
     for name, counts in list(columns.items()):
         added = f"sum{name.removeprefix('count')}"
         if name.startswith("count(") and added in columns and 0 in counts:
             columns[added] = [s if n else None for s, n in zip(columns[added], counts, strict=True)]
-    if bucket is not None:
-        columns["bucket"], kinds = [bucket] * len(rows), kinds | {"bucket": INSTANT}
     return _table(columns, kinds)
 
 

@@ -3,9 +3,9 @@
 import shutil
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from functools import cached_property, lru_cache, partial
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -177,11 +177,17 @@ class Druid(Engine):
 class _Session(Session):
     def __init__(self, connection: Connection, plan: Plan) -> None:
         self._connection = connection
-        self._prepared = lru_cache(lambda question: _prepared(question, plan))
+        self._plan = plan
 
     def ask(self, question: Question) -> pa.Table:
-        sent, answer = self._prepared(question)
-        return answer(self._connection.rows(sent.text, sent.values))
+        table, sent = statement(question, self._plan)
+        rows = self._connection.rows(sent.text, sent.values)
+        match question:
+            case Aggregate():
+                return sql.answer(question, table, rows)
+            case Cohort():
+                return _way(question).answer(question, table, rows)
+        raise AssertionError(question)
 
 
 def _chosen(question: Question, plan: Plan) -> tuple[Table | None, str]:
@@ -205,15 +211,6 @@ def statement(question: Question, plan: Plan) -> tuple[Table, sql.Statement]:
         return table, sql.aggregate(question, table, source)
     assert isinstance(question, Cohort)
     return table, _way(question).cohort(question, table, source, plan.dataset.columns.subject)
-
-
-def _prepared(question: Question, plan: Plan) -> tuple[sql.Statement, Callable[[sql.Rows], pa.Table]]:
-    """What is sent for a question, and what makes the answer of the rows that come back."""
-    table, sent = statement(question, plan)
-    if isinstance(question, Aggregate):
-        return sent, sql.reading(question, table)
-    assert isinstance(question, Cohort)
-    return sent, partial(_way(question).answer, question, table)
 
 
 def _way(question: Cohort) -> Any:

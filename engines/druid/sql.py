@@ -1,7 +1,7 @@
 """Aggregates as Druid's SQL, with the values that are bound to it, and its rows made into answers."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
@@ -18,7 +18,6 @@ from workloads.questions import Aggregate, Grain, Question, Span
 COMPARE = {Op.EQ: "=", Op.NE: "<>", Op.LT: "<", Op.LE: "<=", Op.GT: ">", Op.GE: ">="}
 CHOOSE = {Op.LE: ("LEAST", "="), Op.GT: ("LEAST", "<>"), Op.GE: ("GREATEST", "="), Op.LT: ("GREATEST", "<>")}
 """Each ordering as a choice of the column or the bound, whichever is chosen."""
-Rows = list[list[Any]]
 LONG = range(-(2**63), 2**63)
 BEYOND, AFTER = r"[\x{10000}-\x{10FFFF}]", "\uffff\uffff"
 """A pattern of what lies beyond U+FFFF, and what sorts after all that does not."""
@@ -68,26 +67,21 @@ def is_cut(question: Question) -> bool:
     return isinstance(question, Aggregate) and question.top is not None and question.grain is not Grain.ALL
 
 
-def reading(question: Aggregate, table: Table) -> Callable[[Rows], pa.Table]:
-    """What makes the answer of the statement's rows; all that the question alone says is found out once."""
-    schema, width = answers.schema(question, table.shape.schema), len(_columns(question, table, None))
-    kinds = schema.types
-    start = question.span.milliseconds[0] if question.grain is Grain.ALL else None
-    places = enumerate(question.measures, len(schema) - len(question.measures))
-    wide = [place for place, m in places if m.function is Function.SUM and table.wide(m.column)]
-
-    def answer(rows: Rows) -> pa.Table:
-        cells = list(chain.from_iterable(rows))
-        columns: list[Sequence[Any]] = [cells[place::width] for place in range(width)]
-        if start is not None:
-            columns.insert(0, (start,) * len(rows))
-        for place in wide:
-            columns[place : place + 2] = [_whole(schema.names[place], columns[place], columns[place + 1])]
-        arrays = [pa.array(column, kind) for column, kind in zip(columns, kinds, strict=True)]
-        made = pa.Table.from_arrays(arrays, schema=schema)
-        return answers.first(question, answers.arrange(question, made))
-
-    return answer
+def answer(question: Aggregate, table: Table, rows: list[list[Any]]) -> pa.Table:
+    """The answer that the rows of the statement's result make."""
+    schema = answers.schema(question, table.shape.schema)
+    if not rows:
+        return schema.empty_table()
+    cells, width = list(chain.from_iterable(rows)), len(rows[0])
+    columns: list[Sequence[Any]] = [cells[place::width] for place in range(width)]
+    if question.grain is Grain.ALL:
+        columns.insert(0, (question.span.milliseconds[0],) * len(rows))
+    for place, measure in enumerate(question.measures, len(schema) - len(question.measures)):
+        if measure.function is Function.SUM and table.wide(measure.column):
+            columns[place : place + 2] = [_whole(str(measure), columns[place], columns[place + 1])]
+    arrays = [pa.array(column, kind) for column, kind in zip(columns, schema.types, strict=True)]
+    made = pa.Table.from_arrays(arrays, schema=schema)
+    return answers.first(question, answers.arrange(question, made))
 
 
 def by_code_point(dimension: str, table: Table, values: str, sql: Sql) -> str:

@@ -2,7 +2,7 @@
 
 import sys
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from engines.druid import sketches
 from workloads import rule
@@ -28,6 +28,7 @@ def stored(name: str) -> str:
     return name
 
 
+@lru_cache(maxsize=4096)
 def quoted(name: str) -> str:
     """The identifier of a column or a datasource."""
     return '"' + stored(name).replace('"', '""') + '"'

@@ -2,9 +2,9 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
-from contextlib import suppress
 
 from engines.servers.java import VERSION, java, maven
 from workloads.errors import RequestError
@@ -32,9 +32,14 @@ def install() -> None:
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
     print(f"Installing {' and '.join(PACKAGES)}, once", flush=True)
     for words in (["update"], ["install", "--yes", "--no-install-recommends", *PACKAGES]):
-        with suppress(subprocess.TimeoutExpired):
-            call = [apt, "-qq", *words]
-            subprocess.run(call, stdout=subprocess.DEVNULL, env=environment, check=False, timeout=SECONDS)
+        call = [apt, "-qq", *words]
+        with subprocess.Popen(call, stdout=subprocess.DEVNULL, env=environment, start_new_session=True) as process:
+            try:
+                process.wait(SECONDS)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGTERM)
+                print(f"apt-get gives no answer in {SECONDS:.0f} s", flush=True)
+                return
 
 
 if __name__ == "__main__":
