@@ -28,14 +28,22 @@ def module(name: str) -> str:
 
 
 def engine_type(name: str) -> type[Engine]:
-    """The class of an engine; its client library is imported only now."""
+    """The class of an engine; its client library is imported only now. RequestError where there is none."""
+    where = module(name)
     try:
-        found = import_module(module(name))
+        found = import_module(where)
     except ModuleNotFoundError as error:
         raise RequestError(
             f"{name} needs the Python package {error.name}: pip install 'rollup-bench[{name}]'"
         ) from None
-    return next(thing for thing in vars(found).values() if _is_engine(thing) and thing.__module__ == found.__name__)
+    except (SyntaxError, ImportError) as error:
+        raise RequestError(f"{where} cannot be imported: {error}") from None
+    kinds = [thing for thing in vars(found).values() if _is_engine(thing) and thing.__module__ == where]
+    kind = next((one for one in kinds if getattr(one, "name", None) == name), None)
+    if kind is None or kind.__abstractmethods__:
+        lacks = ", ".join(sorted(kind.__abstractmethods__)) if kind else f'an Engine with name = "{name}"'
+        raise RequestError(f"{where} lacks {lacks}")
+    return kind
 
 
 def recipe(engine: str) -> Recipe | None:

@@ -1,5 +1,6 @@
 """The command line."""
 
+import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -326,10 +327,11 @@ def _asked(
 
 def _next(asked: Dataset, dataset: str, name: str) -> None:
     dates = " ".join(f"--set {p}={asked.question(name).parameters[p]}" for p in ("start", "end"))
+    program = shlex.quote(sys.argv[0])
     click.echo("\nNext:")
-    click.echo(f"  .venv/bin/rollup-bench ask {name} --dataset {dataset} {dates}")
-    click.echo(f"  .venv/bin/rollup-bench explain {name} --dataset {dataset}")
-    click.echo(f"  .venv/bin/rollup-bench run --dataset {dataset} --engines duckdb,druid,cassandra")
+    click.echo(f"  {program} ask {name} --dataset {dataset} {dates}")
+    click.echo(f"  {program} explain {name} --dataset {dataset}")
+    click.echo(f"  {program} run --dataset {dataset} --engines duckdb,druid,cassandra")
 
 
 for command in servers_cli.commands:

@@ -18,6 +18,8 @@ from workloads.measures import Function, Measure
 PEOPLE = ("user", "who", "customer", "subject", "player", "member", "account", "visitor", "client", "person", "device")
 FORMATS = (None, "%Y%m%d", "%m/%d/%Y", "%d.%m.%Y", "%m/%d/%Y %H:%M", "%d/%b/%Y:%H:%M:%S %z", "seconds", "milliseconds")
 CENTURIES = (datetime(1900, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))
+UNITS = {"month": timedelta(days=31), "week": timedelta(days=7)}
+"""Of a cohort's ages, where at least two of them surely end within the events."""
 SINCE = datetime(1990, 1, 1, tzinfo=UTC)  # a number that counts to an earlier time rather counts something else
 
 
@@ -122,7 +124,8 @@ def _toml(look: Look, subject: str, dimensions: list[str], measures: list[str]) 
     time = f"{{ name = {_text(look.time.name)}"
     time += f", format = {_text(look.time.format)}" if look.time.format else ""
     separator = f"separator = {_text(look.source.separator)}\n" if look.source.separator != "," else ""
-    by = dimensions[:1]
+    by, span = dimensions[:1], look.last - look.first
+    unit = next((name for name, length in UNITS.items() if span > 3 * length), "day")
     sums = [Measure(Function.SUM, m) for m in measures[:1]]
     asked = [str(m) for m in (Measure(Function.COUNT), *sums, Measure(Function.DISTINCT, subject))]
     return f"""\
@@ -150,10 +153,10 @@ end = {look.last + timedelta(days=1):%Y-%m-%d}
 
 [[questions]]
 name = "retention"
-story = "Of those first seen in a month, who comes back in the months after."
+story = "Of those first seen in a {unit}, who comes back in the {unit}s after."
 kind = "cohort"
-grain = "month"
-age = {{ unit = "month", count = 12 }}
+grain = "{unit}"
+age = {{ unit = "{unit}", count = 12 }}
 [questions.parameters]
 start = {look.first.replace(day=1):%Y-%m-%d}
 end = {look.last + timedelta(days=1):%Y-%m-%d}

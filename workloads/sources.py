@@ -96,14 +96,21 @@ def _inside(folder: Path) -> Iterator[Path]:
         yield from (Path(parent, name) for name in names if name[0] not in "._" and _is_known(name))
 
 
+def installed(source: Source) -> bool:
+    """Whether the Python package that a source's files come with, if any, is here."""
+    try:
+        return source.package is None or bool(distribution(source.package))
+    except (PackageNotFoundError, ValueError):
+        return False
+
+
 def _located(source: Source, folder: Path) -> Path:
     assert source.path is not None
     if source.package is None:
         return folder / Path(source.path).expanduser()
-    try:
-        package = distribution(source.package)
-    except (PackageNotFoundError, ValueError):
-        raise RequestError(f"package: there is no Python package {source.package} here: pip install it") from None
+    if not installed(source):
+        raise RequestError(f"package: there is no Python package {source.package} here: pip install it")
+    package = distribution(source.package)
     for file in package.files or []:
         if str(file).endswith(source.path):
             return Path(str(file.locate()))

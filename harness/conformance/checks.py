@@ -16,7 +16,7 @@ from harness.conformance import strategies
 from harness.conformance.subject import RANDOM, Subject, few, packed
 from workloads import dataset as datasets
 from workloads import events as event_store
-from workloads import layouts
+from workloads import layouts, sources
 from workloads.errors import FailureError
 from workloads.events import Events
 from workloads.filters import Filter, Op
@@ -46,6 +46,17 @@ def signatures(subject: Subject) -> None:
     for name in ("name", "version", "scope"):
         assert isinstance(getattr(subject.engine, name), str), f"`{name}` is a text"
     assert subject.engine.version, "the version is asked of the engine"
+
+
+@_check
+def counts(subject: Subject) -> None:
+    """It counts raw events, the least that an engine answers."""
+    kept = few([_event(), _event()])
+    with subject.loaded(kept) as plan, subject.engine.session(plan) as session:
+        question = Aggregate(JUNE, (COUNT,))
+        support = subject.engine.support(question, plan)
+        assert support.where is not None, f"it refuses to count raw events: {support.reason}"
+        subject.check(session, plan, kept, question)
 
 
 @_check
@@ -241,7 +252,7 @@ def built_in_questions(subject: Subject) -> None:
     """Every question of every built-in dataset that is installed, on every layout, is right or refused."""
     for name in datasets.built_in():
         dataset = datasets.read(name)
-        if dataset.source.generator is not None:
+        if dataset.source.generator is not None or not sources.installed(dataset.source):
             continue
         kept = event_store.prepare(dataset, subject.home)
         for layout in dataset.layouts:

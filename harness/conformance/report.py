@@ -1,6 +1,7 @@
 """What the checks showed, in words and as JSON."""
 
 import time
+import traceback
 from collections.abc import Callable, Sequence
 
 import msgspec
@@ -67,6 +68,16 @@ def _outcome(check: checks.Check, subject: Subject) -> Outcome:
     try:
         check(subject)
     except Exception as error:  # whatever an engine raises is a finding about it
-        seen = f"{type(error).__name__}: {error}" if not isinstance(error, AssertionError) else str(error)
+        seen = _said(error)
     name = check.__name__.replace("_", " ")
     return Outcome(name, check.__doc__ or "", not seen, seen, time.perf_counter() - began)
+
+
+def _said(error: BaseException) -> str:
+    """What a check says; of what an engine raises also where. Of several that a random check finds, the first."""
+    if isinstance(error, BaseExceptionGroup):
+        return f"{_said(error.exceptions[0])}\n(and {len(error.exceptions) - 1} more)"
+    if isinstance(error, AssertionError):
+        return str(error)
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__}: {error} ({place.filename}:{place.lineno})"

@@ -14,7 +14,6 @@ from workloads import answers, layouts
 from workloads.dataset import Dataset
 from workloads.errors import FailureError
 from workloads.events import Events, Shape
-from workloads.layouts import Layout
 from workloads.questions import Aggregate, Question
 
 TYPES = {"timestamp": "INTEGER", "int64": "INTEGER", "string": "TEXT", "double": "REAL"}
@@ -25,11 +24,12 @@ LENGTHS = {"minute": (60_000, 0), "hour": (3_600_000, 0), "day": (86_400_000, 0)
 
 
 class SQLite(Engine):
-    name, version = "sqlite", sqlite3.sqlite_version
-    scope = "embedded: no network, no server process, rows and not columns"
+    """Raw events in rows, in this process."""
 
-    def plan(self, dataset: Dataset, layout: Layout, shape: Shape) -> Plan:
-        columns = ", ".join(f"{quoted(name)} {TYPES[kind]}" for name, kind in shape.types.items())
+    name, version, scope = "sqlite", sqlite3.sqlite_version, "embedded: no network, no server process, rows"
+
+    def plan(self, dataset: Dataset, layout: layouts.Layout, shape: Shape) -> Plan:
+        columns = ", ".join(f"{_quoted(name)} {TYPES[kind]}" for name, kind in shape.types.items())
         return Plan(self.name, dataset, layout, shape, f"CREATE TABLE events ({columns})")
 
     def support(self, question: Question, plan: Plan) -> Support:
@@ -63,13 +63,13 @@ class SQLite(Engine):
     @contextmanager
     def session(self, plan: Plan) -> Iterator[Session]:
         with closing(sqlite3.connect(self._path(plan))) as connection:
-            yield Asker(connection, self, plan)
+            yield _Asker(connection, self, plan)
 
     def _path(self, plan: Plan) -> Path:
         return self.home / f"{plan.name}.sqlite"
 
 
-class Asker(Session):
+class _Asker(Session):
     def __init__(self, connection: sqlite3.Connection, engine: SQLite, plan: Plan) -> None:
         self._connection, self._engine, self._plan = connection, engine, plan
 
@@ -86,18 +86,18 @@ class Asker(Session):
 def statement(question: Question, plan: Plan) -> tuple[str, list[object]]:
     """The SQL of a question and the values bound to it."""
     assert isinstance(question, Aggregate)
-    instant, span, by = quoted(plan.dataset.columns.time.name), question.span.milliseconds, map(quoted, question.by)
+    instant, span, by = _quoted(plan.dataset.columns.time.name), question.span.milliseconds, map(_quoted, question.by)
     groups, conditions, values = ["bucket", *by], [f"{instant} >= ?", f"{instant} < ?"], list[object](span)
     for each in question.where:
-        conditions.append(CONDITIONS[each.op].format(quoted(each.column), ", ".join("?" * len(each.values))))
+        conditions.append(CONDITIONS[each.op].format(_quoted(each.column), ", ".join("?" * len(each.values))))
         values += each.values
-    forms = [MEASURES.get(m.function, f"{m.function}({{}})").format(quoted(m.column or "")) for m in question.measures]
-    columns = [f"{form} AS {quoted(str(m))}" for form, m in zip(forms, question.measures, strict=True)]
+    forms = [MEASURES.get(m.function, f"{m.function}({{}})").format(_quoted(m.column or "")) for m in question.measures]
+    columns = [f"{form} AS {_quoted(str(m))}" for form, m in zip(forms, question.measures, strict=True)]
     text = f"SELECT {', '.join([f'{bucket(question.grain, instant, span[0])} AS bucket', *groups[1:], *columns])}"
     text += f" FROM events WHERE {' AND '.join(conditions)} GROUP BY {', '.join(groups)}"
-    order = [f"{quoted(n)} {way.removesuffix('ending')} NULLS LAST" for n, way in answers.order(question)]
+    order = [f"{_quoted(n)} {way.removesuffix('ending')} NULLS LAST" for n, way in answers.order(question)]
     if question.top is not None:
-        names = ", ".join(map(quoted, answers.schema(question, plan.schema).names))
+        names = ", ".join(map(_quoted, answers.schema(question, plan.schema).names))
         place = f"row_number() OVER (PARTITION BY bucket ORDER BY {', '.join(order[1:])})"
         text = f"SELECT {names} FROM (SELECT *, {place} AS place FROM ({text})) WHERE place <= ?"
         values.append(question.top.n)
@@ -115,5 +115,5 @@ def bucket(grain: str, instant: str, start: int) -> str:
     return str(start) if grain == "all" else f"unixepoch({seconds}, {day}) * 1000"
 
 
-def quoted(name: str) -> str:
+def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'

@@ -1,0 +1,32 @@
+"""An engine that cannot be had is one line that names where it is and what would be right."""
+
+from pathlib import Path
+
+import pytest
+
+from engines import registry
+from workloads.errors import RequestError
+
+CLASS = 'from engines.contract import Engine\nclass Mine(Engine):\n    name = "{}"\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("import nonsense", r"broken needs the Python package nonsense: pip install 'rollup-bench\[broken\]'"),
+        ("x = (", r"mine0 cannot be imported: '\(' was never closed"),
+        ("from engines import nonsense", "cannot be imported: cannot import name 'nonsense'"),
+        ("", 'lacks an Engine with name = "broken"'),
+        (CLASS.format("other"), 'lacks an Engine with name = "broken"'),
+        (CLASS.format("broken"), "lacks drop, explain, load, plan, rows, session, support"),
+    ],
+)
+def test_an_engine_that_is_not_whole(
+    text: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    name = f"mine{abs(hash(request.node.name))}"
+    (tmp_path / f"{name}.py").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(registry, "module", lambda _: name)
+    with pytest.raises(RequestError, match=said.replace("mine0", name)):
+        registry.engine_type("broken")
