@@ -61,7 +61,7 @@ def _bare(plan: Plan, to: Connection, question: Aggregate) -> added.Bare:
     from engines.druid.client import payload
     from engines.druid.engine import statement
 
-    _, sent = statement(question, plan)
+    sent = statement(question, plan)
     body = msgspec.json.encode(payload(sent.text, sent.values))
     wire = http.client.HTTPConnection(to.hosts[0], to.port, timeout=60)
 

@@ -55,7 +55,7 @@ def demand(support: Support) -> None:
         raise RequestError(support.reason)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Plan:
     """What an engine makes of a dataset's events in a layout.
 

@@ -154,6 +154,13 @@ class Funnel(msgspec.Struct, frozen=True, tag="funnel", tag_field="kind"):
 
 
 Question = Aggregate | Cohort | Funnel
+SOME = Span(datetime(1970, 1, 1, tzinfo=UTC), datetime(1970, 1, 2, tzinfo=UTC))
+
+
+def spanless(question: Aggregate) -> Aggregate:
+    """One and the same for a question over any span: what is found out of it holds for all of them."""
+    return msgspec.structs.replace(question, span=SOME)
+
 
 __all__ = [
     "Age",
@@ -166,4 +173,5 @@ __all__ = [
     "Span",
     "Top",
     "milliseconds",
+    "spanless",
 ]

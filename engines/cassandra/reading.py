@@ -7,14 +7,14 @@ import pyarrow as pa
 
 from engines.cassandra.cluster import Reader
 from engines.cassandra.cohorts import Returns
-from engines.cassandra.kept import Kept
+from engines.cassandra.kept import Kept, prepared
 from engines.cassandra.planning import Design
 from engines.cassandra.rollups import Rollup, whole
 from engines.cassandra.scans import Scan, Slices
 from engines.cassandra.tables import Manifest
 from engines.contract import Plan, Support, demand, unsupported
 from workloads import rule
-from workloads.questions import Aggregate, Cohort, Question, Span
+from workloads.questions import Aggregate, Cohort, Question, Span, spanless
 
 
 class Route(Protocol):
@@ -38,7 +38,7 @@ def route(question: Question, plan: Plan) -> Route | Support:
         return unsupported(obstacle)
     if plan.layout.grain is not None:  # a declared roll-up, of which the rule has said that it serves
         assert isinstance(question, Aggregate)
-        return Kept(question, plan, design.rollups[0], question.span)
+        return Kept(question, prepared(spanless(question), plan, design.rollups[0]), question.span)
     made = _kept(question, plan) if isinstance(question, Aggregate) else _returns(question, plan)
     if made is not None:
         return made
@@ -55,7 +55,7 @@ def _kept(question: Aggregate, plan: Plan) -> Kept | None:
     for rollup in sorted(near, key=lambda r: (len(r.fixed(question)), r.totals.width), reverse=True):
         span = rollup.whole(question.span, plan.shape)
         if _serves(rollup, question, span):
-            return Kept(question, plan, rollup, span)
+            return Kept(question, prepared(spanless(question), plan, rollup), span)
     return None
 
 

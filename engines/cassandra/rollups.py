@@ -21,7 +21,7 @@ SURE = 2.0**62
 LENGTHS = {Grain.MINUTE: 1 / 60, Grain.HOUR: 1, Grain.DAY: 24, Grain.WEEK: 168, Grain.MONTH: 730, Grain.QUARTER: 2190}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Rollup:
     """Measures of the events that match `where`, by bucket of time and by dimensions.
 

@@ -5,7 +5,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from functools import cached_property
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +21,13 @@ from engines.druid.tables import Table, quoted
 from engines.druid.wire import Wire
 from engines.servers import Server
 from engines.watch import Watch
+from workloads import answers
 from workloads.dataset import Dataset
 from workloads.errors import FailureError, RequestError
 from workloads.events import Events, Shape
 from workloads.layouts import Layout
 from workloads.pace import Pace
-from workloads.questions import Aggregate, Cohort, Question
+from workloads.questions import Aggregate, Cohort, Question, spanless
 
 FILE = 1_000_000
 """Rows of a file, more or less; each file can be a sub-task's own."""
@@ -69,7 +70,7 @@ class Druid(Engine):
         return Support(where, error=error, confidence=sketches.CONFIDENCE if error else 1.0)
 
     def explain(self, question: Question, plan: Plan) -> str:
-        _, sent = statement(question, plan)
+        sent = statement(question, plan)
         cut = "\n-- the client keeps the first of each bucket" if sql.is_cut(question) else ""
         return f"{sent.text}\n-- bound: {', '.join(map(repr, sent.values))}{cut}"
 
@@ -178,16 +179,18 @@ class _Session(Session):
     def __init__(self, connection: Connection, plan: Plan) -> None:
         self._connection = connection
         self._plan = plan
+        self._prepared = lru_cache(partial(_prepared, plan.name))
 
     def ask(self, question: Question) -> pa.Table:
-        table, sent = statement(question, self._plan)
-        rows = self._connection.rows(sent.text, sent.values)
-        match question:
-            case Aggregate():
-                return sql.answer(question, table, rows)
-            case Cohort():
-                return _way(question).answer(question, table, rows)
-        raise AssertionError(question)
+        table = _table(question, self._plan)
+        if isinstance(question, Aggregate):
+            prepared, schema = self._prepared(spanless(question), table)
+            return sql.answer(question, table, schema, self._rows(prepared.over(question.span)))
+        assert isinstance(question, Cohort)
+        return _way(question).answer(question, table, self._rows(_cohort(question, table, self._plan)))
+
+    def _rows(self, sent: sql.Statement) -> list[list[Any]]:
+        return self._connection.rows(sent.text, sent.values)
 
 
 def _chosen(question: Question, plan: Plan) -> tuple[Table | None, str]:
@@ -201,16 +204,32 @@ def _chosen(question: Question, plan: Plan) -> tuple[Table | None, str]:
     return None, reason
 
 
-def statement(question: Question, plan: Plan) -> tuple[Table, sql.Statement]:
-    """What is sent for a question, and to which table; RequestError where it is not supported."""
+def _table(question: Question, plan: Plan) -> Table:
+    """The table to ask; RequestError where the question is not supported."""
     table, reason = _chosen(question, plan)
     if table is None:
         raise RequestError(reason)
-    source = plan.name + table.suffix
+    return table
+
+
+def statement(question: Question, plan: Plan) -> sql.Statement:
+    """What is sent for a question; RequestError where it is not supported."""
+    table = _table(question, plan)
     if isinstance(question, Aggregate):
-        return table, sql.aggregate(question, table, source)
+        return sql.aggregate(question, table, plan.name + table.suffix).over(question.span)
     assert isinstance(question, Cohort)
-    return table, _way(question).cohort(question, table, source, plan.dataset.columns.subject)
+    return _cohort(question, table, plan)
+
+
+def _prepared(name: str, question: Aggregate, table: Table) -> tuple[sql.Statement, pa.Schema]:
+    """What is sent for a question over any span, and the schema of its answer."""
+    return sql.aggregate(question, table, name + table.suffix), answers.schema(question, table.shape.schema)
+
+
+def _cohort(question: Cohort, table: Table, plan: Plan) -> sql.Statement:
+    source, subject = plan.name + table.suffix, plan.dataset.columns.subject
+    statement: sql.Statement = _way(question).cohort(question, table, source, subject)
+    return statement
 
 
 def _way(question: Cohort) -> Any:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from enum import IntEnum
 from itertools import chain
 from typing import Any
 
@@ -23,12 +24,24 @@ BEYOND, AFTER = r"[\x{10000}-\x{10FFFF}]", "\uffff\uffff"
 """A pattern of what lies beyond U+FFFF, and what sorts after all that does not."""
 
 
+class End(IntEnum):
+    """An end of a span, in place of its milliseconds."""
+
+    START = 0
+    END = 1
+
+
 @dataclass(frozen=True)
 class Statement:
     """What is sent, with a value for each `?`."""
 
     text: str
     values: list[str | int | float]
+
+    def over(self, span: Span) -> "Statement":
+        """The same with a span's milliseconds for its ends."""
+        ends = span.milliseconds
+        return Statement(self.text, [ends[value] if isinstance(value, End) else value for value in self.values])
 
 
 @dataclass
@@ -49,7 +62,7 @@ class Sql:
 
 
 def aggregate(question: Aggregate, table: Table, source: str) -> Statement:
-    """The statement of an aggregate over the datasource `source`."""
+    """The statement of an aggregate over the datasource `source`, whatever its span."""
     sql = Sql()
     exact = any(m.function is Function.DISTINCT and not m.error for m in question.measures)
     if exact and len(question.grouping_sets) > 1:  # GROUPING SETS give wrong totals beside exact distinct counts
@@ -67,9 +80,8 @@ def is_cut(question: Question) -> bool:
     return isinstance(question, Aggregate) and question.top is not None and question.grain is not Grain.ALL
 
 
-def answer(question: Aggregate, table: Table, rows: list[list[Any]]) -> pa.Table:
-    """The answer that the rows of the statement's result make."""
-    schema = answers.schema(question, table.shape.schema)
+def answer(question: Aggregate, table: Table, schema: pa.Schema, rows: list[list[Any]]) -> pa.Table:
+    """The answer, in its schema, that the rows of the statement's result make."""
     if not rows:
         return schema.empty_table()
     cells, width = list(chain.from_iterable(rows)), len(rows[0])
@@ -96,10 +108,10 @@ def sorted_back(dimension: str, table: Table, keys: str, sql: Sql) -> str:
     return keys if table.type(dimension) != "VARCHAR" else f"REPLACE({keys}, {sql.bind(AFTER)}, '')"
 
 
-def span(span: Span, sql: Sql) -> str:
+def _in_span(sql: Sql) -> str:
     """The condition for the events of a span, which Druid makes into an interval."""
-    start, end = span.milliseconds
-    return f"{TIME} >= MILLIS_TO_TIMESTAMP({sql.bind(start)}) AND {TIME} < MILLIS_TO_TIMESTAMP({sql.bind(end)})"
+    start, end = sql.bind(End.START), sql.bind(End.END)
+    return f"{TIME} >= MILLIS_TO_TIMESTAMP({start}) AND {TIME} < MILLIS_TO_TIMESTAMP({end})"
 
 
 def conditions(filters: tuple[Filter, ...], sql: Sql, of: str = "") -> list[str]:
@@ -113,7 +125,7 @@ def _grouped(question: Aggregate, table: Table, source: str, kept: tuple[str, ..
     lines = [
         f"SELECT {', '.join(f'{what} AS {quoted(name)}' for name, what in columns.items())}",
         f"FROM {quoted(source)}",
-        f"WHERE {' AND '.join([span(question.span, sql), *conditions(question.where, sql)])}",
+        f"WHERE {' AND '.join([_in_span(sql), *conditions(question.where, sql)])}",
         _group_by(question, table, question.grouping_sets if kept is None else [kept]),
     ]
     return "\n".join(lines)

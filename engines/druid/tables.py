@@ -34,7 +34,7 @@ def quoted(name: str) -> str:
     return '"' + stored(name).replace('"', '""') + '"'
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Table:
     """A datasource: events as they are (`raw`), or a roll-up of them. `suffix` is added to the plan's name."""
 
