@@ -15,7 +15,7 @@ import numpy as np
 from harness.clock.spread import spread
 from workloads.questions import Aggregate, Span
 
-WARM_UP = 20
+WARM_UP = 200
 DAYS = 30
 MOST = {"question": 300e-6, "row": 1e-6}  # seconds
 Bare = Callable[[], int]

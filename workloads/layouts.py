@@ -9,7 +9,7 @@ RAW = "raw"
 TAILORED = "tailored"
 
 
-class Layout(msgspec.Struct, frozen=True):
+class Layout(msgspec.Struct, frozen=True, cache_hash=True):
     """A named way to keep events: `raw` keeps each one, a roll-up keeps measures of buckets by dimensions,
     `tailored` is whatever people who know the engine would build for the dataset's own questions."""
 

@@ -1,13 +1,15 @@
 """Questions are values: what is asked, with every parameter filled in."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, TypeVar
 
 import msgspec
 
 from workloads.filters import Filter
 from workloads.measures import Function, Measure
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Grain(StrEnum):
@@ -41,8 +43,7 @@ class Span(msgspec.Struct, frozen=True):
 
 def milliseconds(instant: datetime) -> int:
     """An instant (with zone) in whole milliseconds since 1970, UTC."""
-    since = instant - datetime(1970, 1, 1, tzinfo=UTC)
-    return (since.days * 86_400 + since.seconds) * 1000 + since.microseconds // 1000
+    return (instant - EPOCH) // timedelta(milliseconds=1)
 
 
 class Top(msgspec.Struct, frozen=True):
@@ -154,10 +155,11 @@ class Funnel(msgspec.Struct, frozen=True, tag="funnel", tag_field="kind"):
 
 
 Question = Aggregate | Cohort | Funnel
-SOME = Span(datetime(1970, 1, 1, tzinfo=UTC), datetime(1970, 1, 2, tzinfo=UTC))
+Q = TypeVar("Q", bound=Question)
+SOME = Span(EPOCH, EPOCH + timedelta(days=1))
 
 
-def spanless(question: Aggregate) -> Aggregate:
+def spanless(question: Q) -> Q:
     """One and the same for a question over any span: what is found out of it holds for all of them."""
     return msgspec.structs.replace(question, span=SOME)
 

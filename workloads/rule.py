@@ -75,6 +75,7 @@ def kept(layout: Layout) -> tuple[State, ...]:
     return tuple(dict.fromkeys(s for measure in layout.measures for s in states(measure)))
 
 
+@lru_cache(maxsize=4096)
 def holds(layout: Layout, wanted: State) -> State | None:
     """The kept state that serves as the one wanted, the most accurate of several."""
     serving = [

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import pyarrow as pa
@@ -21,7 +21,7 @@ from workloads.dataset import Dataset
 from workloads.errors import RequestError
 from workloads.events import Events, Shape
 from workloads.layouts import Layout
-from workloads.questions import Question
+from workloads.questions import Question, spanless
 
 
 class Cassandra(Engine):
@@ -105,9 +105,10 @@ class Cassandra(Engine):
 class _Session(Session):
     def __init__(self, driver: Driver, plan: Plan) -> None:
         self._plan = plan
+        self._schema = lru_cache(maxsize=1024)(lambda question: answers.schema(question, plan.schema))
         self._reader = Reader(driver)
         self._known = loading.manifest(self._reader, plan)
 
     def ask(self, question: Question) -> pa.Table:
-        wanted = answers.schema(question, self._plan.schema)
+        wanted = self._schema(spanless(question))
         return reading.chosen(question, self._plan).answer(self._reader, self._known, wanted)

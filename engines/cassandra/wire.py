@@ -3,7 +3,7 @@
 A whole column is put into bytes at once: binding value by value would be most of the work of a load.
 """
 
-from itertools import chain
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -44,27 +44,20 @@ def unkeyed(column: pa.Array, kind: pa.DataType) -> pa.Array:
 
 def table(rows: list[tuple[Any, ...]], kinds: dict[str, pa.DataType]) -> pa.Table:
     """Rows as the driver gives them, as columns."""
-    return _table(_columns(rows, kinds), kinds)
+    whole = pa.array(rows, pa.struct(list(kinds.items())))
+    return pa.Table.from_batches([pa.RecordBatch.from_struct_array(whole)])
 
 
 def sums(rows: list[tuple[Any, ...]], kinds: dict[str, pa.DataType]) -> pa.Table:
     """The same of states; a sum of no value, of which Cassandra says that it is 0, is NULL."""
-    columns = _columns(rows, kinds)
-    for name, counts in list(columns.items()):
-        added = f"sum{name.removeprefix('count')}"
-        if name.startswith("count(") and added in columns and 0 in counts:
-            columns[added] = [s if n else None for s, n in zip(columns[added], counts, strict=True)]
-    return _table(columns, kinds)
-
-
-def _columns(rows: list[tuple[Any, ...]], kinds: dict[str, pa.DataType]) -> dict[str, list[Any]]:
-    cells = list(chain.from_iterable(rows))
-    return {name: cells[place :: len(kinds)] for place, name in enumerate(kinds)}
-
-
-def _table(columns: dict[str, list[Any]], kinds: dict[str, pa.DataType]) -> pa.Table:
-    arrays = [pa.array(column, kind) for column, kind in zip(columns.values(), kinds.values(), strict=True)]
-    return pa.Table.from_arrays(arrays, list(columns))
+    found = table(rows, kinds)
+    places = {name: place for place, name in enumerate(kinds)}
+    for count, place in places.items():
+        added = places.get(f"sum{count.removeprefix('count')}")
+        if added is not None and count.startswith("count(") and 0 in map(itemgetter(place), rows):
+            some = pc.if_else(pc.equal(found[place], 0), None, found[added])
+            found = found.set_column(added, found.field(added), some)
+    return found
 
 
 def _numbers(column: pa.Array, form: str) -> list[bytes | None]:
