@@ -133,6 +133,13 @@ def _measure(
         sys.exit(1)
 
 
+@cli.command()
+@click.argument("run")
+def show(run: str) -> None:
+    """Prints a RUN that is kept: a file, a COMMIT, or COMMIT:FILE under results."""
+    tables.run_table(history.find(run), console())
+
+
 @cli.command(name="compare")
 @click.argument("first")
 @click.argument("second")

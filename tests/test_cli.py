@@ -15,6 +15,8 @@ from command import Command
 
 from harness import formats
 from harness.cli import cli
+from harness.clock.findings import Run
+from harness.clock.records import Verdict, of_type
 from harness.home import VARIABLE
 from workloads import dataset as datasets
 
@@ -152,6 +154,19 @@ def test_list(command: Command, mine: str) -> None:
 def test_every_command_has_help(command: Command) -> None:
     for name in cli.commands:
         assert "Usage: rollup-bench" in command.done(name, "--help")
+
+
+@pytest.mark.parametrize("kept", sorted(Path(__file__).parents[1].glob("results/*/*.jsonl")), ids=lambda p: p.stem)
+def test_a_run_that_is_kept_is_printed_from_its_file_alone(
+    command: Command, monkeypatch: pytest.MonkeyPatch, kept: Path
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    shown = command.done("show", str(kept))
+    verdicts = list(of_type(Run.read(kept).lines, Verdict))
+    assert all(one.arm in shown and one.question in shown for one in verdicts)
+    assert shown.count(" right ") + shown.count(" within bound ") == sum(
+        one.verdict in ("right", "within bound") for one in verdicts
+    )
 
 
 @pytest.mark.parametrize("layouts", ["raw", "raw,day"])

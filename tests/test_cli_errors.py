@@ -110,6 +110,13 @@ COMMANDS: dict[str, dict[str, list[Case]]] = {
         "--examples": [(["verify", "duckdb", "--examples", "0"], ("'--examples'", "0 is not in the range x>=1"))],
         "--format": [(["verify", "duckdb", "--format", "csv"], ("'--format'", *CHOICE))],
     },
+    "show": {
+        "run": [
+            (["show"], ("Missing argument 'RUN'",)),
+            (["show", "nowhere.jsonl"], ("nowhere.jsonl: No such file",)),
+            (["show", "taken"], ("taken: ",)),
+        ],
+    },
     "compare": {
         "first": [
             (["compare"], ("Missing argument 'FIRST'",)),

@@ -1,10 +1,11 @@
 """The table of what each engine supports: made of runs, and the README's is that of the runs kept here."""
 
+import re
 from pathlib import Path
 
 import pytest
 
-from harness.clock.findings import Run
+from harness.clock.findings import Run, spreads
 from harness.clock.records import Header, Verdict
 from harness.support import BEGIN, END, KINDS, kind, table, write
 from workloads import dataset
@@ -99,3 +100,16 @@ def test_of_several_roll_ups_the_best_counts_and_an_engine_s_own_reason_before_t
     assert "| counts and sums (1) | at ingest |" in found
     assert "| distinct, estimated (1) | no [1] |" in found
     assert f"1. {estimated} on {day}: no sketch" in found
+
+
+def test_the_medians_in_the_readme_are_those_of_the_run_that_it_names() -> None:
+    found = spreads(Run.read(ROOT / "results/vm/flights-standard.jsonl"))
+    section = (ROOT / "README.md").read_text("utf-8").partition("## What one run says")[2].partition("\n## ")[0]
+    header, _, *rows = (
+        [cell.strip(" *") for cell in line.split("|")[1:-1]] for line in re.findall(r"^\|.*", section, re.M)
+    )
+    shown = {
+        (row[0].split("`")[1], arm): float(cell) for row in rows for arm, cell in zip(header[1:], row[1:], strict=True)
+    }
+    timed = {(cell.question, cell.arm): 1000 * one.median for cell, one in found.items() if cell.cache == "hot"}
+    assert shown == pytest.approx(timed, rel=0.005)
