@@ -92,7 +92,7 @@ def _rows(cells: Sequence[Cell]) -> Iterator[tuple[str, ...]]:
         needs = ("none", "none") if as_it_is else (f"{arm.loaded.seconds:.1f}", _bytes(arm.loaded.bytes))
         median = "" if cell.median is None else f"{cell.median * 1000:.1f}"
         paid = payoff(arm, cells)
-        after = "" if paid is None else "never" if paid.after is None else f"{paid.after:,} questions"
+        after = "" if paid is None else "never" if paid.after is None else f"{paid.after:,} question{'s' * (paid.after != 1)}"
         place = "raw, as it is" if as_it_is else "a plan of its own"
         yield arm.engine.name, place, *needs, cell.verdict.kind.value, median, cell.support.where or "", after
 

@@ -195,7 +195,8 @@ $(document).ready(function () {
             const won = questions.filter((one) => engine(one.fastest) === name).length;
             const without = cells.filter((cell) => cell.verdict === 'unsupported').length;
             const words = run.engines[name] || { good: [], bad: [] };
-            const list = (title, items) => items.length ? [h('h3', {}, title), h('ul', {}, items.map((item) => h('li', {}, item)))] : [];
+            const code = (text) => text.split('`').map((part, place) => place % 2 ? h('code', {}, part) : part);
+            const list = (title, items) => items.length ? [h('h3', {}, title), h('ul', {}, items.map((item) => h('li', {}, ...code(item))))] : [];
             return h('article', {}, h('h2', {}, name),
                 h('p', {}, `Here: ${asked} of ${questions.length} questions timed, fastest at ${won}, ${without} of ${cells.length} cells unsupported.`),
                 list('Good at', words.good), list('Bad at', words.bad));
