@@ -92,7 +92,7 @@ def _rows(cells: Sequence[Cell]) -> Iterator[tuple[str, ...]]:
         needs = ("none", "none") if as_it_is else (f"{arm.loaded.seconds:.1f}", _bytes(arm.loaded.bytes))
         median = "" if cell.median is None else f"{cell.median * 1000:.1f}"
         paid = payoff(arm, cells)
-        after = "" if paid is None else "never" if paid.after is None else f"{paid.after:,} question{'s' * (paid.after != 1)}"
+        after = "" if paid is None else "never" if paid.after is None else f"{paid.after:,}"
         place = "raw, as it is" if as_it_is else "a plan of its own"
         yield arm.engine.name, place, *needs, cell.verdict.kind.value, median, cell.support.where or "", after
 
@@ -110,7 +110,7 @@ def _table(cells: Sequence[Cell]) -> Table:
     table.add_column("verdict")
     table.add_column("median ms", justify="right", no_wrap=True)
     table.add_column("aggregated", no_wrap=True)
-    table.add_column("pays after", justify="right", no_wrap=True)
+    table.add_column("questions till paid", justify="right", no_wrap=True)
     for row in _rows(cells):
         table.add_row(*row)
     return table
