@@ -110,7 +110,7 @@ def _table(cells: Sequence[Cell]) -> Table:
     table.add_column("verdict")
     table.add_column("median ms", justify="right", no_wrap=True)
     table.add_column("aggregated", no_wrap=True)
-    table.add_column("questions till paid", justify="right", no_wrap=True)
+    table.add_column("pays after", justify="right", no_wrap=True)
     for row in _rows(cells):
         table.add_row(*row)
     return table

@@ -4,31 +4,49 @@ from collections.abc import Sequence
 from statistics import median
 
 from rich import box
+from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from harness.clock import load
 from harness.clock.claims import Claim
 from harness.clock.compare import Comparison
 from harness.clock.findings import Cell, Difference, Run, differences, noise_floor, spreads
-from harness.clock.records import Cost, Fault, First, Header, Open, Rounds, Sweep, Verdict, of_type
+from harness.clock.records import Cost, Ended, Fault, First, Header, Open, Rounds, Sweep, Verdict, of_type
 from harness.clock.spread import Spread
 
+_SPARE = (
+    "cached ms",
+    "first ms",
+    "max ms",
+    "CPU ms",
+    "rate a second",
+    "p50 ms",
+    "p99 ms",
+    "detects",
+    "interval",
+    "99% interval",
+    "against fastest",
+    "capacity",
+)
+"""Columns in the order in which a narrow terminal goes without them."""
 _STYLES = {"faster": "green", "slower": "red"}
 
 
 def run_table(run: Run, console: Console) -> None:
     """All that a run found: each question and arm, the noise floor, and what became of them under load."""
     console.print(f"[bold]{run.header.dataset}, {run.header.rows:,} rows[/bold]\n[dim]{scope(run.header)}[/dim]")
-    console.print(_cells(run))
+    _print(_cells(run), console)
     console.print(f"[dim]{noise(run)}[/dim]")
     for fault in of_type(run.lines, Fault):
         when = "" if fault.launch is None else f" for launch {fault.launch + 1}"
         console.print(f"[red]{fault.arm} dropped out while {fault.doing}{when}: {escape(fault.reason)}[/red]")
     if of_type(run.lines, Sweep):
-        console.print(_under_load(run))
+        _print(_under_load(run), console)
+    if not of_type(run.lines, Ended):
+        console.print("[red]not ended: the run was cut off or lost an arm, and goes on when started again[/red]")
 
 
 def scope(header: Header) -> str:
@@ -57,15 +75,15 @@ def comparison_table(comparison: Comparison, console: Console) -> None:
         "that is taken out below, since it may be the machine.[/dim]"
     )
     table = _table(
-        "question", "engine/layout", "caches", right=("first ms", "second ms", "ratio", "interval", "detects")
+        "question", "engine/layout", "caches", right=("before ms", "after ms", "ratio", "interval", "detects")
     )
     table.add_column("outcome")
     for change in sorted(comparison.changes, key=lambda one: (_rank(one.claim), one.cell)):
-        figures = (_milliseconds(change.before), _milliseconds(change.after), *_claimed(change.claim))
+        figures = (milliseconds(change.before), milliseconds(change.after), *_claimed(change.claim))
         outcome = change.claim.outcome if change.claim else "only in one run"
         cell = change.cell
         table.add_row(cell.question, cell.arm, cell.cache, *figures, Text(outcome, style=_STYLES.get(outcome, "dim")))
-    console.print(table)
+    _print(table, console)
 
 
 def _cells(run: Run) -> Table:
@@ -87,7 +105,7 @@ def _cells(run: Run) -> Table:
                 line.verdict,
                 *_times(timed.get(cell)),
                 firsts.get((question, line.arm), ""),
-                _milliseconds(_median(timed.get(Cell(question, "cached", line.arm)))),
+                milliseconds(_median(timed.get(Cell(question, "cached", line.arm)))),
                 costs.get(cell, ""),
                 ratio,
                 detects,
@@ -100,8 +118,8 @@ def _cells(run: Run) -> Table:
 def _times(one: Spread | None) -> tuple[str, str, str]:
     if one is None:
         return "", "", ""
-    interval = f"{_milliseconds(one.low)} to {_milliseconds(one.high)}"
-    return _milliseconds(one.median), interval, _milliseconds(one.maximum)
+    interval = f"{milliseconds(one.low)} to {milliseconds(one.high)}"
+    return milliseconds(one.median), interval, milliseconds(one.maximum)
 
 
 def _median(one: Spread | None) -> float | None:
@@ -121,7 +139,7 @@ def _firsts(run: Run) -> dict[tuple[str, str], str]:
     for one in of_type(run.lines, First):
         times.setdefault((one.question, one.arm), {}).setdefault(one.cache, []).append(one.time)
     coldest = {key: min(states.items()) for key, states in times.items()}  # "cold" is before "lukewarm"
-    return {key: f"{_milliseconds(median(taken) / 1e9)} {state}" for key, (state, taken) in coldest.items()}
+    return {key: f"{milliseconds(median(taken) / 1e9)} {state}" for key, (state, taken) in coldest.items()}
 
 
 def _costs(run: Run) -> dict[Cell, str]:
@@ -131,7 +149,7 @@ def _costs(run: Run) -> dict[Cell, str]:
         seconds, questions = sums.get(Cell(one.question, one.cache, one.arm), (0.0, 0))
         spent = one.spent.client + (one.spent.engine or 0.0)
         sums[Cell(one.question, one.cache, one.arm)] = seconds + spent, questions + one.questions
-    return {cell: _milliseconds(seconds / questions) for cell, (seconds, questions) in sums.items()}
+    return {cell: milliseconds(seconds / questions) for cell, (seconds, questions) in sums.items()}
 
 
 def _against(found: Sequence[Difference], cell: Cell, fastest: Cell | None) -> Claim | None:
@@ -148,26 +166,48 @@ def _against(found: Sequence[Difference], cell: Cell, fastest: Cell | None) -> C
 def _under_load(run: Run) -> Table:
     right = ("rate a second", "p50 ms", "p95 ms", "p99 ms", "max ms", "capacity")
     table = _table("question", "engine/layout", "load", "outcome", right=right)
-    sweeps, opens = of_type(run.lines, Sweep), of_type(run.lines, Open)
+    sweeps, opens, above = of_type(run.lines, Sweep), of_type(run.lines, Open), ""
     for question, arm in dict.fromkeys((one.question, one.arm) for one in sweeps):
         capacity = load.capacity([one for one in sweeps if (one.question, one.arm) == (question, arm)])
         shown = "a wrong answer or none" if capacity is None else f"{capacity:.3g}"
         for one in [one for one in opens if (one.question, one.arm) == (question, arm)]:
             read = load.read(one)
-            times = [_milliseconds(read.response.get(name)) for name in ("p50", "p95", "p99")]
-            rate, longest = f"{one.rate:.3g}", _milliseconds(read.maximum)
-            table.add_row(question, arm, one.load, read.outcome, rate, *times, longest, shown)
-            question = arm = shown = ""
+            times = [milliseconds(read.response.get(name)) for name in ("p50", "p95", "p99")]
+            rate, longest = f"{one.rate:.3g}", milliseconds(read.maximum)
+            named = "" if question == above else question
+            table.add_row(named, arm, one.load, read.outcome, rate, *times, longest, shown)
+            above, arm, shown = question, "", ""
     return table
 
 
 def _table(*left: str, right: Sequence[str]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in left:
-        table.add_column(heading, no_wrap=True)
+        table.add_column(heading, no_wrap=heading != "question", overflow="fold")
     for heading in right:
         table.add_column(heading, justify="right", no_wrap=True)
     return table
+
+
+def _print(table: Table, console: Console) -> None:
+    """The table without empty columns and, where it is too wide, without some that can be spared; says which."""
+    table.columns = [column for column in table.columns if any(map(str, column.cells))]
+    spared = []
+    for heading in _SPARE:
+        if sum(map(_width, table.columns)) <= console.width:
+            break
+        if any(column.header == heading for column in table.columns):
+            table.columns = [column for column in table.columns if column.header != heading]
+            spared.append(heading)
+    console.print(table)
+    if spared:
+        console.print(f"[dim]a wider terminal shows {', '.join(spared)} too[/dim]")
+
+
+def _width(column: Column) -> int:
+    """Characters that a column needs, its margin included; one that may wrap can do with some twenty."""
+    longest = max(cell_len(str(cell)) for cell in (column.header, *column.cells))
+    return 3 + (longest if column.no_wrap else min(longest, 20))
 
 
 def _claimed(claim: Claim | None) -> tuple[str, str, str]:
@@ -182,5 +222,6 @@ def _rank(claim: Claim | None) -> int:
     return 2 if claim is None else ("slower", "faster", "no difference seen").index(claim.outcome) // 2
 
 
-def _milliseconds(seconds: float | None) -> str:
+def milliseconds(seconds: float | None) -> str:
+    """Seconds in milliseconds, three digits of them; nothing where there are none."""
     return "" if seconds is None else f"{seconds * 1000:.3g}" if seconds < 0.1 else f"{seconds * 1000:,.0f}"

@@ -165,6 +165,7 @@ def spanless(question: Q) -> Q:
 
 
 __all__ = [
+    "EPOCH",
     "Age",
     "Aggregate",
     "Cohort",

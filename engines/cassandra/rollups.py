@@ -1,7 +1,7 @@
 """Roll-ups as tables: one of totals, and one of values for each column whose distinct values are asked for."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import numpy as np
 import pyarrow as pa
@@ -13,7 +13,7 @@ from engines.cassandra.tables import Table
 from workloads.events import Shape
 from workloads.filters import Filter, Op, Value
 from workloads.layouts import Layout
-from workloads.questions import Aggregate, Grain, Span
+from workloads.questions import EPOCH, Aggregate, Grain, Span
 
 TYPES = {"timestamp": "timestamp", "string": "text", "int64": "bigint", "double": "double", str(states.WIDE): "varint"}
 SURE = 2.0**62
@@ -132,7 +132,7 @@ def whole(span: Span, grain: Grain, zone: str, shape: Shape) -> Span:
 
 
 def _instant(milliseconds: int) -> datetime:
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=milliseconds)
+    return EPOCH + timedelta(milliseconds=milliseconds)
 
 
 def wide(shape: Shape) -> set[str]:
