@@ -266,7 +266,7 @@ columns = { time = { name = "at", format = "seconds" }, subject = "who" }
     call = [
         sys.executable,
         "-c",
-        "from harness.cli import main; main()",
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from harness.cli import main; main()",
         "run",
         "--dataset",
         str(tmp_path / "mine.toml"),
