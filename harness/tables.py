@@ -192,13 +192,13 @@ def _table(*left: str, right: Sequence[str]) -> Table:
 def _print(table: Table, console: Console) -> None:
     """The table without empty columns and, where it is too wide, without some that can be spared; says which."""
     table.columns = [column for column in table.columns if any(map(str, column.cells))]
-    spared = []
-    for heading in _SPARE:
+    headings = [column.header for column in table.columns]
+    spared: list[str] = []
+    for heading in filter(headings.__contains__, _SPARE):
         if sum(map(_width, table.columns)) <= console.width:
             break
-        if any(column.header == heading for column in table.columns):
-            table.columns = [column for column in table.columns if column.header != heading]
-            spared.append(heading)
+        table.columns = [column for column in table.columns if column.header != heading]
+        spared.append(heading)
     console.print(table)
     if spared:
         console.print(f"[dim]a wider terminal shows {', '.join(spared)} too[/dim]")

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -105,7 +105,7 @@ class Cassandra(Engine):
 class _Session(Session):
     def __init__(self, driver: Driver, plan: Plan) -> None:
         self._plan = plan
-        self._schema = lru_cache(maxsize=1024)(lambda question: answers.schema(question, plan.schema))
+        self._schema = lru_cache(partial(answers.schema, events=plan.schema))
         self._reader = Reader(driver)
         self._known = loading.manifest(self._reader, plan)
 
