@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.clock import histograms
-from harness.clock.clients import Arm, Work, open_loop
+from harness.clock.clients import Arm, Work, drive, open_loop
 from harness.clock.costs import Gauge
 from harness.clock.load import (
     Target,
@@ -33,6 +33,7 @@ from harness.clock.load import (
 )
 from harness.clock.null import NullEngine, lindley
 from harness.clock.records import Open, Spent
+from harness.clock.sender import due
 from workloads.errors import FailureError
 
 GAUGE = Gauge()
@@ -86,15 +87,13 @@ def test_every_response_is_lindleys_a_stall_included(requests: list[tuple[int, i
     open_loop(
         lambda request: pass_by(served[request]),
         Work(range(len(served)), seconds=60, limit=60, intended=intended),
-        iter(range(len(served))),
+        due(intended, 0, clock=lambda: now[0], sleep=lambda seconds: pass_by(seconds * 1e9)),
         start=0,
         log=log,
         clock=lambda: now[0],
-        sleep=lambda seconds: pass_by(seconds * 1e9),
     )
-    measured = [done - at for (_, _, _, done, _), at in zip(log, intended, strict=True)]
+    measured = [done - at for (_, _, done, _), at in zip(log, intended, strict=True)]
     assert measured == lindley(intended, served)
-    assert [sent - max(free, at) for (_, free, sent, _, _), at in zip(log, intended, strict=True)] == [0] * len(log)
 
 
 def test_real_clients_measure_lindleys_responses_through_a_stall() -> None:
@@ -202,6 +201,34 @@ def test_a_sweep_counts_what_its_clients_did() -> None:
     assert wrong.wrong > 0
     assert wrong.right > 0
     assert capacity([wrong]) is None
+
+
+def test_every_client_of_a_sweep_asks_all_requests_alike() -> None:
+    """Else one that asks the fast ones alone would pass for capacity."""
+    served = [0.001, 0.04, 0.04, 0.04]
+    work = Work(range(4), seconds=0.5, limit=30.0)
+    asked = drive(Arm("null", NullEngine(served)), work, 4, GAUGE).asked
+    counts = [sum(one.number % 4 == request for one in asked) for request in range(4)]
+    assert max(counts) - min(counts) <= 4
+    assert len({one.number for one in asked}) == len(asked)
+
+
+def test_a_request_waits_for_a_free_session_and_the_schedule_does_not() -> None:
+    """Four sessions, each busy for a tenth of a second: of ten requests at once the last has waited for two others."""
+    target = Arm("null", NullEngine([0.1]))
+    driven = drive(target, Work([0], seconds=1.0, limit=30.0, intended=[0] * 10), 4, GAUGE, processes=2)
+    waited = sorted(one.sent - driven.handed[one.number] for one in driven.asked if one.sent)
+    assert len(waited) == 10
+    assert driven.handed == sorted(driven.handed)
+    assert waited[3] < driven.handed[-1] - driven.start + 50_000_000
+    assert waited[-1] >= 200_000_000
+
+
+def test_what_cannot_be_sent_in_time_is_given_up() -> None:
+    driven = drive(
+        Arm("null", NullEngine([1.0])), Work([0], seconds=0.1, limit=0.5, intended=[0] * 9), 2, GAUGE, processes=2
+    )
+    assert [one.state for one in driven.asked].count("u") >= 5
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Clients in processes of their own, so that one interpreter does not limit them."""
+"""Clients in processes of their own, so that one interpreter does not limit them; a sender keeps the schedule."""
 
 import multiprocessing
 import signal
@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from harness.clock import sender
 from harness.clock.costs import Gauge, Meter
 from harness.clock.records import Spent
 from workloads.errors import FailureError
@@ -24,20 +25,22 @@ _CONNECT = 600.0  # seconds to connect, interpreter and client library started
 
 
 class Asked(NamedTuple):
-    """One request: when a client was free for it, when it was sent and done, how it went.
+    """One request: when a client sent it and was done, how it went.
 
     Nanoseconds of the monotonic clock; states: r right, w wrong, f failed, t timed out, u never sent.
     """
 
     number: int
-    free: int
     sent: int | None
     done: int | None
     state: str
 
 
 class Work(msgspec.Struct, frozen=True):
-    """What the clients are to ask: requests in turn, at intended nanoseconds or (None) each as soon as it can."""
+    """What the clients are to ask: requests in turn, at intended nanoseconds or (None) each as soon as it can.
+
+    `intended` is counted from the start; nothing is sent later than `seconds` + `limit` after it.
+    """
 
     requests: Sequence[Any]
     seconds: float
@@ -59,10 +62,11 @@ class Arm(msgspec.Struct, frozen=True):
 
 
 class Driven(NamedTuple):
-    """What the clients did: when they started, every request, and what it cost."""
+    """What the clients did: when they started, every request, when each was handed to them, and what it cost."""
 
     start: int
     asked: list[Asked]
+    handed: list[int]
     spent: Spent
 
 
@@ -70,20 +74,24 @@ def drive(arm: Arm, work: Work, clients: int, gauge: Gauge, processes: int = 8) 
     """Spreads the clients over processes, lets them connect, starts them together; FailureError if one cannot."""
     context = multiprocessing.get_context("spawn")
     count = 1 if arm.embedded else min(clients, processes)
+    inbox, outbox = context.Pipe(duplex=False)
     crew: list[tuple[BaseProcess, Connection]] = []
     try:
         for number in range(count):
             ours, theirs = context.Pipe()
-            share = _Share(arm, work, number, count, len(range(number, clients, count)))
+            share = _Share(arm, work, inbox, number, count, len(range(number, clients, count)))
             child = context.Process(target=_process, args=(theirs, share), daemon=True)
             child.start()
             theirs.close()
             crew.append((child, ours))
         for process, pipe in crew:
             _expect(process, pipe, _CONNECT)
+        inbox.close()
         meter, start = Meter(gauge), time.monotonic_ns() + _SECOND // 10
         for _, pipe in crew:
             pipe.send(start)
+        handed = sender.hand_over(work.intended or (), start, start + _last(work), outbox)
+        outbox.close()
         until = 2 * work.limit + work.seconds + 10
         reports = [_expect(process, pipe, until) for process, pipe in crew]
         spent = meter.read(sum(processor for _, processor in reports))
@@ -91,8 +99,10 @@ def drive(arm: Arm, work: Work, clients: int, gauge: Gauge, processes: int = 8) 
         for process, _ in crew:
             process.kill()
             process.join()
+        inbox.close()
+        outbox.close()
     asked = sorted((one for log, _ in reports for one in log), key=lambda one: one.number)
-    return Driven(start, asked, spent)
+    return Driven(start, asked, handed, spent)
 
 
 class _Share(NamedTuple):
@@ -100,15 +110,14 @@ class _Share(NamedTuple):
 
     arm: Arm
     work: Work
+    inbox: Connection
     number: int
     of: int
     threads: int
 
     def turns(self) -> Iterator[int]:
-        """The numbers of its requests; every client takes the next."""
-        if self.work.intended is not None:
-            return iter(range(self.number, len(self.work.intended), self.of))
-        return iter(range(self.number, sys.maxsize, self.of))
+        """Numbers of its own for a closed loop; every client takes the next, and asks all the requests in turn."""
+        return iter(range(self.number, sys.maxsize, self.of * len(self.work.requests) + 1))
 
 
 def _expect(process: BaseProcess, pipe: Connection, seconds: float) -> Any:
@@ -163,9 +172,11 @@ def _client(
     ask: Callable[[Any], object], share: _Share, turns: Iterator[int], start: int, log: list[list[Any]]
 ) -> None:
     work, check = share.work, share.arm.check
-    _sleep_until(start, time.monotonic_ns)
-    loop = closed_loop if work.intended is None else open_loop
-    loop(ask, work, turns, start, log, check)
+    if work.intended is None:
+        sender.sleep_until(start)
+        closed_loop(ask, work, turns, start, log, check)
+    else:
+        open_loop(ask, work, sender.received(share.inbox), start, log, check)
 
 
 def open_loop(
@@ -176,18 +187,14 @@ def open_loop(
     log: list[list[Any]],
     check: Check | None = None,
     clock: Callable[[], int] = time.monotonic_ns,
-    sleep: Callable[[float], None] = time.sleep,
 ) -> None:
-    """Sends each request when it is intended, or at once if that has passed; none once all hope is gone."""
-    end = start + int((work.seconds + work.limit) * _SECOND)
+    """Sends each request as it comes; none once all hope is gone."""
+    end = start + _last(work)
     for number in turns:
-        assert work.intended is not None
-        free = clock()
-        _sleep_until(start + work.intended[number], clock, sleep)
         if clock() > end:
-            log.append([number, free, None, None, "u"])
+            log.append([number, None, None, "u"])
         else:
-            _ask(ask, work, number, free, log, check, clock)
+            _ask(ask, work, number, log, check, clock)
 
 
 def closed_loop(
@@ -202,7 +209,7 @@ def closed_loop(
     """Asks again as soon as it is answered, until the time is up; once at least."""
     end = start + int(work.seconds * _SECOND)
     for number in turns:
-        _ask(ask, work, number, clock(), log, check, clock)
+        _ask(ask, work, number, log, check, clock)
         if clock() > end:
             return
 
@@ -211,14 +218,13 @@ def _ask(
     ask: Callable[[Any], object],
     work: Work,
     number: int,
-    free: int,
     log: list[list[Any]],
     check: Check | None,
     clock: Callable[[], int],
 ) -> None:
     """Logs the request before it is sent, so that one that never comes back is there too, as timed out."""
     turn = number % len(work.requests)
-    entry: list[Any] = [number, free, clock(), None, "t"]
+    entry: list[Any] = [number, clock(), None, "t"]
     log.append(entry)
     try:
         answer, state = ask(work.requests[turn]), "r"
@@ -226,14 +232,14 @@ def _ask(
         answer, state = None, "t"
     except Exception:  # whatever a client raises is the arm's failure, and is counted
         answer, state = None, "f"
-    entry[3] = clock()
-    if entry[3] - entry[2] > work.limit * _SECOND:
+    entry[2] = clock()
+    if entry[2] - entry[1] > work.limit * _SECOND:
         state = "t"
     if state == "r" and check and not check(turn, answer):
         state = "w"
-    entry[4] = state
+    entry[3] = state
 
 
-def _sleep_until(then: int, clock: Callable[[], int], sleep: Callable[[float], None] = time.sleep) -> None:
-    while (left := then - clock()) > 0:
-        sleep(left / _SECOND)
+def _last(work: Work) -> int:
+    """Nanoseconds after the start in which a request may still be sent."""
+    return int((work.seconds + work.limit) * _SECOND)

@@ -52,7 +52,7 @@ def schedule(rate: float, seconds: float, rng: np.random.Generator) -> list[int]
 
 def sweep(target: Target, clients: int, seconds: float, gauge: Gauge) -> Sweep:
     """Closed loop with so many clients."""
-    start, asked, spent = drive(target.arm, Work(target.requests, seconds, target.limit), clients, gauge)
+    start, asked, _, spent = drive(target.arm, Work(target.requests, seconds, target.limit), clients, gauge)
     states = [one.state for one in asked]
     services = [(one.done - one.sent) // 1000 for one in asked if one.done and one.sent and one.state in "rw"]
     return Sweep(
@@ -80,7 +80,7 @@ def offer(
     """Open loop at this rate, never more than `clients` requests under way at once."""
     intended = schedule(rate, seconds, np.random.default_rng(seed))
     work = Work(target.requests, seconds, target.limit, intended)
-    start, asked, spent = drive(target.arm, work, clients, gauge, processes=2)
+    start, asked, handed, spent = drive(target.arm, work, clients, gauge, processes=2)
     by_number = {one.number: one for one in asked}
     requests = [by_number.get(number) for number in range(len(intended))]
     record = Open(
@@ -94,9 +94,7 @@ def offer(
         intended=[time // 1000 for time in intended],
         sent=[(one.sent - start) // 1000 if one and one.sent else None for one in requests],
         done=[(one.done - start) // 1000 if one and one.done else None for one in requests],
-        waited=[
-            max(one.free - start - time, 0) // 1000 if one else 0 for one, time in zip(requests, intended, strict=True)
-        ],
+        waited=[(one.sent - handed[one.number]) // 1000 if one and one.sent else 0 for one in requests],
         state="".join(one.state if one else "u" for one in requests),
         response="",
         service="",
@@ -123,7 +121,7 @@ def services(record: Open) -> NDArray[np.float64]:
 
 
 def lateness(record: Open) -> NDArray[np.float64]:
-    """Microseconds by which the client itself sent late, a session being free; of the requests that were sent."""
+    """Microseconds by which requests were handed to the clients late; of those that were sent."""
     times = _array(record.sent) - np.asarray(record.intended, dtype=np.float64) - np.asarray(record.waited)
     return np.asarray(times[~np.isnan(times)])
 

@@ -142,7 +142,7 @@ class Open(_Record, frozen=True, tag="open"):
     intended: list[int]
     sent: list[int | None]  # None: given up before it was sent
     done: list[int | None]
-    waited: list[int]  # how long after it was intended a session became free for it, the others waiting for answers
+    waited: list[int]  # from handed to the clients, to sent by the first that was free and got a processor
     state: str  # a letter for each: r right, w wrong, f failed, t timed out, u never sent
     response: str  # HdrHistograms of microseconds, base64
     service: str
