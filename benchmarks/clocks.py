@@ -85,7 +85,7 @@ class Clocks:
 
 
 def main() -> None:
-    """Prints all; ends with 1 where the harness adds too much."""
+    """Prints all; ends with 1 where the harness adds too much, or measures a response otherwise than it was."""
     figures = added()
     for name, value in msgspec.structs.asdict(figures).items():
         print(f"added to a question, {name} its time: {value * 1e6:.2f} microseconds of {MOST * 1e6:.0f} at most")
@@ -95,7 +95,7 @@ def main() -> None:
         print(f"closed loop, 1 ms of service, {clients} clients: {rate:,.0f} a second of {1000 * clients:,}")
     for offered, outcome, late in kept_to_schedule():
         print(f"open loop, 1 ms of service, {offered:,} a second: {outcome}, p99 lateness {late * 1e3:.2f} ms")
-    sys.exit(max(figures.inside, figures.around) > MOST)
+    sys.exit(max(figures.inside, figures.around) > MOST or share < 1)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing.sharedctypes import Synchronized
 
+from harness.clock.sender import first
+
 
 class NullEngine:
     """Serves request i, an index, for `services[i]` seconds: all at once, or in a queue that clients share.
@@ -21,8 +23,9 @@ class NullEngine:
 
     @contextmanager
     def __call__(self) -> Iterator[Callable[[int], tuple[int, int]]]:
-        """A client's session."""
-        yield self._serve
+        """A client's session; it goes before all others of the machine, so that what it adds is not the machine's."""
+        with first():
+            yield self._serve
 
     def _serve(self, request: int) -> tuple[int, int]:
         begin, end = self._turn(self._services[request])
