@@ -1,7 +1,8 @@
 """What the clocks themselves add, on an engine that does nothing for a known time.
 
 By hand: `python -m benchmarks.clocks`. It prints what the harness adds to a question, up to which rate its clients
-keep to a schedule, and how near their responses are to Lindley's recursion through a stall of a second.
+keep to a schedule, and how near their responses are to Lindley's recursion through a stall of a second. Its clients
+have real-time priority where the system allows it; without, a busy machine makes some responses longer.
 """
 
 import sys

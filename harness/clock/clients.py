@@ -92,8 +92,8 @@ def drive(arm: Arm, work: Work, clients: int, gauge: Gauge, processes: int = 8) 
             pipe.send(start)
         handed = sender.hand_over(work.intended or (), start, start + _last(work), outbox)
         outbox.close()
-        until = 2 * work.limit + work.seconds + 10
-        reports = [_expect(process, pipe, until) for process, pipe in crew]
+        until = start / _SECOND + work.seconds + 2 * work.limit + 10
+        reports = [_expect(process, pipe, max(until - time.monotonic(), 0)) for process, pipe in crew]
         spent = meter.read(sum(processor for _, processor in reports))
     finally:
         for process, _ in crew:
@@ -116,7 +116,7 @@ class _Share(NamedTuple):
     threads: int
 
     def turns(self) -> Iterator[int]:
-        """Numbers of its own for a closed loop; every client takes the next, and asks all the requests in turn."""
+        """Numbers of its own for a closed loop, which its clients share; one after the other they name all requests."""
         return iter(range(self.number, sys.maxsize, self.of * len(self.work.requests) + 1))
 
 
@@ -125,6 +125,7 @@ def _expect(process: BaseProcess, pipe: Connection, seconds: float) -> Any:
     try:
         said = pipe.recv() if pipe.poll(seconds) else f"said nothing for {seconds:g} s"
     except EOFError:
+        process.join(1)
         said = f"ended with status {process.exitcode}"
     if isinstance(said, str):
         raise FailureError(f"a client's process {said}")
@@ -147,9 +148,9 @@ def _process(pipe: Connection, share: _Share) -> None:
                 go.wait()
                 _client(ask, share, turns, start[0], log)
         except Exception as error:
-            if not go.is_set():
-                pipe.send(f"could not connect: {type(error).__name__}: {error}")
-                ready.abort()
+            doing = "failed" if go.is_set() else "could not connect"
+            pipe.send(f"{doing}: {type(error).__name__}: {error}")
+            ready.abort()
 
     threads = [threading.Thread(target=client, daemon=True) for _ in range(share.threads)]
     for thread in threads:

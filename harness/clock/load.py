@@ -16,7 +16,7 @@ from harness.clock.spread import in_sequence
 CLIENTS = (1, 2, 4, 8)
 SESSIONS = 64
 _GROWTH, _REQUESTS = 0.05, 20  # a backlog grows if it gains this share of all requests, and so many
-_LATE, _LATE_SHARE = 0.001, 0.05  # seconds, and share of the response, that a client may be late
+_LATE, _LATE_SHARE = 0.001, 0.05  # seconds, and share of the response, that requests may be handed over late
 Outcome = Literal["sustained", "not sustained", "client too slow", "wrong answers"]
 
 
@@ -160,23 +160,33 @@ def read(record: Open) -> Response:
     )
 
 
-def meets(record: Open, percentile: str, seconds: float) -> bool:
-    """Whether a rate was sustained with every answer right and this percentile known and within these seconds."""
+def meets(record: Open, percentile: str, seconds: float) -> bool | None:
+    """Whether a rate was sustained with every answer right and this percentile within these seconds; None if unknown.
+
+    It is unknown where the requests are too few for the percentile, or the client was too slow.
+    """
     result = read(record)
-    return result.outcome == "sustained" and not result.failed and result.response.get(percentile, np.inf) <= seconds
+    if result.failed or result.outcome in ("not sustained", "wrong answers"):
+        return False
+    return result.response[percentile] <= seconds if percentile in result.response else None
 
 
 def capacity_at(records: Sequence[Open], percentile: str, seconds: float) -> float | None:
     """The highest rate offered that met this objective, with no lower one that missed it."""
-    missed = min((one.rate for one in records if not meets(one, percentile, seconds)), default=np.inf)
+    missed = min((one.rate for one in records if meets(one, percentile, seconds) is False), default=np.inf)
     met = [one.rate for one in records if one.rate < missed and meets(one, percentile, seconds)]
     return max(met, default=None)
 
 
-def next_rate(records: Sequence[Open], highest: float, meets: Callable[[Open], bool]) -> float | None:
-    """Which rate to offer next to find the highest that meets an objective to a tenth; None when it is found."""
-    met = max((one.rate for one in records if meets(one)), default=0.0)
-    missed = min((one.rate for one in records if not meets(one)), default=highest)
+def next_rate(records: Sequence[Open], highest: float, meets: Callable[[Open], bool | None]) -> float | None:
+    """Which rate to offer next to find the highest that meets an objective to a tenth; None when it is found.
+
+    One of which it is unknown counts as missed, unless a higher one is met.
+    """
+    found = {one.rate: meets(one) for one in records}
+    met = max((rate for rate, known in found.items() if known), default=0.0)
+    failing = [rate for rate, known in found.items() if known is False or (known is None and rate > met)]
+    missed = min(failing, default=highest)
     return None if missed - met <= 0.1 * highest else (met + missed) / 2
 
 

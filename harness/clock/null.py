@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing.sharedctypes import Synchronized
 
-from harness.clock.sender import first
+from harness.clock.sender import first, sleep_until
 
 
 class NullEngine:
@@ -23,14 +23,13 @@ class NullEngine:
 
     @contextmanager
     def __call__(self) -> Iterator[Callable[[int], tuple[int, int]]]:
-        """A client's session; it goes before all others of the machine, so that what it adds is not the machine's."""
+        """A client's session, real-time like the sender: what differs from theory is then ours, not the machine's."""
         with first():
             yield self._serve
 
     def _serve(self, request: int) -> tuple[int, int]:
         begin, end = self._turn(self._services[request])
-        while (left := end - time.monotonic_ns()) > 0:
-            time.sleep(left / 1e9)
+        sleep_until(end)
         return begin, end
 
     def _turn(self, service: int) -> tuple[int, int]:

@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from multiprocessing.connection import Connection
 from struct import Struct
 
@@ -18,10 +18,10 @@ def hand_over(intended: Sequence[int], start: int, end: int, outbox: Connection)
     os.set_blocking(outbox.fileno(), False)
     with first():
         for number in due(intended, start):
-            handed.append(time.monotonic_ns())
+            now = time.monotonic_ns()  # before it is written, so that no client can have it earlier
             if not _written(outbox.fileno(), number, end):
-                handed.pop()
                 break
+            handed.append(now)
     return handed
 
 
@@ -54,16 +54,12 @@ def sleep_until(
 @contextmanager
 def first() -> Iterator[None]:
     """This thread goes before all others of the machine, where the system lets us; else it takes its turn."""
-    try:
-        before = os.sched_getscheduler(0)
-        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
-    except (AttributeError, PermissionError):
+    with ExitStack() as stack:
+        with suppress(AttributeError, OSError):
+            before = os.sched_getscheduler(0), os.sched_getparam(0)
+            os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
+            stack.callback(os.sched_setscheduler, 0, *before)
         yield
-        return
-    try:
-        yield
-    finally:
-        os.sched_setscheduler(0, before, os.sched_param(0))
 
 
 def _written(pipe: int, number: int, end: int) -> bool:
