@@ -16,7 +16,7 @@ def hand_over(intended: Sequence[int], start: int, end: int, outbox: Connection)
     """Writes the number of each request at its intended nanosecond; gives when, of as many as it could until `end`."""
     handed: list[int] = []
     os.set_blocking(outbox.fileno(), False)
-    with first():
+    with first(priority=2):  # before a null engine's clients too
         for number in due(intended, start):
             now = time.monotonic_ns()  # before it is written, so that no client can have it earlier
             if not _written(outbox.fileno(), number, end):
@@ -52,12 +52,12 @@ def sleep_until(
 
 
 @contextmanager
-def first() -> Iterator[None]:
-    """This thread goes before all others of the machine, where the system lets us; else it takes its turn."""
+def first(priority: int = 1) -> Iterator[None]:
+    """This thread goes before all of ordinary or lower priority, where the system lets us; else it takes its turn."""
     with ExitStack() as stack:
         with suppress(AttributeError, OSError):
             before = os.sched_getscheduler(0), os.sched_getparam(0)
-            os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
+            os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(priority))
             stack.callback(os.sched_setscheduler, 0, *before)
         yield
 
