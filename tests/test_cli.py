@@ -153,7 +153,9 @@ def test_list(command: Command, mine: str) -> None:
 
 def test_every_command_has_help(command: Command) -> None:
     for name in cli.commands:
-        assert f"rollup-bench {name} [OPTIONS]" in command.done(name, "--help")
+        usage = command.done(name, "--help").splitlines()[0]
+        assert usage.startswith("Usage: ")
+        assert f"rollup-bench {name} [OPTIONS]" in usage
 
 
 @pytest.mark.parametrize("kept", sorted(Path(__file__).parents[1].glob("results/*/*.jsonl")), ids=lambda p: p.stem)

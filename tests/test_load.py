@@ -95,6 +95,10 @@ def test_every_response_is_lindleys_a_stall_included(requests: list[tuple[int, i
     )
     measured = [done - at for (_, _, done, _), at in zip(log, intended, strict=True)]
     assert measured == lindley(intended, served)
+    free = [0, *(done for _, _, done, _ in log)]  # when the one session was free for each
+    assert [sent - max(at, before) for (_, sent, _, _), at, before in zip(log, intended, free, strict=False)] == (
+        [0] * len(log)
+    )
 
 
 def test_real_clients_measure_lindleys_responses_through_a_stall() -> None:
