@@ -15,7 +15,7 @@ from cassandra import (
     Unauthorized,
 )
 from cassandra.auth import PlainTextAuthProvider
-from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, NoHostAvailable, Session
+from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, NoHostAvailable, ResponseFuture, Session
 from cassandra.connection import ConnectionException
 from cassandra.io.libevreactor import LibevConnection
 from cassandra.policies import DCAwareRoundRobinPolicy, TokenAwarePolicy
@@ -123,11 +123,18 @@ class Reader:
 
     def all(self, requests: Iterable[tuple[str, Row]]) -> Iterator[list[Row]]:
         """The rows of each request, in their order, while the next are on their way; FailureError where one fails."""
-        waiting: deque[Any] = deque()
+        waiting = deque[ResponseFuture]()
         with one_line():
             for text, values in requests:
                 waiting.append(self._session.execute_async(self.prepare(text), values))
                 if len(waiting) == AHEAD:
-                    yield waiting.popleft().result().all()
+                    yield _rows(waiting.popleft())
             while waiting:
-                yield waiting.popleft().result().all()
+                yield _rows(waiting.popleft())
+
+
+def _rows(future: ResponseFuture) -> list[Row]:
+    """All of them, once they are there."""
+    rows: list[Row] = future.result().all()
+    future._timer = None  # else it and the future hold each other, and the rows, until the garbage collector comes
+    return rows
