@@ -23,7 +23,6 @@ import numpy as np
 from benchmarks import growth_found as found
 from engines.contract import Engine, Session
 from harness import run as running
-from harness.admission import RIGHT
 from harness.clock.order import mirrored
 from harness.home import home
 from harness.machine import machine
@@ -31,7 +30,7 @@ from harness.options import engines_option, layouts_of, layouts_option, out_opti
 from harness.report import NOT_MEASURED, scope
 from harness.run import Say
 from harness.terminal import console, ended, progress
-from harness.verify import Kind, Verdict
+from harness.verify import RIGHT, Kind, Verdict
 from workloads import dataset as datasets
 from workloads import events
 from workloads.dataset import Dataset

@@ -5,14 +5,13 @@ from contextlib import ExitStack
 
 from engines.contract import Engine, Session
 from harness.clock.records import Book, Fault, Verdict, of_type
+from harness.failures import failures
 from harness.lifeline import Lifeline
 from harness.request import Request, answers
 from harness.run import Arm, Cell, Say, arms, asked
-from harness.verify import Kind
+from harness.verify import RIGHT
 from workloads.errors import FailureError
 from workloads.questions import Question
-
-RIGHT = (Kind.RIGHT, Kind.WITHIN)
 
 
 def admit(request: Request, book: Book, reached: Sequence[tuple[Arm, Session]], say: Say) -> None:
@@ -50,7 +49,8 @@ def sessions(stack: ExitStack, compared: Sequence[Arm], book: Book, number: int 
     found: list[tuple[Arm, Session]] = []
     for arm in compared:
         try:
-            session = stack.enter_context(arm.engine.session(arm.plan))
+            with failures():
+                session = stack.enter_context(arm.engine.session(arm.plan))
             found.append((arm, Lifeline(session, arm.engine.server)))
         except FailureError as error:
             book.add(Fault(arm=arm.name, doing="opening a session", reason=str(error), launch=number))

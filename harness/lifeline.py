@@ -4,6 +4,7 @@ import pyarrow as pa
 
 from engines.contract import Session
 from engines.servers import Server
+from harness.failures import failures
 from workloads.errors import FailureError
 from workloads.questions import Question
 
@@ -20,7 +21,8 @@ class Lifeline(Session):
         if self._gone is not None:
             raise FailureError(self._gone)
         try:
-            return self._session.ask(question)
+            with failures():
+                return self._session.ask(question)
         except FailureError as error:
             if self._server is not None and self._server.status().address is None:
                 self._gone = str(error)

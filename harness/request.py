@@ -1,6 +1,7 @@
 """What a run is asked to measure."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,10 +10,12 @@ import psutil
 
 from engines.servers import Server
 from harness.clock.costs import Gauge
+from harness.failures import failures
 from harness.profiles import Profile
 from harness.replay import replay
 from harness.run import Arm
 from workloads.dataset import Dataset
+from workloads.errors import FailureError
 from workloads.events import Events
 from workloads.questions import Question
 
@@ -43,8 +46,10 @@ class Request:
 
 
 def answers(arm: Arm, question: Question) -> bool:
-    """Whether the arm's engine says that it answers this."""
-    return arm.engine.support(question, arm.plan).where is not None
+    """Whether the arm's engine says that it answers this; what keeps it from saying is found when it is asked."""
+    with suppress(FailureError), failures():
+        return arm.engine.support(question, arm.plan).where is not None
+    return False
 
 
 def gauge(server: Server | None) -> Gauge:

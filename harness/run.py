@@ -13,13 +13,14 @@ from pathlib import Path
 import pyarrow as pa
 
 from engines.budget import Budget
-from engines.contract import Engine, Loaded, Plan, Session, Support
+from engines.contract import Engine, Loaded, Plan, Session, Support, unsupported
 from engines.registry import engine_type, recipe
 from engines.servers import UP, Server, open_server
 from engines.watch import Watch
 from harness import loads, verify
+from harness.failures import failures
 from harness.lifeline import Lifeline
-from harness.verify import Kind, Verdict
+from harness.verify import RIGHT, Kind, Verdict
 from workloads import answers
 from workloads.dataset import Dataset
 from workloads.errors import FailureError, RequestError
@@ -117,10 +118,10 @@ def arms(
     made = []
     for engine in engines:
         for layout in layouts:
-            plan = engine.plan(dataset, dataset.layout(layout), events.shape)
-            told = partial(_told, say, engine.name)
-            watch = Watch(told, loads.patience(events.shape.rows))
-            loaded, reused = loads.ensure(engine, plan, events, home, watch)
+            watch = Watch(partial(_told, say, engine.name), loads.patience(events.shape.rows))
+            with failures():
+                plan = engine.plan(dataset, dataset.layout(layout), events.shape)
+                loaded, reused = loads.ensure(engine, plan, events, home, watch)
             made.append(Arm(engine, plan, loaded, reused))
     return made
 
@@ -131,19 +132,21 @@ def _told(say: Say, engine: str, text: str) -> None:
 
 def asked(arm: Arm, session: Session, name: str, question: Question, events: Events) -> Cell:
     """A question asked once and checked."""
-    support = arm.engine.support(question, arm.plan)
-    if support.where is None:
-        return Cell(name, arm, support, Verdict(Kind.UNSUPPORTED, support.reason))
+    support = unsupported("")
     try:
+        with failures():
+            support = arm.engine.support(question, arm.plan)
+        if support.where is None:
+            return Cell(name, arm, support, Verdict(Kind.UNSUPPORTED, support.reason))
         answer = session.ask(question)
         return Cell(name, arm, support, verify.check(question, answer, events), answer.num_rows)
-    except (FailureError, OverflowError) as error:
+    except (RequestError, FailureError, OverflowError) as error:
         return Cell(name, arm, support, Verdict(Kind.FAILED, str(error)))
 
 
 def timed(cells: Sequence[Cell], sessions: dict[str, Session], questions: dict[str, Question], say: Say) -> None:
     """Times the right cells in rounds, each round in order and then mirrored; slow cells in fewer of them."""
-    right = [c for c in cells if c.verdict.kind in (Kind.RIGHT, Kind.WITHIN)]
+    right = [c for c in cells if c.verdict.kind in RIGHT]
     for number in range(ROUNDS):
         say(f"timing round {number + 1} of {ROUNDS}")
         for cell in [*right, *reversed(right)]:
@@ -186,7 +189,9 @@ def run(
         for engine, layout in product(there, layouts):
             try:
                 (arm,) = arms([engine], [layout], events, dataset, home, say)
-                sessions[arm.name] = Lifeline(stack.enter_context(engine.session(arm.plan)), engine.server)
+                with failures():
+                    session = stack.enter_context(engine.session(arm.plan))
+                sessions[arm.name] = Lifeline(session, engine.server)
                 compared.append(arm)
             except FailureError as error:
                 lost.append(f"{engine.name}/{layout} takes no part: {error}")
@@ -203,7 +208,7 @@ def ask(
 ) -> tuple[pa.Table, Arm]:
     """One answer of one engine; RequestError where the engine does not support the question there."""
     answers.schema(question, events.shape.schema)
-    with opened([engine], via, home, say) as (one,):
+    with opened([engine], via, home, say) as (one,), failures():
         plan = one.plan(dataset, dataset.layout(layout), events.shape)
         support = one.support(question, plan)
         if support.where is None:

@@ -6,6 +6,7 @@ from contextlib import nullcontext
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import pyarrow as pa
@@ -28,8 +29,10 @@ from harness.measure import measure
 from harness.profiles import PROFILES, Profile, UnderLoad
 from harness.replay import replay
 from harness.request import Request
+from harness.run import run
 from harness.tables import run_table
 from harness.under_load import Expected
+from harness.verify import check
 from workloads import dataset as datasets
 from workloads import events as event_store
 from workloads.dataset import Dataset
@@ -325,3 +328,29 @@ def test_a_session_is_given_up_once_its_server_is_gone(server: Server | None, as
         with pytest.raises(FailureError, match=f"no answer to {min(number + 1, asked)}"):
             line.ask(rides.question("by-day").fill())
     assert deaf.asked == asked
+
+
+@pytest.mark.parametrize(
+    ("method", "lost", "kinds"),
+    [
+        ("load", ["duckdb/raw takes no part: KeyError: 'no such'"], {"truth": "right"}),
+        ("session", ["duckdb/raw takes no part: KeyError: 'no such'"], {"truth": "right"}),
+        ("support", [], {"duckdb": "failed", "truth": "right"}),
+    ],
+)
+def test_an_adapters_own_mistake_is_a_failure_of_its_arm_alone(
+    method: str, lost: list[str], kinds: dict[str, str], rides: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def mistaken(*_given: object) -> NoReturn:
+        raise KeyError("no such")
+
+    monkeypatch.setattr(DuckDB, method, mistaken)
+    events = event_store.prepare(rides, tmp_path)
+    cells, said = run(rides, events, ["duckdb", "truth"], ["raw"], ["by-day"], "native", tmp_path, lambda _: None)
+    assert [one.partition(" (tests/test_measure.py:")[0] for one in said] == lost
+    assert {one.arm.engine.name: one.verdict.kind for one in cells} == kinds
+
+
+def test_an_answer_that_is_no_table_is_wrong(rides: Dataset, tmp_path: Path) -> None:
+    verdict = check(rides.question("by-day").fill(), {"bucket": []}, event_store.prepare(rides, tmp_path))
+    assert (verdict.kind, verdict.reason) == ("wrong", "it is a dict, not an Arrow table")

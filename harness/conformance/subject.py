@@ -1,8 +1,9 @@
 """The engine under test, with the events that its questions are asked over."""
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyarrow as pa
@@ -11,8 +12,8 @@ from engines.contract import Engine, Plan, Session
 from engines.watch import Watch
 from harness import verify
 from harness.conformance import strategies
-from harness.verify import Kind
-from workloads import events, layouts, truth
+from harness.verify import RIGHT
+from workloads import events, layouts, rule, truth
 from workloads.dataset import Dataset, Source
 from workloads.errors import RequestError
 from workloads.events import Events
@@ -33,11 +34,12 @@ PATIENCE = 300.0
 
 @dataclass(frozen=True)
 class Subject:
-    """An engine, a folder for records, and how many random questions are asked."""
+    """An engine, a folder for records, how many random questions are asked; counts what it answered and refused."""
 
     engine: Engine
     home: Path
     examples: int
+    counts: Counter[str] = field(default_factory=Counter)
 
     def watch(self) -> Watch:
         """A deadline for each load."""
@@ -65,12 +67,20 @@ class Subject:
         except OverflowError:
             self._overflows(session, question)
             return
-        verdict = verify.check(question, session.ask(question), kept)
         sent = self.engine.explain(question, plan)
-        assert verdict.kind in (Kind.RIGHT, Kind.WITHIN), f"{verdict.kind}: {verdict.reason}\n{sent}"
+        try:
+            verdict = verify.check(question, session.ask(question), kept)
+        except Exception as error:
+            error.add_note(f"{question}\n{sent}")
+            raise
+        self.counts["answered"] += 1
+        assert verdict.kind in RIGHT, f"{verdict.kind}: {verdict.reason}\n{question}\n{sent}"
+        obstacle = rule.obstacle(question, plan.layout)
+        assert obstacle is None, f"it answers, though {obstacle}\n{question}\n{sent}"
 
     def _refused(self, session: Session, question: Question, reason: str) -> None:
         assert reason, f"support says no without a reason: {question}"
+        self.counts["refused"] += 1
         try:
             session.ask(question)
         except RequestError:
