@@ -1,4 +1,4 @@
-"""The checks, each a function that raises AssertionError in words; its docstring is what a report says."""
+"""The checks, each a function that raises AssertionError in words; its docstring is what a report says it demands."""
 
 import inspect
 from collections.abc import Callable, Iterator
@@ -26,9 +26,15 @@ from workloads.questions import Age, Aggregate, Cohort, Grain, Question, Span, T
 
 Check = Callable[[Subject], None]
 ALL: list[Check] = []
+MADE = 5_000
+"""Rows of a dataset that is made to order."""
 DAY = datetime(2013, 6, 1, tzinfo=UTC)
 COUNT = Measure(Function.COUNT)
 JUNE = Span(DAY, DAY + timedelta(days=30))
+
+
+class DoesNotApply(Exception):  # noqa: N818 (it is no error)
+    """The engine has nothing that a check is about; says what."""
 
 
 def _check(function: Check) -> Check:
@@ -38,7 +44,7 @@ def _check(function: Check) -> Check:
 
 @_check
 def signatures(subject: Subject) -> None:
-    """Its methods take and return what the contract says."""
+    """Its methods take what the contract says."""
     for name in Engine.__abstractmethods__ - {"__init__"}:
         wanted = list(inspect.signature(getattr(Engine, name)).parameters)
         got = list(inspect.signature(getattr(type(subject.engine), name)).parameters)
@@ -136,7 +142,7 @@ def nothing(subject: Subject) -> None:
 
 @_check
 def edges(subject: Subject) -> None:
-    """A span begins with its first millisecond and ends before its last."""
+    """A span holds the millisecond of its start, and not that of its end."""
     instants = [JUNE.start, JUNE.end] + [t + timedelta(milliseconds=m) for t in (JUNE.start, JUNE.end) for m in (-1, 1)]
     _ask(subject, [_event(when=t) for t in instants], Aggregate(JUNE, (COUNT,)), Aggregate(JUNE, (COUNT,), Grain.DAY))
 
@@ -175,11 +181,12 @@ def cached_answers(subject: Subject) -> None:
     kept = packed()
     with subject.loaded(kept) as plan:
         opened = subject.engine.cached_session(plan)
-        if opened is not None:
-            with opened as session:
-                for question in islice(_questions(), 20):
-                    subject.check(session, plan, kept, question)
-                    subject.check(session, plan, kept, question)
+        if opened is None:
+            raise DoesNotApply("it keeps no answers")
+        with opened as session:
+            for question in islice(_questions(), 20):
+                subject.check(session, plan, kept, question)
+                subject.check(session, plan, kept, question)
 
 
 @_check
@@ -209,7 +216,8 @@ def dropped(subject: Subject) -> None:
     mine, other = few([_event()]), few([_event(), _event()])
     with subject.loaded(other) as kept:
         with subject.loaded(mine) as plan:
-            assert subject.engine.rows(plan) == 1
+            rows = subject.engine.rows(plan)
+            assert rows == 1, f"it keeps {rows} rows of 1"
         assert subject.engine.rows(plan) is None, "rows are left after drop"
         subject.engine.drop(plan)
         assert subject.engine.rows(kept) == 2, "the rows of another plan are gone"
@@ -220,7 +228,7 @@ def server_gone(subject: Subject) -> None:
     """With its server gone it says so in bounded time; with the server back it answers right again."""
     server = subject.engine.server
     if server is None or not server.restartable:
-        return
+        raise DoesNotApply("it has no server that is ours to stop")
     kept = few([_event(gold=n) for n in range(5)])
     question = Aggregate(JUNE, (COUNT, Measure(Function.SUM, "gold")))
     with subject.loaded(kept) as plan:
@@ -249,10 +257,12 @@ def _again(subject: Subject, plan: Plan, kept: Events, question: Question) -> No
 
 @_check
 def built_in_questions(subject: Subject) -> None:
-    """Every question of every built-in dataset that is installed, on every layout, is right or refused."""
+    """Every question of every built-in dataset whose data is there, on every layout, is right or refused."""
     for name in datasets.built_in():
         dataset = datasets.read(name)
-        if dataset.source.generator is not None or not sources.installed(dataset.source):
+        if dataset.source.generator is not None:
+            dataset = dataset.sized(MADE, 1)
+        elif not sources.installed(dataset.source):
             continue
         kept = event_store.prepare(dataset, subject.home)
         for layout in dataset.layouts:

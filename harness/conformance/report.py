@@ -1,25 +1,32 @@
 """What the checks showed, in words and as JSON."""
 
 import time
-import traceback
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 import msgspec
 from rich import box
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from harness.conformance import checks
 from harness.conformance.subject import Subject
+from harness.failures import raised
+
+Ended = Literal["passed", "failed", "does not apply"]
+_STYLES: dict[Ended, str] = {"passed": "green", "failed": "bold red", "does not apply": "dim"}
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """One check: its name, what it demands, whether that was so, what was seen where not, seconds."""
+    """One check: its name, what it demands, how it ended and what was seen, questions answered and refused, seconds."""
 
     check: str
     demands: str
-    passed: bool
+    ended: Ended
     seen: str
+    answered: int
+    refused: int
     seconds: float
 
 
@@ -32,8 +39,8 @@ class Report(msgspec.Struct, frozen=True):
 
     @property
     def passed(self) -> bool:
-        """Whether every check was."""
-        return all(o.passed for o in self.outcomes)
+        """Whether no check failed."""
+        return all(one.ended != "failed" for one in self.outcomes)
 
 
 def verified(
@@ -49,35 +56,52 @@ def verified(
 
 def show(report: Report, console: Console) -> None:
     """The report for people."""
-    console.print(f"[bold]{report.engine} {report.version}[/bold]")
+    console.print(Text(f"{report.engine} {report.version}", style="bold"))
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for heading in ("check", "", "what it demands", "seconds"):
-        table.add_column(heading, justify="right" if heading == "seconds" else "left")
-    for outcome in report.outcomes:
-        mark = "[green]passed[/green]" if outcome.passed else "[bold red]failed[/bold red]"
-        table.add_row(outcome.check, mark, outcome.demands, f"{outcome.seconds:.1f}")
+    for heading in ("check", "", "answered", "refused", "seconds", "what it demands"):
+        table.add_column(heading, justify="right" if heading in ("answered", "refused", "seconds") else "left")
+    for one in report.outcomes:
+        counts = (f"{number:,}" if number else "" for number in (one.answered, one.refused))
+        ended = Text(one.ended, style=_STYLES[one.ended])
+        table.add_row(one.check, ended, *counts, f"{one.seconds:.1f}", one.demands)
     console.print(table)
-    for outcome in report.outcomes:
-        if not outcome.passed:
-            console.print(f"[bold red]{outcome.check}[/bold red]: {outcome.seen}", markup=True, highlight=False)
+    for seen, names in _findings(report).items():
+        console.print(Text.assemble((", ".join(names), "bold red"), ": ", seen))
+
+
+def _findings(report: Report) -> dict[str, list[str]]:
+    """What was seen, with the checks that failed by it."""
+    found: dict[str, list[str]] = {}
+    for one in report.outcomes:
+        if one.ended == "failed":
+            found.setdefault(one.seen, []).append(one.check)
+    return found
 
 
 def _outcome(check: checks.Check, subject: Subject) -> Outcome:
-    began = time.perf_counter()
+    began, answered, refused = time.perf_counter(), subject.counts["answered"], subject.counts["refused"]
+    ended: Ended = "passed"
     seen = ""
     try:
         check(subject)
+    except checks.DoesNotApply as reason:
+        ended, seen = "does not apply", str(reason)
     except Exception as error:  # whatever an engine raises is a finding about it
-        seen = _said(error)
-    name = check.__name__.replace("_", " ")
-    return Outcome(name, check.__doc__ or "", not seen, seen, time.perf_counter() - began)
+        ended, seen = "failed", _said(error)
+    return Outcome(
+        check=check.__name__.replace("_", " "),
+        demands=check.__doc__ or "",
+        ended=ended,
+        seen=seen,
+        answered=subject.counts["answered"] - answered,
+        refused=subject.counts["refused"] - refused,
+        seconds=time.perf_counter() - began,
+    )
 
 
 def _said(error: BaseException) -> str:
     """What a check says; of what an engine raises also where. Of several that a random check finds, the first."""
     if isinstance(error, BaseExceptionGroup):
-        return f"{_said(error.exceptions[0])}\n(and {len(error.exceptions) - 1} more)"
-    if isinstance(error, AssertionError):
-        return str(error)
-    place = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{type(error).__name__}: {error} ({place.filename}:{place.lineno})"
+        return f"{_said(error.exceptions[0])}\n(and {len(error.exceptions) - 1} other findings)"
+    said = str(error) if isinstance(error, AssertionError) else ""
+    return "\n".join([said or raised(error), *getattr(error, "__notes__", [])])

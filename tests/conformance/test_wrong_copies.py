@@ -3,19 +3,26 @@
 import runpy
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
+from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pytest
 from conftest import BUDGET, SERVERS
+from rich.console import Console
 
 from engines.contract import Engine, Loaded, Plan, Session, Support, Where, unsupported
 from engines.registry import engine_type
 from engines.watch import Watch
 from harness.conformance import checks, report
 from harness.conformance.subject import Subject
-from workloads.events import Events
+from workloads import layouts
+from workloads.dataset import Dataset
+from workloads.errors import FailureError
+from workloads.events import Events, Shape
+from workloads.layouts import Layout
 from workloads.questions import Question
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "sqlite" / "engine.py"
@@ -99,6 +106,41 @@ def takes_more(right: type[Engine]) -> dict[str, Any]:
     return {"rows": rows}
 
 
+def keeps_events_as_they_are(right: type[Engine]) -> dict[str, Any]:
+    """A roll-up that is none: raw events, whatever the layout."""
+
+    def plan(self: Engine, dataset: Dataset, layout: Layout, shape: Shape) -> Plan:
+        return replace(right.plan(self, dataset, layouts.raw, shape), layout=layout)
+
+    def raw(name: str) -> Callable[..., Any]:
+        def method(self: Engine, *given: Any) -> Any:
+            return getattr(right, name)(
+                self, *(replace(one, layout=layouts.raw) if isinstance(one, Plan) else one for one in given)
+            )
+
+        return method
+
+    return {"plan": plan} | {name: raw(name) for name in ("support", "explain", "load", "rows", "drop", "session")}
+
+
+def asserts(right: type[Engine]) -> dict[str, Any]:
+    """An error without a word."""
+
+    def rows(self: Engine, plan: Plan) -> int | None:
+        raise AssertionError
+
+    return {"rows": rows}
+
+
+def fails_in_brackets(right: type[Engine]) -> dict[str, Any]:
+    """An error that would be markup."""
+
+    def rows(self: Engine, plan: Plan) -> int | None:
+        raise FailureError("near [select] at [/b]")
+
+    return {"rows": rows}
+
+
 FLAWS = {
     "it drops NULL": Flaw(drops_null, checks.nulls, "country=None) is missing"),
     "it denies what it answers": Flaw(
@@ -107,6 +149,9 @@ FLAWS = {
     "it claims what it refuses": Flaw(says(Support(Where.SERVER)), checks.random_roll_ups, "RequestError: "),
     "it keeps what is dropped": Flaw(keeps_what_is_dropped, checks.dropped, "rows are left after drop"),
     "it trusts a part": Flaw(trusts_a_part, checks.cut_off, "a load ended well though its events did not"),
+    "it keeps events as they are": Flaw(keeps_events_as_they_are, checks.random_roll_ups, "it answers, though"),
+    "it asserts without a word": Flaw(asserts, checks.dropped, "AssertionError (conformance/test_wrong_copies.py:"),
+    "it fails in brackets": Flaw(fails_in_brackets, checks.dropped, "near [select] at [/b]"),
     "it takes more than the contract says": Flaw(takes_more, checks.signatures, "rows takes self, plan, exactly"),
 }
 
@@ -124,6 +169,8 @@ def right(request: pytest.FixtureRequest, tmp_path: Path) -> Engine:
 def test_a_wrong_copy_fails_in_the_right_words(right: Engine, flaw: Flaw, tmp_path: Path) -> None:
     kind = type(right)
     with closing(type("Wrong", (kind,), flaw.makes(kind))(right.server, tmp_path, BUDGET)) as copy:
-        (outcome,) = report.verified(Subject(copy, tmp_path, examples=50), [flaw.check]).outcomes
-    assert not outcome.passed
-    assert flaw.said in outcome.seen
+        shown = report.verified(Subject(copy, tmp_path, examples=50), [flaw.check])
+    words = StringIO()
+    report.show(shown, Console(file=words, width=1000))
+    assert [one.ended for one in shown.outcomes] == ["failed"]
+    assert flaw.said in words.getvalue()
