@@ -12,6 +12,8 @@ from workloads.errors import RequestError
 
 GROUP = "rollup_bench.engines"
 HERE = Path(__file__).parent
+EXTRAS = ("cassandra", "druid", "duckdb")
+"""Engines whose client library is an extra of this package."""
 
 
 def names() -> list[str]:
@@ -33,9 +35,8 @@ def engine_type(name: str) -> type[Engine]:
     try:
         found = import_module(where)
     except ModuleNotFoundError as error:
-        raise RequestError(
-            f"{name} needs the Python package {error.name}: pip install 'rollup-bench[{name}]'"
-        ) from None
+        extra = f": pip install 'rollup-bench[{name}]'" if name in EXTRAS else ""
+        raise RequestError(f"{where} needs the Python package {error.name}{extra}") from None
     except (SyntaxError, ImportError) as error:
         raise RequestError(f"{where} cannot be imported: {error}") from None
     kinds = [thing for thing in vars(found).values() if _is_engine(thing) and thing.__module__ == where]

@@ -36,7 +36,7 @@ from harness.options import (
 from harness.profiles import PROFILES, Profile
 from harness.request import Request
 from harness.terminal import Group, console, ended, progress
-from harness.verify import Kind
+from harness.verify import RIGHT, Kind
 from workloads import answers, generated
 from workloads import dataset as datasets
 from workloads import events as event_store
@@ -92,14 +92,22 @@ def run(
     if out and len(sizes) > 1:
         raise RequestError(f"--out holds one run, and {profile} makes {len(sizes)}: give --rows, or leave --out out")
     if not profile:
-        _look(asked.sized(rows, seed), dataset, engines, kept, questions, via)
+        _look(asked.sized(rows, seed), dataset, rows, engines, kept, questions, via)
         return
     for size in sizes:
         sized = asked.sized(size, seed)
         _measure(sized, engines, kept, questions, via, PROFILES[profile], 1 if seed is None else seed, out)
 
 
-def _look(asked: Dataset, dataset: str, engines: list[str], kept: list[str], questions: list[str], via: str) -> None:
+def _look(
+    asked: Dataset,
+    dataset: str,
+    rows: int | None,
+    engines: list[str],
+    kept: list[str],
+    questions: list[str],
+    via: str,
+) -> None:
     with progress() as say:
         events = event_store.prepare(asked, home(), say)
         cells, lost = running.run(asked, events, engines, kept, questions, via, home(), say)
@@ -107,7 +115,7 @@ def _look(asked: Dataset, dataset: str, engines: list[str], kept: list[str], que
     for line in lost:
         click.echo(f"rollup-bench: {line}", err=True)
     if cells:
-        _next(asked, dataset, cells[-1].question)
+        _next(asked, f"--dataset {dataset}" + (f" --rows {rows}" if rows else ""), engines, cells)
     if lost or any(c.verdict.kind in (Kind.WRONG, Kind.FAILED) for c in cells):
         sys.exit(1)
 
@@ -332,13 +340,17 @@ def _asked(
     return asked, template, values
 
 
-def _next(asked: Dataset, dataset: str, name: str) -> None:
-    dates = " ".join(f"--set {p}={asked.question(name).parameters[p]}" for p in ("start", "end"))
+def _next(asked: Dataset, data: str, engines: list[str], cells: list[running.Cell]) -> None:
+    """What to try then, of what was answered with rows where there is such."""
+    best = max(cells, key=lambda cell: (cell.verdict.kind in RIGHT, bool(cell.rows)))  # the first of such
+    dates = " ".join(f"--set {p}={asked.question(best.question).parameters[p]}" for p in ("start", "end"))
+    about = f"{best.question} {data} --engine {best.arm.engine.name} --layout {best.arm.plan.layout.name}"
     program = shlex.quote(sys.argv[0])
     click.echo("\nNext:")
-    click.echo(f"  {program} ask {name} --dataset {dataset} {dates}")
-    click.echo(f"  {program} explain {name} --dataset {dataset}")
-    click.echo(f"  {program} run --dataset {dataset} --engines duckdb,druid,cassandra")
+    click.echo(f"  {program} ask {about} {dates}")
+    click.echo(f"  {program} explain {about}")
+    if len(engines) == 1:
+        click.echo(f"  {program} run {data} --engines duckdb,druid,cassandra")
 
 
 for command in servers_cli.commands:

@@ -25,10 +25,14 @@ SINCE = datetime(1990, 1, 1, tzinfo=UTC)  # a number that counts to an earlier t
 
 @dataclass(frozen=True)
 class Look:
-    """A source's columns, as far as its first block shows them, and the span of its times."""
+    """A source's columns, as far as its first block shows them, and the span of its times.
+
+    `names` are of all columns, `columns` are those that can be read.
+    """
 
     path: Path
     source: Source
+    names: list[str]
     columns: dict[str, pa.Array]
     time: Time
     first: datetime
@@ -47,7 +51,7 @@ def draft(path: Path, separator: str) -> str:
 
 
 def _look(path: Path, separator: str) -> Look:
-    source = Source(path=str(path.absolute()), separator=separator)
+    source = Source(path=str(path.resolve()), separator=separator)
     roles = Columns(time=Time(name=""), subject=" ")
     where = Dataset(name="", title="", folder=Path(), source=source, columns=roles, layouts={}, questions={})
     found = sources.files(where)
@@ -59,7 +63,7 @@ def _look(path: Path, separator: str) -> Look:
         for name, column in read.items():
             time = Time(name=name, format=form)
             if _looks_like(column, time):
-                return Look(path, source, read, time, *_span(found, source, time))
+                return Look(path, source, block.schema.names, read, time, *_span(found, source, time))
     there = ", ".join(block.schema.names)
     raise RequestError(f"{path}: no column looks like a time; there are {there}. Write [columns] time with its format")
 
@@ -122,6 +126,8 @@ def _subject(look: Look, texts: list[str]) -> str:
 
 def _toml(look: Look, subject: str, dimensions: list[str], measures: list[str]) -> str:
     time = f"{{ name = {_text(look.time.name)}"
+    left = [name for name in look.names if name not in (look.time.name, subject, *dimensions, *measures)]
+    without = f"   # not in it: {', '.join(map(_text, left))}" if left else ""
     time += f", format = {_text(look.time.format)}" if look.time.format else ""
     separator = f"separator = {_text(look.source.separator)}\n" if look.source.separator != "," else ""
     by, span = dimensions[:1], look.last - look.first
@@ -132,13 +138,13 @@ def _toml(look: Look, subject: str, dimensions: list[str], measures: list[str]) 
 title = {_text(look.path.stem)}
 
 [source]
-path = {_text(str(look.path.absolute()))}   # or relative to this file
+path = {_text(str(look.path.resolve()))}   # or relative to this file
 {separator}
 [columns]
 time = {time} }}   # add zone = "Europe/Paris" where its times are local
 subject = {_text(subject)}   # whose return a cohort follows
 dimensions = {_text(dimensions)}
-measures = {_text(measures)}
+measures = {_text(measures)}{without}
 
 [[questions]]
 name = "by-day"

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -138,7 +139,9 @@ def test_run(command: Command, mine: str) -> None:
     assert "[/bold] of mine [red]" in shown
     assert "unsupported" in shown
     assert "duckdb/day: unsupported: " in shown
-    assert "rollup-bench ask back --dataset" in shown
+    (ask,) = (line for line in shown.splitlines() if " ask " in line)
+    assert "--engine duckdb --layout raw" in ask
+    assert "bucket" in command.done(*shlex.split(ask)[1:])
     again = command.done("run", "--dataset", mine, "--questions", "by-day")
     assert "reused, nothing has changed" in again
     assert "back" not in again

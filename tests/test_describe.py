@@ -105,3 +105,10 @@ def test_a_row_that_is_no_time_is_named(command: Command, tmp_path: Path) -> Non
     assert "f.csv: row 60001: at is `soon`, not ISO 8601" in command.refused(
         "data", "describe", str(tmp_path / "f.csv")
     )
+
+
+def test_columns_that_no_role_fits_are_named(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "data.csv").write_text("at,who,size,seen\n" + "2020-01-02,ann,1,2020-01-03\n" * 3)
+    drafted = command.done("data", "describe", str(tmp_path / "data.csv"))
+    assert '# not in it: "size", "seen"\n' in drafted
+    tomllib.loads(drafted)

@@ -1,5 +1,6 @@
 """An engine that cannot be had is one line that names where it is and what would be right."""
 
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ CLASS = 'from engines.contract import Engine\nclass Mine(Engine):\n    name = "{
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("import nonsense", r"broken needs the Python package nonsense: pip install 'rollup-bench\[broken\]'"),
+        ("import nonsense", r"mine0 needs the Python package nonsense$"),
         ("x = (", r"mine0 cannot be imported: '\(' was never closed"),
         ("from engines import nonsense", "cannot be imported: cannot import name 'nonsense'"),
         ("", 'lacks an Engine with name = "broken"'),
@@ -30,3 +31,16 @@ def test_an_engine_that_is_not_whole(
     monkeypatch.setattr(registry, "module", lambda _: name)
     with pytest.raises(RequestError, match=said.replace("mine0", name)):
         registry.engine_type("broken")
+
+
+def test_a_client_library_that_is_not_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "mine_druid.py").write_text("import nonsense")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(registry, "module", lambda _: "mine_druid")
+    with pytest.raises(RequestError, match=r"needs the Python package nonsense: pip install 'rollup-bench\[druid\]'"):
+        registry.engine_type("druid")
+
+
+def test_extras_are_those_of_the_project() -> None:
+    declared = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text("utf-8"))
+    assert set(registry.EXTRAS) == set(registry.names()) & set(declared["project"]["optional-dependencies"])
