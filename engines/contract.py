@@ -15,7 +15,7 @@ from engines.budget import Budget
 from engines.servers import Server
 from engines.watch import Watch
 from workloads.dataset import Dataset
-from workloads.errors import RequestError
+from workloads.errors import FailureError, RequestError
 from workloads.events import Events, Shape
 from workloads.layouts import Layout
 from workloads.questions import Question
@@ -94,6 +94,10 @@ class Loaded:
     rows: int
     seconds: float
     bytes: int | None
+
+
+UNANSWERED = (RequestError, OverflowError, FailureError)
+"""What a session raises that gives no answer."""
 
 
 class Session(ABC):

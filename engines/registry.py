@@ -1,19 +1,18 @@
 """Which engines there are: those that come along, and those of other packages by entry point."""
 
 from importlib import import_module
-from importlib.metadata import entry_points
+from importlib.metadata import entry_points, metadata
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TypeGuard
 
 from engines.contract import Engine
+from engines.mistakes import guarded
 from engines.servers.recipe import Recipe
 from workloads.errors import RequestError
 
 GROUP = "rollup_bench.engines"
 HERE = Path(__file__).parent
-EXTRAS = ("cassandra", "druid", "duckdb")
-"""Engines whose client library is an extra of this package."""
 
 
 def names() -> list[str]:
@@ -30,21 +29,22 @@ def module(name: str) -> str:
 
 
 def engine_type(name: str) -> type[Engine]:
-    """The class of an engine; its client library is imported only now. RequestError where there is none."""
+    """The class of an engine, guarded; its client library is imported only now. RequestError where there is none."""
     where = module(name)
     try:
         found = import_module(where)
     except ModuleNotFoundError as error:
-        extra = f": pip install 'rollup-bench[{name}]'" if name in EXTRAS else ""
-        raise RequestError(f"{where} needs the Python package {error.name}{extra}") from None
-    except (SyntaxError, ImportError) as error:
+        extras = metadata("rollup-bench").get_all("Provides-Extra") or []
+        hint = f": pip install 'rollup-bench[{name}]'" if name in extras else ""
+        raise RequestError(f"{where} needs the Python package {error.name}{hint}") from None
+    except Exception as error:
         raise RequestError(f"{where} cannot be imported: {error}") from None
     kinds = [thing for thing in vars(found).values() if _is_engine(thing) and thing.__module__ == where]
     kind = next((one for one in kinds if getattr(one, "name", None) == name), None)
     if kind is None or kind.__abstractmethods__:
         lacks = ", ".join(sorted(kind.__abstractmethods__)) if kind else f'an Engine with name = "{name}"'
         raise RequestError(f"{where} lacks {lacks}")
-    return kind
+    return guarded(kind)
 
 
 def recipe(engine: str) -> Recipe | None:

@@ -5,7 +5,6 @@ from contextlib import ExitStack
 
 from engines.contract import Engine, Session
 from harness.clock.records import Book, Fault, Verdict, of_type
-from harness.failures import failures
 from harness.lifeline import Lifeline
 from harness.request import Request, answers
 from harness.run import Arm, Cell, Say, arms, asked
@@ -49,8 +48,7 @@ def sessions(stack: ExitStack, compared: Sequence[Arm], book: Book, number: int 
     found: list[tuple[Arm, Session]] = []
     for arm in compared:
         try:
-            with failures():
-                session = stack.enter_context(arm.engine.session(arm.plan))
+            session = stack.enter_context(arm.engine.session(arm.plan))
             found.append((arm, Lifeline(session, arm.engine.server)))
         except FailureError as error:
             book.add(Fault(arm=arm.name, doing="opening a session", reason=str(error), launch=number))
@@ -87,6 +85,14 @@ def _verdict(arm: Arm, name: str, default: Question, cells: Sequence[Cell]) -> V
         verdict=cell.verdict.kind.value,
         where=cell.support.where or "",
         reason=cell.verdict.reason or cell.support.reason,
-        asked=arm.engine.explain(default, arm.plan) if cell.support.where else "",
+        asked=_sent(arm, default) if cell.support.where else "",
         rows=cells[0].rows,
     )
+
+
+def _sent(arm: Arm, question: Question) -> str:
+    """What the engine is sent, or why it cannot say."""
+    try:
+        return arm.engine.explain(question, arm.plan)
+    except FailureError as error:
+        return str(error)

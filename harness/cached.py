@@ -3,13 +3,12 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 
-from engines.contract import Session
+from engines.contract import UNANSWERED, Session
 from harness.clock.records import Book, Fault
 from harness.clock.rounds import Ask, Cell
 from harness.request import Request
 from harness.run import Arm
 from harness.under_load import Expected, tolerated
-from workloads.errors import FailureError
 from workloads.questions import Question
 
 
@@ -36,7 +35,7 @@ def cells(
         question = request.dataset.question(name).fill()
         same = []
         for arm in (arm for arm in arms if arm in cached):
-            with suppress(FailureError):  # said by the rounds, which ask again
+            with suppress(*UNANSWERED):  # said by the rounds, which ask again
                 if _same(question, asks[arm], cached[arm]):
                     same.append(arm)
                 else:

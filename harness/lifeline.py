@@ -4,7 +4,6 @@ import pyarrow as pa
 
 from engines.contract import Session
 from engines.servers import Server
-from harness.failures import failures
 from workloads.errors import FailureError
 from workloads.questions import Question
 
@@ -21,8 +20,7 @@ class Lifeline(Session):
         if self._gone is not None:
             raise FailureError(self._gone)
         try:
-            with failures():
-                return self._session.ask(question)
+            return self._session.ask(question)
         except FailureError as error:
             if self._server is not None and self._server.status().address is None:
                 self._gone = str(error)

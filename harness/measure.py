@@ -8,7 +8,7 @@ from importlib.metadata import version
 from itertools import count
 from pathlib import Path
 
-from engines.contract import Engine
+from engines.contract import UNANSWERED, Engine
 from engines.servers import Server
 from engines.watch import Watch
 from harness import cached, under_load
@@ -163,7 +163,7 @@ def _noted(book: Book, arm: str, doing: str, number: int) -> Iterator[None]:
     """What fails inside is in the file as the arm's fault."""
     try:
         yield
-    except FailureError as error:
+    except UNANSWERED as error:
         book.add(Fault(arm=arm, doing=doing, reason=str(error), launch=number))
 
 
@@ -181,7 +181,7 @@ def _first(book: Book, cells: Sequence[Cell], asks: Mapping[str, Ask], number: i
                 pace(Progress(f"the first {cell.question} of {arm}", 0.0))
                 ask, request = asks[arm], cell.draw()
                 start = time.perf_counter_ns()
-                with suppress(FailureError):  # said by the rounds, which ask again
+                with suppress(*UNANSWERED):  # said by the rounds, which ask again
                     ask(request)
                     taken = time.perf_counter_ns() - start
                     book.add(First(arm=arm, question=cell.question, cache=_state(cold), launch=number, time=taken))

@@ -13,12 +13,11 @@ from pathlib import Path
 import pyarrow as pa
 
 from engines.budget import Budget
-from engines.contract import Engine, Loaded, Plan, Session, Support, unsupported
+from engines.contract import UNANSWERED, Engine, Loaded, Plan, Session, Support, unsupported
 from engines.registry import engine_type, recipe
 from engines.servers import UP, Server, open_server
 from engines.watch import Watch
 from harness import loads, verify
-from harness.failures import failures
 from harness.lifeline import Lifeline
 from harness.verify import RIGHT, Kind, Verdict
 from workloads import answers
@@ -119,9 +118,8 @@ def arms(
     for engine in engines:
         for layout in layouts:
             watch = Watch(partial(_told, say, engine.name), loads.patience(events.shape.rows))
-            with failures():
-                plan = engine.plan(dataset, dataset.layout(layout), events.shape)
-                loaded, reused = loads.ensure(engine, plan, events, home, watch)
+            plan = engine.plan(dataset, dataset.layout(layout), events.shape)
+            loaded, reused = loads.ensure(engine, plan, events, home, watch)
             made.append(Arm(engine, plan, loaded, reused))
     return made
 
@@ -132,16 +130,17 @@ def _told(say: Say, engine: str, text: str) -> None:
 
 def asked(arm: Arm, session: Session, name: str, question: Question, events: Events) -> Cell:
     """A question asked once and checked."""
-    support = unsupported("")
     try:
-        with failures():
-            support = arm.engine.support(question, arm.plan)
-        if support.where is None:
-            return Cell(name, arm, support, Verdict(Kind.UNSUPPORTED, support.reason))
+        support = arm.engine.support(question, arm.plan)
+    except FailureError as error:
+        return Cell(name, arm, unsupported(str(error)), Verdict(Kind.FAILED, str(error)))
+    if support.where is None:
+        return Cell(name, arm, support, Verdict(Kind.UNSUPPORTED, support.reason))
+    try:
         answer = session.ask(question)
-        return Cell(name, arm, support, verify.check(question, answer, events), answer.num_rows)
-    except (RequestError, FailureError, OverflowError) as error:
+    except UNANSWERED as error:
         return Cell(name, arm, support, Verdict(Kind.FAILED, str(error)))
+    return Cell(name, arm, support, verify.check(question, answer, events), answer.num_rows)
 
 
 def timed(cells: Sequence[Cell], sessions: dict[str, Session], questions: dict[str, Question], say: Say) -> None:
@@ -160,7 +159,7 @@ def _time(cell: Cell, session: Session, question: Question) -> None:
     try:
         session.ask(question)
         cell.seconds.append(time.perf_counter() - began)
-    except FailureError as error:
+    except UNANSWERED as error:
         cell.verdict = Verdict(Kind.FAILED, str(error))
         cell.seconds.clear()
 
@@ -189,9 +188,7 @@ def run(
         for engine, layout in product(there, layouts):
             try:
                 (arm,) = arms([engine], [layout], events, dataset, home, say)
-                with failures():
-                    session = stack.enter_context(engine.session(arm.plan))
-                sessions[arm.name] = Lifeline(session, engine.server)
+                sessions[arm.name] = Lifeline(stack.enter_context(engine.session(arm.plan)), engine.server)
                 compared.append(arm)
             except FailureError as error:
                 lost.append(f"{engine.name}/{layout} takes no part: {error}")
@@ -208,7 +205,7 @@ def ask(
 ) -> tuple[pa.Table, Arm]:
     """One answer of one engine; RequestError where the engine does not support the question there."""
     answers.schema(question, events.shape.schema)
-    with opened([engine], via, home, say) as (one,), failures():
+    with opened([engine], via, home, say) as (one,):
         plan = one.plan(dataset, dataset.layout(layout), events.shape)
         support = one.support(question, plan)
         if support.where is None:

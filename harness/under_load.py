@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from engines.budget import Budget
-from engines.contract import Engine, Plan
+from engines.contract import UNANSWERED, Engine, Plan
 from engines.registry import engine_type, recipe
 from engines.servers import Server, open_server
 from harness.admission import answering, loaded, right_arms, spaced, timed
@@ -82,7 +82,7 @@ def measure(request: Request, book: Book, servers: dict[str, Server | None], say
             for arm in right:
                 try:
                     targets[arm.name] = _target(request, arm, name, asked)
-                except FailureError as error:
+                except UNANSWERED as error:
                     book.add(Fault(arm=arm.name, doing=f"asked {name} before the load", reason=str(error)))
             _Loads(request, book, servers, name, targets, say).measure()
 

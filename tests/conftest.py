@@ -14,6 +14,8 @@ from engines.registry import engine_type, recipe
 from engines.servers import Server, open_server
 from engines.watch import Watch
 from harness import loads, verify
+from harness.conformance import checks
+from harness.conformance.subject import Subject
 from harness.verify import RIGHT
 from workloads import dataset as datasets
 from workloads import events
@@ -100,3 +102,11 @@ def ask(engine: Engine, home: Path) -> Callable[..., list[dict[str, Any]]]:
         return list(answer.to_pylist())
 
     return asked
+
+
+def conforms(check: checks.Check, subject: Subject) -> None:
+    """Passes a check of the kit, or is skipped where the engine has nothing that it is about."""
+    try:
+        check(subject)
+    except checks.DoesNotApply as reason:
+        pytest.skip(str(reason))

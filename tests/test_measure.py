@@ -2,7 +2,8 @@
 
 import dataclasses
 import subprocess
-from contextlib import nullcontext
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -29,10 +30,8 @@ from harness.measure import measure
 from harness.profiles import PROFILES, Profile, UnderLoad
 from harness.replay import replay
 from harness.request import Request
-from harness.run import run
 from harness.tables import run_table
 from harness.under_load import Expected
-from harness.verify import check
 from workloads import dataset as datasets
 from workloads import events as event_store
 from workloads.dataset import Dataset
@@ -330,27 +329,52 @@ def test_a_session_is_given_up_once_its_server_is_gone(server: Server | None, as
     assert deaf.asked == asked
 
 
+class Mistaken(Session):
+    """A session whose adapter has a mistake."""
+
+    def ask(self, question: Question) -> NoReturn:
+        raise KeyError("no such")
+
+
+def mistaken(*_given: object) -> NoReturn:
+    raise KeyError("no such")
+
+
+def with_mistaken_session(*_given: object) -> AbstractContextManager[Session]:
+    return nullcontext(Mistaken())
+
+
+def with_an_answer_that_is_no_table(*_given: object) -> AbstractContextManager[Session]:
+    session = Mistaken()
+    session.ask = lambda _question: {}  # type: ignore[method-assign, assignment, return-value]
+    return nullcontext(session)
+
+
+@pytest.mark.parametrize("profile", [None, "check", "quick"])
 @pytest.mark.parametrize(
-    ("method", "lost", "kinds"),
+    ("method", "does", "said"),
     [
-        ("load", ["duckdb/raw takes no part: KeyError: 'no such'"], {"truth": "right"}),
-        ("session", ["duckdb/raw takes no part: KeyError: 'no such'"], {"truth": "right"}),
-        ("support", [], {"duckdb": "failed", "truth": "right"}),
+        *((name, mistaken, "KeyError: 'no such' (tests/test_measure.py:") for name in ("plan", "load", "session")),
+        ("support", mistaken, "KeyError: 'no such' (tests/test_measure.py:"),
+        ("session", with_mistaken_session, "KeyError: 'no such' (tests/test_measure.py:"),
+        ("session", with_an_answer_that_is_no_table, "an answer is a dict, not an Arrow table"),
     ],
 )
 def test_an_adapters_own_mistake_is_a_failure_of_its_arm_alone(
-    method: str, lost: list[str], kinds: dict[str, str], rides: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    profile: str | None,
+    method: str,
+    does: Callable[..., object],
+    said: str,
+    rides: Dataset,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def mistaken(*_given: object) -> NoReturn:
-        raise KeyError("no such")
-
-    monkeypatch.setattr(DuckDB, method, mistaken)
-    events = event_store.prepare(rides, tmp_path)
-    cells, said = run(rides, events, ["duckdb", "truth"], ["raw"], ["by-day"], "native", tmp_path, lambda _: None)
-    assert [one.partition(" (tests/test_measure.py:")[0] for one in said] == lost
-    assert {one.arm.engine.name: one.verdict.kind for one in cells} == kinds
-
-
-def test_an_answer_that_is_no_table_is_wrong(rides: Dataset, tmp_path: Path) -> None:
-    verdict = check(rides.question("by-day").fill(), {"bucket": []}, event_store.prepare(rides, tmp_path))
-    assert (verdict.kind, verdict.reason) == ("wrong", "it is a dict, not an Arrow table")
+    monkeypatch.setattr(DuckDB, method, does)
+    monkeypatch.setitem(PROFILES, "quick", TINY)
+    monkeypatch.setenv("ROLLUP_BENCH_HOME", str(tmp_path / "home"))
+    asked = ["run", "--dataset", str(rides.folder / "rides.toml"), "--engines", "duckdb,truth", "--layouts", "raw"]
+    shown = CliRunner().invoke(cli, [*asked, *(["--profile", profile] if profile else [])])
+    assert isinstance(shown.exception, SystemExit)
+    assert shown.exit_code == 1
+    assert said in "".join(shown.output.split("\n"))
+    assert "right" in shown.output

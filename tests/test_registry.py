@@ -1,6 +1,5 @@
 """An engine that cannot be had is one line that names where it is and what would be right."""
 
-import tomllib
 from pathlib import Path
 
 import pytest
@@ -17,6 +16,7 @@ CLASS = 'from engines.contract import Engine\nclass Mine(Engine):\n    name = "{
         ("import nonsense", r"mine0 needs the Python package nonsense$"),
         ("x = (", r"mine0 cannot be imported: '\(' was never closed"),
         ("from engines import nonsense", "cannot be imported: cannot import name 'nonsense'"),
+        ("nonsense()", "mine0 cannot be imported: name 'nonsense' is not defined"),
         ("", 'lacks an Engine with name = "broken"'),
         (CLASS.format("other"), 'lacks an Engine with name = "broken"'),
         (CLASS.format("broken"), "lacks drop, explain, load, plan, rows, session, support"),
@@ -39,8 +39,3 @@ def test_a_client_library_that_is_not_installed(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(registry, "module", lambda _: "mine_druid")
     with pytest.raises(RequestError, match=r"needs the Python package nonsense: pip install 'rollup-bench\[druid\]'"):
         registry.engine_type("druid")
-
-
-def test_extras_are_those_of_the_project() -> None:
-    declared = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text("utf-8"))
-    assert set(registry.EXTRAS) == set(registry.names()) & set(declared["project"]["optional-dependencies"])

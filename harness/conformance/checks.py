@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import combinations, islice
 
 import pyarrow as pa
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, Verbosity, given, settings
 from hypothesis.strategies import SearchStrategy
 
 from engines.contract import Engine, Plan
@@ -277,6 +277,7 @@ def _ask_random(subject: Subject, layout: Layout, questions: SearchStrategy[Ques
             max_examples=subject.examples,
             deadline=None,
             database=None,
+            verbosity=Verbosity.quiet,
             suppress_health_check=list(HealthCheck),
             phases=[Phase.generate, Phase.shrink],
         )

@@ -2,6 +2,8 @@
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Literal
 
 import msgspec
@@ -10,12 +12,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from engines.mistakes import folder, raised
 from harness.conformance import checks
 from harness.conformance.subject import Subject
-from harness.failures import raised
 
-Ended = Literal["passed", "failed", "does not apply"]
-_STYLES: dict[Ended, str] = {"passed": "green", "failed": "bold red", "does not apply": "dim"}
+End = Literal["passed", "failed", "does not apply"]
+_STYLES: dict[End, str] = {"passed": "green", "failed": "bold red", "does not apply": "dim"}
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -23,7 +25,7 @@ class Outcome(msgspec.Struct, frozen=True):
 
     check: str
     demands: str
-    ended: Ended
+    ended: End
     seen: str
     answered: int
     refused: int
@@ -63,7 +65,8 @@ def show(report: Report, console: Console) -> None:
     for one in report.outcomes:
         counts = (f"{number:,}" if number else "" for number in (one.answered, one.refused))
         ended = Text(one.ended, style=_STYLES[one.ended])
-        table.add_row(one.check, ended, *counts, f"{one.seconds:.1f}", one.demands)
+        demands = " ".join([one.demands, *([f"But {one.seen}."] if one.ended == "does not apply" else [])])
+        table.add_row(one.check, ended, *counts, f"{one.seconds:.1f}", demands)
     console.print(table)
     for seen, names in _findings(report).items():
         console.print(Text.assemble((", ".join(names), "bold red"), ": ", seen))
@@ -79,29 +82,29 @@ def _findings(report: Report) -> dict[str, list[str]]:
 
 
 def _outcome(check: checks.Check, subject: Subject) -> Outcome:
-    began, answered, refused = time.perf_counter(), subject.counts["answered"], subject.counts["refused"]
-    ended: Ended = "passed"
+    began, subject = time.perf_counter(), replace(subject, answered=[], refused=[])
+    ended: End = "passed"
     seen = ""
     try:
         check(subject)
     except checks.DoesNotApply as reason:
         ended, seen = "does not apply", str(reason)
     except Exception as error:  # whatever an engine raises is a finding about it
-        ended, seen = "failed", _said(error)
+        ended, seen = "failed", _said(error, folder(type(subject.engine)))
     return Outcome(
         check=check.__name__.replace("_", " "),
         demands=check.__doc__ or "",
         ended=ended,
         seen=seen,
-        answered=subject.counts["answered"] - answered,
-        refused=subject.counts["refused"] - refused,
+        answered=len(subject.answered),
+        refused=len(subject.refused),
         seconds=time.perf_counter() - began,
     )
 
 
-def _said(error: BaseException) -> str:
+def _said(error: BaseException, adapter: Path) -> str:
     """What a check says; of what an engine raises also where. Of several that a random check finds, the first."""
     if isinstance(error, BaseExceptionGroup):
-        return f"{_said(error.exceptions[0])}\n(and {len(error.exceptions) - 1} other findings)"
+        return f"{_said(error.exceptions[0], adapter)}\n(and {len(error.exceptions) - 1} more)"
     said = str(error) if isinstance(error, AssertionError) else ""
-    return "\n".join([said or raised(error), *getattr(error, "__notes__", [])])
+    return "\n".join([said or raised(error.__cause__ or error, adapter), *getattr(error, "__notes__", [])])

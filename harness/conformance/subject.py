@@ -1,6 +1,5 @@
 """The engine under test, with the events that its questions are asked over."""
 
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -34,12 +33,13 @@ PATIENCE = 300.0
 
 @dataclass(frozen=True)
 class Subject:
-    """An engine, a folder for records, how many random questions are asked; counts what it answered and refused."""
+    """An engine, a folder for records, how many random questions are asked, and those that it answered or refused."""
 
     engine: Engine
     home: Path
     examples: int
-    counts: Counter[str] = field(default_factory=Counter)
+    answered: list[Question] = field(default_factory=list)
+    refused: list[Question] = field(default_factory=list)
 
     def watch(self) -> Watch:
         """A deadline for each load."""
@@ -60,27 +60,30 @@ class Subject:
         """That the answer is right where it is supported, and refused where it is not."""
         support = self.engine.support(question, plan)
         if support.where is None:
-            self._refused(session, question, support.reason)
+            self._refuses(session, question, support.reason)
+            self.refused.append(question)
             return
+        sent = self.engine.explain(question, plan)
+        try:
+            self._answers(session, plan, kept, question)
+        except Exception as error:
+            error.add_note(f"{question}\n{sent}")
+            raise
+        self.answered.append(question)
+
+    def _answers(self, session: Session, plan: Plan, kept: Events, question: Question) -> None:
         try:
             truth.answer(question, kept)
         except OverflowError:
             self._overflows(session, question)
             return
-        sent = self.engine.explain(question, plan)
-        try:
-            verdict = verify.check(question, session.ask(question), kept)
-        except Exception as error:
-            error.add_note(f"{question}\n{sent}")
-            raise
-        self.counts["answered"] += 1
-        assert verdict.kind in RIGHT, f"{verdict.kind}: {verdict.reason}\n{question}\n{sent}"
+        verdict = verify.check(question, session.ask(question), kept)
+        assert verdict.kind in RIGHT, f"{verdict.kind}: {verdict.reason}"
         obstacle = rule.obstacle(question, plan.layout)
-        assert obstacle is None, f"it answers, though {obstacle}\n{question}\n{sent}"
+        assert obstacle is None, f"it answers, though {obstacle}"
 
-    def _refused(self, session: Session, question: Question, reason: str) -> None:
+    def _refuses(self, session: Session, question: Question, reason: str) -> None:
         assert reason, f"support says no without a reason: {question}"
-        self.counts["refused"] += 1
         try:
             session.ask(question)
         except RequestError:
@@ -93,7 +96,7 @@ class Subject:
             session.ask(question)
         except OverflowError:
             return
-        assert getattr(question, "top", None), f"an integer beyond 64 bits went unnoticed: {question}"
+        assert getattr(question, "top", None), "an integer beyond 64 bits went unnoticed"
 
 
 def packed(seed: int = 1) -> Events:

@@ -5,15 +5,15 @@ import re
 import shutil
 import subprocess
 import sys
-from contextlib import suppress
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import pytest
+from conftest import conforms
 
 from engines.budget import Budget
 from engines.contract import Engine
-from harness.conformance import checks
+from harness.conformance import checks, report
 from harness.conformance.subject import Subject
 
 ROOT = Path(__file__).parents[2]
@@ -47,8 +47,21 @@ def test_the_document_builds_the_example() -> None:
 
 @pytest.mark.parametrize("check", checks.ALL, ids=lambda check: check.__name__)
 def test_conformance(sqlite: Engine, check: checks.Check, request: pytest.FixtureRequest, tmp_path: Path) -> None:
-    with suppress(checks.DoesNotApply):
-        check(Subject(sqlite, tmp_path, request.config.getoption("--examples")))
+    conforms(check, Subject(sqlite, tmp_path, request.config.getoption("--examples")))
+
+
+def test_a_report_says_what_was_answered_what_refused_and_what_never_tried(sqlite: Engine, tmp_path: Path) -> None:
+    wanted = [checks.counts, checks.births, checks.server_gone, checks.built_in_questions]
+    shown = report.verified(Subject(sqlite, tmp_path, 1), wanted)
+    *others, built_in = shown.outcomes
+    assert [(one.ended, one.answered, one.refused) for one in others] == [
+        ("passed", 1, 0),
+        ("passed", 0, 1),
+        ("does not apply", 0, 0),
+    ]
+    assert built_in.answered >= 11  # of the game; of the flights, whose days are New York's, it answers none
+    assert built_in.refused > 11
+    assert shown.passed
 
 
 def test_an_installed_package_brings_an_engine(tmp_path: Path) -> None:

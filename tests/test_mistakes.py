@@ -1,0 +1,31 @@
+"""What an adapter raises beside the contract: one line, its place, and no folder of this machine."""
+
+from pathlib import Path
+
+import pytest
+
+from engines.mistakes import raised
+
+HERE = Path(__file__).parent
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("no such\n  LINE 1: x\n", "ValueError: no such LINE 1: x"),
+        ('cannot open "/some/where/a.db": no', 'ValueError: cannot open "a.db": no'),
+        ("http://127.0.0.1:8082/druid/v2 is gone", "ValueError: http://127.0.0.1:8082/druid/v2 is gone"),
+        ("", "ValueError"),
+    ],
+)
+def test_an_error_is_one_line(said: str, told: str) -> None:
+    with pytest.raises(ValueError) as caught:  # noqa: PT011 (any)
+        raise ValueError(said)
+    assert raised(caught.value, HERE).rpartition(":")[0] == f"{told} (tests/test_mistakes.py"
+
+
+def test_the_place_is_the_adapters_own_line_not_that_of_what_it_calls() -> None:
+    with pytest.raises(FileNotFoundError) as caught:
+        Path("/nowhere/at/all").read_text()
+    assert "(tests/test_mistakes.py:" in raised(caught.value, HERE)
+    assert "pathlib.py:" in raised(caught.value, HERE / "other")
