@@ -115,7 +115,8 @@ def _look(
     for line in lost:
         click.echo(f"rollup-bench: {line}", err=True)
     if cells:
-        _next(asked, f"--dataset {dataset}" + (f" --rows {rows}" if rows else ""), engines, cells)
+        given = {"--dataset": dataset, "--rows": rows, "--via": None if via == "native" else via}
+        _next(asked, [str(part) for pair in given.items() if pair[1] for part in pair], engines, cells)
     if lost or any(c.verdict.kind in (Kind.WRONG, Kind.FAILED) for c in cells):
         sys.exit(1)
 
@@ -340,17 +341,21 @@ def _asked(
     return asked, template, values
 
 
-def _next(asked: Dataset, data: str, engines: list[str], cells: list[running.Cell]) -> None:
-    """What to try then, of what was answered with rows where there is such."""
-    best = max(cells, key=lambda cell: (cell.verdict.kind in RIGHT, bool(cell.rows)))  # the first of such
-    dates = " ".join(f"--set {p}={asked.question(best.question).parameters[p]}" for p in ("start", "end"))
-    about = f"{best.question} {data} --engine {best.arm.engine.name} --layout {best.arm.plan.layout.name}"
-    program = shlex.quote(sys.argv[0])
-    click.echo("\nNext:")
-    click.echo(f"  {program} ask {about} {dates}")
-    click.echo(f"  {program} explain {about}")
+def _next(asked: Dataset, data: list[str], engines: list[str], cells: list[running.Cell]) -> None:
+    """What to try then, of what was answered right, with rows where there is such."""
+    right = [cell for cell in cells if cell.verdict.kind in RIGHT]
+    if not right:
+        return
+    best = max(right, key=lambda cell: bool(cell.rows))
+    given = asked.question(best.question).parameters
+    dates = [part for name in ("start", "end") for part in ("--set", f"{name}={given[name].isoformat()}")]
+    about = [best.question, *data, "--engine", best.arm.engine.name, "--layout", best.arm.plan.layout.name]
+    commands = [["ask", *about, *dates], ["explain", *about]]
     if len(engines) == 1:
-        click.echo(f"  {program} run {data} --engines duckdb,druid,cassandra")
+        commands.append(["run", *data, "--engines", "duckdb,druid,cassandra"])
+    click.echo("\nNext:")
+    for command in commands:
+        click.echo(f"  {shlex.join([sys.argv[0], *command])}")
 
 
 for command in servers_cli.commands:

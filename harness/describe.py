@@ -51,7 +51,7 @@ def draft(path: Path, separator: str) -> str:
 
 
 def _look(path: Path, separator: str) -> Look:
-    source = Source(path=str(path.resolve()), separator=separator)
+    source = Source(path=str(path.absolute()), separator=separator)
     roles = Columns(time=Time(name=""), subject=" ")
     where = Dataset(name="", title="", folder=Path(), source=source, columns=roles, layouts={}, questions={})
     found = sources.files(where)
@@ -138,7 +138,7 @@ def _toml(look: Look, subject: str, dimensions: list[str], measures: list[str]) 
 title = {_text(look.path.stem)}
 
 [source]
-path = {_text(str(look.path.resolve()))}   # or relative to this file
+path = {_text(look.source.path)}   # or relative to this file
 {separator}
 [columns]
 time = {time} }}   # add zone = "Europe/Paris" where its times are local
