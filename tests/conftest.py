@@ -1,9 +1,11 @@
 """What tests share: servers, started once and always stopped; engines over them; how many random examples there are."""
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import leftovers
 import pytest
 from command import Command
 from hypothesis import HealthCheck, settings
@@ -31,6 +33,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    os.environ[leftovers.MARK] = leftovers.RUN
     suppressed = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
     examples = config.getoption("--examples")
     same = config.getoption("--hypothesis-seed") is None
@@ -38,6 +41,14 @@ def pytest_configure(config: pytest.Config) -> None:
         "suite", max_examples=examples, deadline=None, derandomize=same, suppress_health_check=suppressed
     )
     settings.load_profile("suite")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_left() -> Iterator[None]:
+    """Set up before all servers, so that it looks when all of them are stopped."""
+    before = leftovers.files()
+    yield
+    assert (leftovers.processes(), leftovers.sockets(), leftovers.files() - before) == ([], [], set())
 
 
 def _serve(engine: str) -> Iterator[Server]:

@@ -123,14 +123,14 @@ def test_two_at_once(toml: Path) -> None:
 def test_one_bad_row_of_many_is_named_in_little_memory(toml: Path) -> None:
     small = int(start(toml).communicate()[0].split()[-1])
     toml.write_text(TOML.replace("data.csv", "long.csv.zst"))
-    block = f"1,{'x' * 1000},1\n".encode() * 1000
+    block = f"1,{'x' * 25},1\n".encode() * 10_000
     with pa.CompressedOutputStream(str(toml.parent / "long.csv.zst"), "zstd") as file:
         file.write(b"at,who,n\n")
-        for _ in range(300):  # 300 MB
+        for _ in range(1_000):  # ten million rows, 300 MB
             file.write(block)
         file.write(b"soon,x,1\n")
     said, mebibytes = start(toml).communicate()[0].splitlines()
-    assert "long.csv.zst: row 300001: at is `soon`, not whole seconds" in said
+    assert "long.csv.zst: row 10000001: at is `soon`, not whole seconds" in said
     assert int(mebibytes) - small < 150
     assert [p.suffix for p in kept(toml.parent / "home")] == [".json", ".parquet"]  # of the small file
 

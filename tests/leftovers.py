@@ -1,0 +1,43 @@
+"""What tests have left on the machine: processes, sockets that listen, files in the clone that git does not know."""
+
+import subprocess
+import uuid
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+
+MARK = "ROLLUP_BENCH_TEST_RUN"
+"""In the environment of every process that a test starts, however far from us it has gone since."""
+RUN = uuid.uuid4().hex
+ROOT = Path(__file__).parents[1]
+
+
+def processes() -> list[str]:
+    """Pid and command of what still runs; the tracker that Python keeps for multiprocessing ends with us."""
+    psutil.wait_procs(list(_marked()), timeout=10)
+    lines = (f"{process.pid} {' '.join(process.cmdline())}" for process in _marked())
+    return [line for line in lines if "multiprocessing.resource_tracker" not in line]
+
+
+def sockets() -> list[str]:
+    """Addresses at which we or they listen."""
+    listening = []
+    for process in [psutil.Process(), *_marked()]:
+        with suppress(psutil.Error):
+            listening += [c.laddr for c in process.net_connections("inet") if c.status == psutil.CONN_LISTEN]
+    return [f"{address.ip}:{address.port}" for address in listening]
+
+
+def files() -> set[str]:
+    """Those that are neither kept nor ignored."""
+    command = ["git", "ls-files", "--others", "--exclude-standard"]
+    return set(subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines())
+
+
+def _marked() -> Iterator[psutil.Process]:
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if process.environ().get(MARK) == RUN and process.status() != psutil.STATUS_ZOMBIE:
+                yield process
