@@ -1,29 +1,48 @@
 """Where an adapter's own mistakes end: what it raises beside the contract is a failure of one line that says where."""
 
 import re
+import sys
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
+from contextvars import ContextVar
 from functools import wraps
-from inspect import unwrap
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from engines.contract import Engine, Session
+from engines.contract import UNANSWERED, Engine, Loaded, Plan, Session, Support
 from workloads.errors import FailureError, RequestError
 from workloads.questions import Question
 
-_METHODS = ("__init__", "plan", "explain", "load", "rows", "drop", "close")
+_GIVES = {
+    "__init__": None,
+    "plan": Plan,
+    "support": Support,
+    "explain": str,
+    "load": Loaded,
+    "rows": int | None,
+    "drop": None,
+    "session": AbstractContextManager,
+    "cached_session": AbstractContextManager | None,
+}
 _FOLDERS = re.compile(r"(?<![\w:/])/(?:[^/\s'\"]+/)+")
+_inside = ContextVar("_inside", default=False)
+
+
+class MistakeError(FailureError):
+    """An adapter raised what the contract does not name, or gave what it does not ask for."""
 
 
 def guarded(kind: type[Engine]) -> type[Engine]:
-    """The same engine, whose methods and sessions raise what the contract names and nothing else."""
-    methods = {name: _method(kind, name, RequestError) for name in _METHODS} | {"support": _method(kind, "support")}
-    sessions = {name: _sessions(kind, name) for name in ("session", "cached_session")}
-    return type(kind.__name__, (kind,), {"__module__": kind.__module__, "__doc__": kind.__doc__} | methods | sessions)
+    """The same engine, whose methods and sessions raise what the contract names and nothing else.
+
+    What it asks of itself is as it was.
+    """
+    methods = {name: _method(kind, name, gives) for name, gives in _GIVES.items()}
+    named = {"__module__": kind.__module__, "__doc__": kind.__doc__, "close": _close(kind)}
+    return type(kind.__name__, (kind,), methods | named)
 
 
 def raised(error: BaseException, folder: Path) -> str:
@@ -37,58 +56,80 @@ def raised(error: BaseException, folder: Path) -> str:
 
 def folder(kind: type[Engine]) -> Path:
     """Where the code of an adapter is."""
-    return Path(unwrap(kind.load).__code__.co_filename).parent
+    module = sys.modules.get(kind.__module__)
+    return Path(getattr(module, "__file__", None) or kind.load.__code__.co_filename).parent
 
 
 @contextmanager
-def _failures(kind: type[Engine], *named: type[Exception]) -> Iterator[None]:
-    """Whatever is raised inside, but for what the contract names, is a FailureError."""
+def _failures(where: Path, *named: type[Exception]) -> Iterator[None]:
+    """Whatever is raised inside, but for what the contract names, is a MistakeError; within another, as it was."""
+    if _inside.get():
+        yield
+        return
+    entered = _inside.set(True)
     try:
         yield
     except Exception as error:
         if isinstance(error, (FailureError, *named)):
             raise
-        raise FailureError(raised(error, folder(kind))) from error
+        raise MistakeError(raised(error, where)) from error
+    finally:
+        _inside.reset(entered)
 
 
-def _method(kind: type[Engine], name: str, *named: type[Exception]) -> Callable[..., Any]:
+def _given(name: str, found: Any, wanted: Any) -> Any:
+    if wanted and not isinstance(found, wanted):
+        raise MistakeError(f"{name} gives a {type(found).__name__}, not what the contract says: {wanted}")
+    return found
+
+
+def _method(kind: type[Engine], name: str, gives: Any) -> Callable[..., Any]:
+    where = folder(kind)
+    named = () if name == "support" else (RequestError,)
+
     @wraps(getattr(kind, name))
     def method(*given: Any, **more: Any) -> Any:
-        with _failures(kind, *named):
-            return getattr(kind, name)(*given, **more)
+        outermost = not _inside.get()
+        with _failures(where, *named):
+            found = _given(name, getattr(kind, name)(*given, **more), gives)
+        if outermost and isinstance(found, AbstractContextManager):
+            return _session(where, found)
+        return found
 
     return method
 
 
-def _sessions(kind: type[Engine], name: str) -> Callable[..., Any]:
-    made = _method(kind, name, RequestError)
+def _close(kind: type[Engine]) -> Callable[..., None]:
+    @wraps(kind.close)
+    def close(engine: Engine) -> None:
+        with _letting_go(folder(kind)):
+            kind.close(engine)
 
-    @wraps(getattr(kind, name))
-    def session(*given: Any, **more: Any) -> AbstractContextManager[Session] | None:
-        opened = made(*given, **more)
-        return None if opened is None else _session(kind, opened)
-
-    return session
+    return close
 
 
 @contextmanager
-def _session(kind: type[Engine], opened: AbstractContextManager[Session]) -> Iterator[Session]:
-    with _failures(kind, RequestError):
+def _session(where: Path, opened: AbstractContextManager[Session]) -> Iterator[Session]:
+    with _failures(where, RequestError):
         session = opened.__enter__()
     try:
-        yield _Guarded(kind, session)
+        yield _Guarded(where, session)
     finally:
-        with _failures(kind):
+        with _letting_go(where):
             opened.__exit__(None, None, None)
 
 
+@contextmanager
+def _letting_go(where: Path) -> Iterator[None]:
+    """Every answer is there already: what goes wrong now takes none of them away."""
+    with suppress(FailureError), _failures(where):
+        yield
+
+
 class _Guarded(Session):
-    def __init__(self, kind: type[Engine], session: Session) -> None:
-        self._kind, self._session = kind, session
+    def __init__(self, where: Path, session: Session) -> None:
+        self._where, self._session = where, session
 
     def ask(self, question: Question) -> pa.Table:
-        with _failures(self._kind, RequestError, OverflowError):
-            answer = self._session.ask(question)
-        if not isinstance(answer, pa.Table):
-            raise FailureError(f"an answer is a {type(answer).__name__}, not an Arrow table")
-        return answer
+        with _failures(self._where, *UNANSWERED):
+            return _given("ask", self._session.ask(question), pa.Table)

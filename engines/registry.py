@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TypeGuard
 
 from engines.contract import Engine
-from engines.mistakes import guarded
+from engines.mistakes import guarded, raised
 from engines.servers.recipe import Recipe
 from workloads.errors import RequestError
 
@@ -38,7 +38,7 @@ def engine_type(name: str) -> type[Engine]:
         hint = f": pip install 'rollup-bench[{name}]'" if name in extras else ""
         raise RequestError(f"{where} needs the Python package {error.name}{hint}") from None
     except Exception as error:
-        raise RequestError(f"{where} cannot be imported: {error}") from None
+        raise RequestError(f"{where} cannot be imported: {raised(error, HERE / name)}") from None
     kinds = [thing for thing in vars(found).values() if _is_engine(thing) and thing.__module__ == where]
     kind = next((one for one in kinds if getattr(one, "name", None) == name), None)
     if kind is None or kind.__abstractmethods__:

@@ -1,9 +1,9 @@
 """Who is timed: only what was held against the truth and is right."""
 
 from collections.abc import Container, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
-from engines.contract import Engine, Session
+from engines.contract import UNANSWERED, Engine, Session
 from harness.clock.records import Book, Fault, Verdict, of_type
 from harness.lifeline import Lifeline
 from harness.request import Request, answers
@@ -91,8 +91,7 @@ def _verdict(arm: Arm, name: str, default: Question, cells: Sequence[Cell]) -> V
 
 
 def _sent(arm: Arm, question: Question) -> str:
-    """What the engine is sent, or why it cannot say."""
-    try:
+    """What the engine is sent; nothing where it fails to say."""
+    with suppress(*UNANSWERED):
         return arm.engine.explain(question, arm.plan)
-    except FailureError as error:
-        return str(error)
+    return ""

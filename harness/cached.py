@@ -9,16 +9,20 @@ from harness.clock.rounds import Ask, Cell
 from harness.request import Request
 from harness.run import Arm
 from harness.under_load import Expected, tolerated
+from workloads.errors import FailureError
 from workloads.questions import Question
 
 
-def ways(stack: ExitStack, reached: Sequence[tuple[Arm, Session]]) -> dict[str, Ask]:
-    """How each arm is asked whose engine keeps results."""
+def ways(stack: ExitStack, reached: Sequence[tuple[Arm, Session]], book: Book, number: int) -> dict[str, Ask]:
+    """How each arm is asked whose engine keeps results; of one that fails to open a session the file says why."""
     found: dict[str, Ask] = {}
     for arm, _ in reached:
-        opened = arm.engine.cached_session(arm.plan)
-        if opened is not None:
-            found[arm.name] = stack.enter_context(opened).ask
+        try:
+            opened = arm.engine.cached_session(arm.plan)
+            if opened is not None:
+                found[arm.name] = stack.enter_context(opened).ask
+        except FailureError as error:
+            book.add(Fault(arm=arm.name, doing="opening a session with a cache", reason=str(error), launch=number))
     return found
 
 

@@ -124,7 +124,7 @@ def _launch(request: Request, book: Book, servers: Servers, number: int, pace: P
         right = {name: [arm for arm in right_arms(book, name) if arm in by_name] for name in names}
         cells = [_cell(request, by_name, name, right[name], number) for name in names if right[name]]
         _first(book, cells, asks, number, cold, pace)
-        kept = cached.ways(stack, reached)
+        kept = cached.ways(stack, reached, book, number)
         repeated = list(cached.cells(request, book, number, right, asks, kept))
         measured = launch(number, [*repeated, *cells], asks, request.profile.effort, request.seed, pace, cached=kept)
         for line in measured[: len(repeated)]:

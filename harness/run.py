@@ -138,9 +138,9 @@ def asked(arm: Arm, session: Session, name: str, question: Question, events: Eve
         return Cell(name, arm, support, Verdict(Kind.UNSUPPORTED, support.reason))
     try:
         answer = session.ask(question)
+        return Cell(name, arm, support, verify.check(question, answer, events), answer.num_rows)
     except UNANSWERED as error:
         return Cell(name, arm, support, Verdict(Kind.FAILED, str(error)))
-    return Cell(name, arm, support, verify.check(question, answer, events), answer.num_rows)
 
 
 def timed(cells: Sequence[Cell], sessions: dict[str, Session], questions: dict[str, Question], say: Say) -> None:

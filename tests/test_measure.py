@@ -2,8 +2,8 @@
 
 import dataclasses
 import subprocess
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -329,6 +329,9 @@ def test_a_session_is_given_up_once_its_server_is_gone(server: Server | None, as
     assert deaf.asked == asked
 
 
+SESSION = DuckDB.session
+
+
 class Mistaken(Session):
     """A session whose adapter has a mistake."""
 
@@ -350,6 +353,13 @@ def with_an_answer_that_is_no_table(*_given: object) -> AbstractContextManager[S
     return nullcontext(session)
 
 
+@contextmanager
+def with_mistaken_end(engine: DuckDB, plan: Plan) -> Iterator[Session]:
+    with SESSION(engine, plan) as session:
+        yield session
+    raise KeyError("no such")
+
+
 @pytest.mark.parametrize("profile", [None, "check", "quick"])
 @pytest.mark.parametrize(
     ("method", "does", "said"),
@@ -357,7 +367,10 @@ def with_an_answer_that_is_no_table(*_given: object) -> AbstractContextManager[S
         *((name, mistaken, "KeyError: 'no such' (tests/test_measure.py:") for name in ("plan", "load", "session")),
         ("support", mistaken, "KeyError: 'no such' (tests/test_measure.py:"),
         ("session", with_mistaken_session, "KeyError: 'no such' (tests/test_measure.py:"),
-        ("session", with_an_answer_that_is_no_table, "an answer is a dict, not an Arrow table"),
+        ("session", with_an_answer_that_is_no_table, "ask gives a dict"),
+        ("support", lambda *_: None, "support gives a NoneType"),
+        ("load", lambda *_: None, "load gives a NoneType"),
+        ("session", lambda *_: None, "session gives a NoneType"),
     ],
 )
 def test_an_adapters_own_mistake_is_a_failure_of_its_arm_alone(
@@ -378,3 +391,14 @@ def test_an_adapters_own_mistake_is_a_failure_of_its_arm_alone(
     assert shown.exit_code == 1
     assert said in "".join(shown.output.split("\n"))
     assert "right" in shown.output
+
+
+@pytest.mark.parametrize(("method", "does"), [("close", mistaken), ("session", with_mistaken_end)])
+def test_what_goes_wrong_at_the_end_takes_no_answer_away(
+    method: str, does: Callable[..., object], rides: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(DuckDB, method, does)
+    monkeypatch.setenv("ROLLUP_BENCH_HOME", str(tmp_path / "home"))
+    shown = CliRunner().invoke(cli, ["run", "--dataset", str(rides.folder / "rides.toml")])
+    assert shown.exit_code == 0
+    assert shown.output.count(" right ") == 2

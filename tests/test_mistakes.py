@@ -1,10 +1,14 @@
 """What an adapter raises beside the contract: one line, its place, and no folder of this machine."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from engines.mistakes import raised
+from engines.budget import Budget
+from engines.contract import Plan
+from engines.mistakes import MistakeError, guarded, raised
+from engines.truth.engine import Truth
 
 HERE = Path(__file__).parent
 
@@ -28,4 +32,19 @@ def test_the_place_is_the_adapters_own_line_not_that_of_what_it_calls() -> None:
     with pytest.raises(FileNotFoundError) as caught:
         Path("/nowhere/at/all").read_text()
     assert "(tests/test_mistakes.py:" in raised(caught.value, HERE)
-    assert "pathlib.py:" in raised(caught.value, HERE / "other")
+    assert "test_mistakes.py:" not in raised(caught.value, HERE / "other")
+
+
+def test_what_an_engine_asks_of_itself_is_as_it_was(tmp_path: Path) -> None:
+    class Asking(Truth):
+        def rows(self, plan: Plan) -> int | None:
+            raise KeyError("no such")
+
+        def drop(self, plan: Plan) -> None:
+            with suppress(KeyError):
+                self.rows(plan)
+
+    engine = guarded(Asking)(None, tmp_path, Budget(1, 1 << 30))
+    engine.drop(None)  # type: ignore[arg-type]
+    with pytest.raises(MistakeError, match=r"KeyError: 'no such' \(tests/test_mistakes.py:\d+\)"):
+        engine.rows(None)  # type: ignore[arg-type]

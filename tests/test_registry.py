@@ -14,9 +14,9 @@ CLASS = 'from engines.contract import Engine\nclass Mine(Engine):\n    name = "{
     ("text", "said"),
     [
         ("import nonsense", r"mine0 needs the Python package nonsense$"),
-        ("x = (", r"mine0 cannot be imported: '\(' was never closed"),
-        ("from engines import nonsense", "cannot be imported: cannot import name 'nonsense'"),
-        ("nonsense()", "mine0 cannot be imported: name 'nonsense' is not defined"),
+        ("x = (", r"mine0 cannot be imported: SyntaxError: '\(' was never closed"),
+        ("from engines import nonsense", "cannot be imported: ImportError: cannot import name 'nonsense'"),
+        ("nonsense()", "mine0 cannot be imported: NameError: name 'nonsense' is not defined .*mine0.py:1\\)"),
         ("", 'lacks an Engine with name = "broken"'),
         (CLASS.format("other"), 'lacks an Engine with name = "broken"'),
         (CLASS.format("broken"), "lacks drop, explain, load, plan, rows, session, support"),

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, Phase, Verbosity, given, settings
 from hypothesis.strategies import SearchStrategy
 
 from engines.contract import Engine, Plan
+from engines.mistakes import MistakeError
 from harness import loads
 from harness.conformance import strategies
 from harness.conformance.subject import RANDOM, Subject, few, packed
@@ -198,6 +199,8 @@ def cut_off(subject: Subject) -> None:
     try:
         loads.ensure(subject.engine, plan, _Cut(kept), subject.home, subject.watch())
         raise AssertionError("a load ended well though its events did not")
+    except MistakeError:
+        raise
     except FailureError:
         pass
     try:
@@ -238,6 +241,8 @@ def server_gone(subject: Subject) -> None:
             try:
                 session.ask(question)
                 raise AssertionError("it answered with its server gone")
+            except MistakeError:
+                raise
             except FailureError:
                 pass
         server.start(subject.watch())
@@ -251,6 +256,8 @@ def _again(subject: Subject, plan: Plan, kept: Events, question: Question) -> No
         try:
             with subject.engine.session(plan) as session:
                 return subject.check(session, plan, kept, question)
+        except MistakeError:
+            raise
         except FailureError:
             watch.pause(0.5)
 

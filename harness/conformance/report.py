@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from engines.mistakes import folder, raised
+from engines.mistakes import MistakeError, folder, raised
 from harness.conformance import checks
 from harness.conformance.subject import Subject
 
@@ -106,5 +106,5 @@ def _said(error: BaseException, adapter: Path) -> str:
     """What a check says; of what an engine raises also where. Of several that a random check finds, the first."""
     if isinstance(error, BaseExceptionGroup):
         return f"{_said(error.exceptions[0], adapter)}\n(and {len(error.exceptions) - 1} more)"
-    said = str(error) if isinstance(error, AssertionError) else ""
-    return "\n".join([said or raised(error.__cause__ or error, adapter), *getattr(error, "__notes__", [])])
+    said = str(error) if isinstance(error, AssertionError | MistakeError) else ""
+    return "\n".join([said or raised(error, adapter), *getattr(error, "__notes__", [])])

@@ -33,7 +33,10 @@ PATIENCE = 300.0
 
 @dataclass(frozen=True)
 class Subject:
-    """An engine, a folder for records, how many random questions are asked, and those that it answered or refused."""
+    """An engine, a folder for records, how many random questions are asked, and those that it answered or refused.
+
+    An overflow that it rightly raised is an answer.
+    """
 
     engine: Engine
     home: Path
