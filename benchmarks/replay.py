@@ -1,4 +1,4 @@
-"""Memory of the harness in a replay of an hour: every engine asked in turn, each time with other parameters.
+"""Memory of the harness in a replay of an hour: the engines asked in turn, each time with other parameters.
 
 By hand: `python -m benchmarks.replay [--seconds 3600] [--rate 20]`. Requests are sent at so many a second at most, one
 after the other, to sessions that stay open. Resident memory is that of the one process that asks; so DuckDB, which is

@@ -92,22 +92,16 @@ def run(
     if out and len(sizes) > 1:
         raise RequestError(f"--out holds one run, and {profile} makes {len(sizes)}: give --rows, or leave --out out")
     if not profile:
-        _look(asked.sized(rows, seed), dataset, rows, engines, kept, questions, via)
+        given = {"--dataset": dataset, "--rows": rows, "--seed": seed, "--via": None if via == "native" else via}
+        data = [str(part) for pair in given.items() if pair[1] is not None for part in pair]
+        _look(asked.sized(rows, seed), data, engines, kept, questions, via)
         return
     for size in sizes:
         sized = asked.sized(size, seed)
         _measure(sized, engines, kept, questions, via, PROFILES[profile], 1 if seed is None else seed, out)
 
 
-def _look(
-    asked: Dataset,
-    dataset: str,
-    rows: int | None,
-    engines: list[str],
-    kept: list[str],
-    questions: list[str],
-    via: str,
-) -> None:
+def _look(asked: Dataset, data: list[str], engines: list[str], kept: list[str], questions: list[str], via: str) -> None:
     with progress() as say:
         events = event_store.prepare(asked, home(), say)
         cells, lost = running.run(asked, events, engines, kept, questions, via, home(), say)
@@ -115,8 +109,7 @@ def _look(
     for line in lost:
         click.echo(f"rollup-bench: {line}", err=True)
     if cells:
-        given = {"--dataset": dataset, "--rows": rows, "--via": None if via == "native" else via}
-        _next(asked, [str(part) for pair in given.items() if pair[1] for part in pair], engines, cells)
+        _next(asked, data, engines, cells)
     if lost or any(c.verdict.kind in (Kind.WRONG, Kind.FAILED) for c in cells):
         sys.exit(1)
 
@@ -164,6 +157,7 @@ def _question_options(command: Callable[..., None]) -> Callable[..., None]:
         engine_option,
         dataset_option,
         rows_option,
+        seed_option,
         via_option,
         click.argument("question"),
     ):
@@ -175,10 +169,18 @@ def _question_options(command: Callable[..., None]) -> Callable[..., None]:
 @_question_options
 @click.option("--format", "form", type=click.Choice(["table", "csv", "json", "arrow"]), default="table")
 def ask(
-    question: str, dataset: str, engine: str, layout: str, via: str, rows: int | None, given: tuple[str, ...], form: str
+    question: str,
+    dataset: str,
+    engine: str,
+    layout: str,
+    via: str,
+    rows: int | None,
+    seed: int | None,
+    given: tuple[str, ...],
+    form: str,
 ) -> None:
     """Asks one QUESTION, written as its name or DATASET/NAME."""
-    asked, template, values = _asked(question, dataset, layout, rows, given)
+    asked, template, values = _asked(question, dataset, layout, rows, seed, given)
     filled = template.fill(values)
     with progress() as say:
         events = event_store.prepare(asked, home(), say)
@@ -196,10 +198,17 @@ def ask(
 @cli.command()
 @_question_options
 def explain(
-    question: str, dataset: str, engine: str, layout: str, via: str, rows: int | None, given: tuple[str, ...]
+    question: str,
+    dataset: str,
+    engine: str,
+    layout: str,
+    via: str,
+    rows: int | None,
+    seed: int | None,
+    given: tuple[str, ...],
 ) -> None:
     """Shows what an engine is sent for a QUESTION, what it was loaded with, and what the client finishes."""
-    asked, template, values = _asked(question, dataset, layout, rows, given)
+    asked, template, values = _asked(question, dataset, layout, rows, seed, given)
     filled = template.fill(values)
     with progress() as say:
         events = event_store.prepare(asked, home(), say)
@@ -227,7 +236,7 @@ def dashboard(name: str, dataset: str, engine: str, layout: str, rows: int | Non
     """Asks all questions of a dashboard at once; NAME is that of the dashboard or DATASET/NAME."""
     if "/" in name:
         dataset, _, name = name.rpartition("/")
-    asked = datasets.read(dataset).sized(rows, None)
+    asked = datasets.read(dataset).sized(rows, seed)
     templates = asked.dashboard(name)
     with blaming("--layout"):
         asked.layout(layout)
@@ -324,11 +333,11 @@ def make(dataset: str, rows: int | None, seed: int | None, out: Path) -> None:
 
 
 def _asked(
-    question: str, dataset: str, layout: str, rows: int | None, given: tuple[str, ...]
+    question: str, dataset: str, layout: str, rows: int | None, seed: int | None, given: tuple[str, ...]
 ) -> tuple[Dataset, Template, dict[str, Any]]:
     if "/" in question:
         dataset, _, question = question.rpartition("/")
-    asked = datasets.read(dataset).sized(rows, None)
+    asked = datasets.read(dataset).sized(rows, seed)
     template = asked.question(question)
     with blaming("--layout"):
         asked.layout(layout)

@@ -139,9 +139,12 @@ def test_run(command: Command, mine: str) -> None:
     assert "[/bold] of mine [red]" in shown
     assert "unsupported" in shown
     assert "duckdb/day: unsupported: " in shown
-    (ask,) = (line for line in shown.splitlines() if " ask " in line)
-    assert "--engine duckdb --layout raw" in ask
-    assert "bucket" in command.done(*shlex.split(ask)[1:])
+    _, *steps = shown.partition("Next:")[2].splitlines()
+    ask, explain, run = (shlex.split(line)[1:] for line in steps)
+    assert ask[-8:-4] == ["--engine", "duckdb", "--layout", "raw"]
+    assert "bucket" in command.done(*ask)
+    assert "CREATE TABLE" in command.done(*explain)
+    assert run == ["run", "--dataset", mine, "--engines", "duckdb,druid,cassandra"]
     again = command.done("run", "--dataset", mine, "--questions", "by-day")
     assert "reused, nothing has changed" in again
     assert "back" not in again

@@ -39,6 +39,7 @@ def asking(command: str) -> dict[str, list[Case]]:
         ],
         "--engine": [([command, QUESTION, "--engine", "x"], ("'--engine'", *ENGINE))],
         "--layout": [([command, QUESTION, "--layout", SQL], ("--layout: flights has no layout", "it has raw, day"))],
+        "--seed": [([command, QUESTION, "--seed", "-1"], ("'--seed'", "-1 is not in the range x>=0"))],
         "--rows": [
             ([command, QUESTION, "--rows", "0"], ("'--rows'", "0 is not in the range x>=1")),
             ([command, QUESTION, "--rows", "5"], ("--rows", "flights")),
