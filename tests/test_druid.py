@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -9,10 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engines.budget import Budget
 from engines.druid import buckets, ingest, masks, sketches
+from engines.druid.engine import Druid
 from engines.druid.tables import Table, quoted
 from workloads import layouts
 from workloads.columns import INSTANT
+from workloads.errors import FailureError
 from workloads.events import Shape
 from workloads.filters import Filter, Op
 from workloads.layouts import Layout
@@ -115,3 +119,19 @@ def test_a_mask_serves_only_where_nothing_that_counts_precedes_the_birth() -> No
     assert not masks.serves(retention(until, birth=bought))
     assert not masks.serves(retention(until, repeat=True))
     assert not masks.serves(retention(until, measure=parse("count()")))
+
+
+def test_tables_are_listed_again_where_one_went_meanwhile(tmp_path: Path) -> None:
+    said = ['druid: 500: Cannot invoke "Table.getJdbcTableType()" because "table" is null', "druid: 500: no memory"]
+
+    class Stumbling:
+        def rows(self, _text: str, _values: list[str]) -> list[list[int]]:
+            if said:
+                raise FailureError(said.pop(0))
+            return [[1]]
+
+    druid = Druid(None, tmp_path, Budget(1, 1 << 30))
+    druid.__dict__["_connection"] = Stumbling()
+    with pytest.raises(FailureError, match="no memory"):
+        druid._known("rb_1")
+    assert druid._known("rb_1")

@@ -33,6 +33,8 @@ FILE = 1_000_000
 """Rows of a file, more or less; each file can be a sub-task's own."""
 INLINE = 50 << 20
 """Bytes of events that a task may carry itself, where Druid cannot read our disk."""
+VANISHED = "getJdbcTableType"
+"""In Druid's complaint where some table went while it listed them all."""
 GONE = 300.0
 """Seconds in which what was dropped must be gone."""
 
@@ -165,7 +167,12 @@ class Druid(Engine):
         return {"type": "inline", "data": "".join(f.read_text("utf-8") for f in files)}
 
     def _known(self, source: str) -> bool:
-        return bool(self._connection.rows("SELECT 1 FROM INFORMATION_SCHEMA.TABLES WHERE TABLE_NAME = ?", [source]))
+        try:
+            return bool(self._connection.rows("SELECT 1 FROM INFORMATION_SCHEMA.TABLES WHERE TABLE_NAME = ?", [source]))
+        except FailureError as error:
+            if VANISHED not in str(error):
+                raise
+            return self._known(source)
 
     def _count(self, source: str, what: str) -> int | None:
         """A count over a datasource; None where there is none."""
