@@ -16,7 +16,8 @@ class Limit:
         self._interrupt = interrupt
         self._ends = math.inf
         self._closed = Event()
-        Thread(target=self._look, daemon=True).start()
+        self._looking = Thread(target=self._look, daemon=True)
+        self._looking.start()
 
     def __enter__(self) -> None:
         self._ends = time.monotonic() + SECONDS
@@ -25,8 +26,9 @@ class Limit:
         self._ends = math.inf
 
     def close(self) -> None:
-        """Looks no more."""
+        """Looks no more, and holds `interrupt` no more."""
         self._closed.set()
+        self._looking.join()
 
     def _look(self) -> None:
         while not self._closed.wait(1.0):
