@@ -231,7 +231,7 @@ def test_a_later_stage_ends_before_an_earlier_one_is_told(tmp_path: Path) -> Non
 
 def test_one_that_does_not_end_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(processes, "GRACE", 0.3)
-    deaf = processes.spawn("deaf", 0, ["sh", "-c", "trap '' TERM; sleep 600"], tmp_path, tmp_path / "deaf.log")
+    deaf = processes.spawn("deaf", 0, ["sh", "-c", "trap '' TERM; exec sleep 600"], tmp_path, tmp_path / "deaf.log")
     time.sleep(0.2)
     processes.remember(tmp_path / "processes.json", [deaf])
     processes.end(tmp_path / "processes.json")
