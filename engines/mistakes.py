@@ -40,8 +40,9 @@ def guarded(kind: type[Engine]) -> type[Engine]:
 
     What it asks of itself is as it was.
     """
-    methods = {name: _method(kind, name, gives) for name, gives in _GIVES.items()}
-    named = {"__module__": kind.__module__, "__doc__": kind.__doc__, "close": _close(kind)}
+    where = folder(kind)
+    methods = {name: _method(kind, where, name, gives) for name, gives in _GIVES.items()}
+    named = {"__module__": kind.__module__, "__doc__": kind.__doc__, "close": _close(kind, where)}
     return type(kind.__name__, (kind,), methods | named)
 
 
@@ -83,8 +84,7 @@ def _given(name: str, found: Any, wanted: Any) -> Any:
     return found
 
 
-def _method(kind: type[Engine], name: str, gives: Any) -> Callable[..., Any]:
-    where = folder(kind)
+def _method(kind: type[Engine], where: Path, name: str, gives: Any) -> Callable[..., Any]:
     named = () if name == "support" else (RequestError,)
 
     @wraps(getattr(kind, name))
@@ -99,10 +99,10 @@ def _method(kind: type[Engine], name: str, gives: Any) -> Callable[..., Any]:
     return method
 
 
-def _close(kind: type[Engine]) -> Callable[..., None]:
+def _close(kind: type[Engine], where: Path) -> Callable[..., None]:
     @wraps(kind.close)
     def close(engine: Engine) -> None:
-        with _letting_go(folder(kind)):
+        with _letting_go(where):
             kind.close(engine)
 
     return close

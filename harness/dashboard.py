@@ -11,6 +11,7 @@ import numpy as np
 
 from engines.contract import Session
 from harness.replay import replay
+from harness.request import answers
 from harness.run import Arm, Cell, Say, asked
 from harness.verify import RIGHT
 from workloads.events import Events
@@ -42,7 +43,7 @@ def shown(arm: Arm, templates: Mapping[str, Template], events: Events, seed: int
         if any(cell.verdict.kind not in RIGHT for cell in cells):
             return Shown(cells, [])
         sequences = {
-            name: replay(template, lambda q: arm.engine.support(q, arm.plan).where is not None, _rng(seed, place))
+            name: replay(template, lambda question: answers(arm, question), _rng(seed, place))
             for place, (name, template) in enumerate(templates.items())
         }
         seconds = []

@@ -126,9 +126,9 @@ def _subject(look: Look, texts: list[str]) -> str:
 
 def _toml(look: Look, subject: str, dimensions: list[str], measures: list[str]) -> str:
     time = f"{{ name = {_text(look.time.name)}"
+    time += f", format = {_text(look.time.format)}" if look.time.format else ""
     left = [name for name in look.names if name not in (look.time.name, subject, *dimensions, *measures)]
     without = f"   # not in it: {', '.join(map(_text, left))}" if left else ""
-    time += f", format = {_text(look.time.format)}" if look.time.format else ""
     separator = f"separator = {_text(look.source.separator)}\n" if look.source.separator != "," else ""
     by, span = dimensions[:1], look.last - look.first
     unit = next((name for name, length in UNITS.items() if span > 3 * length), "day")
