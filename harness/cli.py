@@ -3,8 +3,9 @@
 import shlex
 import sys
 from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 import msgspec
@@ -42,6 +43,7 @@ from workloads import dataset as datasets
 from workloads import events as event_store
 from workloads.dataset import Dataset
 from workloads.errors import RequestError
+from workloads.questions import Question
 from workloads.templates import Template
 
 
@@ -150,7 +152,38 @@ def compare_(first: str, second: str) -> None:
     tables.comparison_table(compare(history.find(first), history.find(second)), console())
 
 
+class _Asked(NamedTuple):
+    """What the options of a question come to."""
+
+    dataset: Dataset
+    template: Template
+    values: dict[str, Any]
+    engine: str
+    layout: str
+    via: str
+
+    @property
+    def question(self) -> Question:
+        return self.template.fill(self.values)
+
+
 def _question_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Gives the command what is asked."""
+
+    @wraps(command)
+    def called(
+        question: str,
+        dataset: str,
+        engine: str,
+        layout: str,
+        via: str,
+        rows: int | None,
+        seed: int | None,
+        given: tuple[str, ...],
+        **others: Any,
+    ) -> None:
+        command(_Asked(*_asked(question, dataset, layout, rows, seed, given), engine, layout, via), **others)
+
     for option in (
         click.option("--set", "given", multiple=True, metavar="NAME=VALUE", help="A parameter of the question."),
         layout_option,
@@ -161,65 +194,45 @@ def _question_options(command: Callable[..., None]) -> Callable[..., None]:
         via_option,
         click.argument("question"),
     ):
-        command = option(command)
-    return command
+        called = option(called)
+    return called
 
 
 @cli.command()
 @_question_options
 @click.option("--format", "form", type=click.Choice(["table", "csv", "json", "arrow"]), default="table")
-def ask(
-    question: str,
-    dataset: str,
-    engine: str,
-    layout: str,
-    via: str,
-    rows: int | None,
-    seed: int | None,
-    given: tuple[str, ...],
-    form: str,
-) -> None:
+def ask(asked: _Asked, form: str) -> None:
     """Asks one QUESTION, written as its name or DATASET/NAME."""
-    asked, template, values = _asked(question, dataset, layout, rows, seed, given)
-    filled = template.fill(values)
+    dataset, template, values, engine, layout, via = asked
+    question = asked.question
     with progress() as say:
-        events = event_store.prepare(asked, home(), say)
+        events = event_store.prepare(dataset, home(), say)
         with blaming(f"question {template.name}"):
-            answers.schema(filled, events.shape.schema)
-            answer, arm = running.ask(asked, events, engine, layout, filled, via, home(), say)
+            answer, arm = running.ask(dataset, events, engine, layout, question, via, home(), say)
     if form != "table":
         formats.write(answer, form, template.name, template.parameters | values, arm)
         return
     shown = ", ".join(f"{k}={v}" for k, v in (template.parameters | values).items())
-    title = f"{template.story or template.name}\n{asked.name}/{template.name}  {shown}  by {arm.name}"
-    report.answer_table(answer, title, getattr(filled, "zone", "UTC"), console())
+    title = f"{template.story or template.name}\n{dataset.name}/{template.name}  {shown}  by {arm.name}"
+    report.answer_table(answer, title, getattr(question, "zone", "UTC"), console())
 
 
 @cli.command()
 @_question_options
-def explain(
-    question: str,
-    dataset: str,
-    engine: str,
-    layout: str,
-    via: str,
-    rows: int | None,
-    seed: int | None,
-    given: tuple[str, ...],
-) -> None:
+def explain(asked: _Asked) -> None:
     """Shows what an engine is sent for a QUESTION, what it was loaded with, and what the client finishes."""
-    asked, template, values = _asked(question, dataset, layout, rows, seed, given)
-    filled = template.fill(values)
+    dataset, template, _, engine, layout, via = asked
+    question = asked.question
     with progress() as say:
-        events = event_store.prepare(asked, home(), say)
+        events = event_store.prepare(dataset, home(), say)
         with blaming(f"question {template.name}"):
-            answers.schema(filled, events.shape.schema)
+            answers.schema(question, events.shape.schema)
         with running.opened([engine], via, home(), say) as (one,):
-            plan = one.plan(asked, asked.layout(layout), events.shape)
-            support = one.support(filled, plan)
+            plan = one.plan(dataset, dataset.layout(layout), events.shape)
+            support = one.support(question, plan)
             if support.where is None:
                 raise RequestError(f"{engine} does not answer this on layout {layout}: {support.reason}")
-            text = one.explain(filled, plan)
+            text = one.explain(question, plan)
     click.echo(f"-- {engine} {one.version}, layout {layout}: aggregated {support.where}")
     click.echo(f"-- kept as\n{plan.text}\n\n-- asked\n{text}")
 
