@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from benchmarks import gateway
 from engines.budget import Budget
@@ -20,6 +21,9 @@ from engines.servers.native import NativeServer
 from engines.servers.recipe import JavaProcess, Place, Recipe
 from engines.watch import Watch
 from workloads.errors import RequestError
+
+if TYPE_CHECKING:
+    from cassandra.cluster import Session
 
 BUDGET = Budget(cores=2, memory=3 << 30)
 NODES = ("127.0.0.1", "127.0.0.2", "127.0.0.3")
@@ -184,18 +188,34 @@ def _granted(nobody: Connection, watch: Watch) -> Connection:
 
 
 def _administer(nobody: Connection, statements: list[str], watch: Watch) -> None:
-    """As the user that comes along, whom nodes that already answer may still be making."""
+    """As the user that comes along, once every node lets it in and knows the others: a node answers before either."""
+    comes_along = replace(nobody, user="cassandra", password="cassandra")  # noqa: S106
+    for host in nobody.hosts:
+        while not _joined(replace(comes_along, hosts=(host,))):
+            watch.pause(0.5)
+    with entered(comes_along) as session:
+        for statement in statements:
+            session.execute(statement)
+
+
+def _joined(connection: Connection) -> bool:
+    try:
+        with entered(connection) as session:
+            return len(session.cluster.metadata.all_hosts()) == len(NODES)
+    except RequestError:
+        return False
+
+
+@contextmanager
+def entered(connection: Connection) -> Iterator["Session"]:
+    """A session of Cassandra's driver while inside."""
     from engines.cassandra.cluster import connect
 
-    while True:
-        try:
-            session = connect(replace(nobody, user="cassandra", password="cassandra"))  # noqa: S106
-            break
-        except RequestError:
-            watch.pause(0.5)
-    for statement in statements:
-        session.execute(statement)
-    session.cluster.shutdown()
+    session = connect(connection)
+    try:
+        yield session
+    finally:
+        session.cluster.shutdown()
 
 
 def _block(recipe: Recipe, language: str) -> str:

@@ -11,13 +11,11 @@ from threading import Event, Thread
 import psutil
 import pytest
 from cassandra import Unauthorized
-from cassandra.cluster import Session
 from command import Command
 from conftest import HOME
 
 from benchmarks import clusters
 from benchmarks.clusters import Cluster
-from engines.cassandra.cluster import connect
 from engines.watch import Watch
 from harness.conformance import checks
 from harness.conformance.subject import Subject
@@ -203,14 +201,14 @@ def test_settings_are_used_and_told(
     monkeypatch.setenv(ring.variable("REPLICATION"), "2")
     monkeypatch.setenv(ring.variable("CONSISTENCY"), "ALL")
     external.done("run", "--dataset", mine, "--engines", "cassandra", "--layouts", "raw", "--via", "external")
-    with _entered(ring) as session:
+    with clusters.entered(ring.cluster.user) as session:
         found = session.execute("SELECT keyspace_name, replication FROM system_schema.keyspaces").all()
         copies = {name: replication for name, replication in found if name.startswith("rb_")}
         assert {one["datacenter1"] for one in copies.values()} == {"2", "3"}
 
 
 def test_its_user_may_do_no_more(ring: Outside) -> None:
-    with _entered(ring) as session:
+    with clusters.entered(ring.cluster.user) as session:
         for refused in ("SELECT * FROM system_auth.roles", "CREATE ROLE other", "DROP KEYSPACE system_traces"):
             with pytest.raises(Unauthorized):
                 session.execute(refused)
@@ -221,12 +219,3 @@ def ring(outside: Outside) -> Outside:
     if outside.engine != "cassandra":
         pytest.skip("Cassandra's own")
     return outside
-
-
-@contextmanager
-def _entered(ring: Outside) -> Iterator[Session]:
-    session = connect(ring.cluster.user)
-    try:
-        yield session
-    finally:
-        session.cluster.shutdown()
