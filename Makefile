@@ -26,8 +26,8 @@ site: .venv/dev.stamp  ## asv's history and the trade-offs page into .asv/html, 
 preview: site  ## the site, to this machine only
 	$(BIN)/python -m http.server --bind 127.0.0.1 --directory .asv/html 8080
 
-readme: .venv/dev.stamp  ## the README's table of what each engine supports, from results/ alone
-	$(BIN)/python -m harness.support README.md results/*/*.jsonl
+readme: .venv/dev.stamp  ## the README's table of what each engine supports, from the reports of `verify` that are kept
+	$(BIN)/python -m harness.readme README.md engines/*/verified.json
 
 .venv/build.stamp: requirements/build.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "$(PYTHON) is older than Python 3.11: make PYTHON=python3.12 ...")'

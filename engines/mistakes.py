@@ -6,7 +6,8 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from contextvars import ContextVar
-from functools import wraps
+from functools import cached_property, wraps
+from inspect import getattr_static
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +43,10 @@ def guarded(kind: type[Engine]) -> type[Engine]:
     """
     where = folder(kind)
     methods = {name: _method(kind, where, name, gives) for name, gives in _GIVES.items()}
-    named = {"__module__": kind.__module__, "__doc__": kind.__doc__, "close": _close(kind, where)}
-    return type(kind.__name__, (kind,), methods | named)
+    named = {"__module__": kind.__module__, "__doc__": kind.__doc__}
+    return type(
+        kind.__name__, (kind,), methods | named | {"version": _version(kind, where), "close": _close(kind, where)}
+    )
 
 
 def raised(error: BaseException, folder: Path) -> str:
@@ -80,7 +83,8 @@ def _failures(where: Path, *named: type[Exception]) -> Iterator[None]:
 
 def _given(name: str, found: Any, wanted: Any) -> Any:
     if wanted and not isinstance(found, wanted):
-        raise MistakeError(f"{name} gives a {type(found).__name__}, not what the contract says: {wanted}")
+        asked = getattr(wanted, "__name__", wanted)
+        raise MistakeError(f"{name} gives a {type(found).__name__}, not what the contract says: {asked}")
     return found
 
 
@@ -97,6 +101,17 @@ def _method(kind: type[Engine], where: Path, name: str, gives: Any) -> Callable[
         return found
 
     return method
+
+
+def _version(kind: type[Engine], where: Path) -> cached_property[str]:
+    declared = getattr_static(kind, "version", None)
+
+    def version(engine: Engine) -> str:
+        with _failures(where, RequestError):
+            found = declared.__get__(engine) if hasattr(declared, "__get__") else declared
+            return str(_given("version", found, str))
+
+    return cached_property(version)
 
 
 def _close(kind: type[Engine], where: Path) -> Callable[..., None]:

@@ -228,10 +228,7 @@ def explain(asked: _Asked) -> None:
         with blaming(f"question {template.name}"):
             answers.schema(question, events.shape.schema)
         with running.opened([engine], via, home(), say) as (one,):
-            plan = one.plan(dataset, dataset.layout(layout), events.shape)
-            support = one.support(question, plan)
-            if support.where is None:
-                raise RequestError(f"{engine} does not answer this on layout {layout}: {support.reason}")
+            plan, support = running.supported(one, dataset, events, layout, question)
             text = one.explain(question, plan)
     click.echo(f"-- {engine} {one.version}, layout {layout}: aggregated {support.where}")
     click.echo(f"-- kept as\n{plan.text}\n\n-- asked\n{text}")
@@ -386,4 +383,4 @@ for command in servers_cli.commands:
 
 def main() -> None:
     """Runs the command line."""
-    ended(lambda: cli(standalone_mode=False))
+    ended(lambda: cli(prog_name="rollup-bench", standalone_mode=False))

@@ -206,10 +206,18 @@ def ask(
     """One answer of one engine; RequestError where the engine does not support the question there."""
     answers.schema(question, events.shape.schema)
     with opened([engine], via, home, say) as (one,):
-        plan = one.plan(dataset, dataset.layout(layout), events.shape)
-        support = one.support(question, plan)
-        if support.where is None:
-            raise RequestError(f"{engine} does not answer this on layout {layout}: {support.reason}")
+        plan, _ = supported(one, dataset, events, layout, question)
         (arm,) = arms([one], [layout], events, dataset, home, say)
         with one.session(plan) as session:
             return session.ask(question), arm
+
+
+def supported(
+    engine: Engine, dataset: Dataset, events: Events, layout: str, question: Question
+) -> tuple[Plan, Support]:
+    """What it would load, and what it says of the question there; RequestError where it does not answer it."""
+    plan = engine.plan(dataset, dataset.layout(layout), events.shape)
+    support = engine.support(question, plan)
+    if support.where is None:
+        raise RequestError(f"{engine.name} does not answer this on layout {layout}: {support.reason}")
+    return plan, support

@@ -35,6 +35,20 @@ def test_the_place_is_the_adapters_own_line_not_that_of_what_it_calls() -> None:
     assert "test_mistakes.py:" not in raised(caught.value, HERE / "other")
 
 
+def test_a_version_that_cannot_be_told_is_one_line_too(tmp_path: Path) -> None:
+    class Asking(Truth):
+        @property
+        def version(self) -> str:  # type: ignore[override]
+            raise KeyError("no such")
+
+    class Number(Truth):
+        version = 3  # type: ignore[assignment]
+
+    for kind, told in ((Asking, r"KeyError: 'no such' \(tests/"), (Number, "version gives a int, .* says: str$")):
+        with pytest.raises(MistakeError, match=told):
+            _ = guarded(kind)(None, tmp_path, Budget(1, 1 << 30)).version
+
+
 def test_what_an_engine_asks_of_itself_is_as_it_was(tmp_path: Path) -> None:
     class Asking(Truth):
         def rows(self, plan: Plan) -> int | None:

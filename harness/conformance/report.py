@@ -13,8 +13,9 @@ from rich.table import Table
 from rich.text import Text
 
 from engines.mistakes import MistakeError, folder, raised
-from harness.conformance import checks
+from harness.conformance import checks, support
 from harness.conformance.subject import Subject
+from harness.conformance.support import Asked
 
 End = Literal["passed", "failed", "does not apply"]
 _STYLES: dict[End, str] = {"passed": "green", "failed": "bold red", "does not apply": "dim"}
@@ -33,11 +34,12 @@ class Outcome(msgspec.Struct, frozen=True):
 
 
 class Report(msgspec.Struct, frozen=True):
-    """All checks of one engine."""
+    """All checks of one engine, and what it made of every built-in question."""
 
     engine: str
     version: str
     outcomes: list[Outcome]
+    asked: list[Asked]
 
     @property
     def passed(self) -> bool:
@@ -53,7 +55,7 @@ def verified(
     for check in wanted or checks.ALL:
         say(f"{subject.engine.name}: {check.__name__.replace('_', ' ')}")
         outcomes.append(_outcome(check, subject))
-    return Report(subject.engine.name, version, outcomes)
+    return Report(subject.engine.name, version, outcomes, subject.asked)
 
 
 def show(report: Report, console: Console) -> None:
@@ -70,6 +72,18 @@ def show(report: Report, console: Console) -> None:
     console.print(table)
     for seen, names in _findings(report).items():
         console.print(Text.assemble((", ".join(names), "bold red"), ": ", seen))
+    if report.passed and report.asked:
+        _show_support(report, console)
+
+
+def _show_support(report: Report, console: Console) -> None:
+    (heading, *rows), reasons = support.table({report.engine: report.asked})
+    table = Table(*heading, box=box.SIMPLE_HEAD, pad_edge=False)
+    for row in rows:
+        table.add_row(*map(Text, row))
+    console.print(table)
+    for number, reason in enumerate(reasons, 1):
+        console.print(Text(f"{number}. {reason}"))
 
 
 def _findings(report: Report) -> dict[str, list[str]]:

@@ -11,6 +11,7 @@ from engines.contract import Engine, Plan, Session
 from engines.watch import Watch
 from harness import verify
 from harness.conformance import strategies
+from harness.conformance.support import Asked, kind
 from harness.verify import RIGHT
 from workloads import events, layouts, rule, truth
 from workloads.dataset import Dataset, Source
@@ -35,7 +36,7 @@ PATIENCE = 300.0
 class Subject:
     """An engine, a folder for records, how many random questions are asked, and those that it answered or refused.
 
-    An overflow that it rightly raised is an answer.
+    An overflow that it rightly raised is an answer. `asked` has what came of the built-in questions.
     """
 
     engine: Engine
@@ -43,6 +44,7 @@ class Subject:
     examples: int
     answered: list[Question] = field(default_factory=list)
     refused: list[Question] = field(default_factory=list)
+    asked: list[Asked] = field(default_factory=list)
 
     def watch(self) -> Watch:
         """A deadline for each load."""
@@ -73,6 +75,24 @@ class Subject:
             error.add_note(f"{question}\n{sent}")
             raise
         self.answered.append(question)
+
+    def check_built_in(self, session: Session, plan: Plan, kept: Events, name: str) -> None:
+        """The same of a question of the plan's dataset."""
+        question = plan.dataset.questions[name].fill()
+        self.check(session, plan, kept, question)
+        support = self.engine.support(question, plan)
+        ruled = rule.obstacle(question, plan.layout) is not None
+        self.asked.append(
+            Asked(
+                dataset=plan.dataset.name,
+                layout=plan.layout.name,
+                question=name,
+                kind=kind(question),
+                where=support.where,
+                reason=support.reason,
+                ruled=ruled,
+            )
+        )
 
     def _answers(self, session: Session, plan: Plan, kept: Events, question: Question) -> None:
         try:

@@ -9,14 +9,20 @@ from conftest import conforms
 from engines.contract import Engine, Session
 from harness.conformance import checks
 from harness.conformance.subject import Subject, packed
+from harness.readme import read
 from workloads.questions import Aggregate, Question
 
+ROOT = Path(__file__).parents[2]
 ANSWERS, TURNS = 20, 5
 
 
 @pytest.mark.parametrize("check", checks.ALL, ids=lambda check: check.__name__)
 def test_conformance(engine: Engine, check: checks.Check, request: pytest.FixtureRequest, tmp_path: Path) -> None:
-    conforms(check, Subject(engine, tmp_path, request.config.getoption("--examples")))
+    """And what it makes of the built-in questions is what its report says, which is kept for the README."""
+    subject = Subject(engine, tmp_path, request.config.getoption("--examples"))
+    conforms(check, subject)
+    kept = f"engines/{engine.name}/verified.json"
+    assert subject.asked in ([], read(ROOT / kept).asked), f"rollup-bench verify {engine.name} --format json > {kept}"
 
 
 def test_answers_leave_nothing_to_the_garbage_collector(engine: Engine, tmp_path: Path) -> None:
