@@ -104,7 +104,7 @@ def _method(kind: type[Engine], where: Path, name: str, gives: Any) -> Callable[
 
 
 def _version(kind: type[Engine], where: Path) -> cached_property[str]:
-    declared = getattr_static(kind, "version", None)
+    declared = getattr_static(kind, "version")
 
     def version(engine: Engine) -> str:
         with _failures(where, RequestError):

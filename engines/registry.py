@@ -41,9 +41,10 @@ def engine_type(name: str) -> type[Engine]:
         raise RequestError(f"{where} cannot be imported: {raised(error, HERE / name)}") from None
     kinds = [thing for thing in vars(found).values() if _is_engine(thing) and thing.__module__ == where]
     kind = next((one for one in kinds if getattr(one, "name", None) == name), None)
-    if kind is None or kind.__abstractmethods__:
-        lacks = ", ".join(sorted(kind.__abstractmethods__)) if kind else f'an Engine with name = "{name}"'
-        raise RequestError(f"{where} lacks {lacks}")
+    if kind is None:
+        raise RequestError(f'{where} lacks an Engine with name = "{name}"')
+    if lacks := kind.__abstractmethods__.union(one for one in ("scope", "version") if not hasattr(kind, one)):
+        raise RequestError(f"{where} lacks {', '.join(sorted(lacks))}")
     return guarded(kind)
 
 

@@ -12,13 +12,14 @@ import msgspec
 from harness.conformance import support
 from harness.conformance.report import Report
 from harness.terminal import ended
+from workloads import dataset
 from workloads.errors import RequestError
 
 BEGIN, END = "<!-- written by make readme -->", "<!-- end of what make readme writes -->"
 
 
 def read(path: Path) -> Report:
-    """A report that is kept. RequestError where it is none, or where a check failed, for then it promises too much."""
+    """A report that is kept. RequestError where it is none, or where a check failed or a dataset was not there."""
     try:
         report = msgspec.json.decode(path.read_bytes(), type=Report)
     except (OSError, msgspec.MsgspecError) as error:
@@ -26,17 +27,19 @@ def read(path: Path) -> Report:
         raise RequestError(f"{path} is no report: {known} ({error})") from None
     if not report.passed:
         raise RequestError(f"{path}: {report.engine} failed a check: verify it again once that is mended")
+    if missing := set(dataset.built_in()) - {one.dataset for one in report.built_in}:
+        named = ", ".join(sorted(missing))
+        raise RequestError(f"{path}: {report.engine} was not asked of {named}: install its data and verify again")
     return report
 
 
 def markdown(reports: Sequence[Report]) -> str:
     """The table, the reasons that its numbers stand for, and of what it was made."""
-    rows, reasons = support.table({report.engine: report.asked for report in reports})
+    rows, reasons = support.table({report.engine: report.built_in for report in reports})
     heading, *rest = (f"| {' | '.join(row)} |" for row in rows)
     notes = [f"{number}. {reason}" for number, reason in enumerate(reasons, 1)]
-    datasets = sorted({one.dataset for report in reports for one in report.asked})
     engines = [f"{report.engine} {report.version}" for report in reports]
-    made = f"All questions of {', '.join(datasets)}, asked of {', '.join(engines)}."
+    made = f"All questions of {', '.join(dataset.built_in())}, asked of {', '.join(engines)}."
     return "\n".join([heading, f"|{' --- |' * len(rows[0])}", *rest, "", *notes, *[""] * bool(notes), made])
 
 

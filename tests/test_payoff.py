@@ -1,7 +1,8 @@
 """What a roll-up costs and saves, on figures that can be worked out by hand."""
 
-from pathlib import Path
 from typing import cast
+
+from conftest import HOME
 
 from engines.budget import Budget
 from engines.contract import Loaded, Support, Where
@@ -15,7 +16,7 @@ from workloads import layouts
 from workloads.layouts import Layout
 
 KEPT = packed()
-ENGINE = DuckDB(None, Path("nowhere"), Budget(1, 1 << 30))
+ENGINE = DuckDB(None, HOME, Budget(1, 1 << 30))
 
 
 def arm(layout: Layout, rows: int, seconds: float) -> Arm:

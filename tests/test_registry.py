@@ -19,7 +19,7 @@ CLASS = 'from engines.contract import Engine\nclass Mine(Engine):\n    name = "{
         ("nonsense()", "mine0 cannot be imported: NameError: name 'nonsense' is not defined .*mine0.py:1\\)"),
         ("", 'lacks an Engine with name = "broken"'),
         (CLASS.format("other"), 'lacks an Engine with name = "broken"'),
-        (CLASS.format("broken"), "lacks drop, explain, load, plan, rows, session, support"),
+        (CLASS.format("broken"), "lacks drop, explain, load, plan, rows, scope, session, support, version"),
     ],
 )
 def test_an_engine_that_is_not_whole(

@@ -1,16 +1,16 @@
 """The table of what each engine supports, made of what it was asked."""
 
 from engines.contract import Where
-from harness.conformance.support import KINDS, Asked, kind, table
+from harness.conformance.support import KINDS, BuiltIn, kind, table
 from workloads import dataset
 
 
-def right(question: str, layout: str, where: Where) -> Asked:
-    return Asked("flights", layout, question, "counts and sums", where, "", ruled=False)
+def right(question: str, layout: str, where: Where) -> BuiltIn:
+    return BuiltIn("flights", layout, question, "counts and sums", where, "", ruled=False)
 
 
-def no(question: str, layout: str, reason: str, *, ruled: bool = False) -> Asked:
-    return Asked("flights", layout, question, "counts and sums", None, reason, ruled)
+def no(question: str, layout: str, reason: str, *, ruled: bool = False) -> BuiltIn:
+    return BuiltIn("flights", layout, question, "counts and sums", None, reason, ruled)
 
 
 def test_every_question_that_comes_along_is_of_a_kind_with_a_row() -> None:

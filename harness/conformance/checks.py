@@ -72,18 +72,22 @@ def nulls(subject: Subject) -> None:
     """NULL is a group of its own, unlike the empty text; measures leave it out."""
     rows = [_event(country=c, gold=g) for c in (None, "", "a") for g in (None, 1, 2)]
     measures = (COUNT, *(Measure(f, "gold") for f in (Function.SUM, Function.MEAN, Function.MIN)))
-    _ask(subject, rows, Aggregate(JUNE, measures, by=("country",)))
-    _ask(subject, rows, Aggregate(JUNE, (COUNT,), where=(Filter("country", Op.NE, ("a",)),)))
-    _ask(subject, rows, Aggregate(JUNE, (COUNT,), by=("country", "level"), subtotals="cube"))
+    _ask(
+        subject,
+        rows,
+        Aggregate(JUNE, measures, by=("country",)),
+        Aggregate(JUNE, (COUNT,), where=(Filter("country", Op.NE, ("a",)),)),
+        Aggregate(JUNE, (COUNT,), by=("country", "level"), subtotals="cube"),
+    )
 
 
 @_check
 def scripts(subject: Subject) -> None:
     """Text in any script, with quotes and commas, is kept to the letter and sorted by code point."""
     rows = [_event(country=text, user=text) for text in strategies.TEXTS]
-    _ask(subject, rows, Aggregate(JUNE, (COUNT, Measure(Function.DISTINCT, "user")), by=("country",)))
-    for text in strategies.TEXTS:
-        _ask(subject, rows, Aggregate(JUNE, (COUNT,), where=(Filter("country", Op.EQ, (text,)),)))
+    grouped = Aggregate(JUNE, (COUNT, Measure(Function.DISTINCT, "user")), by=("country",))
+    named = (Filter("country", Op.EQ, (text,)) for text in strategies.TEXTS)
+    _ask(subject, rows, grouped, *(Aggregate(JUNE, (COUNT,), where=(one,)) for one in named))
 
 
 @_check
@@ -258,7 +262,8 @@ def _again(subject: Subject, plan: Plan, kept: Events, question: Question) -> No
     while True:
         try:
             with subject.engine.session(plan) as session:
-                return subject.check(session, plan, kept, question)
+                subject.check(session, plan, kept, question)
+                return
         except MistakeError:
             raise
         except FailureError:

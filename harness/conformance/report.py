@@ -15,7 +15,7 @@ from rich.text import Text
 from engines.mistakes import MistakeError, folder, raised
 from harness.conformance import checks, support
 from harness.conformance.subject import Subject
-from harness.conformance.support import Asked
+from harness.conformance.support import BuiltIn
 
 End = Literal["passed", "failed", "does not apply"]
 _STYLES: dict[End, str] = {"passed": "green", "failed": "bold red", "does not apply": "dim"}
@@ -34,12 +34,12 @@ class Outcome(msgspec.Struct, frozen=True):
 
 
 class Report(msgspec.Struct, frozen=True):
-    """All checks of one engine, and what it made of every built-in question."""
+    """All checks of one engine, and what it made of the built-in questions as far as they were asked."""
 
     engine: str
     version: str
     outcomes: list[Outcome]
-    asked: list[Asked]
+    built_in: list[BuiltIn]
 
     @property
     def passed(self) -> bool:
@@ -55,7 +55,7 @@ def verified(
     for check in wanted or checks.ALL:
         say(f"{subject.engine.name}: {check.__name__.replace('_', ' ')}")
         outcomes.append(_outcome(check, subject))
-    return Report(subject.engine.name, version, outcomes, subject.asked)
+    return Report(subject.engine.name, version, outcomes, subject.built_in)
 
 
 def show(report: Report, console: Console) -> None:
@@ -72,12 +72,16 @@ def show(report: Report, console: Console) -> None:
     console.print(table)
     for seen, names in _findings(report).items():
         console.print(Text.assemble((", ".join(names), "bold red"), ": ", seen))
-    if report.passed and report.asked:
+    if report.passed and report.built_in:
         _show_support(report, console)
 
 
 def _show_support(report: Report, console: Console) -> None:
-    (heading, *rows), reasons = support.table({report.engine: report.asked})
+    (heading, *rows), reasons = support.table({report.engine: report.built_in})
+    datasets = ", ".join(sorted({one.dataset for one in report.built_in}))
+    console.print(
+        f"Where the questions of {datasets} run, by kind and how many they are; `roll-up` is the best of each."
+    )
     table = Table(*heading, box=box.SIMPLE_HEAD, pad_edge=False)
     for row in rows:
         table.add_row(*map(Text, row))
@@ -112,7 +116,7 @@ def _outcome(check: checks.Check, subject: Subject) -> Outcome:
         seen=seen,
         answered=len(subject.answered),
         refused=len(subject.refused),
-        seconds=time.perf_counter() - began,
+        seconds=round(time.perf_counter() - began, 1),
     )
 
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from engines.contract import Engine, Plan, Session
+from engines.contract import Engine, Plan, Session, Support
 from engines.watch import Watch
 from harness import verify
 from harness.conformance import strategies
-from harness.conformance.support import Asked, kind
+from harness.conformance.support import BuiltIn, kind
 from harness.verify import RIGHT
 from workloads import events, layouts, rule, truth
 from workloads.dataset import Dataset, Source
@@ -36,7 +36,7 @@ PATIENCE = 300.0
 class Subject:
     """An engine, a folder for records, how many random questions are asked, and those that it answered or refused.
 
-    An overflow that it rightly raised is an answer. `asked` has what came of the built-in questions.
+    An overflow that it rightly raised is an answer. `built_in` has what came of the built-in questions.
     """
 
     engine: Engine
@@ -44,7 +44,7 @@ class Subject:
     examples: int
     answered: list[Question] = field(default_factory=list)
     refused: list[Question] = field(default_factory=list)
-    asked: list[Asked] = field(default_factory=list)
+    built_in: list[BuiltIn] = field(default_factory=list)
 
     def watch(self) -> Watch:
         """A deadline for each load."""
@@ -61,13 +61,13 @@ class Subject:
         finally:
             self.engine.drop(plan)
 
-    def check(self, session: Session, plan: Plan, kept: Events, question: Question) -> None:
+    def check(self, session: Session, plan: Plan, kept: Events, question: Question) -> Support:
         """That the answer is right where it is supported, and refused where it is not."""
         support = self.engine.support(question, plan)
         if support.where is None:
             self._refuses(session, question, support.reason)
             self.refused.append(question)
-            return
+            return support
         sent = self.engine.explain(question, plan)
         try:
             self._answers(session, plan, kept, question)
@@ -75,24 +75,19 @@ class Subject:
             error.add_note(f"{question}\n{sent}")
             raise
         self.answered.append(question)
+        return support
 
     def check_built_in(self, session: Session, plan: Plan, kept: Events, name: str) -> None:
-        """The same of a question of the plan's dataset."""
-        question = plan.dataset.questions[name].fill()
-        self.check(session, plan, kept, question)
-        support = self.engine.support(question, plan)
-        ruled = rule.obstacle(question, plan.layout) is not None
-        self.asked.append(
-            Asked(
-                dataset=plan.dataset.name,
-                layout=plan.layout.name,
-                question=name,
-                kind=kind(question),
-                where=support.where,
-                reason=support.reason,
-                ruled=ruled,
-            )
-        )
+        """The same of a question of the plan's dataset, which it keeps."""
+        question, dataset, layout = plan.dataset.questions[name].fill(), plan.dataset.name, plan.layout
+        try:
+            support = self.check(session, plan, kept, question)
+        except Exception as error:
+            error.add_note(f"which is {dataset}/{name} on {layout.name}")
+            raise
+        ruled = rule.obstacle(question, layout) is not None
+        asked = BuiltIn(dataset, layout.name, name, kind(question), support.where, support.reason, ruled)
+        self.built_in.append(asked)
 
     def _answers(self, session: Session, plan: Plan, kept: Events, question: Question) -> None:
         try:

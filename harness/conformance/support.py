@@ -29,10 +29,11 @@ LAYOUTS = (RAW, "roll-up", TAILORED)
 """A question is on `roll-up` what the best of the declared roll-ups makes of it."""
 
 
-class Asked(msgspec.Struct, frozen=True):
-    """A built-in question asked on a layout: answered right `where` its events are aggregated, or refused for a reason.
+class BuiltIn(msgspec.Struct, frozen=True):
+    """A built-in question asked on a layout: answered right `where` its events are aggregated, or refused (None).
 
-    `ruled` says that the layout does not keep what it needs, whatever the engine.
+    `reason` says why, or of an answer what is worth knowing. `ruled` where the layout does not keep what the question
+    needs, whatever the engine.
     """
 
     dataset: str
@@ -76,7 +77,7 @@ def _aggregate(question: Aggregate) -> str:
     return "counts and sums" if question.subtotals == "none" else "subtotals"
 
 
-def table(asked: Mapping[str, Sequence[Asked]]) -> Table:
+def table(asked: Mapping[str, Sequence[BuiltIn]]) -> Table:
     """A row for each kind of question and a column for each layout, of what each engine was asked."""
     found = {engine: _places(lines) for engine, lines in asked.items()}
     arms = [(one, layout) for one, places in found.items() for layout in LAYOUTS if any(p[1] == layout for p in places)]
@@ -89,25 +90,25 @@ def table(asked: Mapping[str, Sequence[Asked]]) -> Table:
     return Table(rows, [f"{where}: {reason}" for reason, where in reasons.items()])
 
 
-def _places(asked: Iterable[Asked]) -> dict[tuple[str, str], list[Asked]]:
+def _places(asked: Iterable[BuiltIn]) -> dict[tuple[str, str], list[BuiltIn]]:
     """By kind and one of LAYOUTS, what each question met there at best.
 
     It was answered; or else was refused for the engine's own reason, which says more than the rule's.
     """
-    best: dict[tuple[str, str, str], Asked] = {}
+    best: dict[tuple[str, str, str], BuiltIn] = {}
     for one in sorted(asked, key=lambda one: (one.where is None, one.ruled)):
         best.setdefault((one.dataset, one.question, _layout(one)), one)
-    found: dict[tuple[str, str], list[Asked]] = {}
+    found: dict[tuple[str, str], list[BuiltIn]] = {}
     for one in best.values():
         found.setdefault((one.kind, _layout(one)), []).append(one)
     return found
 
 
-def _layout(asked: Asked) -> str:
-    return asked.layout if asked.layout in LAYOUTS else "roll-up"
+def _layout(one: BuiltIn) -> str:
+    return one.layout if one.layout in LAYOUTS else "roll-up"
 
 
-def _cell(engine: str, asked: Sequence[Asked], reasons: dict[str, str]) -> str:
+def _cell(engine: str, asked: Sequence[BuiltIn], reasons: dict[str, str]) -> str:
     """Where questions run, and how many where not all do the same; a number for the commonest reason of a no.
 
     `reasons` gains those that are new, each with the question and the arm of which it was said first.
