@@ -1,11 +1,13 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test lint audit site preview readme lock clean
+.PHONY: run all test lint audit site preview readme lock clean
 .DELETE_ON_ERROR:
 
 run: .venv/run.stamp  ## the flights questions on DuckDB, checked and timed
 	@$(BIN)/rollup-bench run --dataset flights --engines duckdb --layouts raw
+
+all: .venv/all.stamp  ## the drivers of all engines, the data of all datasets, and what `verify` needs
 
 test: .venv/dev.stamp  ## every test
 	@$(BIN)/python -m engines.servers.tools

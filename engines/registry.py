@@ -35,7 +35,7 @@ def engine_type(name: str) -> type[Engine]:
         found = import_module(where)
     except ModuleNotFoundError as error:
         extras = metadata("rollup-bench").get_all("Provides-Extra") or []
-        hint = f": pip install 'rollup-bench[{name}]'" if name in extras else ""
+        hint = f": make all, or pip install 'rollup-bench[{name}]'" if name in extras else ""
         raise RequestError(f"{where} needs the Python package {error.name}{hint}") from None
     except Exception as error:
         raise RequestError(f"{where} cannot be imported: {raised(error, HERE / name)}") from None

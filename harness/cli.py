@@ -1,11 +1,12 @@
 """The command line."""
 
+import os
 import shlex
 import sys
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import click
 import msgspec
@@ -212,9 +213,12 @@ def ask(asked: _Asked, form: str) -> None:
     if form != "table":
         formats.write(answer, form, template.name, template.parameters | values, arm)
         return
-    shown = ", ".join(f"{k}={v}" for k, v in (template.parameters | values).items())
-    title = f"{template.story or template.name}\n{dataset.name}/{template.name}  {shown}  by {arm.name}"
-    report.answer_table(answer, title, getattr(question, "zone", "UTC"), console())
+    shown, zone = (
+        ", ".join(f"{k}={v}" for k, v in (template.parameters | values).items()),
+        getattr(question, "zone", "UTC"),
+    )
+    title = f"{template.story or template.name}\n{dataset.name}/{template.name}  {shown}, in {zone}  by {arm.name}"
+    report.answer_table(answer, title, zone, console())
 
 
 @cli.command()
@@ -273,7 +277,7 @@ def verify(engine: str, via: str, examples: int, form: str) -> None:
         from harness.conformance.subject import Subject
     except ModuleNotFoundError as error:
         raise RequestError(
-            f"verify needs the Python package {error.name}: pip install 'rollup-bench[verify]'"
+            f"verify needs the Python package {error.name}: make all, or pip install 'rollup-bench[verify]'"
         ) from None
     with progress() as say, running.opened([engine], via, home(), say) as (one,):
         shown = conformance.verified(Subject(one, home(), examples), say=say)
@@ -384,3 +388,15 @@ for command in servers_cli.commands:
 def main() -> None:
     """Runs the command line."""
     ended(lambda: cli(prog_name="rollup-bench", standalone_mode=False))
+
+
+def program() -> NoReturn:
+    """The command line as a process, which ends at once: Python aborts where a library's thread still reads ahead."""
+    status: Any = 0
+    try:
+        main()
+    except SystemExit as end:
+        status = end.code or 0
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)

@@ -1,14 +1,17 @@
 """Drafts a dataset file from a look at data."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import product
+from math import isfinite
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec.structs import replace
 
 from workloads import columns, sources
 from workloads.dataset import RESERVED, Columns, Dataset, Source, Time
@@ -18,6 +21,8 @@ from workloads.measures import Function, Measure
 PEOPLE = ("user", "who", "customer", "subject", "player", "member", "account", "visitor", "client", "person", "device")
 FORMATS = (None, "%Y%m%d", "%m/%d/%Y", "%d.%m.%Y", "%m/%d/%Y %H:%M", "%d/%b/%Y:%H:%M:%S %z", "seconds", "milliseconds")
 CENTURIES = (datetime(1900, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))
+NULLS = {"NA", "N/A", "n/a", "NULL", "null", "None", "\\N", "-"}
+"""What programs write into a column of numbers where there is none."""
 UNITS = {"month": timedelta(days=31), "week": timedelta(days=7)}
 """Of a cohort's ages, where at least two of them surely end within the events."""
 SINCE = datetime(1990, 1, 1, tzinfo=UTC)  # a number that counts to an earlier time rather counts something else
@@ -55,17 +60,55 @@ def _look(path: Path, separator: str) -> Look:
     roles = Columns(time=Time(name=""), subject=" ")
     where = Dataset(name="", title="", folder=Path(), source=source, columns=roles, layouts={}, questions={})
     found = sources.files(where)
-    block = next((b for _, _, b in sources.batches(found, source, []) if b.num_rows), None)
-    if block is None:
-        raise RequestError(f"{path}: there are no rows")
+    file, block = _first(path, found, source)
+    if words := _nulls(dict(_readable(block)).values()):
+        source = replace(source, null=("", *sorted(words)))
+        file, block = _first(path, found, source)
     read = dict(_readable(block))
     for form in FORMATS:
         for name, column in read.items():
             time = Time(name=name, format=form)
             if _looks_like(column, time):
                 return Look(path, source, block.schema.names, read, time, *_span(found, source, time))
-    there = ", ".join(block.schema.names)
-    raise RequestError(f"{path}: no column looks like a time; there are {there}. Write [columns] time with its format")
+    raise _no_time(path, file, read)
+
+
+def _first(path: Path, found: list[Path], source: Source) -> tuple[str, pa.RecordBatch]:
+    """The first block that has rows, with its file."""
+    for file, _, block in sources.batches(found, source, []):
+        if block.num_rows:
+            return file, block
+    raise RequestError(f"{path}: there are no rows")
+
+
+def _nulls(read: Iterable[pa.Array]) -> set[str]:
+    """The words for NULL in columns that are numbers but for them."""
+    found = set[str]()
+    for column in read:
+        if pa.types.is_string(column.type):
+            texts = set(column.drop_null().to_pylist())
+            if texts - NULLS and all(map(_is_number, texts - NULLS)):
+                found |= texts & NULLS
+    return found
+
+
+def _is_number(text: str) -> bool:
+    with suppress(ValueError):
+        return isfinite(float(text))
+    return False
+
+
+def _no_time(path: Path, file: str, read: Mapping[str, pa.Array]) -> RequestError:
+    """Which value is no time, of a column that begins with one; else that no column does."""
+    for form, (name, column) in product(FORMATS, read.items()):
+        time = Time(name=name, format=form)
+        if pa.types.is_string(column.type) and _looks_like(column[:1], time):
+            try:
+                columns.instants(column, time)
+            except columns.ValueAtError as error:
+                return sources.refusal(file, 0, error)
+    there = ", ".join(read)
+    return RequestError(f"{path}: no column looks like a time; there are {there}. Write [columns] time with its format")
 
 
 def _readable(block: pa.RecordBatch) -> Iterator[tuple[str, pa.Array]]:
@@ -116,12 +159,13 @@ def _names_somebody(name: str) -> bool:
 
 
 def _subject(look: Look, texts: list[str]) -> str:
-    """A column named like people, else the one of most values that still come back."""
+    """A column named like people, else an id or what has most values, of those that come back."""
     if named := [t for t in texts if any(p in t.lower() for p in PEOPLE)]:
         return named[0]
     distinct = {t: pc.count_distinct(look.columns[t]).as_py() for t in texts}
     back = [t for t in texts if distinct[t] < len(look.columns[t])]
-    return max(back or texts, key=lambda t: distinct[t])
+    ids = [t for t in back if t.lower().endswith("id")]
+    return max(ids or back or texts, key=lambda t: distinct[t])
 
 
 def _toml(look: Look, subject: str, dimensions: list[str], measures: list[str]) -> str:
@@ -130,16 +174,18 @@ def _toml(look: Look, subject: str, dimensions: list[str], measures: list[str]) 
     left = [name for name in look.names if name not in (look.time.name, subject, *dimensions, *measures)]
     without = f"   # not in it: {', '.join(map(_text, left))}" if left else ""
     separator = f"separator = {_text(look.source.separator)}\n" if look.source.separator != "," else ""
+    null = f"null = {_text(look.source.null)}   # what stands for NULL\n" if len(look.source.null) > 1 else ""
     by, span = dimensions[:1], look.last - look.first
     unit = next((name for name, length in UNITS.items() if span > 3 * length), "day")
     sums = [Measure(Function.SUM, m) for m in measures[:1]]
     asked = [str(m) for m in (Measure(Function.COUNT), *sums, Measure(Function.DISTINCT, subject))]
     return f"""\
 title = {_text(look.path.stem)}
+# zone = "Europe/Paris"   # whose days and dates the questions mean; UTC's as it is
 
 [source]
 path = {_text(look.source.path)}   # or relative to this file
-{separator}
+{separator}{null}
 [columns]
 time = {time} }}   # add zone = "Europe/Paris" where its times are local
 subject = {_text(subject)}   # whose return a cohort follows

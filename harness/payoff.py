@@ -8,6 +8,9 @@ from statistics import mean
 from harness.run import Arm, Cell
 from workloads.layouts import RAW
 
+CLOSE = 1.25
+"""Up to so many times faster or slower nothing is said: runs that were measured saw as much between identical arms."""
+
 
 @dataclass(frozen=True)
 class Payoff:
@@ -18,6 +21,11 @@ class Payoff:
     questions: int
     speedup: float
     after: int | None
+
+    @property
+    def close(self) -> bool:
+        """Whether a first look cannot tell it from raw."""
+        return 1 / CLOSE <= self.speedup <= CLOSE
 
 
 def payoff(arm: Arm, cells: Sequence[Cell]) -> Payoff | None:

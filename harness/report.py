@@ -115,7 +115,8 @@ def _saved(found: Payoff | None) -> tuple[str, str, str]:
     if found is None:
         return "", "", ""
     after = "never" if found.after is None else f"{found.after:,} questions"
-    return f"{found.ratio:.1f}", f"{found.speedup:.1f}x over {found.questions}", after
+    faster = f"{found.speedup:.1f}x over {found.questions}"
+    return f"{found.ratio:.1f}", faster, "too close to say" if found.close else after
 
 
 def answer_table(answer: pa.Table, title: str, zone: str, console: Console) -> None:
@@ -124,7 +125,8 @@ def answer_table(answer: pa.Table, title: str, zone: str, console: Console) -> N
     table = _table()
     for field in answer.schema:
         number = pa.types.is_integer(field.type) or pa.types.is_floating(field.type)
-        table.add_column(Text(field.name), justify="right" if number else "left", overflow="fold")
+        whole = number or pa.types.is_timestamp(field.type)
+        table.add_column(Text(field.name), justify="right" if number else "left", overflow="fold", no_wrap=whole)
     for row in answer.slice(0, ROWS).to_pylist():
         table.add_row(*(_shown(value, zone) for value in row.values()))
     console.print(table)

@@ -116,7 +116,7 @@ def test_the_truth_says_the_same(command: Command, mine: str) -> None:
 def test_table(command: Command, mine: str) -> None:
     shown = command.done("ask", "by-day", "--dataset", mine)
     assert "Who asks [/this]?" in shown
-    assert "mine/by-day  start=2013-01-01, end=2014-01-01, least=0  by duckdb/raw" in shown
+    assert "mine/by-day  start=2013-01-01, end=2014-01-01, least=0, in Europe/Paris  by duckdb/raw" in shown
     assert "[/x] \\x1b[2J" in shown
     assert "\x1b" not in shown
     assert "2013-06-01" in shown  # the day as it is in Paris

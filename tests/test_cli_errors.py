@@ -222,6 +222,16 @@ def test_without_a_command_there_is_help(command: Command) -> None:
         assert command.done(name)
 
 
+def test_the_program_ends_though_a_thread_of_a_library_does_not() -> None:
+    threads = "import threading, time; threading.Thread(target=time.sleep, args=(600,)).start()"
+    code = f"{threads}; from harness.cli import program; program()"
+    ended = subprocess.run(
+        [sys.executable, "-c", code, "aks"], capture_output=True, text=True, timeout=300, check=False
+    )
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr.startswith("rollup-bench: No such command 'aks'")
+
+
 @pytest.mark.parametrize("place", ["taken", "taken/home"])
 def test_a_home_that_cannot_be_written(
     command: Command, here: Path, monkeypatch: pytest.MonkeyPatch, place: str

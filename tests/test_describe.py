@@ -83,6 +83,11 @@ def test_a_draft_runs_as_it_is(command: Command, tmp_path: Path, form: str) -> N
         ("t,user\n06/30/2013,a\n", {"name": "t", "format": "%m/%d/%Y"}, {"subject": "user"}),
         ("t,user\n30.06.2013,a\n", {"name": "t", "format": "%d.%m.%Y"}, {"subject": "user"}),
         ("who,t,age\na,2013-06-01 10:00:00,7\n", {"name": "t"}, {"subject": "who", "dimensions": []}),
+        (
+            "t,page,ride id\n" + "2013-06-01,a,1\n2013-06-01,b,1\n2013-06-01,c,2\n" * 2,
+            {"name": "t"},
+            {"subject": "ride id"},
+        ),
     ],
 )
 def test_columns(command: Command, tmp_path: Path, text: str, time: dict[str, str], roles: dict[str, object]) -> None:
@@ -97,6 +102,29 @@ def test_the_span_is_that_of_all_rows(command: Command, tmp_path: Path) -> None:
     (tmp_path / "f.csv").write_text(f"at,text,who\n{rows}2015-03-04,x,a\n")
     drafted = tomllib.loads(command.done("data", "describe", str(tmp_path / "f.csv")))
     assert [str(d) for d in drafted["questions"][0]["parameters"].values()] == ["2013-01-01", "2015-03-05"]
+
+
+def test_words_for_null_in_a_column_of_numbers_are_written_down(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "f.csv").write_text("at,who,fare,plan\n2013-01-01,a,1.5,NA\n2013-01-02,b,NA,x\n2013-01-03,a,,y\n")
+    text = command.done("data", "describe", str(tmp_path / "f.csv"))
+    drafted = tomllib.loads(text)
+    assert drafted["source"]["null"] == ["", "NA"]
+    assert drafted["columns"]["measures"] == ["fare"]
+    (tmp_path / "f.toml").write_text(text)
+    asked = ["ask", "by-day", "--dataset", str(tmp_path / "f.toml"), "--format", "csv"]
+    assert "2013-01-02 00:00:00.000Z" in command.done(*asked)
+
+
+def test_a_value_that_is_no_time_after_others_that_are(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "f.csv").write_text("who,at\n1,2013-01-01\n2,soon\n")
+    line = command.refused("data", "describe", str(tmp_path / "f.csv"))
+    assert "f.csv: row 2: at is `soon`, not ISO 8601" in line
+
+
+def test_bytes_that_are_no_text(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "f.csv").write_bytes(b"\x14\xff,who\n1,2\n")
+    line = command.refused("data", "describe", str(tmp_path / "f.csv"))
+    assert line.endswith("f.csv: its line of column names is not text in UTF-8")
 
 
 def test_a_row_that_is_no_time_is_named(command: Command, tmp_path: Path) -> None:

@@ -37,5 +37,7 @@ def test_a_client_library_that_is_not_installed(tmp_path: Path, monkeypatch: pyt
     (tmp_path / "mine_druid.py").write_text("import nonsense")
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(registry, "module", lambda _: "mine_druid")
-    with pytest.raises(RequestError, match=r"needs the Python package nonsense: pip install 'rollup-bench\[druid\]'"):
+    with pytest.raises(
+        RequestError, match=r"needs the Python package nonsense: make all, or pip install 'rollup-bench\[druid\]'"
+    ):
         registry.engine_type("druid")

@@ -370,7 +370,7 @@ def test_refused_csv(tmp_path: Path, text: str, roles: dict[str, str], said: lis
             b"at,who,what,n\n2013-06-01,a,b,1\n2013-06-01,\xff,b,1\n",
             "row 2: who is `\\xff`, not text in UTF-8",
         ),
-        ("f.csv", CSV.encode("utf-16"), "there is no column `at`"),
+        ("f.csv", CSV.encode("utf-16"), "f.csv: its line of column names is not text in UTF-8"),
         ("f.csv.gz", gzip.compress(CSV.encode() * 99)[:-20], "f.csv.gz: it cannot be read"),
         ("f.csv.gz", CSV.encode(), "f.csv.gz: it cannot be read"),
         ("f.csv.zst", b"\0" * 9, "f.csv.zst: it cannot be read"),

@@ -82,6 +82,8 @@ def _header(text: io.BufferedReader, separator: str) -> list[str]:
     names = next(csv.reader(io.StringIO(head, newline=""), delimiter=separator), None)
     if not names:
         raise ValueAtError(None, "the file is empty; a line of column names is wanted, or `names` in [source]")
+    if any("\N{REPLACEMENT CHARACTER}" in name for name in names):
+        raise ValueAtError(None, "its line of column names is not text in UTF-8")
     return names
 
 

@@ -81,8 +81,9 @@ def _blamed(name: str) -> Iterator[None]:
     except ValueAtError as error:
         raise refusal(name, 0, error) from None
     except DAMAGES as error:
-        reason = str(error).strip() or "it ends too early"
-        raise RequestError(f"{name}: it cannot be read: {reason.splitlines()[0]}") from None
+        reason = (str(error).strip() or "it ends too early").splitlines()[0]
+        shown = "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in reason)
+        raise RequestError(f"{name}: it cannot be read: {shown}") from None
 
 
 def _inside(folder: Path) -> Iterator[Path]:
@@ -109,7 +110,7 @@ def _located(source: Source, folder: Path) -> Path:
     if source.package is None:
         return folder / Path(source.path).expanduser()
     if not installed(source):
-        raise RequestError(f"package: there is no Python package {source.package} here: pip install it")
+        raise RequestError(f"package: there is no Python package {source.package} here: make all, or pip install it")
     package = distribution(source.package)
     for file in package.files or []:
         if str(file).endswith(source.path):
