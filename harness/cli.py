@@ -397,6 +397,6 @@ def program() -> NoReturn:
         main()
     except SystemExit as end:
         status = end.code or 0
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in filter(None, (sys.stdout, sys.stderr)):
+        stream.flush()
     os._exit(status)

@@ -1,12 +1,12 @@
 """Drafts a dataset file from a look at data."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import product
-from math import isfinite
 from pathlib import Path
 
 import pyarrow as pa
@@ -19,7 +19,8 @@ from workloads.errors import RequestError
 from workloads.measures import Function, Measure
 
 PEOPLE = ("user", "who", "customer", "subject", "player", "member", "account", "visitor", "client", "person", "device")
-FORMATS = (None, "%Y%m%d", "%m/%d/%Y", "%d.%m.%Y", "%m/%d/%Y %H:%M", "%d/%b/%Y:%H:%M:%S %z", "seconds", "milliseconds")
+DATES = (None, "%Y%m%d", "%m/%d/%Y", "%d.%m.%Y", "%m/%d/%Y %H:%M", "%d/%b/%Y:%H:%M:%S %z")
+FORMATS = (*DATES, "seconds", "milliseconds")
 CENTURIES = (datetime(1900, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))
 NULLS = {"NA", "N/A", "n/a", "NULL", "null", "None", "\\N", "-"}
 """What programs write into a column of numbers where there is none."""
@@ -32,13 +33,15 @@ SINCE = datetime(1990, 1, 1, tzinfo=UTC)  # a number that counts to an earlier t
 class Look:
     """A source's columns, as far as its first block shows them, and the span of its times.
 
-    `names` are of all columns, `columns` are those that can be read.
+    `names` are of all columns, `columns` are those that can be read; of `nulls`, which are texts, some values are words
+    for NULL.
     """
 
     path: Path
     source: Source
     names: list[str]
     columns: dict[str, pa.Array]
+    nulls: list[str]
     time: Time
     first: datetime
     last: datetime
@@ -60,54 +63,57 @@ def _look(path: Path, separator: str) -> Look:
     roles = Columns(time=Time(name=""), subject=" ")
     where = Dataset(name="", title="", folder=Path(), source=source, columns=roles, layouts={}, questions={})
     found = sources.files(where)
-    file, block = _first(path, found, source)
-    if words := _nulls(dict(_readable(block)).values()):
-        source = replace(source, null=("", *sorted(words)))
-        file, block = _first(path, found, source)
-    read = dict(_readable(block))
-    for form in FORMATS:
-        for name, column in read.items():
-            time = Time(name=name, format=form)
-            if _looks_like(column, time):
-                return Look(path, source, block.schema.names, read, time, *_span(found, source, time))
-    raise _no_time(path, file, read)
+    file, names, read = _first(path, found, source)
+    source, read, nulls = _without_words(path, found, source, read)
+    whole = sorted(read.items(), key=lambda one: one[1].null_count > 0)
+    for form, (name, column) in product(FORMATS, whole):
+        time = Time(name=name, format=form)
+        if _looks_like(column, time):
+            return Look(path, source, names, read, nulls, time, *_span(found, source, time))
+    raise _no_time(path, file, names, read)
 
 
-def _first(path: Path, found: list[Path], source: Source) -> tuple[str, pa.RecordBatch]:
-    """The first block that has rows, with its file."""
+def _first(path: Path, found: list[Path], source: Source) -> tuple[str, list[str], dict[str, pa.Array]]:
+    """The first file that has rows, its columns' names, and of those that can be read the first block."""
     for file, _, block in sources.batches(found, source, []):
         if block.num_rows:
-            return file, block
+            return file, block.schema.names, dict(_readable(block))
     raise RequestError(f"{path}: there are no rows")
 
 
-def _nulls(read: Iterable[pa.Array]) -> set[str]:
-    """The words for NULL in columns that are numbers but for them."""
-    found = set[str]()
-    for column in read:
-        if pa.types.is_string(column.type):
-            texts = set(column.drop_null().to_pylist())
-            if texts - NULLS and all(map(_is_number, texts - NULLS)):
-                found |= texts & NULLS
-    return found
+def _without_words(
+    path: Path, found: list[Path], source: Source, read: dict[str, pa.Array]
+) -> tuple[Source, dict[str, pa.Array], list[str]]:
+    """With words for NULL, where numbers come of it: the source, its columns, and which texts hold such words too."""
+    texts = {name: column for name, column in read.items() if pa.types.is_string(column.type)}
+    words = set[str]().union(*map(_words, texts.values()))
+    other = replace(source, null=("", *sorted(words)))
+    _, _, again = _first(path, found, other)
+    same = [name for name in texts if pa.types.is_string(again[name].type)]
+    if len(same) == len(texts):
+        return source, read, []
+    return other, again, [name for name in same if again[name].null_count > read[name].null_count]
 
 
-def _is_number(text: str) -> bool:
-    with suppress(ValueError):
-        return isfinite(float(text))
-    return False
+def _words(column: pa.Array) -> set[str]:
+    """The words for NULL among texts that are numbers but for them."""
+    texts = set(column.drop_null().to_pylist())
+    try:
+        return texts & NULLS if [float(one) for one in texts - NULLS] else set()
+    except ValueError:
+        return set()
 
 
-def _no_time(path: Path, file: str, read: Mapping[str, pa.Array]) -> RequestError:
-    """Which value is no time, of a column that begins with one; else that no column does."""
-    for form, (name, column) in product(FORMATS, read.items()):
+def _no_time(path: Path, file: str, names: list[str], read: dict[str, pa.Array]) -> RequestError:
+    """Which value is no time, of a column of texts that begins with one; else that no column does."""
+    for form, (name, column) in product(DATES, read.items()):
         time = Time(name=name, format=form)
         if pa.types.is_string(column.type) and _looks_like(column[:1], time):
             try:
                 columns.instants(column, time)
             except columns.ValueAtError as error:
                 return sources.refusal(file, 0, error)
-    there = ", ".join(read)
+    there = ", ".join(names)
     return RequestError(f"{path}: no column looks like a time; there are {there}. Write [columns] time with its format")
 
 
@@ -155,7 +161,11 @@ def _roles(look: Look) -> tuple[list[str], list[str]]:
 
 
 def _names_somebody(name: str) -> bool:
-    return name.lower().endswith("id") or any(p in name.lower() for p in PEOPLE)
+    return _is_id(name) or any(p in name.lower() for p in PEOPLE)
+
+
+def _is_id(name: str) -> bool:
+    return re.search("(^|[^a-z])id$", name, re.IGNORECASE) is not None or name.endswith(("Id", "ID"))
 
 
 def _subject(look: Look, texts: list[str]) -> str:
@@ -164,7 +174,7 @@ def _subject(look: Look, texts: list[str]) -> str:
         return named[0]
     distinct = {t: pc.count_distinct(look.columns[t]).as_py() for t in texts}
     back = [t for t in texts if distinct[t] < len(look.columns[t])]
-    ids = [t for t in back if t.lower().endswith("id")]
+    ids = [t for t in back if _is_id(t)]
     return max(ids or back or texts, key=lambda t: distinct[t])
 
 
@@ -174,7 +184,8 @@ def _toml(look: Look, subject: str, dimensions: list[str], measures: list[str]) 
     left = [name for name in look.names if name not in (look.time.name, subject, *dimensions, *measures)]
     without = f"   # not in it: {', '.join(map(_text, left))}" if left else ""
     separator = f"separator = {_text(look.source.separator)}\n" if look.source.separator != "," else ""
-    null = f"null = {_text(look.source.null)}   # what stands for NULL\n" if len(look.source.null) > 1 else ""
+    too = f"; in {', '.join(look.nulls)} too" if look.nulls else ""
+    null = f"null = {_text(look.source.null)}   # what stands for NULL{too}\n" if len(look.source.null) > 1 else ""
     by, span = dimensions[:1], look.last - look.first
     unit = next((name for name, length in UNITS.items() if span > 3 * length), "day")
     sums = [Measure(Function.SUM, m) for m in measures[:1]]

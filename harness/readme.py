@@ -19,7 +19,7 @@ BEGIN, END = "<!-- written by make readme -->", "<!-- end of what make readme wr
 
 
 def read(path: Path) -> Report:
-    """A report that is kept. RequestError where it is none, or where a check failed or a dataset was not there."""
+    """A report that is kept. RequestError where it is none, where a check failed or a question was not asked."""
     try:
         report = msgspec.json.decode(path.read_bytes(), type=Report)
     except (OSError, msgspec.MsgspecError) as error:
@@ -27,9 +27,13 @@ def read(path: Path) -> Report:
         raise RequestError(f"{path} is no report: {known} ({error})") from None
     if not report.passed:
         raise RequestError(f"{path}: {report.engine} failed a check: verify it again once that is mended")
-    if missing := set(dataset.built_in()) - {one.dataset for one in report.built_in}:
-        named = ", ".join(sorted(missing))
-        raise RequestError(f"{path}: {report.engine} was not asked of {named}: install its data and verify again")
+    asked = {(one.dataset, one.question) for one in report.built_in}
+    if missing := [
+        name for name in dataset.built_in() if any((name, one) not in asked for one in dataset.read(name).questions)
+    ]:
+        raise RequestError(
+            f"{path}: {report.engine} was not asked all of {', '.join(missing)}: make all, and verify it again"
+        )
     return report
 
 

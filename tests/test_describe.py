@@ -84,6 +84,16 @@ def test_a_draft_runs_as_it_is(command: Command, tmp_path: Path, form: str) -> N
         ("t,user\n30.06.2013,a\n", {"name": "t", "format": "%d.%m.%Y"}, {"subject": "user"}),
         ("who,t,age\na,2013-06-01 10:00:00,7\n", {"name": "t"}, {"subject": "who", "dimensions": []}),
         (
+            "t,email,paid\n" + "2013-06-01,a,yes\n2013-06-01,b,no\n2013-06-01,c,no\n" * 2,
+            {"name": "t"},
+            {"subject": "email"},
+        ),
+        (
+            "ended,started,who\n-,1370044800,a\n1370044900,1370044800,b\n",
+            {"name": "started", "format": "seconds"},
+            {"subject": "who", "measures": ["ended"]},
+        ),
+        (
             "t,page,ride id\n" + "2013-06-01,a,1\n2013-06-01,b,1\n2013-06-01,c,2\n" * 2,
             {"name": "t"},
             {"subject": "ride id"},
@@ -110,9 +120,22 @@ def test_words_for_null_in_a_column_of_numbers_are_written_down(command: Command
     drafted = tomllib.loads(text)
     assert drafted["source"]["null"] == ["", "NA"]
     assert drafted["columns"]["measures"] == ["fare"]
+    assert "# what stands for NULL; in plan too\n" in text
     (tmp_path / "f.toml").write_text(text)
     asked = ["ask", "by-day", "--dataset", str(tmp_path / "f.toml"), "--format", "csv"]
     assert "2013-01-02 00:00:00.000Z" in command.done(*asked)
+
+
+@pytest.mark.parametrize(
+    "text", ['at,who,fare\n2013-01-01,a,"1.5"\n2013-01-02,b,"NA"\n', "at,who,fare\n2013-01-01,a,NA\n"]
+)
+def test_words_are_words_where_no_column_becomes_numbers_without_them(
+    command: Command, tmp_path: Path, text: str
+) -> None:
+    (tmp_path / "f.csv").write_text(text)
+    drafted = tomllib.loads(command.done("data", "describe", str(tmp_path / "f.csv")))
+    assert "null" not in drafted["source"]
+    assert drafted["columns"]["measures"] == []
 
 
 def test_a_value_that_is_no_time_after_others_that_are(command: Command, tmp_path: Path) -> None:

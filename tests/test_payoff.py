@@ -2,6 +2,7 @@
 
 from typing import cast
 
+import pytest
 from conftest import HOME
 
 from engines.budget import Budget
@@ -50,6 +51,15 @@ def test_a_roll_up_that_saves_nothing_never_pays() -> None:
     found = cast(Payoff, payoff(DAILY, [cell(RAW, "a", 0.1), cell(DAILY, "a", 0.2)]))
     assert found.after is None
     assert round(found.speedup, 9) == 0.5
+
+
+@pytest.mark.parametrize(
+    ("seconds", "close"), [((0.1, 0.1), True), ((0.13, 0.08), True), ((0.14, 0.1), False), ((0.01, 0.8), False)]
+)
+def test_it_is_close_where_no_question_tells_them_apart(seconds: tuple[float, float], close: bool) -> None:
+    own = [cell(DAILY, name, one) for name, one in zip("ab", seconds, strict=True)]
+    found = cast(Payoff, payoff(DAILY, [cell(RAW, "a", 0.1), cell(RAW, "b", 0.1), *own]))
+    assert found.close is close
 
 
 def test_there_is_nothing_to_say_of_raw_or_of_questions_that_raw_was_not_asked() -> None:

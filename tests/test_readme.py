@@ -22,14 +22,16 @@ KEPT = sorted(ROOT.glob("engines/*/verified.json"))
 
 PASSED = Outcome("counts", "", "passed", "", 1, 0, 0.1)
 BUILT_IN = [
-    BuiltIn(name, "raw", "sales", "counts and sums", Where.PROCESS, "", ruled=False) for name in dataset.built_in()
+    BuiltIn(name, "raw", question, "counts and sums", Where.PROCESS, "", ruled=False)
+    for name in dataset.built_in()
+    for question in dataset.read(name).questions
 ]
 WHOLE = Report("mine", "1", [PASSED], BUILT_IN)
 PAGE = """before
 <!-- written by make readme -->
 | question | mine/raw |
 | --- | --- |
-| counts and sums (3) | in process |
+| counts and sums (60) | in process |
 
 All questions of cdnow, flights, game, asked of mine 1.
 <!-- end of what make readme writes -->
@@ -62,7 +64,7 @@ def test_only_what_is_between_the_marks_is_written(tmp_path: Path) -> None:
     ("report", "said"),
     [
         (replace(WHOLE, outcomes=[replace(PASSED, ended="failed")]), "mine failed a check: verify it again"),
-        (replace(WHOLE, built_in=BUILT_IN[1:]), "mine was not asked of cdnow: install its data and verify again"),
+        (replace(WHOLE, built_in=BUILT_IN[1:]), "mine was not asked all of cdnow: make all, and verify it again"),
     ],
 )
 def test_a_report_that_is_not_whole_promises_nothing(report: Report, said: str, tmp_path: Path) -> None:

@@ -43,7 +43,10 @@ def _parquet(stream: pa.NativeFile, _: Source, columns: list[str]) -> Iterator[p
 
 def _csv(stream: pa.NativeFile, source: Source, columns: list[str]) -> Iterator[pa.RecordBatch]:
     text = io.BufferedReader(_Squeezed(stream) if source.separator == " " else stream, BLOCK)
-    wanted = _wanted(columns, source.names or _header(text, source.separator))
+    names = source.names or _header(text, source.separator)
+    if (not columns or set(columns) - set(names)) and any("\N{REPLACEMENT CHARACTER}" in name for name in names):
+        raise ValueAtError(None, "its line of column names is not text in UTF-8")
+    wanted = _wanted(columns, names)
     refused: list[Any] = []
 
     def refuse(row: Any) -> str:
@@ -82,8 +85,6 @@ def _header(text: io.BufferedReader, separator: str) -> list[str]:
     names = next(csv.reader(io.StringIO(head, newline=""), delimiter=separator), None)
     if not names:
         raise ValueAtError(None, "the file is empty; a line of column names is wanted, or `names` in [source]")
-    if any("\N{REPLACEMENT CHARACTER}" in name for name in names):
-        raise ValueAtError(None, "its line of column names is not text in UTF-8")
     return names
 
 

@@ -81,9 +81,8 @@ def _blamed(name: str) -> Iterator[None]:
     except ValueAtError as error:
         raise refusal(name, 0, error) from None
     except DAMAGES as error:
-        reason = (str(error).strip() or "it ends too early").splitlines()[0]
-        shown = "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in reason)
-        raise RequestError(f"{name}: it cannot be read: {shown}") from None
+        reason = str(error).strip() or "it ends too early"
+        raise RequestError(f"{name}: it cannot be read: {reason.splitlines()[0]}") from None
 
 
 def _inside(folder: Path) -> Iterator[Path]:
