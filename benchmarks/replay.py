@@ -2,14 +2,16 @@
 
 By hand: `python -m benchmarks.replay [--seconds 3600] [--rate 20]`. Requests are sent at so many a second at most, one
 after the other, to sessions that stay open. Resident memory is that of the one process that asks; so DuckDB, which is
-in it and keeps some hundred bytes of every query, is asked only where it is named. The first sixth fills what is kept
-on purpose; after that the most may not be a twentieth above the least. Ends with 1 where it is.
+in it and keeps some hundred bytes of every query, is asked only where it is named. Huge pages are off in it, for Linux
+makes them at any time of memory that Arrow's pool has freed. The first sixth fills what is kept on purpose; after that
+the most may not be a twentieth above the least. Ends with 1 where it is.
 """
 
+import ctypes
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from itertools import cycle, product
 
 import click
@@ -28,6 +30,8 @@ from workloads import dataset, events
 from workloads.questions import Question
 
 SAMPLES = 120
+THP_DISABLE = 41
+"""PR_SET_THP_DISABLE of <linux/prctl.h>."""
 MOST = 0.05
 """How far above the least the most may be."""
 
@@ -61,6 +65,7 @@ def replayed(engines: list[str], seconds: float, rate: float) -> Replayed:
 
 
 def _asked(turns: Iterator[tuple[Iterator[Question], Session]], seconds: float, rate: float) -> Replayed:
+    _without_huge_pages()
     began, memory, requests, process = time.monotonic(), list[int](), 0, psutil.Process()
     while (passed := time.monotonic() - began) < seconds:
         if passed >= len(memory) * seconds / SAMPLES:
@@ -70,6 +75,12 @@ def _asked(turns: Iterator[tuple[Iterator[Question], Session]], seconds: float, 
         session.ask(next(questions))
         requests += 1
     return Replayed(requests, memory)
+
+
+def _without_huge_pages() -> None:
+    """Of Linux; elsewhere the answer is an error, which changes nothing."""
+    with suppress(AttributeError):
+        ctypes.CDLL(None).prctl(THP_DISABLE, 1, 0, 0, 0)
 
 
 def _told(text: str) -> None:
