@@ -62,7 +62,7 @@ def right_arms(book: Book, name: str) -> list[str]:
 
 def answering(book: Book, names: Sequence[str]) -> set[str]:
     """The arms whose answer to one of these questions was right."""
-    return {one.arm for one in of_type(book.records, Verdict) if one.question in names and one.verdict in RIGHT}
+    return {arm for name in names for arm in right_arms(book, name)}
 
 
 def timed(request: Request, book: Book) -> list[str]:

@@ -213,10 +213,8 @@ def ask(asked: _Asked, form: str) -> None:
     if form != "table":
         formats.write(answer, form, template.name, template.parameters | values, arm)
         return
-    shown, zone = (
-        ", ".join(f"{k}={v}" for k, v in (template.parameters | values).items()),
-        getattr(question, "zone", "UTC"),
-    )
+    shown = ", ".join(f"{k}={v}" for k, v in (template.parameters | values).items())
+    zone = getattr(question, "zone", "UTC")
     title = f"{template.story or template.name}\n{dataset.name}/{template.name}  {shown}, in {zone}  by {arm.name}"
     report.answer_table(answer, title, zone, console())
 

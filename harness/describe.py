@@ -87,6 +87,8 @@ def _without_words(
     """With words for NULL, where numbers come of it: the source, its columns, and which texts hold such words too."""
     texts = {name: column for name, column in read.items() if pa.types.is_string(column.type)}
     words = set[str]().union(*map(_words, texts.values()))
+    if not words:
+        return source, read, []
     other = replace(source, null=("", *sorted(words)))
     _, _, again = _first(path, found, other)
     same = [name for name in texts if pa.types.is_string(again[name].type)]
