@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from threading import Thread
 
@@ -318,13 +319,17 @@ def test_something_else_that_answers_there_is_no_server(declared: Recipe, monkey
     with socket.create_server(("127.0.0.1", 0)) as other:
 
         def reply() -> None:
-            connection, _ = other.accept()
-            with connection:
-                asked.append(connection.recv(9))
-                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi")
+            with suppress(OSError):
+                while True:
+                    connection, _ = other.accept()
+                    with connection:
+                        asked.append(connection.recv(9))
+                        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi")
 
         thread = Thread(target=reply)
         thread.start()
         assert not declared.answers(Connection(("127.0.0.1",), other.getsockname()[1]))
+        other.shutdown(socket.SHUT_RDWR)
         thread.join()
-    assert asked[0]
+    assert all(asked)
+    assert asked

@@ -1,6 +1,7 @@
 """The servers that really run: loopback only, restarted with their data, gone with their owner."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -89,6 +90,16 @@ def test_it_is_found_as_a_cluster_of_ones_own(server: Server, monkeypatch: pytes
     assert server.status().address
 
 
+def test_a_druid_that_takes_no_tasks_does_not_answer(druid_server: Server) -> None:
+    overlord = druid_server.pids["coordinator"]
+    os.kill(overlord, signal.SIGSTOP)
+    try:
+        assert not druid_server.recipe.answers(druid_server.connection)
+    finally:
+        os.kill(overlord, signal.SIGCONT)
+    assert not druid_server.start(Watch(seconds=60))
+
+
 def test_a_second_user_is_told_who_has_it(cassandra_server: Server) -> None:
     second = open_server(RECIPE, "native", cassandra_server.home, SMALL)
     with pytest.raises(RequestError, match=f"in use by process {os.getpid()}"):
@@ -106,7 +117,10 @@ def test_two_homes_side_by_side_up_and_down(cassandra_server: Server, other_home
         assert other.connection != cassandra_server.connection
         first = other.pids
         assert all(psutil.pid_exists(pid) for pid in first.values())
+        left = other.folder / "data/cassandra/tmp/left"
+        left.touch()
         other.restart(Watch(seconds=300))
+        assert not left.exists()
         assert other.pids.keys() == first.keys()
         assert not set(other.pids.values()) & set(first.values())
         assert cassandra_server.status().address

@@ -62,8 +62,9 @@ def role(place: Place, name: str) -> JavaProcess:
 
 
 def answers(connection: Connection) -> bool:
-    """Whether SQL through the front door sees a role for everything that we ask of a cluster."""
+    """Whether SQL through the front door sees a role for everything that we ask of a cluster, and tasks are taken."""
     try:
+        _call(connection, "/druid/indexer/v1/isLeader")
         found = _call(connection, "/druid/v2/sql", {"query": "SELECT DISTINCT server_type FROM sys.servers"})
         types = {row["server_type"] for row in json.loads(found)}
     except HTTPError as error:

@@ -76,7 +76,9 @@ class NativeServer(LocalServer):
     def _spawn(self, program: Path, library: Path, place: Place, stage: int, process: JavaProcess) -> None:
         conf = place.conf(process.name)
         _render(self.recipe.folder / "conf", conf, process)
-        Path(str(process.values["tmp"])).mkdir(parents=True, exist_ok=True)
+        tmp = Path(str(process.values["tmp"]))
+        shutil.rmtree(tmp, ignore_errors=True)
+        tmp.mkdir(parents=True)
         memory = (f"-Xms{process.heap}", f"-Xmx{process.heap}", f"-XX:MaxDirectMemorySize={process.direct}")
         classes = ("-cp", f"{conf}{os.pathsep}{library}/*")
         command = [str(program), *memory, f"@{conf / 'jvm.options'}", *classes, *process.main]
