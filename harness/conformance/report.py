@@ -19,6 +19,8 @@ from harness.conformance.support import BuiltIn
 
 End = Literal["passed", "failed", "does not apply"]
 _STYLES: dict[End, str] = {"passed": "green", "failed": "bold red", "does not apply": "dim"}
+ROOM = 100
+"""Columns of a terminal that has room for counts."""
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -59,16 +61,17 @@ def verified(
 
 
 def show(report: Report, console: Console) -> None:
-    """The report for people."""
+    """The report for people; a narrow terminal has room for words and not for counts."""
     console.print(Text(f"{report.engine} {report.version}", style="bold"))
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for heading in ("check", "", "answered", "refused", "seconds", "what it demands"):
-        table.add_column(heading, justify="right" if heading in ("answered", "refused", "seconds") else "left")
+    counted = ("answered", "refused", "seconds") if console.width >= ROOM else ()
+    for heading in ("check", "", *counted, "what it demands"):
+        table.add_column(heading, justify="right" if heading in counted else "left")
     for one in report.outcomes:
-        counts = (f"{number:,}" if number else "" for number in (one.answered, one.refused))
+        counts = [*(f"{number:,}" if number else "" for number in (one.answered, one.refused)), f"{one.seconds:.1f}"]
         ended = Text(one.ended, style=_STYLES[one.ended])
         demands = " ".join([one.demands, *([f"But {one.seen}."] if one.ended == "does not apply" else [])])
-        table.add_row(one.check, ended, *counts, f"{one.seconds:.1f}", demands)
+        table.add_row(one.check, ended, *counts[: len(counted)], demands)
     console.print(table)
     for seen, names in _findings(report).items():
         console.print(Text.assemble((", ".join(names), "bold red"), ": ", seen))

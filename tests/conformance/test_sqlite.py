@@ -6,10 +6,12 @@ import shutil
 import subprocess
 import sys
 from importlib.util import module_from_spec, spec_from_file_location
+from io import StringIO
 from pathlib import Path
 
 import pytest
 from conftest import conforms
+from rich.console import Console
 
 from engines.budget import Budget
 from engines.contract import Engine
@@ -62,6 +64,10 @@ def test_a_report_says_what_was_answered_what_refused_and_what_never_tried(sqlit
     assert built_in.answered >= 11  # of the game; of the flights, whose days are New York's, it answers none
     assert built_in.refused > 11
     assert shown.passed
+    for width, room in ((report.ROOM, True), (report.ROOM - 1, False)):
+        words = StringIO()
+        report.show(shown, Console(file=words, width=width))
+        assert ("answered" in words.getvalue().splitlines()[2]) is room
 
 
 def test_an_installed_package_brings_an_engine(tmp_path: Path) -> None:
