@@ -70,6 +70,14 @@ def test_services_are_the_processes_of_a_native_start(
         assert "restart" not in service
 
 
+def test_zookeeper_keeps_nothing_for_the_next_start(tmp_path: Path) -> None:
+    declared = recipe("druid")
+    assert declared is not None
+    values = _processes(declared, tmp_path)["zookeeper"].values
+    filled = Template((declared.folder / "conf/zookeeper/zoo.cfg").read_text()).substitute(values)
+    assert f"dataDir={values['tmp']}" in filled.splitlines()
+
+
 def test_only_clients_get_in_and_by_loopback(declared: Recipe, services: dict[str, Any]) -> None:
     published = [port for service in services.values() for port in service.get("ports", [])]
     assert published == [f"127.0.0.1:{declared.port}:{declared.port}"]

@@ -1,5 +1,6 @@
 """What keeps a server from starting is one line; what its environment says stays there."""
 
+import json
 import os
 import signal
 import socket
@@ -9,12 +10,14 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
 
 import pytest
 
 from engines.budget import Budget
+from engines.druid import server as druid
 from engines.registry import recipe
 from engines.servers import Connection, open_server, pins, ports, processes, tools
 from engines.servers.java import jars, java
@@ -328,8 +331,37 @@ def test_something_else_that_answers_there_is_no_server(declared: Recipe, monkey
 
         thread = Thread(target=reply)
         thread.start()
-        assert not declared.answers(Connection(("127.0.0.1",), other.getsockname()[1]))
+        found = declared.answers(Connection(("127.0.0.1",), other.getsockname()[1]))
         other.shutdown(socket.SHUT_RDWR)
         thread.join()
-    assert all(asked)
+    assert not found
     assert asked
+    assert all(asked)
+
+
+@pytest.mark.parametrize("leads", [True, False])
+def test_a_druid_answers_where_its_overlord_leads(leads: bool) -> None:
+    roles = [{"server_type": role} for role in ("coordinator", "overlord", "broker", "historical", "indexer")]
+
+    class Router(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self._say(200 if leads else 404, {"leader": leads})
+
+        def do_POST(self) -> None:
+            self._say(200, roles)
+
+        def _say(self, status: int, body: object) -> None:
+            self.send_response(status)
+            self.end_headers()
+            self.wfile.write(json.dumps(body).encode())
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Router) as router:
+        thread = Thread(target=router.serve_forever)
+        thread.start()
+        found = druid.answers(Connection(("127.0.0.1",), router.server_port))
+        router.shutdown()
+        thread.join()
+    assert found is leads

@@ -1,7 +1,6 @@
 """The servers that really run: loopback only, restarted with their data, gone with their owner."""
 
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -88,16 +87,6 @@ def test_it_is_found_as_a_cluster_of_ones_own(server: Server, monkeypatch: pytes
         assert found.status().address == f"as {variable} says"
     external.stop()
     assert server.status().address
-
-
-def test_a_druid_that_takes_no_tasks_does_not_answer(druid_server: Server) -> None:
-    overlord = druid_server.pids["coordinator"]
-    os.kill(overlord, signal.SIGSTOP)
-    try:
-        assert not druid_server.recipe.answers(druid_server.connection)
-    finally:
-        os.kill(overlord, signal.SIGCONT)
-    assert not druid_server.start(Watch(seconds=60))
 
 
 def test_a_second_user_is_told_who_has_it(cassandra_server: Server) -> None:

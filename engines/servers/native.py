@@ -77,7 +77,8 @@ class NativeServer(LocalServer):
         conf = place.conf(process.name)
         _render(self.recipe.folder / "conf", conf, process)
         tmp = Path(str(process.values["tmp"]))
-        shutil.rmtree(tmp, ignore_errors=True)
+        if tmp.exists():
+            shutil.rmtree(tmp)
         tmp.mkdir(parents=True)
         memory = (f"-Xms{process.heap}", f"-Xmx{process.heap}", f"-XX:MaxDirectMemorySize={process.direct}")
         classes = ("-cp", f"{conf}{os.pathsep}{library}/*")

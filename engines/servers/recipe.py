@@ -29,8 +29,8 @@ class Place:
 class JavaProcess:
     """One process: its files are the templates of `conf/` and `conf/<role>/`, with jvm.options.
 
-    `values` fill these in; `data` and `tmp` among them are its folders, `tmp` empty at each start. `heap` and `direct`
-    are bytes; `ready` must not raise.
+    `values` fill these in; `data` and `tmp` among them are folders of its own, `tmp` emptied at each start. `heap` and
+    `direct` are bytes; `ready` must not raise.
     """
 
     name: str

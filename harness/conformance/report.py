@@ -16,11 +16,11 @@ from engines.mistakes import MistakeError, folder, raised
 from harness.conformance import checks, support
 from harness.conformance.subject import Subject
 from harness.conformance.support import BuiltIn
+from harness.report import WIDE
 
 End = Literal["passed", "failed", "does not apply"]
 _STYLES: dict[End, str] = {"passed": "green", "failed": "bold red", "does not apply": "dim"}
-ROOM = 100
-"""Columns of a terminal that has room for counts."""
+_COUNTED = ("answered", "refused", "seconds")
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -61,10 +61,10 @@ def verified(
 
 
 def show(report: Report, console: Console) -> None:
-    """The report for people; a narrow terminal has room for words and not for counts."""
+    """The report for people; where the terminal is narrow, without counts."""
     console.print(Text(f"{report.engine} {report.version}", style="bold"))
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    counted = ("answered", "refused", "seconds") if console.width >= ROOM else ()
+    counted = _COUNTED if console.width >= WIDE else ()
     for heading in ("check", "", *counted, "what it demands"):
         table.add_column(heading, justify="right" if heading in counted else "left")
     for one in report.outcomes:
@@ -73,6 +73,8 @@ def show(report: Report, console: Console) -> None:
         demands = " ".join([one.demands, *([f"But {one.seen}."] if one.ended == "does not apply" else [])])
         table.add_row(one.check, ended, *counts[: len(counted)], demands)
     console.print(table)
+    if not counted:
+        console.print(f"[dim]a wider terminal shows {', '.join(_COUNTED)} too[/dim]")
     for seen, names in _findings(report).items():
         console.print(Text.assemble((", ".join(names), "bold red"), ": ", seen))
     if report.passed and report.built_in:

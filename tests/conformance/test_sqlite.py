@@ -17,6 +17,7 @@ from engines.budget import Budget
 from engines.contract import Engine
 from harness.conformance import checks, report
 from harness.conformance.subject import Subject
+from harness.report import WIDE
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "tests" / "examples" / "sqlite" / "engine.py"
@@ -64,10 +65,11 @@ def test_a_report_says_what_was_answered_what_refused_and_what_never_tried(sqlit
     assert built_in.answered >= 11  # of the game; of the flights, whose days are New York's, it answers none
     assert built_in.refused > 11
     assert shown.passed
-    for width, room in ((report.ROOM, True), (report.ROOM - 1, False)):
+    for width, wide in ((WIDE, True), (WIDE - 1, False)):
         words = StringIO()
         report.show(shown, Console(file=words, width=width))
-        assert ("answered" in words.getvalue().splitlines()[2]) is room
+        assert ("answered" in words.getvalue().splitlines()[2]) is wide
+        assert ("a wider terminal shows answered, refused, seconds too" in words.getvalue()) is not wide
 
 
 def test_an_installed_package_brings_an_engine(tmp_path: Path) -> None:
