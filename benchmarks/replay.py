@@ -94,10 +94,11 @@ def _told(text: str) -> None:
 def main(engines: list[str], seconds: float, rate: float) -> None:
     """Prints how much memory the harness held, and how flat that was."""
     found = replayed(engines, seconds, rate)
-    least, most = (f"{pick(found.settled) / 1e6:.1f}" for pick in (min, max))
+    kept = found.settled
+    first, last, least, most = (f"{size / 1e6:.1f}" for size in (kept[0], kept[-1], min(kept), max(kept)))
     click.echo(
-        f"{', '.join(engines)}: {found.requests:,} requests in {seconds:,.0f} s; after the first sixth"
-        f" {least} to {most} MB of memory, {found.spread:.1%} apart; at most {MOST:.0%} are allowed"
+        f"{', '.join(engines)}: {found.requests:,} requests in {seconds:,.0f} s; {first} MB of memory after the first"
+        f" sixth and {last} at the end, {least} to {most} between, {found.spread:.1%} apart; {MOST:.0%} are allowed"
     )
     sys.exit(found.spread > MOST)
 
