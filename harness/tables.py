@@ -16,6 +16,7 @@ from harness.clock.compare import Comparison
 from harness.clock.findings import Cell, Difference, Run, differences, noise_floor, spreads
 from harness.clock.records import Cost, Ended, Fault, First, Header, Open, Rounds, Sweep, Verdict, of_type
 from harness.clock.spread import Spread
+from harness.terminal import spared
 
 _SPARE = (
     "cached ms",
@@ -193,15 +194,15 @@ def _print(table: Table, console: Console) -> None:
     """The table without empty columns and, where it is too wide, without some that can be spared; says which."""
     table.columns = [column for column in table.columns if any(map(str, column.cells))]
     headings = [column.header for column in table.columns]
-    spared: list[str] = []
+    without: list[str] = []
     for heading in filter(headings.__contains__, _SPARE):
         if sum(map(_width, table.columns)) <= console.width:
             break
         table.columns = [column for column in table.columns if column.header != heading]
-        spared.append(heading)
+        without.append(heading)
     console.print(table)
-    if spared:
-        console.print(f"[dim]a wider terminal shows {', '.join(spared)} too[/dim]")
+    if without:
+        spared(without, console)
 
 
 def _width(column: Column) -> int:

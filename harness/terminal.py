@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
@@ -18,6 +18,11 @@ WIDE = 10_000
 def console() -> Console:
     """Standard output: as wide as the terminal; where it is none, as wide as what is shown, and nothing is folded."""
     return Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else WIDE)
+
+
+def spared(headings: Sequence[str], console: Console) -> None:
+    """Says which columns of a table had no room."""
+    console.print(f"[dim]a wider terminal shows {', '.join(headings)} too[/dim]")
 
 
 @contextmanager

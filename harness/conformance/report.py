@@ -17,6 +17,7 @@ from harness.conformance import checks, support
 from harness.conformance.subject import Subject
 from harness.conformance.support import BuiltIn
 from harness.report import WIDE
+from harness.terminal import spared
 
 End = Literal["passed", "failed", "does not apply"]
 _STYLES: dict[End, str] = {"passed": "green", "failed": "bold red", "does not apply": "dim"}
@@ -64,17 +65,17 @@ def show(report: Report, console: Console) -> None:
     """The report for people; where the terminal is narrow, without counts."""
     console.print(Text(f"{report.engine} {report.version}", style="bold"))
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    counted = _COUNTED if console.width >= WIDE else ()
-    for heading in ("check", "", *counted, "what it demands"):
-        table.add_column(heading, justify="right" if heading in counted else "left")
+    wide = console.width >= WIDE
+    for heading in ("check", "", *(_COUNTED if wide else ()), "what it demands"):
+        table.add_column(heading, justify="right" if heading in _COUNTED else "left")
     for one in report.outcomes:
         counts = [*(f"{number:,}" if number else "" for number in (one.answered, one.refused)), f"{one.seconds:.1f}"]
         ended = Text(one.ended, style=_STYLES[one.ended])
         demands = " ".join([one.demands, *([f"But {one.seen}."] if one.ended == "does not apply" else [])])
-        table.add_row(one.check, ended, *counts[: len(counted)], demands)
+        table.add_row(one.check, ended, *(counts if wide else ()), demands)
     console.print(table)
-    if not counted:
-        console.print(f"[dim]a wider terminal shows {', '.join(_COUNTED)} too[/dim]")
+    if not wide:
+        spared(_COUNTED, console)
     for seen, names in _findings(report).items():
         console.print(Text.assemble((", ".join(names), "bold red"), ": ", seen))
     if report.passed and report.built_in:
