@@ -9,11 +9,12 @@ from harness import tables
 from harness.clock import load
 from harness.clock.claims import Claim
 from harness.clock.findings import Cell, Run, differences, spreads
-from harness.clock.records import Cost, Header, Loaded, Open, Sweep, Verdict, of_type
+from harness.clock.records import Cost, Header, Loaded, Sweep, Verdict, of_type
 from harness.clock.spread import Spread
 from workloads import dataset
 from workloads.dataset import Dataset
 from workloads.errors import RequestError
+from workloads.layouts import TAILORED
 from workloads.questions import Aggregate, Cohort, Funnel, Question
 
 
@@ -29,12 +30,10 @@ class Shown(msgspec.Struct, frozen=True, omit_defaults=True):
     time: Spread | None = None
     cached: Spread | None = None  # the same request again, where a cache of results may answer it
     processor: float | None = None  # client and engine, a question
-    lowest: bool = False  # no arm has a lower median
-    against: Claim | None = None  # the arm that has the lowest
+    lowest: bool = False  # no arm on the same layout has a lower median
+    against: Claim | None = None  # the arm on the same layout with the lowest median
     break_even: float | None = None  # questions after which the layout's load is saved, against raw of its engine
     capacity: float | None = None  # right answers a second, of any number of clients
-    loaded: dict[str, float] = {}  # percentiles of the response at 80% of that
-    outcome: str = ""  # of that load
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -44,7 +43,6 @@ class Asked(msgspec.Struct, frozen=True):
     story: str
     kind: str
     error: float
-    fastest: str  # the arm with the lowest median, if all others are claimed to be slower
     cells: list[Shown]
 
 
@@ -109,14 +107,12 @@ class _Cells:
         }
         self._loads = {one.arm: one for one in of_type(run.lines, Loaded)}
         self._costs = of_type(run.lines, Cost)
-        self._sweeps, self._opens = of_type(run.lines, Sweep), of_type(run.lines, Open)
+        self._sweeps = of_type(run.lines, Sweep)
 
     def shown(self, line: Verdict) -> Shown:
         """One cell."""
         question, arm = line.question, line.arm
-        rivals = {cell.arm: time.median for cell, time in self._times.items() if cell[:2] == (question, "hot")}
-        lowest = min(rivals, key=lambda one: rivals[one]) if rivals else ""
-        response = next((load.read(one) for one in self._opens if _is(one, question, arm) and one.load == "80%"), None)
+        lowest = self._lowest(question, arm.partition("/")[2])
         return Shown(
             arm=arm,
             verdict=line.verdict,
@@ -131,9 +127,17 @@ class _Cells:
             lowest=arm == lowest,
             break_even=self._break_even(question, arm),
             capacity=load.capacity([one for one in self._sweeps if _is(one, question, arm)]),
-            loaded=response.response if response else {},
-            outcome=response.outcome if response else "",
         )
+
+    def _lowest(self, question: str, layout: str) -> str:
+        """The arm on a layout with the lowest median; empty where none was timed.
+
+        Empty on `tailored` too, whose models are not equal between engines.
+        """
+        if layout == TAILORED:
+            return ""
+        rivals = {cell.arm: time.median for cell, time in self._times.items() if cell[:2] == (question, "hot")}
+        return min((arm for arm in rivals if arm.partition("/")[2] == layout), key=lambda arm: rivals[arm], default="")
 
     def _claim(self, question: str, arm: str, versus: str) -> Claim | None:
         inverted = self._differences.get((question, versus, arm))
@@ -154,23 +158,16 @@ class _Cells:
         return break_even(self._loads[arm].seconds, before, after)
 
 
-def _is(line: Cost | Sweep | Open, question: str, arm: str) -> bool:
+def _is(line: Cost | Sweep, question: str, arm: str) -> bool:
     return (line.question, line.arm, line.cache) == (question, arm, "hot")
 
 
 def _asked(name: str, known: Dataset | None, cells: list[Shown]) -> Asked:
     template = known.questions.get(name) if known else None
     if template is None:
-        return Asked(name, "", "", 0.0, fastest(cells), cells)
+        return Asked(name, "", "", 0.0, cells)
     question = template.fill()
-    return Asked(name, template.story, type(question).__name__.lower(), tolerated(question), fastest(cells), cells)
-
-
-def fastest(cells: list[Shown]) -> str:
-    """The arm that may be called so; empty where a rival is not claimed to be slower, or there is none."""
-    claims = [one.against.outcome if one.against else "" for one in cells if one.time and not one.lowest]
-    lowest = next((one.arm for one in cells if one.lowest), "")
-    return lowest if claims and all(one == "slower" for one in claims) else ""
+    return Asked(name, template.story, type(question).__name__.lower(), tolerated(question), cells)
 
 
 def tolerated(question: Question) -> float:

@@ -101,25 +101,24 @@ $(document).ready(function () {
             h('i', { style: `left:${low}%;width:${Math.max(high - low, 1)}%` }), h('b', { style: `left:${middle}%` }));
     }
 
-    function compared(cell, question) {
-        if (question.fastest === cell.arm) { return 'fastest'; }
-        if (cell.lowest) { return 'lowest median'; }
+    function compared(cell) {
+        if (cell.lowest) { return 'lowest median of its layout'; }
         if (!cell.against) { return ''; }
-        return cell.against.outcome === 'slower' ? times(cell.against.ratio) + ' the lowest' : cell.against.outcome;
+        return cell.against.outcome === 'slower' ? times(cell.against.ratio) + ' the lowest of its layout' : cell.against.outcome;
     }
     function summary(question, cell, place) {
         const verdict = (GLYPHS[cell.verdict] || '') + ' ';
         if (!cell.time) { return [h('strong', {}, verdict + cell.verdict), h('small', {}, cell.where)]; }
         return [h('strong', { title: cell.verdict }, verdict + seconds(cell.time.median)), bar(cell.time, place),
-            h('small', {}, compared(cell, question)), h('small', {}, cell.where),
+            compared(cell) ? h('small', {}, compared(cell)) : null, h('small', {}, cell.where),
             cell.break_even ? h('small', {}, `pays after ${count(Math.ceil(cell.break_even))}`) : null].filter(Boolean);
     }
     function cellOf(question, cell, state, place) {
         const key = id(question.name, cell.arm), open = state.open === key;
         const button = h('button', { type: 'button', id: 'cell-' + key, 'aria-expanded': String(open),
-            class: [cell.verdict.replace(' ', '-'), question.fastest === cell.arm ? 'fastest' : ''].join(' ').trim(),
+            class: cell.verdict.replace(' ', '-'),
             'aria-label': [question.name, cell.arm, cell.verdict, cell.time ? seconds(cell.time.median) : '',
-                compared(cell, question), cell.where].filter(Boolean).join(', ') }, summary(question, cell, place));
+                compared(cell), cell.where].filter(Boolean).join(', ') }, summary(question, cell, place));
         button.addEventListener('click', () => write({ ...state, open: open ? '' : key }));
         return h('td', { role: 'cell', 'data-arm': cell.arm }, button);
     }
@@ -137,15 +136,11 @@ $(document).ready(function () {
         }
         if (against) {
             const known = against.low === null ? 'unknown' : `${digits(against.low)} to ${digits(against.high)}`;
-            rows.push(['Against lowest', `${times(against.ratio)} its time, 99% interval ${known}: ${against.outcome}`
+            rows.push(['Against the lowest of its layout', `${times(against.ratio)} its time, 99% interval ${known}: ${against.outcome}`
                 + (against.detectable ? `; a slowdown of ${percent(against.detectable - 1)} would be seen` : '')]);
         }
         if (cell.processor) { rows.push(['Processor', seconds(cell.processor) + ' of client and engine, a question']); }
         if (cell.capacity) { rows.push(['Capacity', digits(cell.capacity) + ' right answers a second']); }
-        if (cell.outcome) {
-            const response = Object.entries(cell.loaded || {}).map(([name, value]) => `${name} ${seconds(value)}`).join(', ');
-            rows.push(['At 80% of it', [cell.outcome, response].filter(Boolean).join(': ')]);
-        }
         if (cell.break_even) {
             rows.push(['Break-even', `its load is saved after ${count(Math.ceil(cell.break_even))} such questions, against raw`]);
         }
@@ -184,7 +179,7 @@ $(document).ready(function () {
         at('table').replaceChildren(h('table', { role: 'table', style: `--arms:${shown.length}` }, head, costs(run, shown), h('tbody', { role: 'rowgroup' }, body)));
         at('legend').textContent = !questions.length ? 'No question is left by these filters.'
             : 'Median, and its 99% interval as a bar' + (empty ? '' : ` on one logarithmic scale from ${seconds(low)} to ${seconds(high)}`)
-            + '. Fastest: all others are slower beyond this run\'s noise. ✓ right, ≈ within the tolerated error, ✗ wrong (never timed), – unsupported, ! failed. '
+            + '. ✓ right, ≈ within the tolerated error, ✗ wrong (never timed), – unsupported, ! failed. '
             + 'Each cell opens: the exact query, and all that was measured.';
     }
 
@@ -192,13 +187,12 @@ $(document).ready(function () {
         const cards = [...new Set(shown.map(engine))].map((name) => {
             const cells = questions.flatMap((one) => one.cells).filter((cell) => engine(cell.arm) === name);
             const asked = questions.filter((one) => one.cells.some((cell) => engine(cell.arm) === name && cell.time)).length;
-            const won = questions.filter((one) => engine(one.fastest) === name).length;
             const without = cells.filter((cell) => cell.verdict === 'unsupported').length;
             const words = run.engines[name] || { good: [], bad: [] };
             const code = (text) => text.split('`').map((part, place) => place % 2 ? h('code', {}, part) : part);
             const list = (title, items) => items.length ? [h('h3', {}, title), h('ul', {}, items.map((item) => h('li', {}, ...code(item))))] : [];
             return h('article', {}, h('h2', {}, name),
-                h('p', {}, `Here: ${asked} of ${questions.length} questions timed, fastest at ${won}, ${without} of ${cells.length} cells unsupported.`),
+                h('p', {}, `Here: ${asked} of ${questions.length} questions timed, ${without} of ${cells.length} cells unsupported.`),
                 list('Good at', words.good), list('Bad at', words.bad));
         });
         at('engines').replaceChildren(...cards);
