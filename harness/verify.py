@@ -9,11 +9,12 @@ from typing import Any
 
 import pyarrow as pa
 
-from workloads import answers, truth
+from workloads import truth
+from workloads.answers import keys, schema
 from workloads.events import Events
 from workloads.measures import Function, Measure
 from workloads.questions import Aggregate, Cohort, Funnel, Question
-from workloads.truth import aggregate, cohort
+from workloads.truth import aggregate, cohort, order
 
 RELATIVE = 1e-9
 
@@ -93,18 +94,18 @@ def _funnel(question: Funnel, events: Events) -> pa.Table:
 
 
 def _check_form(question: Question, answer: pa.Table, events: Events) -> None:
-    wanted = answers.schema(question, events.shape.schema)
+    wanted = schema(question, events.shape.schema)
     if not answer.schema.equals(wanted):
         raise _Difference(f"its columns are {_columns(answer.schema)}, not {_columns(wanted)}")
-    if not answers.arrange(question, answer).equals(answer):
+    if not order.arrange(question, answer).equals(answer):
         raise _Difference("its rows are out of order")
 
 
 def _check_aggregate(question: Aggregate, answer: pa.Table, evidence: aggregate.Evidence) -> float:
     """The largest error observed of what was tolerated."""
-    rows = _rows(evidence.whole, answers.keys(question))
-    got = _rows(answer, answers.keys(question))
-    expected = answers.first(question, evidence.whole)
+    rows = _rows(evidence.whole, keys(question))
+    got = _rows(answer, keys(question))
+    expected = order.top(question, evidence.whole)
     if answer.num_rows > len(got):
         raise _Difference(f"it has {answer.num_rows} rows, of which {answer.num_rows - len(got)} repeat another's keys")
     observed = _check_members(question, got, rows, expected, evidence.whole)
@@ -123,7 +124,7 @@ def _check_members(
     question: Aggregate, got: dict[Any, int], rows: dict[Any, int], expected: pa.Table, whole: pa.Table
 ) -> float:
     """That the rows are those of the truth, or good enough members of its top."""
-    wanted = _rows(expected, answers.keys(question))
+    wanted = _rows(expected, keys(question))
     if strange := [k for k in got if k not in rows]:
         raise _Difference(f"it has a row {_key(question, strange[0])} that the truth has not")
     if len(got) != len(wanted):
@@ -211,7 +212,7 @@ def _check_rows(
         for name, value in true.items():
             difference = _difference(got[name], value)
             if difference and difference > allowed(row, name):
-                key = tuple(true[k] for k in answers.keys(question))
+                key = tuple(true[k] for k in keys(question))
                 raise _Difference(_said(question, key, name, got[name], value))
             largest = max(largest, difference)
     if answer.num_rows != expected.num_rows:
@@ -226,8 +227,8 @@ def _difference(got: Any, true: Any) -> float:
     return float(abs(got - true)) if numbers else math.inf
 
 
-def _rows(table: pa.Table, keys: list[str]) -> dict[Any, int]:
-    columns = [table[k].cast(pa.int64()) if k in ("bucket",) else table[k] for k in keys]
+def _rows(table: pa.Table, names: list[str]) -> dict[Any, int]:
+    columns = [table[k].cast(pa.int64()) if k == "bucket" else table[k] for k in names]
     return {key: i for i, key in enumerate(zip(*(c.to_pylist() for c in columns), strict=True))}
 
 
@@ -236,7 +237,7 @@ def _said(question: Question, key: Any, column: str, got: Any, true: Any) -> str
 
 
 def _key(question: Question, key: Any) -> str:
-    return "(" + ", ".join(f"{n}={v}" for n, v in zip(answers.keys(question), key, strict=True)) + ")"
+    return "(" + ", ".join(f"{n}={v}" for n, v in zip(keys(question), key, strict=True)) + ")"
 
 
 def _columns(schema: pa.Schema) -> str:

@@ -11,11 +11,12 @@ import pytest
 
 from harness.conformance.strategies import COLUMNS, SCHEMA
 from harness.verify import Kind, check
-from workloads import answers, truth
 from workloads import events as event_store
+from workloads import truth
 from workloads.events import Events
 from workloads.measures import parse
 from workloads.questions import Age, Aggregate, Cohort, Funnel, Grain, Question, Span, Top
+from workloads.truth import order
 
 YORK = "America/New_York"
 START = datetime(2013, 3, 1, 5, tzinfo=UTC)
@@ -106,7 +107,7 @@ def ties_unordered(question: Question, events: Events) -> pa.Table:
     assert question.top is not None
     everyone = truth.answer(msgspec.structs.replace(question, top=None), events)
     first = everyone.sort_by([("count()", "descending"), ("user", "descending")]).slice(0, question.top.n)
-    return answers.arrange(question, first)
+    return order.arrange(question, first)
 
 
 def unfinished_age_shown(question: Question, events: Events) -> pa.Table:
@@ -228,7 +229,7 @@ def test_a_top_within_its_bound_has_members_nearly_as_large() -> None:
     )
     nth = whole["count()"][4].as_py()
     near = next(i for i in range(5, whole.num_rows) if whole["count()"][i].as_py() < nth)
-    chosen = answers.arrange(question, whole.take([0, 1, 2, 3, near]))
+    chosen = order.arrange(question, whole.take([0, 1, 2, 3, near]))
     verdict = check(question, chosen, EVENTS)
     assert verdict.kind is Kind.WITHIN
     assert verdict.observed == pytest.approx((nth - whole["count()"][near].as_py()) / nth)

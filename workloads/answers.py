@@ -1,6 +1,5 @@
-"""The shape of an answer: the same columns, types and row order from every engine."""
+"""The columns of an answer and their types, the same from every engine."""
 
-import numpy as np
 import pyarrow as pa
 
 from workloads.columns import INSTANT
@@ -32,31 +31,6 @@ def keys(question: Question) -> list[str]:
             return ["cohort", "age"]
         case Funnel():
             return [*question.by, "step"]
-
-
-def arrange(question: Question, table: pa.Table) -> pa.Table:
-    """The rows in an answer's order.
-
-    Ascending by its keys, text by code point, NULL last; a top's measure comes right after the bucket.
-    """
-    return table.sort_by(order(question)) if table.num_rows > 1 else table
-
-
-def first(question: Aggregate, table: pa.Table) -> pa.Table:
-    """Of each bucket the first groups in the answer's order, as many as the top wants."""
-    if question.top is None:
-        return table
-    buckets = np.asarray(table["bucket"].cast(pa.int64()))
-    places = np.arange(len(buckets)) - np.searchsorted(buckets, buckets, "left")
-    return table.filter(pa.array(places < question.top.n)).combine_chunks()
-
-
-def order(question: Question) -> list[tuple[str, str]]:
-    """The columns that an answer is sorted by, each with "ascending" or "descending"; NULL comes last either way."""
-    by = [(k, "ascending") for k in keys(question)]
-    if isinstance(question, Aggregate) and question.top is not None:
-        by.insert(1, (str(question.top.measure), "ascending" if question.top.smallest else "descending"))
-    return by
 
 
 def _aggregate(question: Aggregate, events: pa.Schema) -> pa.Schema:

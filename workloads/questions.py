@@ -71,22 +71,6 @@ class Aggregate(msgspec.Struct, frozen=True, tag="aggregate", tag_field="kind"):
     where: tuple[Filter, ...] = ()
     top: Top | None = None
 
-    @property
-    def grouping_sets(self) -> list[tuple[str, ...]]:
-        """The subsets of `by` that are grouped by, the whole first."""
-        match self.subtotals:
-            case "none":
-                return [self.by]
-            case "rollup":
-                return [self.by[:n] for n in range(len(self.by), -1, -1)]
-            case "cube":
-                kept = range(2 ** len(self.by) - 1, -1, -1)
-                return [tuple(d for i, d in enumerate(reversed(self.by)) if k >> i & 1)[::-1] for k in kept]
-
-    def grouping_id(self, kept: tuple[str, ...]) -> int:
-        """As SQL's GROUPING: a bit for each of `by`, the first the highest, set where it is aggregated away."""
-        return sum(1 << i for i, d in enumerate(reversed(self.by)) if d not in kept)
-
 
 class Age(msgspec.Struct, frozen=True):
     """How a subject's age is counted.

@@ -12,10 +12,10 @@ from functools import lru_cache
 import msgspec
 import numpy as np
 
+from workloads.calendar import CLOCK, DAY, begins, offsets
 from workloads.layouts import RAW, TAILORED, Layout
 from workloads.measures import Function, Measure
 from workloads.questions import Aggregate, Grain, Question, Span
-from workloads.truth.buckets import DAY, LENGTHS, bucket, to_local
 
 
 class Part(StrEnum):
@@ -118,23 +118,17 @@ def _cut(question: Aggregate, layout: Layout) -> Iterator[str]:
     elif not _same_clock(question, grain, layout):
         yield f"{grain}s in {layout.zone} do not add up to {question.grain}s in {question.zone}"
     for name, instant in zip(("start", "end"), question.span.milliseconds, strict=True):
-        if not _begins(instant, grain, layout.zone):
+        if not begins(instant, grain, layout.zone):
             yield f"{name} falls inside a {grain} of {layout.name} (in {layout.zone})"
-
-
-@lru_cache(maxsize=4096)
-def _begins(instant: int, grain: Grain, zone: str) -> bool:
-    """Whether a bucket begins at an instant."""
-    return bool(bucket(np.array([instant]), grain, zone, 0)[0] == instant)
 
 
 def _same_clock(question: Aggregate, grain: Grain, layout: Layout) -> bool:
     """Whether the two zones agree, all through the span, on where a minute, an hour or a day begins."""
-    if question.grain is Grain.ALL or (question.zone == layout.zone and grain not in LENGTHS):
+    if question.grain is Grain.ALL or (question.zone == layout.zone and grain not in CLOCK):
         return True
-    length, days = LENGTHS.get(grain, DAY), _days(question.span)
-    kept, asked = (to_local(days, zone) - days for zone in (layout.zone, question.zone))
-    whole = grain not in LENGTHS or not np.any(np.diff(kept) % length)  # no clock change by a part of an hour
+    length, days = CLOCK.get(grain, DAY), _days(question.span)
+    kept, asked = (offsets(days, zone) for zone in (layout.zone, question.zone))
+    whole = grain not in CLOCK or not np.any(np.diff(kept) % length)  # no clock change by a part of an hour
     return whole and not np.any((asked - kept) % length)
 
 

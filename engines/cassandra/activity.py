@@ -14,9 +14,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from engines.cassandra import ages, buckets, conditions, states
+from engines.cassandra import ages, conditions, states
 from engines.cassandra.ages import Longs
 from engines.cassandra.states import EVENTS, State
+from workloads import calendar
 from workloads.columns import INSTANT
 from workloads.dataset import Columns
 from workloads.measures import Function
@@ -63,7 +64,7 @@ def rows(
     places = np.concatenate([np.arange(len(born.subjects)), np.asarray(seen["place"])])
     birth = pa.table({AGE: np.full(len(born.subjects), BIRTH)})
     whole = pa.concat_tables([birth, seen.drop_columns(["place"])], promote_options="default")
-    starts = buckets.starts(pa.array(born.instants), grain, question.zone) if len(born.instants) else born.instants
+    starts = calendar.starts(pa.array(born.instants), grain, question.zone) if len(born.instants) else born.instants
     whole = whole.append_column(BORN, pa.array(np.asarray(starts)[places], pa.int64()))
     whole = whole.append_column(SUBJECT, born.subjects.take(pa.array(places)))
     return whole if born.cohorts is None else whole.append_column(COHORT, born.cohorts.take(pa.array(places)))

@@ -5,12 +5,12 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from engines.cassandra import buckets
+from workloads import calendar
 from workloads.questions import Age, Cohort, Grain, milliseconds
 
 Longs = npt.NDArray[np.int64]
 DAY = 86_400_000
-LENGTHS = buckets.CLOCK | {Grain.DAY: DAY, Grain.WEEK: 7 * DAY}
+LENGTHS = calendar.CLOCK | {Grain.DAY: DAY, Grain.WEEK: 7 * DAY}
 BEYOND = {Grain.DAY: 1.5, Grain.WEEK: 10, Grain.MONTH: 45, Grain.QUARTER: 135, Grain.YEAR: 550}
 """Days from the start of a bucket into the midst of the next, whatever the calendar and the clock do."""
 BETWEEN = {
@@ -25,8 +25,8 @@ def at(births: Longs, instants: Longs, age: Age, zone: str) -> Longs:
     """The age at each instant of who was born at the birth beside it; all in milliseconds since 1970, UTC."""
     if age.clock == "elapsed":
         return np.asarray((instants - births) // (LENGTHS[age.unit] * age.width))
-    if age.unit in buckets.CLOCK:
-        begins = np.asarray(buckets.starts(pa.array(births), age.unit, zone))
+    if age.unit in calendar.CLOCK:
+        begins = np.asarray(calendar.starts(pa.array(births), age.unit, zone))
         return np.asarray((instants - begins) // (LENGTHS[age.unit] * age.width))
     before, now = _wall(births, zone), _wall(instants, zone)
     if age.unit is Grain.MONTH:
@@ -47,10 +47,10 @@ def ended(question: Cohort, starts: Longs) -> Longs:
 
 def _following(starts: Longs, question: Cohort) -> Longs:
     assert question.grain is not None
-    if question.grain in buckets.CLOCK:
-        return starts + buckets.CLOCK[question.grain]
+    if question.grain in calendar.CLOCK:
+        return starts + calendar.CLOCK[question.grain]
     beyond = pa.array(starts + int(BEYOND[question.grain] * DAY))
-    return np.asarray(buckets.starts(beyond, question.grain, question.zone))
+    return np.asarray(calendar.starts(beyond, question.grain, question.zone))
 
 
 def _wall(instants: Longs, zone: str) -> pa.Array:

@@ -5,13 +5,14 @@ from datetime import UTC, datetime
 
 import pyarrow as pa
 
-from engines.cassandra import activity, buckets, rollups, states, tables, wire
+from engines.cassandra import activity, rollups, states, tables, wire
 from engines.cassandra.activity import AGE, BORN, COHORT, FIRST, LAST, ROWS, SUBJECT
 from engines.cassandra.cluster import Reader
 from engines.cassandra.rollups import TYPES
 from engines.cassandra.states import State
 from engines.cassandra.tables import Manifest, Table, partitions, quoted
 from engines.contract import Plan, Support, Where
+from workloads import calendar
 from workloads.dataset import Columns
 from workloads.events import Events, Shape
 from workloads.questions import Age, Cohort, Grain, Span, milliseconds
@@ -55,7 +56,7 @@ class Activity:
         if question.retention == "unbounded" and (self.count is not None or milliseconds(question.until) <= shape.last):
             return False
         return (self.count is None or question.age.count <= self.count) and all(
-            buckets.begins(at, self.grain, question.zone) for at in span.milliseconds
+            calendar.begins(at, self.grain, question.zone) for at in span.milliseconds
         )
 
     def rows(self, events: Events, wide: set[str]) -> pa.Table:
@@ -119,7 +120,7 @@ class Returns:
             sums = sums.set_column(1, COHORT, wire.unkeyed(sums[COHORT], self.plan.schema.field(by).type))
         elif self.question.grain not in (None, self.kept.grain) and sums.num_rows:
             grain = Grain(self.question.grain or Grain.ALL)
-            sums = sums.set_column(0, BORN, buckets.starts(sums[BORN], grain, self.question.zone))
+            sums = sums.set_column(0, BORN, calendar.starts(sums[BORN], grain, self.question.zone))
         return activity.answer(self.question, sums, wanted)
 
     @property

@@ -6,7 +6,7 @@ import pyarrow.compute as pc
 
 from engines.cassandra import conditions
 from engines.cassandra.ages import Longs
-from workloads import answers
+from engines.ordering import arrange
 from workloads.dataset import Columns
 from workloads.questions import Funnel
 
@@ -87,4 +87,4 @@ def _counted(question: Funnel, best: pa.Table, wanted: pa.Schema) -> pa.Table:
     keys = [*question.by, "step"]
     grouped = pa.concat_tables(parts).group_by(keys, use_threads=False).aggregate([("subjects", "sum")])
     counted = grouped.select([*keys, "subjects_sum"]).rename_columns(wanted.names)
-    return answers.arrange(question, counted.cast(wanted))
+    return arrange(question, counted.cast(wanted))

@@ -8,12 +8,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from engines.cassandra import buckets, conditions, rollups, states, wire
+from engines.cassandra import conditions, rollups, states, wire
 from engines.cassandra.cluster import Reader
 from engines.cassandra.rollups import Rollup
 from engines.cassandra.states import TIMES, VALUE, Groups
 from engines.cassandra.tables import Manifest, Table, partitions, quoted
 from engines.contract import Plan, Support, Where
+from workloads import calendar
 from workloads.columns import INSTANT
 from workloads.filters import Filter, Op, Value
 from workloads.measures import Function
@@ -195,7 +196,7 @@ class Kept:
             start = pa.scalar(question.span.milliseconds[0], INSTANT)
             rows = rows.set_column(0, "bucket", pa.repeat(start, rows.num_rows))
         elif rows.num_rows and (question.grain is not layout.grain or question.zone != layout.zone):
-            rows = rows.set_column(0, "bucket", buckets.of(question, rows["bucket"]))
+            rows = rows.set_column(0, "bucket", calendar.of(question, rows["bucket"]))
         return rows.select(["bucket", *question.by, *measured])
 
 

@@ -7,9 +7,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from engines.cassandra import buckets, conditions, states, tables, wire
+from engines.cassandra import conditions, states, tables, wire
 from engines.cassandra.states import TIMES, VALUE, Groups
 from engines.cassandra.tables import Table
+from workloads import calendar
 from workloads.events import Shape
 from workloads.filters import Filter, Op, Value
 from workloads.layouts import Layout
@@ -65,7 +66,7 @@ class Rollup:
         found = conditions.matching(pa.table(batch), self.where)
         if not found.num_rows:
             return None
-        starts = buckets.starts(found[self.time].cast(pa.int64()), self.layout.grain or Grain.ALL, self.layout.zone)
+        starts = calendar.starts(found[self.time].cast(pa.int64()), self.layout.grain or Grain.ALL, self.layout.zone)
         return states.of_events(found.append_column("bucket", starts), self.layout.by, self.layout.measures, wide)
 
     def rows(self, groups: Groups) -> list[tuple[Table, pa.Table]]:
@@ -124,7 +125,7 @@ def _rows(layout: Layout, shape: Shape, value: str | None = None) -> int:
 def whole(span: Span, grain: Grain, zone: str, shape: Shape) -> Span:
     """A span of whole buckets with the same events, where the events begin and end inside it; else the span."""
     (start, end), year = span.milliseconds, 366 * 24 * tables.HOUR
-    early, late = buckets.starts(pa.array([shape.first, shape.last + year]), grain, zone).to_pylist()
+    early, late = calendar.starts(pa.array([shape.first, shape.last + year]), grain, zone).to_pylist()
     return Span(
         _instant(early) if start <= shape.first < end else span.start,
         _instant(late) if start <= shape.last < end else span.end,

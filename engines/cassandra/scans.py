@@ -8,11 +8,12 @@ from itertools import pairwise
 import numpy as np
 import pyarrow as pa
 
-from engines.cassandra import activity, buckets, conditions, funnels, rollups, states, wire
+from engines.cassandra import activity, conditions, funnels, rollups, states, wire
 from engines.cassandra.cluster import Reader
 from engines.cassandra.states import Accumulator, Groups, State
 from engines.cassandra.tables import HOUR, Manifest, Table, partitions, quoted
 from engines.contract import Plan, Support, Where
+from workloads import calendar
 from workloads.columns import INSTANT
 from workloads.questions import Aggregate, Cohort, Funnel, Grain, Question, milliseconds
 
@@ -75,7 +76,7 @@ class Scan:
         for events in self.events(reader, known):
             rows = conditions.matching(events, question.where)
             if rows.num_rows:
-                starts = buckets.of(question, rows[self.plan.tables.events.time].cast(pa.int64()))
+                starts = calendar.of(question, rows[self.plan.tables.events.time].cast(pa.int64()))
                 placed = rows.append_column("bucket", starts)
                 found.add(states.of_events(placed, question.by, question.measures, wide))
         return found.groups
@@ -165,7 +166,7 @@ class Slices:
         if question.grain is Grain.ALL:
             return [start]
         instants = np.append(np.arange(first, last, 12 * HOUR), last)
-        return sorted(set(buckets.starts(pa.array(instants), question.grain, question.zone).to_pylist()))
+        return sorted(set(calendar.starts(pa.array(instants), question.grain, question.zone).to_pylist()))
 
     @cached_property
     def _states(self) -> list[State]:

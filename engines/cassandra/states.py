@@ -13,7 +13,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from workloads import answers
+from engines.ordering import arrange, first
+from engines.subtotals import grouping_id, grouping_sets
 from workloads.measures import ESTIMABLE, Function, Measure
 from workloads.questions import Aggregate
 
@@ -130,9 +131,9 @@ def answer(question: Aggregate, groups: Groups | None, wanted: pa.Schema) -> pa.
     64 bits."""
     if groups is None:
         return wanted.empty_table()
-    parts = [_read(question, kept, groups, wanted) for kept in question.grouping_sets]
-    whole = answers.arrange(question, pa.concat_tables(parts) if len(parts) > 1 else parts[0])
-    return answers.first(question, whole)
+    parts = [_read(question, kept, groups, wanted) for kept in grouping_sets(question)]
+    whole = arrange(question, pa.concat_tables(parts) if len(parts) > 1 else parts[0])
+    return first(question, whole)
 
 
 def _read(question: Aggregate, kept: tuple[str, ...], groups: Groups, wanted: pa.Schema) -> pa.Table:
@@ -144,7 +145,7 @@ def _read(question: Aggregate, kept: tuple[str, ...], groups: Groups, wanted: pa
     for name, measure in zip(wanted.names[-len(question.measures) :], question.measures, strict=True):
         columns[name] = _measured(part, measure)
     if question.subtotals != "none":
-        columns["grouping_id"] = pa.array(np.full(part.totals.num_rows, question.grouping_id(kept)))
+        columns["grouping_id"] = pa.array(np.full(part.totals.num_rows, grouping_id(question, kept)))
     try:
         filled = [_as(columns.get(f.name), f.type, part.totals.num_rows) for f in wanted]
     except pa.ArrowInvalid as error:

@@ -4,11 +4,11 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
-from engines.cassandra import activity, buckets
+from engines.cassandra import activity
 from engines.cassandra.cohorts import definition
 from engines.cassandra.rollups import whole
 from engines.cassandra.states import State
-from workloads import rule
+from workloads import calendar, rule
 from workloads.dataset import Dataset
 from workloads.events import Shape
 from workloads.filters import Filter, Op
@@ -112,7 +112,7 @@ def _grain(grain: Grain, span: Span, zone: str, shape: Shape) -> Grain | None:
     cut = [at for at, apart in ((start, start > shape.first), (end, end <= shape.last)) if apart]
     tried = [g for g in dict.fromkeys((grain, *SPANS)) if g is not Grain.ALL]
     ends = [start, end] if grain is Grain.ALL else cut
-    return next((g for g in tried if all(buckets.begins(at, g, zone) for at in ends)), None)
+    return next((g for g in tried if all(calendar.begins(at, g, zone) for at in ends)), None)
 
 
 def _varies(condition: object) -> bool:

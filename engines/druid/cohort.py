@@ -11,6 +11,7 @@ import pyarrow as pa
 from engines.druid.buckets import DAY, LENGTHS, bucket, following, ordinal
 from engines.druid.sql import Sql, Statement, by_code_point, checked, conditions, sorted_back
 from engines.druid.tables import HALF, TIME, Table, quoted
+from engines.ordering import arrange
 from workloads import answers
 from workloads.measures import Function
 from workloads.questions import Cohort, Grain, milliseconds
@@ -56,7 +57,7 @@ def cells(question: Cohort, table: Table, cohorts: list[tuple[Any, int, int, lis
     columns = list(zip(*shown, strict=True)) if shown else [()] * len(schema)
     values = columns[-1] if question.measure is None else checked(str(question.measure), columns[-1])
     arrays = [pa.array(c, f.type) for c, f in zip([*columns[:-1], values], schema, strict=True)]
-    return answers.arrange(question, pa.Table.from_arrays(arrays, schema=schema))
+    return arrange(question, pa.Table.from_arrays(arrays, schema=schema))
 
 
 def _whole(sums: list[Any]) -> Any:

@@ -11,7 +11,8 @@ import pyarrow as pa
 
 from engines.druid.buckets import bucket
 from engines.druid.tables import HALF, TIME, Table, quoted
-from workloads import answers
+from engines.ordering import arrange, first
+from engines.subtotals import grouping_id, grouping_sets
 from workloads.filters import Filter, Op
 from workloads.measures import Function
 from workloads.questions import Aggregate, Grain, Question, Span
@@ -65,8 +66,8 @@ def aggregate(question: Aggregate, table: Table, source: str) -> Statement:
     """The statement of an aggregate over the datasource `source`, whatever its span."""
     sql = Sql()
     exact = any(m.function is Function.DISTINCT and not m.error for m in question.measures)
-    if exact and len(question.grouping_sets) > 1:  # GROUPING SETS give wrong totals beside exact distinct counts
-        sets = question.grouping_sets
+    if exact and len(grouping_sets(question)) > 1:  # GROUPING SETS give wrong totals beside exact distinct counts
+        sets = grouping_sets(question)
         text = "\nUNION ALL\n".join(_grouped(question, table, source, kept, sql) for kept in sets)
     else:
         text = _grouped(question, table, source, None, sql)
@@ -93,7 +94,7 @@ def answer(question: Aggregate, table: Table, schema: pa.Schema, rows: list[list
             columns[place : place + 2] = [_whole(str(measure), columns[place], columns[place + 1])]
     arrays = [pa.array(column, kind) for column, kind in zip(columns, schema.types, strict=True)]
     made = pa.Table.from_arrays(arrays, schema=schema)
-    return answers.first(question, answers.arrange(question, made))
+    return first(question, arrange(question, made))
 
 
 def by_code_point(dimension: str, table: Table, values: str, sql: Sql) -> str:
@@ -126,7 +127,7 @@ def _grouped(question: Aggregate, table: Table, source: str, kept: tuple[str, ..
         f"SELECT {', '.join(f'{what} AS {quoted(name)}' for name, what in columns.items())}",
         f"FROM {quoted(source)}",
         f"WHERE {' AND '.join([_in_span(sql), *conditions(question.where, sql)])}",
-        _group_by(question, table, question.grouping_sets if kept is None else [kept]),
+        _group_by(question, table, grouping_sets(question) if kept is None else [kept]),
     ]
     return "\n".join(lines)
 
@@ -137,7 +138,7 @@ def _columns(question: Aggregate, table: Table, kept: tuple[str, ...] | None) ->
     columns |= {d: quoted(d) if kept is None or d in kept else f"CAST(NULL AS {table.type(d)})" for d in question.by}
     if question.subtotals != "none":
         grouping = f"GROUPING({', '.join(map(quoted, question.by))})" if question.by else "0"
-        columns["grouping_id"] = grouping if kept is None else str(question.grouping_id(kept))
+        columns["grouping_id"] = grouping if kept is None else str(grouping_id(question, kept))
     for measure in question.measures:
         parts = table.read(measure)
         columns |= dict(zip((str(measure), f"{measure}, low"), parts, strict=False))

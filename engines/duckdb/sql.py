@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from workloads import answers
+from engines.ordering import order
 from workloads.filters import Filter, Op
 from workloads.measures import Function, Measure
 from workloads.questions import Aggregate, Grain, Span
@@ -140,7 +140,7 @@ def _group_by(question: Aggregate) -> str:
 
 def _order(question: Aggregate) -> list[str]:
     ways = {"ascending": "ASC", "descending": "DESC"}
-    return [f"{quoted(name)} {ways[way]} NULLS LAST" for name, way in answers.order(question)]
+    return [f"{quoted(name)} {ways[way]} NULLS LAST" for name, way in order(question)]
 
 
 def _condition(condition: Filter, sql: Sql) -> str:

@@ -45,7 +45,7 @@ def sqlite(tmp_path_factory: pytest.TempPathFactory) -> Engine:
 
 def test_the_document_builds_the_example() -> None:
     assert documented() == EXAMPLE.read_text("utf-8")
-    assert len(EXAMPLE.read_text("utf-8").splitlines()) < 120
+    assert len(EXAMPLE.read_text("utf-8").splitlines()) <= 120
 
 
 @pytest.mark.parametrize("check", checks.ALL, ids=lambda check: check.__name__)

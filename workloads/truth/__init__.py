@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from workloads import answers
+from workloads.answers import schema
 from workloads.events import Events
 from workloads.questions import Aggregate, Cohort, Funnel, Question
 from workloads.truth import aggregate, cohort, funnel
@@ -10,7 +10,7 @@ from workloads.truth import aggregate, cohort, funnel
 
 def answer(question: Question, events: Events) -> pa.Table:
     """The right answer; OverflowError where an integer of it does not fit 64 bits."""
-    wanted = answers.schema(question, events.shape.schema)
+    wanted = schema(question, events.shape.schema)
     if not events.shape.rows:
         return wanted.empty_table()
     match question:

@@ -6,6 +6,7 @@ row a group and distinct value with the number of times it occurs; distinct coun
 
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import combinations
 from math import ceil
 
 import numpy as np
@@ -13,11 +14,12 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from workloads import answers
+from workloads.answers import schema
 from workloads.events import Events
 from workloads.measures import ESTIMABLE, Function, Measure
 from workloads.questions import Aggregate
 from workloads.truth.buckets import bucket
+from workloads.truth.order import arrange, top
 from workloads.truth.selection import matching, within
 from workloads.truth.states import State, regroup
 
@@ -70,28 +72,47 @@ class Evidence:
 
 def answer(question: Aggregate, events: Events) -> pa.Table:
     """The right answer; OverflowError where a sum does not fit 64 bits."""
-    return answers.first(question, evidence(question, events).whole)
+    return top(question, evidence(question, events).whole)
 
 
 def evidence(question: Aggregate, events: Events) -> Evidence:
     """The answer with every group in it, and what it was computed from."""
-    wanted = answers.schema(question, events.shape.schema)
+    wanted = schema(question, events.shape.schema)
     finest = grouped(question, events)
-    groups = [finest.over(["bucket", *kept]) for kept in question.grouping_sets]
-    parts = [_read(question, kept, part, wanted) for kept, part in zip(question.grouping_sets, groups, strict=True)]
-    sets = np.concatenate([np.full(p.num_rows, i) for i, p in enumerate(parts)])
+    sets = grouping_sets(question)
+    groups = [finest.over(["bucket", *kept]) for kept in sets]
+    parts = [_read(question, kept, part, wanted) for kept, part in zip(sets, groups, strict=True)]
+    numbers = np.concatenate([np.full(p.num_rows, i) for i, p in enumerate(parts)])
     places = np.concatenate([np.arange(p.num_rows) for p in parts])
-    marked = pa.concat_tables(parts).append_column("set", pa.array(sets, pa.int64()))
-    arranged = answers.arrange(question, marked.append_column("place", pa.array(places, pa.int64())))
+    marked = pa.concat_tables(parts).append_column("set", pa.array(numbers, pa.int64()))
+    arranged = arrange(question, marked.append_column("place", pa.array(places, pa.int64())))
     whole = arranged.select(wanted.names).combine_chunks()
     return Evidence(whole, groups, np.asarray(arranged["set"]), np.asarray(arranged["place"]))
+
+
+def grouping_sets(question: Aggregate) -> list[tuple[str, ...]]:
+    """The subsets of `by` that rows are grouped by."""
+    by = question.by
+    subsets = [subset for size in range(len(by) + 1) for subset in combinations(by, size)]
+    match question.subtotals:
+        case "none":
+            return [by]
+        case "rollup":
+            return [subset for subset in subsets if subset == by[: len(subset)]]
+        case "cube":
+            return subsets
+
+
+def _grouping_id(question: Aggregate, kept: tuple[str, ...]) -> int:
+    """A binary digit for each of `by`, in its order: 1 where the dimension is aggregated away."""
+    return int("0" + "".join("0" if dimension in kept else "1" for dimension in question.by), 2)
 
 
 def _read(question: Aggregate, kept: tuple[str, ...], groups: Groups, wanted: pa.Schema) -> pa.Table:
     """The rows of one grouping set."""
     rows = groups.totals.num_rows
     columns = {k: groups.totals[k] for k in groups.keys}
-    columns["grouping_id"] = pa.array([question.grouping_id(kept)] * rows, pa.int64())
+    columns["grouping_id"] = pa.array([_grouping_id(question, kept)] * rows, pa.int64())
     columns |= {str(m): measured(groups, m, wanted.field(str(m)).type) for m in question.measures}
     missing = {f.name: pa.nulls(rows, f.type) for f in wanted if f.name not in columns}
     return pa.table(columns | missing).select(wanted.names).cast(wanted)
@@ -198,10 +219,10 @@ def _keys(question: Aggregate, rows: pa.RecordBatch, time: str) -> dict[str, pa.
     return {"bucket": bucket(instants, question.grain, question.zone, start)} | {d: rows[d] for d in question.by}
 
 
-def _folds(numbers: list[str], schema: pa.Schema) -> dict[str, str]:
+def _folds(numbers: list[str], kinds: pa.Schema) -> dict[str, str]:
     kept = {
         c: ("count", "high", "low", "min", "max")
-        if schema.field(c).type == pa.int64()
+        if kinds.field(c).type == pa.int64()
         else ("count", "sum", "magnitude", "min", "max")
         for c in numbers
     }

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from workloads import answers
+from workloads.answers import schema
 from workloads.columns import INSTANT
 from workloads.events import Events
 from workloads.filters import Filter
@@ -56,7 +56,7 @@ def answer(question: Cohort, events: Events) -> pa.Table:
 
 def evidence(question: Cohort, events: Events) -> tuple[pa.Table, list[float]]:
     """The right answer, and of each row the sum of the absolute floats behind it (0 where there are none)."""
-    wanted = answers.schema(question, events.shape.schema)
+    wanted = schema(question, events.shape.schema)
     if not events.shape.rows:
         return wanted.empty_table(), []
     born = births(question, events)

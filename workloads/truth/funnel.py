@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from workloads import answers
+from workloads.answers import schema
 from workloads.events import Events
 from workloads.questions import Funnel
 from workloads.truth.buckets import Longs
@@ -27,7 +27,7 @@ class Moments:
 
 def answer(question: Funnel, events: Events) -> pa.Table:
     """The right answer. Memory grows with the events that match any step."""
-    wanted = answers.schema(question, events.shape.schema)
+    wanted = schema(question, events.shape.schema)
     subject, time = events.columns.subject, events.columns.time.name
     matches = _matches(question, events)
     moments = _moments(matches[subject], np.asarray(matches[time].cast(pa.int64())))

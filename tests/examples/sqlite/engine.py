@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from engines import ordering
 from engines.contract import Engine, Loaded, Plan, Session, Support, Where, demand, unsupported
 from engines.watch import Watch
 from workloads import answers, layouts
@@ -95,7 +96,7 @@ def statement(question: Question, plan: Plan) -> tuple[str, list[object]]:
     columns = [f"{form} AS {_quoted(str(m))}" for form, m in zip(forms, question.measures, strict=True)]
     text = f"SELECT {', '.join([f'{bucket(question.grain, instant, span[0])} AS bucket', *groups[1:], *columns])}"
     text += f" FROM events WHERE {' AND '.join(conditions)} GROUP BY {', '.join(groups)}"
-    order = [f"{_quoted(n)} {way.removesuffix('ending')} NULLS LAST" for n, way in answers.order(question)]
+    order = [f"{_quoted(n)} {way.removesuffix('ending')} NULLS LAST" for n, way in ordering.order(question)]
     if question.top is not None:
         names = ", ".join(map(_quoted, answers.schema(question, plan.schema).names))
         place = f"row_number() OVER (PARTITION BY bucket ORDER BY {', '.join(order[1:])})"

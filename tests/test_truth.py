@@ -1,15 +1,16 @@
-"""The truth of cohorts and funnels against a second implementation that works row by row."""
+"""The truth against a second implementation that works row by row."""
 
 import math
 
 import brute
 import pytest
 from hypothesis import given
+from msgspec.structs import replace
 
 from harness.conformance import strategies
 from harness.conformance.subject import few, packed
 from workloads import answers, truth
-from workloads.questions import Cohort, Funnel, Question
+from workloads.questions import Aggregate, Cohort, Funnel, Question
 
 EVENTS = packed()
 LONG = range(-(2**63), 2**63)
@@ -24,6 +25,25 @@ def told(question: Question, rows: list[tuple[object, ...]]) -> list[tuple[objec
     return sorted(rows, key=lambda r: [brute.ordered(r[i]) for i in place])
 
 
+@given(strategies.aggregates())
+def test_an_aggregate_is_what_its_definition_says(question: Aggregate) -> None:
+    whole = brute.aggregate(replace(question, top=None), CASES[int(question.where[0].value)])
+    if any(isinstance(value, int) and value not in LONG for row in whole for value in row):
+        with pytest.raises(OverflowError):
+            truth.answer(question, EVENTS)
+        return
+    expected = brute.aggregate(question, CASES[int(question.where[0].value)])
+    got = [tuple(row.values()) for row in truth.answer(question, EVENTS).to_pylist()]
+    assert len(got) == len(expected)
+    for row, wanted in zip(got, expected, strict=True):
+        assert all(same(one, other) for one, other in zip(row, wanted, strict=True)), (row, wanted)
+
+
+def same(got: object, wanted: object) -> bool:
+    exact = not isinstance(wanted, float)
+    return got == wanted if exact else math.isclose(got, wanted, rel_tol=1e-9, abs_tol=1e-6)  # type: ignore[arg-type]
+
+
 @given(strategies.cohorts())
 def test_a_cohort_is_what_its_definition_says(question: Cohort) -> None:
     expected = told(question, brute.cohort(question, CASES[int(question.birth[0].value)]))
@@ -34,8 +54,7 @@ def test_a_cohort_is_what_its_definition_says(question: Cohort) -> None:
     got = [tuple(row.values()) for row in truth.answer(question, EVENTS).to_pylist()]
     assert [r[:3] for r in got] == [r[:3] for r in expected]
     for (*_, value), (*_, wanted) in zip(got, expected, strict=True):
-        exact = not isinstance(wanted, float)
-        assert value == wanted if exact else math.isclose(value, wanted, rel_tol=1e-9, abs_tol=1e-6)  # type: ignore[arg-type]
+        assert same(value, wanted)
 
 
 @given(strategies.funnels())

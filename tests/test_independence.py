@@ -1,0 +1,98 @@
+"""The truth and the check of answers share no function with an engine: proved from the imports of every module."""
+
+import ast
+import importlib
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pyarrow as pa
+import pytest
+
+ROOT = Path(__file__).parents[1]
+ROOMS = ("workloads", "engines", "harness")
+VALUES = ("answers", "columns", "events", "filters", "measures", "questions")
+"""The modules of `workloads` that the truth and the check may import from, besides each other."""
+FUNCTIONS = {"keys", "milliseconds", "schema"}
+"""The functions among what they import: the columns of an answer, and an instant as an integer."""
+METHODS = {"batches", "fingerprint", "milliseconds", "schema", "until", "value"}
+"""What the imported classes can do: hand out rows, and say what they hold in another form."""
+
+
+def modules() -> dict[str, Path]:
+    """The files of the package by the name under which they are imported."""
+    files = (path for room in ROOMS for path in (ROOT / room).rglob("*.py"))
+    return {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in files}
+
+
+MODULES = modules()
+
+
+def imported(module: str) -> Iterator[tuple[str, str]]:
+    """Each of our modules that a module imports, with the name that it takes from it (empty where it takes all)."""
+    for node in ast.walk(ast.parse(MODULES[module].read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, "") for alias in node.names if alias.name in MODULES)
+        elif isinstance(node, ast.ImportFrom) and node.module in MODULES:
+            for alias in node.names:
+                whole = f"{node.module}.{alias.name}"
+                yield (whole, "") if whole in MODULES else (str(node.module), alias.name)
+
+
+def reached(start: str) -> set[str]:
+    """The modules that are loaded with a module, packages around them included."""
+    found: set[str] = set()
+    waiting = [start]
+    while waiting:
+        name = waiting.pop()
+        if name in found or name not in MODULES:
+            continue
+        found.add(name)
+        waiting += [other for other, _ in imported(name)]
+        waiting.append(name.rpartition(".")[0])
+    return found
+
+
+def oracle() -> list[str]:
+    return [name for name in MODULES if name.startswith("workloads.truth") or name == "harness.verify"]
+
+
+def adapters() -> list[str]:
+    return [name for name in MODULES if name.startswith("engines.") and not name.startswith("engines.truth")]
+
+
+def test_the_lists_are_not_empty() -> None:
+    assert len(oracle()) > 8
+    assert {"engines.duckdb.engine", "engines.druid.engine", "engines.cassandra.engine"} <= set(adapters())
+
+
+@pytest.mark.parametrize("module", adapters())
+def test_no_engine_reaches_the_truth_or_the_check(module: str) -> None:
+    assert not reached(module) & set(oracle())
+
+
+@pytest.mark.parametrize("module", oracle())
+def test_the_truth_and_the_check_import_values_and_schemas_only(module: str) -> None:
+    for source, name in imported(module):
+        if source in oracle() or (source, name) == ("workloads", "truth"):
+            continue
+        assert source in {f"workloads.{each}" for each in VALUES}, f"{module} imports {source}"
+        assert name, f"{module} imports the whole of {source}"
+        assert is_value(importlib.import_module(source), name), f"{module} imports {name} of {source}"
+
+
+def is_value(source: ModuleType, name: str) -> bool:
+    """Whether a name is a constant, a permitted function, or a class that computes nothing about an answer."""
+    thing = getattr(source, name)
+    if isinstance(thing, type):
+        return {key for key in vars(thing) if not key.startswith("_") and callable_or_property(thing, key)} <= METHODS
+    return name in FUNCTIONS if callable(thing) else isinstance(thing, pa.DataType | tuple) or is_union(thing)
+
+
+def callable_or_property(thing: type, key: str) -> bool:
+    attribute = vars(thing)[key]
+    return isinstance(attribute, property) or (callable(attribute) and not isinstance(attribute, type))
+
+
+def is_union(thing: object) -> bool:
+    return all(isinstance(each, type) for each in getattr(thing, "__args__", [None]))
