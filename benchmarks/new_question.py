@@ -87,9 +87,9 @@ def elsewhere(engines: Sequence[Engine], game: Dataset, kept: Events, new: Templ
 
 def _rows(cells: Sequence[Cell]) -> Iterator[tuple[str, ...]]:
     for cell in cells:
-        arm = cell.arm
+        arm, loaded = cell.arm, cell.arm.loaded
         as_it_is = arm.plan.layout.name == RAW
-        needs = ("none", "none") if as_it_is else (f"{arm.loaded.seconds:.1f}", _bytes(arm.loaded.bytes))
+        needs = ("none", "none") if as_it_is or loaded is None else (f"{loaded.seconds:.1f}", _bytes(loaded.bytes))
         median = "" if cell.median is None else f"{cell.median * 1000:.1f}"
         paid = payoff(arm, cells)
         after = "" if paid is None else "never" if paid.after is None else f"{paid.after:,}"

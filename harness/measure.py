@@ -103,7 +103,7 @@ def _header(request: Request, engines: Sequence[Engine]) -> Header:
 
 def _loads(book: Book, compared: Sequence[Arm], servers: Servers) -> None:
     for arm in compared:
-        if not book.has(Loaded, arm=arm.name):
+        if arm.loaded and not book.has(Loaded, arm=arm.name):
             server, took = servers[arm.engine.name], arm.loaded
             start_up = server.startup_seconds if server else None
             seconds, rows, size = took.seconds, took.rows, took.bytes
@@ -150,12 +150,11 @@ def _lacks(book: Book, name: str, number: int) -> bool:
 
 
 def _failures(book: Book, measured: Sequence[Rounds], number: int) -> None:
-    """A line for each arm that stopped answering, however many questions that were."""
+    """A line for each arm that stopped answering, with the names of the questions."""
     for arm in dict.fromkeys(arm for line in measured for arm in line.failed):
         failed = {line.question: line.failed[arm] for line in measured if arm in line.failed}
-        questions = f"{len(failed)} questions" if len(failed) > 1 else next(iter(failed))
         reason = next(iter(failed.values())).removeprefix("FailureError: ")
-        book.add(Fault(arm=arm, doing=f"timing {questions}", reason=reason, launch=number))
+        book.add(Fault(arm=arm, doing=f"timing {', '.join(failed)}", reason=reason, launch=number))
 
 
 @contextmanager

@@ -34,7 +34,7 @@ def payoff(arm: Arm, cells: Sequence[Cell]) -> Payoff | None:
     }
     own = {c.question: c.median for c in cells if c.arm is arm and c.median is not None}
     both = [(raw[name], own[name]) for name in own if name in raw]
-    if arm.plan.layout.name == RAW or not both:
+    if arm.loaded is None or arm.plan.layout.name == RAW or not both:
         return None
     saved = mean(before - now for before, now in both)
     return Payoff(

@@ -67,11 +67,11 @@ def _table(*headings: str) -> Table:
 
 
 def _reasons(cells: Sequence[Cell]) -> dict[str, list[str]]:
-    """What verdicts say beside their kind, each with its questions: below the table, where there is room."""
+    """What verdicts say beside their kind, and each failure, with the names of the questions."""
     found: dict[str, list[str]] = {}
     for cell in cells:
-        if cell.verdict.reason:
-            said = f"{cell.arm.name}: {cell.verdict.kind}: {cell.verdict.reason}"
+        if cell.verdict.reason or cell.verdict.kind is Kind.FAILED:
+            said = f"{cell.arm.name}: {cell.verdict.kind}: {cell.verdict.reason or 'it gives no reason'}"
             found.setdefault(said, []).append(cell.question)
     return found
 
@@ -104,6 +104,10 @@ def load_table(arms: Sequence[Arm], cells: Sequence[Cell]) -> Table:
         table.add_column(heading, justify="right")
     table.add_column("")
     for arm in arms:
+        if arm.loaded is None:
+            blank = [""] * (len(table.columns) - 2)
+            table.add_row(arm.name, *blank, "not loaded, it supports none of the questions")
+            continue
         size = "unknown" if arm.loaded.bytes is None else f"{arm.loaded.bytes:,}"
         note = "reused, nothing has changed" if arm.reused else "loaded now"
         figures = (f"{arm.loaded.rows:,}", f"{arm.loaded.seconds:.2f}", size)

@@ -34,11 +34,11 @@ Say = Callable[[str], None]
 
 @dataclass
 class Arm:
-    """One thing compared: an engine's plan of a layout, loaded."""
+    """One thing compared: an engine's plan of a layout, loaded; `loaded` is None where it supports no question."""
 
     engine: Engine
     plan: Plan
-    loaded: Loaded
+    loaded: Loaded | None
     reused: bool
 
     @property
@@ -128,14 +128,15 @@ def _told(say: Say, engine: str, text: str) -> None:
     say(f"{engine}: loading {text}")
 
 
-def asked(arm: Arm, session: Session, name: str, question: Question, events: Events) -> Cell:
-    """A question asked once and checked."""
+def asked(arm: Arm, session: Session | None, name: str, question: Question, events: Events) -> Cell:
+    """A question asked once and checked; an arm that supports none needs no session."""
     try:
         support = arm.engine.support(question, arm.plan)
     except FailureError as error:
         return Cell(name, arm, unsupported(str(error)), Verdict(Kind.FAILED, str(error)))
     if support.where is None:
         return Cell(name, arm, support, Verdict(Kind.UNSUPPORTED, support.reason))
+    assert session is not None
     try:
         answer = session.ask(question)
         return Cell(name, arm, support, verify.check(question, answer, events), answer.num_rows)
@@ -187,6 +188,10 @@ def run(
         lost = []
         for engine, layout in product(there, layouts):
             try:
+                plan = engine.plan(dataset, dataset.layout(layout), events.shape)
+                if not any(engine.support(question, plan).where for question in questions.values()):
+                    compared.append(Arm(engine, plan, None, reused=False))
+                    continue
                 (arm,) = arms([engine], [layout], events, dataset, home, say)
                 sessions[arm.name] = Lifeline(stack.enter_context(engine.session(arm.plan)), engine.server)
                 compared.append(arm)
@@ -195,7 +200,7 @@ def run(
         cells = []
         for name, question in questions.items():
             say(f"checking {name}")
-            cells += [asked(arm, sessions[arm.name], name, question, events) for arm in compared]
+            cells += [asked(arm, sessions.get(arm.name), name, question, events) for arm in compared]
         timed(cells, sessions, questions, say)
     return cells, lost
 

@@ -76,7 +76,8 @@ def test_a_server_killed_in_a_replay_is_named_and_back_in_the_next_launch(victim
     request, arm = _request(victim, home, launches=2), f"{victim.name}/raw"
     out = home / "runs" / f"killed-{victim.name}.jsonl"
     run = measure(request, out, _at("launch 1 of 2, round 2", lambda: _signal(victim, signal.SIGKILL)))[1]
-    assert [(one.arm, one.doing, one.launch) for one in of_type(run.lines, Fault)] == [(arm, "timing 2 questions", 0)]
+    timing = f"timing {', '.join(QUESTIONS)}"
+    assert [(one.arm, one.doing, one.launch) for one in of_type(run.lines, Fault)] == [(arm, timing, 0)]
     assert not of_type(run.lines, Ended)
     both = {"duckdb/raw", arm}
     assert _arms(run) == {(q, n): both if n else both - {arm} for q in QUESTIONS for n in range(2)}
