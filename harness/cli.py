@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
 import click
-import msgspec
 
 from engines.registry import engine_type, names
 from harness import dashboard as dashboards
@@ -37,7 +36,7 @@ from harness.options import (
 )
 from harness.profiles import PROFILES, Profile
 from harness.request import Request
-from harness.terminal import Group, console, ended, progress
+from harness.terminal import Group, console, ended, printed, progress
 from harness.verify import RIGHT, Kind
 from workloads import answers, generated
 from workloads import dataset as datasets
@@ -278,9 +277,9 @@ def verify(engine: str, via: str, examples: int, form: str) -> None:
             f"verify needs the Python package {error.name}: make all, or pip install 'rollup-bench[verify]'"
         ) from None
     with progress() as say, running.opened([engine], via, home(), say) as (one,):
-        shown = conformance.verified(Subject(one, home(), examples), say=say)
+        shown = conformance.verified(Subject(one, home(), examples), say=printed(say))
     if form == "json":
-        click.echo(msgspec.json.format(msgspec.json.encode(shown)))
+        click.echo(conformance.encoded(shown))
     else:
         conformance.show(shown, console())
     if not shown.passed:

@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, NoReturn
 
 import click
@@ -30,6 +31,11 @@ def progress() -> Iterator[Callable[[str], None]]:
     """Shows what is being done, on standard error: a line that changes, or nothing where that is no terminal."""
     with Console(stderr=True).status("starting") as status:
         yield lambda text: status.update(Text(text))
+
+
+def printed(say: Callable[[str], None]) -> Callable[[str], None]:
+    """Progress as lines of their own where standard error is no terminal; else as `say` shows it."""
+    return say if sys.stderr.isatty() else partial(click.echo, err=True)
 
 
 class Group(click.Group):

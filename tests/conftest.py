@@ -30,6 +30,7 @@ SERVERS = {"duckdb": None, "cassandra": "cassandra_server", "druid": "druid_serv
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--examples", type=int, default=300, help="random examples of each property")
+    parser.addoption("--whole", action="store_true", help="all built-in questions, not a sample, in the kit's checks")
 
 
 def pytest_configure(config: pytest.Config) -> None:

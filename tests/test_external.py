@@ -3,7 +3,7 @@ do no more than the README grants; of where it is and who asks, nothing is kept 
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event, Thread
@@ -143,8 +143,11 @@ def test_a_run_is_right_and_tells_its_scope(outside: Outside, external: Command,
 
 @pytest.mark.parametrize("check", [checks.nulls, checks.clients, checks.dropped], ids=lambda check: check.__name__)
 def test_what_may_differ_with_several_nodes_passes(outside: Outside, external: Command, check: checks.Check) -> None:
-    with opened([outside.engine], "external", external.home, lambda _: None) as (engine,):
-        check(Subject(engine, external.home, 1))
+    with (
+        opened([outside.engine], "external", external.home, lambda _: None) as (engine,),
+        closing(Subject(engine, external.home, 1)) as subject,
+    ):
+        check(subject)
 
 
 def test_it_listens_on_loopback_only_and_so_do_we(outside: Outside) -> None:

@@ -1,52 +1,81 @@
 """The checks, each a function that raises AssertionError in words; its docstring is what a report says it demands."""
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
-from itertools import combinations, islice
+from datetime import UTC, datetime
+from functools import wraps
+from itertools import islice
 
 import pyarrow as pa
-from hypothesis import HealthCheck, Phase, Verbosity, given, settings
+from hypothesis import HealthCheck, Phase, Verbosity, given, reject, settings
+from hypothesis.errors import Flaky, Unsatisfiable
 from hypothesis.strategies import SearchStrategy
 
-from engines.contract import Engine, Plan
+from engines.contract import Engine, Plan, Session
 from engines.mistakes import MistakeError
 from harness import loads
-from harness.conformance import strategies
-from harness.conformance.subject import RANDOM, Subject, few, packed
+from harness.conformance import scenes, strategies
+from harness.conformance.scenes import COUNT, JUNE, event
+from harness.conformance.subject import RANDOM, Subject, few, packed, scripted
+from harness.conformance.support import SAMPLE, BuiltIn, kind
 from workloads import dataset as datasets
 from workloads import events as event_store
-from workloads import layouts, sources
+from workloads import rule, sources
 from workloads.errors import FailureError
 from workloads.events import Events
-from workloads.filters import Filter, Op
-from workloads.layouts import Layout
 from workloads.measures import Function, Measure
-from workloads.questions import Age, Aggregate, Cohort, Grain, Question, Span, Top
+from workloads.questions import Age, Aggregate, Cohort, Funnel, Grain, Question, Span
 
 Check = Callable[[Subject], None]
 ALL: list[Check] = []
 MADE = 5_000
 """Rows of a dataset that is made to order."""
-DAY = datetime(2013, 6, 1, tzinfo=UTC)
-COUNT = Measure(Function.COUNT)
-JUNE = Span(DAY, DAY + timedelta(days=30))
+DRAWS = 10
+"""Random questions drawn at most for each that must be answered."""
+HUGE = Measure(Function.SUM, "huge")
 
 
 class DoesNotApply(Exception):  # noqa: N818 (it is no error)
-    """The engine has nothing that a check is about; says what."""
+    """A check proves nothing about the engine; says why."""
 
 
 def _check(function: Check) -> Check:
-    ALL.append(function)
-    return function
+    """Adds a check to ALL. The check does not apply where the engine answered none of its questions."""
+
+    @wraps(function)
+    def check(subject: Subject) -> None:
+        answered, refused = len(subject.answered), len(subject.refused)
+        subject.notes.clear()
+        function(subject)
+        reasons = Counter(subject.refused[refused:])
+        if len(subject.answered) == answered and (reasons or subject.notes):
+            raise DoesNotApply("; ".join([*_refusals(reasons), *subject.notes]))
+
+    ALL.append(check)
+    return check
+
+
+def _refusals(reasons: Counter[str]) -> Iterator[str]:
+    for reason, number in reasons.most_common(1):
+        yield f"every question was refused, {number} of {reasons.total()} because: {reason}"
+
+
+def _scripted(script: scenes.Script) -> Check:
+    """The check that asks the questions of a script; the script's docstring says what it demands."""
+
+    @wraps(script)
+    def check(subject: Subject) -> None:
+        subject.ask(scripted(), *(question for scene in scenes.numbered()[script] for question in scene.questions))
+
+    return _check(check)
 
 
 @_check
 def signatures(subject: Subject) -> None:
-    """Its methods take what the contract says."""
+    """The engine's methods take what the contract says."""
     for name in Engine.__abstractmethods__ - {"__init__"}:
         wanted = list(inspect.signature(getattr(Engine, name)).parameters)
         got = list(inspect.signature(getattr(type(subject.engine), name)).parameters)
@@ -58,147 +87,92 @@ def signatures(subject: Subject) -> None:
 
 @_check
 def counts(subject: Subject) -> None:
-    """It counts raw events, the least that an engine answers."""
-    kept = few([_event(), _event()])
-    with subject.loaded(kept) as plan, subject.engine.session(plan) as session:
-        question = Aggregate(JUNE, (COUNT,))
-        support = subject.engine.support(question, plan)
-        assert support.where is not None, f"it refuses to count raw events: {support.reason}"
-        subject.check(session, plan, kept, question)
+    """The engine counts raw events, the least that an engine answers."""
+    question = Aggregate(JUNE, (COUNT,))
+    support = subject.engine.support(question, subject.shared(scripted()))
+    assert support.where is not None, f"it refuses to count raw events: {support.reason}"
+    subject.ask(scripted(), question)
 
 
-@_check
-def nulls(subject: Subject) -> None:
-    """NULL is a group of its own, unlike the empty text; measures leave it out."""
-    rows = [_event(country=c, gold=g) for c in (None, "", "a") for g in (None, 1, 2)]
-    measures = (COUNT, *(Measure(f, "gold") for f in (Function.SUM, Function.MEAN, Function.MIN)))
-    _ask(
-        subject,
-        rows,
-        Aggregate(JUNE, measures, by=("country",)),
-        Aggregate(JUNE, (COUNT,), where=(Filter("country", Op.NE, ("a",)),)),
-        Aggregate(JUNE, (COUNT,), by=("country", "level"), subtotals="cube"),
-    )
-
-
-@_check
-def scripts(subject: Subject) -> None:
-    """Text in any script, with quotes and commas, is kept to the letter and sorted by code point."""
-    rows = [_event(country=text, user=text) for text in strategies.TEXTS]
-    grouped = Aggregate(JUNE, (COUNT, Measure(Function.DISTINCT, "user")), by=("country",))
-    named = (Filter("country", Op.EQ, (text,)) for text in strategies.TEXTS)
-    _ask(subject, rows, grouped, *(Aggregate(JUNE, (COUNT,), where=(one,)) for one in named))
-
-
-@_check
-def zones(subject: Subject) -> None:
-    """Every grain in every zone, through hours and midnights that a clock change repeats or skips."""
-    steps = (timedelta(minutes=30 * n) for n in range(-60, 61))
-    rows = [_event(when=turn + step, gold=1) for step in steps for turn in strategies.TURNS]
-    span = Span(datetime(1960, 1, 1, tzinfo=UTC), datetime(2030, 1, 1, tzinfo=UTC))
-    asked = [Aggregate(span, (COUNT,), grain=grain, zone=zone) for grain in Grain for zone in strategies.ZONES]
-    _ask(subject, rows, *asked)
-
-
-@_check
-def ties(subject: Subject) -> None:
-    """Equals in a top are told apart by their dimensions, NULL last."""
-    grains = (Grain.ALL, Grain.DAY)
-    rows = [_event(country=c, level=n) for c in ("b", "a", None, "") for n in (2, 1, None)]
-    tops = [Top(n, COUNT) for n in range(1, len(rows) + 1)]
-    _ask(subject, rows, *(Aggregate(JUNE, (COUNT,), g, by=("country", "level"), top=t) for t in tops for g in grains))
-    rows = [_event(country=text) for text in strategies.TEXTS]
-    tops = [Top(n, COUNT) for n in range(1, len(rows))]
-    _ask(subject, rows, *(Aggregate(JUNE, (COUNT,), g, by=("country",), top=t) for t in tops for g in grains))
-
-
-@_check
-def births(subject: Subject) -> None:
-    """Of several events in the millisecond of birth the value that sorts first names the cohort, NULL last."""
-    pairs = combinations([*strategies.TEXTS, None], 2)
-    rows = [_event(user=f"u{n}", country=text) for n, pair in enumerate(pairs) for text in pair]
-    _ask(subject, rows, Cohort(JUNE, JUNE.end, Age(Grain.DAY, 2), by="country"))
+nulls = _scripted(scenes.nulls)
+scripts = _scripted(scenes.scripts)
+zones = _scripted(scenes.zones)
+ties = _scripted(scenes.ties)
+births = _scripted(scenes.births)
+integers = _scripted(scenes.integers)
+quantiles = _scripted(scenes.quantiles)
+nothing = _scripted(scenes.nothing)
+edges = _scripted(scenes.edges)
 
 
 @_check
 def overflow(subject: Subject) -> None:
     """An integer beyond 64 bits is an error, never another integer."""
-    total = Measure(Function.SUM, "huge")
-    _ask(subject, [_event(huge=2**62), _event(huge=2**62)], Aggregate(JUNE, (total,)))
-    _ask(subject, [_event(huge=2**62), _event(huge=2**62 - 1)], Aggregate(JUNE, (total,)))
-    _ask(subject, [_event(huge=-(2**63)), _event(huge=2**63 - 1)], Aggregate(JUNE, (total,)))
+    total = Aggregate(JUNE, (HUGE,))
+    subject.ask(_beyond(), total)
+    subject.ask(few([event(huge=2**62), event(huge=2**62 - 1)]), total)
+    subject.ask(few([event(huge=-(2**63)), event(huge=2**63 - 1)]), total)
 
 
 @_check
-def integers(subject: Subject) -> None:
-    """Integers that no double holds are compared exactly."""
-    near = [2**53 + n for n in range(-1, 4)] + [2**62 - 1, -(2**62) - 1, 2**63 - 1, None]
-    rows = [_event(level=n) for n in near]
-    compared = (Op.EQ, Op.NE, Op.LT, Op.LE, Op.GT, Op.GE)
-    wheres = [Filter("level", op, (n,)) for op in compared for n in near if n is not None]
-    _ask(subject, rows, *(Aggregate(JUNE, (COUNT,), by=("level",), where=(where,)) for where in wheres))
-
-
-@_check
-def nothing(subject: Subject) -> None:
-    """A span without events has no rows, with and without dimensions."""
-    before = Span(DAY - timedelta(days=9), DAY - timedelta(days=8))
-    _ask(subject, [_event()], Aggregate(before, (COUNT,)), Aggregate(before, (COUNT,), by=("country",)))
-
-
-@_check
-def edges(subject: Subject) -> None:
-    """A span holds the millisecond of its start, and not that of its end."""
-    instants = [JUNE.start, JUNE.end] + [t + timedelta(milliseconds=m) for t in (JUNE.start, JUNE.end) for m in (-1, 1)]
-    _ask(subject, [_event(when=t) for t in instants], Aggregate(JUNE, (COUNT,)), Aggregate(JUNE, (COUNT,), Grain.DAY))
+def after_errors(subject: Subject) -> None:
+    """After a request that overflowed or was refused, the same session answers the next ones right."""
+    median = Aggregate(JUNE, (Measure(Function.QUANTILE, "huge", 0.5),))
+    too_large: list[Question] = [Aggregate(JUNE, (HUGE,), by=by) for by in ((), ("country",), ("user", "country"))]
+    hard: list[Question] = [median, Cohort(JUNE, JUNE.end, Age(Grain.DAY, 2), by="country"), Funnel(JUNE, ((),), 60)]
+    plain: list[Question] = [
+        Aggregate(JUNE, (COUNT,), by=("country",)),
+        Aggregate(JUNE, (COUNT,), by=("level",), subtotals="cube"),
+    ]
+    subject.ask(_beyond(), *(question for one in too_large + hard for question in [one, *plain]))
 
 
 @_check
 def random_questions(subject: Subject) -> None:
     """Random questions over random events are answered as the truth answers them, or refused with a reason."""
-    _ask_random(subject, layouts.raw, strategies.questions())
+    kept = packed()
+    plan = subject.shared(kept)
+    with subject.engine.session(plan) as session:
+        _ask_random(subject, session, plan, kept, strategies.questions())
 
 
 @_check
 def random_roll_ups(subject: Subject) -> None:
-    """So are they on roll-ups: from what is kept and on whole buckets, or refused."""
+    """Random questions over roll-ups are answered from what a roll-up stores and on whole buckets, or refused."""
+    kept = packed()
     for layout in (strategies.HOURS, strategies.DAYS):
-        _ask_random(subject, layout, strategies.rolled_up(layout))
+        if _supports_any(subject, subject.engine.plan(RANDOM, layout, kept.shape), strategies.stored(layout)):
+            with subject.loaded(kept, layout=layout.name) as plan, subject.engine.session(plan) as session:
+                _ask_random(subject, session, plan, kept, strategies.rolled_up(layout))
 
 
 @_check
 def clients(subject: Subject) -> None:
     """Four clients at once get the answers that one gets."""
     kept = packed()
-    asked = list(islice(_questions(), 20))
-    with subject.loaded(kept) as plan, ThreadPoolExecutor(4) as pool:
-
-        def client(_number: int) -> None:
-            with subject.engine.session(plan) as session:
-                for question in asked:
-                    subject.check(session, plan, kept, question)
-
-        list(pool.map(client, range(4)))
+    subject.shared(kept)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: subject.ask(kept, *islice(_questions(), 20)), range(4)))
 
 
 @_check
 def cached_answers(subject: Subject) -> None:
-    """Answers that may come from a cache of results are those that do not, the second time as well."""
+    """Answers that may come from a cache of results are right, the second time as well."""
     kept = packed()
-    with subject.loaded(kept) as plan:
-        opened = subject.engine.cached_session(plan)
-        if opened is None:
-            raise DoesNotApply("it keeps no answers")
-        with opened as session:
-            for question in islice(_questions(), 20):
-                subject.check(session, plan, kept, question)
-                subject.check(session, plan, kept, question)
+    plan = subject.shared(kept)
+    opened = subject.engine.cached_session(plan)
+    if opened is None:
+        raise DoesNotApply("it has no cache of results")
+    with opened as session:
+        for question in islice(_questions(), 20):
+            subject.check(session, plan, kept, question)
+            subject.check(session, plan, kept, question)
 
 
 @_check
 def cut_off(subject: Subject) -> None:
     """A load that was cut off is not trusted; the next one starts from nothing and is whole."""
-    kept = packed()
+    kept = packed(2)
     plan = subject.engine.plan(RANDOM, RANDOM.layout("raw"), kept.shape)
     subject.engine.drop(plan)
     with _fails("a load ended well though its events did not"):
@@ -216,7 +190,7 @@ def cut_off(subject: Subject) -> None:
 @_check
 def dropped(subject: Subject) -> None:
     """Dropping a plan leaves nothing of it and all of the others; dropping it twice is no error."""
-    mine, other = few([_event()]), few([_event(), _event()])
+    mine, other = few([event()]), few([event(), event()])
     with subject.loaded(other) as kept:
         with subject.loaded(mine) as plan:
             rows = subject.engine.rows(plan)
@@ -228,11 +202,11 @@ def dropped(subject: Subject) -> None:
 
 @_check
 def server_gone(subject: Subject) -> None:
-    """With its server gone it says so in bounded time; with the server back it answers right again."""
+    """With its server gone, the engine says so in bounded time; with the server back, it answers right again."""
     server = subject.engine.server
     if server is None or not server.restartable:
-        raise DoesNotApply("it has no server that is ours to stop")
-    kept = few([_event(gold=n) for n in range(5)])
+        raise DoesNotApply("it has no server that the kit may stop")
+    kept = few([event(gold=n) for n in range(5)])
     question = Aggregate(JUNE, (COUNT, Measure(Function.SUM, "gold")))
     with subject.loaded(kept) as plan:
         with subject.engine.session(plan) as session:
@@ -272,52 +246,113 @@ def _again(subject: Subject, plan: Plan, kept: Events, question: Question) -> No
 
 @_check
 def built_in_questions(subject: Subject) -> None:
-    """Every question of every built-in dataset whose data is there, on every layout, is right or refused."""
-    for name in datasets.built_in():
-        dataset = datasets.read(name)
-        if dataset.source.generator is not None:
-            dataset = dataset.sized(MADE, 1)
-        elif not sources.installed(dataset.source):
+    """Every question of every built-in dataset whose data is installed is right or refused, on every layout."""
+    for dataset in map(datasets.read, datasets.built_in()):
+        if dataset.source.generator is None and not sources.installed(dataset.source):
+            subject.notes.append(f"{dataset.name} was not asked: its data is not installed, `make all` installs it")
             continue
-        kept = event_store.prepare(dataset, subject.home)
-        for layout in dataset.layouts:
-            _ask_all(subject, dataset, layout, kept)
+        sized = dataset.sized(MADE, 1) if dataset.source.generator is not None else dataset
+        kept = event_store.prepare(sized, subject.home)
+        for layout in sized.layouts:
+            _ask_built_in(subject, sized, layout, kept)
 
 
-def _ask_random(subject: Subject, layout: Layout, questions: SearchStrategy[Question]) -> None:
-    kept = packed()
-    with subject.loaded(kept, layout=layout.name) as plan, subject.engine.session(plan) as session:
-
-        @settings(
-            max_examples=subject.examples,
-            deadline=None,
-            database=None,
-            verbosity=Verbosity.quiet,
-            suppress_health_check=list(HealthCheck),
-            phases=[Phase.generate, Phase.shrink],
-        )
-        @given(questions)
-        def each(question: Question) -> None:
-            subject.check(session, plan, kept, question)
-
-        each()
+@_check
+def left_over(subject: Subject) -> None:
+    """Dropping the loads that checks shared leaves none of their rows."""
+    plans = subject.close()
+    kept = [plan.name for plan in plans if subject.engine.rows(plan) is not None]
+    assert not kept, f"rows of {', '.join(kept)} are left after drop"
 
 
-def _ask_all(subject: Subject, dataset: datasets.Dataset, layout: str, kept: Events) -> None:
+def _ask_built_in(subject: Subject, dataset: datasets.Dataset, layout: str, kept: Events) -> None:
+    """Notes what is supported on a layout; loads it and asks, unless none of what would be asked is supported."""
+    plan = subject.engine.plan(dataset, dataset.layout(layout), kept.shape)
+    questions = {name: template.fill() for name, template in dataset.questions.items()}
+    subject.built_in += [_built_in(subject.engine, plan, name, question) for name, question in questions.items()]
+    asked = {n: q for n, q in questions.items() if subject.whole or f"{dataset.name}/{n}" in SAMPLE}
+    if not asked or not _supports_any(subject, plan, list(asked.values())):
+        return
     with subject.loaded(kept, dataset, layout) as plan, subject.engine.session(plan) as session:
-        for name in dataset.questions:
-            subject.check_built_in(session, plan, kept, name)
+        for name, question in asked.items():
+            try:
+                subject.check(session, plan, kept, question)
+            except Exception as error:
+                error.add_note(f"which is {dataset.name}/{name} on {layout}")
+                raise
 
 
-def _ask(subject: Subject, rows: list[dict[str, object]], *asked: Question) -> None:
-    kept = few(rows)
-    with subject.loaded(kept) as plan, subject.engine.session(plan) as session:
-        for question in asked:
-            subject.check(session, plan, kept, question)
+def _built_in(engine: Engine, plan: Plan, name: str, question: Question) -> BuiltIn:
+    support, ruled = engine.support(question, plan), rule.obstacle(question, plan.layout) is not None
+    return BuiltIn(plan.dataset.name, plan.layout.name, name, kind(question), support.where, support.reason, ruled)
 
 
-def _event(**values: object) -> dict[str, object]:
-    return {"when": DAY + timedelta(hours=5), "user": "u", "did": "open", "case": 0} | values
+def _supports_any(subject: Subject, plan: Plan, questions: Sequence[Question]) -> bool:
+    """Whether the engine supports one of the questions on the plan; where it supports none, a note says so."""
+    supports = [subject.engine.support(question, plan) for question in questions]
+    if any(one.where for one in supports):
+        return True
+    reason = Counter(one.reason for one in supports).most_common(1)[0][0]
+    name = f"{plan.dataset.name}/{plan.layout.name}"
+    subject.notes.append(f"{name} was not loaded: none of {len(questions)} questions is supported there ({reason})")
+    return False
+
+
+def _ask_random(
+    subject: Subject, session: Session, plan: Plan, kept: Events, questions: SearchStrategy[Question]
+) -> None:
+    """Draws questions until as many were answered as the subject says; refused ones do not count.
+
+    A note says where the bound of draws came first.
+    """
+    before, drawn = len(subject.answered), 0
+    failed: list[Exception] = []
+
+    @settings(
+        max_examples=subject.examples,
+        deadline=None,
+        database=None,
+        verbosity=Verbosity.quiet,
+        suppress_health_check=list(HealthCheck),
+        phases=[Phase.generate, Phase.shrink],
+        report_multiple_bugs=False,
+    )
+    @given(questions)
+    def each(question: Question) -> None:
+        nonlocal drawn
+        if drawn == DRAWS * subject.examples and not failed:
+            return
+        drawn += 1
+        try:
+            support = subject.check(session, plan, kept, question)
+        except Exception as error:
+            failed.append(error)
+            raise
+        if support.where is None:
+            reject()
+
+    try:
+        each()
+    except Unsatisfiable:  # none was answered, which the note says
+        pass
+    except Flaky:
+        raise _unsteady(failed[-1]) from failed[-1]
+    answered = len(subject.answered) - before
+    if answered < subject.examples:
+        subject.notes.append(f"on {plan.layout.name} {answered:,} of {drawn:,} random questions were answered")
+
+
+def _unsteady(first: Exception) -> AssertionError:
+    """Says that an answer that was wrong was right when its question was asked again."""
+    error = AssertionError(f"it gave different answers to the same question when asked again; the wrong one: {first}")
+    for note in getattr(first, "__notes__", []):
+        error.add_note(note)
+    return error
+
+
+def _beyond() -> Events:
+    """Events whose values of `huge` add up to 2**63, the first integer beyond 64 bits; all of `level` is NULL."""
+    return few([event(country=country, huge=huge) for country, huge in (("b", 0), ("a", 2**62), ("a", 2**62))])
 
 
 def _questions() -> Iterator[Question]:

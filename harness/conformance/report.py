@@ -1,8 +1,9 @@
 """What the checks showed, in words and as JSON."""
 
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from contextlib import closing
 from pathlib import Path
 from typing import Literal
 
@@ -22,10 +23,14 @@ from harness.terminal import spared
 End = Literal["passed", "failed", "does not apply"]
 _STYLES: dict[End, str] = {"passed": "green", "failed": "bold red", "does not apply": "dim"}
 _COUNTED = ("answered", "refused", "seconds")
+_WORDS = "what it demands"
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """One check: its name, what it demands, how it ended and what was seen, questions answered and refused, seconds."""
+    """One check: its name, what it demands, how it ended, and how many questions were answered right and refused.
+
+    `seen` says why a check failed or does not apply; `notes` say what a check left out.
+    """
 
     check: str
     demands: str
@@ -34,6 +39,7 @@ class Outcome(msgspec.Struct, frozen=True):
     answered: int
     refused: int
     seconds: float
+    notes: list[str] = []
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -49,37 +55,68 @@ class Report(msgspec.Struct, frozen=True):
         """Whether no check failed."""
         return all(one.ended != "failed" for one in self.outcomes)
 
+    @property
+    def total(self) -> dict[str, int]:
+        """How many checks ended in each way, and how many questions were answered right and refused in all of them."""
+        ended = Counter(one.ended for one in self.outcomes)
+        asked = {name: sum(getattr(one, name) for one in self.outcomes) for name in ("answered", "refused")}
+        return {end: ended[end] for end in _STYLES} | asked
+
 
 def verified(
     subject: Subject, wanted: Sequence[checks.Check] = (), say: Callable[[str], None] = lambda _text: None
 ) -> Report:
-    """Runs the checks, all of them unless some are named."""
-    version, outcomes = subject.engine.version, []
-    for check in wanted or checks.ALL:
-        say(f"{subject.engine.name}: {check.__name__.replace('_', ' ')}")
-        outcomes.append(_outcome(check, subject))
+    """Runs the checks, all of them unless some are named, and drops the loads that they share."""
+    version, chosen = subject.engine.version, wanted or checks.ALL
+    outcomes = []
+    with closing(subject):
+        for number, check in enumerate(chosen, 1):
+            say(f"{subject.engine.name}: {_name(check)}, check {number} of {len(chosen)}")
+            outcomes.append(_outcome(check, subject))
     return Report(subject.engine.name, version, outcomes, subject.built_in)
 
 
+def encoded(report: Report) -> str:
+    """The report as JSON, with the total of its checks."""
+    return msgspec.json.format(msgspec.json.encode(msgspec.to_builtins(report) | {"total": report.total})).decode()
+
+
 def show(report: Report, console: Console) -> None:
-    """The report for people; where the terminal is narrow, without counts."""
+    """The report for people; on a narrow terminal without what each check demands."""
     console.print(Text(f"{report.engine} {report.version}", style="bold"))
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     wide = console.width >= WIDE
-    for heading in ("check", "", *(_COUNTED if wide else ()), "what it demands"):
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in ("check", "", *_COUNTED, *([_WORDS] if wide else [])):
         table.add_column(heading, justify="right" if heading in _COUNTED else "left")
     for one in report.outcomes:
-        counts = [*(f"{number:,}" if number else "" for number in (one.answered, one.refused)), f"{one.seconds:.1f}"]
+        counts = f"{one.answered:,}", f"{one.refused:,}", f"{one.seconds:.1f}"
         ended = Text(one.ended, style=_STYLES[one.ended])
-        demands = " ".join([one.demands, *([f"But {one.seen}."] if one.ended == "does not apply" else [])])
-        table.add_row(one.check, ended, *(counts if wide else ()), demands)
+        table.add_row(one.check, ended, *counts, *([one.demands] if wide else []))
     console.print(table)
     if not wide:
-        spared(_COUNTED, console)
-    for seen, names in _findings(report).items():
-        console.print(Text.assemble((", ".join(names), "bold red"), ": ", seen))
+        spared([_WORDS], console)
+    for line in _lines(report):
+        console.print(line)
     if report.passed and report.built_in:
         _show_support(report, console)
+    console.print(_total(report))
+
+
+def _lines(report: Report) -> list[Text]:
+    """What failed, what does not apply and why, and what was left out."""
+    failed = [Text.assemble((", ".join(names), "bold red"), ": ", seen) for seen, names in _findings(report).items()]
+    idle = [Text(f"{one.check} does not apply: {one.seen}") for one in report.outcomes if one.ended == "does not apply"]
+    notes = [
+        Text(f"{one.check}: {note}") for one in report.outcomes if one.ended != "does not apply" for note in one.notes
+    ]
+    return [*failed, *idle, *notes]
+
+
+def _total(report: Report) -> Text:
+    total = report.total
+    ended = f"{total['passed']} passed, {total['failed']} failed, {total['does not apply']} do not apply"
+    asked = f"{total['answered']:,} answered right, {total['refused']:,} refused, which proves nothing about answers"
+    return Text(f"Checks: {ended}. Questions: {asked}.")
 
 
 def _show_support(report: Report, console: Console) -> None:
@@ -106,7 +143,7 @@ def _findings(report: Report) -> dict[str, list[str]]:
 
 
 def _outcome(check: checks.Check, subject: Subject) -> Outcome:
-    began, subject = time.perf_counter(), replace(subject, answered=[], refused=[])
+    began, answered, refused = time.perf_counter(), len(subject.answered), len(subject.refused)
     ended: End = "passed"
     seen = ""
     try:
@@ -116,19 +153,22 @@ def _outcome(check: checks.Check, subject: Subject) -> Outcome:
     except Exception as error:  # whatever an engine raises is a finding about it
         ended, seen = "failed", _said(error, folder(type(subject.engine)))
     return Outcome(
-        check=check.__name__.replace("_", " "),
+        check=_name(check),
         demands=check.__doc__ or "",
         ended=ended,
         seen=seen,
-        answered=len(subject.answered),
-        refused=len(subject.refused),
+        answered=len(subject.answered) - answered,
+        refused=len(subject.refused) - refused,
         seconds=round(time.perf_counter() - began, 1),
+        notes=list(subject.notes),
     )
 
 
+def _name(check: checks.Check) -> str:
+    return check.__name__.replace("_", " ")
+
+
 def _said(error: BaseException, adapter: Path) -> str:
-    """What a check says; of what an engine raises also where. Of several that a random check finds, the first."""
-    if isinstance(error, BaseExceptionGroup):
-        return f"{_said(error.exceptions[0], adapter)}\n(and {len(error.exceptions) - 1} more)"
+    """What a check says; of what an engine raises also where."""
     said = str(error) if isinstance(error, AssertionError | MistakeError) else ""
     return "\n".join([said or raised(error, adapter), *getattr(error, "__notes__", [])])

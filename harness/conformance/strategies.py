@@ -169,6 +169,13 @@ DAYS = Layout(
 )
 
 
+def stored(layout: Layout) -> list[Question]:
+    """The questions that read each measure of a roll-up back as it is stored."""
+    assert layout.grain
+    start, end = (datetime(year, 1, 1, tzinfo=ZoneInfo(layout.zone)).astimezone(UTC) for year in (2013, 2014))
+    return [Aggregate(Span(start, end), (one,), layout.grain, layout.zone, layout.by) for one in layout.measures]
+
+
 @st.composite
 def rolled_up(draw: st.DrawFn, layout: Layout) -> Aggregate:
     """An aggregate over one case that the layout can answer more often than not."""

@@ -1,8 +1,9 @@
-"""The engine under test, with the events that its questions are asked over."""
+"""The engine under test, the loads that checks share, and what it answered and refused."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,8 +11,8 @@ import pyarrow as pa
 from engines.contract import Engine, Plan, Session, Support
 from engines.watch import Watch
 from harness import verify
-from harness.conformance import strategies
-from harness.conformance.support import BuiltIn, kind
+from harness.conformance import scenes, strategies
+from harness.conformance.support import BuiltIn
 from harness.verify import RIGHT
 from workloads import events, layouts, rule, truth
 from workloads.dataset import Dataset, Source
@@ -32,19 +33,26 @@ PATIENCE = 300.0
 """Seconds that a load of the kit's small events may take."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Subject:
-    """An engine, a folder for records, how many random questions are asked, and those that it answered or refused.
+    """An engine, a folder for records, how many random questions it must answer, and what came of all questions.
 
-    An overflow that it rightly raised is an answer. `built_in` has what came of the built-in questions.
+    Without `whole`, only a sample of the built-in questions is asked for answers. `answered` holds each question that
+    was answered right; an overflow that the engine rightly raised is an answer. `refused` holds the reason of each
+    refusal. `notes` say in words what the last check left out. `built_in` holds what the engine says of the built-in
+    questions. `close` drops the loads that checks share.
     """
 
     engine: Engine
     home: Path
     examples: int
+    whole: bool = True
     answered: list[Question] = field(default_factory=list)
-    refused: list[Question] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     built_in: list[BuiltIn] = field(default_factory=list)
+    _shared: dict[str, Plan] = field(default_factory=dict)
+    _loads: ExitStack = field(default_factory=ExitStack)
 
     def watch(self) -> Watch:
         """A deadline for each load."""
@@ -61,67 +69,89 @@ class Subject:
         finally:
             self.engine.drop(plan)
 
+    def shared(self, kept: Events) -> Plan:
+        """A plan of raw events, loaded by the first check that asks for it and dropped by `close`."""
+        if kept.fingerprint not in self._shared:
+            self._shared[kept.fingerprint] = self._loads.enter_context(self.loaded(kept))
+        return self._shared[kept.fingerprint]
+
+    def close(self) -> list[Plan]:
+        """Drops the loads that checks share, and returns their plans."""
+        plans = list(self._shared.values())
+        self._shared.clear()
+        self._loads.close()
+        return plans
+
+    def ask(self, kept: Events, *questions: Question) -> None:
+        """Checks questions one after the other, on one session over a shared load."""
+        plan = self.shared(kept)
+        with self.engine.session(plan) as session:
+            for question in questions:
+                self.check(session, plan, kept, question)
+
     def check(self, session: Session, plan: Plan, kept: Events, question: Question) -> Support:
-        """That the answer is right where it is supported, and refused where it is not."""
+        """Demands the right answer where the question is supported, and a RequestError where it is not."""
         support = self.engine.support(question, plan)
         if support.where is None:
-            self._refuses(session, question, support.reason)
-            self.refused.append(question)
+            _refuses(session, question, support.reason)
+            self.refused.append(support.reason)
             return support
         sent = self.engine.explain(question, plan)
         try:
-            self._answers(session, plan, kept, question)
+            _answers(session, plan, kept, question)
         except Exception as error:
             error.add_note(f"{question}\n{sent}")
             raise
         self.answered.append(question)
         return support
 
-    def check_built_in(self, session: Session, plan: Plan, kept: Events, name: str) -> None:
-        """The same of a question of the plan's dataset, which it keeps."""
-        question, dataset, layout = plan.dataset.questions[name].fill(), plan.dataset.name, plan.layout
-        try:
-            support = self.check(session, plan, kept, question)
-        except Exception as error:
-            error.add_note(f"which is {dataset}/{name} on {layout.name}")
-            raise
-        ruled = rule.obstacle(question, layout) is not None
-        asked = BuiltIn(dataset, layout.name, name, kind(question), support.where, support.reason, ruled)
-        self.built_in.append(asked)
 
-    def _answers(self, session: Session, plan: Plan, kept: Events, question: Question) -> None:
-        try:
-            truth.answer(question, kept)
-        except OverflowError:
-            self._overflows(session, question)
+def _answers(session: Session, plan: Plan, kept: Events, question: Question) -> None:
+    try:
+        answer = session.ask(question)
+    except OverflowError:
+        if _overflows(question, kept):
             return
-        verdict = verify.check(question, session.ask(question), kept)
-        assert verdict.kind in RIGHT, f"{verdict.kind}: {verdict.reason}"
-        obstacle = rule.obstacle(question, plan.layout)
-        assert obstacle is None, f"it answers, though {obstacle}"
-
-    def _refuses(self, session: Session, question: Question, reason: str) -> None:
-        assert reason, f"support says no without a reason: {question}"
-        try:
-            session.ask(question)
-        except RequestError:
-            return
-        raise AssertionError(f"support says `{reason}`, yet it answers: {question}")
-
-    def _overflows(self, session: Session, question: Question) -> None:
-        """Groups that a top leaves out may never have been computed; any other overflow is an error."""
-        try:
-            session.ask(question)
-        except OverflowError:
-            return
+        raise
+    try:
+        verdict = verify.check(question, answer, kept)
+    except OverflowError:  # an engine may never compute the groups that a top leaves out
         assert getattr(question, "top", None), "an integer beyond 64 bits went unnoticed"
+        return
+    assert verdict.kind in RIGHT, f"{verdict.kind}: {verdict.reason}"
+    obstacle = rule.obstacle(question, plan.layout)
+    assert obstacle is None, f"it answers, though {obstacle}"
 
 
+def _overflows(question: Question, kept: Events) -> bool:
+    try:
+        truth.answer(question, kept)
+    except OverflowError:
+        return True
+    return False
+
+
+def _refuses(session: Session, question: Question, reason: str) -> None:
+    assert reason, f"support says no without a reason: {question}"
+    try:
+        session.ask(question)
+    except RequestError:
+        return
+    raise AssertionError(f"support says `{reason}`, yet it answers: {question}")
+
+
+@cache
 def packed(seed: int = 1) -> Events:
     """Many small sets of random events in one load."""
     return events.of(strategies.packed(seed), strategies.COLUMNS)
 
 
-def few(rows: list[dict[str, object]]) -> Events:
+@cache
+def scripted() -> Events:
+    """The events of all scripted scenes in one load."""
+    return few(scenes.rows())
+
+
+def few(rows: list[scenes.Row]) -> Events:
     """Events as written, columns that are left out NULL."""
     return events.of(pa.Table.from_pylist(rows, strategies.SCHEMA), strategies.COLUMNS)

@@ -25,6 +25,22 @@ KINDS = (
     "cohorts, estimated",
     "funnels",
 )
+SAMPLE = (
+    "game/revenue-by-hour",
+    "game/rollup-of-a-day",
+    "game/business-cube",
+    "game/best-sellers",
+    "game/daily-players",
+    "game/daily-players-estimated",
+    "game/prices-paid",
+    "game/durations-estimated",
+    "game/retention-by-month",
+    "game/retention-by-country",
+    "game/still-there",
+    "game/first-day-purchase",
+    "cdnow/customers-by-month",
+)
+"""Built-in questions, at least one of each kind on each layout on which an engine answers that kind."""
 LAYOUTS = (RAW, "roll-up", TAILORED)
 """A question is on `roll-up` what the best of the declared roll-ups makes of it."""
 

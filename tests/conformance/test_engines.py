@@ -1,6 +1,8 @@
-"""Every engine through every check of the kit; and an answer that nobody holds is freed at once."""
+"""Every engine passes every check of the kit; and an answer that nobody holds is freed at once."""
 
 import gc
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -8,7 +10,9 @@ from conftest import conforms
 
 from engines.contract import Engine, Session
 from harness.conformance import checks
+from harness.conformance.scenes import COUNT, JUNE
 from harness.conformance.subject import Subject, packed
+from harness.conformance.support import LAYOUTS, SAMPLE, BuiltIn
 from harness.readme import read
 from workloads.questions import Aggregate, Question
 
@@ -16,24 +20,44 @@ ROOT = Path(__file__).parents[2]
 ANSWERS, TURNS = 20, 5
 
 
+@pytest.fixture(scope="module")
+def subject(
+    engine: Engine, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Subject]:
+    """One for all checks of an engine, so that they share loads."""
+    options = request.config.getoption
+    with closing(Subject(engine, tmp_path_factory.mktemp("kit"), options("--examples"), options("--whole"))) as opened:
+        yield opened
+
+
 @pytest.mark.parametrize("check", checks.ALL, ids=lambda check: check.__name__)
-def test_conformance(engine: Engine, check: checks.Check, request: pytest.FixtureRequest, tmp_path: Path) -> None:
-    """And what it makes of the built-in questions is what its report says, which is kept for the README."""
-    subject = Subject(engine, tmp_path, request.config.getoption("--examples"))
+def test_conformance(subject: Subject, check: checks.Check) -> None:
+    """What the engine says of all built-in questions is what its stored report says, which the README shows."""
     conforms(check, subject)
     if check is checks.built_in_questions:
-        name = f"engines/{engine.name}/verified.json"
-        kept, again = read(ROOT / name), f"rollup-bench verify {engine.name} --format json > {name}"
-        assert kept.version == engine.version, again
+        name = f"engines/{subject.engine.name}/verified.json"
+        kept, again = read(ROOT / name), f"rollup-bench verify {subject.engine.name} --format json > {name}"
+        assert kept.version == subject.engine.version, again
         assert kept.built_in == subject.built_in, again
 
 
-def test_answers_leave_nothing_to_the_garbage_collector(engine: Engine, tmp_path: Path) -> None:
+def test_the_sample_has_each_kind_of_question_wherever_an_engine_answers_it() -> None:
+    stored = [one for path in ROOT.glob("engines/*/verified.json") for one in read(path).built_in if one.where]
+    answered = {(one.kind, _layout(one)) for one in stored}
+    assert len(answered) > len(LAYOUTS)
+    assert answered == {(one.kind, _layout(one)) for one in stored if f"{one.dataset}/{one.question}" in SAMPLE}
+
+
+def test_answers_leave_nothing_to_the_garbage_collector(subject: Subject) -> None:
     """Where it leaves something, it does so every time; a client library's own threads do now and then."""
-    question = Aggregate(checks.JUNE, (checks.COUNT,), by=("country",))
-    with Subject(engine, tmp_path, 1).loaded(packed()) as plan, engine.session(plan) as session:
+    question = Aggregate(JUNE, (COUNT,), by=("country",))
+    with subject.engine.session(subject.shared(packed())) as session:
         session.ask(question)
         assert min(_garbage(session, question) for _ in range(TURNS)) < ANSWERS
+
+
+def _layout(one: BuiltIn) -> str:
+    return one.layout if one.layout in LAYOUTS else "roll-up"
 
 
 def _garbage(session: Session, question: Question) -> int:

@@ -5,10 +5,13 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import closing
 from importlib.util import module_from_spec, spec_from_file_location
 from io import StringIO
 from pathlib import Path
 
+import msgspec
 import pytest
 from conftest import conforms
 from rich.console import Console
@@ -48,28 +51,60 @@ def test_the_document_builds_the_example() -> None:
     assert len(EXAMPLE.read_text("utf-8").splitlines()) <= 120
 
 
+@pytest.fixture(scope="module")
+def subject(
+    sqlite: Engine, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Subject]:
+    examples = request.config.getoption("--examples") // 10  # it answers one random question in seven
+    with closing(Subject(sqlite, tmp_path_factory.mktemp("kit"), examples)) as opened:
+        yield opened
+
+
 @pytest.mark.parametrize("check", checks.ALL, ids=lambda check: check.__name__)
-def test_conformance(sqlite: Engine, check: checks.Check, request: pytest.FixtureRequest, tmp_path: Path) -> None:
-    conforms(check, Subject(sqlite, tmp_path, request.config.getoption("--examples")))
+def test_conformance(subject: Subject, check: checks.Check) -> None:
+    conforms(check, subject)
 
 
-def test_a_report_says_what_was_answered_what_refused_and_what_never_tried(sqlite: Engine, tmp_path: Path) -> None:
-    wanted = [checks.counts, checks.births, checks.server_gone, checks.built_in_questions]
+def test_a_report_says_what_was_answered_what_refused_and_what_does_not_apply(sqlite: Engine, tmp_path: Path) -> None:
+    wanted = [checks.counts, checks.births, checks.random_roll_ups, checks.server_gone, checks.built_in_questions]
     shown = report.verified(Subject(sqlite, tmp_path, 1), wanted)
     *others, built_in = shown.outcomes
     assert [(one.ended, one.answered, one.refused) for one in others] == [
         ("passed", 1, 0),
-        ("passed", 0, 1),
+        ("does not apply", 0, 1),
+        ("does not apply", 0, 0),
         ("does not apply", 0, 0),
     ]
     assert built_in.answered >= 11  # of the game; of the flights, whose days are New York's, it answers none
     assert built_in.refused > 11
+    assert any(note.startswith("flights/raw was not loaded: none of 18 questions") for note in built_in.notes)
     assert shown.passed
-    for width, wide in ((WIDE, True), (WIDE - 1, False)):
-        words = StringIO()
-        report.show(shown, Console(file=words, width=width))
-        assert ("answered" in words.getvalue().splitlines()[2]) is wide
-        assert ("a wider terminal shows answered, refused, seconds too" in words.getvalue()) is not wide
+
+
+@pytest.mark.parametrize(("width", "wide"), [(WIDE, True), (80, False)])
+def test_a_report_counts_answers_and_refusals_on_any_terminal(
+    sqlite: Engine, tmp_path: Path, width: int, wide: bool
+) -> None:
+    shown = report.verified(Subject(sqlite, tmp_path, 1), [checks.counts, checks.births])
+    words = StringIO()
+    report.show(shown, Console(file=words, width=width))
+    lines = words.getvalue().splitlines()
+    assert max(map(len, lines)) <= width
+    assert all(heading in lines[2] for heading in ("answered", "refused"))
+    assert ("what it demands" in lines[2]) is wide
+    assert ("a wider terminal shows what it demands too" in words.getvalue()) is not wide
+    told = " ".join(words.getvalue().split())
+    refusal = "births does not apply: every question was refused, 1 of 1 because: only aggregates over raw events"
+    assert refusal in told
+    total = "Checks: 1 passed, 0 failed, 1 do not apply. Questions: 1 answered right, 1 refused, which proves nothing"
+    assert total in told
+    assert msgspec.json.decode(report.encoded(shown))["total"] == {
+        "passed": 1,
+        "failed": 0,
+        "does not apply": 1,
+        "answered": 1,
+        "refused": 1,
+    }
 
 
 def test_an_installed_package_brings_an_engine(tmp_path: Path) -> None:
