@@ -108,12 +108,17 @@ class Session(ABC):
         """The answer, in the question's own schema and row order.
 
         RequestError where the question is not supported, OverflowError where an integer exceeds 64 bits, FailureError
-        where the engine does not answer in time or at all.
+        where the engine does not answer in time or at all. After a RequestError or an OverflowError the session answers
+        on, with nothing left of the request that failed. After a FailureError it may be closed.
         """
 
 
 class Engine(ABC):
-    """One engine, reached through its server (None where it is embedded)."""
+    """One engine, reached through its server (None where it is embedded).
+
+    `home` is a folder for what the engine stores on this machine. Several processes may share it: one at a time loads a
+    plan, any number ask it.
+    """
 
     name: ClassVar[str]
     version: str

@@ -89,9 +89,8 @@ def statement(question: Question, plan: Plan) -> tuple[str, list[object]]:
     assert isinstance(question, Aggregate)
     instant, span, by = _quoted(plan.dataset.columns.time.name), question.span.milliseconds, map(_quoted, question.by)
     groups, conditions, values = ["bucket", *by], [f"{instant} >= ?", f"{instant} < ?"], list[object](span)
-    for each in question.where:
-        conditions.append(CONDITIONS[each.op].format(_quoted(each.column), ", ".join("?" * len(each.values))))
-        values += each.values
+    conditions += [CONDITIONS[f.op].format(_quoted(f.column), ", ".join("?" * len(f.values))) for f in question.where]
+    values += [value for f in question.where for value in f.values]
     forms = [MEASURES.get(m.function, f"{m.function}({{}})").format(_quoted(m.column or "")) for m in question.measures]
     columns = [f"{form} AS {_quoted(str(m))}" for form, m in zip(forms, question.measures, strict=True)]
     text = f"SELECT {', '.join([f'{bucket(question.grain, instant, span[0])} AS bucket', *groups[1:], *columns])}"
