@@ -1,0 +1,68 @@
+"""Random questions are drawn until enough were answered; the report says where too few were."""
+
+import runpy
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import BUDGET
+
+from engines.contract import Engine, Plan, Support, unsupported
+from engines.duckdb.engine import DuckDB
+from harness.conformance import checks, report
+from harness.conformance.report import Outcome
+from harness.conformance.scenes import COUNT
+from harness.conformance.subject import Subject
+from harness.terminal import printed
+from workloads.questions import Aggregate, Question
+
+SQLITE: type[Engine] = runpy.run_path(str(Path(__file__).parents[1] / "examples" / "sqlite" / "engine.py"))["SQLite"]
+
+
+def counts_only(engine: Engine, question: Question, plan: Plan) -> Support:
+    """Only plain counts are supported."""
+    plain = isinstance(question, Aggregate) and question.measures == (COUNT,)
+    return SQLITE.support(engine, question, plan) if plain else unsupported("it only counts")
+
+
+def nothing(_engine: Engine, _question: Question, _plan: Plan) -> Support:
+    """No question is supported."""
+    return unsupported("it answers nothing")
+
+
+def outcome(kind: type[Engine], home: Path, check: checks.Check, examples: int) -> Outcome:
+    (found,) = report.verified(Subject(kind(None, home, BUDGET), home, examples), [check]).outcomes
+    return found
+
+
+def limited(support: Callable[[Engine, Question, Plan], Support]) -> type[Engine]:
+    """SQLite with less support."""
+    return type("Limited", (SQLITE,), {"support": support})
+
+
+def test_refused_questions_do_not_count(tmp_path: Path) -> None:
+    found = outcome(DuckDB, tmp_path, checks.random_roll_ups, 20)
+    assert (found.ended, found.answered, found.notes) == ("passed", 2 * 20, [])
+    assert found.refused > 0
+
+
+def test_too_few_answers_are_reported(tmp_path: Path) -> None:
+    found = outcome(limited(counts_only), tmp_path, checks.random_questions, 30)
+    assert found.ended == "passed"
+    assert 0 < found.answered < 30
+    assert found.answered + found.refused == 300
+    assert found.notes == [f"on raw {found.answered} of 300 random questions were answered"]
+
+
+def test_a_check_without_an_answer_does_not_apply(tmp_path: Path) -> None:
+    found = outcome(limited(nothing), tmp_path, checks.random_questions, 30)
+    assert (found.ended, found.answered, found.refused) == ("does not apply", 0, 300)
+    assert "on raw 0 of 300 random questions were answered" in found.seen
+
+
+def test_progress_is_a_line_for_each_check_where_standard_error_is_no_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    subject = Subject(SQLITE(None, tmp_path, BUDGET), tmp_path, 1)
+    report.verified(subject, [checks.counts, checks.nulls], printed(lambda _: None))
+    assert capsys.readouterr() == ("", "sqlite: counts, check 1 of 2\nsqlite: nulls, check 2 of 2\n")
