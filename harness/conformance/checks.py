@@ -10,14 +10,12 @@ from functools import wraps
 from itertools import islice
 
 import pyarrow as pa
-from hypothesis import HealthCheck, Phase, Verbosity, given, reject, settings
-from hypothesis.errors import Flaky, Unsatisfiable
-from hypothesis.strategies import SearchStrategy
 
-from engines.contract import Engine, Plan, Session
+from engines.contract import Engine, Plan
 from engines.mistakes import MistakeError
 from harness import loads
 from harness.conformance import scenes, strategies
+from harness.conformance.drawing import ask_random
 from harness.conformance.scenes import COUNT, JUNE, event
 from harness.conformance.subject import RANDOM, Subject, few, packed, scripted
 from harness.conformance.support import SAMPLE, BuiltIn, kind
@@ -33,8 +31,6 @@ Check = Callable[[Subject], None]
 ALL: list[Check] = []
 MADE = 5_000
 """Rows of a dataset that is made to order."""
-DRAWS = 10
-"""Random questions drawn at most for each that must be answered."""
 HUGE = Measure(Function.SUM, "huge")
 
 
@@ -133,7 +129,7 @@ def random_questions(subject: Subject) -> None:
     kept = packed()
     plan = subject.shared(kept)
     with subject.engine.session(plan) as session:
-        _ask_random(subject, session, plan, kept, strategies.questions())
+        ask_random(subject, session, plan, kept, strategies.questions())
 
 
 @_check
@@ -143,7 +139,7 @@ def random_roll_ups(subject: Subject) -> None:
     for layout in (strategies.HOURS, strategies.DAYS):
         if _supports_any(subject, subject.engine.plan(RANDOM, layout, kept.shape), strategies.stored(layout)):
             with subject.loaded(kept, layout=layout.name) as plan, subject.engine.session(plan) as session:
-                _ask_random(subject, session, plan, kept, strategies.rolled_up(layout))
+                ask_random(subject, session, plan, kept, strategies.rolled_up(layout))
 
 
 @_check
@@ -296,58 +292,6 @@ def _supports_any(subject: Subject, plan: Plan, questions: Sequence[Question]) -
     name = f"{plan.dataset.name}/{plan.layout.name}"
     subject.notes.append(f"{name} was not loaded: none of {len(questions)} questions is supported there ({reason})")
     return False
-
-
-def _ask_random(
-    subject: Subject, session: Session, plan: Plan, kept: Events, questions: SearchStrategy[Question]
-) -> None:
-    """Draws questions until as many were answered as the subject says; refused ones do not count.
-
-    A note says where the bound of draws came first.
-    """
-    before, drawn = len(subject.answered), 0
-    failed: list[Exception] = []
-
-    @settings(
-        max_examples=subject.examples,
-        deadline=None,
-        database=None,
-        verbosity=Verbosity.quiet,
-        suppress_health_check=list(HealthCheck),
-        phases=[Phase.generate, Phase.shrink],
-        report_multiple_bugs=False,
-    )
-    @given(questions)
-    def each(question: Question) -> None:
-        nonlocal drawn
-        if drawn == DRAWS * subject.examples and not failed:
-            return
-        drawn += 1
-        try:
-            support = subject.check(session, plan, kept, question)
-        except Exception as error:
-            failed.append(error)
-            raise
-        if support.where is None:
-            reject()
-
-    try:
-        each()
-    except Unsatisfiable:  # none was answered, which the note says
-        pass
-    except Flaky:
-        raise _unsteady(failed[-1]) from failed[-1]
-    answered = len(subject.answered) - before
-    if answered < subject.examples:
-        subject.notes.append(f"on {plan.layout.name} {answered:,} of {drawn:,} random questions were answered")
-
-
-def _unsteady(first: Exception) -> AssertionError:
-    """Says that an answer that was wrong was right when its question was asked again."""
-    error = AssertionError(f"it gave different answers to the same question when asked again; the wrong one: {first}")
-    for note in getattr(first, "__notes__", []):
-        error.add_note(note)
-    return error
 
 
 def _beyond() -> Events:

@@ -1,0 +1,65 @@
+"""Random questions: drawn until enough were answered."""
+
+from hypothesis import HealthCheck, Phase, Verbosity, given, reject, settings
+from hypothesis.errors import Flaky, Unsatisfiable
+from hypothesis.strategies import SearchStrategy
+
+from engines.contract import Plan, Session
+from harness.conformance.subject import Subject
+from workloads.events import Events
+from workloads.questions import Question
+
+DRAWS = 10
+"""Random questions drawn at most for each that must be answered."""
+
+
+def ask_random(
+    subject: Subject, session: Session, plan: Plan, kept: Events, questions: SearchStrategy[Question]
+) -> None:
+    """Draws questions until as many were answered as the subject says; refused ones do not count.
+
+    A note says where the bound of draws came first.
+    """
+    before, drawn = len(subject.answered), 0
+    failed: list[Exception] = []
+
+    @settings(
+        max_examples=subject.examples,
+        deadline=None,
+        database=None,
+        verbosity=Verbosity.quiet,
+        suppress_health_check=list(HealthCheck),
+        phases=[Phase.generate, Phase.shrink],
+        report_multiple_bugs=False,
+    )
+    @given(questions)
+    def each(question: Question) -> None:
+        nonlocal drawn
+        if drawn == DRAWS * subject.examples and not failed:
+            return
+        drawn += 1
+        try:
+            support = subject.check(session, plan, kept, question)
+        except Exception as error:
+            failed.append(error)
+            raise
+        if support.where is None:
+            reject()
+
+    try:
+        each()
+    except Unsatisfiable:  # none was answered, which the note says
+        pass
+    except Flaky:
+        raise _unsteady(failed[-1]) from failed[-1]
+    answered = len(subject.answered) - before
+    if answered < subject.examples:
+        subject.notes.append(f"on {plan.layout.name} {answered:,} of {drawn:,} random questions were answered")
+
+
+def _unsteady(first: Exception) -> AssertionError:
+    """Says that an answer that was wrong was right when its question was asked again."""
+    error = AssertionError(f"it gave different answers to the same question when asked again; the wrong one: {first}")
+    for note in getattr(first, "__notes__", []):
+        error.add_note(note)
+    return error
