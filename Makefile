@@ -1,7 +1,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
+IN_PROCESS := not druid and not cassandra and not test_site and not test_licences
 
-.PHONY: run all test lint audit site preview readme lock clean
+.PHONY: run all test test-oldest lint audit site preview readme lock clean
 .DELETE_ON_ERROR:
 
 run: .venv/run.stamp  ## the flights questions on DuckDB, checked and timed
@@ -13,6 +14,9 @@ test: .venv/dev.stamp  ## every test
 	@$(BIN)/python -m engines.servers.tools
 	@$(BIN)/python tests/browser.py
 	$(BIN)/pytest
+
+test-oldest: .venv-oldest/stamp  ## the tests that need no server and no browser, on the oldest versions declared
+	.venv-oldest/bin/pytest -k "$(IN_PROCESS)"
 
 lint: .venv/dev.stamp  ## style and types
 	$(BIN)/ruff check .
@@ -43,10 +47,15 @@ readme: .venv/dev.stamp  ## the README's table of what each engine supports, fro
 	@$(BIN)/pip install --quiet --no-build-isolation --no-deps --editable .
 	@touch $@
 
+.venv-oldest/stamp: pyproject.toml requirements/dev.txt requirements/oldest.sh .venv/build.stamp
+	@echo "Installing the oldest versions into .venv-oldest, once"
+	@PATH="$(CURDIR)/$(BIN):$$PATH" sh requirements/oldest.sh .venv-oldest
+	@touch $@
+
 lock: .venv/dev.stamp  ## exact versions and hashes, of Python from pyproject.toml and of jars from each pom.xml; LICENCES.md
 	PATH="$(CURDIR)/$(BIN):$$PATH" sh requirements/lock.sh
 	$(BIN)/python -m engines.servers.repin
 	$(BIN)/python requirements/licences.py
 
 clean:
-	rm -rf .venv
+	rm -rf .venv .venv-oldest

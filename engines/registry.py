@@ -9,6 +9,7 @@ from typing import TypeGuard
 from engines.contract import Engine
 from engines.mistakes import guarded, raised
 from engines.servers.recipe import Recipe
+from engines.tested import refuse_old
 from workloads.errors import RequestError
 
 GROUP = "rollup_bench.engines"
@@ -29,8 +30,12 @@ def module(name: str) -> str:
 
 
 def engine_type(name: str) -> type[Engine]:
-    """The class of an engine, guarded; its client library is imported only now. RequestError where there is none."""
+    """The class of an engine, guarded; its client library is imported only now.
+
+    RequestError where there is no such engine, or its client library is missing or too old.
+    """
     where = module(name)
+    refuse_old(name)
     try:
         found = import_module(where)
     except ModuleNotFoundError as error:

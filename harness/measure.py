@@ -19,7 +19,7 @@ from harness.clock.rounds import Ask, Cell, Progress, cost, launch
 from harness.machine import drop_page_cache, machine
 from harness.report import NOT_MEASURED, scope
 from harness.request import Request, gauge
-from harness.run import Arm, Say, budget, connected, served
+from harness.run import Arm, Say, budget, connected, served, warn_untested
 from workloads import answers
 from workloads.errors import FailureError, RequestError
 from workloads.pace import left
@@ -39,6 +39,7 @@ def measure(request: Request, out: Path | None, say: Say, anew: bool = True) -> 
         answers.schema(request.dataset.question(name).fill(), request.events.shape.schema)
     with served(request.engines, request.via, request.home, say) as servers:
         with connected(servers, request.home) as engines:
+            warn_untested(engines)
             book = _book(request, out, _header(request, engines), anew)
             compared = list(loaded(request, engines, book, say))
             _loads(book, compared, servers)

@@ -2,9 +2,10 @@
 
 import os
 import statistics
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import product
@@ -16,6 +17,7 @@ from engines.budget import Budget
 from engines.contract import UNANSWERED, Engine, Loaded, Plan, Session, Support, unsupported
 from engines.registry import engine_type, recipe
 from engines.servers import UP, Server, open_server
+from engines.tested import newer
 from engines.watch import Watch
 from harness import loads, verify
 from harness.lifeline import Lifeline
@@ -79,7 +81,16 @@ def budget() -> Budget:
 def opened(names: Sequence[str], via: str, home: Path, say: Say) -> Iterator[list[Engine]]:
     """The engines of those names over their servers; what was not up is started, and stopped at the end."""
     with served(names, via, home, say) as servers, connected(servers, home) as engines:
+        warn_untested(engines)
         yield engines
+
+
+def warn_untested(engines: Iterable[Engine]) -> None:
+    """A line on standard error for each engine newer than the tested version; none for one that does not answer."""
+    for engine in engines:
+        with suppress(FailureError):
+            if line := newer(engine):
+                print(f"rollup-bench: {line}", file=sys.stderr)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ def funnel(question: Funnel, subject: str, time: str) -> tuple[str, list[object]
     sql = Sql()
     steps = range(1, len(question.steps) + 1)
     by = [f"by{i}" for i in range(len(question.by))]
-    joins = [f"ASOF LEFT JOIN step{k} ON step1.subject = step{k}.subject AND time{k - 1} < time{k}" for k in steps[1:]]
+    joins = [_join(k) for k in steps[1:]]
     in_time = [f"CAST(time{k} <= time1 + to_seconds({question.window}) AS BIGINT)" for k in steps[1:]]
     reached = " + ".join(["1", *(f"coalesce({reach}, 0)" for reach in in_time)])
     order = ", ".join(["reached DESC", "time1", *(f"{d} NULLS LAST" for d in by)])
@@ -26,6 +26,15 @@ def funnel(question: Funnel, subject: str, time: str) -> tuple[str, list[object]
         f"ORDER BY {', '.join([*(f'{d} NULLS LAST' for d in map(quoted, question.by)), 'step'])}",
     ]
     return "\n".join(lines), sql.values
+
+
+def _join(k: int) -> str:
+    """The first event of step k after the one of the step before; none where that step was not reached.
+
+    DuckDB before 2.0 joins a NULL on the left with the earliest event on the right, so no NULL is compared.
+    """
+    before = "time1" if k == 2 else f"coalesce(time{k - 1}, 'infinity')"
+    return f"ASOF LEFT JOIN step{k} ON step1.subject = step{k}.subject AND {before} < time{k}"
 
 
 def _step(question: Funnel, k: int, subject: str, time: str, sql: Sql) -> str:

@@ -1,0 +1,44 @@
+"""The tested versions: from the lowest that `pyproject.toml` declares to the one in an engine's `verified.json`."""
+
+import json
+import re
+from importlib.metadata import PackageNotFoundError, requires, version
+from pathlib import Path
+
+from engines.contract import Engine
+from workloads.errors import RequestError
+
+HERE = Path(__file__).parent
+REQUIREMENT = re.compile(r"([\w.-]+)>=([\d.]+); extra == .(\w+).")
+
+
+def refuse_old(name: str) -> None:
+    """RequestError where the client library of an engine is older than this package requires."""
+    for found in map(REQUIREMENT.fullmatch, requires("rollup-bench") or ()):
+        if found and found[3] == name:
+            _refuse_older(found[1], found[2])
+
+
+def newer(engine: Engine) -> str | None:
+    """One line where the version is newer than the tested one, by its first two numbers; else None."""
+    report = HERE / engine.name / "verified.json"
+    if not report.exists():
+        return None
+    tested = json.loads(report.read_bytes())["version"]
+    if _numbers(engine.version)[:2] <= _numbers(tested)[:2]:
+        return None
+    return f"{engine.name} {engine.version} is newer than {tested}, the newest version tested"
+
+
+def _refuse_older(package: str, lowest: str) -> None:
+    try:
+        installed = version(package)
+    except PackageNotFoundError:  # the import of the engine says so
+        return
+    if _numbers(installed) < _numbers(lowest):
+        remedy = f"pip install '{package}>={lowest}'"
+        raise RequestError(f"{package} {installed} is older than {lowest}, the oldest version tested: {remedy}")
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(map(int, re.findall(r"\d+", version)))
