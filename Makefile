@@ -1,6 +1,6 @@
 PYTHON ?= python3
 BIN := .venv/bin
-IN_PROCESS := not druid and not cassandra and not test_site and not test_licences
+IN_PROCESS := not druid and not cassandra and not test_site and not test_licences and not stored_report
 
 .PHONY: run all test test-oldest lint audit site preview readme lock clean
 .DELETE_ON_ERROR:
