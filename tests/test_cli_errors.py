@@ -207,7 +207,9 @@ def test_wrong(command: Command, here: Path, arguments: list[str], said: tuple[s
 
 @pytest.mark.parametrize("name", [name for name, _ in commands(cli)])
 def test_a_flag_that_there_is_not(command: Command, name: str) -> None:
-    assert "No such option '--colour'" in command.refused(*name.split(), "--colour", "red")
+    said = command.refused(*name.split(), "--colour", "red")
+    assert "No such option" in said
+    assert "--colour" in said
 
 
 def test_no_such_command(command: Command) -> None:
