@@ -200,7 +200,7 @@ def run(
         for engine, layout in product(there, layouts):
             try:
                 plan = engine.plan(dataset, dataset.layout(layout), events.shape)
-                if not any(engine.support(question, plan).where for question in questions.values()):
+                if not _supports_any(engine, plan, questions.values()):
                     compared.append(Arm(engine, plan, None, reused=False))
                     continue
                 (arm,) = arms([engine], [layout], events, dataset, home, say)
@@ -214,6 +214,14 @@ def run(
             cells += [asked(arm, sessions.get(arm.name), name, question, events) for arm in compared]
         timed(cells, sessions, questions, say)
     return cells, lost
+
+
+def _supports_any(engine: Engine, plan: Plan, questions: Iterable[Question]) -> bool:
+    """Whether the plan is worth loading; so it is where `support` fails, which is reported with its question later."""
+    try:
+        return any(engine.support(question, plan).where for question in questions)
+    except FailureError:
+        return True
 
 
 def ask(
