@@ -13,7 +13,7 @@ all: .venv/all.stamp  ## the drivers of all engines, the data of all datasets, a
 test: .venv/dev.stamp  ## every test
 	@$(BIN)/python -m engines.servers.tools
 	@$(BIN)/python tests/browser.py
-	$(BIN)/pytest
+	$(BIN)/pytest -n 3 --dist loadgroup --no-loadscope-reorder
 
 test-oldest: .venv-oldest/stamp  ## the tests that need no server and no browser, on the oldest versions declared
 	.venv-oldest/bin/pytest -k "$(IN_PROCESS)"

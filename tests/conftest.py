@@ -9,6 +9,7 @@ import leftovers
 import pytest
 from command import Command
 from hypothesis import HealthCheck, settings
+from workers import ALONE, Workers
 
 from engines.budget import Budget
 from engines.contract import Engine
@@ -35,6 +36,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     os.environ[leftovers.MARK] = leftovers.RUN
+    config.addinivalue_line("markers", f"{ALONE}: measures real time; runs last, while no other test does")
+    config.pluginmanager.register(Workers(HOME))
     suppressed = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
     examples = config.getoption("--examples")
     same = config.getoption("--hypothesis-seed") is None
@@ -46,10 +49,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def nothing_left() -> Iterator[None]:
-    """Set up before all servers, so that it looks when all of them are stopped."""
-    before = leftovers.files()
+    """Set up before all servers, so that it looks when this worker has stopped its own."""
     yield
-    assert (leftovers.processes(), leftovers.sockets(), leftovers.files() - before) == ([], [], set())
+    assert (leftovers.processes(), leftovers.sockets()) == ([], [])
 
 
 def _serve(engine: str) -> Iterator[Server]:

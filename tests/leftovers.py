@@ -1,6 +1,8 @@
 """What tests have left on the machine: processes, sockets that listen, files in the clone that git does not know."""
 
+import os
 import subprocess
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import suppress
@@ -10,13 +12,15 @@ import psutil
 
 MARK = "ROLLUP_BENCH_TEST_RUN"
 """In the environment of every process that a test starts, however far from us it has gone since."""
-RUN = uuid.uuid4().hex
+RUN = f"{os.environ.get(MARK, '')}/{uuid.uuid4().hex}"
+"""Begins with the mark of the process that started this one: it sees our processes, we do not see its others."""
 ROOT = Path(__file__).parents[1]
 
 
 def processes() -> list[str]:
     """Pid and command of what still runs; the tracker that Python keeps for multiprocessing ends with us."""
     psutil.wait_procs(list(_marked()), timeout=10)
+    _wait_for_zombies()
     lines = (f"{process.pid} {' '.join(process.cmdline())}" for process in _marked())
     return [line for line in lines if "multiprocessing.resource_tracker" not in line]
 
@@ -39,5 +43,18 @@ def files() -> set[str]:
 def _marked() -> Iterator[psutil.Process]:
     for process in psutil.process_iter():
         with suppress(psutil.Error):
-            if process.environ().get(MARK) == RUN and process.status() != psutil.STATUS_ZOMBIE:
+            if process.environ().get(MARK, "").startswith(RUN) and process.status() != psutil.STATUS_ZOMBIE:
                 yield process
+
+
+def _wait_for_zombies() -> None:
+    """Give the threads that wait for our children ten seconds: a child's processor time counts once it is reaped."""
+    until = time.monotonic() + 10
+    while any(_is_zombie(child) for child in psutil.Process().children()) and time.monotonic() < until:
+        time.sleep(0.05)
+
+
+def _is_zombie(process: psutil.Process) -> bool:
+    with suppress(psutil.Error):
+        return bool(process.status() == psutil.STATUS_ZOMBIE)
+    return False

@@ -40,12 +40,13 @@ with Lock(Path(sys.argv[1]), "it").hold(Watch()):
 """
 
 GUARDED = """
-import sys, time
+import signal, sys, time
 from pathlib import Path
 from threading import Thread
 from engines.servers.guard import guarded
 from engines.servers.lock import Lock
 from engines.watch import Watch
+signal.signal(signal.SIGINT, signal.default_int_handler)
 folder = Path(sys.argv[1])
 with Lock(folder / "lock", "it").hold(Watch()) as held:
     with guarded(["sh", "-c", f"sleep 0.5; touch {folder}/acted"], held):
