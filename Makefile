@@ -11,8 +11,7 @@ run: .venv/run.stamp  ## the flights questions on DuckDB, checked and timed
 all: .venv/all.stamp  ## the drivers of all engines, the data of all datasets, and what `verify` needs
 
 test: .venv/dev.stamp  ## every test
-	@$(BIN)/python -m engines.servers.tools
-	@$(BIN)/python tests/browser.py
+	@$(BIN)/python tests/install.py
 	$(BIN)/pytest -n 3 --dist loadgroup --no-loadscope-reorder
 
 test-oldest: .venv-oldest/stamp  ## the tests that need no server and no browser, on the oldest versions declared

@@ -17,9 +17,9 @@ RUN = f"{os.environ.get(MARK, '')}/{uuid.uuid4().hex}"
 ROOT = Path(__file__).parents[1]
 
 
-def processes() -> list[str]:
-    """Pid and command of what still runs; the tracker that Python keeps for multiprocessing ends with us."""
-    psutil.wait_procs(list(_marked()), timeout=10)
+def processes(seconds: float = 10) -> list[str]:
+    """Pid and command of what still runs after that time; multiprocessing's tracker of resources ends with us."""
+    psutil.wait_procs(list(_marked()), timeout=seconds)
     _wait_for_zombies()
     lines = (f"{process.pid} {' '.join(process.cmdline())}" for process in _marked())
     return [line for line in lines if "multiprocessing.resource_tracker" not in line]

@@ -20,7 +20,7 @@ def test_a_process_and_a_socket_are_seen() -> None:
         port = left.stdout.readline().strip()
         try:
             assert f"127.0.0.1:{port}" in leftovers.sockets()
-            assert any(line.startswith(f"{left.pid} ") for line in leftovers.processes())
+            assert any(line.startswith(f"{left.pid} ") for line in leftovers.processes(seconds=0))
         finally:
             left.kill()
 

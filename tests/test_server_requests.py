@@ -7,7 +7,6 @@ import socket
 import stat
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -221,14 +220,21 @@ def test_what_is_ended_is_what_was_started(tmp_path: Path, sleeper: processes.Re
     assert processes.remembered(tmp_path / "processes.json") == []
 
 
+def _trapping(trap: str, then: str, stage: int, folder: Path) -> processes.Record:
+    """A process of that stage that has set its trap for SIGTERM."""
+    log = folder / f"{stage}.log"
+    record = processes.spawn(log.stem, stage, ["sh", "-c", f"trap {trap} TERM; echo set; {then}"], folder, log)
+    watch = Watch(seconds=60)
+    while log.read_text() != "set\n":
+        watch.pause(0.01)
+    return record
+
+
 def test_a_later_stage_ends_before_an_earlier_one_is_told(tmp_path: Path) -> None:
-    slow = f"trap 'sleep 0.3; echo late >> {tmp_path}/order; exit' TERM; while :; do sleep 0.05; done"
-    fast = f"trap 'echo early >> {tmp_path}/order; exit' TERM; while :; do sleep 0.05; done"
     records = [
-        processes.spawn(name, stage, ["sh", "-c", script], tmp_path, tmp_path / "logs" / name)
-        for stage, (name, script) in enumerate([("zookeeper", fast), ("broker", slow)])
+        _trapping(f"'{ending} >> {tmp_path}/order; exit'", "while :; do sleep 0.05; done", stage, tmp_path)
+        for stage, ending in enumerate(["echo early", "sleep 0.3; echo late"])
     ]
-    time.sleep(0.3)
     processes.remember(tmp_path / "processes.json", records)
     processes.end(tmp_path / "processes.json")
     assert (tmp_path / "order").read_text().split() == ["late", "early"]
@@ -236,8 +242,7 @@ def test_a_later_stage_ends_before_an_earlier_one_is_told(tmp_path: Path) -> Non
 
 def test_one_that_does_not_end_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(processes, "GRACE", 0.3)
-    deaf = processes.spawn("deaf", 0, ["sh", "-c", "trap '' TERM; exec sleep 600"], tmp_path, tmp_path / "deaf.log")
-    time.sleep(0.2)
+    deaf = _trapping("''", "exec sleep 600", 0, tmp_path)
     processes.remember(tmp_path / "processes.json", [deaf])
     processes.end(tmp_path / "processes.json")
     assert not deaf.process()
@@ -307,14 +312,16 @@ def test_a_dead_holder_leaves_no_lock(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("user", "asked"), [(0, ["-qq update", APT]), (1000, [])])
 def test_a_fresh_machine_gets_its_tools_by_apt_as_root_only(
-    user: int, asked: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    user: int, asked: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     _program(tmp_path / "bin/apt-get", f'echo "$*" >> {tmp_path}/asked')
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
     monkeypatch.setattr("os.geteuid", lambda: user)
     (tmp_path / "asked").touch()
-    tools.install()
+    tools.install(tools.PACKAGES)
     assert (tmp_path / "asked").read_text().splitlines() == asked
+    said = "apt-get installs on this system, once: openjdk-17-jre-headless maven\n"
+    assert capsys.readouterr().out == (said if asked else "")
 
 
 def test_something_else_that_answers_there_is_no_server(declared: Recipe, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,10 +1,10 @@
-"""Gets Java and Maven through the system's package manager where that can be done, else says what is missing."""
+"""Java and Maven: whether they are missing, and how apt installs packages on this system."""
 
 import os
 import shutil
 import signal
 import subprocess
-import sys
+from collections.abc import Sequence
 
 from engines.servers.java import VERSION, java, maven
 from workloads.errors import RequestError
@@ -24,14 +24,14 @@ def missing() -> str | None:
     return None
 
 
-def install() -> None:
-    """Lets apt install them, as root only; whether that helped is for `missing` to tell."""
+def install(packages: Sequence[str]) -> None:
+    """Let apt install packages, as root only; print which ones first. The caller checks whether that helped."""
     apt = shutil.which("apt-get")
     if apt is None or os.geteuid() != 0:
         return
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-    print(f"Installing {' and '.join(PACKAGES)}, once", flush=True)
-    for words in (["update"], ["install", "--yes", "--no-install-recommends", *PACKAGES]):
+    print(f"apt-get installs on this system, once: {' '.join(packages)}", flush=True)
+    for words in (["update"], ["install", "--yes", "--no-install-recommends", *packages]):
         call = [apt, "-qq", *words]
         with subprocess.Popen(call, stdout=subprocess.DEVNULL, env=environment, start_new_session=True) as process:
             try:
@@ -40,9 +40,3 @@ def install() -> None:
                 os.killpg(process.pid, signal.SIGTERM)
                 print(f"apt-get gives no answer in {SECONDS:.0f} s", flush=True)
                 return
-
-
-if __name__ == "__main__":
-    if missing():
-        install()
-    sys.exit(missing())
