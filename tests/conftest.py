@@ -35,6 +35,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    for size in ("COLUMNS", "LINES"):  # readline sets them in the environment of workers, and tables would be cut
+        os.environ.pop(size, None)
     os.environ[leftovers.MARK] = leftovers.RUN
     config.addinivalue_line("markers", f"{ALONE}: measures real time; runs last, while no other test does")
     config.pluginmanager.register(Workers(HOME))

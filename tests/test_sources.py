@@ -450,7 +450,7 @@ def test_unreadable(tmp_path: Path, closed: str) -> None:
     asked = dataset(tmp_path, "data")
     (tmp_path / closed).chmod(0)
     for parent in tmp_path.parents:
-        if parent.stat().st_uid == os.getuid() and "pytest" in parent.name:
+        if parent.stat().st_uid == os.getuid() and "pytest" in str(parent):
             parent.chmod(0o755)
     tmp_path.chmod(0o755)
     try:
