@@ -101,6 +101,7 @@ def test_every_response_is_lindleys_a_stall_included(requests: list[tuple[int, i
     )
 
 
+@pytest.mark.alone
 def test_real_clients_measure_lindleys_responses_through_a_stall() -> None:
     """In real time, by processes. A busy machine delays a few requests; coordinated omission would miss half."""
     served = np.random.default_rng(5).exponential(0.01, 300)
@@ -208,6 +209,7 @@ def _right_below(limit: int, number: int, answer: object) -> bool:
     return number < limit
 
 
+@pytest.mark.alone
 def test_a_sweep_counts_what_its_clients_did() -> None:
     target = Target(Arm("null", NullEngine([0.005] * 4)), "q", range(4))
     one, four = sweep(target, 1, 0.5, GAUGE), sweep(target, 4, 0.5, GAUGE)
@@ -221,6 +223,7 @@ def test_a_sweep_counts_what_its_clients_did() -> None:
     assert capacity([wrong]) is None
 
 
+@pytest.mark.alone
 def test_every_client_of_a_sweep_asks_all_requests_alike() -> None:
     """Else one that asks the fast ones alone would pass for capacity."""
     served = [0.001, 0.04, 0.04, 0.04]
@@ -231,6 +234,7 @@ def test_every_client_of_a_sweep_asks_all_requests_alike() -> None:
     assert len({one.number for one in asked}) == len(asked)
 
 
+@pytest.mark.alone
 def test_a_request_waits_for_a_free_session_and_the_schedule_does_not() -> None:
     """Four sessions, each busy for a tenth of a second: of ten requests at once the last has waited for two others."""
     target = Arm("null", NullEngine([0.1]))
@@ -241,6 +245,7 @@ def test_a_request_waits_for_a_free_session_and_the_schedule_does_not() -> None:
     assert max(one.sent for one in driven.asked if one.sent) - driven.handed[0] >= 200_000_000
 
 
+@pytest.mark.alone
 def test_what_cannot_be_sent_in_time_is_given_up() -> None:
     driven = drive(
         Arm("null", NullEngine([0.7])), Work([0], seconds=0.1, limit=0.5, intended=[0] * 9), 2, GAUGE, processes=2
@@ -300,6 +305,7 @@ def test_a_client_that_cannot_connect_is_one_line() -> None:
         sweep(target, 2, 0.1, GAUGE)
 
 
+@pytest.mark.alone
 def test_failures_and_timeouts_are_counted_with_their_limit() -> None:
     target = Target(Arm("weak", _fails_in_turn, embedded=True), "q", [None], limit=0.1)  # type: ignore[arg-type]
     record = offer(target, 20, 2.0, "common", 1, GAUGE, clients=4)

@@ -158,6 +158,7 @@ def test_an_ended_run_is_read_and_not_measured_again(rides: Dataset, tmp_path: P
         measure(other, out, _quiet)
 
 
+@pytest.mark.alone
 def test_under_load_every_answer_is_checked_and_rates_are_offered(rides: Dataset, tmp_path: Path) -> None:
     under = UnderLoad(questions=1, sweep=0.3, requests=30, least=0.3, most=0.5, objective=10.0)
     effort = Effort(launches=1, least=2, most=2, width=1.0, warm=0.0, cost=0.01)
