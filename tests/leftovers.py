@@ -18,11 +18,10 @@ ROOT = Path(__file__).parents[1]
 
 
 def processes(seconds: float = 10) -> list[str]:
-    """Pid and command of what still runs after that time; multiprocessing's tracker of resources ends with us."""
+    """Pid and command of what still runs after that time."""
     psutil.wait_procs(list(_marked()), timeout=seconds)
     _wait_for_zombies()
-    lines = (f"{process.pid} {' '.join(process.cmdline())}" for process in _marked())
-    return [line for line in lines if "multiprocessing.resource_tracker" not in line]
+    return [f"{process.pid} {' '.join(process.cmdline())}" for process in _marked()]
 
 
 def sockets() -> list[str]:
@@ -41,9 +40,11 @@ def files() -> set[str]:
 
 
 def _marked() -> Iterator[psutil.Process]:
+    """What runs and has our mark, but for multiprocessing's tracker of resources, which ends with us."""
     for process in psutil.process_iter():
         with suppress(psutil.Error):
-            if process.environ().get(MARK, "").startswith(RUN) and process.status() != psutil.STATUS_ZOMBIE:
+            marked = process.environ().get(MARK, "").startswith(RUN) and process.status() != psutil.STATUS_ZOMBIE
+            if marked and "multiprocessing.resource_tracker" not in " ".join(process.cmdline()):
                 yield process
 
 
