@@ -1,6 +1,6 @@
 PYTHON ?= python3
 BIN := .venv/bin
-IN_PROCESS := not druid and not cassandra and not test_site and not test_licences and not stored_report
+WORKERS := -n 3 --dist loadgroup --no-loadscope-reorder
 
 .PHONY: run all test test-oldest lint audit site preview readme lock clean
 .DELETE_ON_ERROR:
@@ -12,10 +12,10 @@ all: .venv/all.stamp  ## the drivers of all engines, the data of all datasets, a
 
 test: .venv/dev.stamp  ## every test
 	@$(BIN)/python tests/install.py
-	$(BIN)/pytest -n 3 --dist loadgroup --no-loadscope-reorder
+	$(BIN)/pytest $(WORKERS)
 
 test-oldest: .venv-oldest/stamp  ## the tests that need no server and no browser, on the oldest versions declared
-	.venv-oldest/bin/pytest -k "$(IN_PROCESS)"
+	.venv-oldest/bin/pytest $(WORKERS) -m "not druid and not cassandra" -k "not test_site and not test_licences and not stored_report"
 
 lint: .venv/dev.stamp  ## style and types
 	$(BIN)/ruff check .

@@ -1,5 +1,7 @@
 """What tests share: servers, started once and always stopped; engines over them; how many random examples there are."""
 
+import atexit
+import gc
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,7 +11,7 @@ import leftovers
 import pytest
 from command import Command
 from hypothesis import HealthCheck, settings
-from workers import ALONE, Workers
+from workers import ALONE, GROUPS, Workers
 
 from engines.budget import Budget
 from engines.contract import Engine
@@ -35,10 +37,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # Hypothesis registers a callback there that keeps modules alive at the end, of which DuckDB prints a hundred lines.
+    atexit.register(gc.callbacks.clear)
     for size in ("COLUMNS", "LINES"):  # readline sets them in the environment of workers, and tables would be cut
         os.environ.pop(size, None)
     os.environ[leftovers.MARK] = leftovers.RUN
     config.addinivalue_line("markers", f"{ALONE}: measures real time; runs last, while no other test does")
+    for name in GROUPS:
+        config.addinivalue_line("markers", f"{name}: needs the server of {name}")
     config.pluginmanager.register(Workers(HOME))
     suppressed = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
     examples = config.getoption("--examples")

@@ -24,8 +24,14 @@ class Workers:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_itemcollected(self, item: pytest.Item) -> None:
-        """Group all tests of a server, all timing tests, and otherwise those of a file, which share its fixtures."""
-        item.add_marker(pytest.mark.xdist_group(name=_group(item)))
+        """Group all tests of a server, all timing tests, and otherwise those of a file, which share its fixtures.
+
+        The tests of a server have its name as a mark too, so that `-m "not druid"` leaves them out.
+        """
+        group = _group(item)
+        item.add_marker(pytest.mark.xdist_group(name=group))
+        if group in GROUPS:
+            item.add_marker(group)
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
