@@ -59,7 +59,7 @@ def read(path: Path) -> tuple[Header, list[Cell]]:
     decoder = msgspec.json.Decoder(Header | Cell)
     try:
         head, *cells = map(decoder.decode, path.read_bytes().splitlines())
-    except (ValueError, OSError) as error:
+    except (msgspec.MsgspecError, UnicodeError, OSError) as error:
         raise RequestError(f"--from {path}: {error}; expected the .jsonl that benchmarks.growth wrote") from None
     if not isinstance(head, Header):
         raise RequestError(f"--from {path}: the first line is not a header; expected what benchmarks.growth wrote")

@@ -234,6 +234,11 @@ def test_types_are_the_same_however_a_file_falls_into_blocks(tmp_path: Path, mon
         assert [row["n"] for row in got] == [*map(float, range(200)), 0.5]
 
 
+WRITES_VIEWS = pytest.mark.skipif(
+    int(pa.__version__.partition(".")[0]) < 21, reason="pyarrow before 21 writes no string_view into Parquet"
+)
+
+
 @pytest.mark.parametrize(
     ("values", "wanted"),
     [
@@ -245,7 +250,7 @@ def test_types_are_the_same_however_a_file_falls_into_blocks(tmp_path: Path, mon
         (pa.array(["1", "2", None]).dictionary_encode(), [1, 2, None]),
         (pa.array(["99999999999999999999", "1"]), [1e20, 1.0]),
         (pa.array(["1", "2"], pa.large_string()), [1, 2]),
-        (pa.array(["1", "2"], pa.string_view()), [1, 2]),
+        pytest.param(pa.array(["1", "2"], pa.string_view()), [1, 2], marks=WRITES_VIEWS),
         (pa.array([b"1", b"2"], pa.binary()), [1, 2]),
         (pa.array([1.5, float("nan"), -0.0], pa.float32()), [1.5, None, 0.0]),
         (pa.array(["NaN", "1.5"]), [None, 1.5]),
