@@ -34,7 +34,9 @@ def spread(launches: Sequence[ArrayLike], rng: np.random.Generator, level: float
         high=float(high),
         maximum=float(everything.max()),
         percentiles={
-            name(p): float(np.quantile(everything, p)) for p in PERCENTILES if len(everything) * (1 - p) >= BEYOND
+            name(p): float(np.quantile(everything, p))
+            for p in PERCENTILES
+            if round(len(everything) * (1 - p), 6) >= BEYOND  # 100 * (1 - 0.9) is less than 10 in floats
         },
     )
 

@@ -15,7 +15,7 @@ _SHIFT = 0.05  # probability under which a shift is taken for real
 
 def shift(windows: Sequence[float]) -> float:
     """How probable so large a shift is where there is none (Pettitt 1979: rank test for one change point)."""
-    values = np.asarray(windows, dtype=np.float64)
+    values = np.asarray(windows)
     n = len(values)
     signs = np.sign(values[:, None] - values[None, :])
     largest = max(abs(float(signs[:k, k:].sum())) for k in range(1, n))
