@@ -81,7 +81,7 @@ def test_rounds_of_one_launch_stop_where_the_whole_run_is_as_narrow_as_was_asked
     rng = np.random.default_rng(9)
     for launches in (1, 2, 5):
         wanted, got = [], []
-        for _ in range(60):
+        for _ in range(300):
             ratios = [rng.normal(0, 0.1, 30) for _ in range(launches)]
             wanted.append(_half_width(estimate(ratios[:1], rng, 300)) / within_share(launches))
             got.append(_half_width(estimate(ratios, rng, 300)))

@@ -69,7 +69,7 @@ def estimate(launches: Sequence[Logs], rng: np.random.Generator, replicates: int
     noise = np.stack([_within(rounds, rng, replicates) for rounds in launches])
     drawn = rng.integers(count, size=(count, replicates))
     deviations = (centres - centre) * math.sqrt(count / max(count - 1, 1))
-    totals = (deviations[drawn] + noise[drawn, np.arange(replicates)]).mean(axis=0)
+    totals = (deviations[drawn] + noise[drawn, rng.integers(replicates, size=drawn.shape)]).mean(axis=0)
     between, within = float(deviations @ deviations) / count**2, float(noise.var(axis=1).mean()) / count
     return Estimate(centre, float(totals.std()), _satterthwaite(between, count - 1, within, sum(kept) - count))
 
@@ -110,4 +110,7 @@ def _satterthwaite(one: float, dof_one: float, other: float, dof_other: float) -
 
 def _exp(value: float) -> float:
     """As `math.exp`, infinite where it overflows."""
-    return math.exp(value) if value < 700 else math.inf
+    try:
+        return math.exp(value)
+    except OverflowError:
+        return math.inf
