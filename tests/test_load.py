@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from itertools import count
@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from open_loops import record
 
 from harness.clock import histograms
 from harness.clock.clients import Arm, Work, drive, open_loop
@@ -33,34 +34,11 @@ from harness.clock.load import (
     sweep,
 )
 from harness.clock.null import NullEngine, lindley
-from harness.clock.records import Open, Spent
+from harness.clock.records import Open
 from harness.clock.sender import due, first
 from workloads.errors import FailureError
 
 GAUGE = Gauge()
-
-
-def _record(intended: list[int], done: Sequence[int | None], rate: float = 100.0, **changes: object) -> Open:
-    """A run in microseconds in which everything was sent on time and answered right."""
-    record = Open(
-        arm="null",
-        question="q",
-        cache="hot",
-        rate=rate,
-        load="80%",
-        clients=64,
-        limit=30.0,
-        intended=intended,
-        sent=list(intended),
-        done=list(done),
-        waited=[0] * len(intended),
-        state="r" * len(intended),
-        response="",
-        service="",
-        lateness="",
-        spent=Spent(seconds=1.0, client=0.1),
-    )
-    return msgspec.structs.replace(record, **changes)
 
 
 def _queue(rate: float, service: float, seconds: float, seed: int) -> Open:
@@ -68,7 +46,7 @@ def _queue(rate: float, service: float, seconds: float, seed: int) -> Open:
     rng = np.random.default_rng(seed)
     intended = [at // 1000 for at in schedule(rate, seconds, rng)]
     waits = lindley(intended, [int(1e6 * one) for one in rng.exponential(service, len(intended))])
-    return _record(intended, [at + wait for at, wait in zip(intended, waits, strict=True)], rate)
+    return record(intended, [at + wait for at, wait in zip(intended, waits, strict=True)], rate)
 
 
 @given(
@@ -109,13 +87,13 @@ def test_real_clients_measure_lindleys_responses_through_a_stall() -> None:
     target = Target(Arm("null", NullEngine(served.tolist(), queue=True)), "q", range(300))
 
     def shares_within_bound(seed: int) -> tuple[float, float]:
-        record = offer(target, 50, 4.0, "50%", seed, GAUGE, clients=8)
-        late = lateness(record)
-        arrivals = [at + int(by) for at, by in zip(record.intended, late, strict=True)]
+        offered = offer(target, 50, 4.0, "50%", seed, GAUGE, clients=8)
+        late = lateness(offered)
+        arrivals = [at + int(by) for at, by in zip(offered.intended, late, strict=True)]
         theory = late + lindley(arrivals, [int(served[i % 300] * 1e6) for i in range(len(arrivals))])
         assert theory.max() >= 1_000_000
         bound = np.maximum(1000, 0.02 * theory)
-        right, omitting = (np.abs(one - theory) <= bound for one in (responses(record), services(record)))
+        right, omitting = (np.abs(one - theory) <= bound for one in (responses(offered), services(offered)))
         return float(right.mean()), float(omitting.mean())
 
     tried: list[tuple[float, float]] = []
@@ -145,33 +123,33 @@ def test_a_queue_below_its_capacity_is_sustained_and_one_above_is_not() -> None:
 def test_not_sustained_has_no_percentiles() -> None:
     result = read(_queue(rate=200, service=0.01, seconds=10, seed=1))
     assert (result.outcome, result.response, result.service, result.maximum) == ("not sustained", {}, {}, None)
-    unsent = _record([0, 10], [5, None], sent=[0, None], state="ru")
+    unsent = record([0, 10], [5, None], sent=[0, None], state="ru")
     assert read(unsent).outcome == "not sustained"
 
 
 def test_a_late_client_voids_the_run_and_a_busy_engine_does_not() -> None:
     intended = [i * 10_000 for i in range(1000)]
-    late = _record(intended, [at + 9000 for at in intended], sent=[at + 2000 for at in intended])
+    late = record(intended, [at + 9000 for at in intended], sent=[at + 2000 for at in intended])
     assert read(late).outcome == "client too slow"
     assert read(late).response == {}
     assert read(msgspec.structs.replace(late, waited=[1999] * 1000)).outcome == "sustained"
-    assert read(_record(intended, [at + 50_000 for at in intended], sent=[at + 2000 for at in intended])).outcome == (
+    assert read(record(intended, [at + 50_000 for at in intended], sent=[at + 2000 for at in intended])).outcome == (
         "sustained"
     )
 
 
 def test_a_failed_request_counts_for_its_limit_at_least() -> None:
-    record = _record([0, 0, 0, 0], [10, 20, 40_000_000, 50], state="rftr")
-    assert responses(record).tolist() == [10, 30_000_000, 40_000_000, 50]
-    assert services(record).tolist() == [10, 50]
-    hung = _record([0, 0], [None, 50], state="tr")
+    failing = record([0, 0, 0, 0], [10, 20, 40_000_000, 50], state="rftr")
+    assert responses(failing).tolist() == [10, 30_000_000, 40_000_000, 50]
+    assert services(failing).tolist() == [10, 50]
+    hung = record([0, 0], [None, 50], state="tr")
     assert responses(hung).tolist() == [30_000_000, 50]
-    assert read(record).failed == 2
+    assert read(failing).failed == 2
 
 
 def test_one_wrong_answer_voids_a_rate() -> None:
-    assert read(_record([0, 10], [5, 15], state="rw")).outcome == "wrong answers"
-    assert not meets(_record([0, 10], [5, 15], state="rw"), "p50", 1.0)
+    assert read(record([0, 10], [5, 15], state="rw")).outcome == "wrong answers"
+    assert not meets(record([0, 10], [5, 15], state="rw"), "p50", 1.0)
 
 
 def test_capacity_at_an_objective_is_found_by_halving() -> None:
@@ -180,7 +158,7 @@ def test_capacity_at_an_objective_is_found_by_halving() -> None:
 
     def answer(rate: float) -> Open:
         response = rng.exponential(1e6 / (1000 - rate), len(intended))
-        return _record(intended, [at + int(one) for at, one in zip(intended, response, strict=True)], rate)
+        return record(intended, [at + int(one) for at, one in zip(intended, response, strict=True)], rate)
 
     records: list[Open] = []
     objective = partial(meets, percentile="p99", seconds=0.01)
@@ -194,10 +172,10 @@ def test_capacity_at_an_objective_is_found_by_halving() -> None:
 
 def test_a_rate_with_too_few_requests_says_nothing_of_an_objective() -> None:
     """Neither that it is missed there, nor that a higher one that is met is not the capacity."""
-    rare = _record([0, 10_000_000], [1000, 10_001_000], rate=0.2)
+    rare = record([0, 10_000_000], [1000, 10_001_000], rate=0.2)
     often = [i * 10_000 for i in range(2000)]
     took = np.random.default_rng(1).exponential(1000, len(often))
-    frequent = _record(often, [at + int(one) for at, one in zip(often, took, strict=True)], rate=100.0)
+    frequent = record(often, [at + int(one) for at, one in zip(often, took, strict=True)], rate=100.0)
     objective = partial(meets, percentile="p95", seconds=0.01)
     assert (objective(rare), objective(frequent)) == (None, True)
     assert capacity_at([rare, frequent], "p95", 0.01) == 100.0
@@ -308,11 +286,11 @@ def test_a_client_that_cannot_connect_is_one_line() -> None:
 @pytest.mark.alone
 def test_failures_and_timeouts_are_counted_with_their_limit() -> None:
     target = Target(Arm("weak", _fails_in_turn, embedded=True), "q", [None], limit=0.1)  # type: ignore[arg-type]
-    record = offer(target, 20, 2.0, "common", 1, GAUGE, clients=4)
-    assert set(record.state) == {"r", "f", "t"}
-    assert responses(record)[[state != "r" for state in record.state]].min() >= 100_000
-    assert histograms.count(record.response) == len(record.state)
-    assert len(lateness(record)) == len(record.state)
+    offered = offer(target, 20, 2.0, "common", 1, GAUGE, clients=4)
+    assert set(offered.state) == {"r", "f", "t"}
+    assert responses(offered)[[state != "r" for state in offered.state]].min() >= 100_000
+    assert histograms.count(offered.response) == len(offered.state)
+    assert len(lateness(offered)) == len(offered.state)
 
 
 @given(st.lists(st.integers(1, 10**9), min_size=1, max_size=50), st.lists(st.integers(1, 10**9), max_size=50))
@@ -327,6 +305,6 @@ def test_histograms_merge_as_if_they_had_been_one(one: list[int], other: list[in
 @given(st.integers(2, 200))
 def test_a_backlog_that_does_not_change_does_not_grow(requests: int) -> None:
     intended = [i * 1000 for i in range(requests)]
-    assert growth(_record(intended, [at + 1 for at in intended])) == pytest.approx(0, abs=1e-6)
-    stuck = _record(intended, [10**9] * requests)
+    assert growth(record(intended, [at + 1 for at in intended])) == pytest.approx(0, abs=1e-6)
+    stuck = record(intended, [10**9] * requests)
     assert growth(stuck) == pytest.approx(requests - 1)

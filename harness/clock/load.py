@@ -129,12 +129,12 @@ def lateness(record: Open) -> NDArray[np.float64]:
 def growth(record: Open) -> float:
     """How many requests the backlog gains over the run: the line fitted to what is under way at each arrival."""
     intended = np.asarray(record.intended, dtype=np.float64)
-    if len(intended) < 2:
+    if len(set(record.intended)) < 2:
         return 0.0
     done = np.sort(intended + responses(record))
     backlog = np.arange(1, len(intended) + 1) - np.searchsorted(done, intended)
     elapsed = intended - intended.mean()
-    steepness = float(elapsed @ backlog) / max(float(elapsed @ elapsed), 1.0)
+    steepness = float(elapsed @ backlog) / float(elapsed @ elapsed)
     return steepness * float(intended[-1] - intended[0])
 
 

@@ -1,0 +1,23 @@
+"""Runs in which the times of every round are given."""
+
+from collections.abc import Mapping, Sequence
+
+from harness.clock.findings import Run
+from harness.clock.order import AGAIN
+from harness.clock.records import Header, Record, Rounds
+
+HEADER = Header(dataset="d", rows=1, seed=1, profile="quick", machine={}, versions={}, budget={}, scope=[])
+Times = Mapping[str, Sequence[int]]
+
+
+def rounds(question: str, times: Times, launch: int = 0, twin: str = "a") -> Rounds:
+    """A launch of a question; in each round both times of an arm are these nanoseconds."""
+    pairs = {arm: [(each, each) for each in given] for arm, given in times.items()}
+    return Rounds(
+        question=question, cache="hot", launch=launch, twin=(twin, twin + AGAIN), times=pairs, warm={}, failed={}
+    )
+
+
+def run(*lines: Record) -> Run:
+    """A run of these lines."""
+    return Run.of([HEADER, *lines], "run.jsonl")
