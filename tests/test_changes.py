@@ -26,7 +26,7 @@ def test_a_change_says_its_cell_and_the_seconds_of_both_runs() -> None:
     assert found.common == 1.0
     (one,) = found.changes
     assert one.cell == Cell("q", "hot", "a")
-    assert (one.before, one.after) == pytest.approx((1.0, 2.0))
+    assert (one.before, one.after) == pytest.approx((1.0, 2.0), rel=1e-12)
     assert one.claim is not None
     assert (one.claim.ratio, one.claim.low, one.claim.high) == pytest.approx((2.0, 2.0, 2.0))
     assert one.claim.outcome == "slower"
@@ -134,3 +134,8 @@ def test_a_change_is_held_against_the_noise_of_its_own_question() -> None:
         "loud": "no difference seen",
         "quiet": "slower",
     }
+
+
+def test_the_same_runs_give_the_same_figures() -> None:
+    noisy = run(rounds("q", {"a": [100, 130, 90, 115], "b": [50, 70, 90, 60]}))
+    assert compare(noisy, steady(a=100, b=60)) == compare(noisy, steady(a=100, b=60))

@@ -122,6 +122,11 @@ def test_a_floor_that_is_unknown_lets_nothing_be_claimed() -> None:
     assert (found.outcome, found.detectable) == ("no difference seen", None)
 
 
+def test_an_interval_of_which_nothing_is_known_has_no_bounds() -> None:
+    found = claims([Estimate(0.0, math.inf, 1.0)], [None])[0]
+    assert (found.low, found.high, found.outcome, found.detectable) == (None, None, "no difference seen", None)
+
+
 def test_estimates_and_floors_are_as_many() -> None:
     with pytest.raises(ValueError, match="shorter"):
         claims([exactly(2.0), exactly(2.0)], [None])

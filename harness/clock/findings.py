@@ -84,7 +84,7 @@ def spreads(run: Run) -> dict[Cell, Spread]:
     found: dict[Cell, Spread] = {}
     for (question, cache), launches in run.questions.items():
         for arm in _arms(launches):
-            times = [np.asarray(one.times[arm], dtype=np.float64).ravel() / 1e9 for one in launches if arm in one.times]
+            times = [np.asarray(one.times[arm]).ravel() / 1e9 for one in launches if arm in one.times]
             found[Cell(question, cache, arm)] = spread(times, rng)
     return found
 

@@ -12,7 +12,7 @@ def encode(microseconds: Iterable[int]) -> str:
     histogram = _empty()
     for value in microseconds:
         histogram.record_value(min(max(value, 1), _HOUR))
-    return str(histogram.encode().decode("ascii"))
+    return str(histogram.encode().decode())
 
 
 def merge(texts: Iterable[str]) -> str:
@@ -20,7 +20,7 @@ def merge(texts: Iterable[str]) -> str:
     histogram = _empty()
     for text in texts:
         histogram.decode_and_add(text)
-    return str(histogram.encode().decode("ascii"))
+    return str(histogram.encode().decode())
 
 
 def count(text: str) -> int:

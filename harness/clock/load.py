@@ -16,6 +16,7 @@ from harness.clock.spread import in_sequence
 CLIENTS = (1, 2, 4, 8)
 SESSIONS = 64
 _GROWTH, _REQUESTS = 0.05, 20  # a backlog grows if it gains this share of all requests, and so many
+_ANSWERED = "rw"  # the states of a request that has an answer, right or wrong
 _LATE, _LATE_SHARE = 0.001, 0.05  # seconds, and share of the response, that requests may be handed over late
 Outcome = Literal["sustained", "not sustained", "client too slow", "wrong answers"]
 
@@ -54,7 +55,7 @@ def sweep(target: Target, clients: int, seconds: float, gauge: Gauge) -> Sweep:
     """Closed loop with so many clients."""
     start, asked, _, spent = drive(target.arm, Work(target.requests, seconds, target.limit), clients, gauge)
     states = [one.state for one in asked]
-    services = [(one.done - one.sent) // 1000 for one in asked if one.done and one.sent and one.state in "rw"]
+    services = [(one.done - one.sent) // 1000 for one in asked if one.done and one.sent and one.state in _ANSWERED]
     return Sweep(
         arm=target.arm.name,
         question=target.question,
@@ -108,27 +109,27 @@ def offer(
 
 def responses(record: Open) -> NDArray[np.float64]:
     """Microseconds from intended to done; a request without an answer counts as the limit at least."""
-    end = _array(record.done) - np.asarray(record.intended, dtype=np.float64)
+    end = _array(record.done) - np.asarray(record.intended)
     limit = record.limit * 1e6
-    answered = np.array([state in "rw" for state in record.state], dtype=bool)
+    answered = np.array([state in _ANSWERED for state in record.state], dtype=bool)
     return np.asarray(np.where(answered, end, np.fmax(end, limit)))
 
 
 def services(record: Open) -> NDArray[np.float64]:
     """Microseconds from sent to done, of the requests that were answered."""
     times = _array(record.done) - _array(record.sent)
-    return np.asarray(times[[state in "rw" for state in record.state]])
+    return np.asarray(times[[state in _ANSWERED for state in record.state]])
 
 
 def lateness(record: Open) -> NDArray[np.float64]:
     """Microseconds by which requests were handed to the clients late; of those that were sent."""
-    times = _array(record.sent) - np.asarray(record.intended, dtype=np.float64) - np.asarray(record.waited)
+    times = _array(record.sent) - np.asarray(record.intended) - np.asarray(record.waited)
     return np.asarray(times[~np.isnan(times)])
 
 
 def growth(record: Open) -> float:
     """How many requests the backlog gains over the run: the line fitted to what is under way at each arrival."""
-    intended = np.asarray(record.intended, dtype=np.float64)
+    intended = np.asarray(record.intended)
     if len(set(record.intended)) < 2:
         return 0.0
     done = np.sort(intended + responses(record))
@@ -140,16 +141,15 @@ def growth(record: Open) -> float:
 
 def read(record: Open) -> Response:
     """What an open loop says, from its line alone."""
-    failed = sum(state not in "rw" for state in record.state)
+    failed = sum(state not in _ANSWERED for state in record.state)
     result = Response("sustained", record.rate, len(record.state), failed)
     if "w" in record.state:
         return msgspec.structs.replace(result, outcome="wrong answers")
     if "u" in record.state or growth(record) > max(_REQUESTS, _GROWTH * len(record.state)):
         return msgspec.structs.replace(result, outcome="not sustained")
     response, late = responses(record), lateness(record)
-    late_p99 = float(np.quantile(late, 0.99, method="inverted_cdf")) / 1e6 if len(late) else 0.0
-    response_p99 = float(np.quantile(response, 0.99, method="inverted_cdf")) / 1e6 if len(response) else 0.0
-    if late_p99 > max(_LATE, _LATE_SHARE * response_p99):
+    late_p99 = _p99(late)
+    if late_p99 > max(_LATE, _LATE_SHARE * _p99(response)):
         return msgspec.structs.replace(result, outcome="client too slow", lateness=late_p99)
     return msgspec.structs.replace(
         result,
@@ -193,6 +193,11 @@ def next_rate(records: Sequence[Open], highest: float, meets: Callable[[Open], b
 def _array(values: Sequence[int | None]) -> NDArray[np.float64]:
     """Absent values as NaN."""
     return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
+
+
+def _p99(microseconds: NDArray[np.float64]) -> float:
+    """Seconds within which 99% of the times lie; 0 where there are none."""
+    return float(np.quantile(microseconds, 0.99, method="inverted_cdf")) / 1e6 if len(microseconds) else 0.0
 
 
 def _seconds(microseconds: dict[str, float]) -> dict[str, float]:

@@ -46,7 +46,7 @@ def in_sequence(values: ArrayLike) -> dict[str, float]:
 
     Requests that waited behind one another were slow together: neighbours beyond a percentile are one.
     """
-    array = np.asarray(values, dtype=np.float64)
+    array = np.asarray(values)
     found = {p: float(np.quantile(array, p)) for p in PERCENTILES if len(array)}
     return {name(p): value for p, value in found.items() if _episodes(array > value) >= BEYOND}
 
