@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from harness.clock.estimate import Estimate, difference, estimate, midmean, within_share
-from harness.clock.spread import spread
+from harness.clock.spread import interval, spread
 
 MANY = 20_000  # replicates: what is drawn is then within 3% of what is expected
 
@@ -141,3 +141,8 @@ def test_a_percentile_is_given_from_ten_samples_beyond_on() -> None:
     assert exact.percentiles == pytest.approx({"p50": 49.5, "p75": 74.25, "p90": 89.1})
     assert list(spread([np.arange(99.0)], np.random.default_rng(1)).percentiles) == ["p50", "p75"]
     assert list(spread([np.arange(10_001.0)], np.random.default_rng(1)).percentiles)[-2:] == ["p99", "p99.9"]
+
+
+def test_an_interval_leaves_out_as_many_values_below_as_above() -> None:
+    assert interval(range(1001), 0.99) == pytest.approx((5, 995))
+    assert interval(range(101), 0.9) == pytest.approx((5, 95))

@@ -106,20 +106,31 @@ def test_what_is_off_the_curve_is_put_to_either_side_and_widened_for_few_cells()
         assert interval == pytest.approx((min(values), max(values)), rel=1e-3)
 
 
-def test_rounds_are_drawn_again_and_widened_where_they_are_few() -> None:
-    """Two rounds at -d and d give a centre of -d, 0 or d, times sqrt(2); the other cells have one round."""
-    made = Curve(0.05, 0.2, 0.8)
-    cells = [[one] for one in made(EVENTS)]
-    cells[2] = [cells[2][0] * math.exp(-0.1), cells[2][0] * math.exp(0.1)]
+@pytest.mark.parametrize(
+    ("rounds", "moves"),
+    [
+        ((-1, 1), (-math.sqrt(2), math.sqrt(2))),
+        ((0, 0, 3), (-math.sqrt(3 / 2), 2 * math.sqrt(3 / 2))),
+    ],
+)
+def test_rounds_are_drawn_again_and_widened_where_they_are_few(
+    rounds: Sequence[int], moves: tuple[float, float]
+) -> None:
+    """Of n rounds drawn again the mean reaches from the least to the most, less their mean, times sqrt(n / (n - 1)).
+
+    One cell has several rounds, so that only its own are drawn.
+    """
+    made, cells = Curve(0.05, 0.2, 0.8), [[one] for one in Curve(0.05, 0.2, 0.8)(EVENTS)]
+    mean = sum(rounds) / len(rounds)
+    cells[2] = [cells[2][0] * math.exp(0.1 * (each - mean)) for each in rounds]
     found = growth(EVENTS, cells, np.random.default_rng(1))
     assert (found.curve.c, found.off) == pytest.approx((0.8, 1.0))
     moved = []
-    for side in (-1, 1):
+    for move in moves:
         times = made(EVENTS)
-        times[2] *= math.exp(side * 0.1 * math.sqrt(2))
-        moved.append(searched(times.tolist()))
-    assert found.b == pytest.approx(sorted(one.b for one in moved), rel=0.02)
-    assert found.times_between == pytest.approx(sorted(float(one(5_000_000) / one(1_000)) for one in moved), rel=0.02)
+        times[2] *= math.exp(0.1 * move)
+        moved.append(searched(times.tolist()).b - made.b)
+    assert [end - made.b for end in found.b] == pytest.approx(sorted(moved), rel=0.15)
 
 
 def test_the_middle_half_of_the_rounds_counts() -> None:

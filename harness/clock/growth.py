@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from harness.clock import student
 from harness.clock.estimate import LEVEL, midmean
+from harness.clock.spread import interval
 
 MILLION = 10**6
 PARTS = 3  # of a curve, so that more cells than that are needed
@@ -33,7 +34,7 @@ class Curve(msgspec.Struct, frozen=True):
 
     def __call__(self, events: ArrayLike) -> Floats:
         """Seconds for each number of events."""
-        return self.a + self.b * (np.asarray(events, dtype=np.float64) / MILLION) ** self.c
+        return self.a + self.b * (np.asarray(events) / MILLION) ** self.c
 
 
 class Growth(msgspec.Struct, frozen=True):
@@ -67,7 +68,7 @@ def growth(events: Sequence[int], seconds: Sequence[ArrayLike], rng: np.random.G
     bootstrap: the rounds of each cell are drawn again, and the cell's own distance from the curve is put to either
     side of it, widened for few cells. So they cover the noise, and what the number of events does not explain.
     """
-    n, logs = np.asarray(events, dtype=np.float64), [np.log(np.asarray(one, dtype=np.float64)) for one in seconds]
+    n, logs = np.asarray(events), [np.log(np.asarray(one)) for one in seconds]
     centres = np.array([float(midmean(one)) for one in logs])
     curve = Curve(*(float(part[0]) for part in _fit(n, np.exp(centres)[None, :])))
     distances = centres - np.log(curve(n))
@@ -79,11 +80,11 @@ def growth(events: Sequence[int], seconds: Sequence[ArrayLike], rng: np.random.G
     ends = curve((n.min(), n.max()))
     return Growth(
         curve=curve,
-        a=_interval(a),
-        b=_interval(b),
-        c=_interval(c),
+        a=interval(a, LEVEL),
+        b=interval(b, LEVEL),
+        c=interval(c, LEVEL),
         times=float(ends[1] / ends[0]),
-        times_between=_interval(most / least),
+        times_between=interval(most / least, LEVEL),
         off=math.exp(float(np.abs(distances).max())),
     )
 
@@ -120,8 +121,3 @@ def _widened(cells: int) -> float:
     left = cells - PARTS
     few, many = (student.quantile((1 + LEVEL) / 2, dof) for dof in (left, math.inf))
     return math.sqrt(cells / left) * few / many
-
-
-def _interval(values: Floats) -> Interval:
-    low, high = np.quantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return float(low), float(high)

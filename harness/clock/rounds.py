@@ -1,5 +1,6 @@
 """Closed loop with one client: rounds over all questions and all arms, interleaved."""
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -122,7 +123,7 @@ def widest(times: Mapping[str, Sequence[tuple[int, int]]], rng: np.random.Genera
     """The widest half interval of a ratio between any two arms in one launch, as a fraction; 0 for a single arm."""
     logs = {name: logarithms(pairs) for name, pairs in times.items()}
     found = (estimate([logs[one] - logs[other]], rng).interval() for one, other in combinations(logs, 2))
-    return max(((high / low) ** 0.5 - 1 if low > 0 else float("inf") for low, high in found), default=0.0)
+    return max(((high / low) ** 0.5 - 1 if low > 0 else math.inf for low, high in found), default=0.0)
 
 
 def logarithms(pairs: Sequence[tuple[int, int]]) -> Logs:

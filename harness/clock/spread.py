@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 BEYOND = 10
+_REPLICATES = 400
 PERCENTILES = (0.5, 0.75, 0.9, 0.95, 0.99, 0.999)
 
 
@@ -23,15 +24,14 @@ class Spread(msgspec.Struct, frozen=True):
 
 def spread(launches: Sequence[ArrayLike], rng: np.random.Generator, level: float = 0.99) -> Spread:
     """Of the seconds of each launch; the interval comes from drawing launches, then samples within them."""
-    arrays = [np.asarray(launch, dtype=np.float64) for launch in launches]
+    arrays = [np.asarray(launch) for launch in launches]
     everything = np.concatenate(arrays)
-    medians = [_median_drawn_again(arrays, rng) for _ in range(400)]
-    low, high = np.quantile(medians, [(1 - level) / 2, (1 + level) / 2])
+    low, high = interval([_median_drawn_again(arrays, rng) for _ in range(_REPLICATES)], level)
     return Spread(
         samples=len(everything),
         median=float(np.median(everything)),
-        low=float(low),
-        high=float(high),
+        low=low,
+        high=high,
         maximum=float(everything.max()),
         percentiles={
             name(p): float(np.quantile(everything, p))
@@ -39,6 +39,12 @@ def spread(launches: Sequence[ArrayLike], rng: np.random.Generator, level: float
             if round(len(everything) * (1 - p), 6) >= BEYOND  # 100 * (1 - 0.9) is less than 10 in floats
         },
     )
+
+
+def interval(values: ArrayLike, level: float) -> tuple[float, float]:
+    """The quantiles between which this share of the values lies, with as many below as above."""
+    low, high = np.quantile(np.asarray(values), [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
 
 
 def in_sequence(values: ArrayLike) -> dict[str, float]:
