@@ -13,6 +13,8 @@ from workloads.rule import Part, State, obstacle
 
 YEAR = Span(datetime(2013, 1, 1, tzinfo=UTC), datetime(2014, 1, 1, tzinfo=UTC))
 HOWE = Span(datetime(2012, 12, 31, 13, tzinfo=UTC), datetime(2013, 12, 31, 13, tzinfo=UTC))
+UNCHANGED = Span(datetime(2013, 3, 1, tzinfo=UTC), datetime(2013, 4, 6, 15, tzinfo=UTC))
+"""Up to the instant at which Lord Howe's clock goes back by half an hour."""
 YORK = Span(datetime(2013, 1, 1, 5, tzinfo=UTC), datetime(2014, 1, 1, 5, tzinfo=UTC))
 
 
@@ -59,6 +61,9 @@ def test_weeks_do_not_divide_months() -> None:
         ("hour", "Australia/Lord_Howe", "hour", "Australia/Lord_Howe", HOWE, False),  # its clock changes by half hours
         ("day", "Australia/Lord_Howe", "day", "Australia/Lord_Howe", HOWE, True),
         ("minute", "UTC", "day", "Asia/Kolkata", YEAR, True),
+        ("hour", "UTC", "all", "Asia/Kolkata", YEAR, True),
+        ("hour", "America/New_York", "hour", "America/New_York", YORK, True),
+        ("hour", "UTC", "hour", "Australia/Lord_Howe", UNCHANGED, True),
         (
             "day",
             "Europe/Paris",
@@ -86,6 +91,8 @@ def test_the_span_begins_and_ends_with_a_bucket() -> None:
     noon = Span(datetime(2013, 1, 1, 12, tzinfo=UTC), YEAR.end)
     assert obstacle(question(span=noon), layout("day")) == "start falls inside a day of kept (in UTC)"
     assert obstacle(question(span=noon), layout("hour")) is None
+    early = Span(YEAR.start, noon.start)
+    assert obstacle(question(span=early), layout("day")) == "end falls inside a day of kept (in UTC)"
 
 
 def test_dimensions_and_filters_are_kept_apart() -> None:
@@ -137,6 +144,8 @@ def test_cohorts_and_funnels_need_raw() -> None:
     for one in asked:
         assert "needs raw" in str(obstacle(one, layout("day", by=("who",))))
         assert obstacle(one, layouts.raw) is None
+    said = "kept keeps no events to follow a subject by; a cohort needs raw"
+    assert obstacle(asked[0], layout("day", by=("who",))) == said
 
 
 def test_states_are_kept_once_in_the_order_declared() -> None:

@@ -135,7 +135,7 @@ def _same_clock(question: Aggregate, grain: Grain, layout: Layout) -> bool:
 def _days(span: Span) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     """An instant of each day of the span, and its last."""
     start, end = span.milliseconds
-    return np.append(np.arange(start, end, DAY, dtype=np.int64), end - 1)
+    return np.append(np.arange(start, end, DAY), end - 1)
 
 
 def _unread(measure: Measure, layout: Layout) -> Iterator[str]:
