@@ -20,9 +20,8 @@ from mutmut.mutation.diff_apply import get_diff_for_mutant
 from mutmut.stats import status_by_exit_code
 from mutmut.utils.format_utils import orig_function_and_class_names_from_key
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
-CONFIGURATION = Path("pyproject.toml")
 EQUIVALENT = Path(__file__).with_name("equivalent.toml")
 
 
@@ -33,6 +32,20 @@ class Survivor(NamedTuple):
     function: str
     before: str
     after: str
+
+    def __str__(self) -> str:
+        """The place and the lines, as a difference."""
+        lines = [f"- {line}" for line in self.before.splitlines()] + [f"+ {line}" for line in self.after.splitlines()]
+        return "\n".join([f"{self.module}:{self.line} {self.function}", *lines])
+
+    @property
+    def line(self) -> int:
+        """The number of the line that was changed, 1 where the function no longer has it."""
+        source, name = Path(self.module).read_text(), self.function.rpartition(".")[2]
+        nodes = [one for one in ast.walk(ast.parse(source)) if isinstance(one, ast.FunctionDef) and one.name == name]
+        lines, first = source.splitlines(), self.before.partition("\n")[0]
+        numbers = (number for node in nodes for number in range(node.lineno, (node.end_lineno or 0) + 1))
+        return next((number for number in numbers if lines[number - 1].strip() == first), 1)
 
 
 class Result(NamedTuple):
@@ -46,15 +59,15 @@ class Result(NamedTuple):
 
 def main(paths: Sequence[str]) -> int:
     """Mutates and tests the modules, prints what became of the mutants and returns the exit status."""
-    known = tomllib.loads(CONFIGURATION.read_text())["tool"]["mutmut"]["only_mutate"]
-    modules = [module for module in known if module.startswith(tuple(paths or [""]))]
+    known = tomllib.loads(Path("pyproject.toml").read_text())["tool"]["mutmut"]["only_mutate"]
+    modules = [module for module in known if module.startswith(tuple(paths) or "")]
     if not modules:
         print(f"{' '.join(paths)}: no such module; give the beginning of one of {', '.join(known)}", file=sys.stderr)
         return 2
     shutil.rmtree("mutants", ignore_errors=True)
-    mutmut = Path(sys.executable).with_name("mutmut")
-    patterns = [f"{module.removesuffix('.py').replace('/', '.')}.x[_ǁ]*" for module in modules]
-    subprocess.run([mutmut, "run", *patterns], check=True, stdout=sys.stderr)
+    names = [module.removesuffix(".py").removesuffix("/__init__").replace("/", ".") for module in modules]
+    command = [str(Path(sys.executable).with_name("mutmut")), "run", *(f"{name}.x[_ǁ]*" for name in names)]
+    subprocess.run(command, check=True, stdout=sys.stderr)
     return report([result(module) for module in modules], Console())
 
 
@@ -63,18 +76,16 @@ def result(module: str) -> Result:
     data = SourceFileMutationData(path=module)
     data.load()
     status = {name: status_by_exit_code[code] for name, code in data.exit_code_by_key.items()}
-    noticed = ("killed", "timeout")
-    survivors = [_survivor(module, name) for name, became in status.items() if became not in noticed]
+    survivors = [_survivor(module, name) for name, became in status.items() if became not in ("killed", "timeout")]
     return Result(module, len(status), list(status.values()).count("timeout"), survivors)
 
 
 def report(results: Sequence[Result], console: Console) -> int:
     """Prints the score of each module, the survivors and the entries that match none; 1 if either is left over."""
-    entries = tomllib.loads(EQUIVALENT.read_text())["mutants"]
-    argued = {Survivor(*(entry[field] for field in Survivor._fields)): entry["why"] for entry in entries}
+    argued, modules = _arguments(), {one.module for one in results}
     survivors = [one for each in results for one in each.survivors]
     whole = Result("all", sum(one.mutants for one in results), sum(one.timed_out for one in results), survivors)
-    table = Table("module", box=None)
+    table = Table(Column("module", no_wrap=True), box=None, pad_edge=False)
     for header in ("mutants", "noticed", "timed out", "survived", "argued", "score"):
         table.add_column(header, justify="right")
     for one in (*results, whole):
@@ -82,14 +93,20 @@ def report(results: Sequence[Result], console: Console) -> int:
         figures = (one.mutants, one.mutants - survived - one.timed_out, one.timed_out, survived, without_effect)
         table.add_row(one.module, *map(str, figures), f"{1 - survived / max(one.mutants, 1):.1%}")
     console.print(table)
-    for survivor in survivors:
-        console.print(_shown(survivor, argued.get(survivor)), markup=False, highlight=False, soft_wrap=True)
-    modules = {one.module for one in results}
+    said = [f"{one}\n  {argued.get(one, 'no argument')}" for one in survivors]
     unused = [one for one in argued if one.module in modules and one not in survivors]
-    for survivor in unused:
-        words = f"\n{EQUIVALENT.name}: no survivor matches this entry; remove it"
-        console.print(words, _shown(survivor), markup=False, highlight=False, soft_wrap=True)
+    said += [f"{EQUIVALENT.name}: no survivor matches an entry; remove it\n{one}" for one in unused]
+    console.print("", *said, sep="\n", markup=False, highlight=False, soft_wrap=True)
     return int(bool(unused) or any(one not in argued for one in survivors))
+
+
+def _arguments() -> dict[Survivor, str]:
+    """Why a mutant changes no output; an entry of the file may name several changes to the same lines."""
+    entries = tomllib.loads(EQUIVALENT.read_text())["mutants"]
+    argued = (
+        (Survivor(e["module"], e["function"], e["before"], after), e["why"]) for e in entries for after in e["after"]
+    )
+    return dict(argued)
 
 
 def _survivor(module: str, name: str) -> Survivor:
@@ -97,23 +114,6 @@ def _survivor(module: str, name: str) -> Survivor:
     before, after = ("\n".join(line[1:].strip() for line in changed if line[0] == sign) for sign in "-+")
     function, owner = orig_function_and_class_names_from_key(name)
     return Survivor(module, f"{owner}.{function}" if owner else function, before, after)
-
-
-def _shown(survivor: Survivor, why: str | None = None) -> str:
-    signed = (("-", survivor.before), ("+", survivor.after))
-    lines = [f"{sign} {line}" for sign, text in signed for line in text.splitlines()]
-    where = f"\n{survivor.module}:{_line(survivor)} {survivor.function}"
-    return "\n".join([f"{where}, argued: {why}" if why else where, *lines])
-
-
-def _line(survivor: Survivor) -> int:
-    """The number of the changed line, or of the function where the function no longer has that line."""
-    source = Path(survivor.module).read_text()
-    name = survivor.function.rpartition(".")[2]
-    nodes = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.FunctionDef) and node.name == name]
-    lines, first = source.splitlines(), survivor.before.partition("\n")[0]
-    numbers = (number for node in nodes for number in range(node.lineno, (node.end_lineno or 0) + 1))
-    return next((number for number in numbers if lines[number - 1].strip() == first), nodes[0].lineno)
 
 
 if __name__ == "__main__":
