@@ -6,4 +6,4 @@ lock() { uv pip compile --quiet --universal --python-version 3.11 --generate-has
 lock requirements/build.in --output-file requirements/build.txt
 lock pyproject.toml --extra duckdb --extra flights --output-file requirements/run.txt
 lock pyproject.toml --all-extras --output-file requirements/all.txt
-lock pyproject.toml --all-extras --group dev --output-file requirements/dev.txt
+lock pyproject.toml --all-extras --group dev --group mutation --output-file requirements/dev.txt

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+pytest.importorskip("mutmut", reason="the oldest versions have no mutmut, which needs a newer click")
 from experiments import mutants
 from experiments.mutants import Result, Survivor, main, report
 
