@@ -163,9 +163,9 @@ def _checker(measure: Measure, evidence: aggregate.Evidence) -> Any:
     return lambda _row, got, true: 0.0 if got == true else math.inf
 
 
-def _relative(got: int | None, true: int | None) -> float:
-    if got is None or true is None:
-        return 0.0 if got == true else math.inf
+def _relative(got: int | None, true: int) -> float:
+    if got is None:
+        return math.inf
     return abs(got - true) / true if true else (0.0 if got == 0 else math.inf)
 
 

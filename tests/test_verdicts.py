@@ -6,11 +6,13 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from msgspec.structs import replace
 
 from harness.conformance.subject import few
 from harness.verify import Kind, Verdict, check
 from workloads import answers, truth
 from workloads.events import Events
+from workloads.filters import parse as where
 from workloads.measures import parse
 from workloads.questions import Age, Aggregate, Cohort, Funnel, Grain, Question, Span, Top
 
@@ -167,6 +169,26 @@ def test_an_estimate_of_a_quantile_may_be_off_in_rank(got: float, observed: floa
     )
 
 
+@pytest.mark.parametrize(
+    ("at", "group", "got", "verdict"),
+    [
+        (0.1, "a", 0.5, within(0.1, 0.1)),
+        (0.1, "b", 10.5, within(0.1, 0.1)),
+        (0.9, "a", 9.5, RIGHT),
+        (0.9, "b", 19.5, RIGHT),
+        (0.5, "b", 14.5, within(0.1, 0.1)),
+        (0.5, "b", 17.0, within(0.1, 0.1)),
+    ],
+)
+def test_a_rank_is_that_among_the_values_of_the_own_group(at: float, group: str, got: float, verdict: Verdict) -> None:
+    """The values of a group lie above those of the next, of which there are more."""
+    values = {"a": range(1, 11), "b": range(11, 21), "c": [0] * 30}
+    over = events("score", {country: map(float, each) for country, each in values.items()})
+    rows = {"a": 10 * at, "b": 10 + 10 * at, "c": 0.0} | {group: got}
+    asked = question(f"quantile(score, {at}, error=0.1)")
+    assert judged(asked, over, *rows.items()) == verdict
+
+
 MANY = counts(a=10, b=8, c=8, d=7, e=4)
 
 
@@ -207,6 +229,19 @@ def test_members_of_a_top_by_floats_may_differ_by_a_billionth(measure: str) -> N
         over = events("score", {"a": [1.0], "b": [second], "c": [0.5]})
         found = judged(asked, over, ("b", second)).kind
         assert found is (kind if second < 1.0 else Kind.RIGHT)
+
+
+def test_members_of_a_top_by_integers_may_not_differ_at_all() -> None:
+    asked = question("sum(gold)", top=Top(1, parse("sum(gold)")))
+    over = events("gold", {"a": [2_000_000_000], "b": [1_999_999_999]})
+    assert judged(asked, over, ("b", 1_999_999_999)).kind is Kind.WRONG
+
+
+def test_a_mean_of_integers_is_right_to_a_billionth_of_itself() -> None:
+    over = events("gold", {"a": [1, -1], "b": [1, 2]})
+    assert judged(question("mean(gold)"), over, ("a", 0.0), ("b", 1.5 + 1.4e-9)) == RIGHT
+    assert judged(question("mean(gold)"), over, ("a", 5e-10), ("b", 1.5)).kind is Kind.WRONG
+    assert judged(question("mean(gold)"), over, ("a", 0.0), ("b", 1.5 + 1.6e-9)).kind is Kind.WRONG
 
 
 def test_members_of_a_top_by_a_mean_of_integers_may_tie() -> None:
@@ -278,6 +313,13 @@ def test_a_sum_of_integers_of_a_cohort_is_exact_and_its_size_alone_estimated() -
     asked = cohort("sum(gold)", error=0.2)
     assert judged(asked, BORN, ("a", 11, 0, 10), ("b", 20, 0, 20)) == within(0.1, 0.2)
     assert judged(asked, BORN, ("a", 10, 0, 11), ("b", 20, 0, 20)).kind is Kind.WRONG
+    rich = few([{"when": DAY, "user": "u", "country": "a", "gold": 2_000_000_000}])
+    assert judged(asked, rich, ("a", 1, 0, 2_000_000_000)) == RIGHT
+    assert judged(asked, rich, ("a", 1, 0, 2_000_000_001)).kind is Kind.WRONG
+
+
+def test_no_cohort_at_all_is_right() -> None:
+    assert judged(replace(cohort(error=0.1), birth=where({"country": "z"})), BORN) == RIGHT
 
 
 @pytest.mark.parametrize(("value", "kind"), [(10.0, Kind.RIGHT), (-10.0, Kind.RIGHT), (10.1, Kind.WRONG)])
