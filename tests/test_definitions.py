@@ -72,6 +72,7 @@ def conditions() -> Iterator[tuple[Filter, ...]]:
         yield (Filter(column, Op.NULL, (True,)),)
         yield (Filter(column, Op.NULL, (False,)),)
     yield (Filter("country", Op.IN, ("a", "é", "nowhere")),)
+    yield (Filter("score", Op.IN, (0, 100)),)
     yield (Filter("level", Op.IN, (0, 2**53 + 1)), Filter("did", Op.NE, ("open",)))
 
 
@@ -219,3 +220,51 @@ def test_the_evidence_of_a_cohort_has_the_sum_of_absolutes_of_floats_alone() -> 
 def test_no_events_have_an_answer_without_rows(question: Question) -> None:
     none = few([])
     assert truth.answer(question, none).equals(answers.schema(question, none.shape.schema).empty_table())
+
+
+def row(when: datetime, user: str, **more: Any) -> brute.Row:
+    return dict.fromkeys(strategies.SCHEMA.names) | {"when": when, "user": user} | more
+
+
+STEP = timedelta(hours=7, minutes=10)
+BORN = Span(datetime(2013, 2, 20, tzinfo=UTC), datetime(2013, 2, 20, tzinfo=UTC) + 90 * STEP)
+BIRTHS = [row(BORN.start + i * STEP, f"u{i:03d}") for i in range(90)]
+"""Every seven hours and ten minutes for four weeks, in which the clock of New York changes."""
+
+
+@cache
+def shown(question: Cohort) -> list[tuple[Any, ...]]:
+    """The rows of the answer over these births."""
+    return sorted(brute.cohort(question, BIRTHS), key=lambda row: row[:3:2])
+
+
+@pytest.mark.parametrize("grain", [Grain.MINUTE, Grain.HOUR, Grain.DAY, Grain.WEEK, Grain.MONTH])
+def test_an_age_is_shown_once_it_has_ended_for_the_last_that_could_be_born(grain: Grain) -> None:
+    events = few(BIRTHS)
+    for unit, wait in product(
+        (Grain.HOUR, Grain.DAY, Grain.WEEK), (timedelta(), timedelta(hours=30), timedelta(days=9))
+    ):
+        question = Cohort(BORN, BORN.end + wait, Age(unit, 30), grain=grain, zone=YORK)
+        assert [tuple(row.values()) for row in truth.answer(question, events).to_pylist()] == shown(question)
+
+
+def funnelled(question: Funnel, rows: list[brute.Row]) -> None:
+    """That the truth over other rows is what its definition says."""
+    expected = sorted(brute.funnel(question, rows), key=lambda row: [*map(brute.ordered, row[:-1])])
+    assert [tuple(row.values()) for row in truth.answer(question, few(rows)).to_pylist()] == expected
+
+
+@pytest.mark.parametrize("late", [-1, 0, 1])
+def test_a_window_holds_the_millisecond_at_its_end(late: int) -> None:
+    start = datetime(2013, 1, 1, tzinfo=UTC)
+    rows = [row(start, "a"), row(start + timedelta(seconds=600, milliseconds=late), "a")]
+    funnelled(Funnel(EVER, ((), ()), 600), rows)
+    assert truth.answer(Funnel(EVER, ((), ()), 600), few(rows))["subjects"].to_pylist() == [1, int(late <= 0)]
+
+
+def test_of_equal_entries_the_one_that_sorts_first_counts() -> None:
+    start = datetime(2013, 1, 1, tzinfo=UTC)
+    for order in (("b", "a", None), (None, "b", "a"), ("a", None, "b")):
+        rows = [row(start, "u", country=country, did=did) for country, did in zip(order, ("x", "y", "x"), strict=True)]
+        for by in (("country",), ("did", "country"), ("country", "did")):
+            funnelled(Funnel(EVER, ((),), 600, by=by), rows)

@@ -33,9 +33,8 @@ def false_discoveries_held(ps: Sequence[float], rate: float = 1 - LEVEL) -> list
     order = np.argsort(ps)
     passed = np.asarray(ps)[order] <= rate * np.arange(1, len(ps) + 1) / max(len(ps), 1)
     last = int(np.max(np.nonzero(passed)[0], initial=-1))
-    held = np.zeros(len(ps), dtype=bool)
-    held[order[: last + 1]] = True
-    return [bool(one) for one in held]
+    held = set(order[: last + 1].tolist())
+    return [place in held for place in range(len(ps))]
 
 
 def claims(estimates: Sequence[Estimate], floors: Sequence[Estimate | None], level: float = LEVEL) -> list[Claim]:

@@ -50,7 +50,7 @@ class Estimate(msgspec.Struct, frozen=True):
 def midmean(values: Logs) -> Logs:
     """The mean of the middle half along the last axis: a hiccup does not move it, small noises average out."""
     cut = values.shape[-1] // 4
-    return np.asarray(np.sort(values, axis=-1)[..., cut : values.shape[-1] - cut].mean(axis=-1))
+    return np.asarray(np.sort(values)[..., cut : values.shape[-1] - cut].mean(axis=-1))
 
 
 def estimate(launches: Sequence[Logs], rng: np.random.Generator, replicates: int = _REPLICATES) -> Estimate:
@@ -70,7 +70,7 @@ def estimate(launches: Sequence[Logs], rng: np.random.Generator, replicates: int
     drawn = rng.integers(count, size=(count, replicates))
     deviations = (centres - centre) * math.sqrt(count / max(count - 1, 1))
     totals = (deviations[drawn] + noise[drawn, rng.integers(replicates, size=drawn.shape)]).mean(axis=0)
-    between, within = float(deviations @ deviations) / count**2, float(noise.var(axis=1).mean()) / count
+    between, within = float(deviations @ deviations) / count**2, float(noise.var()) / count
     return Estimate(centre, float(totals.std()), _satterthwaite(between, count - 1, within, sum(kept) - count))
 
 

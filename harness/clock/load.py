@@ -111,7 +111,7 @@ def responses(record: Open) -> NDArray[np.float64]:
     """Microseconds from intended to done; a request without an answer counts as the limit at least."""
     end = _array(record.done) - np.asarray(record.intended)
     limit = record.limit * 1e6
-    answered = np.array([state in _ANSWERED for state in record.state], dtype=bool)
+    answered = [state in _ANSWERED for state in record.state]
     return np.asarray(np.where(answered, end, np.fmax(end, limit)))
 
 
@@ -192,7 +192,7 @@ def next_rate(records: Sequence[Open], highest: float, meets: Callable[[Open], b
 
 def _array(values: Sequence[int | None]) -> NDArray[np.float64]:
     """Absent values as NaN."""
-    return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
+    return np.array(values, dtype=np.float64)
 
 
 def _p99(microseconds: NDArray[np.float64]) -> float:

@@ -128,7 +128,7 @@ def widest(times: Mapping[str, Sequence[tuple[int, int]]], rng: np.random.Genera
 
 def logarithms(pairs: Sequence[tuple[int, int]]) -> Logs:
     """One number a round: the mean of the logarithms of its two times, in nanoseconds."""
-    return np.asarray(np.log(np.asarray(pairs, dtype=np.float64)).mean(axis=1))
+    return np.asarray(np.log(np.asarray(pairs)).mean(axis=1))
 
 
 def launch(
