@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from harness.conformance import strategies
 from harness.conformance.subject import few
 from workloads import answers, truth
+from workloads import events as event_store
 from workloads.events import Events
 from workloads.filters import Filter, Op
 from workloads.filters import parse as where
@@ -55,12 +56,14 @@ def aggregates() -> Iterator[Aggregate]:
     for subtotals, size in product(("rollup", "cube"), range(4)):
         by = ("country", "did", "level")[:size]
         yield aggregate("count()", "sum(gold)", "mean(score)", "distinct(user)", by=by, subtotals=subtotals)
+        yield aggregate("min(gold)", "max(gold)", "min(score)", "max(score)", by=by, subtotals=subtotals)
     yield aggregate("distinct(user)", "quantile(gold, 0.5)", by=("did", "level"), subtotals="cube", grain=Grain.YEAR)
     for n, smallest, measure in product(
         (1, 3), (True, False), ("count()", "sum(gold)", "mean(score)", "distinct(user)")
     ):
         yield aggregate(measure, by=("country", "did"), grain=Grain.YEAR, top=Top(n, parse(measure), smallest))
     yield aggregate("count()", "max(gold)", by=("country",), top=Top(1000, parse("max(gold)")))
+    yield aggregate(by=("country",), top=Top(1, COUNT), where=where({"country": "nowhere"}))
     for condition in conditions():
         yield aggregate("count()", by=("country",), where=condition)
 
@@ -90,6 +93,8 @@ def cohorts() -> Iterator[Cohort]:
     base = Cohort(EVER, EVER.end, Age(Grain.MONTH, 5), grain=Grain.YEAR, zone=YORK)
     for age in ages():
         yield replace(base, age=age)
+    for unit in (Grain.MINUTE, Grain.HOUR, Grain.DAY):
+        yield replace(base, age=Age(unit, 4), zone="Asia/Kolkata")
     for grain, zone in product([grain for grain in Grain if grain is not Grain.ALL], (YORK, "America/Sao_Paulo")):
         yield replace(base, grain=grain, zone=zone)
     for by in ("country", "level", "user", "did"):
@@ -241,11 +246,43 @@ def shown(question: Cohort) -> list[tuple[Any, ...]]:
 @pytest.mark.parametrize("grain", [Grain.MINUTE, Grain.HOUR, Grain.DAY, Grain.WEEK, Grain.MONTH])
 def test_an_age_is_shown_once_it_has_ended_for_the_last_that_could_be_born(grain: Grain) -> None:
     events = few(BIRTHS)
-    for unit, wait in product(
-        (Grain.HOUR, Grain.DAY, Grain.WEEK), (timedelta(), timedelta(hours=30), timedelta(days=9))
-    ):
-        question = Cohort(BORN, BORN.end + wait, Age(unit, 30), grain=grain, zone=YORK)
-        assert [tuple(row.values()) for row in truth.answer(question, events).to_pylist()] == shown(question)
+    waits = (timedelta(), timedelta(hours=30), timedelta(days=9))
+    for unit, wait in product((Grain.HOUR, Grain.DAY, Grain.WEEK), waits):
+        for early, clock in product((0, 2), ("calendar", "elapsed")):
+            until = BORN.end + wait - early * brute.TICK if wait else BORN.end
+            question = Cohort(BORN, until, Age(unit, 30, clock=clock), grain=grain, zone=YORK)  # type: ignore[arg-type]
+            assert [tuple(row.values()) for row in truth.answer(question, events).to_pylist()] == shown(question)
+
+
+@pytest.mark.parametrize("early", [0, 1, 2])
+def test_an_age_of_a_cohort_by_a_dimension_ends_for_the_last_of_the_span(early: int) -> None:
+    question = Cohort(
+        BORN, BORN.end + timedelta(days=3) - early * brute.TICK, Age(Grain.DAY, 9, clock="elapsed"), by="did"
+    )
+    assert [tuple(row.values()) for row in truth.answer(question, few(BIRTHS)).to_pylist()] == shown(question)
+
+
+def test_births_and_returns_are_before_the_ends_that_are_given() -> None:
+    """Born at the start, in the last millisecond and at the end; back in the last millisecond and at the end."""
+    start, end, until = (datetime(2013, 1, day, tzinfo=UTC) for day in (1, 2, 9))
+    births = [row(when, user) for when, user in ((start, "a"), (end - brute.TICK, "b"), (end, "c"))]
+    returns = [row(until - brute.TICK, "a"), row(until, "b")]
+    question = Cohort(Span(start, end), until, Age(Grain.DAY, 2), by="did", repeat=True, retention="unbounded")
+    assert truth.answer(question, few(births + returns)).to_pylist() == [
+        {"cohort": None, "size": 2, "age": 0, "value": 1},
+        {"cohort": None, "size": 2, "age": 1, "value": 1},
+    ]
+
+
+def test_a_column_may_have_a_colon_in_its_name() -> None:
+    table = pa.Table.from_pylist(ROWS, strategies.SCHEMA)
+    names = ["a:gold" if name == "gold" else name for name in table.column_names]
+    events = event_store.of(
+        table.rename_columns(names), replace(strategies.COLUMNS, measures=["a:gold", "huge", "score"])
+    )
+    plain = aggregate("min(gold)", "max(gold)", "mean(gold)", by=("country", "did"), subtotals="cube")
+    named = replace(plain, measures=tuple(replace(one, column="a:gold") for one in plain.measures))
+    assert [*truth.answer(named, events).itercolumns()] == [*truth.answer(plain, EVENTS).itercolumns()]
 
 
 def funnelled(question: Funnel, rows: list[brute.Row]) -> None:

@@ -169,6 +169,13 @@ def test_an_estimate_of_a_quantile_may_be_off_in_rank(got: float, observed: floa
     )
 
 
+@pytest.mark.parametrize("got", [6.0, 5.5])
+def test_a_quantile_is_exact_where_no_error_is_tolerated(got: float) -> None:
+    over = events("score", {"a": map(float, range(1, 11))})
+    assert judged(question("quantile(score, 0.5)"), over, ("a", 5.0)) == RIGHT
+    assert judged(question("quantile(score, 0.5)"), over, ("a", got)).kind is Kind.WRONG
+
+
 @pytest.mark.parametrize(
     ("at", "group", "got", "verdict"),
     [

@@ -84,7 +84,7 @@ def births(question: Cohort, events: Events) -> Births:
     """The births in the span: of each subject the first event ever that matches."""
     subject, time = events.columns.subject, events.columns.time.name
     first = State(list(dict.fromkeys([subject, question.by or subject])), {time: "min"})
-    for batch in events.batches(_columns(question, events, question.birth, question.by)):
+    for batch in events.batches(_columns(events, question.birth, question.by)):
         rows = matching(batch, question.birth)
         first.add(pa.table(rows.filter(rows[subject].is_valid())))
     found = first.table()
@@ -116,7 +116,7 @@ def _activity(question: Cohort, born: Births, events: Events) -> Iterator[Activi
     """What the born do, from birth to `until`, at every age that is looked at."""
     subject, time = events.columns.subject, events.columns.time.name
     column = question.measure.column if question.measure else None
-    for batch in events.batches(_columns(question, events, question.returns, column)):
+    for batch in events.batches(_columns(events, question.returns, column)):
         rows = matching(batch, question.returns)
         places = np.asarray(pc.index_in(rows[subject], born.subjects).fill_null(-1), np.int64)
         instants = np.asarray(rows[time].cast(pa.int64()))
@@ -185,6 +185,6 @@ def _gathered(question: Cohort, cells: npt.NDArray[Any], fold: np.ufunc) -> npt.
     return cells
 
 
-def _columns(question: Cohort, events: Events, filters: tuple[Filter, ...], also: str | None) -> list[str]:
+def _columns(events: Events, filters: tuple[Filter, ...], also: str | None) -> list[str]:
     named = [events.columns.subject, events.columns.time.name, *(f.column for f in filters), also]
     return list(dict.fromkeys(c for c in named if c is not None))
