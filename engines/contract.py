@@ -34,8 +34,9 @@ class Where(StrEnum):
 class Support:
     """What an engine says of a question on a plan.
 
-    Supported where `where` is set; else `reason` says why not. `error` is the bound of an approximate answer, which
-    holds with probability `confidence`; zero is exact. `reason` of a supported question says what is worth knowing.
+    Supported where `where` is set; else `reason` says why not. `error` is the bound of an approximate answer (zero of
+    an exact one, also where an error is tolerated), which holds with probability `confidence`; zero is exact. `reason`
+    of a supported question says what is worth knowing.
     """
 
     where: Where | None
@@ -107,17 +108,18 @@ class Session(ABC):
     def ask(self, question: Question) -> pa.Table:
         """The answer, in the question's own schema and row order.
 
-        RequestError where the question is not supported, OverflowError where an integer exceeds 64 bits, FailureError
-        where the engine does not answer in time or at all. After a RequestError or an OverflowError the session answers
-        on, with nothing left of the request that failed. After a FailureError it may be closed.
+        RequestError where the question is not supported, OverflowError where an integer of the answer exceeds 64 bits,
+        FailureError where the engine does not answer; its own client decides how long to wait. After a RequestError or
+        an OverflowError the session answers on, with nothing left of the request that failed. After a FailureError it
+        may be closed.
         """
 
 
 class Engine(ABC):
     """One engine, reached through its server (None where it is embedded).
 
-    `home` is a folder for what the engine stores on this machine. Several processes may share it: one at a time loads a
-    plan, any number ask it.
+    `home` is the folder of all engines' data on this machine: touch only what begins with a plan's name. Several
+    processes may share it: one at a time loads a plan, any number ask it.
     """
 
     name: ClassVar[str]
@@ -140,7 +142,10 @@ class Engine(ABC):
 
     @abstractmethod
     def plan(self, dataset: Dataset, layout: Layout, shape: Shape) -> Plan:
-        """What would be created for the layout, and for `tailored` for the dataset's own questions."""
+        """What would be created for the layout, and for `tailored` for the dataset's own questions.
+
+        An engine that tailors nothing returns a plan for `tailored` too, and refuses every question on it.
+        """
 
     @abstractmethod
     def support(self, question: Question, plan: Plan) -> Support:
@@ -152,7 +157,10 @@ class Engine(ABC):
 
     @abstractmethod
     def load(self, plan: Plan, events: Events, watch: Watch) -> Loaded:
-        """Creates and fills the plan's tables; returns when they have settled. Only what `resumes` finds a part."""
+        """Creates and fills the plan's tables; returns when they have settled.
+
+        Only an engine with `resumes` finds a part of an earlier load; for others it was dropped before.
+        """
 
     @abstractmethod
     def rows(self, plan: Plan) -> int | None:

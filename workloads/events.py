@@ -36,7 +36,7 @@ class Shape(msgspec.Struct, frozen=True):
 
     `types` maps each column to "timestamp", "string", "int64" or "double"; `first` and `last` are the earliest and
     latest time in milliseconds since 1970, UTC (0 where there is no row); `cardinality` counts each text column's
-    distinct values, but an id's as if no two rows shared one, because counting them takes memory in proportion to
+    distinct values; of the id column it is the number of rows, since counting would take memory in proportion to
     rows; `magnitude` is each measure's sum of absolute values, so no sum over some of the events is larger.
     """
 

@@ -49,7 +49,8 @@ def milliseconds(instant: datetime) -> int:
 class Top(msgspec.Struct, frozen=True):
     """Of each bucket only the `n` groups largest (or smallest) by `measure`.
 
-    Ties go to the group whose `by` values sort first (text by code point, NULL last), so the answer is one answer.
+    Ties go to the group whose `by` values sort first (text by code point, NULL last), so the answer is one answer. A
+    top goes without subtotals.
     `error` tolerates members whose true value is at least (1 - error) of the nth's.
     """
 
@@ -95,15 +96,16 @@ class Cohort(msgspec.Struct, frozen=True, tag="cohort", tag_field="kind"):
     several such events in the millisecond of birth the value that sorts first (text by code point, NULL last).
 
     An event counts if it matches `returns`, is not before the birth (with `repeat`: is after it, by at least a
-    millisecond) and is before `until`. `measure` is distinct subjects, events, or a sum, of the events at an age;
-    with `cumulative`, at that age and all before it; with `retention` unbounded, at that age and all after it, those
-    beyond the last one asked for too. A subject is counted once in each cell in which it counts at all. `error`
-    tolerates sizes and numbers of subjects that are off by that share of their cohort's true size.
+    millisecond) and is before `until`. Without a `measure`, the distinct subjects of the events at an age are counted;
+    else it is `count()` or `sum(x)` of these events. With `cumulative`, the events are those at that age and all before
+    it; with `retention` unbounded, those at that age and all after it, also beyond the last age asked for, and the
+    measure is the subjects. Either `grain` or `by` is given; `grain` is not `all`; `cumulative` excludes unbounded. A
+    subject is counted once in each cell in which it counts at all. `error` tolerates sizes and numbers of subjects that
+    are off by that share of their cohort's true size.
 
-    Every cohort that has a subject shows it in `size`. A cell is present once its age has ended, for all who could
-    be in its cohort, by `until`: that is when whoever was born in the cohort's last millisecond (the last of its
-    bucket or of the span, the earlier) would at `until` be older than that age. Then it is present also where
-    nothing happened, with 0, or NULL for a sum. A cohort without any such cell is absent.
+    `size` counts all subjects of a cohort. Its cells are the ages 0 to k - 1, where k is the age at `until` of someone
+    born in the cohort's last millisecond (the last of its bucket or of the span, the earlier), at most `age.count`. A
+    cell in which nothing happened has 0, or NULL for a sum. A cohort whose k is 0 or less is absent.
     """
 
     span: Span

@@ -10,6 +10,7 @@ from functools import wraps
 from itertools import islice
 
 import pyarrow as pa
+from msgspec.structs import replace
 
 from engines.contract import Engine, Plan
 from engines.mistakes import MistakeError
@@ -95,6 +96,7 @@ scripts = _scripted(scenes.scripts)
 zones = _scripted(scenes.zones)
 ties = _scripted(scenes.ties)
 births = _scripted(scenes.births)
+ages = _scripted(scenes.ages)
 integers = _scripted(scenes.integers)
 quantiles = _scripted(scenes.quantiles)
 nothing = _scripted(scenes.nothing)
@@ -137,7 +139,8 @@ def random_roll_ups(subject: Subject) -> None:
     """Random questions over roll-ups are answered from what a roll-up stores and on whole buckets, or refused."""
     kept = packed()
     for layout in (strategies.HOURS, strategies.DAYS):
-        if _supports_any(subject, subject.engine.plan(RANDOM, layout, kept.shape), strategies.stored(layout)):
+        plan = subject.engine.plan(RANDOM, layout, kept.shape)
+        if _supports_any(subject, plan, RANDOM.name, strategies.stored(layout)):
             with subject.loaded(kept, layout=layout.name) as plan, subject.engine.session(plan) as session:
                 ask_random(subject, session, plan, kept, strategies.rolled_up(layout))
 
@@ -263,13 +266,14 @@ def left_over(subject: Subject) -> None:
 
 def _ask_built_in(subject: Subject, dataset: datasets.Dataset, layout: str, kept: Events) -> None:
     """Notes what is supported on a layout; loads it and asks, unless none of what would be asked is supported."""
-    plan = subject.engine.plan(dataset, dataset.layout(layout), kept.shape)
+    apart = replace(dataset, name=f"verify {dataset.name}")  # so that the loads of a run are not dropped
+    plan = subject.engine.plan(apart, dataset.layout(layout), kept.shape)
     questions = {name: template.fill() for name, template in dataset.questions.items()}
-    subject.built_in += [_built_in(subject.engine, plan, name, question) for name, question in questions.items()]
+    subject.built_in += [_built_in(subject.engine, plan, dataset.name, *one) for one in questions.items()]
     asked = {n: q for n, q in questions.items() if subject.whole or f"{dataset.name}/{n}" in SAMPLE}
-    if not asked or not _supports_any(subject, plan, list(asked.values())):
+    if not asked or not _supports_any(subject, plan, dataset.name, list(asked.values())):
         return
-    with subject.loaded(kept, dataset, layout) as plan, subject.engine.session(plan) as session:
+    with subject.loaded(kept, apart, layout) as plan, subject.engine.session(plan) as session:
         for name, question in asked.items():
             try:
                 subject.check(session, plan, kept, question)
@@ -278,19 +282,20 @@ def _ask_built_in(subject: Subject, dataset: datasets.Dataset, layout: str, kept
                 raise
 
 
-def _built_in(engine: Engine, plan: Plan, name: str, question: Question) -> BuiltIn:
+def _built_in(engine: Engine, plan: Plan, dataset: str, name: str, question: Question) -> BuiltIn:
     support, ruled = engine.support(question, plan), rule.obstacle(question, plan.layout) is not None
-    return BuiltIn(plan.dataset.name, plan.layout.name, name, kind(question), support.where, support.reason, ruled)
+    return BuiltIn(dataset, plan.layout.name, name, kind(question), support.where, support.reason, ruled)
 
 
-def _supports_any(subject: Subject, plan: Plan, questions: Sequence[Question]) -> bool:
+def _supports_any(subject: Subject, plan: Plan, dataset: str, questions: Sequence[Question]) -> bool:
     """Whether the engine supports one of the questions on the plan; where it supports none, a note says so."""
     supports = [subject.engine.support(question, plan) for question in questions]
     if any(one.where for one in supports):
         return True
     reason = Counter(one.reason for one in supports).most_common(1)[0][0]
-    name = f"{plan.dataset.name}/{plan.layout.name}"
-    subject.notes.append(f"{name} was not loaded: none of {len(questions)} questions is supported there ({reason})")
+    subject.notes.append(
+        f"{dataset}/{plan.layout.name} was not loaded: none of {len(questions)} questions is supported there ({reason})"
+    )
     return False
 
 

@@ -115,7 +115,7 @@ def _lines(report: Report) -> list[Text]:
 def _total(report: Report) -> Text:
     total = report.total
     ended = f"{total['passed']} passed, {total['failed']} failed, {total['does not apply']} do not apply"
-    asked = f"{total['answered']:,} answered right, {total['refused']:,} refused, which proves nothing about answers"
+    asked = f"{total['answered']:,} answered right, {total['refused']:,} refused (which proves nothing)"
     return Text(f"Checks: {ended}. Questions: {asked}.")
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from itertools import combinations
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from msgspec.structs import replace
 
@@ -20,6 +20,7 @@ DAY = datetime(2013, 6, 1, tzinfo=UTC)
 JUNE = Span(DAY, DAY + timedelta(days=30))
 COUNT = Measure(Function.COUNT)
 Row = dict[str, Any]
+CLOCKS: tuple[Literal["calendar", "elapsed"], ...] = ("calendar", "elapsed")
 
 
 class Scene(NamedTuple):
@@ -149,6 +150,21 @@ def edges() -> Iterable[Scene]:
     instants = [JUNE.start, JUNE.end] + [t + timedelta(milliseconds=m) for t in (JUNE.start, JUNE.end) for m in (-1, 1)]
     rows = [event(when=instant) for instant in instants]
     yield Scene(rows, [Aggregate(JUNE, (COUNT,)), Aggregate(JUNE, (COUNT,), Grain.DAY)])
+
+
+@_script
+def ages() -> Iterable[Scene]:
+    """Ages step after the birth, or at the calendar's boundaries, and end at `until`."""
+    millisecond, minute, day = timedelta(milliseconds=1), timedelta(minutes=1), timedelta(days=1)
+    born = {"early": DAY + 320 * minute, "late": DAY + 360 * minute - millisecond}
+    turns = [n * minute for n in (0, 1, 39, 40, 60, 100, 220)] + [n * day for n in (1, 7, 30, 31, 100, 366)]
+    steps = [turn + n * millisecond for turn in turns for n in (-1, 0, 1) if turn + n * millisecond >= timedelta()]
+    short, until = Span(DAY, DAY + 360 * minute), DAY + 540 * minute
+    fixed = [(unit, clock) for unit in (Grain.MINUTE, Grain.HOUR, Grain.DAY, Grain.WEEK) for clock in CLOCKS]
+    longer = [(unit, CLOCKS[0]) for unit in (Grain.MONTH, Grain.QUARTER, Grain.YEAR)]
+    asked = [Cohort(short, until, Age(unit, 200, 1, clock), grain=Grain.HOUR) for unit, clock in fixed[:4]]
+    asked += [Cohort(JUNE, DAY + 800 * day, Age(u, 5, 1, clock), COUNT, Grain.MONTH) for u, clock in fixed[4:] + longer]
+    yield Scene([event(user=user, when=birth + step) for user, birth in born.items() for step in steps], [*asked])
 
 
 def _distinct(error: float) -> tuple[Measure, ...]:

@@ -13,6 +13,7 @@ from engines.watch import Watch
 from harness import verify
 from harness.conformance import scenes, strategies
 from harness.conformance.support import BuiltIn
+from harness.report import layout_line
 from harness.verify import RIGHT
 from workloads import events, layouts, rule, truth
 from workloads.dataset import Dataset, Source
@@ -100,7 +101,7 @@ class Subject:
         try:
             _answers(session, plan, kept, question)
         except Exception as error:
-            error.add_note(f"{question}\n{sent}")
+            error.add_note(f"{question}\non {plan.layout.name}: {layout_line(plan.layout)}\n{sent}")
             raise
         self.answered.append(question)
         return support

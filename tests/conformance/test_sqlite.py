@@ -96,7 +96,7 @@ def test_a_report_counts_answers_and_refusals_on_any_terminal(
     told = " ".join(words.getvalue().split())
     refusal = "births does not apply: every question was refused, 1 of 1 because: only aggregates over raw events"
     assert refusal in told
-    total = "Checks: 1 passed, 0 failed, 1 do not apply. Questions: 1 answered right, 1 refused, which proves nothing"
+    total = "Checks: 1 passed, 0 failed, 1 do not apply. Questions: 1 answered right, 1 refused (which proves nothing)"
     assert total in told
     assert msgspec.json.decode(report.encoded(shown))["total"] == {
         "passed": 1,
