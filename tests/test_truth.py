@@ -4,7 +4,7 @@ import math
 
 import brute
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from msgspec.structs import replace
 
 from harness.conformance import strategies
@@ -63,6 +63,7 @@ def test_a_funnel_is_what_its_definition_says(question: Funnel) -> None:
     assert [tuple(row.values()) for row in truth.answer(question, EVENTS).to_pylist()] == expected
 
 
+@settings(max_examples=50)
 @given(strategies.questions())
 def test_of_no_events_there_is_no_row(question: Question) -> None:
     none = few([])

@@ -131,7 +131,7 @@ def random_questions(subject: Subject) -> None:
     kept = packed()
     plan = subject.shared(kept)
     with subject.engine.session(plan) as session:
-        ask_random(subject, session, plan, kept, strategies.questions())
+        ask_random(subject, session, plan, kept, strategies.questions(), subject.examples)
 
 
 @_check
@@ -142,7 +142,7 @@ def random_roll_ups(subject: Subject) -> None:
         plan = subject.engine.plan(RANDOM, layout, kept.shape)
         if _supports_any(subject, plan, RANDOM.name, strategies.stored(layout)):
             with subject.loaded(kept, layout=layout.name) as plan, subject.engine.session(plan) as session:
-                ask_random(subject, session, plan, kept, strategies.rolled_up(layout))
+                ask_random(subject, session, plan, kept, strategies.rolled_up(layout), (subject.examples + 1) // 2)
 
 
 @_check

@@ -14,9 +14,9 @@ DRAWS = 10
 
 
 def ask_random(
-    subject: Subject, session: Session, plan: Plan, kept: Events, questions: SearchStrategy[Question]
+    subject: Subject, session: Session, plan: Plan, kept: Events, questions: SearchStrategy[Question], wanted: int
 ) -> None:
-    """Draws questions until as many were answered as the subject says; refused ones do not count.
+    """Draws questions until as many as wanted were answered; refused ones do not count.
 
     A note says where the bound of draws came first.
     """
@@ -24,7 +24,7 @@ def ask_random(
     failed: list[Exception] = []
 
     @settings(
-        max_examples=subject.examples,
+        max_examples=wanted,
         deadline=None,
         database=None,
         verbosity=Verbosity.quiet,
@@ -35,7 +35,7 @@ def ask_random(
     @given(questions)
     def each(question: Question) -> None:
         nonlocal drawn
-        if drawn == DRAWS * subject.examples and not failed:
+        if drawn == DRAWS * wanted and not failed:
             return
         drawn += 1
         try:
@@ -53,7 +53,7 @@ def ask_random(
     except Flaky:
         raise _unsteady(failed[-1]) from failed[-1]
     answered = len(subject.answered) - before
-    if answered < subject.examples:
+    if answered < wanted:
         subject.notes.append(f"on {plan.layout.name} {answered:,} of {drawn:,} random questions were answered")
 
 
