@@ -34,9 +34,9 @@ class Where(StrEnum):
 class Support:
     """What an engine says of a question on a plan.
 
-    Supported where `where` is set; else `reason` says why not. `error` is the bound of an approximate answer (zero of
-    an exact one, also where an error is tolerated), which holds with probability `confidence`; zero is exact. `reason`
-    of a supported question says what is worth knowing.
+    Supported where `where` is set; else `reason` says why not. `error` bounds the error of the answer and holds with
+    probability `confidence`; an exact answer has `error` 0, even where the question tolerates an error. `reason` of a
+    supported question says what is worth knowing.
     """
 
     where: Where | None

@@ -9,7 +9,7 @@ from engines.contract import Engine
 from workloads.errors import RequestError
 
 HERE = Path(__file__).parent
-REQUIREMENT = re.compile(r"([\w.-]+)>=([\d.]+); extra == .(\w+).")
+REQUIREMENT = re.compile(r"([\w.-]+)>=([\d.]+)(?:,[^;]*)?; extra == .(\w+).")
 
 
 def refuse_old(name: str) -> None:

@@ -37,7 +37,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    # Hypothesis registers a callback there that keeps modules alive at the end, of which DuckDB prints a hundred lines.
+    # Hypothesis adds a callback that keeps modules alive at exit; DuckDB then prints a hundred lines about leaks.
     atexit.register(gc.callbacks.clear)
     for size in ("COLUMNS", "LINES"):  # readline sets them in the environment of workers, and tables would be cut
         os.environ.pop(size, None)

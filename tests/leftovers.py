@@ -13,7 +13,7 @@ import psutil
 MARK = "ROLLUP_BENCH_TEST_RUN"
 """In the environment of every process that a test starts, however far from us it has gone since."""
 RUN = f"{os.environ.get(MARK, '')}/{uuid.uuid4().hex}"
-"""Begins with the mark of the process that started this one: it sees our processes, we do not see its others."""
+"""Starts with the mark of the parent run: the parent finds our processes, and we find only our own."""
 ROOT = Path(__file__).parents[1]
 
 

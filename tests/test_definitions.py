@@ -129,6 +129,7 @@ def funnels() -> Iterator[Funnel]:
         yield Funnel(EVER, steps, 10**8, by=("did", "level"))
         yield Funnel(EVER, steps, 10**8, by=("user",))
     yield Funnel(EVER, (where({"did": "nothing"}), ()), 10**9)
+    yield Funnel(EVER, ((), where({"did": "nothing"}), ()), 10**9)
     yield Funnel(Span(datetime(2013, 1, 1, tzinfo=UTC), datetime(2014, 1, 1, tzinfo=UTC)), (opened, ()), 10**9)
 
 

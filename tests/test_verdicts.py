@@ -95,6 +95,15 @@ def test_every_measure_is_checked() -> None:
     assert judged(asked, TWO, ("a", 2, 2), ("b", 1, 2)) == wrong(f"sum(gold) of ({AT}, country=b) is 2, the truth 1")
 
 
+@pytest.mark.parametrize("measure", ["sum(score)", "mean(score)"])
+def test_of_zeros_nothing_but_zero_is_right(measure: str) -> None:
+    zeros = events("score", {"a": [0.0, 0.0]})
+    assert judged(question(measure), zeros, ("a", 0.0)) == RIGHT
+    assert judged(question(measure), zeros, ("a", 1e-10)) == wrong(
+        f"{measure} of ({AT}, country=a) is 1e-10, the truth 0.0"
+    )
+
+
 FLOATS = events("score", {"a": [1e9, -1e9], "b": [4e9], "c": [None]})
 
 

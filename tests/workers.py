@@ -1,4 +1,4 @@
-"""How tests are shared among workers (`pytest -n`), and what the run cost. Without workers all of it is harmless."""
+"""How tests are shared among workers (`pytest -n`), and what the run cost. It also works without `-n`."""
 
 import fcntl
 import resource

@@ -50,7 +50,7 @@ class Top(msgspec.Struct, frozen=True):
     """Of each bucket only the `n` groups largest (or smallest) by `measure`.
 
     Ties go to the group whose `by` values sort first (text by code point, NULL last), so the answer is one answer. A
-    top goes without subtotals.
+    top cannot be combined with subtotals.
     `error` tolerates members whose true value is at least (1 - error) of the nth's.
     """
 
@@ -96,16 +96,17 @@ class Cohort(msgspec.Struct, frozen=True, tag="cohort", tag_field="kind"):
     several such events in the millisecond of birth the value that sorts first (text by code point, NULL last).
 
     An event counts if it matches `returns`, is not before the birth (with `repeat`: is after it, by at least a
-    millisecond) and is before `until`. Without a `measure`, the distinct subjects of the events at an age are counted;
-    else it is `count()` or `sum(x)` of these events. With `cumulative`, the events are those at that age and all before
-    it; with `retention` unbounded, those at that age and all after it, also beyond the last age asked for, and the
-    measure is the subjects. Either `grain` or `by` is given; `grain` is not `all`; `cumulative` excludes unbounded. A
-    subject is counted once in each cell in which it counts at all. `error` tolerates sizes and numbers of subjects that
-    are off by that share of their cohort's true size.
+    millisecond) and is before `until`. Without a `measure`, `value` is the number of distinct subjects with an event at
+    that age; with one, it is `count()` or `sum(x)` of those events. With `cumulative`, the events are those at that age
+    and all before it; with `retention` unbounded, those at that age and all after it, also beyond the last age asked
+    for, and `measure` and `cumulative` must be absent. Either `grain` or `by` is given; `grain` is not `all`. A subject
+    is counted once in each cell in which it counts at all. `error` tolerates sizes and numbers of subjects that are off
+    by that share of their cohort's true size.
 
-    `size` counts all subjects of a cohort. Its cells are the ages 0 to k - 1, where k is the age at `until` of someone
-    born in the cohort's last millisecond (the last of its bucket or of the span, the earlier), at most `age.count`. A
-    cell in which nothing happened has 0, or NULL for a sum. A cohort whose k is 0 or less is absent.
+    `size` is the number of all subjects of a cohort. A cohort has cells for the ages 0 to k - 1, where k is the age at
+    `until` of someone born in the cohort's last millisecond (the last of its bucket or of the span, the earlier), at
+    most `age.count`. A cell in which nothing happened has 0, or NULL for a sum. A cohort whose k is 0 or less is
+    absent.
     """
 
     span: Span

@@ -18,7 +18,7 @@ def ask_random(
 ) -> None:
     """Draws questions until as many as wanted were answered; refused ones do not count.
 
-    A note says where the bound of draws came first.
+    If the limit of draws is reached first, a note says how many were answered.
     """
     before, drawn = len(subject.answered), 0
     failed: list[Exception] = []

@@ -14,7 +14,6 @@ from harness.clock.spread import Spread
 from workloads import dataset
 from workloads.dataset import Dataset
 from workloads.errors import RequestError
-from workloads.layouts import TAILORED
 from workloads.questions import Aggregate, Cohort, Funnel, Question
 
 
@@ -112,7 +111,9 @@ class _Cells:
     def shown(self, line: Verdict) -> Shown:
         """One cell."""
         question, arm = line.question, line.arm
-        lowest = self._lowest(question, arm.partition("/")[2])
+        cell = Cell(question, "hot", arm)
+        best = tables.lowest(self._times, cell)
+        lowest = best.arm if best else ""
         return Shown(
             arm=arm,
             verdict=line.verdict,
@@ -120,7 +121,7 @@ class _Cells:
             reason=line.reason,
             asked=line.asked,
             rows=line.rows,
-            time=self._times.get(Cell(question, "hot", arm)),
+            time=self._times.get(cell),
             cached=self._times.get(Cell(question, "cached", arm)),
             processor=self._processor(question, arm),
             against=self._claim(question, arm, lowest),
@@ -128,16 +129,6 @@ class _Cells:
             break_even=self._break_even(question, arm),
             capacity=load.capacity([one for one in self._sweeps if _is(one, question, arm)]),
         )
-
-    def _lowest(self, question: str, layout: str) -> str:
-        """The arm on a layout with the lowest median; empty where none was timed.
-
-        Empty on `tailored` too, whose models are not equal between engines.
-        """
-        if layout == TAILORED:
-            return ""
-        rivals = {cell.arm: time.median for cell, time in self._times.items() if cell[:2] == (question, "hot")}
-        return min((arm for arm in rivals if arm.partition("/")[2] == layout), key=lambda arm: rivals[arm], default="")
 
     def _claim(self, question: str, arm: str, versus: str) -> Claim | None:
         inverted = self._differences.get((question, versus, arm))

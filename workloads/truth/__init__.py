@@ -1,4 +1,4 @@
-"""The truth: answers computed straight from the events with Arrow and NumPy, sharing nothing with any engine."""
+"""The truth: answers computed straight from the events with Arrow and NumPy, sharing no computation with any engine."""
 
 import pyarrow as pa
 
