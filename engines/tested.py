@@ -14,9 +14,9 @@ REQUIREMENT = re.compile(r"([\w.-]+)>=([\d.]+)(?:,[^;]*)?; extra == .(\w+).")
 
 def refuse_old(name: str) -> None:
     """RequestError where the client library of an engine is older than this package requires."""
-    for found in map(REQUIREMENT.fullmatch, requires("rollup-bench") or ()):
-        if found and found[3] == name:
-            _refuse_older(found[1], found[2])
+    for requirement in map(REQUIREMENT.fullmatch, requires("rollup-bench") or ()):
+        if requirement and requirement[3] == name:
+            _refuse_older(requirement[1], requirement[2])
 
 
 def newer(engine: Engine) -> str | None:

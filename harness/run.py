@@ -125,14 +125,16 @@ def arms(
     engines: Iterable[Engine], layouts: Sequence[str], events: Events, dataset: Dataset, home: Path, say: Say
 ) -> list[Arm]:
     """Each engine's load of each layout; RequestError where the dataset has no such layout."""
-    made = []
-    for engine in engines:
-        for layout in layouts:
-            watch = Watch(partial(_told, say, engine.name), loads.patience(events.shape.rows))
-            plan = engine.plan(dataset, dataset.layout(layout), events.shape)
-            loaded, reused = loads.ensure(engine, plan, events, home, watch)
-            made.append(Arm(engine, plan, loaded, reused))
-    return made
+    return [
+        _loaded(engine, engine.plan(dataset, dataset.layout(layout), events.shape), events, home, say)
+        for engine, layout in product(engines, layouts)
+    ]
+
+
+def _loaded(engine: Engine, plan: Plan, events: Events, home: Path, say: Say) -> Arm:
+    watch = Watch(partial(_told, say, engine.name), loads.patience(events.shape.rows))
+    loaded, reused = loads.ensure(engine, plan, events, home, watch)
+    return Arm(engine, plan, loaded, reused)
 
 
 def _told(say: Say, engine: str, text: str) -> None:
@@ -203,7 +205,7 @@ def run(
                 if not _supports_any(engine, plan, questions.values()):
                     compared.append(Arm(engine, plan, None, reused=False))
                     continue
-                (arm,) = arms([engine], [layout], events, dataset, home, say)
+                arm = _loaded(engine, plan, events, home, say)
                 sessions[arm.name] = Lifeline(stack.enter_context(engine.session(arm.plan)), engine.server)
                 compared.append(arm)
             except FailureError as error:

@@ -13,6 +13,8 @@ GROUPS = ("druid", "cassandra")
 """The engines with a server. All tests of one server run on one worker, the longest group first."""
 ALONE = "alone"
 """The mark of a test that measures real time: it runs after the others, while no other worker runs a test."""
+TURNS = {name: place - len(GROUPS) for place, name in enumerate(GROUPS)} | {ALONE: 1}
+"""The order of the groups; all others are between."""
 
 
 class Workers:
@@ -36,8 +38,7 @@ class Workers:
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Servers first, so that nothing waits for them at the end; timing tests last."""
-        order = [*GROUPS, "", ALONE]
-        items.sort(key=lambda item: order.index(group) if (group := _group(item)) in order else order.index(""))
+        items.sort(key=lambda item: TURNS.get(_group(item), 0))
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
