@@ -1,4 +1,4 @@
-"""Open loops whose times are given."""
+"""Builds open loops from times that a test chooses."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ from harness.clock.records import Open, Spent
 
 
 def record(intended: list[int], done: Sequence[int | None], rate: float = 100.0, **changes: object) -> Open:
-    """A run in microseconds in which everything was sent on time and answered right."""
+    """An open loop whose times are in microseconds: each request was sent on time and answered right."""
     line = Open(
         arm="null",
         question="q",

@@ -57,14 +57,14 @@ def test_what_is_detectable_lies_beyond_the_floor_by_both_quantiles() -> None:
 
 
 def test_launches_that_alone_differ_have_the_standard_error_of_their_mean() -> None:
-    """1, 2 and 6 have mean 3 and variance 7 in a sample, 7 / 3 in the mean; three launches have two degrees."""
+    """The sample 1, 2, 6 has mean 3 and variance 7, so its mean has variance 7 / 3, with two degrees of freedom."""
     one = estimate([np.full(4, value) for value in (1.0, 2.0, 6.0)], np.random.default_rng(1), MANY)
     assert (one.centre, one.dof) == pytest.approx((3.0, 2.0))
     assert one.error == pytest.approx(math.sqrt(7 / 3), rel=0.03)
 
 
 def test_rounds_of_one_launch_have_the_error_of_what_is_drawn_again() -> None:
-    """Of 0 and 2 drawn twice the mean has variance 1 / 2; two rounds have one degree of freedom."""
+    """The mean of two draws from 0 and 2 has variance 1 / 2; two rounds have one degree of freedom."""
     one = estimate([np.array([0.0, 2.0])], np.random.default_rng(1), MANY)
     assert (one.centre, one.dof) == pytest.approx((1.0, 1.0))
     assert one.error == pytest.approx(math.sqrt(0.5), rel=0.03)
@@ -78,7 +78,7 @@ def test_the_degrees_of_rounds_are_those_of_the_middle_half_less_one_a_launch(ro
 
 
 def test_both_variances_add_and_their_degrees_are_satterthwaites() -> None:
-    """Centres 0 and 1: variance 1 / 4 of the mean, one degree. Rounds: 1 / 4 as well, two degrees."""
+    """The centres 0 and 1 add a variance of 1 / 4 with one degree of freedom, the rounds 1 / 4 with two."""
     one = estimate([np.array([-1.0, 1.0]), np.array([0.0, 2.0])], np.random.default_rng(1), MANY)
     assert one.centre == pytest.approx(0.5)
     assert one.error == pytest.approx(math.sqrt(1 / 4 + 1 / 4), rel=0.03)
@@ -121,7 +121,7 @@ def test_the_share_of_one_launch_is_as_worked_out_apart(launches: int, level: fl
 
 
 def test_a_spread_counts_all_samples_and_draws_launches_again() -> None:
-    """Two launches of 0 and of 1 are drawn as 0 and 0, mixed, 1 and 1: medians 0, 1/2, 1/2 and 1."""
+    """Two launches, all 0 and all 1, are drawn in four ways, whose medians are 0, 1/2, 1/2 and 1."""
     launches = [np.zeros(3), np.ones(3)]
     one = spread(launches, np.random.default_rng(1))
     assert (one.samples, one.median, one.low, one.high, one.maximum) == (6, 0.5, 0.0, 1.0, 1.0)
@@ -130,7 +130,7 @@ def test_a_spread_counts_all_samples_and_draws_launches_again() -> None:
 
 
 def test_a_spread_draws_the_samples_of_a_launch_again() -> None:
-    """Of 0, 0, 1 drawn three times the median is 1 in 7 of 27 draws."""
+    """The median of three draws from 0, 0 and 1 is 1 in 7 of 27 cases."""
     launch = [0.0, 0.0, 1.0]
     ends = [spread([launch], np.random.default_rng(1), level).high for level in (0.2, 0.4, 0.6, 0.99)]
     assert ends == [0.0, 0.0, 1.0, 1.0]

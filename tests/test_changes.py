@@ -8,7 +8,7 @@ from harness.clock.findings import Cell, Run
 from harness.clock.order import AGAIN
 
 PATTERN = (1, 4, 1, 4)
-"""By how much the machine is slower in each round: the middle half is 2, as a geometric mean."""
+"""How many times slower the machine is in each round; the geometric mean of the middle half is 2."""
 
 
 def changes(before: Run, after: Run) -> dict[str, Change]:
@@ -58,7 +58,7 @@ def test_a_second_name_and_an_arm_without_rounds_are_no_cells() -> None:
 
 
 def test_what_slows_all_cells_in_a_round_adds_no_error() -> None:
-    """Every cell is slower in the same rounds; less what the others were off, none varies."""
+    """All cells are slower in the same rounds; what they share is taken out, so that none varies."""
     times = {arm: [base * slower for slower in PATTERN] for arm, base in (("a", 100), ("b", 300), ("c", 700))}
     before = run(rounds("q", times))
     found = changes(before, steady(a=400, b=600, c=1400))
@@ -78,7 +78,7 @@ def test_a_cell_alone_keeps_what_slows_it() -> None:
 
 
 def test_rounds_that_no_other_cell_has_are_left_as_they_are() -> None:
-    """The fifth and sixth round of `a` are at its centre, and the others have none."""
+    """Only `a` has a fifth and a sixth round, both at its centre."""
     times = {"a": [100, 400, 100, 400, 200, 200], "b": [300, 1200, 300, 1200], "c": [700, 2800, 700, 2800]}
     found = changes(run(rounds("q", times)), steady(a=200, b=600, c=1400))
     for arm in "abc":
@@ -98,7 +98,7 @@ def test_the_weather_of_a_launch_is_that_of_the_cells_in_it() -> None:
 
 
 def test_of_several_other_cells_the_median_is_the_weather() -> None:
-    """In the second round `d` alone is slow; that is not taken for the machine."""
+    """In every second round `d` alone is slow, which is not taken for a slow machine."""
     times = {"a": [100] * 4, "b": [100] * 4, "c": [100] * 4, "d": [100, 900, 100, 900]}
     claim = changes(run(rounds("q", times)), steady(a=100, b=100, c=100))["a"].claim
     assert claim is not None

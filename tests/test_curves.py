@@ -19,7 +19,7 @@ noise = st.lists(st.floats(0.5, 2.0), min_size=5, max_size=5)
 
 
 def searched(times: Sequence[float]) -> Curve:
-    """For each exponent the least squares of relative distances, by pinv; where a part is negative, without it."""
+    """The curve with the least squares of relative distances, searched over all exponents; no part is negative."""
     grown = (np.array(EVENTS) / 1e6) ** EXPONENTS[:, None]
     parts = np.stack([np.ones_like(grown), grown], axis=2) / np.array(times)[:, None]
     solved = np.zeros((3, len(EXPONENTS), 2))
@@ -33,12 +33,12 @@ def searched(times: Sequence[float]) -> Curve:
 
 
 def off(curve: Curve, times: Sequence[float]) -> float:
-    """The sum of the squares of relative distances."""
+    """The sum over all sizes of the squared relative distance between the curve and the time."""
     return float(((curve(EVENTS) / np.array(times) - 1) ** 2).sum())
 
 
 def grown(times: Sequence[float]) -> Growth:
-    """Of cells of one round each."""
+    """The growth of cells that have one round each."""
     return growth(EVENTS, [[one] for one in times], np.random.default_rng(1))
 
 
@@ -116,7 +116,7 @@ def test_what_is_off_the_curve_is_put_to_either_side_and_widened_for_few_cells()
 def test_rounds_are_drawn_again_and_widened_where_they_are_few(
     rounds: Sequence[int], moves: tuple[float, float]
 ) -> None:
-    """Of n rounds drawn again the mean reaches from the least to the most, less their mean, times sqrt(n / (n - 1)).
+    """The mean of n redrawn rounds lies between the least and the most; its distance is widened by sqrt(n / (n - 1)).
 
     One cell has several rounds, so that only its own are drawn.
     """

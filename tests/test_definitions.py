@@ -1,4 +1,4 @@
-"""The truth at fixed questions, each answered a second time row by row; quick, since what is expected is kept."""
+"""The truth at fixed questions, compared with answers that are computed row by row once."""
 
 import math
 from collections.abc import Iterator
@@ -151,7 +151,7 @@ def whole(question: Question) -> list[tuple[Any, ...]]:
 
 
 def check(question: Question, events: Events) -> None:
-    """That the truth is what is expected: floats to 1e-9, everything else exactly."""
+    """Asserts that the truth equals the row-by-row answer: floats to 1e-9, everything else exactly."""
     if any(isinstance(value, int) and value not in LONG for row in whole(question) for value in row):
         with pytest.raises(OverflowError):
             truth.answer(question, events)
@@ -193,7 +193,7 @@ def test_an_answer_is_the_same_batch_by_batch(
 
 @pytest.mark.parametrize("bound", ["start", "end"])
 def test_a_span_holds_its_start_and_not_its_end(bound: str) -> None:
-    """For each kind of question, with a bound at an event and a millisecond to either side."""
+    """The span begins or ends at an event, or a millisecond before or after it, for each kind of question."""
     instant = ROWS[20]["when"]
     for by in (-1, 0, 1):
         moved = instant + timedelta(milliseconds=by)
@@ -265,7 +265,7 @@ def test_an_age_of_a_cohort_by_a_dimension_ends_for_the_last_of_the_span(early: 
 
 
 def test_births_and_returns_are_before_the_ends_that_are_given() -> None:
-    """Born at the start, in the last millisecond and at the end; back in the last millisecond and at the end."""
+    """Births: at the start, in the last millisecond, at the end. Returns: in the last millisecond, at the end."""
     start, end, until = (datetime(2013, 1, day, tzinfo=UTC) for day in (1, 2, 9))
     births = [row(when, user) for when, user in ((start, "a"), (end - brute.TICK, "b"), (end, "c"))]
     returns = [row(until - brute.TICK, "a"), row(until, "b")]
@@ -288,7 +288,7 @@ def test_a_column_may_have_a_colon_in_its_name() -> None:
 
 
 def funnelled(question: Funnel, rows: list[brute.Row]) -> None:
-    """That the truth over other rows is what its definition says."""
+    """Asserts that the truth over other rows equals the row-by-row answer."""
     expected = sorted(brute.funnel(question, rows), key=lambda row: [*map(brute.ordered, row[:-1])])
     assert [tuple(row.values()) for row in truth.answer(question, few(rows)).to_pylist()] == expected
 

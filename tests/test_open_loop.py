@@ -1,4 +1,4 @@
-"""What is said of loads: schedules, backlogs, percentiles, capacity, on times that are given."""
+"""Schedules, backlogs, percentiles and capacity of open and closed loops whose times the tests choose."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -39,7 +39,7 @@ SECOND, MILLISECOND = 10**9, 10**6
 
 
 class Gaps:
-    """Stands for a generator: every gap is the mean."""
+    """Replaces a random generator: every gap is the mean gap."""
 
     def exponential(self, scale: float, size: int) -> Any:
         assert size >= 256 + 10 * 16  # ten standard deviations more than are expected
@@ -51,7 +51,7 @@ def test_a_schedule_ends_before_its_seconds() -> None:
 
 
 def did(monkeypatch: pytest.MonkeyPatch, asked: list[Asked], handed: list[int]) -> list[tuple[object, ...]]:
-    """The clients did this, having started at a second; what they were told is in the list."""
+    """Replaces the clients, which start at one second and return these requests; lists the arguments of each call."""
     calls: list[tuple[object, ...]] = []
 
     def drive(*told: object, **named: object) -> Driven:
@@ -170,7 +170,7 @@ def test_fewer_than_two_requests_have_no_backlog() -> None:
 
 
 def _stuck(requests: int, every: int) -> Open:
-    """One request in so many is done only long afterwards, all others at once."""
+    """An open loop in which every n-th request ends long after its arrival, and all others at once."""
     intended = [i * 10_000 for i in range(requests)]
     return record(intended, [at + (10**10 if i % every == 0 else 1) for i, at in enumerate(intended)])
 
@@ -189,7 +189,7 @@ def test_a_backlog_that_gains_twenty_and_a_twentieth_of_all_is_not_sustained(lin
 
 
 def _late(by: Sequence[int], response: int) -> Open:
-    """A hundred requests or more, handed over late by these microseconds."""
+    """An open loop, one request for each delay: so many microseconds after its time it is handed to a client."""
     intended = [i * 1_000_000 for i in range(len(by))]
     sent = [at + late for at, late in zip(intended, by, strict=True)]
     return record(intended, [at + response for at in intended], sent=sent)
@@ -267,7 +267,7 @@ def test_a_percentile_of_a_sequence_has_ten_episodes_beyond(values: list[int], f
 
 
 def _offered(rate: float, response: int, requests: int = 40, **changes: object) -> Open:
-    """Every second request takes this many microseconds, all others one."""
+    """An open loop in which every second request takes this many microseconds, and all others one."""
     intended = [i * 1_000_000 for i in range(requests)]
     return record(intended, [at + (response if i % 2 else 1) for i, at in enumerate(intended)], rate, **changes)
 

@@ -11,7 +11,7 @@ SECOND = 10**9
 
 
 def test_a_request_waits_for_those_before_it() -> None:
-    """Served at once; after 2 of waiting; after 1; when all is free again."""
+    """The four requests wait 0, 2, 1 and 0; the last comes when the queue is empty."""
     assert lindley([0, 3, 9, 100], [5, 5, 5, 5]) == [5, 7, 6, 5]
 
 
@@ -27,7 +27,7 @@ def test_every_arrival_has_a_service() -> None:
 
 @pytest.fixture
 def slept_until(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Instants until which the engine would have slept; the clock is moved instead, from 7 on."""
+    """The instants until which the engine would have slept. The clock starts at 7 and moves by 1 when it is read."""
     instants: list[int] = []
     monkeypatch.setattr(null, "sleep_until", instants.append)
     monkeypatch.setattr("harness.clock.null.time.monotonic_ns", iter(range(7, 100)).__next__)

@@ -58,14 +58,14 @@ def test_rounds_end_at_the_most() -> None:
 
 
 def test_arms_that_never_vary_are_narrow_at_the_first_look_after_the_least() -> None:
-    """Looks are every five rounds; a width of 0 is reached where nothing varies."""
+    """The width is computed every five rounds, and is 0 where nothing varies."""
     assert counted(Clock(a=[1.0]).launch(effort(1, 60))) == [5]
     assert counted(Clock(a=[1.0]).launch(effort(5, 60))) == [5]
     assert counted(Clock(a=[1.0]).launch(effort(6, 60))) == [10]
 
 
 def test_rounds_end_once_their_time_is_over_and_not_when_it_is_just_up() -> None:
-    """A round is four requests of a second: the arm, its second name, and both again."""
+    """A round has four requests of one second each: the arm, its second name, and both again."""
     assert counted(Clock(a=[1.0]).launch(effort(60, 60, cell=11.0))) == [3]
     assert counted(Clock(a=[1.0]).launch(effort(60, 60, cell=12.0))) == [4]
     assert counted(Clock(a=[1.000000005, *[1.0] * 99]).launch(effort(60, 60, cell=12.0))) == [3]
@@ -85,7 +85,7 @@ def test_the_width_that_is_asked_for_is_that_of_all_launches_together() -> None:
 
 
 def _widths(seconds: Sequence[float]) -> dict[int, float]:
-    """What is said of the width after each round in which it is looked at."""
+    """The width that is reported after each round, by the number of the round."""
     told: list[Progress] = []
     Clock(a=seconds).launch(effort(1, 15), say=told.append)
     widths = {number: one.widest for number, one in enumerate(told) if one.widest is not None}
@@ -134,7 +134,7 @@ def test_progress_is_said_before_each_warm_up_and_after_each_round() -> None:
 
 
 def test_progress_counts_the_questions_that_still_go_on() -> None:
-    """`r` has two arms, so its rounds take twice as long and it ends after one of them; then the half is done."""
+    """`r` has two arms, so a round takes twice as long. It ends after one; then half of the questions are done."""
     clock, told = Clock(a=[1.0]), list[Progress]()
     cells = [clock.cell("q"), Cell("r", ("a", "b"), "a", count().__next__)]
     asks = {"a": clock.asks["a"], "b": clock.asks["a"]}
@@ -249,7 +249,7 @@ def test_the_pressure_of_a_launch_is_that_of_its_rounds(
 def test_a_cost_is_of_as_many_questions_as_fit_and_of_one_at_least(
     seconds: float, questions: int, spent: float, kernel: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each look at the clock moves it by a second: at 0 the meter begins, at 1 the stretch."""
+    """The clock moves by one second when it is read: the meter begins at 0, the measured time at 1."""
     ticks = Clocks(iter(map(float, range(100))))
     monkeypatch.setattr(costs, "time", ticks)
     monkeypatch.setattr(rounds, "time", ticks)

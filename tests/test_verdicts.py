@@ -23,7 +23,7 @@ AT = "bucket=1356998400000"
 
 
 def events(column: str, values: Mapping[str, Iterable[Any]]) -> Events:
-    """An event a value of a column, by country, each of a user of its own."""
+    """One event for each value of the column, by country; each event has a user of its own."""
     rows = [{"country": country, column: value} for country, each in values.items() for value in each]
     return few([{"when": DAY, "user": f"u{i:02d}"} | row for i, row in enumerate(rows)])
 
@@ -37,7 +37,7 @@ def question(*measures: str, top: Top | None = None, by: tuple[str, ...] = ("cou
 
 
 def answer(asked: Question, over: Events, *rows: tuple[Any, ...]) -> pa.Table:
-    """These rows; those of an aggregate begin after the bucket."""
+    """A table of these rows; the bucket of an aggregate is put before each."""
     schema = answers.schema(asked, over.shape.schema)
     first = (DAY,) if isinstance(asked, Aggregate) else ()
     return pa.Table.from_pylist([dict(zip(schema.names, first + row, strict=True)) for row in rows], schema)
@@ -114,7 +114,7 @@ FLOATS = events("score", {"a": [1e9, -1e9], "b": [4e9], "c": [None]})
 def test_floats_are_right_to_a_billionth_of_what_was_summed(
     measure: str, a: tuple[float, float], b: tuple[float, float]
 ) -> None:
-    """A sum of what it added, a mean of a part of it, anything else of its own value."""
+    """A sum is compared relative to the absolute values added, a mean to their mean, others to the value."""
     asked = question(f"{measure}(score)")
     for sign in (-1, 1):
         assert judged(asked, FLOATS, ("a", a[0] + sign * a[1]), ("b", b[0] + sign * b[1]), ("c", None)) == RIGHT
@@ -168,7 +168,7 @@ def test_the_largest_error_is_observed() -> None:
     [(5, 0.0), (6, 0.0), (7, 0.1), (8, None), (4, 0.1), (3, None), (5.5, 0.0), (3.5, None), (11, None), (0, None)],
 )
 def test_an_estimate_of_a_quantile_may_be_off_in_rank(got: float, observed: float | None) -> None:
-    """Of 1 to 10 the median is 5: the ranks of 6 reach from a half to six tenths, those of 7 from six tenths on."""
+    """The median of 1 to 10 is 5. The value 6 has the ranks from 0.5 to 0.6, and 7 those from 0.6 to 0.7."""
     over = events("score", {"a": map(float, range(1, 11)), "b": [5.0] * 9})
     verdict = judged(question("quantile(score, 0.5, error=0.1)"), over, ("a", float(got)), ("b", 5.0))
     assert (
@@ -275,7 +275,7 @@ def test_nothing_is_nearly_as_large_as_0_and_null_as_nothing(first: int | None, 
 
 
 def test_the_last_member_is_that_of_the_own_bucket() -> None:
-    """The second day's largest is 4, of which 3 is a quarter off; the first day's is 10."""
+    """On the second day the largest count is 4, so that 3 is off by a quarter; on the first day it is 10."""
     rows = [{"when": DAY, "country": "a"}] * 10 + [{"when": DAY + timedelta(days=1), "country": "a"}] * 4
     over = few(rows + [{"when": DAY + timedelta(days=1), "country": "b"}] * 3)
     asked = Aggregate(SPAN, (parse("count()"),), Grain.DAY, by=("country",), top=Top(1, parse("count()"), error=0.3))

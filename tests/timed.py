@@ -1,4 +1,4 @@
-"""Runs in which the times of every round are given."""
+"""Builds runs from round times that a test chooses."""
 
 from collections.abc import Mapping, Sequence
 
@@ -11,7 +11,7 @@ Times = Mapping[str, Sequence[int]]
 
 
 def rounds(question: str, times: Times, launch: int = 0, twin: str = "a") -> Rounds:
-    """A launch of a question; in each round both times of an arm are these nanoseconds."""
+    """A launch of a question: in each round, both requests of an arm took so many nanoseconds."""
     pairs = {arm: [(each, each) for each in given] for arm, given in times.items()}
     return Rounds(
         question=question, cache="hot", launch=launch, twin=(twin, twin + AGAIN), times=pairs, warm={}, failed={}
@@ -19,5 +19,5 @@ def rounds(question: str, times: Times, launch: int = 0, twin: str = "a") -> Rou
 
 
 def run(*lines: Record) -> Run:
-    """A run of these lines."""
+    """A run whose file has these lines."""
     return Run.of([HEADER, *lines], "run.jsonl")

@@ -16,7 +16,7 @@ DRAWS = 10
 def ask_random(
     subject: Subject, session: Session, plan: Plan, kept: Events, questions: SearchStrategy[Question], wanted: int
 ) -> None:
-    """Draws questions until as many as wanted were answered; refused ones do not count.
+    """Draws random questions until `wanted` of them were answered; a refused question does not count.
 
     If the limit of draws is reached first, a note says how many were answered.
     """

@@ -154,15 +154,16 @@ def edges() -> Iterable[Scene]:
 
 @_script
 def ages() -> Iterable[Scene]:
-    """Ages step after the birth, or at the calendar's boundaries, and end at `until`."""
+    """An age begins whole units after the birth, or at a calendar boundary; events from `until` on do not count."""
     millisecond, minute, day = timedelta(milliseconds=1), timedelta(minutes=1), timedelta(days=1)
-    born = {"early": DAY + 320 * minute, "late": DAY + 360 * minute - millisecond}
-    turns = [n * minute for n in (0, 1, 39, 40, 60, 100, 220)] + [n * day for n in (1, 7, 30, 31, 100, 366)]
+    six, until = DAY + timedelta(hours=6), DAY + timedelta(hours=9)
+    born = {"early": six - 40 * minute, "late": six - millisecond}
+    turns = [n * minute for n in (0, 1, 39, 40, 60, 100, 220)]  # 40 after the early birth is six, 220 is `until`
+    turns += [n * day for n in (1, 7, 30, 31, 100, 366)]
     steps = [turn + n * millisecond for turn in turns for n in (-1, 0, 1) if turn + n * millisecond >= timedelta()]
-    short, until = Span(DAY, DAY + 360 * minute), DAY + 540 * minute
     fixed = [(unit, clock) for unit in (Grain.MINUTE, Grain.HOUR, Grain.DAY, Grain.WEEK) for clock in CLOCKS]
     longer = [(unit, CLOCKS[0]) for unit in (Grain.MONTH, Grain.QUARTER, Grain.YEAR)]
-    asked = [Cohort(short, until, Age(unit, 200, 1, clock), grain=Grain.HOUR) for unit, clock in fixed[:4]]
+    asked = [Cohort(Span(DAY, six), until, Age(unit, 200, 1, clock), grain=Grain.HOUR) for unit, clock in fixed[:4]]
     asked += [Cohort(JUNE, DAY + 800 * day, Age(u, 5, 1, clock), COUNT, Grain.MONTH) for u, clock in fixed[4:] + longer]
     yield Scene([event(user=user, when=birth + step) for user, birth in born.items() for step in steps], [*asked])
 
