@@ -11,7 +11,7 @@ run: .venv/run.stamp  ## the flights questions on DuckDB, checked and timed
 all: .venv/all.stamp  ## the drivers of all engines, the data of all datasets, and what `verify` needs
 
 test: .venv/dev.stamp  ## every test
-	@$(BIN)/python tests/install.py
+	@$(BIN)/python tests/support/install.py
 	$(BIN)/pytest $(WORKERS)
 
 test-oldest: .venv-oldest/stamp  ## the tests that need no server and no browser, on the oldest versions declared
@@ -32,7 +32,7 @@ preview: site  ## the site, to this machine only
 	$(BIN)/python -m http.server --bind 127.0.0.1 --directory .asv/html 8080
 
 readme: .venv/dev.stamp  ## the README's table of what each engine supports, from the reports of `verify` that are kept
-	$(BIN)/python -m harness.readme README.md engines/*/verified.json
+	$(BIN)/python -m rollup_bench.harness.report.readme README.md engines/*/verified.json
 
 .venv/build.stamp: requirements/build.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "$(PYTHON) is older than Python 3.11: make PYTHON=python3.12 ...")'
@@ -53,7 +53,7 @@ readme: .venv/dev.stamp  ## the README's table of what each engine supports, fro
 
 lock: .venv/dev.stamp  ## exact versions and hashes, of Python from pyproject.toml and of jars from each pom.xml; LICENCES.md
 	PATH="$(CURDIR)/$(BIN):$$PATH" sh requirements/lock.sh
-	$(BIN)/python -m engines.servers.repin
+	$(BIN)/python -m requirements.repin
 	$(BIN)/python requirements/licences.py
 
 clean:

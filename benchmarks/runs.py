@@ -14,14 +14,14 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from harness.clock import load
-from harness.clock.findings import Run, noise_floor
-from harness.clock.records import Loaded, Open, Rounds, Sweep, of_type
-from harness.home import home
-from harness.measure import measure
-from harness.profiles import PROFILES
-from harness.request import Request
-from workloads import dataset, events
+from rollup_bench.harness.records.findings import Run, noise_floor
+from rollup_bench.harness.records.records import Loaded, Open, Rounds, Sweep, of_type
+from rollup_bench.harness.run import load
+from rollup_bench.harness.run.home import home
+from rollup_bench.harness.run.measure import measure
+from rollup_bench.harness.run.profiles import PROFILES
+from rollup_bench.harness.run.request import Request
+from rollup_bench.workloads import dataset, events
 
 Figures = dict[tuple[object, ...], Any]
 SEED = 1

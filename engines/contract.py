@@ -11,14 +11,14 @@ from typing import Any, ClassVar
 
 import pyarrow as pa
 
-from engines.budget import Budget
-from engines.servers import Server
-from engines.watch import Watch
-from workloads.dataset import Dataset
-from workloads.errors import FailureError, RequestError
-from workloads.events import Events, Shape
-from workloads.layouts import Layout
-from workloads.questions import Question
+from rollup_bench.errors import FailureError, RequestError
+from rollup_bench.servers import Server
+from rollup_bench.servers.budget import Budget
+from rollup_bench.servers.watch import Watch
+from rollup_bench.workloads.dataset import Dataset
+from rollup_bench.workloads.events import Events, Shape
+from rollup_bench.workloads.layouts import Layout
+from rollup_bench.workloads.questions import Question
 
 
 class Where(StrEnum):

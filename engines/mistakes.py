@@ -13,9 +13,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from engines.contract import UNANSWERED, Engine, Loaded, Plan, Session, Support
-from workloads.errors import FailureError, RequestError
-from workloads.questions import Question
+from rollup_bench.engines.contract import UNANSWERED, Engine, Loaded, Plan, Session, Support
+from rollup_bench.errors import FailureError, RequestError
+from rollup_bench.workloads.questions import Question
 
 _GIVES = {
     "__init__": None,

@@ -3,8 +3,8 @@
 import numpy as np
 import pyarrow as pa
 
-from workloads.answers import keys
-from workloads.questions import Aggregate, Question
+from rollup_bench.workloads.answers import keys
+from rollup_bench.workloads.questions import Aggregate, Question
 
 
 def order(question: Question) -> list[tuple[str, str]]:

@@ -6,11 +6,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TypeGuard
 
-from engines.contract import Engine
-from engines.mistakes import guarded, raised
-from engines.servers.recipe import Recipe
-from engines.tested import refuse_old
-from workloads.errors import RequestError
+from rollup_bench.engines.contract import Engine
+from rollup_bench.engines.mistakes import guarded, raised
+from rollup_bench.engines.tested import refuse_old
+from rollup_bench.errors import RequestError
+from rollup_bench.servers.recipe import Recipe
 
 GROUP = "rollup_bench.engines"
 HERE = Path(__file__).parent
@@ -26,7 +26,8 @@ def module(name: str) -> str:
     """Where the class of an engine is; RequestError where there is no such engine."""
     if name not in names():
         raise RequestError(f"`{name}` is not an engine; there are {', '.join(names())}")
-    return f"engines.{name}.engine" if (HERE / name / "engine.py").exists() else entry_points(group=GROUP)[name].module
+    ours = (HERE / name / "engine.py").exists()
+    return f"{__package__}.{name}.engine" if ours else entry_points(group=GROUP)[name].module
 
 
 def engine_type(name: str) -> type[Engine]:

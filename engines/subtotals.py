@@ -1,6 +1,6 @@
 """Subtotals as adapters compute them. The truth has its own."""
 
-from workloads.questions import Aggregate
+from rollup_bench.workloads.questions import Aggregate
 
 
 def grouping_sets(question: Aggregate) -> list[tuple[str, ...]]:

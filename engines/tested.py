@@ -5,8 +5,8 @@ import re
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 
-from engines.contract import Engine
-from workloads.errors import RequestError
+from rollup_bench.engines.contract import Engine
+from rollup_bench.errors import RequestError
 
 HERE = Path(__file__).parent
 REQUIREMENT = re.compile(r"([\w.-]+)>=([\d.]+)(?:,[^;]*)?; extra == .(\w+).")

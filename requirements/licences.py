@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from importlib.metadata import PackageMetadata, metadata
 from pathlib import Path
 
-from engines.servers.java import maven
+from rollup_bench.servers.java import maven
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "LICENCES.md"
@@ -19,7 +19,8 @@ JAR = re.compile(r"\s*\((?P<licences>.+?)\) .* \((?P<group>[^ :]+):(?P<name>[^ :
 HEAD = """# Licences
 
 What rollup-bench is installed with, starts or shows, and under which licences, in their own words. `make lock` writes
-this; the scripts of the pages are listed, with their licences, in [harness/site/vendor](harness/site/vendor).
+this; the scripts of the pages are listed, with their licences, in
+[harness/report/site/vendor](harness/report/site/vendor).
 """
 
 

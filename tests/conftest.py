@@ -7,25 +7,25 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import leftovers
 import pytest
-from command import Command
 from hypothesis import HealthCheck, settings
-from workers import ALONE, GROUPS, Workers
 
-from engines.budget import Budget
-from engines.contract import Engine
-from engines.registry import engine_type, recipe
-from engines.servers import Server, open_server
-from engines.watch import Watch
-from harness import loads, verify
-from harness.conformance import checks
-from harness.conformance.subject import Subject
-from harness.verify import RIGHT
-from workloads import dataset as datasets
-from workloads import events
+from rollup_bench.engines.contract import Engine
+from rollup_bench.engines.registry import engine_type, recipe
+from rollup_bench.harness.conformance import checks
+from rollup_bench.harness.conformance.subject import Subject
+from rollup_bench.harness.run import loads, verdicts
+from rollup_bench.harness.run.verdicts import RIGHT
+from rollup_bench.servers import Server, open_server
+from rollup_bench.servers.budget import Budget
+from rollup_bench.servers.watch import Watch
+from rollup_bench.workloads import dataset as datasets
+from rollup_bench.workloads import events
+from tests.support import ROOT, leftovers
+from tests.support.command import Command
+from tests.support.workers import ALONE, GROUPS, Workers
 
-HOME = Path(__file__).parents[1] / ".rollup-bench" / "tests"
+HOME = ROOT / ".rollup-bench" / "tests"
 BUDGET = Budget(cores=2, memory=3 << 30)
 SERVERS = {"duckdb": None, "cassandra": "cassandra_server", "druid": "druid_server"}
 """Each engine with the fixture of its server."""
@@ -119,7 +119,7 @@ def ask(engine: Engine, home: Path) -> Callable[..., list[dict[str, Any]]]:
         loads.ensure(engine, plan, found, home, Watch())
         with engine.session(plan) as session:
             answer = session.ask(question)
-        verdict = verify.check(question, answer, found)
+        verdict = verdicts.check(question, answer, found)
         assert verdict.kind in RIGHT, verdict.reason
         return list(answer.to_pylist())
 

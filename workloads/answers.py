@@ -2,11 +2,11 @@
 
 import pyarrow as pa
 
-from workloads.columns import INSTANT
-from workloads.errors import RequestError
-from workloads.filters import Filter, Op
-from workloads.measures import Function, Measure
-from workloads.questions import Aggregate, Cohort, Funnel, Question
+from rollup_bench.errors import RequestError
+from rollup_bench.workloads.columns import INSTANT
+from rollup_bench.workloads.filters import Filter, Op
+from rollup_bench.workloads.measures import Function, Measure
+from rollup_bench.workloads.questions import Aggregate, Cohort, Funnel, Question
 
 
 def schema(question: Question, events: pa.Schema) -> pa.Schema:

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from workloads.questions import Aggregate, Grain
+from rollup_bench.workloads.questions import Aggregate, Grain
 
 CLOCK = {Grain.MINUTE: 60_000, Grain.HOUR: 3_600_000}
 """The grains of fixed length, in milliseconds."""

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from workloads.dataset import EPOCHS, Columns, Time
+from rollup_bench.workloads.dataset import EPOCHS, Columns, Time
 
 INSTANT = pa.timestamp("ms", "UTC")
 YEARS = (-62_135_596_800_000, 253_402_300_799_999)  # 1 to 9999, in milliseconds since 1970

@@ -8,13 +8,13 @@ from typing import Annotated, Any, TypeVar
 
 import msgspec
 
-from workloads import layouts, measures
-from workloads.errors import RequestError
-from workloads.layouts import Layout
-from workloads.questions import Aggregate, Cohort, Funnel, Grain, Question
-from workloads.reading import read as read_typed
-from workloads.specs import check_name, unique, zone_info
-from workloads.templates import Template, template
+from rollup_bench.errors import RequestError
+from rollup_bench.workloads import layouts, measures
+from rollup_bench.workloads.layouts import Layout
+from rollup_bench.workloads.questions import Aggregate, Cohort, Funnel, Grain, Question
+from rollup_bench.workloads.reading import read as read_typed
+from rollup_bench.workloads.specs import check_name, unique, zone_info
+from rollup_bench.workloads.templates import Template, template
 
 BUILT_IN = Path(__file__).parent
 _T = TypeVar("_T")

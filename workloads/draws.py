@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from workloads.reading import read
+from rollup_bench.workloads.reading import read
 
 Parameters = Mapping[str, Any]
 Step = Literal["day", "month", "year"]

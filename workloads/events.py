@@ -16,10 +16,10 @@ import pyarrow.compute as pc
 import pyarrow.dataset
 import pyarrow.parquet
 
-from workloads import answers, columns, generated, sources
-from workloads.dataset import Columns, Dataset
-from workloads.errors import RequestError
-from workloads.questions import milliseconds
+from rollup_bench.errors import RequestError
+from rollup_bench.workloads import answers, columns, generated, sources
+from rollup_bench.workloads.dataset import Columns, Dataset
+from rollup_bench.workloads.questions import milliseconds
 
 FORMAT = 1
 BATCH = 1 << 18

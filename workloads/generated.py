@@ -6,10 +6,10 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.dataset
 
-from workloads.dataset import Dataset, Source
-from workloads.errors import RequestError
-from workloads.game import files as game
-from workloads.pace import Pace
+from rollup_bench.errors import RequestError
+from rollup_bench.workloads.dataset import Dataset, Source
+from rollup_bench.workloads.game import files as game
+from rollup_bench.workloads.pace import Pace
 
 GENERATORS = {"game": game.write}
 

@@ -2,8 +2,8 @@
 
 import msgspec
 
-from workloads.measures import Measure
-from workloads.questions import Grain
+from rollup_bench.workloads.measures import Measure
+from rollup_bench.workloads.questions import Grain
 
 RAW = "raw"
 TAILORED = "tailored"

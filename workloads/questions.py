@@ -6,8 +6,8 @@ from typing import Literal, TypeVar
 
 import msgspec
 
-from workloads.filters import Filter
-from workloads.measures import Function, Measure
+from rollup_bench.workloads.filters import Filter
+from rollup_bench.workloads.measures import Function, Measure
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
-from workloads.columns import ValueAtError
-from workloads.dataset import Source
+from rollup_bench.workloads.columns import ValueAtError
+from rollup_bench.workloads.dataset import Source
 
 BLOCK = 2 << 20
 BOM = b"\xef\xbb\xbf"

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator
 from random import Random
 
-from workloads.questions import Question
-from workloads.templates import Template
+from rollup_bench.workloads.questions import Question
+from rollup_bench.workloads.templates import Template
 
 
 def filled(template: Template, seed: int) -> Iterator[Question]:

@@ -12,10 +12,10 @@ from functools import lru_cache
 import msgspec
 import numpy as np
 
-from workloads.calendar import CLOCK, DAY, begins, offsets
-from workloads.layouts import RAW, TAILORED, Layout
-from workloads.measures import Function, Measure
-from workloads.questions import Aggregate, Grain, Question, Span
+from rollup_bench.workloads.calendar import CLOCK, DAY, begins, offsets
+from rollup_bench.workloads.layouts import RAW, TAILORED, Layout
+from rollup_bench.workloads.measures import Function, Measure
+from rollup_bench.workloads.questions import Aggregate, Grain, Question, Span
 
 
 class Part(StrEnum):

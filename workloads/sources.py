@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from workloads.columns import ValueAtError
-from workloads.dataset import Dataset, Source
-from workloads.errors import RequestError
-from workloads.readers import Reader, reader
+from rollup_bench.errors import RequestError
+from rollup_bench.workloads.columns import ValueAtError
+from rollup_bench.workloads.dataset import Dataset, Source
+from rollup_bench.workloads.readers import Reader, reader
 
 COMPRESSED = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2"}
 DAMAGES = (pa.ArrowException, OSError, EOFError, zlib.error, zipfile.BadZipFile, csv.Error, UnicodeError)

@@ -7,10 +7,10 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from workloads.filters import parse as parse_filters
-from workloads.measures import Function, Measure
-from workloads.measures import parse as parse_measure
-from workloads.questions import Age, Aggregate, Cohort, Funnel, Grain, Span, Top
+from rollup_bench.workloads.filters import parse as parse_filters
+from rollup_bench.workloads.measures import Function, Measure
+from rollup_bench.workloads.measures import parse as parse_measure
+from rollup_bench.workloads.questions import Age, Aggregate, Cohort, Funnel, Grain, Span, Top
 
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 Share = Annotated[float, msgspec.Meta(ge=0, lt=1)]

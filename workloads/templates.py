@@ -6,12 +6,12 @@ from typing import Any
 
 import msgspec
 
-from workloads.draws import Draw
-from workloads.draws import parse as parse_draw
-from workloads.errors import RequestError
-from workloads.questions import Question
-from workloads.reading import read
-from workloads.specs import SPECS, check_name, zone_info
+from rollup_bench.errors import RequestError
+from rollup_bench.workloads.draws import Draw
+from rollup_bench.workloads.draws import parse as parse_draw
+from rollup_bench.workloads.questions import Question
+from rollup_bench.workloads.reading import read
+from rollup_bench.workloads.specs import SPECS, check_name, zone_info
 
 
 class Template(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,14 +14,14 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from engines.cassandra import ages, conditions, states
-from engines.cassandra.ages import Longs
-from engines.cassandra.states import EVENTS, State
-from workloads import calendar
-from workloads.columns import INSTANT
-from workloads.dataset import Columns
-from workloads.measures import Function
-from workloads.questions import Cohort, Grain, milliseconds
+from rollup_bench.engines.cassandra import ages, conditions, states
+from rollup_bench.engines.cassandra.ages import Longs
+from rollup_bench.engines.cassandra.states import EVENTS, State
+from rollup_bench.workloads import calendar
+from rollup_bench.workloads.columns import INSTANT
+from rollup_bench.workloads.dataset import Columns
+from rollup_bench.workloads.measures import Function
+from rollup_bench.workloads.questions import Cohort, Grain, milliseconds
 
 BORN, COHORT, AGE, SUBJECT = "born", "cohort", "age", "subject"
 ROWS, FIRST, LAST = "rows", "first", "last"

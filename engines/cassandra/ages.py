@@ -5,8 +5,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from workloads import calendar
-from workloads.questions import Age, Cohort, Grain, milliseconds
+from rollup_bench.workloads import calendar
+from rollup_bench.workloads.questions import Age, Cohort, Grain, milliseconds
 
 Longs = npt.NDArray[np.int64]
 DAY = 86_400_000

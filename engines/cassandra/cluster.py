@@ -22,10 +22,10 @@ from cassandra.policies import DCAwareRoundRobinPolicy, TokenAwarePolicy
 from cassandra.protocol import ErrorMessage
 from cassandra.query import PreparedStatement, tuple_factory
 
-from engines.cassandra.settings import Settings
-from engines.cassandra.tables import ROWS
-from engines.servers import Connection
-from workloads.errors import FailureError, RequestError
+from rollup_bench.engines.cassandra.settings import Settings
+from rollup_bench.engines.cassandra.tables import ROWS
+from rollup_bench.errors import FailureError, RequestError
+from rollup_bench.servers import Connection
 
 USER = "ROLLUP_BENCH_CASSANDRA_USER"
 PASSWORD = "ROLLUP_BENCH_CASSANDRA_PASSWORD"  # noqa: S105 (the name of a variable)

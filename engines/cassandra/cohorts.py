@@ -5,17 +5,17 @@ from datetime import UTC, datetime
 
 import pyarrow as pa
 
-from engines.cassandra import activity, rollups, states, tables, wire
-from engines.cassandra.activity import AGE, BORN, COHORT, FIRST, LAST, ROWS, SUBJECT
-from engines.cassandra.cluster import Reader
-from engines.cassandra.rollups import TYPES
-from engines.cassandra.states import State
-from engines.cassandra.tables import Manifest, Table, partitions, quoted
-from engines.contract import Plan, Support, Where
-from workloads import calendar
-from workloads.dataset import Columns
-from workloads.events import Events, Shape
-from workloads.questions import Age, Cohort, Grain, Span, milliseconds
+from rollup_bench.engines.cassandra import activity, rollups, states, tables, wire
+from rollup_bench.engines.cassandra.activity import AGE, BORN, COHORT, FIRST, LAST, ROWS, SUBJECT
+from rollup_bench.engines.cassandra.cluster import Reader
+from rollup_bench.engines.cassandra.rollups import TYPES
+from rollup_bench.engines.cassandra.states import State
+from rollup_bench.engines.cassandra.tables import Manifest, Table, partitions, quoted
+from rollup_bench.engines.contract import Plan, Support, Where
+from rollup_bench.workloads import calendar
+from rollup_bench.workloads.dataset import Columns
+from rollup_bench.workloads.events import Events, Shape
+from rollup_bench.workloads.questions import Age, Cohort, Grain, Span, milliseconds
 
 EVER = Span(datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC))
 

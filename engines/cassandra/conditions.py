@@ -6,7 +6,7 @@ import operator
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from workloads.filters import Filter, Op
+from rollup_bench.workloads.filters import Filter, Op
 
 COMPARE = {Op.EQ: operator.eq, Op.NE: operator.ne, Op.LT: operator.lt}
 COMPARE |= {Op.LE: operator.le, Op.GT: operator.gt, Op.GE: operator.ge}

@@ -8,20 +8,20 @@ from pathlib import Path
 import pyarrow as pa
 from cassandra.cluster import Session as Driver
 
-from engines.budget import Budget
-from engines.cassandra import cluster, loading, planning, reading, settings
-from engines.cassandra.cluster import Reader
-from engines.cassandra.sent import Sent, drop
-from engines.cassandra.settings import Settings
-from engines.contract import Engine, Loaded, Plan, Session, Support
-from engines.servers import Server
-from engines.watch import Watch
-from workloads import answers
-from workloads.dataset import Dataset
-from workloads.errors import RequestError
-from workloads.events import Events, Shape
-from workloads.layouts import Layout
-from workloads.questions import Question, spanless
+from rollup_bench.engines.cassandra import cluster, loading, planning, reading, settings
+from rollup_bench.engines.cassandra.cluster import Reader
+from rollup_bench.engines.cassandra.sent import Sent, drop
+from rollup_bench.engines.cassandra.settings import Settings
+from rollup_bench.engines.contract import Engine, Loaded, Plan, Session, Support
+from rollup_bench.errors import RequestError
+from rollup_bench.servers import Server
+from rollup_bench.servers.budget import Budget
+from rollup_bench.servers.watch import Watch
+from rollup_bench.workloads import answers
+from rollup_bench.workloads.dataset import Dataset
+from rollup_bench.workloads.events import Events, Shape
+from rollup_bench.workloads.layouts import Layout
+from rollup_bench.workloads.questions import Question, spanless
 
 
 class Cassandra(Engine):

@@ -4,11 +4,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from engines.cassandra import conditions
-from engines.cassandra.ages import Longs
-from engines.ordering import arrange
-from workloads.dataset import Columns
-from workloads.questions import Funnel
+from rollup_bench.engines.cassandra import conditions
+from rollup_bench.engines.cassandra.ages import Longs
+from rollup_bench.engines.ordering import arrange
+from rollup_bench.workloads.dataset import Columns
+from rollup_bench.workloads.questions import Funnel
 
 
 def needed(question: Funnel, columns: Columns) -> list[str]:

@@ -8,17 +8,17 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from engines.cassandra import conditions, rollups, states, wire
-from engines.cassandra.cluster import Reader
-from engines.cassandra.rollups import Rollup
-from engines.cassandra.states import TIMES, VALUE, Groups
-from engines.cassandra.tables import Manifest, Table, partitions, quoted
-from engines.contract import Plan, Support, Where
-from workloads import calendar
-from workloads.columns import INSTANT
-from workloads.filters import Filter, Op, Value
-from workloads.measures import Function
-from workloads.questions import Aggregate, Grain, Span
+from rollup_bench.engines.cassandra import conditions, rollups, states, wire
+from rollup_bench.engines.cassandra.cluster import Reader
+from rollup_bench.engines.cassandra.rollups import Rollup
+from rollup_bench.engines.cassandra.states import TIMES, VALUE, Groups
+from rollup_bench.engines.cassandra.tables import Manifest, Table, partitions, quoted
+from rollup_bench.engines.contract import Plan, Support, Where
+from rollup_bench.workloads import calendar
+from rollup_bench.workloads.columns import INSTANT
+from rollup_bench.workloads.filters import Filter, Op, Value
+from rollup_bench.workloads.measures import Function
+from rollup_bench.workloads.questions import Aggregate, Grain, Span
 
 
 @dataclass(frozen=True)

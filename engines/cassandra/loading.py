@@ -8,18 +8,18 @@ import pyarrow as pa
 from cassandra.cluster import Session
 from cassandra.query import BatchStatement, BatchType
 
-from engines.cassandra import rollups, writing
-from engines.cassandra.cluster import Reader, everywhere
-from engines.cassandra.planning import Design
-from engines.cassandra.sent import Sent, created, drop
-from engines.cassandra.states import Accumulator
-from engines.cassandra.tables import BUCKET, Manifest, Table, partitions, quoted, text
-from engines.cassandra.writing import Writer
-from engines.contract import Plan
-from engines.watch import Watch
-from workloads.errors import FailureError
-from workloads.events import Events
-from workloads.pace import Pace
+from rollup_bench.engines.cassandra import rollups, writing
+from rollup_bench.engines.cassandra.cluster import Reader, everywhere
+from rollup_bench.engines.cassandra.planning import Design
+from rollup_bench.engines.cassandra.sent import Sent, created, drop
+from rollup_bench.engines.cassandra.states import Accumulator
+from rollup_bench.engines.cassandra.tables import BUCKET, Manifest, Table, partitions, quoted, text
+from rollup_bench.engines.cassandra.writing import Writer
+from rollup_bench.engines.contract import Plan
+from rollup_bench.errors import FailureError
+from rollup_bench.servers.watch import Watch
+from rollup_bench.workloads.events import Events
+from rollup_bench.workloads.pace import Pace
 
 MANIFEST_ROWS = 500
 AT_ONCE = 1 << 15

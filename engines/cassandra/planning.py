@@ -2,16 +2,16 @@
 
 from dataclasses import dataclass
 
-from engines.cassandra import cohorts, tables, tailoring
-from engines.cassandra.cohorts import Activity
-from engines.cassandra.rollups import TYPES, Rollup, rollup
-from engines.cassandra.tables import Table
-from engines.cassandra.tailoring import WantedActivity
-from engines.contract import Plan
-from workloads import layouts
-from workloads.dataset import Dataset
-from workloads.events import Shape
-from workloads.layouts import Layout
+from rollup_bench.engines.cassandra import cohorts, tables, tailoring
+from rollup_bench.engines.cassandra.cohorts import Activity
+from rollup_bench.engines.cassandra.rollups import TYPES, Rollup, rollup
+from rollup_bench.engines.cassandra.tables import Table
+from rollup_bench.engines.cassandra.tailoring import WantedActivity
+from rollup_bench.engines.contract import Plan
+from rollup_bench.workloads import layouts
+from rollup_bench.workloads.dataset import Dataset
+from rollup_bench.workloads.events import Shape
+from rollup_bench.workloads.layouts import Layout
 
 KEYSPACE = "CREATE KEYSPACE {} WITH replication = {{'class': 'NetworkTopologyStrategy', 'replication_factor': {}}}"
 MANIFEST = f"CREATE TABLE {{}}.manifest (name text, {tables.BUCKET} bigint, rows bigint, PRIMARY KEY (name, bucket))"

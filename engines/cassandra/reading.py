@@ -5,16 +5,16 @@ from typing import Protocol
 import msgspec
 import pyarrow as pa
 
-from engines.cassandra.cluster import Reader
-from engines.cassandra.cohorts import Returns
-from engines.cassandra.kept import Kept, prepared
-from engines.cassandra.planning import Design
-from engines.cassandra.rollups import Rollup, whole
-from engines.cassandra.scans import Scan, Slices
-from engines.cassandra.tables import Manifest
-from engines.contract import Plan, Support, demand, unsupported
-from workloads import rule
-from workloads.questions import Aggregate, Cohort, Question, Span, spanless
+from rollup_bench.engines.cassandra.cluster import Reader
+from rollup_bench.engines.cassandra.cohorts import Returns
+from rollup_bench.engines.cassandra.kept import Kept, prepared
+from rollup_bench.engines.cassandra.planning import Design
+from rollup_bench.engines.cassandra.rollups import Rollup, whole
+from rollup_bench.engines.cassandra.scans import Scan, Slices
+from rollup_bench.engines.cassandra.tables import Manifest
+from rollup_bench.engines.contract import Plan, Support, demand, unsupported
+from rollup_bench.workloads import rule
+from rollup_bench.workloads.questions import Aggregate, Cohort, Question, Span, spanless
 
 
 class Route(Protocol):

@@ -7,14 +7,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from engines.cassandra import conditions, states, tables, wire
-from engines.cassandra.states import TIMES, VALUE, Groups
-from engines.cassandra.tables import Table
-from workloads import calendar
-from workloads.events import Shape
-from workloads.filters import Filter, Op, Value
-from workloads.layouts import Layout
-from workloads.questions import EPOCH, Aggregate, Grain, Span
+from rollup_bench.engines.cassandra import conditions, states, tables, wire
+from rollup_bench.engines.cassandra.states import TIMES, VALUE, Groups
+from rollup_bench.engines.cassandra.tables import Table
+from rollup_bench.workloads import calendar
+from rollup_bench.workloads.events import Shape
+from rollup_bench.workloads.filters import Filter, Op, Value
+from rollup_bench.workloads.layouts import Layout
+from rollup_bench.workloads.questions import EPOCH, Aggregate, Grain, Span
 
 TYPES = {"timestamp": "timestamp", "string": "text", "int64": "bigint", "double": "double", str(states.WIDE): "varint"}
 SURE = 2.0**62

@@ -8,14 +8,14 @@ from itertools import pairwise
 import numpy as np
 import pyarrow as pa
 
-from engines.cassandra import activity, conditions, funnels, rollups, states, wire
-from engines.cassandra.cluster import Reader
-from engines.cassandra.states import Accumulator, Groups, State
-from engines.cassandra.tables import HOUR, Manifest, Table, partitions, quoted
-from engines.contract import Plan, Support, Where
-from workloads import calendar
-from workloads.columns import INSTANT
-from workloads.questions import Aggregate, Cohort, Funnel, Grain, Question, milliseconds
+from rollup_bench.engines.cassandra import activity, conditions, funnels, rollups, states, wire
+from rollup_bench.engines.cassandra.cluster import Reader
+from rollup_bench.engines.cassandra.states import Accumulator, Groups, State
+from rollup_bench.engines.cassandra.tables import HOUR, Manifest, Table, partitions, quoted
+from rollup_bench.engines.contract import Plan, Support, Where
+from rollup_bench.workloads import calendar
+from rollup_bench.workloads.columns import INSTANT
+from rollup_bench.workloads.questions import Aggregate, Cohort, Funnel, Grain, Question, milliseconds
 
 SLICES = 5_000
 """Buckets of a question that may be asked for one by one: the days of thirteen years."""

@@ -4,9 +4,9 @@ import time
 
 from cassandra.cluster import Session
 
-from engines.cassandra import planning
-from engines.cassandra.tables import quoted
-from engines.contract import Plan
+from rollup_bench.engines.cassandra import planning
+from rollup_bench.engines.cassandra.tables import quoted
+from rollup_bench.engines.contract import Plan
 
 
 class Sent:

@@ -5,8 +5,8 @@ import struct
 from pathlib import Path
 from ssl import SSLCertVerificationError
 
-from engines.servers.connection import Connection
-from engines.servers.recipe import JavaProcess, Place, Recipe
+from rollup_bench.servers.connection import Connection
+from rollup_bench.servers.recipe import JavaProcess, Place, Recipe
 
 
 def stages(place: Place) -> list[list[JavaProcess]]:

@@ -3,7 +3,7 @@
 import os
 from dataclasses import dataclass
 
-from workloads.errors import RequestError
+from rollup_bench.errors import RequestError
 
 REPLICATION = "ROLLUP_BENCH_CASSANDRA_REPLICATION"
 CONSISTENCY = "ROLLUP_BENCH_CASSANDRA_CONSISTENCY"

@@ -13,10 +13,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from engines.ordering import arrange, first
-from engines.subtotals import grouping_id, grouping_sets
-from workloads.measures import ESTIMABLE, Function, Measure
-from workloads.questions import Aggregate
+from rollup_bench.engines.ordering import arrange, first
+from rollup_bench.engines.subtotals import grouping_id, grouping_sets
+from rollup_bench.workloads.measures import ESTIMABLE, Function, Measure
+from rollup_bench.workloads.questions import Aggregate
 
 FOLDS = {"count": "sum", "sum": "sum", "min": "min", "max": "max", "distinct": "sum"}
 PENDING = 1 << 20

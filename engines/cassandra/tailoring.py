@@ -4,17 +4,17 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
-from engines.cassandra import activity
-from engines.cassandra.cohorts import definition
-from engines.cassandra.rollups import whole
-from engines.cassandra.states import State
-from workloads import calendar, rule
-from workloads.dataset import Dataset
-from workloads.events import Shape
-from workloads.filters import Filter, Op
-from workloads.layouts import Layout
-from workloads.questions import Aggregate, Cohort, Grain, Span
-from workloads.templates import Template
+from rollup_bench.engines.cassandra import activity
+from rollup_bench.engines.cassandra.cohorts import definition
+from rollup_bench.engines.cassandra.rollups import whole
+from rollup_bench.engines.cassandra.states import State
+from rollup_bench.workloads import calendar, rule
+from rollup_bench.workloads.dataset import Dataset
+from rollup_bench.workloads.events import Shape
+from rollup_bench.workloads.filters import Filter, Op
+from rollup_bench.workloads.layouts import Layout
+from rollup_bench.workloads.questions import Aggregate, Cohort, Grain, Span
+from rollup_bench.workloads.templates import Template
 
 SPANS = (Grain.DAY, Grain.HOUR, Grain.MINUTE)
 """What a span without buckets is put together from: the longest of these that its ends allow."""

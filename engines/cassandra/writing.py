@@ -15,11 +15,11 @@ from cassandra.connection import ConnectionException
 from cassandra.protocol import OverloadedErrorMessage
 from cassandra.query import BatchStatement, BatchType, BoundStatement, PreparedStatement
 
-from engines.cassandra import wire
-from engines.cassandra.cluster import told
-from engines.cassandra.tables import BUCKET, Table
-from engines.watch import Watch
-from workloads.errors import FailureError
+from rollup_bench.engines.cassandra import wire
+from rollup_bench.engines.cassandra.cluster import told
+from rollup_bench.engines.cassandra.tables import BUCKET, Table
+from rollup_bench.errors import FailureError
+from rollup_bench.servers.watch import Watch
 
 BATCH = 32 << 10
 """Bytes of a batch, to the best of what is known: below the 50 KiB at which Cassandra refuses unless told otherwise."""

@@ -7,9 +7,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from engines.druid.tables import TIME
-from workloads.events import Shape
-from workloads.questions import Grain
+from rollup_bench.engines.druid.tables import TIME
+from rollup_bench.workloads.events import Shape
+from rollup_bench.workloads.questions import Grain
 
 PERIODS = {
     Grain.MINUTE: "PT1M",

@@ -7,7 +7,7 @@ import msgspec
 from pydruid import db
 from pydruid.db.api import check_closed
 
-from engines.druid.wire import Wire
+from rollup_bench.engines.druid.wire import Wire
 
 PATH = "/druid/v2/sql"
 TIMEOUT = 300.0

@@ -6,9 +6,9 @@ from typing import Any
 
 import msgspec
 
-from engines.druid.wire import Wire
-from engines.watch import Watch
-from workloads.errors import FailureError
+from rollup_bench.engines.druid.wire import Wire
+from rollup_bench.errors import FailureError
+from rollup_bench.servers.watch import Watch
 
 POLL = 0.2
 QUICK = 2.0

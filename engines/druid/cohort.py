@@ -8,13 +8,13 @@ from typing import Any
 
 import pyarrow as pa
 
-from engines.druid.buckets import DAY, LENGTHS, bucket, following, ordinal
-from engines.druid.sql import Sql, Statement, by_code_point, checked, conditions, sorted_back
-from engines.druid.tables import HALF, TIME, Table, quoted
-from engines.ordering import arrange
-from workloads import answers
-from workloads.measures import Function
-from workloads.questions import Cohort, Grain, milliseconds
+from rollup_bench.engines.druid.buckets import DAY, LENGTHS, bucket, following, ordinal
+from rollup_bench.engines.druid.sql import Sql, Statement, by_code_point, checked, conditions, sorted_back
+from rollup_bench.engines.druid.tables import HALF, TIME, Table, quoted
+from rollup_bench.engines.ordering import arrange
+from rollup_bench.workloads import answers
+from rollup_bench.workloads.measures import Function
+from rollup_bench.workloads.questions import Cohort, Grain, milliseconds
 
 TIES = 1 << 20
 """Bytes that the values of one subject's births in one millisecond may take."""

@@ -12,22 +12,22 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
-from engines.budget import Budget
-from engines.contract import Engine, Loaded, Plan, Session, Support, Where, unsupported
-from engines.druid import cohort, ingest, masks, planning, sketches, sql
-from engines.druid.client import Connection
-from engines.druid.cluster import POLL, Cluster
-from engines.druid.tables import Table, quoted
-from engines.druid.wire import Wire
-from engines.servers import Server
-from engines.watch import Watch
-from workloads import answers
-from workloads.dataset import Dataset
-from workloads.errors import FailureError, RequestError
-from workloads.events import Events, Shape
-from workloads.layouts import Layout
-from workloads.pace import Pace
-from workloads.questions import Aggregate, Cohort, Question, spanless
+from rollup_bench.engines.contract import Engine, Loaded, Plan, Session, Support, Where, unsupported
+from rollup_bench.engines.druid import cohort, ingest, masks, planning, sketches, sql
+from rollup_bench.engines.druid.client import Connection
+from rollup_bench.engines.druid.cluster import POLL, Cluster
+from rollup_bench.engines.druid.tables import Table, quoted
+from rollup_bench.engines.druid.wire import Wire
+from rollup_bench.errors import FailureError, RequestError
+from rollup_bench.servers import Server
+from rollup_bench.servers.budget import Budget
+from rollup_bench.servers.watch import Watch
+from rollup_bench.workloads import answers
+from rollup_bench.workloads.dataset import Dataset
+from rollup_bench.workloads.events import Events, Shape
+from rollup_bench.workloads.layouts import Layout
+from rollup_bench.workloads.pace import Pace
+from rollup_bench.workloads.questions import Aggregate, Cohort, Question, spanless
 
 FILE = 1_000_000
 """Rows of a file, more or less; each file can be a sub-task's own."""

@@ -7,12 +7,12 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from engines.druid import sketches
-from engines.druid.buckets import PERIODS
-from engines.druid.tables import HALF, HIGH, LOW, MASK, TIME, Table, stored
-from workloads.events import Shape
-from workloads.questions import Grain
-from workloads.rule import Part, State
+from rollup_bench.engines.druid import sketches
+from rollup_bench.engines.druid.buckets import PERIODS
+from rollup_bench.engines.druid.tables import HALF, HIGH, LOW, MASK, TIME, Table, stored
+from rollup_bench.workloads.events import Shape
+from rollup_bench.workloads.questions import Grain
+from rollup_bench.workloads.rule import Part, State
 
 TYPES = {"timestamp": "long", "string": "string", "int64": "long", "double": "double"}
 TEXT = ":text"

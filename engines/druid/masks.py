@@ -10,11 +10,11 @@ from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 
-from engines.druid.buckets import LENGTHS, bucket, ordinal
-from engines.druid.cohort import cells, ended
-from engines.druid.sql import Sql, Statement, conditions
-from engines.druid.tables import TIME, Table, quoted
-from workloads.questions import Cohort, Grain, milliseconds
+from rollup_bench.engines.druid.buckets import LENGTHS, bucket, ordinal
+from rollup_bench.engines.druid.cohort import cells, ended
+from rollup_bench.engines.druid.sql import Sql, Statement, conditions
+from rollup_bench.engines.druid.tables import TIME, Table, quoted
+from rollup_bench.workloads.questions import Cohort, Grain, milliseconds
 
 BITS = 63
 

@@ -2,14 +2,14 @@
 
 from functools import reduce
 
-from engines.druid.buckets import DAY, LENGTHS
-from engines.druid.tables import Table
-from workloads import layouts
-from workloads.dataset import Dataset
-from workloads.events import Shape
-from workloads.layouts import Layout
-from workloads.measures import Measure
-from workloads.questions import Aggregate, Grain
+from rollup_bench.engines.druid.buckets import DAY, LENGTHS
+from rollup_bench.engines.druid.tables import Table
+from rollup_bench.workloads import layouts
+from rollup_bench.workloads.dataset import Dataset
+from rollup_bench.workloads.events import Shape
+from rollup_bench.workloads.layouts import Layout
+from rollup_bench.workloads.measures import Measure
+from rollup_bench.workloads.questions import Aggregate, Grain
 
 WORTH = 3
 """Events that go into a row of a roll-up, at least, for it to be worth its place."""

@@ -11,8 +11,8 @@ from pathlib import Path
 from ssl import SSLCertVerificationError
 from urllib.error import HTTPError, URLError
 
-from engines.servers.connection import Connection
-from engines.servers.recipe import JavaProcess, Place, Recipe
+from rollup_bench.servers.connection import Connection
+from rollup_bench.servers.recipe import JavaProcess, Place, Recipe
 
 HEAP = {"coordinator": 1 / 12, "broker": 1 / 8, "historical": 1 / 8, "indexer": 1 / 4, "router": 1 / 24}
 DIRECT = {"broker": 3 / 32, "historical": 3 / 32, "indexer": 3 / 32}

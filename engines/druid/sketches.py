@@ -5,7 +5,7 @@ Quantiles are classic quantiles sketches of k = size: their error in rank is bel
 of 0.99, which is 2.58 standard deviations. Both are from datasketches.apache.org.
 """
 
-from workloads.rule import Part
+from rollup_bench.workloads.rule import Part
 
 SIGMAS = 4
 CONFIDENCE = 0.9999

@@ -9,13 +9,13 @@ from typing import Any
 
 import pyarrow as pa
 
-from engines.druid.buckets import bucket
-from engines.druid.tables import HALF, TIME, Table, quoted
-from engines.ordering import arrange, first
-from engines.subtotals import grouping_id, grouping_sets
-from workloads.filters import Filter, Op
-from workloads.measures import Function
-from workloads.questions import Aggregate, Grain, Question, Span
+from rollup_bench.engines.druid.buckets import bucket
+from rollup_bench.engines.druid.tables import HALF, TIME, Table, quoted
+from rollup_bench.engines.ordering import arrange, first
+from rollup_bench.engines.subtotals import grouping_id, grouping_sets
+from rollup_bench.workloads.filters import Filter, Op
+from rollup_bench.workloads.measures import Function
+from rollup_bench.workloads.questions import Aggregate, Grain, Question, Span
 
 COMPARE = {Op.EQ: "=", Op.NE: "<>", Op.LT: "<", Op.LE: "<=", Op.GT: ">", Op.GE: ">="}
 CHOOSE = {Op.LE: ("LEAST", "="), Op.GT: ("LEAST", "<>"), Op.GE: ("GREATEST", "="), Op.LT: ("GREATEST", "<>")}

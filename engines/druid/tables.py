@@ -4,13 +4,13 @@ import sys
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
-from engines.druid import sketches
-from workloads import rule
-from workloads.events import Shape
-from workloads.layouts import RAW, Layout
-from workloads.measures import Function, Measure
-from workloads.questions import Cohort, Funnel, Question
-from workloads.rule import Part, State
+from rollup_bench.engines.druid import sketches
+from rollup_bench.workloads import rule
+from rollup_bench.workloads.events import Shape
+from rollup_bench.workloads.layouts import RAW, Layout
+from rollup_bench.workloads.measures import Function, Measure
+from rollup_bench.workloads.questions import Cohort, Funnel, Question
+from rollup_bench.workloads.rule import Part, State
 
 LONG = 2.0**63
 EXACT = 2.0**53

@@ -5,8 +5,8 @@ import http.client
 
 import msgspec
 
-from engines.servers import Connection
-from workloads.errors import FailureError
+from rollup_bench.errors import FailureError
+from rollup_bench.servers import Connection
 
 LOST = (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError)
 

@@ -1,7 +1,7 @@
 """Cohorts as DuckDB's SQL: births, what the born do at each age, and a cell for each age that has ended."""
 
-from engines.duckdb.sql import LENGTHS, Sql, bucket, conditions, is_local, local, naive, quoted
-from workloads.questions import Age, Cohort, Grain
+from rollup_bench.engines.duckdb.sql import LENGTHS, Sql, bucket, conditions, is_local, local, naive, quoted
+from rollup_bench.workloads.questions import Age, Cohort, Grain
 
 FIXED = LENGTHS | {Grain.DAY: 86_400_000, Grain.WEEK: 7 * 86_400_000}
 

@@ -8,22 +8,22 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from engines.budget import Budget
-from engines.contract import Engine, Loaded, Plan, Session, Support, Where, demand, unsupported
-from engines.duckdb import rollup, sql, tables
-from engines.duckdb.cohort import cohort
-from engines.duckdb.funnel import funnel
-from engines.duckdb.limit import SECONDS, Limit
-from engines.servers import Server
-from engines.watch import Watch
-from workloads import answers
-from workloads.columns import INSTANT
-from workloads.dataset import Dataset
-from workloads.errors import FailureError
-from workloads.events import Events, Shape
-from workloads.layouts import Layout
-from workloads.pace import Pace
-from workloads.questions import Aggregate, Cohort, Funnel, Question
+from rollup_bench.engines.contract import Engine, Loaded, Plan, Session, Support, Where, demand, unsupported
+from rollup_bench.engines.duckdb import rollup, sql, tables
+from rollup_bench.engines.duckdb.cohort import cohort
+from rollup_bench.engines.duckdb.funnel import funnel
+from rollup_bench.engines.duckdb.limit import SECONDS, Limit
+from rollup_bench.errors import FailureError
+from rollup_bench.servers import Server
+from rollup_bench.servers.budget import Budget
+from rollup_bench.servers.watch import Watch
+from rollup_bench.workloads import answers
+from rollup_bench.workloads.columns import INSTANT
+from rollup_bench.workloads.dataset import Dataset
+from rollup_bench.workloads.events import Events, Shape
+from rollup_bench.workloads.layouts import Layout
+from rollup_bench.workloads.pace import Pace
+from rollup_bench.workloads.questions import Aggregate, Cohort, Funnel, Question
 
 BUCKET = pa.field("bucket", INSTANT)
 

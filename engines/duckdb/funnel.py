@@ -1,7 +1,7 @@
 """Funnels as DuckDB's SQL: from each entry to the next step's first event after it, by ASOF joins."""
 
-from engines.duckdb.sql import Sql, conditions, quoted, span
-from workloads.questions import Funnel
+from rollup_bench.engines.duckdb.sql import Sql, conditions, quoted, span
+from rollup_bench.workloads.questions import Funnel
 
 
 def funnel(question: Funnel, subject: str, time: str) -> tuple[str, list[object]]:

@@ -1,11 +1,11 @@
 """Roll-ups in DuckDB: a table of states by bucket and dimensions, and measures read off it."""
 
-from engines.duckdb.sql import Sql, bucket, is_local, quoted
-from workloads import rule
-from workloads.layouts import Layout
-from workloads.measures import ESTIMABLE, Function, Measure
-from workloads.questions import Aggregate, Grain, Question
-from workloads.rule import Part, State
+from rollup_bench.engines.duckdb.sql import Sql, bucket, is_local, quoted
+from rollup_bench.workloads import rule
+from rollup_bench.workloads.layouts import Layout
+from rollup_bench.workloads.measures import ESTIMABLE, Function, Measure
+from rollup_bench.workloads.questions import Aggregate, Grain, Question
+from rollup_bench.workloads.rule import Part, State
 
 MERGES = {Part.ROWS: "sum", Part.KNOWN: "sum", Part.SUM: "sum", Part.MIN: "min", Part.MAX: "max"}
 

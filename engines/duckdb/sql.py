@@ -4,10 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from engines.ordering import order
-from workloads.filters import Filter, Op
-from workloads.measures import Function, Measure
-from workloads.questions import Aggregate, Grain, Span
+from rollup_bench.engines.ordering import order
+from rollup_bench.workloads.filters import Filter, Op
+from rollup_bench.workloads.measures import Function, Measure
+from rollup_bench.workloads.questions import Aggregate, Grain, Span
 
 COMPARE = {Op.EQ: "=", Op.NE: "<>", Op.LT: "<", Op.LE: "<=", Op.GT: ">", Op.GE: ">="}
 MACROS = """

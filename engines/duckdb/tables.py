@@ -5,13 +5,13 @@ from math import prod
 
 import msgspec
 
-from engines.duckdb import rollup
-from engines.duckdb.sql import quoted
-from workloads import layouts
-from workloads.dataset import Dataset
-from workloads.events import Shape
-from workloads.layouts import Layout
-from workloads.questions import Aggregate, Grain
+from rollup_bench.engines.duckdb import rollup
+from rollup_bench.engines.duckdb.sql import quoted
+from rollup_bench.workloads import layouts
+from rollup_bench.workloads.dataset import Dataset
+from rollup_bench.workloads.events import Shape
+from rollup_bench.workloads.layouts import Layout
+from rollup_bench.workloads.questions import Aggregate, Grain
 
 TYPES = {"timestamp": "TIMESTAMP", "string": "VARCHAR", "int64": "BIGINT", "double": "DOUBLE"}
 DAYS = {Grain.DAY: 1, Grain.HOUR: 24, Grain.MINUTE: 1440}

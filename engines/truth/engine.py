@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from engines.budget import Budget
-from engines.contract import Engine, Loaded, Plan, Session, Support, Where, unsupported
-from engines.servers import Server
-from engines.watch import Watch
-from workloads import layouts, truth
-from workloads.dataset import Dataset
-from workloads.events import Events, Shape
-from workloads.layouts import Layout
-from workloads.questions import Question
+from rollup_bench.engines.contract import Engine, Loaded, Plan, Session, Support, Where, unsupported
+from rollup_bench.servers import Server
+from rollup_bench.servers.budget import Budget
+from rollup_bench.servers.watch import Watch
+from rollup_bench.workloads import layouts, truth
+from rollup_bench.workloads.dataset import Dataset
+from rollup_bench.workloads.events import Events, Shape
+from rollup_bench.workloads.layouts import Layout
+from rollup_bench.workloads.questions import Question
 
 
 class Truth(Engine):

@@ -12,21 +12,21 @@ from itertools import islice
 import pyarrow as pa
 from msgspec.structs import replace
 
-from engines.contract import Engine, Plan
-from engines.mistakes import MistakeError
-from harness import loads
-from harness.conformance import scenes, strategies
-from harness.conformance.drawing import ask_random
-from harness.conformance.scenes import COUNT, JUNE, event
-from harness.conformance.subject import RANDOM, Subject, few, packed, scripted
-from harness.conformance.support import SAMPLE, BuiltIn, kind
-from workloads import dataset as datasets
-from workloads import events as event_store
-from workloads import rule, sources
-from workloads.errors import FailureError
-from workloads.events import Events
-from workloads.measures import Function, Measure
-from workloads.questions import Age, Aggregate, Cohort, Funnel, Grain, Question, Span
+from rollup_bench.engines.contract import Engine, Plan
+from rollup_bench.engines.mistakes import MistakeError
+from rollup_bench.errors import FailureError
+from rollup_bench.harness.conformance import scenes, strategies
+from rollup_bench.harness.conformance.drawing import ask_random
+from rollup_bench.harness.conformance.scenes import COUNT, JUNE, event
+from rollup_bench.harness.conformance.subject import RANDOM, Subject, few, packed, scripted
+from rollup_bench.harness.conformance.support import SAMPLE, BuiltIn, kind
+from rollup_bench.harness.run import loads
+from rollup_bench.workloads import dataset as datasets
+from rollup_bench.workloads import events as event_store
+from rollup_bench.workloads import rule, sources
+from rollup_bench.workloads.events import Events
+from rollup_bench.workloads.measures import Function, Measure
+from rollup_bench.workloads.questions import Age, Aggregate, Cohort, Funnel, Grain, Question, Span
 
 Check = Callable[[Subject], None]
 ALL: list[Check] = []

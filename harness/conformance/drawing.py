@@ -4,10 +4,10 @@ from hypothesis import HealthCheck, Phase, Verbosity, given, reject, settings
 from hypothesis.errors import Flaky, Unsatisfiable
 from hypothesis.strategies import SearchStrategy
 
-from engines.contract import Plan, Session
-from harness.conformance.subject import Subject
-from workloads.events import Events
-from workloads.questions import Question
+from rollup_bench.engines.contract import Plan, Session
+from rollup_bench.harness.conformance.subject import Subject
+from rollup_bench.workloads.events import Events
+from rollup_bench.workloads.questions import Question
 
 DRAWS = 10
 """Random questions drawn at most for each that must be answered."""

@@ -13,12 +13,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from engines.mistakes import MistakeError, folder, raised
-from harness.conformance import checks, support
-from harness.conformance.subject import Subject
-from harness.conformance.support import BuiltIn
-from harness.report import WIDE
-from harness.terminal import spared
+from rollup_bench.engines.mistakes import MistakeError, folder, raised
+from rollup_bench.harness.cli.terminal import spared
+from rollup_bench.harness.conformance import checks, support
+from rollup_bench.harness.conformance.subject import Subject
+from rollup_bench.harness.conformance.support import BuiltIn
+from rollup_bench.harness.report.first_look import WIDE
 
 End = Literal["passed", "failed", "does not apply"]
 _STYLES: dict[End, str] = {"passed": "green", "failed": "bold red", "does not apply": "dim"}

@@ -11,10 +11,10 @@ from typing import Any, Literal, NamedTuple
 
 from msgspec.structs import replace
 
-from harness.conformance import strategies
-from workloads.filters import Filter, Op
-from workloads.measures import Function, Measure
-from workloads.questions import Age, Aggregate, Cohort, Funnel, Grain, Question, Span, Top
+from rollup_bench.harness.conformance import strategies
+from rollup_bench.workloads.filters import Filter, Op
+from rollup_bench.workloads.measures import Function, Measure
+from rollup_bench.workloads.questions import Age, Aggregate, Cohort, Funnel, Grain, Question, Span, Top
 
 DAY = datetime(2013, 6, 1, tzinfo=UTC)
 JUNE = Span(DAY, DAY + timedelta(days=30))

@@ -8,12 +8,12 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 from hypothesis import strategies as st
 
-from workloads.columns import INSTANT
-from workloads.dataset import Columns, Time
-from workloads.filters import Filter, Op
-from workloads.layouts import Layout
-from workloads.measures import Function, Measure, parse
-from workloads.questions import Age, Aggregate, Cohort, Funnel, Grain, Question, Span, Top
+from rollup_bench.workloads.columns import INSTANT
+from rollup_bench.workloads.dataset import Columns, Time
+from rollup_bench.workloads.filters import Filter, Op
+from rollup_bench.workloads.layouts import Layout
+from rollup_bench.workloads.measures import Function, Measure, parse
+from rollup_bench.workloads.questions import Age, Aggregate, Cohort, Funnel, Grain, Question, Span, Top
 
 COLUMNS = Columns(
     time=Time(name="when"),

@@ -8,18 +8,18 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from engines.contract import Engine, Plan, Session, Support
-from engines.watch import Watch
-from harness import verify
-from harness.conformance import scenes, strategies
-from harness.conformance.support import BuiltIn
-from harness.report import layout_line
-from harness.verify import RIGHT
-from workloads import events, layouts, rule, truth
-from workloads.dataset import Dataset, Source
-from workloads.errors import RequestError
-from workloads.events import Events
-from workloads.questions import Question
+from rollup_bench.engines.contract import Engine, Plan, Session, Support
+from rollup_bench.errors import RequestError
+from rollup_bench.harness.conformance import scenes, strategies
+from rollup_bench.harness.conformance.support import BuiltIn
+from rollup_bench.harness.report.first_look import layout_line
+from rollup_bench.harness.run import verdicts
+from rollup_bench.harness.run.verdicts import RIGHT
+from rollup_bench.servers.watch import Watch
+from rollup_bench.workloads import events, layouts, rule, truth
+from rollup_bench.workloads.dataset import Dataset, Source
+from rollup_bench.workloads.events import Events
+from rollup_bench.workloads.questions import Question
 
 RANDOM = Dataset(
     name="random",
@@ -115,7 +115,7 @@ def _answers(session: Session, plan: Plan, kept: Events, question: Question) -> 
             return
         raise
     try:
-        verdict = verify.check(question, answer, kept)
+        verdict = verdicts.check(question, answer, kept)
     except OverflowError:  # an engine may never compute the groups that a top leaves out
         assert getattr(question, "top", None), "an integer beyond 64 bits went unnoticed"
         return

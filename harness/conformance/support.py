@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 import msgspec
 
-from engines.contract import Where
-from workloads.layouts import RAW, TAILORED
-from workloads.measures import Function
-from workloads.questions import Aggregate, Cohort, Funnel, Question
+from rollup_bench.engines.contract import Where
+from rollup_bench.workloads.layouts import RAW, TAILORED
+from rollup_bench.workloads.measures import Function
+from rollup_bench.workloads.questions import Aggregate, Cohort, Funnel, Question
 
 KINDS = (
     "counts and sums",

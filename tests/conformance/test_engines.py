@@ -3,19 +3,18 @@
 import gc
 from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 
-from engines.contract import Engine, Session
-from harness.conformance import checks
-from harness.conformance.scenes import COUNT, JUNE
-from harness.conformance.subject import Subject, packed
-from harness.conformance.support import LAYOUTS, SAMPLE, BuiltIn
-from harness.readme import read
-from workloads.questions import Aggregate, Question
+from rollup_bench.engines.contract import Engine, Session
+from rollup_bench.harness.conformance import checks
+from rollup_bench.harness.conformance.scenes import COUNT, JUNE
+from rollup_bench.harness.conformance.subject import Subject, packed
+from rollup_bench.harness.conformance.support import LAYOUTS, SAMPLE, BuiltIn
+from rollup_bench.harness.report.readme import read
+from rollup_bench.workloads.questions import Aggregate, Question
+from tests.support import ROOT
 
-ROOT = Path(__file__).parents[2]
 ANSWERS, TURNS = 20, 5
 NOT_APPLICABLE = {("duckdb", "server_gone"), ("duckdb", "cached_answers"), ("cassandra", "cached_answers")}
 """The checks that are about something that an engine does not have."""

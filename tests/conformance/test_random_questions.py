@@ -5,18 +5,19 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import BUDGET
 
-from engines.contract import Engine, Plan, Support, unsupported
-from engines.duckdb.engine import DuckDB
-from harness.conformance import checks, report
-from harness.conformance.report import Outcome
-from harness.conformance.scenes import COUNT
-from harness.conformance.subject import Subject
-from harness.terminal import printed
-from workloads.questions import Aggregate, Question
+from rollup_bench.engines.contract import Engine, Plan, Support, unsupported
+from rollup_bench.engines.duckdb.engine import DuckDB
+from rollup_bench.harness.cli.terminal import printed
+from rollup_bench.harness.conformance import checks, report
+from rollup_bench.harness.conformance.report import Outcome
+from rollup_bench.harness.conformance.scenes import COUNT
+from rollup_bench.harness.conformance.subject import Subject
+from rollup_bench.workloads.questions import Aggregate, Question
+from tests.conftest import BUDGET
+from tests.support import ROOT
 
-SQLITE: type[Engine] = runpy.run_path(str(Path(__file__).parents[1] / "examples" / "sqlite" / "engine.py"))["SQLite"]
+SQLITE: type[Engine] = runpy.run_path(str(ROOT / "tests" / "examples" / "sqlite" / "engine.py"))["SQLite"]
 
 
 def counts_only(engine: Engine, question: Question, plan: Plan) -> Support:

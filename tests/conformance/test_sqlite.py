@@ -13,16 +13,16 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from conftest import conforms
 from rich.console import Console
 
-from engines.budget import Budget
-from engines.contract import Engine
-from harness.conformance import checks, report
-from harness.conformance.subject import Subject
-from harness.report import WIDE
+from rollup_bench.engines.contract import Engine
+from rollup_bench.harness.conformance import checks, report
+from rollup_bench.harness.conformance.subject import Subject
+from rollup_bench.harness.report.first_look import WIDE
+from rollup_bench.servers.budget import Budget
+from tests.conftest import conforms
+from tests.support import ROOT
 
-ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "tests" / "examples" / "sqlite" / "engine.py"
 
 
@@ -116,7 +116,7 @@ def test_an_installed_package_brings_an_engine(tmp_path: Path) -> None:
     declared.mkdir()
     (declared / "METADATA").write_text("Metadata-Version: 2.1\nName: my-package\nVersion: 1\n")
     (declared / "entry_points.txt").write_text("[rollup_bench.engines]\nsqlite = my_package.engine\n")
-    command = [sys.executable, "-c", "from harness.cli import main; main()"]
+    command = [sys.executable, "-c", "from rollup_bench.harness.cli.main import main; main()"]
     environment = os.environ | {"PYTHONPATH": str(tmp_path / "site"), "ROLLUP_BENCH_HOME": str(tmp_path / "home")}
     asked = ["ask", "carriers", "--engine", "sqlite", "--format", "csv", "--set", "start=2013-01-01T05:00:00Z"]
     listed = subprocess.run([*command, "list", "engines"], env=environment, capture_output=True, text=True, check=True)

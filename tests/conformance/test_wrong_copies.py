@@ -11,23 +11,24 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from conftest import BUDGET, SERVERS
 from msgspec.structs import replace
 from rich.console import Console
 
-from engines.contract import Engine, Loaded, Plan, Session, Support, Where, unsupported
-from engines.registry import engine_type
-from engines.watch import Watch
-from harness.conformance import checks, report
-from harness.conformance.subject import Subject
-from workloads import layouts
-from workloads.dataset import Dataset
-from workloads.errors import FailureError
-from workloads.events import Events, Shape
-from workloads.layouts import Layout
-from workloads.questions import Aggregate, Question
+from rollup_bench.engines.contract import Engine, Loaded, Plan, Session, Support, Where, unsupported
+from rollup_bench.engines.registry import engine_type
+from rollup_bench.errors import FailureError
+from rollup_bench.harness.conformance import checks, report
+from rollup_bench.harness.conformance.subject import Subject
+from rollup_bench.servers.watch import Watch
+from rollup_bench.workloads import layouts
+from rollup_bench.workloads.dataset import Dataset
+from rollup_bench.workloads.events import Events, Shape
+from rollup_bench.workloads.layouts import Layout
+from rollup_bench.workloads.questions import Aggregate, Question
+from tests.conftest import BUDGET, SERVERS
+from tests.support import ROOT
 
-EXAMPLE = Path(__file__).parents[1] / "examples" / "sqlite" / "engine.py"
+EXAMPLE = ROOT / "tests" / "examples" / "sqlite" / "engine.py"
 
 
 class Flaw(NamedTuple):

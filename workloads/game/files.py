@@ -8,8 +8,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from workloads.errors import RequestError
-from workloads.game.generator import SCHEMA, VERSION, batches
+from rollup_bench.errors import RequestError
+from rollup_bench.workloads.game.generator import SCHEMA, VERSION, batches
 
 ROWS = 2**20
 """Rows of a file, about."""

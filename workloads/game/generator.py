@@ -10,11 +10,11 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from workloads.errors import RequestError
-from workloads.game.draws import Integers, Stream, Words, below, bits, chosen, high, low
-from workloads.game.plan import Plan, plan
-from workloads.game.visits import Visits, visits
-from workloads.game.world import (
+from rollup_bench.errors import RequestError
+from rollup_bench.workloads.game.draws import Integers, Stream, Words, below, bits, chosen, high, low
+from rollup_bench.workloads.game.plan import Plan, plan
+from rollup_bench.workloads.game.visits import Visits, visits
+from rollup_bench.workloads.game.world import (
     ACTIONS,
     COUNTRIES,
     HOUR,

@@ -5,9 +5,9 @@ from functools import cache, lru_cache
 
 import numpy as np
 
-from workloads.errors import RequestError
-from workloads.game.draws import Floats, Integers, Stream, below, bits, low
-from workloads.game.world import COUNTRIES, DAY, DAYS, START, WORLD, World, fade, zipf
+from rollup_bench.errors import RequestError
+from rollup_bench.workloads.game.draws import Floats, Integers, Stream, below, bits, low
+from rollup_bench.workloads.game.world import COUNTRIES, DAY, DAYS, START, WORLD, World, fade, zipf
 
 LARGE = 2**29
 """Rows above which a block is an hour and not a day, so that one block fits in memory."""

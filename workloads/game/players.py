@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from workloads.game.draws import Floats, Integers, Stream, below, bits, chosen, high, low
-from workloads.game.plan import Plan
-from workloads.game.world import COUNTRIES, DAYS, ROLES, fade, ticks, zipf
+from rollup_bench.workloads.game.draws import Floats, Integers, Stream, below, bits, chosen, high, low
+from rollup_bench.workloads.game.plan import Plan
+from rollup_bench.workloads.game.world import COUNTRIES, DAYS, ROLES, fade, ticks, zipf
 
 _SIXTEEN = np.uint64(16)
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from workloads.game.draws import Integers, Stream, Words, below, bits, high, low
-from workloads.game.plan import Plan
-from workloads.game.players import players, returning
-from workloads.game.world import DAY, HOUR, ROLES, START, ticks
+from rollup_bench.workloads.game.draws import Integers, Stream, Words, below, bits, high, low
+from rollup_bench.workloads.game.plan import Plan
+from rollup_bench.workloads.game.players import players, returning
+from rollup_bench.workloads.game.world import DAY, HOUR, ROLES, START, ticks
 
 Bools = NDArray[np.bool_]
 

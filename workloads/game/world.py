@@ -7,7 +7,7 @@ from functools import cache, cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from workloads.game.draws import Floats, Integers, power
+from rollup_bench.workloads.game.draws import Floats, Integers, power
 
 HOUR = 3_600_000
 DAY = 24 * HOUR

@@ -2,10 +2,10 @@
 
 import pyarrow as pa
 
-from workloads.answers import schema
-from workloads.events import Events
-from workloads.questions import Aggregate, Cohort, Funnel, Question
-from workloads.truth import aggregate, cohort, funnel
+from rollup_bench.workloads.answers import schema
+from rollup_bench.workloads.events import Events
+from rollup_bench.workloads.questions import Aggregate, Cohort, Funnel, Question
+from rollup_bench.workloads.truth import aggregate, cohort, funnel
 
 
 def answer(question: Question, events: Events) -> pa.Table:

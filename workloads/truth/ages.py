@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from workloads.questions import Age, Cohort, Grain, milliseconds
-from workloads.truth.buckets import DAY, LENGTHS, MONTHS, Longs, bucket, midnight, to_local
+from rollup_bench.workloads.questions import Age, Cohort, Grain, milliseconds
+from rollup_bench.workloads.truth.buckets import DAY, LENGTHS, MONTHS, Longs, bucket, midnight, to_local
 
 FIXED = LENGTHS | {Grain.DAY: DAY, Grain.WEEK: 7 * DAY}
 

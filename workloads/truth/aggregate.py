@@ -14,14 +14,14 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from workloads.answers import schema
-from workloads.events import Events
-from workloads.measures import ESTIMABLE, Function, Measure
-from workloads.questions import Aggregate
-from workloads.truth.buckets import bucket
-from workloads.truth.order import arrange, top
-from workloads.truth.selection import matching, within
-from workloads.truth.states import State, regroup
+from rollup_bench.workloads.answers import schema
+from rollup_bench.workloads.events import Events
+from rollup_bench.workloads.measures import ESTIMABLE, Function, Measure
+from rollup_bench.workloads.questions import Aggregate
+from rollup_bench.workloads.truth.buckets import bucket
+from rollup_bench.workloads.truth.order import arrange, top
+from rollup_bench.workloads.truth.selection import matching, within
+from rollup_bench.workloads.truth.states import State, regroup
 
 HALF = 32
 LONG = range(-(2**63), 2**63)

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from workloads.questions import Grain, milliseconds
+from rollup_bench.workloads.questions import Grain, milliseconds
 
 Longs = npt.NDArray[np.int64]
 LENGTHS = {Grain.MINUTE: 60_000, Grain.HOUR: 3_600_000}

@@ -9,15 +9,15 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from workloads.answers import schema
-from workloads.columns import INSTANT
-from workloads.events import Events
-from workloads.filters import Filter
-from workloads.questions import Cohort, milliseconds
-from workloads.truth.ages import ages, ended
-from workloads.truth.buckets import Longs, bucket
-from workloads.truth.selection import matching
-from workloads.truth.states import State
+from rollup_bench.workloads.answers import schema
+from rollup_bench.workloads.columns import INSTANT
+from rollup_bench.workloads.events import Events
+from rollup_bench.workloads.filters import Filter
+from rollup_bench.workloads.questions import Cohort, milliseconds
+from rollup_bench.workloads.truth.ages import ages, ended
+from rollup_bench.workloads.truth.buckets import Longs, bucket
+from rollup_bench.workloads.truth.selection import matching
+from rollup_bench.workloads.truth.states import State
 
 HALF = 32
 

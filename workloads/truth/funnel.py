@@ -5,12 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from workloads.answers import schema
-from workloads.events import Events
-from workloads.questions import Funnel
-from workloads.truth.buckets import Longs
-from workloads.truth.selection import matching, within
-from workloads.truth.states import regroup
+from rollup_bench.workloads.answers import schema
+from rollup_bench.workloads.events import Events
+from rollup_bench.workloads.questions import Funnel
+from rollup_bench.workloads.truth.buckets import Longs
+from rollup_bench.workloads.truth.selection import matching, within
+from rollup_bench.workloads.truth.states import regroup
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ from collections import Counter
 
 import pyarrow as pa
 
-from workloads.answers import keys
-from workloads.questions import Aggregate, Question
+from rollup_bench.workloads.answers import keys
+from rollup_bench.workloads.questions import Aggregate, Question
 
 
 def arrange(question: Question, table: pa.Table) -> pa.Table:

@@ -3,8 +3,8 @@
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from workloads.filters import Filter, Op
-from workloads.questions import Span
+from rollup_bench.workloads.filters import Filter, Op
+from rollup_bench.workloads.questions import Span
 
 COMPARE = {Op.EQ: pc.equal, Op.NE: pc.not_equal, Op.LT: pc.less, Op.LE: pc.less_equal}
 COMPARE |= {Op.GT: pc.greater, Op.GE: pc.greater_equal}

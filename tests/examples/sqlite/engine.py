@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from engines import ordering
-from engines.contract import Engine, Loaded, Plan, Session, Support, Where, demand, unsupported
-from engines.watch import Watch
-from workloads import answers, layouts
-from workloads.dataset import Dataset
-from workloads.errors import FailureError
-from workloads.events import Events, Shape
-from workloads.questions import Aggregate, Question
+from rollup_bench.engines import ordering
+from rollup_bench.engines.contract import Engine, Loaded, Plan, Session, Support, Where, demand, unsupported
+from rollup_bench.errors import FailureError
+from rollup_bench.servers.watch import Watch
+from rollup_bench.workloads import answers, layouts
+from rollup_bench.workloads.dataset import Dataset
+from rollup_bench.workloads.events import Events, Shape
+from rollup_bench.workloads.questions import Aggregate, Question
 
 TYPES = {"timestamp": "INTEGER", "int64": "INTEGER", "string": "TEXT", "double": "REAL"}
 MEASURES = {"count": "count(*)", "mean": "avg({})", "distinct": "count(DISTINCT {})"}

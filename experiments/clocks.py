@@ -1,0 +1,103 @@
+"""What the clocks themselves add, on an engine that does nothing for a known time.
+
+By hand: `python -m experiments.clocks`. It prints what the harness adds to a question, up to which rate its clients
+keep to a schedule, and how near their responses are to Lindley's recursion through a stall of a second. Its clients
+have real-time priority where the system allows it; without, a busy machine makes some responses longer.
+"""
+
+import sys
+import time
+from collections.abc import Iterator
+from typing import ClassVar
+
+import msgspec
+import numpy as np
+
+from rollup_bench.harness.run.clients import Arm
+from rollup_bench.harness.run.costs import Gauge
+from rollup_bench.harness.run.load import CLIENTS, Target, offer, read, responses, sweep
+from rollup_bench.harness.run.null import NullEngine, lindley
+from rollup_bench.harness.run.rounds import Cell, Effort, launch
+
+MOST = 50e-6  # seconds a question
+RATES = (500, 1000, 2000, 4000, 8000)
+
+
+class Added(msgspec.Struct, frozen=True):
+    """Seconds a question: read by the clock where there is nothing to read, and gone by around it."""
+
+    inside: float
+    around: float
+
+
+def added(rounds: int = 2000) -> Added:
+    """Rounds over two arms and a twin that answer at once."""
+    cell = Cell("nothing", ("a", "b"), "a", object)
+    effort = Effort(launches=1, least=rounds, most=rounds, width=1.0, warm=0.0)
+    asks = {"a": id, "b": id}
+    began = time.perf_counter()
+    (line,) = launch(0, [cell], asks, effort, seed=1)
+    elapsed = time.perf_counter() - began
+    times = [value for pairs in line.times.values() for pair in pairs for value in pair]
+    return Added(float(np.median(times)) / 1e9, elapsed / len(times))
+
+
+def near_lindley(requests: int = 300, service: float = 0.01) -> tuple[float, float]:
+    """The share of responses within 1 ms or 2% of Lindley's, and the largest difference in seconds.
+
+    Eight clients at half the capacity of one queue, a service of a second among exponential ones.
+    """
+    served = np.random.default_rng(5).exponential(service, requests)
+    served[requests // 4] = 1.0
+    target = Target(Arm("null", NullEngine(served.tolist(), queue=True)), "nothing", range(requests))
+    record = offer(target, 0.5 / service, requests * 2 * service, "50%", 1, Gauge(), clients=8)
+    theory = np.array(lindley(record.intended, [int(served[i % requests] * 1e6) for i in range(len(record.intended))]))
+    error = np.abs(responses(record) - theory)
+    return float(np.mean(error <= np.maximum(1000, 0.02 * theory))), float(error.max()) / 1e6
+
+
+def ceilings(service: float = 0.001) -> Iterator[tuple[int, float]]:
+    """Answers a second to so many clients, of an engine that serves all at once."""
+    target = Target(Arm("null", NullEngine([service])), "nothing", [0])
+    for clients in CLIENTS:
+        line = sweep(target, clients, 2.0, Gauge())
+        yield clients, line.right / line.seconds
+
+
+def kept_to_schedule(service: float = 0.001) -> Iterator[tuple[int, str, float]]:
+    """Of each rate what became of it, and the 99th percentile of lateness in seconds."""
+    target = Target(Arm("null", NullEngine([service])), "nothing", [0])
+    for rate in RATES:
+        result = read(offer(target, rate, 3.0, "common", 1, Gauge()))
+        yield rate, result.outcome, result.lateness or float("nan")
+
+
+class Clocks:
+    """What the harness adds to each question, for asv."""
+
+    version = "1"
+    unit = "seconds"
+    timeout = 120
+    param_names: ClassVar = ["where"]
+    params: ClassVar = [["inside", "around"]]
+
+    def track_added(self, where: str) -> float:
+        return float(getattr(added(), where))
+
+
+def main() -> None:
+    """Prints all; ends with 1 where the harness adds too much, or measures a response otherwise than it was."""
+    figures = added()
+    for name, value in msgspec.structs.asdict(figures).items():
+        print(f"added to a question, {name} its time: {value * 1e6:.2f} microseconds of {MOST * 1e6:.0f} at most")
+    share, worst = near_lindley()
+    print(f"responses within 1 ms or 2% of Lindley's, a stall of a second included: {share:.1%}; worst {worst:.4f} s")
+    for clients, rate in ceilings():
+        print(f"closed loop, 1 ms of service, {clients} clients: {rate:,.0f} a second of {1000 * clients:,}")
+    for offered, outcome, late in kept_to_schedule():
+        print(f"open loop, 1 ms of service, {offered:,} a second: {outcome}, p99 lateness {late * 1e3:.2f} ms")
+    sys.exit(max(figures.inside, figures.around) > MOST or share < 1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,390 @@
+"""What a run says and keeps when a server fails in the middle, and how long until it answers right again.
+
+By hand: `python -m experiments.faults [--engines druid,cassandra] [--faults killed,paused]`. Each fault is made to
+happen to a native server during a short `run --profile quick`, a process of its own, DuckDB beside; then the server
+is helped, the same run is started again, rows are counted and answers checked. Ends with 1 where a fault cost anything.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event, Thread
+from typing import IO, Self
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from rollup_bench.engines.contract import Plan
+from rollup_bench.engines.registry import engine_type
+from rollup_bench.errors import FailureError
+from rollup_bench.harness.cli import main as cli
+from rollup_bench.harness.cli.options import engines_default
+from rollup_bench.harness.records.findings import Run
+from rollup_bench.harness.records.records import Ended, Record, Rounds, of_type
+from rollup_bench.harness.run import home as homes
+from rollup_bench.harness.run import loads, verdicts
+from rollup_bench.harness.run.arms import budget
+from rollup_bench.harness.run.profiles import PROFILES, Profile
+from rollup_bench.harness.run.rounds import Effort
+from rollup_bench.harness.run.verdicts import Kind
+from rollup_bench.servers.watch import Watch
+from rollup_bench.workloads import events
+from tests.support import victims
+from tests.support.proxy import Proxy
+from tests.support.victims import (
+    BOUND,
+    QUESTIONS,
+    ROWS,
+    NotTriedError,
+    Victim,
+    behind_proxy,
+    data_folder,
+    native,
+    small_disk,
+    three_nodes,
+)
+
+KEPT = "duckdb/raw"
+SHORT = Profile(
+    "quick",
+    rows=(ROWS,),
+    timed=None,
+    checked=2,
+    effort=Effort(launches=1, least=10, most=100_000, width=0.0, warm=1.0, cell=4.0, cost=0.1),
+)
+PAUSE = 10.0
+"""Seconds of a fault that passes by itself."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of the table."""
+
+    fault: str
+    engine: str
+    said: str
+    status: str = ""
+    ended: str = ""
+    kept: str = ""
+    again: str = ""
+    resumed: str = ""
+    lost: str = ""
+    good: bool = True
+
+
+@dataclass(frozen=True)
+class Fault:
+    """`strike` makes it happen during a `load` or a `replay`; `help` after so many seconds, or after the run."""
+
+    name: str
+    during: str
+    strike: Callable[[Victim], object]
+    help: Callable[[Victim], object]
+    passes: float | None = None
+    at: Callable[[str, Path], AbstractContextManager[Victim]] = native
+    engines: Sequence[str] = ("cassandra", "druid")
+
+
+def fill(victim: Victim) -> None:
+    """Until not a byte is left."""
+    with suppress(OSError), (data_folder(victim.engine, victim.home) / "filler").open("wb", buffering=0) as file:
+        while True:
+            file.write(bytes(1 << 16))
+
+
+def free(victim: Victim) -> None:
+    """Gives the space back, and starts what has ended for lack of it."""
+    (data_folder(victim.engine, victim.home) / "filler").unlink()
+    victim.start()
+
+
+def _kill(victim: Victim) -> None:
+    victim.signal(signal.SIGKILL)
+
+
+def _lose(victim: Victim) -> None:
+    """The last of its processes, for good."""
+    os.kill(victim.processes[-1], signal.SIGKILL)
+
+
+def _network(state: str, strike: Callable[[Proxy], object], help: Callable[[Proxy], object]) -> Fault:
+    """What passes by itself, between clients and their server."""
+
+    def through(act: Callable[[Proxy], object]) -> Callable[[Victim], object]:
+        def acted(victim: Victim) -> object:
+            assert victim.proxy is not None
+            return act(victim.proxy)
+
+        return acted
+
+    name = f"network {state} for {PAUSE:.0f} s"
+    return Fault(name, "replay", through(strike), through(help), PAUSE, at=behind_proxy)
+
+
+FAULTS = (
+    Fault("killed during its load", "load", _kill, Victim.start),
+    Fault("killed during a replay", "replay", _kill, Victim.start),
+    Fault(
+        f"paused for {PAUSE:.0f} s",
+        "replay",
+        lambda v: v.signal(signal.SIGSTOP),
+        lambda v: v.signal(signal.SIGCONT),
+        PAUSE,
+    ),
+    Fault("disk full during its load", "load", fill, free, at=small_disk),
+    Fault("one of three nodes lost", "replay", _lose, lambda _: None, at=three_nodes, engines=("cassandra",)),
+    _network("cut", Proxy.cut, Proxy.mend),
+    _network("silent", Proxy.hold, Proxy.release),
+)
+
+
+def happen(fault: Fault, engine: str, home: Path) -> Row:
+    """The fault in a run, then the run started again."""
+    try:
+        with fault.at(engine, home) as victim:
+            return _measured(fault, victim)
+    except NotTriedError as error:
+        return Row(fault.name, engine, f"not tried: {error}")
+
+
+def _measured(fault: Fault, victim: Victim) -> Row:
+    kept = events.prepare(victim.data, victim.home)
+    record = victim.home / "loads" / f"{victim.engine}-{_plan(victim, kept).key}.json"
+    if fault.during == "load":
+        record.unlink(missing_ok=True)
+    else:
+        _right_again(victim, kept)
+    out = victim.home / "runs" / f"{fault.name.replace(' ', '-')}-{victim.engine}.jsonl"
+    out.unlink(missing_ok=True)
+    with Child(victim, out) as run:
+        run.until("loading" if fault.during == "load" else "round 3")
+        began = time.monotonic()
+        fault.strike(victim)
+        if fault.passes is None:
+            status = run.end()
+        else:
+            time.sleep(fault.passes)
+        helped = time.monotonic()
+        fault.help(victim)
+        reused = _right_again(victim, kept)
+        again = time.monotonic() - helped
+        if fault.passes is not None:
+            status = run.end()
+    said, others, ended = run.said(), _kept(out), run.ended - began
+    with Child(victim, out) as resumed:
+        resumed_status = resumed.end()
+    lost = _lost(victim, kept, reused or fault.during == "load")
+    good = resumed_status == 0 and not lost and others == len(QUESTIONS) and _whole(out)
+    return Row(
+        fault.name,
+        victim.engine,
+        said or f"nothing; its slowest answer took {_slowest(out, victim.engine):.1f} s",
+        str(status),
+        f"{ended:.0f}",
+        f"{others} of {len(QUESTIONS)} cells",
+        f"{again:.1f}",
+        str(resumed_status),
+        lost or f"nothing: {kept.shape.rows:,} rows, {len(QUESTIONS)} answers right",
+        good,
+    )
+
+
+class Child:
+    """The command line in a process of its own, with the short profile, telling what it does as it does it."""
+
+    def __init__(self, victim: Victim, out: Path) -> None:
+        words = ["--dataset", "game", "--rows", str(ROWS), "--layouts", "raw", "--questions", ",".join(QUESTIONS)]
+        words += [
+            "--engines",
+            f"duckdb,{victim.engine}",
+            "--via",
+            victim.client.via,
+            "--profile",
+            "quick",
+            "--out",
+            str(out),
+        ]
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "experiments.faults", "run", *words],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=os.environ | {homes.VARIABLE: str(victim.home)},
+        )
+        self.ended = 0.0
+        self._engine = victim.engine
+        self._out: list[str] = []
+        self._told: list[str] = []
+        self._more = Event()
+        pipes = ((self._process.stdout, self._out), (self._process.stderr, self._told))
+        self._threads = [Thread(target=self._read, args=pipe, daemon=True) for pipe in pipes]
+        for thread in self._threads:
+            thread.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.wait()
+
+    def until(self, doing: str) -> None:
+        """Waits until it loads the engine, or is in that round."""
+        text = f"{self._engine}: loading" if doing == "loading" else doing
+        until = time.monotonic() + BOUND
+        while not any(text in line for line in self._told):
+            if self._process.poll() is not None or time.monotonic() > until:
+                raise FailureError(f"the run never came to {text}: {''.join(self._told[-3:])}")
+            self._more.wait(0.2)
+            self._more.clear()
+
+    def end(self) -> int | str:
+        """Its exit status."""
+        try:
+            status: int | str = self._process.wait(BOUND)
+        except subprocess.TimeoutExpired:
+            status = f"none in {BOUND:.0f} s"
+            self._process.kill()
+        self.ended = time.monotonic()
+        for thread in self._threads:
+            thread.join()
+        return status
+
+    def said(self) -> str:
+        """Of the arms that dropped out, and why it ended where it did."""
+        lines = [line for line in self._out if "dropped out" in line]
+        lines += [line for line in self._told if line.startswith("rollup-bench: ")]
+        return "\n".join(line.strip() for line in lines)
+
+    def _read(self, pipe: IO[str], into: list[str]) -> None:
+        for line in pipe:
+            into.append(line)
+            self._more.set()
+
+
+def _plan(victim: Victim, kept: events.Events) -> Plan:
+    engine = engine_type(victim.engine)(victim.client, victim.home, budget())
+    return engine.plan(victim.data, victim.data.layout("raw"), kept.shape)
+
+
+def _right_again(victim: Victim, kept: events.Events) -> bool:
+    """Waits until a client that comes anew gets a right answer; whether nothing had to be loaded for it."""
+    began, question = time.monotonic(), victim.data.question(QUESTIONS[0]).fill()
+    while True:
+        engine = engine_type(victim.engine)(victim.client, victim.home, budget())
+        try:
+            plan = engine.plan(victim.data, victim.data.layout("raw"), kept.shape)
+            _, reused = loads.ensure(engine, plan, kept, victim.home, Watch(seconds=BOUND))
+            with engine.session(plan) as session:
+                if verdicts.check(question, session.ask(question), kept).kind is Kind.RIGHT:
+                    return reused
+        except FailureError:
+            if time.monotonic() - began > BOUND:
+                raise
+        finally:
+            engine.close()
+        time.sleep(0.1)
+
+
+def _lost(victim: Victim, kept: events.Events, reused: bool) -> str:
+    """What is not as it was before the fault; nothing where all of it is."""
+    engine = engine_type(victim.engine)(victim.client, victim.home, budget())
+    plan = engine.plan(victim.data, victim.data.layout("raw"), kept.shape)
+    found = [] if reused else ["loaded anew"]
+    try:
+        if (rows := engine.rows(plan)) != kept.shape.rows:
+            found.append(f"{rows} rows of {kept.shape.rows}")
+        with engine.session(plan) as session:
+            for name in QUESTIONS:
+                question = victim.data.question(name).fill()
+                if verdicts.check(question, session.ask(question), kept).kind is not Kind.RIGHT:
+                    found.append(f"{name} is wrong")
+    finally:
+        engine.close()
+    return ", ".join(found)
+
+
+def _kept(out: Path) -> int:
+    """The cells of the arm beside that were measured."""
+    return sum(KEPT in line.times and KEPT not in line.failed for line in _rounds(out))
+
+
+def _whole(out: Path) -> bool:
+    """Whether the run has ended with every arm in every question."""
+    arms = [{arm for arm in line.times if "(" not in arm} for line in _rounds(out)]
+    return bool(of_type(_lines(out), Ended)) and [len(one) for one in arms] == [2] * len(QUESTIONS)
+
+
+def _slowest(out: Path, engine: str) -> float:
+    """Seconds, under either of the arm's names."""
+    times = [line.times[arm] for line in _rounds(out) for arm in line.times if arm.startswith(engine)]
+    return max(taken for pairs in times for pair in pairs for taken in pair) / 1e9
+
+
+def _rounds(out: Path) -> list[Rounds]:
+    """Of answers that are computed, in which every arm takes part."""
+    return [line for line in of_type(_lines(out), Rounds) if line.cache == "hot"]
+
+
+def _lines(out: Path) -> Sequence[Record]:
+    return Run.read(out).lines if out.exists() else []
+
+
+def table(rows: Sequence[Row]) -> Table:
+    """What happened, a line for each fault and engine."""
+    headings = ("fault", "engine", "the run said", "status", "ended after s", "DuckDB kept")
+    shown = Table(*headings, "right again after s", "started again: status", "lost", show_lines=True)
+    for row in rows:
+        figures = (row.status, row.ended, row.kept, row.again, row.resumed, row.lost)
+        shown.add_row(row.fault, row.engine, row.said, *figures)
+    return shown
+
+
+@click.command()
+@engines_default("druid,cassandra")
+@click.option("--faults", "named", default="", help="Only those whose names have one of these words, parted by commas.")
+def main(engines: list[str], named: str) -> None:
+    """Makes each fault happen to each engine's server; prints the table."""
+    home = homes.home() / "faults"
+    home.mkdir(exist_ok=True)
+    if not (home / "jars").exists():
+        (home / "jars").symlink_to(homes.home() / "jars")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that servers are stopped
+    rows = [row for engine in engines for row in _all(engine, named.split(","), home)]
+    Console(width=200).print(table(rows))
+    sys.exit(not all(row.good for row in rows))
+
+
+def _all(engine: str, words: Sequence[str], home: Path) -> Iterator[Row]:
+    """A row for each fault whose name has one of the words."""
+    try:
+        for fault in FAULTS:
+            if engine in fault.engines and any(word in fault.name for word in words):
+                print(f"{engine}: {fault.name}", file=sys.stderr, flush=True)
+                row = happen(fault, engine, home)
+                print(f"  ended with {row.status}, lost {row.lost}", file=sys.stderr, flush=True)
+                yield row
+    finally:
+        victims.server(engine, home).stop()
+
+
+@contextmanager
+def _spoken() -> Iterator[Callable[[str], None]]:
+    """Progress as lines, for whoever waits for a moment."""
+    yield lambda text: print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["run"]:
+        PROFILES["quick"] = SHORT
+        vars(cli)["progress"] = _spoken
+        cli.main()
+    else:
+        main()

@@ -1,0 +1,168 @@
+"""The game's generator beside tpchgen-cli, a fast generator of the field: Parquet by the same codec, on one core.
+
+By hand: `python -m experiments.generator`. Each writes files from a process of its own, in mirrored pairs; what counts
+is rows and bytes for each processor second of that process, start and end included. The rows of TPC-H's lineitem have
+16 columns, those of the game 11: this shows that a load does not wait for the generator, not which one is better.
+"""
+
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from subprocess import DEVNULL, Popen
+
+import msgspec
+import numpy as np
+import pyarrow.parquet as pq
+
+from rollup_bench.harness.stats.spread import spread
+
+ROWS = 2_000_000
+SCALE = ROWS / 6_000_000  # of TPC-H, whose lineitem has six million rows at scale 1
+CODEC = "SNAPPY"
+LEAST = 0.5  # of lineitem's rows a second
+MEMORY = 500e6
+SIZES = (10**5, 10**6, 10**7, 10**8, 10**9, 2**33)
+TPCHGEN = shutil.which("tpchgen-cli", path=str(Path(sys.executable).parent))
+WRITE = """
+import sys
+from pathlib import Path
+from rollup_bench.workloads.game.files import write
+folder, rows, codec, last = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3], int(sys.argv[4])
+shards = max(1, rows // 2**20)
+write(folder, rows, only=range(max(0, shards - last), shards), compression=codec)
+"""
+
+
+class Cost(msgspec.Struct, frozen=True):
+    """Of one process that wrote files: rows, bytes, its processor seconds and the most bytes of memory it held."""
+
+    rows: int
+    bytes: int
+    seconds: float
+    memory: int
+
+
+class Pace(msgspec.Struct, frozen=True):
+    """One sample a pair, of rows and of bytes a processor second; none of lineitem where tpchgen-cli is not there."""
+
+    game: list[float] = []
+    game_bytes: list[float] = []
+    lineitem: list[float] = []
+    lineitem_bytes: list[float] = []
+
+
+def measure(pairs: int = 5) -> Pace:
+    """Writes both twice in each pair, one around the other."""
+    pace = Pace()
+    for number in range(pairs):
+        order = [game, lineitem, lineitem, game] if number % 2 else [lineitem, game, game, lineitem]
+        costs = [(make, make()) for make in order if make is game or TPCHGEN]
+        for make, rows, size in (
+            (game, pace.game, pace.game_bytes),
+            (lineitem, pace.lineitem, pace.lineitem_bytes),
+        ):
+            found = [cost for made, cost in costs if made is make]
+            if found:
+                seconds = sum(cost.seconds for cost in found)
+                rows.append(sum(cost.rows for cost in found) / seconds)
+                size.append(sum(cost.bytes for cost in found) / seconds)
+    return pace
+
+
+def game(rows: int = ROWS, last: int = 10**6) -> Cost:
+    """Writes the last so many files of the game."""
+    return _written(lambda folder: [sys.executable, "-c", WRITE, folder, str(rows), CODEC.lower(), str(last)])
+
+
+def lineitem() -> Cost:
+    """Writes lineitem on one thread."""
+    options = ["-s", str(SCALE), "--tables=lineitem", "--num-threads=1", "--quiet", "-c", CODEC]
+    assert TPCHGEN is not None
+    command = [TPCHGEN, "parquet", *options]
+    return _written(lambda folder: [*command, "--output-dir", folder])
+
+
+def _written(command: Callable[[str], list[str]]) -> Cost:
+    with tempfile.TemporaryDirectory() as folder:
+        process = Popen(command(folder), stdout=DEVNULL)
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        assert process.returncode == 0
+        files = list(Path(folder).glob("*.parquet"))
+        return Cost(
+            rows=sum(pq.read_metadata(file).num_rows for file in files),
+            bytes=sum(file.stat().st_size for file in files),
+            seconds=used.ru_utime + used.ru_stime,
+            memory=used.ru_maxrss * (1 if sys.platform == "darwin" else 1024),
+        )
+
+
+class Generator:
+    """Processor seconds for a million rows and for a megabyte, for asv."""
+
+    version = "1"
+    timeout = 900
+    params = ("game", "lineitem")
+    param_names = ("made",)
+
+    def setup_cache(self) -> Pace:
+        """Measured once for all."""
+        return measure()
+
+    def setup(self, pace: Pace, made: str) -> None:
+        if not getattr(pace, made):
+            raise NotImplementedError("tpchgen-cli is not installed here")
+
+    def track_rows(self, pace: Pace, made: str) -> dict[str, object]:
+        return _seconds(getattr(pace, made))
+
+    def track_bytes(self, pace: Pace, made: str) -> dict[str, object]:
+        return _seconds(getattr(pace, f"{made}_bytes"))
+
+    track_rows.unit = "seconds a million rows"  # type: ignore[attr-defined]
+    track_bytes.unit = "seconds a megabyte"  # type: ignore[attr-defined]
+
+
+class Memory:
+    """The most memory held, Python and Arrow included, while the last two files of a game are written, for asv."""
+
+    version = "1"
+    timeout = 300
+    params = SIZES
+    param_names = ("rows",)
+
+    def track_memory(self, rows: int) -> int:
+        return game(rows, 2).memory
+
+    track_memory.unit = "bytes"  # type: ignore[attr-defined]
+
+
+def _seconds(rates: list[float]) -> dict[str, object]:
+    """As asv wants it, where more is worse: processor seconds for a million."""
+    return {"samples": [1e6 / rate for rate in rates], "number": 1}
+
+
+def main() -> None:
+    """Prints all of it; ends with 1 where the generator is too slow or takes too much memory."""
+    if TPCHGEN is None:
+        sys.exit("tpchgen-cli is not installed here: make .venv/dev.stamp")
+    pace, rng = measure(), np.random.default_rng(1)
+    for what, samples in msgspec.structs.asdict(pace).items():
+        name, _, unit = what.partition("_")
+        median = spread([samples], rng).median
+        print(
+            f"{name:9}{median:13,.0f} {unit or 'rows'} a processor second (least {min(samples):,.0f} of {len(samples)})"
+        )
+    ratio = float(np.median(np.array(pace.game) / np.array(pace.lineitem)))
+    print(f"the game makes {ratio:.2f} times lineitem's rows; at least {LEAST} are wanted")
+    peaks = {rows: game(rows, 2).memory for rows in SIZES}
+    for rows, peak in peaks.items():
+        print(f"the last files of {rows:13,} rows: {peak / 1e6:4.0f} MB at most; {MEMORY / 1e6:.0f} are allowed")
+    sys.exit(ratio < LEAST or max(peaks.values()) > MEMORY)
+
+
+if __name__ == "__main__":
+    main()

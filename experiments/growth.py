@@ -1,0 +1,243 @@
+"""How the time of each core question grows with events, by engine and layout.
+
+By hand: `python -m experiments.growth --engines duckdb,druid,cassandra --layouts raw,day,tailored`. The game is made at
+several sizes, and each question is asked over its last four weeks, its last year and all ten. Everything is loaded
+first and every answer held against the truth; then all cells of all sizes are asked in turn, in a seeded order and then
+its mirror. A cell is asked for half a second, so slow ones less often, twice at least. What was found is kept beside
+the drawing, as JSON lines, from which `--from` draws it again.
+"""
+
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from itertools import product
+from pathlib import Path
+
+import click
+import msgspec
+import numpy as np
+
+from experiments import growth_found as found
+from rollup_bench.engines.contract import Engine, Session
+from rollup_bench.errors import FailureError
+from rollup_bench.harness.cli.options import engines_option, layouts_of, layouts_option, out_option, via_option
+from rollup_bench.harness.cli.terminal import console, ended, progress
+from rollup_bench.harness.report.first_look import NOT_MEASURED, scope
+from rollup_bench.harness.run import arms as running
+from rollup_bench.harness.run.arms import Say
+from rollup_bench.harness.run.home import home
+from rollup_bench.harness.run.machine import machine
+from rollup_bench.harness.run.verdicts import RIGHT, Kind, Verdict
+from rollup_bench.harness.stats.order import mirrored
+from rollup_bench.workloads import dataset as datasets
+from rollup_bench.workloads import events
+from rollup_bench.workloads.dataset import Dataset
+from rollup_bench.workloads.events import Events
+from rollup_bench.workloads.questions import Question, Span
+from rollup_bench.workloads.templates import Template
+from rollup_bench.workloads.truth.selection import within
+
+ROWS = (250_000, 1_000_000, 3_000_000)
+END = date(2024, 1, 1)
+SPANS = {"a month": date(2023, 12, 4), "a year": date(2023, 1, 2), "ten years": date(2014, 1, 6)}
+"""Whole weeks up to the end: a table that keeps days or weeks can answer over them."""
+GRAINS = {"ten-years": "day", "prices-paid": "week"}
+"""Of questions whose own grain does not go into four weeks."""
+CORE = {
+    "ten-years": "counts and sums by day and action",
+    "rollup-of-a-day": "subtotals over three dimensions",
+    "top-spenders": "the top hundred of all players",
+    "daily-players": "exact distinct players by day",
+    "prices-paid": "exact quantiles by week",
+    "one-item": "one item's weeks",
+    "first-two-weeks": "retention of each week's newcomers",
+    "first-day-purchase": "a funnel within a day",
+}
+SEED = 1
+SECONDS = 0.5
+"""For which a cell is asked."""
+REQUESTS = (2, 20)
+"""Of a cell, at least and at most."""
+
+
+@dataclass
+class Timed:
+    """A right cell while it is timed."""
+
+    cell: found.Cell
+    session: Session
+    question: Question
+    most: float  # seconds
+    failed: str = ""
+    seconds: list[float] = field(default_factory=list)
+
+    def ask(self) -> None:
+        """Adds a request's seconds; one that fails is not asked again."""
+        began = time.perf_counter()
+        try:
+            self.session.ask(self.question)
+            self.seconds.append(time.perf_counter() - began)
+        except FailureError as error:
+            self.failed = str(error)
+
+    @property
+    def enough(self) -> bool:
+        """Whether it has had its time."""
+        least, most = REQUESTS
+        asked = len(self.seconds)
+        return bool(self.failed) or asked >= most or (asked >= least and sum(self.seconds) >= self.most)
+
+    @property
+    def done(self) -> found.Cell:
+        """The cell with what was found."""
+        if self.failed:
+            return msgspec.structs.replace(self.cell, verdict=Kind.FAILED.value, reason=self.failed)
+        return msgspec.structs.replace(self.cell, seconds=self.seconds)
+
+
+def measure(
+    engines: Sequence[Engine],
+    layouts: Sequence[str],
+    names: Sequence[str],
+    sizes: Sequence[int],
+    seconds: float,
+    say: Say,
+) -> list[found.Cell]:
+    """All cells: checked, then the right ones timed together."""
+    game = datasets.read("game")
+    game = msgspec.structs.replace(game, questions={name: _grained(game.question(name)) for name in names})
+    with ExitStack() as stack:
+        cells: list[found.Cell | Timed] = []
+        for rows in sizes:
+            sized = game.sized(rows, SEED)
+            kept = events.prepare(sized, home(), say)
+            checked = _checked(stack, engines, layouts, sized, kept, say)
+            cells += [one if isinstance(one, found.Cell) else Timed(*one, seconds) for one in checked]
+        _time([one for one in cells if isinstance(one, Timed)], say)
+    return [one.done if isinstance(one, Timed) else one for one in cells]
+
+
+def _checked(
+    stack: ExitStack, engines: Sequence[Engine], layouts: Sequence[str], game: Dataset, kept: Events, say: Say
+) -> Iterator[found.Cell | tuple[found.Cell, Session, Question]]:
+    """Loads one game and asks each arm each question once over each span; right ones are ready to be timed."""
+    compared, lost = [], {}
+    for engine, layout in product(engines, layouts):
+        try:
+            (arm,) = running.arms([engine], [layout], kept, game, home(), say)
+            compared.append((arm, stack.enter_context(engine.session(arm.plan))))
+        except FailureError as error:
+            lost[f"{engine.name}/{layout}"] = str(error)
+    counts = _counts(kept)
+    for (name, template), span in product(game.questions.items(), SPANS):
+        say(f"{kept.shape.rows:,} rows: checking {name} over {span}")
+        question, about = over(template, SPANS[span]), (name, CORE.get(name, ""), kept.shape.rows, span, counts[span])
+        for failed, reason in lost.items():
+            yield _cell(about, failed, Verdict(Kind.FAILED, reason))
+        for arm, session in compared:
+            one = running.asked(arm, session, name, question, kept)
+            cell = _cell(about, arm.name, one.verdict, one.support.where or "")
+            yield (cell, session, question) if one.verdict.kind in RIGHT else cell
+
+
+def _cell(about: tuple[str, str, int, str, int], arm: str, verdict: Verdict, where: str = "") -> found.Cell:
+    question, asks, rows, span, count = about
+    return found.Cell(
+        question=question,
+        asks=asks,
+        arm=arm,
+        rows=rows,
+        span=span,
+        events=count,
+        verdict=verdict.kind.value,
+        where=where,
+        reason=verdict.reason,
+        seconds=[],
+    )
+
+
+def over(template: Template, start: date) -> Question:
+    """The question from a day on to the end of the game; what newcomers do is followed to there and no further."""
+    values = {"start": start, "end": END, "until": END}
+    return template.fill({name: value for name, value in values.items() if name in template.parameters})
+
+
+def _grained(template: Template) -> Template:
+    grain = {"grain": GRAINS[template.name]} if template.name in GRAINS else {}
+    return msgspec.structs.replace(template, body=template.body | grain)
+
+
+def _counts(kept: Events) -> dict[str, int]:
+    """The events of each span."""
+    time = kept.columns.time.name
+    spans = {
+        name: Span(*(datetime(d.year, d.month, d.day, tzinfo=UTC) for d in (start, END)))
+        for name, start in SPANS.items()
+    }
+    counts = dict.fromkeys(SPANS, 0)
+    for batch in kept.batches([time]):
+        for name, span in spans.items():
+            counts[name] += within(batch, time, span).num_rows
+    return counts
+
+
+def _time(cells: Sequence[Timed], say: Say) -> None:
+    """Rounds over all cells that have not had their time, each in a seeded order and then its mirror."""
+    rng, going, rounds = np.random.default_rng(SEED), list(cells), 0
+    while going:
+        rounds += 1
+        for place in mirrored([str(number) for number in range(len(going))], rng):
+            say(f"round {rounds}: {len(going)} of {len(cells)} cells")
+            if not going[int(place)].enough:
+                going[int(place)].ask()
+        going = [one for one in going if not one.enough]
+
+
+@click.command(context_settings={"max_content_width": 110})
+@engines_option
+@layouts_option
+@click.option("--questions", default=",".join(CORE), metavar="A,B", show_default=True, help="Of the game, to ask.")
+@click.option("--rows", multiple=True, type=click.IntRange(1), default=ROWS, show_default=True, help="Each size.")
+@click.option("--seconds", type=float, default=SECONDS, show_default=True, help="For which a cell is asked, at most.")
+@via_option
+@out_option(help="The drawing: .svg, .png or .pdf; growth.svg under the home if not given.")
+@click.option(
+    "--from", "file", type=click.Path(path_type=Path), help="Draws what such a .jsonl holds, and asks nothing."
+)
+def growth(
+    engines: list[str],
+    kept: list[str],
+    questions: str,
+    rows: tuple[int, ...],
+    seconds: float,
+    via: str,
+    out: Path | None,
+    file: Path | None,
+) -> None:
+    """Shows how seconds grow with events; ends with 1 where an answer was not right."""
+    out = out or (file.with_suffix(".svg") if file else home() / "growth.svg")
+    if file:
+        header, cells = found.read(file)
+    else:
+        with progress() as say, running.opened(engines, via, home(), say) as there:
+            header = found.Header(
+                machine=machine(),
+                versions={one.name: one.version for one in there},
+                scope=[scope(there, running.budget()), NOT_MEASURED],
+                started=datetime.now(UTC).isoformat(timespec="seconds"),
+            )
+            cells = measure(
+                there, layouts_of(datasets.read("game"), kept), questions.split(","), sorted(rows), seconds, say
+            )
+        found.write(out.with_suffix(".jsonl"), header, cells)
+    found.table(header, cells, console())
+    found.draw(out, header, cells)
+    print(f"drawn in {out.name}, from {out.with_suffix('.jsonl').name} beside it")
+    sys.exit(any(one.verdict in (Kind.WRONG, Kind.FAILED) for one in cells))
+
+
+if __name__ == "__main__":
+    ended(lambda: growth(standalone_mode=False))

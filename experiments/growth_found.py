@@ -1,0 +1,251 @@
+"""What `experiments.growth` found: kept as JSON lines, read again, put into a table and drawn."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from math import ceil
+from pathlib import Path
+from textwrap import fill
+from typing import Any
+
+import msgspec
+import numpy as np
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from rollup_bench.errors import RequestError
+from rollup_bench.harness.records.findings import SEED
+from rollup_bench.harness.stats.estimate import midmean
+from rollup_bench.harness.stats.growth import PARTS, Growth, Interval, growth
+
+ENGINES = {"duckdb": ("#0072b2", "o"), "druid": ("#d55e00", "s"), "cassandra": ("#009e73", "^")}
+"""Colour and marker."""
+LOOKS = (("-", "full"), ((0, (1.2, 1.2)), "none"), ((0, (5, 1.5)), "bottom"), ((0, (5, 1.5, 1.2, 1.5)), "left"))
+"""Of the layouts in their order: dash, and what of a marker is filled."""
+
+
+class Header(msgspec.Struct, frozen=True, tag_field="record", tag="growth"):
+    """The first line: where it was measured, under which limits."""
+
+    machine: dict[str, str | int]
+    versions: dict[str, str]
+    scope: list[str]
+    started: str  # ISO 8601, UTC
+
+
+class Cell(msgspec.Struct, frozen=True, tag_field="record", tag="cell"):
+    """A question over a span of a game of so many rows, asked of an arm: the span's events, the seconds of each
+    request, none where the verdict is not one to be timed."""
+
+    question: str
+    asks: str
+    arm: str
+    rows: int
+    span: str
+    events: int
+    verdict: str
+    where: str
+    reason: str
+    seconds: list[float]
+
+
+Series = tuple[str, str]
+"""A question and an arm."""
+
+
+def read(path: Path) -> tuple[Header, list[Cell]]:
+    """What was kept; RequestError where the file is not one of these."""
+    decoder = msgspec.json.Decoder(Header | Cell)
+    try:
+        head, *cells = map(decoder.decode, path.read_bytes().splitlines())
+    except (msgspec.MsgspecError, UnicodeError, OSError) as error:
+        raise RequestError(f"--from {path}: {error}; expected the .jsonl that experiments.growth wrote") from None
+    if not isinstance(head, Header):
+        raise RequestError(f"--from {path}: the first line is not a header; expected what experiments.growth wrote")
+    return head, [one for one in cells if isinstance(one, Cell)]
+
+
+def write(path: Path, header: Header, cells: Iterable[Cell]) -> None:
+    """Keeps it, a line each."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"".join(msgspec.json.encode(one) + b"\n" for one in (header, *cells)))
+
+
+def series(cells: Iterable[Cell]) -> dict[Series, list[Cell]]:
+    """The cells of each question and arm, by their events."""
+    found: dict[Series, list[Cell]] = defaultdict(list)
+    for one in sorted(cells, key=lambda cell: cell.events):
+        found[one.question, one.arm].append(one)
+    order = dict.fromkeys((one.question, one.arm) for one in cells)
+    return {key: found[key] for key in order}
+
+
+def fitted(cells: Sequence[Cell]) -> Growth | None:
+    """The growth of one series; None where too few of its cells were timed."""
+    timed = [one for one in cells if one.seconds]
+    if len(timed) <= PARTS:
+        return None
+    return growth([one.events for one in timed], [one.seconds for one in timed], np.random.default_rng(SEED))
+
+
+def table(header: Header, cells: Sequence[Cell], console: Console) -> None:
+    """The curve of each question and arm; below it what was not timed, and why."""
+    console.print("[bold]Seconds for n events: a + b (n / million)^c, with 99% intervals[/bold]")
+    console.print(Text("; ".join(header.scope), style="dim"))
+    shown = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    for heading in ("question", "engine/layout"):
+        shown.add_column(heading, no_wrap=True)
+    for heading in ("a ms", "b ms", "c", "fewest ms", "most ms", "off by"):
+        shown.add_column(heading, justify="right", no_wrap=True)
+    shown.add_column("growth", no_wrap=True)
+    previous = ""
+    for (question, arm), ones in series(cells).items():
+        if question != previous:
+            shown.add_section()
+        shown.add_row(question if question != previous else "", arm, *_row(ones))
+        previous = question
+    console.print(shown)
+    for reason, named in _reasons(cells).items():
+        console.print(Text(f"{reason} ({', '.join(named)})"))
+
+
+def _row(cells: Sequence[Cell]) -> tuple[str, ...]:
+    timed = [one for one in cells if one.seconds]
+    if not timed:
+        return ("", "", "", "", "", "", _verdicts(cells))
+    ends = tuple(_milliseconds(_centre(one)) for one in (timed[0], timed[-1]))
+    found = fitted(cells)
+    if found is None:
+        return ("", "", "", *ends, "", f"{len(timed)} cells are too few; {_verdicts(cells)}")
+    parts = ("", "", "")
+    if found.outcome == "told":
+        curve = found.curve
+        parts = (
+            _between(curve.a * 1e3, found.a, 1e3),
+            _between(curve.b * 1e3, found.b, 1e3),
+            f"{curve.c:.2f} ({found.c[0]:.2f} to {found.c[1]:.2f})",
+        )
+    return (*parts, *ends, f"×{found.off:.2f}", words(found, timed))
+
+
+def words(found: Growth, timed: Sequence[Cell]) -> str:
+    """What is told of the growth."""
+    low, high = found.times_between
+    more = timed[-1].events / timed[0].events
+    took = f"{more:,.0f}× the events, {found.times:.3g}× the time ({low:.3g} to {high:.3g})"
+    match found.outcome:
+        case "flat":
+            return f"flat within noise: {took}"
+        case "told":
+            return took
+        case _:
+            return f"c cannot be told, {found.c[0]:.2g} to {found.c[1]:.2g}: {took}"
+
+
+def draw(path: Path, header: Header, cells: Sequence[Cell]) -> None:
+    """A small picture a question, a line an arm, both axes logarithmic; told apart by dash and marker alone too."""
+    import matplotlib as mpl  # of the developers' group: asv lists benchmarks without it
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
+    from matplotlib.ticker import EngFormatter, LogLocator, NullLocator
+
+    asks = {one.question: one.asks for one in cells}
+    styles = _styles(list(dict.fromkeys(one.arm for one in cells)))
+    across = min(4, len(asks))
+    down = ceil(len(asks) / across)
+    size = (max(3.4 * across, 7), 2.9 * down + 1.8)
+    with mpl.rc_context(
+        {"svg.hashsalt": "growth", "font.size": 9, "axes.spines.top": False, "axes.spines.right": False}
+    ):
+        figure = Figure(figsize=size, layout="constrained")
+        figure.supxlabel("events in the span that is asked about")
+        figure.supylabel("time of an answer")
+        panels = figure.subplots(down, across, sharex=True, sharey=True, squeeze=False).ravel()
+        for panel in panels[len(asks) :]:
+            panel.set_axis_off()
+        for (question, what), panel in zip(asks.items(), panels, strict=False):
+            panel.set(xscale="log", yscale="log")
+            panel.xaxis.set(major_formatter=EngFormatter(sep=""), minor_locator=NullLocator())
+            panel.yaxis.set(
+                major_locator=LogLocator(subs=(1, 3)), major_formatter=EngFormatter("s"), minor_locator=NullLocator()
+            )
+            panel.set_title(f"{question}\n{what}", loc="left", fontsize=9)
+            panel.grid(color="#dddddd", linewidth=0.6)
+            _lines(panel, {arm: ones for (one, arm), ones in series(cells).items() if one == question}, styles)
+        handles = [Line2D([], [], label=arm, **style) for arm, style in styles.items()]
+        figure.legend(
+            handles=handles,
+            loc="outside upper left",
+            ncols=len({arm.split("/")[0] for arm in styles}),
+            frameon=False,
+            title=fill(_title(header, cells), int(size[0] * 13)),
+            alignment="left",
+        )
+        figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None, dpi=150)
+
+
+def _title(header: Header, cells: Sequence[Cell]) -> str:
+    sizes, spans = ({getattr(one, name): None for one in cells} for name in ("rows", "span"))
+    games = ", ".join(f"{rows:,}" for rows in sorted(sizes))
+    return f"Cost as it grows. Games of {games} events, over {', '.join(spans)}. {'; '.join(header.scope)}"
+
+
+def _styles(arms: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """An engine has a colour and a marker; a layout a dash and what of the marker is filled."""
+    layouts = list(dict.fromkeys(arm.split("/")[1] for arm in arms))
+    styles = {}
+    for engine, layout in (arm.split("/") for arm in arms):
+        dash, filled = LOOKS[layouts.index(layout) % len(LOOKS)]
+        colour, marker = ENGINES.get(engine, ("#444444", "D"))
+        styles[f"{engine}/{layout}"] = {
+            "color": colour,
+            "marker": marker,
+            "markersize": 5.5,
+            "fillstyle": filled,
+            "markerfacecoloralt": "white",
+            "linestyle": dash,
+            "linewidth": 1.3,
+        }
+    return styles
+
+
+def _lines(panel: Any, found: dict[str, list[Cell]], styles: dict[str, dict[str, Any]]) -> None:
+    """Of each arm the centres of its cells as points, the curve through them; and who was not timed."""
+    for arm, cells in found.items():
+        timed = [one for one in cells if one.seconds]
+        points = [one.events for one in timed]
+        panel.plot(points, [_centre(one) for one in timed], **styles[arm] | {"linestyle": "none"})
+        if curve := fitted(timed):
+            along = np.geomspace(points[0], points[-1], 60)
+            panel.plot(along, curve.curve(along), **styles[arm] | {"marker": ""})
+    lost = [f"{arm}: {_verdicts(cells)}" for arm, cells in found.items() if not any(one.seconds for one in cells)]
+    panel.text(0.02, 0.98, "\n".join(lost), transform=panel.transAxes, va="top", fontsize=7, color="#666666")
+
+
+def _centre(cell: Cell) -> float:
+    """Seconds of a request: the centre that the curve is drawn through."""
+    return float(np.exp(midmean(np.log(cell.seconds))))
+
+
+def _verdicts(cells: Sequence[Cell]) -> str:
+    """The verdicts of what was not timed."""
+    return ", ".join(dict.fromkeys(one.verdict for one in cells if not one.seconds))
+
+
+def _reasons(cells: Sequence[Cell]) -> dict[str, list[str]]:
+    """What verdicts say beside their kind, each with its questions."""
+    found: dict[str, dict[str, None]] = {}
+    for one in cells:
+        if one.reason:
+            found.setdefault(f"{one.arm}: {one.verdict}: {one.reason}", {})[one.question] = None
+    return {reason: list(questions) for reason, questions in found.items()}
+
+
+def _between(value: float, bounds: Interval, unit: float) -> str:
+    low, high = (f"{unit * bound:.3g}" for bound in bounds)
+    return f"{value:.3g} ({low} to {high})"
+
+
+def _milliseconds(seconds: float) -> str:
+    return f"{seconds * 1000:.3g}" if seconds < 0.1 else f"{seconds * 1000:,.0f}"

@@ -1,0 +1,88 @@
+"""How many comparisons of identical arms seem to differ, on this machine as noisy as it is.
+
+By hand: `python -m experiments.identical [FILE]`. Six names of the same DuckDB query take part in mirrored rounds over
+six launches, kept in FILE; then 1,000 comparisons are drawn from them: two names, five launches, sixty rounds in a
+row of each. At the 1% level ten are expected to differ, and 18 are allowed.
+"""
+
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from rollup_bench.harness.records.findings import Run
+from rollup_bench.harness.records.records import Book, Header, Rounds, of_type
+from rollup_bench.harness.run.machine import machine
+from rollup_bench.harness.run.rounds import Cell, Effort, launch, logarithms
+from rollup_bench.harness.stats.estimate import estimate
+
+ARMS = tuple("abcdef")
+LAUNCHES, ROUNDS = 6, 100
+QUERIES = {
+    "sum by twenty groups": "SELECT g, sum(x) FROM t GROUP BY g",
+    "top ten of a thousand": "SELECT h, count(*) AS n FROM t GROUP BY h ORDER BY n DESC, h LIMIT 10",
+}
+ALLOWED = 18
+
+
+def record(path: Path) -> Run:
+    """Measures every query under all names, in a new database for each launch."""
+    import duckdb
+
+    header = Header(
+        dataset="synthetic",
+        rows=200_000,
+        seed=1,
+        profile="identical",
+        machine=machine(),
+        versions={"duckdb": duckdb.__version__},
+        budget={},
+        scope=["one process, the same query under every name"],
+    )
+    book = Book(path, header)
+    effort = Effort(launches=LAUNCHES, least=ROUNDS, most=ROUNDS, width=1.0, warm=1.0, cell=600.0)
+    for number in range(LAUNCHES):
+        with duckdb.connect() as connection:
+            connection.execute("SELECT setseed(0.5)")
+            connection.execute(
+                "CREATE TABLE t AS SELECT (random() * 20)::INT AS g, (random() * 1000)::INT AS h, random() AS x "
+                f"FROM range({header.rows})"
+            )
+            asks = dict.fromkeys(ARMS, lambda query: connection.execute(query).fetchall())
+            cells = [Cell(name, ARMS, "a", lambda query=query: query) for name, query in QUERIES.items()]  # type: ignore[misc]
+            for line in launch(number, cells, asks, effort, header.seed):
+                book.add(line)
+    return Run.read(path)
+
+
+def differing(run: Run, comparisons: int = 1000, rounds: int = 60, launches: int = 5, seed: int = 1) -> int:
+    """How many of the comparisons drawn from identical arms differ at the 1% level."""
+    rng = np.random.default_rng(seed)
+    lines = of_type(run.lines, Rounds)
+    by_question = {name: [one for one in lines if one.question == name] for name in {one.question for one in lines}}
+    found = 0
+    for _ in range(comparisons):
+        among = by_question[str(rng.choice(sorted(by_question)))]
+        one, other = rng.choice(sorted(set(among[0].times)), 2, replace=False)
+        ratios = []
+        for i in rng.choice(len(among), launches, replace=False):
+            times = among[i].times
+            first = int(rng.integers(len(times[one]) - rounds + 1))
+            window = slice(first, first + rounds)
+            ratios.append(logarithms(times[one][window]) - logarithms(times[other][window]))
+        found += estimate(ratios, rng).p < 0.01
+    return found
+
+
+def main() -> None:
+    """Records and counts; ends with 1 where more differ than are allowed."""
+    with tempfile.TemporaryDirectory() as folder:
+        run = record(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(folder) / "identical.jsonl")
+    found = differing(run)
+    print(f"{found} of 1,000 comparisons of identical arms differ at the 1% level; {ALLOWED} are allowed")
+    sys.exit(found > ALLOWED)
+
+
+if __name__ == "__main__":
+    main()

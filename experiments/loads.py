@@ -1,0 +1,99 @@
+"""Loads of the game: events a second for the whole layout, what is kept, and memory against rows.
+
+By hand: `python -m experiments.loads --rows 250000,1000000`. Each load starts from nothing and ends when it has
+settled. It is made by a process of its own, whose peak of resident memory is what the harness needs beside the server;
+of an embedded engine that is all it needs.
+"""
+
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import msgspec
+
+from rollup_bench.engines.registry import engine_type, recipe
+from rollup_bench.harness.cli.options import engines_option
+from rollup_bench.harness.cli.terminal import ended
+from rollup_bench.harness.run import arms as running
+from rollup_bench.harness.run import loads
+from rollup_bench.harness.run.home import home
+from rollup_bench.servers import open_server
+from rollup_bench.servers.watch import Watch
+from rollup_bench.workloads import dataset, events
+
+SIZES = "250000,1000000"
+
+
+class Load(msgspec.Struct, frozen=True):
+    """One load: events, rows kept, seconds until settled, bytes at rest, and the most memory of the process."""
+
+    engine: str
+    layout: str
+    events: int
+    rows: int
+    seconds: float
+    bytes: int | None
+    memory: int
+
+
+def load(engine: str, layout: str, rows: int) -> Load:
+    """Loads in this process, over a server that is up."""
+    game = dataset.read("game").sized(rows, None)
+    kept = events.prepare(game, home())
+    declared = recipe(engine)
+    server = open_server(declared, "native", home(), running.budget()) if declared else None
+    one = engine_type(engine)(server, home(), running.budget())
+    plan = one.plan(game, game.layout(layout), kept.shape)
+    one.drop(plan)
+    done = one.load(plan, kept, Watch(seconds=loads.patience(rows)))
+    one.drop(plan)
+    one.close()
+    return Load(engine, layout, rows, done.rows, done.seconds, done.bytes, _peak())
+
+
+def measured(engine: str, layout: str, rows: int) -> Load:
+    """The same in a process of its own."""
+    call = [sys.executable, "-m", "experiments.loads", "--alone", engine, layout, str(rows)]
+    done = subprocess.run(call, stdout=subprocess.PIPE, check=True, timeout=2 * loads.patience(rows))
+    return msgspec.json.decode(done.stdout, type=Load)
+
+
+def _peak() -> int:
+    """The most memory that this process has held; `getrusage` may count what its parent had."""
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return int(status.read_text().partition("VmHWM:")[2].split()[0]) << 10
+
+
+@click.command()
+@click.option("--rows", "sizes", default=SIZES, show_default=True, metavar="N,M", help="Sizes of the game.")
+@engines_option
+@click.option("--layouts", default="raw,day,tailored", show_default=True, metavar="A,B", help="Layouts to load.")
+@click.option("--alone", nargs=3, type=str, hidden=True, help="One load in this process: engine, layout, rows.")
+def main(sizes: str, engines: list[str], layouts: str, alone: tuple[str, str, str] | None) -> None:
+    """Prints a line for each load."""
+    if alone:
+        engine, layout, rows = alone
+        click.echo(msgspec.json.encode(load(engine, layout, int(rows))))
+        return
+    told = lambda text: click.echo(text, err=True)  # noqa: E731
+    with running.served(engines, "native", home(), told):
+        for engine in engines:
+            for layout in layouts.split(","):
+                for size in map(int, sizes.split(",")):
+                    _print(measured(engine, layout, size))
+
+
+def _print(one: Load) -> None:
+    pace = f"{one.events:,} events in {one.seconds:.1f} s, {one.events / one.seconds:,.0f} a second until settled"
+    size = "" if one.bytes is None else f"{one.bytes / 1e6:,.0f} MB, "
+    click.echo(
+        f"{one.engine}/{one.layout}: {pace}; {one.rows:,} rows, {size}{one.memory / 1e6:,.0f} MB of memory at most"
+    )
+
+
+if __name__ == "__main__":
+    ended(lambda: main(standalone_mode=False))

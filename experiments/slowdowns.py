@@ -1,0 +1,93 @@
+"""Whether three slowdowns of 10% put into an adapter are found, within a run and again between two.
+
+By hand: `python -m experiments.slowdowns [FOLDER]`. DuckDB answers the flights twice, once through an adapter
+that takes a tenth longer over three questions; then the same in a second run without them. Both are kept in FOLDER.
+"""
+
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pyarrow as pa
+
+from rollup_bench.harness.records.compare import compare
+from rollup_bench.harness.records.findings import Run, differences
+from rollup_bench.harness.records.records import Book, Header
+from rollup_bench.harness.run import arms as running
+from rollup_bench.harness.run.home import home
+from rollup_bench.harness.run.machine import machine
+from rollup_bench.harness.run.rounds import Ask, Cell, Effort, launch
+from rollup_bench.workloads import dataset, events
+from rollup_bench.workloads.questions import Question
+
+SLOWED = ("carriers", "delays-by-hour", "cancelled-by-day")
+EFFORT = Effort(launches=5, least=20, most=200, width=0.02, warm=2.0, cell=20.0)
+
+
+def record(path: Path, slowed: Sequence[str]) -> Run:
+    """A run of both arms over every question."""
+    flights = dataset.read("flights")
+    rows = events.prepare(flights, home())
+    questions = {name: flights.question(name).fill() for name in flights.questions}
+    header = Header(
+        dataset=flights.name,
+        rows=rows.shape.rows,
+        seed=1,
+        profile="slowdowns",
+        machine=machine(),
+        versions={},
+        budget={},
+        scope=[f"slowed by a tenth: {', '.join(slowed) or 'nothing'}"],
+    )
+    book = Book(path, header)
+    cells = [Cell(name, ("adapter", "slowed"), "adapter", lambda one=one: one) for name, one in questions.items()]  # type: ignore[misc]
+    for number in range(EFFORT.launches):
+        with _asks(flights, rows, [questions[name] for name in slowed]) as asks:
+            for line in launch(number, cells, asks, EFFORT, header.seed, lambda one: print(one.doing, end="\r")):
+                book.add(line)
+    return Run.read(path)
+
+
+@contextmanager
+def _asks(flights: dataset.Dataset, rows: events.Events, slowed: Sequence[Question]) -> Iterator[dict[str, Ask]]:
+    with running.opened(["duckdb"], "native", home(), print) as engines, ExitStack() as stack:
+        (arm,) = running.arms(engines, ["raw"], rows, flights, home(), print)
+        sessions = [stack.enter_context(arm.engine.session(arm.plan)) for _ in range(2)]
+
+        def slow(question: Question) -> pa.Table:
+            start = time.perf_counter()
+            answer = sessions[1].ask(question)
+            end = start + (time.perf_counter() - start) * (1.1 if question in slowed else 1.0)
+            while time.perf_counter() < end:
+                pass
+            return answer
+
+        yield {"adapter": sessions[0].ask, "slowed": slow}
+
+
+def main() -> None:
+    """Prints what was found; ends with 1 where it is not what was put in."""
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(temporary)
+        before, after = record(folder / "before.jsonl", ()), record(folder / "after.jsonl", SLOWED)
+    within = {one.question: one.claim for one in differences(after)}
+    between = {one.cell.question: one.claim for one in compare(before, after).changes if one.cell.arm == "slowed"}
+    found = []
+    for where, claims in (("within a run", within), ("between two", between)):
+        for question, claim in claims.items():
+            if claim and (question in SLOWED or claim.outcome != "no difference seen"):
+                ratio = claim.ratio if where == "between two" else 1 / claim.ratio
+                detects = claim.detectable or float("inf")
+                print(f"{where}: {question} takes {ratio:.3f} times as long; a ratio of {detects:.3f} is detectable")
+        found.append(
+            {question for question, claim in claims.items() if claim and claim.outcome != "no difference seen"}
+        )
+    print(f"found {[sorted(one) for one in found]}, put in {sorted(SLOWED)}")
+    sys.exit(found != [set(SLOWED)] * 2)
+
+
+if __name__ == "__main__":
+    main()

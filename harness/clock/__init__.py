@@ -1,1 +1,0 @@
-"""How time is measured: rounds, costs, open loop, the file that keeps them, what may be claimed from it."""

@@ -1,0 +1,1 @@
+"""The file of a run, and what is found in it."""

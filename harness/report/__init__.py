@@ -1,0 +1,1 @@
+"""Tables, formats and the site."""

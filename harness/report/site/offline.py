@@ -1,0 +1,40 @@
+"""asv's page without its CDNs: the same scripts and styles from files that come along."""
+
+import re
+import shutil
+from pathlib import Path
+
+from rollup_bench.errors import FailureError
+
+VENDOR = Path(__file__).parent / "vendor"
+FILES = {
+    "jquery-3.3.1.min.js": "jquery/jquery.min.js",
+    "jquery.flot.min.js": "flot/jquery.flot.js",
+    "jquery.flot.time.min.js": "flot/jquery.flot.time.js",
+    "jquery.flot.selection.min.js": "flot/jquery.flot.selection.js",
+    "jquery.flot.categories.min.js": "flot/jquery.flot.categories.js",
+    "jquery.flot.orderBars.js": "flot-orderbars/jquery.flot.orderBars.js",
+    "stupidtable.min.js": "stupid-table-plugin/stupidtable.min.js",
+    "md5.min.js": "blueimp-md5/md5.min.js",
+    "bootstrap.min.js": "bootstrap/bootstrap.min.js",
+    "bootstrap.min.css": "bootstrap/bootstrap.min.css",
+}
+_REMOTE = re.compile(r'(<(?:script|link)\b[^>]*?\b(?:src|href)=")https?://[^"]*/([^"/]+)"([^>]*>)')
+_CHECKED = re.compile(r'\s(?:integrity|crossorigin|referrerpolicy)="[^"]*"')
+
+
+def localised(html: str) -> str:
+    """The page with each of those addresses turned into a file's; FailureError where there is one of another file."""
+
+    def local(found: re.Match[str]) -> str:
+        before, name, after = found.groups()
+        if name not in FILES:
+            raise FailureError(f"asv's page loads {name}, of which there is no copy in {VENDOR.name}")
+        return f'{before}vendor/{FILES[name]}"{_CHECKED.sub("", after)}'
+
+    return _REMOTE.sub(local, html)
+
+
+def bring_along(site: Path) -> None:
+    """Copies the files, each with its license."""
+    shutil.copytree(VENDOR, site / "vendor", dirs_exist_ok=True)

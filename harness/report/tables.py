@@ -1,0 +1,249 @@
+"""Tables of runs that were kept in files."""
+
+from collections.abc import Mapping, Sequence
+from statistics import median
+
+from rich import box
+from rich.cells import cell_len
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Column, Table
+from rich.text import Text
+
+from rollup_bench.harness.cli.terminal import spared
+from rollup_bench.harness.records.compare import Comparison
+from rollup_bench.harness.records.findings import Cell, Difference, Run, differences, noise_floor, spreads
+from rollup_bench.harness.records.records import (
+    Cost,
+    Ended,
+    Fault,
+    First,
+    Header,
+    Open,
+    Rounds,
+    Sweep,
+    Verdict,
+    of_type,
+)
+from rollup_bench.harness.run import load
+from rollup_bench.harness.stats.claims import Claim
+from rollup_bench.harness.stats.spread import Spread
+from rollup_bench.workloads.layouts import TAILORED
+
+_SPARE = (
+    "cached ms",
+    "first ms",
+    "max ms",
+    "CPU ms",
+    "rate a second",
+    "p50 ms",
+    "p99 ms",
+    "detects",
+    "interval",
+    "99% interval",
+    "against lowest",
+    "capacity",
+)
+"""Columns in the order in which a narrow terminal goes without them."""
+_STYLES = {"faster": "green", "slower": "red"}
+
+
+def run_table(run: Run, console: Console) -> None:
+    """All that a run found: each question and arm, the noise floor, and what became of them under load."""
+    console.print(f"[bold]{run.header.dataset}, {run.header.rows:,} rows[/bold]\n[dim]{scope(run.header)}[/dim]")
+    _print(_cells(run), console)
+    console.print(f"[dim]{noise(run)}[/dim]")
+    for fault in of_type(run.lines, Fault):
+        when = "" if fault.launch is None else f" for launch {fault.launch + 1}"
+        console.print(f"[red]{fault.arm} dropped out while {fault.doing}{when}: {escape(fault.reason)}[/red]")
+    if of_type(run.lines, Sweep):
+        _print(_under_load(run), console)
+    if not of_type(run.lines, Ended):
+        console.print("[red]not ended: the run was cut off or lost an arm, and goes on when started again[/red]")
+
+
+def scope(header: Header) -> str:
+    """On what the figures were measured, and what was not measured."""
+    machine = header.machine
+    return f"{machine.get('processor', '')}, {machine.get('cores', '?')} cores; {'; '.join(header.scope)}"
+
+
+def noise(run: Run) -> str:
+    """The noise floor in words."""
+    floor = noise_floor(run)
+    if floor is None:
+        return "nothing was timed"
+    words = (
+        f"noise floor: {floor.pairs} A/A pairs, each known to ±{floor.median_half_width:.1%} in the median, "
+        f"all within {floor.low:.2f} to {floor.high:.2f}; {floor.differing} seemed to differ"
+    )
+    restless = sum(not warm.steady for one in of_type(run.lines, Rounds) for warm in one.warm.values())
+    return f"{words}; {restless} warm-ups reached no steady state" if restless else words
+
+
+def comparison_table(comparison: Comparison, console: Console) -> None:
+    """The cells of two runs, those that changed first."""
+    console.print(
+        f"[dim]All cells together took {comparison.common:.3f} times as long in the second run; "
+        "that is taken out below, since it may be the machine.[/dim]"
+    )
+    table = _table(
+        "question", "engine/layout", "caches", right=("before ms", "after ms", "ratio", "interval", "detects")
+    )
+    table.add_column("outcome")
+    for change in sorted(comparison.changes, key=lambda one: (_rank(one.claim), one.cell)):
+        figures = (milliseconds(change.before), milliseconds(change.after), *_claimed(change.claim))
+        outcome = change.claim.outcome if change.claim else "only in one run"
+        cell = change.cell
+        table.add_row(cell.question, cell.arm, cell.cache, *figures, Text(outcome, style=_STYLES.get(outcome, "dim")))
+    _print(table, console)
+
+
+def _cells(run: Run) -> Table:
+    right = ("median ms", "99% interval", "max ms", "first ms", "cached ms", "CPU ms", "against lowest", "detects")
+    table = _table("question", "engine/layout", "verdict", right=right)
+    table.add_column("outcome")
+    timed, found, costs, firsts = spreads(run), differences(run), _costs(run), _firsts(run)
+    for question, lines in _by_question(run).items():
+        for number, line in enumerate(lines):
+            cell = Cell(question, "hot", line.arm)
+            best = lowest(timed, cell)
+            claim = _against(found, cell, best)
+            ratio, _, detects = _claimed(claim)
+            outcome = claim.outcome if claim else "lowest median" if cell == best else line.reason
+            table.add_row(
+                "" if number else question,
+                line.arm,
+                line.verdict,
+                *_times(timed.get(cell)),
+                firsts.get((question, line.arm), ""),
+                milliseconds(_median(timed.get(Cell(question, "cached", line.arm)))),
+                costs.get(cell, ""),
+                ratio,
+                detects,
+                Text(outcome, style=_STYLES.get(outcome, "dim")),
+                end_section=len(lines) > 1 and line is lines[-1],
+            )
+    return table
+
+
+def lowest(timed: Mapping[Cell, Spread], cell: Cell) -> Cell | None:
+    """The cell with the lowest median of those with the same question and layout; None where there is no other.
+
+    None on `tailored` too, whose tables are not designed alike on all engines.
+    """
+    layout = cell.arm.partition("/")[2]
+    rivals = [one for one in timed if one[:2] == cell[:2] and one.arm.partition("/")[2] == layout]
+    return min(rivals, key=lambda one: timed[one].median) if layout != TAILORED and len(rivals) > 1 else None
+
+
+def _times(one: Spread | None) -> tuple[str, str, str]:
+    if one is None:
+        return "", "", ""
+    interval = f"{milliseconds(one.low)} to {milliseconds(one.high)}"
+    return milliseconds(one.median), interval, milliseconds(one.maximum)
+
+
+def _median(one: Spread | None) -> float | None:
+    return one.median if one else None
+
+
+def _by_question(run: Run) -> dict[str, list[Verdict]]:
+    found: dict[str, list[Verdict]] = {}
+    for one in of_type(run.lines, Verdict):
+        found.setdefault(one.question, []).append(one)
+    return found
+
+
+def _firsts(run: Run) -> dict[tuple[str, str], str]:
+    """The median over launches of the first request, by question and arm: cold where it was that at all."""
+    times: dict[tuple[str, str], dict[str, list[int]]] = {}
+    for one in of_type(run.lines, First):
+        times.setdefault((one.question, one.arm), {}).setdefault(one.cache, []).append(one.time)
+    coldest = {key: min(states.items()) for key, states in times.items()}  # "cold" is before "lukewarm"
+    return {key: f"{milliseconds(median(taken) / 1e9)} {state}" for key, (state, taken) in coldest.items()}
+
+
+def _costs(run: Run) -> dict[Cell, str]:
+    """Processor milliseconds a question, client and engine together, over all launches."""
+    sums: dict[Cell, tuple[float, int]] = {}
+    for one in of_type(run.lines, Cost):
+        seconds, questions = sums.get(Cell(one.question, one.cache, one.arm), (0.0, 0))
+        spent = one.spent.client + (one.spent.engine or 0.0)
+        sums[Cell(one.question, one.cache, one.arm)] = seconds + spent, questions + one.questions
+    return {cell: milliseconds(seconds / questions) for cell, (seconds, questions) in sums.items()}
+
+
+def _against(found: Sequence[Difference], cell: Cell, best: Cell | None) -> Claim | None:
+    """The claim on a cell against the one with the lowest median, whichever way round it was made."""
+    for one in found:
+        if best and (one.question, one.cache) == cell[:2]:
+            if (one.arm, one.versus) == (cell.arm, best.arm):
+                return one.claim
+            if (one.versus, one.arm) == (cell.arm, best.arm):
+                return one.claim.inverted()
+    return None
+
+
+def _under_load(run: Run) -> Table:
+    right = ("rate a second", "p50 ms", "p95 ms", "p99 ms", "max ms", "capacity")
+    table = _table("question", "engine/layout", "load", "outcome", right=right)
+    sweeps, opens, above = of_type(run.lines, Sweep), of_type(run.lines, Open), ""
+    for question, arm in dict.fromkeys((one.question, one.arm) for one in sweeps):
+        capacity = load.capacity([one for one in sweeps if (one.question, one.arm) == (question, arm)])
+        shown = "a wrong answer or none" if capacity is None else f"{capacity:.3g}"
+        for one in [one for one in opens if (one.question, one.arm) == (question, arm)]:
+            read = load.read(one)
+            times = [milliseconds(read.response.get(name)) for name in ("p50", "p95", "p99")]
+            rate, longest = f"{one.rate:.3g}", milliseconds(read.maximum)
+            named = "" if question == above else question
+            table.add_row(named, arm, one.load, read.outcome, rate, *times, longest, shown)
+            above, arm, shown = question, "", ""
+    return table
+
+
+def _table(*left: str, right: Sequence[str]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in left:
+        table.add_column(heading, no_wrap=heading != "question", overflow="fold")
+    for heading in right:
+        table.add_column(heading, justify="right", no_wrap=True)
+    return table
+
+
+def _print(table: Table, console: Console) -> None:
+    """The table without empty columns and, where it is too wide, without some that can be spared; says which."""
+    table.columns = [column for column in table.columns if any(map(str, column.cells))]
+    headings = [column.header for column in table.columns]
+    without: list[str] = []
+    for heading in filter(headings.__contains__, _SPARE):
+        if sum(map(_width, table.columns)) <= console.width:
+            break
+        table.columns = [column for column in table.columns if column.header != heading]
+        without.append(heading)
+    console.print(table)
+    if without:
+        spared(without, console)
+
+
+def _width(column: Column) -> int:
+    """Characters that a column needs, its margin included; one that may wrap can do with some twenty."""
+    longest = max(cell_len(str(cell)) for cell in (column.header, *column.cells))
+    return 3 + (longest if column.no_wrap else min(longest, 20))
+
+
+def _claimed(claim: Claim | None) -> tuple[str, str, str]:
+    """Ratio, interval and what could be detected, for people."""
+    if claim is None:
+        return "", "", ""
+    interval = "unknown" if claim.low is None or claim.high is None else f"{claim.low:.3f} to {claim.high:.3f}"
+    return f"{claim.ratio:.3f}", interval, "" if claim.detectable is None else f"{claim.detectable - 1:.1%}"
+
+
+def _rank(claim: Claim | None) -> int:
+    return 2 if claim is None else ("slower", "faster", "no difference seen").index(claim.outcome) // 2
+
+
+def milliseconds(seconds: float | None) -> str:
+    """Seconds in milliseconds, three digits of them; nothing where there are none."""
+    return "" if seconds is None else f"{seconds * 1000:.3g}" if seconds < 0.1 else f"{seconds * 1000:,.0f}"

@@ -1,0 +1,1 @@
+"""How a run is made: arms, loads, verdicts, rounds, clients under load, costs."""

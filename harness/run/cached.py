@@ -1,0 +1,55 @@
+"""Answers from caches of results, where an engine keeps them: the same request again and again, a state of its own."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, suppress
+
+from rollup_bench.engines.contract import UNANSWERED, Session
+from rollup_bench.errors import FailureError
+from rollup_bench.harness.records.records import Book, Fault
+from rollup_bench.harness.run.arms import Arm
+from rollup_bench.harness.run.request import Request
+from rollup_bench.harness.run.rounds import Ask, Cell
+from rollup_bench.harness.run.under_load import Expected, tolerated
+from rollup_bench.workloads.questions import Question
+
+
+def ways(stack: ExitStack, reached: Sequence[tuple[Arm, Session]], book: Book, number: int) -> dict[str, Ask]:
+    """How each arm is asked whose engine keeps results; of one that fails to open a session the file says why."""
+    found: dict[str, Ask] = {}
+    for arm, _ in reached:
+        try:
+            opened = arm.engine.cached_session(arm.plan)
+            if opened is not None:
+                found[arm.name] = stack.enter_context(opened).ask
+        except FailureError as error:
+            book.add(Fault(arm=arm.name, doing="opening a session with a cache", reason=str(error), launch=number))
+    return found
+
+
+def cells(
+    request: Request,
+    book: Book,
+    number: int,
+    right: Mapping[str, Sequence[str]],
+    asks: Mapping[str, Ask],
+    cached: Mapping[str, Ask],
+) -> Iterator[Cell]:
+    """A cell for each question and the arms that give from a cache what they give without; a fault for others."""
+    for name, arms in right.items():
+        question = request.dataset.question(name).fill()
+        same = []
+        for arm in (arm for arm in arms if arm in cached):
+            with suppress(*UNANSWERED):  # said by the rounds, which ask again
+                if _same(question, asks[arm], cached[arm]):
+                    same.append(arm)
+                else:
+                    doing = f"answering {name} from its cache"
+                    book.add(Fault(arm=arm, doing=doing, reason="not the answer without it", launch=number))
+        if same:
+            yield Cell(name, tuple(same), same[0], lambda question=question: question, "cached")  # type: ignore[misc]
+
+
+def _same(question: Question, ask: Ask, cached: Ask) -> bool:
+    """Whether an answer that fills the cache and one that comes from it are those without a cache."""
+    expected = Expected([ask(question)], tolerated(question))
+    return all(expected(0, cached(question)) for _ in range(2))

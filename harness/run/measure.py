@@ -1,0 +1,206 @@
+"""A run of a profile: admitted, then timed over several launches, then under load; kept in a file, gone on with."""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from datetime import UTC, datetime
+from importlib.metadata import version
+from itertools import count
+from pathlib import Path
+
+from rollup_bench.engines.contract import UNANSWERED, Engine
+from rollup_bench.errors import FailureError, RequestError
+from rollup_bench.harness.records.findings import Run
+from rollup_bench.harness.records.records import Book, Cache, Cost, Ended, Fault, First, Header, Loaded, Rounds, spoilt
+from rollup_bench.harness.report.first_look import NOT_MEASURED, scope
+from rollup_bench.harness.run import cached, under_load
+from rollup_bench.harness.run.admission import admit, answering, loaded, right_arms, sessions, timed
+from rollup_bench.harness.run.arms import Arm, Say, budget, connected, served, warn_untested
+from rollup_bench.harness.run.machine import drop_page_cache, machine
+from rollup_bench.harness.run.request import Request, gauge
+from rollup_bench.harness.run.rounds import Ask, Cell, Progress, cost, launch
+from rollup_bench.servers import Server
+from rollup_bench.servers.watch import Watch
+from rollup_bench.workloads import answers
+from rollup_bench.workloads.pace import left
+
+Servers = dict[str, Server | None]
+RESTART = 300.0
+"""Seconds in which a server must be down and up again."""
+
+
+def measure(request: Request, out: Path | None, say: Say, anew: bool = True) -> tuple[Path, Run]:
+    """Does what the run's file does not yet hold, and reads it back; RequestError if `out` holds another run.
+
+    Without `out`, goes on with a run of the same request that was cut off or lost an arm, or starts a new file; unless
+    `anew`, one that has ended will do as well. RequestError too where a question does not fit the events.
+    """
+    for name in request.names:
+        answers.schema(request.dataset.question(name).fill(), request.events.shape.schema)
+    with served(request.engines, request.via, request.home, say) as servers:
+        with connected(servers, request.home) as engines:
+            warn_untested(engines)
+            book = _book(request, out, _header(request, engines), anew)
+            compared = list(loaded(request, engines, book, say))
+            _loads(book, compared, servers)
+            with ExitStack() as stack:
+                admit(request, book, sessions(stack, compared, book, None), say)
+        pace = Pace(say, request.profile.effort.launches)
+        for number in range(request.profile.effort.launches):
+            pace.launch = number
+            _launch(request, book, servers, number, pace)
+        under_load.measure(request, book, servers, say)
+    if not book.has(Ended) and not any(map(spoilt, book.records)):
+        book.add(Ended())
+    return book.path, Run.read(book.path)
+
+
+class Pace:
+    """Says what is measured, how wide the intervals are and how long it will still take."""
+
+    def __init__(self, say: Say, launches: int) -> None:
+        self._say, self._launches = say, launches
+        self._began: tuple[float, float] | None = None
+        self.launch = 0
+
+    def __call__(self, progress: Progress) -> None:
+        """Passes it on; the time left is at the pace so far."""
+        now, done = time.monotonic(), (self.launch + progress.share) / self._launches
+        self._began = self._began or (now, done)
+        parts = [f"launch {self.launch + 1} of {self._launches}", progress.doing]
+        if progress.widest is not None:
+            parts.append(f"ratios known to ±{progress.widest:.0%}")
+        if done > self._began[1]:
+            parts.append(left((now - self._began[0]) * (1 - done) / (done - self._began[1])))
+        self._say(", ".join(parts))
+
+
+def _book(request: Request, out: Path | None, header: Header, anew: bool) -> Book:
+    if out:
+        return Book(out, header)
+    for number in count(1):
+        path = request.home / "runs" / f"{header.dataset}-{header.profile}-{number}.jsonl"
+        with suppress(RequestError):
+            book = Book(path, header)
+            if not (anew and book.has(Ended)):
+                return book
+    raise AssertionError
+
+
+def _header(request: Request, engines: Sequence[Engine]) -> Header:
+    limits = budget()
+    return Header(
+        dataset=request.dataset.name,
+        rows=request.events.shape.rows,
+        seed=request.seed,
+        profile=request.profile.name,
+        machine=machine(),
+        versions={engine.name: engine.version for engine in engines} | {"rollup-bench": version("rollup-bench")},
+        budget={"cores": limits.cores, "memory": limits.memory},
+        scope=[scope(engines, limits), NOT_MEASURED],
+        started=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+def _loads(book: Book, compared: Sequence[Arm], servers: Servers) -> None:
+    for arm in compared:
+        if arm.loaded and not book.has(Loaded, arm=arm.name):
+            server, took = servers[arm.engine.name], arm.loaded
+            start_up = server.startup_seconds if server else None
+            seconds, rows, size = took.seconds, took.rows, took.bytes
+            book.add(Loaded(arm=arm.name, seconds=seconds, rows=rows, bytes=size, start_up=start_up))
+
+
+def _launch(request: Request, book: Book, servers: Servers, number: int, pace: Pace) -> None:
+    """What the file lacks of a launch; engines are restarted before all but the first."""
+    names = [name for name in timed(request, book) if _lacks(book, name, number)]
+    if not names:
+        return
+    up = _restarted(request, book, servers, number, pace) if number else servers
+    cold = bool(number) and all(server is None or server.restartable for server in up.values()) and drop_page_cache()
+    with connected(up, request.home) as engines, ExitStack() as stack:
+        compared = list(loaded(request, engines, book, lambda _: None, answering(book, names)))
+        reached = sessions(stack, compared, book, number)
+        by_name, asks = {arm.name: arm for arm, _ in reached}, {arm.name: session.ask for arm, session in reached}
+        right = {name: [arm for arm in right_arms(book, name) if arm in by_name] for name in names}
+        cells = [_cell(request, by_name, name, right[name], number) for name in names if right[name]]
+        _first(book, cells, asks, number, cold, pace)
+        kept = cached.ways(stack, reached, book, number)
+        repeated = list(cached.cells(request, book, number, right, asks, kept))
+        measured = launch(number, [*repeated, *cells], asks, request.profile.effort, request.seed, pace, cached=kept)
+        for line in measured[: len(repeated)]:
+            if not book.has(Rounds, question=line.question, cache=line.cache, launch=number):
+                book.add(line)
+        for cell, line in zip(cells, measured[len(repeated) :], strict=True):
+            for arm in cell.arms:
+                if arm not in line.failed and not book.has(
+                    Cost, arm=arm, question=cell.question, cache="hot", launch=number
+                ):
+                    pace(Progress(f"what {cell.question} costs {arm}", 1.0))
+                    reads, doing = gauge(servers[by_name[arm].engine.name]), f"asked {cell.question} alone"
+                    with _noted(book, arm, doing, number):
+                        book.add(cost(cell, arm, asks[arm], number, request.profile.effort.cost, reads))
+            book.add(line)
+        _failures(book, measured, number)
+
+
+def _lacks(book: Book, name: str, number: int) -> bool:
+    """Whether some arm that answers the question right has no rounds of it in a launch."""
+    line = book.get(Rounds, question=name, cache="hot", launch=number)
+    return line is None or any(arm in line.failed or arm not in line.times for arm in right_arms(book, name))
+
+
+def _failures(book: Book, measured: Sequence[Rounds], number: int) -> None:
+    """A line for each arm that stopped answering, with the names of the questions."""
+    for arm in dict.fromkeys(arm for line in measured for arm in line.failed):
+        failed = {line.question: line.failed[arm] for line in measured if arm in line.failed}
+        reason = next(iter(failed.values())).removeprefix("FailureError: ")
+        book.add(Fault(arm=arm, doing=f"timing {', '.join(failed)}", reason=reason, launch=number))
+
+
+@contextmanager
+def _noted(book: Book, arm: str, doing: str, number: int) -> Iterator[None]:
+    """What fails inside is in the file as the arm's fault."""
+    try:
+        yield
+    except UNANSWERED as error:
+        book.add(Fault(arm=arm, doing=doing, reason=str(error), launch=number))
+
+
+def _cell(request: Request, by_name: dict[str, Arm], name: str, right: Sequence[str], number: int) -> Cell:
+    """A question with its own replay in each launch; the arms take turns at being the one entered twice."""
+    requests = request.replay(name, [by_name[arm] for arm in right], number + 1)
+    return Cell(name, tuple(right), right[request.names.index(name) % len(right)], requests.__next__)
+
+
+def _first(book: Book, cells: Sequence[Cell], asks: Mapping[str, Ask], number: int, cold: bool, pace: Pace) -> None:
+    """Asks everything once, question by question, before anything is warm."""
+    for cell in cells:
+        for arm in cell.arms:
+            if not book.has(First, arm=arm, question=cell.question, cache=_state(cold), launch=number):
+                pace(Progress(f"the first {cell.question} of {arm}", 0.0))
+                ask, request = asks[arm], cell.draw()
+                start = time.perf_counter_ns()
+                with suppress(*UNANSWERED):  # said by the rounds, which ask again
+                    ask(request)
+                    taken = time.perf_counter_ns() - start
+                    book.add(First(arm=arm, question=cell.question, cache=_state(cold), launch=number, time=taken))
+
+
+def _state(cold: bool) -> Cache:
+    return "cold" if cold else "lukewarm"
+
+
+def _restarted(request: Request, book: Book, servers: Servers, number: int, pace: Pace) -> Servers:
+    """The servers, restarted where they can be; one that does not come back is left out, and the file says why."""
+    up = dict(servers)
+    for name, server in servers.items():
+        if server and server.restartable:
+            pace(Progress(f"restarting {name}", 0.0))
+            try:
+                server.restart(Watch(seconds=RESTART))
+            except (FailureError, RequestError) as error:
+                del up[name]
+                for layout in request.layouts:
+                    book.add(Fault(arm=f"{name}/{layout}", doing="restarting", reason=str(error), launch=number))
+    return up

@@ -1,0 +1,58 @@
+"""What a run is asked to measure."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import psutil
+
+from rollup_bench.errors import FailureError
+from rollup_bench.harness.run.arms import Arm
+from rollup_bench.harness.run.costs import Gauge
+from rollup_bench.harness.run.profiles import Profile
+from rollup_bench.harness.run.replay import replay
+from rollup_bench.servers import Server
+from rollup_bench.workloads.dataset import Dataset
+from rollup_bench.workloads.events import Events
+from rollup_bench.workloads.questions import Question
+
+
+@dataclass(frozen=True)
+class Request:
+    """These questions (all if none) of these engines on these layouts."""
+
+    dataset: Dataset
+    events: Events
+    engines: Sequence[str]
+    layouts: Sequence[str]
+    questions: Sequence[str]
+    via: str
+    home: Path
+    seed: int
+    profile: Profile
+
+    @property
+    def names(self) -> list[str]:
+        """Of the questions, in the dataset's order."""
+        return list(self.questions or self.dataset.questions)
+
+    def replay(self, name: str, compared: Sequence[Arm], launch: int = 0) -> Iterator[Question]:
+        """The requests of a question that all these arms can answer, other ones in every launch."""
+        rng = np.random.default_rng([self.seed, self.names.index(name), launch])
+        return replay(self.dataset.question(name), lambda one: all(answers(arm, one) for arm in compared), rng)
+
+
+def answers(arm: Arm, question: Question) -> bool:
+    """Whether the arm's engine says that it answers this; one that fails to say is asked, and fails there."""
+    with suppress(FailureError):
+        return arm.engine.support(question, arm.plan).where is not None
+    return True
+
+
+def gauge(server: Server | None) -> Gauge:
+    """Of an engine's processes; an embedded one has none of its own, and its memory is ours."""
+    if server is None:
+        return Gauge(resident=lambda: int(psutil.Process().memory_info().rss))
+    return Gauge(server.cpu_seconds, server.resident_bytes)

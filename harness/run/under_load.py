@@ -1,0 +1,198 @@
+"""Engines under load: a sweep of clients, then schedules at shares of each one's capacity and at one rate for all."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache, partial
+from itertools import islice
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+
+from rollup_bench.engines.contract import UNANSWERED, Engine, Plan
+from rollup_bench.engines.registry import engine_type, recipe
+from rollup_bench.errors import FailureError
+from rollup_bench.harness.records import records
+from rollup_bench.harness.records.records import Book, Fault, Open, Sweep
+from rollup_bench.harness.run import load
+from rollup_bench.harness.run.admission import answering, loaded, right_arms, spaced, timed
+from rollup_bench.harness.run.arms import Arm, Say, budget, connected
+from rollup_bench.harness.run.clients import Arm as Client
+from rollup_bench.harness.run.costs import Gauge
+from rollup_bench.harness.run.request import Request, answers, gauge
+from rollup_bench.servers import Server, open_server
+from rollup_bench.servers.budget import Budget
+from rollup_bench.workloads.measures import Function
+from rollup_bench.workloads.questions import Aggregate, Question
+
+T = TypeVar("T", Sweep, Open)
+_SHARES = {"50%": 0.5, "80%": 0.8}
+_RELATIVE = 1e-9
+_one_at_a_time = threading.Lock()
+
+
+class Connect(msgspec.Struct, frozen=True):
+    """How a client in a process of its own comes to its session; all the clients of a process share the engine."""
+
+    engine: str
+    via: str
+    home: Path
+    budget: Budget
+    plan: Plan
+
+    @contextmanager
+    def __call__(self) -> Iterator[Callable[[Question], pa.Table]]:
+        """A session's `ask`."""
+        with _one_at_a_time:
+            engine = _engine(self.engine, self.via, self.home, self.budget)
+        with engine.session(self.plan) as session:
+            yield session.ask
+
+
+class Expected(msgspec.Struct, frozen=True):
+    """The answers to some requests that were held against the truth before."""
+
+    answers: list[pa.Table]
+    tolerated: dict[str, float]
+
+    def __call__(self, number: int, answer: object) -> bool:
+        """Whether the answer to the request of this number is the same again, as far as it must be."""
+        known = self.answers[number]
+        if not isinstance(answer, pa.Table) or not answer.schema.equals(known.schema) or len(answer) != len(known):
+            return False
+        return all(_alike(answer[name], known[name], self.tolerated.get(name, 0.0)) for name in known.column_names)
+
+
+def measure(request: Request, book: Book, servers: dict[str, Server | None], say: Say) -> None:
+    """What the file lacks of the first few questions that were timed."""
+    profile = request.profile.load
+    if profile is None:
+        return
+    with connected(servers, request.home) as engines:
+        names = spaced(timed(request, book), profile.questions)
+        compared = list(loaded(request, engines, book, lambda _: None, answering(book, names)))
+        for name in names:
+            right = [arm for arm in compared if arm.name in right_arms(book, name)]
+            default = request.dataset.question(name).fill()
+            replayed = request.replay(name, [arm for arm in compared if answers(arm, default)])
+            asked = list(islice(replayed, request.profile.checked))  # the very ones that were checked
+            targets = {}
+            for arm in right:
+                try:
+                    targets[arm.name] = _target(request, arm, name, asked)
+                except UNANSWERED as error:
+                    book.add(Fault(arm=arm.name, doing=f"asked {name} before the load", reason=str(error)))
+            _Loads(request, book, servers, name, targets, say).measure()
+
+
+class _Loads:
+    """One question under load, on every arm that answers it right."""
+
+    def __init__(
+        self,
+        request: Request,
+        book: Book,
+        servers: dict[str, Server | None],
+        name: str,
+        targets: dict[str, load.Target],
+        say: Say,
+    ) -> None:
+        assert request.profile.load is not None
+        self.profile, self.seed = request.profile.load, request.seed
+        self.book, self.servers, self.name, self.targets, self.say = book, servers, name, targets, say
+
+    def measure(self) -> None:
+        """Sweeps, own shares, the common rate, then the highest rate that meets the objective."""
+        self._each(self._sweeps)
+        capacities = {arm: load.capacity(self._lines(Sweep, arm)) for arm in self.targets}
+        known = {arm: capacity for arm, capacity in capacities.items() if capacity}
+        self.targets = {arm: target for arm, target in self.targets.items() if arm in known}
+        self._each(lambda arm: self._offers(arm, known[arm], min(known.values())))
+
+    def _each(self, step: Callable[[str], None]) -> None:
+        """Does it for every arm; one that fails drops out, and the file says why."""
+        for arm in list(self.targets):
+            try:
+                step(arm)
+            except FailureError as error:
+                self.book.add(Fault(arm=arm, doing=f"under load with {self.name}", reason=str(error)))
+                del self.targets[arm]
+
+    def _sweeps(self, arm: str) -> None:
+        for clients in load.CLIENTS:
+            self._sweep(arm, clients)
+
+    def _offers(self, arm: str, capacity: float, least: float) -> None:
+        for share, factor in _SHARES.items():
+            self._offer(arm, factor * capacity, share)
+        self._offer(arm, 0.5 * least, "common")
+        self._seek(arm, capacity)
+
+    def _sweep(self, arm: str, clients: int) -> None:
+        if not self.book.has(Sweep, arm=arm, question=self.name, cache="hot", clients=clients):
+            self.say(f"{self.name} of {arm}: {clients} clients in closed loop")
+            self._keep(arm, load.sweep(self.targets[arm], clients, self.profile.sweep, self._gauge(arm)))
+
+    def _offer(self, arm: str, rate: float, share: str) -> None:
+        seconds = min(max(self.profile.requests / rate, self.profile.least), self.profile.most)
+        if not self.book.has(Open, arm=arm, question=self.name, cache="hot", clients=load.SESSIONS, load=share):
+            self.say(f"{self.name} of {arm}: {rate:.3g} a second in open loop ({share}) for {seconds:.0f} s")
+            self._keep(arm, load.offer(self.targets[arm], rate, seconds, share, self.seed, self._gauge(arm)))
+
+    def _keep(self, arm: str, line: Sweep | Open) -> None:
+        """Adds a line; FailureError where the server is gone, for then it says nothing of its speed."""
+        server = self.servers[arm.partition("/")[0]]
+        if server is not None and server.status().address is None:
+            raise FailureError(f"{server.name} does not answer any more")
+        self.book.add(line)
+
+    def _seek(self, arm: str, capacity: float) -> None:
+        meets = partial(load.meets, percentile=self.profile.percentile, seconds=self.profile.objective)
+        while (rate := load.next_rate(self._lines(Open, arm), capacity, meets)) is not None:
+            self._offer(arm, rate, f"objective {rate:.4g}")
+
+    def _lines(self, kind: type[T], arm: str) -> list[T]:
+        lines = records.of_type(self.book.records, kind)
+        return [one for one in lines if one.arm == arm and one.question == self.name]
+
+    def _gauge(self, arm: str) -> Gauge:
+        return gauge(self.servers[arm.partition("/")[0]])
+
+
+def _target(request: Request, arm: Arm, name: str, asked: list[Question]) -> load.Target:
+    with arm.engine.session(arm.plan) as session:
+        answers = [session.ask(one) for one in asked]
+    connect = Connect(arm.engine.name, request.via, request.home, budget(), arm.plan)
+    client = Client(arm.name, connect, Expected(answers, tolerated(asked[0])), embedded=recipe(arm.engine.name) is None)
+    return load.Target(client, name, asked)
+
+
+def tolerated(question: Question) -> dict[str, float]:
+    """By how much two estimates of the same may differ, relatively; a quantile's error is in rank, so by anything."""
+    if not isinstance(question, Aggregate):
+        return {}
+    return {
+        str(one): np.inf if one.function is Function.QUANTILE else 2 * one.error
+        for one in question.measures
+        if one.error
+    }
+
+
+def _alike(got: pa.ChunkedArray, known: pa.ChunkedArray, tolerated: float) -> bool:
+    if got.equals(known):
+        return True
+    if not (pa.types.is_floating(known.type) or tolerated) or not got.is_null().equals(known.is_null()):
+        return False
+    one, other = (column.drop_null().cast(pa.float64()).to_numpy() for column in (got, known))
+    relative = max(tolerated, _RELATIVE)
+    return bool(np.all(np.abs(one - other) <= relative * np.abs(other).max(initial=0.0)))
+
+
+@cache
+def _engine(name: str, via: str, home: Path, limits: Budget) -> Engine:
+    declared = recipe(name)
+    server = open_server(declared, via, home, limits) if declared else None
+    return engine_type(name)(server, home, limits)

@@ -1,0 +1,244 @@
+"""Verdicts: an engine's answer held against the truth."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+from typing import Any
+
+import pyarrow as pa
+
+from rollup_bench.workloads import truth
+from rollup_bench.workloads.answers import keys, schema
+from rollup_bench.workloads.events import Events
+from rollup_bench.workloads.measures import Function, Measure
+from rollup_bench.workloads.questions import Aggregate, Cohort, Funnel, Question
+from rollup_bench.workloads.truth import aggregate, cohort, order
+
+RELATIVE = 1e-9
+
+
+class Kind(StrEnum):
+    """What became of a question: only the first two are ever timed."""
+
+    RIGHT = "right"
+    WITHIN = "within bound"
+    WRONG = "wrong"
+    UNSUPPORTED = "unsupported"
+    FAILED = "failed"
+
+
+RIGHT = (Kind.RIGHT, Kind.WITHIN)
+"""As right as was asked for."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A kind, its reason, and of an approximate answer the largest error observed beside the one tolerated."""
+
+    kind: Kind
+    reason: str = ""
+    observed: float | None = None
+    tolerated: float | None = None
+
+
+@dataclass(frozen=True)
+class _Difference(Exception):  # noqa: N818
+    reason: str
+
+
+def check(question: Question, answer: pa.Table, events: Events) -> Verdict:
+    """The verdict on an answer; OverflowError where the truth itself does not fit 64 bits."""
+    try:
+        _check_form(question, answer, events)
+        match question:
+            case Aggregate():
+                observed = _check_aggregate(question, answer, _evidence(question, events))
+            case Cohort():
+                observed = _check_cohort(question, answer, *_cohort_evidence(question, events))
+            case Funnel():
+                observed = _check_rows(question, answer, _funnel(question, events), lambda _row, _name: 0.0)
+    except _Difference as difference:
+        return Verdict(Kind.WRONG, difference.reason)
+    return Verdict(Kind.WITHIN, observed=observed, tolerated=_tolerated(question)) if observed else Verdict(Kind.RIGHT)
+
+
+def _tolerated(question: Question) -> float:
+    """The largest error that the question tolerates."""
+    match question:
+        case Aggregate():
+            return max([m.error for m in question.measures] + [question.top.error if question.top else 0.0])
+        case Cohort():
+            return question.error
+        case Funnel():
+            return 0.0
+
+
+@lru_cache(maxsize=1)
+def _cohort_evidence(question: Cohort, events: Events) -> tuple[pa.Table, list[float]]:
+    """Worked out once where one question is asked of several arms."""
+    return cohort.evidence(question, events)
+
+
+@lru_cache(maxsize=1)
+def _evidence(question: Aggregate, events: Events) -> aggregate.Evidence:
+    """Worked out once where one question is asked of several arms."""
+    return aggregate.evidence(question, events)
+
+
+@lru_cache(maxsize=1)
+def _funnel(question: Funnel, events: Events) -> pa.Table:
+    """Worked out once where one question is asked of several arms."""
+    return truth.answer(question, events)
+
+
+def _check_form(question: Question, answer: pa.Table, events: Events) -> None:
+    wanted = schema(question, events.shape.schema)
+    if not answer.schema.equals(wanted):
+        raise _Difference(f"its columns are {_columns(answer.schema)}, not {_columns(wanted)}")
+    if not order.arrange(question, answer).equals(answer):
+        raise _Difference("its rows are out of order")
+
+
+def _check_aggregate(question: Aggregate, answer: pa.Table, evidence: aggregate.Evidence) -> float:
+    """The largest error observed of what was tolerated."""
+    rows = _rows(evidence.whole, keys(question))
+    got = _rows(answer, keys(question))
+    expected = order.top(question, evidence.whole)
+    if answer.num_rows > len(got):
+        raise _Difference(f"it has {answer.num_rows} rows, of which {answer.num_rows - len(got)} repeat another's keys")
+    observed = _check_members(question, got, rows, expected, evidence.whole)
+    for measure in question.measures:
+        column, true = answer[str(measure)].to_pylist(), evidence.whole[str(measure)].to_pylist()
+        check = _checker(measure, evidence)
+        for key, place in got.items():
+            error = check(rows[key], column[place], true[rows[key]])
+            if error > measure.error:
+                raise _Difference(_said(question, key, str(measure), column[place], true[rows[key]]))
+            observed = max(observed, error)
+    return observed
+
+
+def _check_members(
+    question: Aggregate, got: dict[Any, int], rows: dict[Any, int], expected: pa.Table, whole: pa.Table
+) -> float:
+    """That the rows are those of the truth, or good enough members of its top."""
+    wanted = _rows(expected, keys(question))
+    if strange := [k for k in got if k not in rows]:
+        raise _Difference(f"it has a row {_key(question, strange[0])} that the truth has not")
+    if len(got) != len(wanted):
+        missing = next((k for k in wanted if k not in got), None)
+        lost = f"; {_key(question, missing)} is missing" if missing is not None else ""
+        raise _Difference(f"it has {len(got)} rows, the truth {len(wanted)}{lost}")
+    if question.top is None or got.keys() == wanted.keys():
+        return 0.0
+    return max(_shortfall(question, key, wanted, whole, rows) for key in got.keys() - wanted.keys())
+
+
+def _shortfall(question: Aggregate, key: Any, wanted: dict[Any, int], whole: pa.Table, rows: dict[Any, int]) -> float:
+    """How far a member that should not be in the top lies below its nth, relative to that."""
+    assert question.top is not None
+    values = whole[str(question.top.measure)].to_pylist()
+    value = values[rows[key]]
+    nth = [values[rows[k]] for k in wanted if k[0] == key[0]][-1]
+    error = abs(nth - value) / abs(nth) if nth and value is not None else math.inf
+    exact = question.top.measure.function is not Function.MEAN and isinstance(value, int)
+    if error > question.top.error + (0.0 if exact else RELATIVE) or (error == 0 and exact and not question.top.error):
+        raise _Difference(f"{_key(question, key)} is not among the top {question.top.n}")
+    return error
+
+
+def _checker(measure: Measure, evidence: aggregate.Evidence) -> Any:
+    """A function of (row of the whole, got, true) that gives the error: 0 where right, infinite where hopeless."""
+    kind = evidence.whole.schema.field(str(measure)).type
+    if measure.error and measure.function is Function.DISTINCT:
+        return lambda _row, got, true: _relative(got, true)
+    if measure.error and measure.function is Function.QUANTILE:
+        return lambda row, got, true: _rank_error(measure, evidence, row, got, true)
+    if kind == pa.float64() and measure.function in (Function.SUM, Function.MEAN):
+        return lambda row, got, true: _float_error(got, true, lambda: evidence.magnitude(measure, row))
+    if kind == pa.float64():
+        return lambda _row, got, true: _float_error(got, true, lambda: abs(true))
+    return lambda _row, got, true: 0.0 if got == true else math.inf
+
+
+def _relative(got: int | None, true: int) -> float:
+    if got is None:
+        return math.inf
+    return abs(got - true) / true if true else (0.0 if got == 0 else math.inf)
+
+
+def _rank_error(measure: Measure, evidence: aggregate.Evidence, row: int, got: Any, true: Any) -> float:
+    if got is None or true is None or got == true:
+        return 0.0 if got == true else math.inf
+    below, upto = evidence.shares(measure, row, got)
+    return float(max(0.0, below - (measure.at or 0), (measure.at or 0) - upto))
+
+
+def _float_error(got: float | None, true: float | None, scale: Any) -> float:
+    if got is None or true is None or got == true:
+        return 0.0 if got == true else math.inf
+    return 0.0 if abs(got - true) <= RELATIVE * max(abs(true), scale()) else math.inf
+
+
+def _check_cohort(question: Cohort, answer: pa.Table, expected: pa.Table, magnitudes: list[float]) -> float:
+    """The largest error of a size or a number of subjects, as a share of the cohort's size."""
+    sizes, values = expected["size"].to_pylist(), expected["value"].to_pylist()
+
+    def allowed(row: int, name: str) -> float:
+        if name == "size" or (name == "value" and question.measure is None):
+            return question.error * float(sizes[row])
+        is_float = name == "value" and isinstance(values[row], float)
+        return RELATIVE * max(float(abs(values[row])), magnitudes[row]) if is_float else 0.0
+
+    differs = _check_rows(question, answer, expected, allowed)
+    if not question.error or not differs:
+        return 0.0
+    estimated = ["size"] if question.measure else ["size", "value"]
+    return max(
+        float(abs(got - true) / size)
+        for name in estimated
+        for got, true, size in zip(answer[name].to_pylist(), expected[name].to_pylist(), sizes, strict=True)
+    )
+
+
+def _check_rows(
+    question: Question, answer: pa.Table, expected: pa.Table, allowed: Callable[[int, str], float]
+) -> float:
+    """The largest difference; each is at most what is allowed at that row and column."""
+    largest = 0.0
+    for row, (got, true) in enumerate(zip(answer.to_pylist(), expected.to_pylist(), strict=False)):
+        for name, value in true.items():
+            difference = _difference(got[name], value)
+            if difference and difference > allowed(row, name):
+                key = tuple(true[k] for k in keys(question))
+                raise _Difference(_said(question, key, name, got[name], value))
+            largest = max(largest, difference)
+    if answer.num_rows != expected.num_rows:
+        raise _Difference(f"it has {answer.num_rows} rows, the truth {expected.num_rows}")
+    return largest
+
+
+def _difference(got: Any, true: Any) -> float:
+    if got == true:
+        return 0.0
+    numbers = isinstance(got, int | float) and isinstance(true, int | float)
+    return float(abs(got - true)) if numbers else math.inf
+
+
+def _rows(table: pa.Table, names: list[str]) -> dict[Any, int]:
+    columns = [table[k].cast(pa.int64()) if k == "bucket" else table[k] for k in names]
+    return {key: i for i, key in enumerate(zip(*(c.to_pylist() for c in columns), strict=True))}
+
+
+def _said(question: Question, key: Any, column: str, got: Any, true: Any) -> str:
+    return f"{column} of {_key(question, key)} is {got}, the truth {true}"
+
+
+def _key(question: Question, key: Any) -> str:
+    return "(" + ", ".join(f"{n}={v}" for n, v in zip(keys(question), key, strict=True)) + ")"
+
+
+def _columns(schema: pa.Schema) -> str:
+    return ", ".join(f"{f.name} {f.type}" for f in schema)

@@ -1,0 +1,1 @@
+"""Estimates, intervals, percentiles, growth: arithmetic over times."""

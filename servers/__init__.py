@@ -1,0 +1,23 @@
+"""Servers of engines: one interface, three ways to have one."""
+
+from pathlib import Path
+
+from rollup_bench.errors import RequestError
+from rollup_bench.servers.base import UP, Server, Status
+from rollup_bench.servers.budget import Budget
+from rollup_bench.servers.compose import ComposeServer
+from rollup_bench.servers.connection import Connection
+from rollup_bench.servers.external import ExternalServer
+from rollup_bench.servers.native import NativeServer
+from rollup_bench.servers.recipe import Recipe
+
+__all__ = ["UP", "Connection", "Server", "Status", "open_server"]
+
+WAYS: dict[str, type[Server]] = {way.via: way for way in (NativeServer, ComposeServer, ExternalServer)}
+
+
+def open_server(recipe: Recipe, via: str, home: Path, budget: Budget) -> Server:
+    """The engine's server, started that way or not yet."""
+    if via not in WAYS:
+        raise RequestError(f"--via {via}: give one of {', '.join(WAYS)}")
+    return WAYS[via](recipe, home, budget)

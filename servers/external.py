@@ -1,0 +1,107 @@
+"""A cluster of one's own, named by the environment. Nothing of where it is or who may enter is ever printed."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from ssl import SSLCertVerificationError, create_default_context
+from typing import ClassVar, Self
+from urllib.parse import urlsplit
+
+from rollup_bench.errors import FailureError, RequestError
+from rollup_bench.servers.base import Server, Status
+from rollup_bench.servers.budget import Budget
+from rollup_bench.servers.connection import Connection
+from rollup_bench.servers.ports import wished
+from rollup_bench.servers.recipe import Recipe
+from rollup_bench.servers.watch import Watch
+
+
+class ExternalServer(Server):
+    """Started and stopped by others; its processes and its disk are out of sight."""
+
+    via: ClassVar[str] = "external"
+    restartable: ClassVar[bool] = False
+
+    def __init__(self, recipe: Recipe, home: Path, budget: Budget) -> None:
+        super().__init__(recipe, home, budget)
+        self._prefix = f"ROLLUP_BENCH_{recipe.name.upper()}_"
+
+    @property
+    def connection(self) -> Connection:
+        """As the environment says; RequestError where that is missing or malformed, without its value."""
+        tls, hosts, port = self._where()
+        ca, user, password = (self._variable(key) for key in ("CA", "USER", "PASSWORD"))
+        if ca and not _certificates(ca):
+            raise RequestError(f"{self._prefix}CA is not a file of certificates: name one in PEM form")
+        tls = tls or bool(ca) or self._variable("TLS") == "1"
+        port = wished(self.name) or port or self.recipe.port
+        return Connection(hosts, port, tls, Path(ca) if ca else None, user, password, self._told)
+
+    def start(self, watch: Watch) -> bool:
+        """Only looks whether it answers."""
+        if not self._answers():
+            raise FailureError(f"{self.name}: no answer {self._told}")
+        return False
+
+    @contextmanager
+    def running(self, watch: Watch) -> Iterator[Self]:
+        """As it is."""
+        self.start(watch)
+        yield self
+
+    def stop(self) -> None:
+        """Nothing: it is not ours."""
+
+    def status(self) -> Status:
+        """Whether it answers."""
+        return Status(f"as {self._prefix}{self.recipe.address} says" if self._answers() else None)
+
+    def logs(self, lines: int) -> str:
+        """RequestError: they are with whoever runs it."""
+        raise RequestError(f"{self.name}: the logs of --via external are with whoever runs it")
+
+    @property
+    def _told(self) -> str:
+        return f"where {self._prefix}{self.recipe.address} says"
+
+    def _answers(self) -> bool:
+        try:
+            return self.recipe.answers(self.connection)
+        except SSLCertVerificationError:
+            raise RequestError(
+                f"{self.name}: its certificate is not trusted: name who vouches for it by {self._prefix}CA"
+            ) from None
+        except PermissionError:
+            raise RequestError(
+                f"{self.name} does not let in who {self._prefix}USER and {self._prefix}PASSWORD name: set both right"
+            ) from None
+
+    def _where(self) -> tuple[bool, tuple[str, ...], int | None]:
+        try:
+            return _parsed(self._variable(self.recipe.address) or "")
+        except ValueError:
+            variable = self._prefix + self.recipe.address
+            raise RequestError(f"{variable}: give {self.recipe.example}, and a user by {self._prefix}USER") from None
+
+    def _variable(self, key: str) -> str | None:
+        return os.environ.get(self._prefix + key) or None
+
+
+def _certificates(path: str) -> bool:
+    try:
+        create_default_context(cafile=path)
+    except OSError:
+        return False
+    return True
+
+
+def _parsed(text: str) -> tuple[bool, tuple[str, ...], int | None]:
+    """TLS, hosts and port of `https://host:port` or of `host,host:port`; ValueError for anything else."""
+    schemed = [text] if "://" in text else [f"//{part.strip()}" for part in text.split(",")]
+    parts = [urlsplit(part) for part in schemed]
+    ports = {part.port for part in parts if part.port}
+    odd = any(part.username or part.path.strip("/") or part.query or not part.hostname for part in parts)
+    if odd or len(ports) > 1 or parts[0].scheme not in ("", "http", "https"):
+        raise ValueError
+    return parts[0].scheme == "https", tuple(str(part.hostname) for part in parts), min(ports, default=None)

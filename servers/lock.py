@@ -1,0 +1,56 @@
+"""One user of a server at a time; the lock dies with its holder."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+
+from rollup_bench.errors import RequestError
+from rollup_bench.servers.watch import Watch
+
+
+class Lock:
+    """An exclusive lock on a file that names its holder's pid."""
+
+    def __init__(self, path: Path, what: str) -> None:
+        self._path, self._what = path, what
+        self._file: int | None = None
+
+    @contextmanager
+    def hold(self, watch: Watch) -> Iterator[int]:
+        """Gives the open file: a child that inherits it holds the lock too. May be nested.
+
+        Waits for what a dead holder left to be cleared away; RequestError while a living process holds it.
+        """
+        if self._file is not None:
+            yield self._file
+            return
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            self._take(file, watch)
+            self._file = file
+            yield file
+        finally:
+            self._file = None
+            os.close(file)
+
+    def _take(self, file: int, watch: Watch) -> None:
+        while not _locked(file):
+            holder = os.pread(file, 32, 0).decode()
+            if holder and psutil.pid_exists(int(holder)):
+                raise RequestError(f"{self._what} is in use by process {holder}: wait for it or end it")
+            watch.pause(0.2)
+        os.ftruncate(file, 0)
+        os.pwrite(file, str(os.getpid()).encode(), 0)
+
+
+def _locked(file: int) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

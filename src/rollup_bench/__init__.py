@@ -1,0 +1,1 @@
+"""The package: the folders at the top of the repository under one name."""

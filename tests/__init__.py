@@ -1,0 +1,1 @@
+"""The tests: without servers, over servers, of real time, and of the conformance kit."""

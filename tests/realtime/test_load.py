@@ -1,0 +1,310 @@
+"""Open and closed loops against an engine whose service times are known."""
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from itertools import count
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rollup_bench.errors import FailureError
+from rollup_bench.harness.records.records import Open
+from rollup_bench.harness.run.clients import Arm, Work, drive, open_loop
+from rollup_bench.harness.run.costs import Gauge
+from rollup_bench.harness.run.load import (
+    Target,
+    capacity,
+    capacity_at,
+    growth,
+    lateness,
+    meets,
+    next_rate,
+    offer,
+    read,
+    responses,
+    schedule,
+    services,
+    sweep,
+)
+from rollup_bench.harness.run.null import NullEngine, lindley
+from rollup_bench.harness.run.sender import due, first
+from rollup_bench.harness.stats import histograms
+from tests.support.open_loops import record
+
+GAUGE = Gauge()
+
+
+def _queue(rate: float, service: float, seconds: float, seed: int) -> Open:
+    """A queue with exponential service times, in theory."""
+    rng = np.random.default_rng(seed)
+    intended = [at // 1000 for at in schedule(rate, seconds, rng)]
+    waits = lindley(intended, [int(1e6 * one) for one in rng.exponential(service, len(intended))])
+    return record(intended, [at + wait for at, wait in zip(intended, waits, strict=True)], rate)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 10**9), st.integers(1, 10**9)), min_size=1, max_size=30),
+    st.integers(0, 29),
+)
+def test_every_response_is_lindleys_a_stall_included(requests: list[tuple[int, int]], stalled: int) -> None:
+    """On a clock that moves only by sleeping and serving, to the nanosecond."""
+    intended = sorted(at for at, _ in requests)
+    served = [service + (10**9 if i == stalled else 0) for i, (_, service) in enumerate(requests)]
+    now = [0]
+
+    def pass_by(nanoseconds: float) -> None:
+        now[0] += round(nanoseconds)
+
+    log: list[list[Any]] = []
+    open_loop(
+        lambda request: pass_by(served[request]),
+        Work(range(len(served)), seconds=60, limit=60, intended=intended),
+        due(intended, 0, clock=lambda: now[0], sleep=lambda seconds: pass_by(seconds * 1e9)),
+        start=0,
+        log=log,
+        clock=lambda: now[0],
+    )
+    measured = [done - at for (_, _, done, _), at in zip(log, intended, strict=True)]
+    assert measured == lindley(intended, served)
+    free = [0, *(done for _, _, done, _ in log)]  # when the one session was free for each
+    assert [sent - max(at, before) for (_, sent, _, _), at, before in zip(log, intended, free, strict=False)] == (
+        [0] * len(log)
+    )
+
+
+@pytest.mark.alone
+def test_real_clients_measure_lindleys_responses_through_a_stall() -> None:
+    """In real time, by processes. A busy machine delays a few requests; coordinated omission would miss half."""
+    served = np.random.default_rng(5).exponential(0.01, 300)
+    served[60] = 1.0
+    target = Target(Arm("null", NullEngine(served.tolist(), queue=True)), "q", range(300))
+
+    def shares_within_bound(seed: int) -> tuple[float, float]:
+        offered = offer(target, 50, 4.0, "50%", seed, GAUGE, clients=8)
+        late = lateness(offered)
+        arrivals = [at + int(by) for at, by in zip(offered.intended, late, strict=True)]
+        theory = late + lindley(arrivals, [int(served[i % 300] * 1e6) for i in range(len(arrivals))])
+        assert theory.max() >= 1_000_000
+        bound = np.maximum(1000, 0.02 * theory)
+        right, omitting = (np.abs(one - theory) <= bound for one in (responses(offered), services(offered)))
+        return float(right.mean()), float(omitting.mean())
+
+    tried: list[tuple[float, float]] = []
+    while len(tried) < 4 and not (tried and tried[-1][0] > 0.9 and tried[-1][1] < 0.7):
+        tried.append(shares_within_bound(len(tried)))
+    assert tried[-1][0] > 0.9
+    assert tried[-1][1] < 0.7
+
+
+def test_a_schedule_is_poisson_and_the_seeds_own() -> None:
+    rng = np.random.default_rng
+    times = schedule(1000, 30, rng(1))
+    gaps = np.diff(times) / 1e9
+    assert times == schedule(1000, 30, rng(1)) != schedule(1000, 30, rng(2))
+    assert times == sorted(times)
+    assert len(times) == pytest.approx(30_000, rel=0.03)
+    assert gaps.std() / gaps.mean() == pytest.approx(1.0, abs=0.03)  # exponential
+
+
+def test_a_queue_below_its_capacity_is_sustained_and_one_above_is_not() -> None:
+    below = [read(_queue(rate=80, service=0.01, seconds=10, seed=seed)).outcome for seed in range(100)]
+    above = [read(_queue(rate=115, service=0.01, seconds=10, seed=seed)).outcome for seed in range(100)]
+    assert below.count("sustained") >= 97
+    assert above.count("not sustained") >= 90
+
+
+def test_not_sustained_has_no_percentiles() -> None:
+    result = read(_queue(rate=200, service=0.01, seconds=10, seed=1))
+    assert (result.outcome, result.response, result.service, result.maximum) == ("not sustained", {}, {}, None)
+    unsent = record([0, 10], [5, None], sent=[0, None], state="ru")
+    assert read(unsent).outcome == "not sustained"
+
+
+def test_a_late_client_voids_the_run_and_a_busy_engine_does_not() -> None:
+    intended = [i * 10_000 for i in range(1000)]
+    late = record(intended, [at + 9000 for at in intended], sent=[at + 2000 for at in intended])
+    assert read(late).outcome == "client too slow"
+    assert read(late).response == {}
+    assert read(msgspec.structs.replace(late, waited=[1999] * 1000)).outcome == "sustained"
+    assert read(record(intended, [at + 50_000 for at in intended], sent=[at + 2000 for at in intended])).outcome == (
+        "sustained"
+    )
+
+
+def test_a_failed_request_counts_for_its_limit_at_least() -> None:
+    failing = record([0, 0, 0, 0], [10, 20, 40_000_000, 50], state="rftr")
+    assert responses(failing).tolist() == [10, 30_000_000, 40_000_000, 50]
+    assert services(failing).tolist() == [10, 50]
+    hung = record([0, 0], [None, 50], state="tr")
+    assert responses(hung).tolist() == [30_000_000, 50]
+    assert read(failing).failed == 2
+
+
+def test_one_wrong_answer_voids_a_rate() -> None:
+    assert read(record([0, 10], [5, 15], state="rw")).outcome == "wrong answers"
+    assert not meets(record([0, 10], [5, 15], state="rw"), "p50", 1.0)
+
+
+def test_capacity_at_an_objective_is_found_by_halving() -> None:
+    intended = [i * 1000 for i in range(5000)]
+    rng = np.random.default_rng(1)
+
+    def answer(rate: float) -> Open:
+        response = rng.exponential(1e6 / (1000 - rate), len(intended))
+        return record(intended, [at + int(one) for at, one in zip(intended, response, strict=True)], rate)
+
+    records: list[Open] = []
+    objective = partial(meets, percentile="p99", seconds=0.01)
+    while (rate := next_rate(records, 1000, objective)) is not None:
+        records.append(answer(rate))
+    assert len(records) <= 5
+    found = capacity_at(records, "p99", 0.01)
+    assert found is not None
+    assert 400 <= found <= 640  # p99 is 4.6 / (1000 - rate): 10 ms at 540
+
+
+def test_a_rate_with_too_few_requests_says_nothing_of_an_objective() -> None:
+    """Neither that it is missed there, nor that a higher one that is met is not the capacity."""
+    rare = record([0, 10_000_000], [1000, 10_001_000], rate=0.2)
+    often = [i * 10_000 for i in range(2000)]
+    took = np.random.default_rng(1).exponential(1000, len(often))
+    frequent = record(often, [at + int(one) for at, one in zip(often, took, strict=True)], rate=100.0)
+    objective = partial(meets, percentile="p95", seconds=0.01)
+    assert (objective(rare), objective(frequent)) == (None, True)
+    assert capacity_at([rare, frequent], "p95", 0.01) == 100.0
+    assert next_rate([rare, frequent], 140.0, objective) == 120.0
+    assert capacity_at([rare], "p95", 0.01) is None
+
+
+def _right_below(limit: int, number: int, answer: object) -> bool:
+    return number < limit
+
+
+@pytest.mark.alone
+def test_a_sweep_counts_what_its_clients_did() -> None:
+    target = Target(Arm("null", NullEngine([0.005] * 4)), "q", range(4))
+    one, four = sweep(target, 1, 0.5, GAUGE), sweep(target, 4, 0.5, GAUGE)
+    assert one.wrong == one.failed == four.wrong == four.failed == 0
+    assert one.right <= 0.5 / 0.005 + 1 < four.right <= 4 * (0.5 / 0.005 + 1)
+    assert capacity([one, four]) == four.right / four.seconds
+    assert histograms.count(four.service) == four.right
+    wrong = sweep(Target(Arm("null", NullEngine([0.005] * 4), partial(_right_below, 3)), "q", range(4)), 2, 0.2, GAUGE)
+    assert wrong.wrong > 0
+    assert wrong.right > 0
+    assert capacity([wrong]) is None
+
+
+@pytest.mark.alone
+def test_every_client_of_a_sweep_asks_all_requests_alike() -> None:
+    """Else one that asks the fast ones alone would pass for capacity."""
+    served = [0.001, 0.04, 0.04, 0.04]
+    work = Work(range(4), seconds=0.5, limit=30.0)
+    asked = drive(Arm("null", NullEngine(served)), work, 4, GAUGE).asked
+    counts = [sum(one.number % 4 == request for one in asked) for request in range(4)]
+    assert max(counts) - min(counts) <= 4
+    assert len({one.number for one in asked}) == len(asked)
+
+
+@pytest.mark.alone
+def test_a_request_waits_for_a_free_session_and_the_schedule_does_not() -> None:
+    """Four sessions, each busy for a tenth of a second: of ten requests at once the last has waited for two others."""
+    target = Arm("null", NullEngine([0.1]))
+    driven = drive(target, Work([0], seconds=1.0, limit=30.0, intended=[0] * 10), 4, GAUGE, processes=2)
+    waited = sorted(one.sent - driven.handed[one.number] for one in driven.asked if one.sent)
+    assert len(waited) == 10
+    assert driven.handed[-1] - driven.start < 100_000_000
+    assert max(one.sent for one in driven.asked if one.sent) - driven.handed[0] >= 200_000_000
+
+
+@pytest.mark.alone
+def test_what_cannot_be_sent_in_time_is_given_up() -> None:
+    driven = drive(
+        Arm("null", NullEngine([0.7])), Work([0], seconds=0.1, limit=0.5, intended=[0] * 9), 2, GAUGE, processes=2
+    )
+    assert [one.state for one in driven.asked].count("u") == 7
+
+
+@contextmanager
+def _refuses() -> Iterator[None]:
+    raise ConnectionRefusedError("nobody is listening")
+    yield
+
+
+@contextmanager
+def _ends_its_process() -> Iterator[object]:
+    yield lambda _: os._exit(3)
+
+
+def test_a_client_s_process_that_ends_in_the_middle_is_one_line() -> None:
+    target = Target(Arm("gone", _ends_its_process), "q", [None])  # type: ignore[arg-type]
+    with pytest.raises(FailureError, match="ended with status 3"):
+        offer(target, 20, 0.5, "common", 1, GAUGE, clients=2)
+
+
+def test_a_check_that_fails_is_not_taken_for_the_engine() -> None:
+    target = Target(Arm("null", NullEngine([0.001]), partial(_right_below, None)), "q", [0])  # type: ignore[arg-type]
+    with pytest.raises(FailureError, match="failed: TypeError"):
+        sweep(target, 1, 0.1, GAUGE)
+
+
+def test_the_sender_s_priority_is_its_own_again_afterwards() -> None:
+    before = os.sched_getscheduler(0)
+    with pytest.raises(KeyError), first():
+        raise KeyError
+    assert os.sched_getscheduler(0) == before
+
+
+@contextmanager
+def _fails_in_turn() -> Iterator[object]:
+    numbers = count()
+
+    def ask(_: object) -> None:
+        match next(numbers) % 4:
+            case 1:
+                raise TimeoutError
+            case 2:
+                raise ValueError
+            case 3:
+                time.sleep(0.2)
+
+    yield ask
+
+
+def test_a_client_that_cannot_connect_is_one_line() -> None:
+    target = Target(Arm("gone", _refuses), "q", [None])  # type: ignore[arg-type]
+    with pytest.raises(FailureError, match="could not connect: ConnectionRefusedError: nobody is listening"):
+        sweep(target, 2, 0.1, GAUGE)
+
+
+@pytest.mark.alone
+def test_failures_and_timeouts_are_counted_with_their_limit() -> None:
+    target = Target(Arm("weak", _fails_in_turn, embedded=True), "q", [None], limit=0.1)  # type: ignore[arg-type]
+    offered = offer(target, 20, 2.0, "common", 1, GAUGE, clients=4)
+    assert set(offered.state) == {"r", "f", "t"}
+    assert responses(offered)[[state != "r" for state in offered.state]].min() >= 100_000
+    assert histograms.count(offered.response) == len(offered.state)
+    assert len(lateness(offered)) == len(offered.state)
+
+
+@given(st.lists(st.integers(1, 10**9), min_size=1, max_size=50), st.lists(st.integers(1, 10**9), max_size=50))
+@settings(max_examples=50)
+def test_histograms_merge_as_if_they_had_been_one(one: list[int], other: list[int]) -> None:
+    merged = histograms.merge([histograms.encode(one), histograms.encode(other)])
+    assert merged == histograms.encode(one + other)
+    assert histograms.count(merged) == len(one + other)
+    assert histograms.percentile(merged, 1.0) == pytest.approx(max(one + other) / 1e6, rel=2e-3)
+
+
+@given(st.integers(2, 200))
+def test_a_backlog_that_does_not_change_does_not_grow(requests: int) -> None:
+    intended = [i * 1000 for i in range(requests)]
+    assert growth(record(intended, [at + 1 for at in intended])) == pytest.approx(0, abs=1e-6)
+    stuck = record(intended, [10**9] * requests)
+    assert growth(stuck) == pytest.approx(requests - 1)

@@ -1,0 +1,180 @@
+"""Random questions over the tables that Cassandra plans for questions."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from cassandra import OperationTimedOut
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rollup_bench.engines.cassandra import loading
+from rollup_bench.engines.cassandra.engine import Cassandra
+from rollup_bench.engines.cassandra.sent import Sent
+from rollup_bench.engines.cassandra.writing import Writer
+from rollup_bench.engines.contract import Plan, Session, Where
+from rollup_bench.errors import FailureError
+from rollup_bench.harness.conformance import strategies
+from rollup_bench.harness.conformance.subject import RANDOM, Subject, few, packed
+from rollup_bench.servers import Server
+from rollup_bench.servers.budget import Budget
+from rollup_bench.servers.watch import Watch
+from rollup_bench.workloads import dataset, layouts
+from rollup_bench.workloads.dataset import Dataset
+from rollup_bench.workloads.events import Events
+
+DATASET = """
+title = "Random events"
+[source]
+path = "in memory"
+[columns]
+time = { name = "when" }
+subject = "user"
+action = "did"
+dimensions = ["country", "level", "case"]
+measures = ["gold", "huge", "score"]
+"""
+BODIES = [
+    'kind = "aggregate"\ngrain = "day"\nby = ["country"]\nmeasures = ["distinct(user)", "count()", "sum(huge)"]',
+    'kind = "aggregate"\nby = ["level"]\nmeasures = ["quantile(score, 0.9)", "mean(gold)"]\nwhere = { did = "$did" }',
+    'kind = "aggregate"\ngrain = "month"\nby = ["did"]\nsubtotals = "cube"\n'
+    'measures = ["distinct(country)", "max(score)"]',
+    'kind = "aggregate"\nby = ["user", "did"]\nmeasures = ["sum(score)", "count()"]\ntop = 3\nwhere = { did = "$did" }',
+    'kind = "aggregate"\nmeasures = ["sum(gold)", "max(score)", "count()"]\nwhere = { did = "$did" }',
+    'kind = "aggregate"\ngrain = "hour"\nmeasures = ["count()"]\nwhere = { gold = { ge = 0 }, did = "$did" }',
+    'kind = "cohort"\ngrain = "day"\nage = { unit = "day", count = 5 }',
+    'kind = "cohort"\ngrain = "day"\nage = { unit = "day", count = 9 }\ncumulative = true',
+    'kind = "cohort"\ngrain = "day"\nage = { unit = "day", count = 4 }\nmeasure = "sum(gold)"\ncumulative = true',
+    'kind = "cohort"\ngrain = "month"\nage = { unit = "month", count = 6 }\nretention = "unbounded"\nrepeat = true',
+    'kind = "cohort"\nby = "country"\nage = { unit = "week", count = 6 }\nmeasure = "sum(huge)"\n'
+    'birth = { did = "open" }',
+    'kind = "cohort"\nby = "level"\nage = { unit = "hour", count = 8, clock = "elapsed" }\nreturns = { did = "buy" }',
+]
+
+
+@dataclass(repr=False)
+class Asked:
+    """The dataset's tailored layout, loaded by a load that went on where another was cut off."""
+
+    subject: Subject
+    dataset: Dataset
+    events: Events
+    plan: Plan
+    session: Session
+
+
+def written() -> str:
+    """The dataset with its questions, each in a zone of its own."""
+    text = DATASET
+    for number, body in enumerate(BODIES):
+        zone = strategies.ZONES[number % len(strategies.ZONES)]
+        text += f'[[questions]]\nname = "q{number}"\nzone = "{zone}"\n{body}\n'
+        text += 'until = "$until"\n' if "cohort" in body else ""
+        text += "[questions.parameters]\nstart = 1950-01-01\nend = 2030-01-01\n"
+        text += "until = 2031-01-01\n" if "cohort" in body else 'did = "buy"\n' if "$did" in body else ""
+    return text
+
+
+@pytest.fixture(scope="module")
+def asked(cassandra_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asked]:
+    home: Path = tmp_path_factory.mktemp("layouts")
+    file = home / "random.toml"
+    file.write_text(written())
+    read, kept = dataset.parse(file), packed()
+    engine = Cassandra(cassandra_server, home, Budget(cores=2, memory=3 << 30))
+    subject = Subject(engine, home, 0)
+    plan = engine.plan(read, layouts.tailored, kept.shape)
+    engine.drop(plan)
+    said: list[str] = []
+
+    def cut_off(text: str) -> None:
+        said.append(text)
+        if len(said) == 5:
+            raise FailureError(text)
+
+    with pytest.raises(FailureError, match=r"rows, [\d,]+ a second"):
+        engine.load(plan, kept, Watch(cut_off))
+    assert 0 < len(Sent(engine._driver, plan).rows) < len(plan.tables.tables)
+    engine.load(plan, kept, subject.watch())
+    with engine.session(plan) as session:
+        yield Asked(subject, read, kept, plan, session)
+    engine.drop(plan)
+    engine.close()
+
+
+def test_every_question_has_tables_of_its_own(asked: Asked) -> None:
+    assert asked.plan.tables.events is None
+    supports = [
+        asked.subject.engine.support(template.fill(), asked.plan) for template in asked.dataset.questions.values()
+    ]
+    assert {s.where for s in supports} == {Where.INGEST, Where.SERVER}
+
+
+@given(
+    st.integers(0, len(BODIES) - 1),
+    st.none() | st.lists(st.integers(-10, 12_000), min_size=2, max_size=2, unique=True),
+    st.sampled_from([0, 1, 40, 800, 20_000]),
+    st.sampled_from(["open", "buy", "nothing"]),
+)
+def test_tables_planned_for_questions(asked: Asked, number: int, ends: list[int] | None, days: int, did: str) -> None:
+    template = asked.dataset.questions[f"q{number}"]
+    start, end = map(moment, sorted(ends or (-50_000, 22_000)))
+    values = {"start": start, "end": end, "until": end + timedelta(days=days), "did": did}
+    question = template.fill({n: v for n, v in values.items() if n in template.parameters})
+    asked.subject.check(asked.session, asked.plan, asked.events, question)
+
+
+def moment(half_days: int) -> datetime:
+    """Local midnights and noons, since 1999."""
+    return datetime(1999, 1, 1) + timedelta(hours=12 * half_days)
+
+
+class Unsure:
+    """A session in which each batch arrives, yet at first seems not to have."""
+
+    def __init__(self, session: Any) -> None:
+        self._session = session
+        self.seen: list[object] = []
+
+    def execute_async(self, batch: object) -> Any:
+        future = self._session.execute_async(batch)
+        if any(batch is one for one in self.seen):
+            return future
+        self.seen.append(batch)
+        future.result()
+        return self
+
+    def add_callbacks(self, _arrived: object, failed: Callable[[Exception], None]) -> None:
+        failed(OperationTimedOut())
+
+
+def test_a_write_that_is_tried_again_counts_once(asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
+    sessions: list[Unsure] = []
+
+    def unsure(session: Any, watch: Watch) -> Writer:
+        sessions.append(Unsure(session))
+        return Writer(cast("Any", sessions[-1]), watch)
+
+    monkeypatch.setattr(loading, "Writer", unsure)
+    engine = asked.subject.engine
+    kept = few([{"when": datetime(2013, 1, day, tzinfo=UTC), "user": "u"} for day in range(1, 29)])
+    plan = engine.plan(RANDOM, layouts.raw, kept.shape)
+    engine.drop(plan)
+    assert engine.load(plan, kept, Watch(seconds=300)).rows == 28 == engine.rows(plan)
+    assert sessions[0].seen
+    engine.drop(plan)
+
+
+def test_rows_that_were_noted_and_are_lost_are_missed(asked: Asked) -> None:
+    engine = cast("Cassandra", asked.subject.engine)
+    kept = few([{"when": datetime(2013, 1, day, tzinfo=UTC), "user": "u"} for day in range(1, 29)])
+    plan = engine.plan(RANDOM, layouts.raw, kept.shape)
+    engine.drop(plan)
+    Sent(engine._driver, plan).note("events", 28)
+    with pytest.raises(FailureError, match="cassandra kept 0 rows of 28"):
+        engine.load(plan, kept, Watch(seconds=300))
+    assert engine.load(plan, kept, Watch(seconds=300)).rows == 28
+    engine.drop(plan)

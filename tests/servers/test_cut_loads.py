@@ -1,0 +1,122 @@
+"""Loads cut off midway, with the real servers: what follows never trusts a part, goes on, and keeps just the events."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psutil
+import pytest
+
+from rollup_bench.engines.contract import Engine, Plan
+from rollup_bench.engines.registry import engine_type, recipe
+from rollup_bench.errors import FailureError
+from rollup_bench.harness.run import loads, verdicts
+from rollup_bench.harness.run.verdicts import Kind
+from rollup_bench.servers import open_server
+from rollup_bench.servers.watch import Watch
+from rollup_bench.workloads import dataset as datasets
+from rollup_bench.workloads import events, layouts
+from rollup_bench.workloads.events import Events
+from rollup_bench.workloads.measures import parse
+from rollup_bench.workloads.questions import Aggregate, Grain, Span
+from tests.conftest import BUDGET, HOME
+from tests.support import ROOT
+
+GAME = datasets.read("game").sized(200_000, None)
+MIDWAY = {"duckdb": " of 200,000 rows", "cassandra": " of 200,000 rows", "druid": "making segments"}
+"""What a load says when it is under way."""
+STOPPED = {"cassandra": "cassandra", "druid": "indexer"}
+"""The process that does the work."""
+SUMS = Aggregate(
+    Span(datetime(1970, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)),
+    tuple(map(parse, ("count()", "sum(gold)", "sum(seconds)", "min(seconds)", "max(seconds)"))),
+    Grain.DAY,
+)
+LOAD = "import sys; from tests.servers.test_cut_loads import load; load(*sys.argv[1:])"
+served = pytest.mark.parametrize("engine", list(STOPPED), indirect=True)
+
+
+def load(name: str, server_home: str, home: str, engine_home: str) -> None:
+    """In a process of its own, over a server that is up."""
+    declared = recipe(name)
+    server = open_server(declared, "native", Path(server_home), BUDGET) if declared else None
+    engine = engine_type(name)(server, Path(engine_home), BUDGET)
+    kept = events.prepare(GAME, Path(home))
+    plan = engine.plan(GAME, layouts.raw, kept.shape)
+    loads.ensure(engine, plan, kept, Path(home), Watch(lambda text: print(text, flush=True)))
+
+
+@pytest.fixture(scope="module")
+def kept(home: Path) -> Events:
+    return events.prepare(GAME, home)
+
+
+@pytest.fixture
+def plan(engine: Engine, kept: Events) -> Iterator[Plan]:
+    made = engine.plan(GAME, layouts.raw, kept.shape)
+    engine.drop(made)
+    yield made
+    engine.drop(made)
+
+
+def becomes_whole(engine: Engine, plan: Plan, kept: Events, home: Path) -> None:
+    """The next load is done, keeps as many rows, and their sums of each day, asked of the engine, are right."""
+    loaded, reused = loads.ensure(engine, plan, kept, home, Watch(seconds=300))
+    assert not reused
+    assert loaded.rows == engine.rows(plan) == kept.shape.rows
+    with engine.session(plan) as session:
+        verdict = verdicts.check(SUMS, session.ask(SUMS), kept)
+    assert verdict.kind is Kind.RIGHT, verdict.reason
+    assert loads.ensure(engine, plan, kept, home, Watch(seconds=300))[1]
+
+
+def test_a_killed_harness(engine: Engine, plan: Plan, kept: Events, home: Path) -> None:
+    call = [sys.executable, "-c", LOAD, engine.name, str(HOME), str(home), str(engine.home)]
+    with subprocess.Popen(call, stdout=subprocess.PIPE, text=True, cwd=ROOT) as loading:
+        said = next(line for line in loading.stdout or () if MIDWAY[engine.name] in line)
+        loading.kill()
+    assert said
+    assert not list((home / "loads").glob(f"{engine.name}-{plan.key}.json"))
+    becomes_whole(engine, plan, kept, home)
+
+
+class Stopping(Watch):
+    """Stops a process once a load is under way, and then has patience for three seconds."""
+
+    def __init__(self, process: psutil.Process, midway: str) -> None:
+        super().__init__(seconds=300)
+        self._process, self._midway = process, midway
+
+    def say(self, text: str) -> None:
+        if self._midway in text and self._process.status() != psutil.STATUS_STOPPED:
+            super().__init__(seconds=3)
+            self._process.suspend()
+        super().say(text)
+
+
+@served
+def test_a_server_that_stands_still(engine: Engine, plan: Plan, kept: Events, home: Path) -> None:
+    process = psutil.Process(engine.served_by.pids[STOPPED[engine.name]])
+    try:
+        with pytest.raises(FailureError, match=rf"not done after 3 s: .*{MIDWAY[engine.name]}"):
+            loads.ensure(engine, plan, kept, home, Stopping(process, MIDWAY[engine.name]))
+    finally:
+        process.resume()
+    becomes_whole(engine, plan, kept, home)
+
+
+@served
+def test_a_killed_server(engine: Engine, plan: Plan, kept: Events, home: Path) -> None:
+    def kill(said: str) -> None:
+        if MIDWAY[engine.name] in said:
+            for pid in engine.served_by.pids.values():
+                psutil.Process(pid).kill()
+
+    try:
+        with pytest.raises(FailureError):
+            loads.ensure(engine, plan, kept, home, Watch(kill, seconds=300))
+    finally:
+        engine.served_by.start(Watch(seconds=300))
+    becomes_whole(engine, plan, kept, home)

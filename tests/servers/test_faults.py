@@ -1,0 +1,101 @@
+"""Faults of the real servers in the middle of a run: said, survived by the others, and made good by the next start."""
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Timer
+
+import pytest
+
+from rollup_bench.harness.records.findings import Run
+from rollup_bench.harness.records.records import Ended, Fault, Rounds, of_type
+from rollup_bench.harness.run.measure import measure
+from rollup_bench.harness.run.profiles import Profile
+from rollup_bench.harness.run.request import Request
+from rollup_bench.harness.run.rounds import Effort
+from rollup_bench.servers import Server
+from rollup_bench.servers.watch import Watch
+from rollup_bench.workloads import dataset as datasets
+from rollup_bench.workloads import events
+from tests.conftest import SERVERS
+
+QUESTIONS = ["revenue-by-hour", "busy-hours"]
+PAUSE = 2.0
+"""Seconds."""
+
+
+@pytest.fixture(params=[name for name, fixture in SERVERS.items() if fixture])
+def victim(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    """A server of the session, which runs find instead of their own; it is up again afterwards."""
+    server: Server = request.getfixturevalue(str(SERVERS[request.param]))
+
+    @contextmanager
+    def served(*_: object) -> Iterator[dict[str, Server | None]]:
+        yield {"duckdb": None, server.name: server}
+
+    monkeypatch.setattr("rollup_bench.harness.run.measure.served", served)
+    monkeypatch.setattr("rollup_bench.harness.run.measure.drop_page_cache", lambda: False)
+    yield server
+    server.start(Watch(seconds=300))
+
+
+def _request(server: Server, home: Path, launches: int) -> Request:
+    game = datasets.read("game").sized(20_000, 1)
+    effort = Effort(launches=launches, least=4, most=6, width=1.0, warm=0.1, cost=0.01)
+    profile = Profile("quick", rows=(20_000,), timed=None, checked=1, effort=effort)
+    names = ["duckdb", server.name]
+    return Request(game, events.prepare(game, home), names, ["raw"], QUESTIONS, "native", home, 1, profile)
+
+
+def _at(moment: str, strike: Callable[[], None]) -> Callable[[str], None]:
+    """Strikes when a run says for the first time that it is there."""
+    struck: list[str] = []
+
+    def say(text: str) -> None:
+        if moment in text and not struck:
+            struck.append(text)
+            strike()
+
+    return say
+
+
+def _signal(server: Server, number: signal.Signals) -> None:
+    for pid in server.pids.values():
+        os.kill(pid, number)
+
+
+def _arms(run: Run) -> dict[tuple[str, int], set[str]]:
+    """The arms that answered to the end, of each question and launch."""
+    found = [one for one in of_type(run.lines, Rounds) if one.cache == "hot"]
+    return {(r.question, r.launch): {a for a in r.times if "(" not in a} - r.failed.keys() for r in found}
+
+
+def test_a_server_killed_in_a_replay_is_named_and_back_in_the_next_launch(victim: Server, home: Path) -> None:
+    request, arm = _request(victim, home, launches=2), f"{victim.name}/raw"
+    out = home / "runs" / f"killed-{victim.name}.jsonl"
+    run = measure(request, out, _at("launch 1 of 2, round 2", lambda: _signal(victim, signal.SIGKILL)))[1]
+    timing = f"timing {', '.join(QUESTIONS)}"
+    assert [(one.arm, one.doing, one.launch) for one in of_type(run.lines, Fault)] == [(arm, timing, 0)]
+    assert not of_type(run.lines, Ended)
+    both = {"duckdb/raw", arm}
+    assert _arms(run) == {(q, n): both if n else both - {arm} for q in QUESTIONS for n in range(2)}
+    said: list[str] = []
+    again = measure(request, out, said.append)[1]
+    assert _arms(again) == {(q, n): both for q in QUESTIONS for n in range(2)}
+    assert of_type(again.lines, Ended)
+    assert not of_type(again.lines, Fault)
+    assert not [text for text in said if "launch 2" in text or "checking" in text]
+
+
+def test_a_server_that_pauses_loses_nothing(victim: Server, home: Path) -> None:
+    request = _request(victim, home, launches=1)
+
+    def pause() -> None:
+        _signal(victim, signal.SIGSTOP)
+        Timer(PAUSE, _signal, (victim, signal.SIGCONT)).start()
+
+    run = measure(request, home / "runs" / f"paused-{victim.name}.jsonl", _at("launch 1 of 1, round 2", pause))[1]
+    assert of_type(run.lines, Ended)
+    assert _arms(run) == {(q, 0): {"duckdb/raw", f"{victim.name}/raw"} for q in QUESTIONS}

@@ -1,0 +1,127 @@
+"""Answers that others have published: every engine, all the way from a file to an answer held against the truth."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support import ROOT
+
+SHARED = ROOT.parent / "shared" / "data"
+WIKIPEDIA = SHARED / "wikipedia" / "wikiticker-2015-09-12-sampled.json.gz"
+Rows = list[dict[str, Any]]
+Ask = Callable[..., Rows]
+
+MONTHS = [27004, 24951, 28834, 28330, 28796, 28243, 29425, 29327, 27574, 28889, 27268, 28135]
+CARRIERS = {"UA": 58665, "B6": 54635, "EV": 54173, "DL": 48110, "AA": 32729}
+
+ROLL_UP = """\
+timestamp,srcIP,dstIP,packets,bytes
+2018-01-01T01:01:35Z,1.1.1.1,2.2.2.2,20,9024
+2018-01-01T01:01:51Z,1.1.1.1,2.2.2.2,255,21133
+2018-01-01T01:01:59Z,1.1.1.1,2.2.2.2,11,5780
+2018-01-01T01:02:14Z,1.1.1.1,2.2.2.2,38,6289
+2018-01-01T01:02:29Z,1.1.1.1,2.2.2.2,377,359971
+2018-01-01T01:03:29Z,1.1.1.1,2.2.2.2,49,10204
+2018-01-02T21:33:14Z,7.7.7.7,8.8.8.8,38,6289
+2018-01-02T21:33:45Z,7.7.7.7,8.8.8.8,123,93999
+2018-01-02T21:35:45Z,7.7.7.7,8.8.8.8,12,2818
+"""
+ROLLED_UP = [
+    ("2018-01-01T01:01", "1.1.1.1", 3, 286, 35937),
+    ("2018-01-01T01:02", "1.1.1.1", 2, 415, 366260),
+    ("2018-01-01T01:03", "1.1.1.1", 1, 49, 10204),
+    ("2018-01-02T21:33", "7.7.7.7", 2, 161, 100288),
+    ("2018-01-02T21:35", "7.7.7.7", 1, 12, 2818),
+]
+TRAFFIC = """
+title = "Network traffic"
+[source]
+path = "traffic.csv"
+[columns]
+time = { name = "timestamp" }
+subject = "srcIP"
+dimensions = ["dstIP"]
+measures = ["packets", "bytes"]
+[[questions]]
+name = "by-minute"
+kind = "aggregate"
+grain = "minute"
+by = ["srcIP", "dstIP"]
+measures = ["count()", "sum(packets)", "sum(bytes)"]
+[questions.parameters]
+start = 2018-01-01
+end = 2018-01-03
+"""
+
+PAGES = [
+    ("Wikipedia:Vandalismusmeldung", 33),
+    ("User:Cyde/List of candidates for speedy deletion/Subpage", 28),
+    ("Jeremy Corbyn", 27),
+    ("Wikipedia:Administrators' noticeboard/Incidents", 21),
+    ("Flavia Pennetta", 20),
+]
+EDITS = f"""
+title = "Edits of Wikipedia"
+[source]
+path = "{WIKIPEDIA}"
+[columns]
+time = {{ name = "time" }}
+subject = "user"
+dimensions = ["channel", "page"]
+[[questions]]
+name = "busiest-pages"
+kind = "aggregate"
+by = ["page"]
+measures = ["count()"]
+top = 10
+[questions.parameters]
+start = 2015-09-12
+end = 2015-09-13
+[[questions]]
+name = "everything"
+kind = "aggregate"
+measures = ["count()", "distinct(user)", "distinct(page)"]
+[questions.parameters]
+start = 2000-01-01
+end = 2020-01-01
+"""
+
+
+def values(rows: Rows, *names: str) -> list[Any]:
+    return [tuple(row[n] for n in names) if len(names) > 1 else row[names[0]] for row in rows]
+
+
+def test_flights_by_month(ask: Ask) -> None:
+    rows = ask("flights", "flights-by-month")
+    assert values(rows, "count()") == MONTHS
+    assert rows[0]["bucket"].isoformat() == "2013-01-01T05:00:00+00:00"
+
+
+def test_flights_by_carrier(ask: Ask) -> None:
+    counts: Mapping[str, int] = dict(values(ask("flights", "carriers"), "carrier", "count()"))
+    assert sorted(counts.items(), key=lambda item: -item[1])[:5] == list(CARRIERS.items())
+    assert sum(counts.values()) == sum(MONTHS) == 336_776
+
+
+def test_roll_up_of_a_file_of_ones_own(ask: Ask, tmp_path: Path) -> None:
+    (tmp_path / "traffic.csv").write_text(ROLL_UP)
+    (tmp_path / "traffic.toml").write_text(TRAFFIC)
+    rows = ask(tmp_path / "traffic.toml", "by-minute")
+    got = [
+        (f"{row['bucket']:%Y-%m-%dT%H:%M}", *values([row], "srcIP", "count()", "sum(packets)", "sum(bytes)")[0])
+        for row in rows
+    ]
+    assert got == ROLLED_UP
+
+
+@pytest.mark.skipif(not WIKIPEDIA.exists(), reason="the edits are not beside this repository")
+def test_wikipedia(ask: Ask, tmp_path: Path) -> None:
+    toml = tmp_path / "edits.toml"
+    toml.write_text(EDITS)
+    busiest = ask(toml, "busiest-pages")
+    assert values(busiest, "page", "count()")[:5] == PAGES
+    assert values(busiest, "count()")[5:] == [18, 18, 18, 17, 17]
+    (everything,) = ask(toml, "everything")
+    assert values([everything], "count()", "distinct(user)", "distinct(page)") == [(39_244, 10_531, 35_143)]

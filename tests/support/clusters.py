@@ -1,0 +1,234 @@
+"""Clusters as users have: several nodes on loopback, behind TLS and passwords, from the engines' own recipes."""
+
+import os
+import re
+import secrets
+import shutil
+import ssl
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rollup_bench.engines.cassandra import server as ring
+from rollup_bench.engines.druid import server as roles
+from rollup_bench.errors import RequestError
+from rollup_bench.servers import Connection
+from rollup_bench.servers.budget import Budget
+from rollup_bench.servers.native import NativeServer
+from rollup_bench.servers.recipe import JavaProcess, Place, Recipe
+from rollup_bench.servers.watch import Watch
+from tests.support import gateway
+
+if TYPE_CHECKING:
+    from cassandra.cluster import Session
+
+BUDGET = Budget(cores=2, memory=3 << 30)
+NODES = ("127.0.0.1", "127.0.0.2", "127.0.0.3")
+QUICK = "\n-XX:TieredStopAtLevel=1\n"
+"""Spares the compiler, where several processes start on two processors."""
+
+CASSANDRA = {
+    "cassandra.yaml": """
+auto_bootstrap: false
+phi_convict_threshold: 12
+authenticator: PasswordAuthenticator
+authorizer: CassandraAuthorizer
+client_encryption_options:
+  {{enabled: true, optional: false, keystore: "{store}", keystore_password: "{word}", store_type: PKCS12}}
+""",
+    "jvm.options": f"{QUICK}-Dcassandra.ring_delay_ms=5000\n-Dcassandra.system_auth.default_rf={len(NODES)}\n",
+}
+"""What is added to each template."""
+
+DRUID = {
+    "jvm.options": QUICK,
+    "router/runtime.properties": """
+druid.enablePlaintextPort=false
+druid.enableTlsPort=true
+druid.tlsPort=${{router}}
+druid.server.https.keyStorePath={store}
+druid.server.https.keyStorePassword={word}
+druid.server.https.keyStoreType=PKCS12
+druid.server.https.certAlias=server
+""",
+}
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """For the addresses of all nodes, vouching for itself: as PEM, with its key, and both in a store under `word`."""
+
+    pem: Path
+    key: Path
+    store: Path
+    word: str
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A cluster that runs, and who uses it."""
+
+    server: NativeServer
+    user: Connection
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What the user sets."""
+        recipe, user = self.server.recipe, self.user
+        where = user.url if recipe.address == "URL" else user.address
+        found = {recipe.address: where, "CA": str(user.ca), "USER": str(user.user), "PASSWORD": str(user.password)}
+        return {f"ROLLUP_BENCH_{recipe.name.upper()}_{key}": value for key, value in found.items()}
+
+
+class _Server(NativeServer):
+    """Whose nodes show a certificate."""
+
+    def __init__(self, recipe: Recipe, home: Path, hosts: tuple[str, ...], shown: Certificate) -> None:
+        super().__init__(recipe, home, BUDGET)
+        self._hosts, self._shown = hosts, shown
+
+    @property
+    def connection(self) -> Connection:
+        """With TLS, as nobody."""
+        return replace(super().connection, hosts=self._hosts, tls=True, ca=self._shown.pem)
+
+
+def certificate(folder: Path) -> Certificate:
+    """A new one, by openssl."""
+    folder.mkdir(parents=True)
+    pem, key, store, word = folder / "ca.pem", folder / "key.pem", folder / "server.p12", secrets.token_hex()
+    names = ",".join(f"IP:{host}" for host in NODES)
+    new = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
+    both = ["pkcs12", "-export", "-name", "server", "-passout", "env:word"]
+    named = ["-subj", "/CN=loopback", "-addext", f"subjectAltName={names}"]
+    for words in (
+        [*new, *named, "-keyout", str(key), "-out", str(pem)],
+        [*both, "-inkey", str(key), "-in", str(pem), "-out", str(store)],
+    ):
+        openssl = [shutil.which("openssl") or "openssl", *words]
+        subprocess.run(openssl, env=os.environ | {"word": word}, capture_output=True, check=True)
+    return Certificate(pem, key, store, word)
+
+
+@contextmanager
+def cassandra(home: Path, watch: Watch) -> Iterator[Cluster]:
+    """Three nodes while inside, all new, and a user who may do what Cassandra's README says that one needs."""
+    shown = certificate(home / "tls")
+    recipe = replace(
+        ring.RECIPE,
+        folder=_extended(ring.RECIPE.folder, home / "recipes" / "cassandra", CASSANDRA, shown),
+        ports=("cql", "storage", "jmx1", "jmx2", "jmx3"),
+        stages=lambda place: _ring(place, shown),
+    )
+    with _Server(recipe, home, NODES, shown).running(watch) as server:
+        yield Cluster(server, _granted(server.connection, watch))
+
+
+@contextmanager
+def druid(home: Path, watch: Watch) -> Iterator[Cluster]:
+    """Two historicals, a router behind TLS, and a gateway that lets through what Druid's README lists, with a password.
+
+    Druid's own passwords are in an extension that is not in Maven's repository.
+    """
+    shown = certificate(home / "tls")
+    recipe = replace(
+        roles.RECIPE,
+        folder=_extended(roles.RECIPE.folder, home / "recipes" / "druid", DRUID, shown),
+        ports=(*roles.RECIPE.ports, "historical2"),
+        stages=lambda place: _roles(place, shown),
+    )
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(shown.pem, shown.key)
+    user, password = f"u{secrets.token_hex(6)}", secrets.token_hex()
+    listed = [re.compile(one) for one in _block(roles.RECIPE, "http").splitlines()]
+    server = _Server(recipe, home, NODES[:1], shown)
+    with server.running(watch), gateway.opened(server.connection, user, password, context, listed) as port:
+        yield Cluster(server, replace(server.connection, port=port, user=user, password=password))
+
+
+STARTED = {"cassandra": cassandra, "druid": druid}
+"""How each engine's is started."""
+
+
+def _ring(place: Place, shown: Certificate) -> list[list[JavaProcess]]:
+    """The seed first."""
+    seed, *others = (_node(place, number, host, shown) for number, host in enumerate(NODES, 1))
+    return [[seed], others]
+
+
+def _node(place: Place, number: int, host: str, shown: Certificate) -> JavaProcess:
+    made = ring.node(place, f"node{number}", host, place.budget.memory // len(NODES))
+    at = Connection((host,), place.ports["cql"], tls=True, ca=shown.pem)
+    values = made.values | {"jmx": place.ports[f"jmx{number}"]}
+    return replace(made, values=values, ready=lambda: ring.answers(at))
+
+
+def _roles(place: Place, shown: Certificate) -> list[list[JavaProcess]]:
+    """As ever, but for a second historical and a router that speaks only TLS."""
+    first, others = roles.stages(place)
+    data, port = place.data("historical2"), place.ports["historical2"]
+    second = roles.role(replace(place, ports=place.ports | {"historical": port}), "historical")
+    second = replace(second, name="historical2", values=second.values | {"data": data, "tmp": data / "tmp"})
+    at = Connection(NODES[:1], place.ports["router"], tls=True, ca=shown.pem)
+    ready = roles.healthy(at, roles.READY["router"])
+    return [first, [second, *(replace(one, ready=ready) if one.name == "router" else one for one in others)]]
+
+
+def _granted(nobody: Connection, watch: Watch) -> Connection:
+    """A user made by the statements of the README; the one that comes along gets a password that nobody knows."""
+    user = replace(nobody, user=f"u{secrets.token_hex(6)}", password=secrets.token_hex())
+    grants = _block(ring.RECIPE, "cql").replace("rollup_bench", str(user.user)).replace("...", str(user.password))
+    _administer(
+        nobody, [*grants.split(";\n")[:-1], f"ALTER ROLE cassandra WITH PASSWORD = '{secrets.token_hex()}'"], watch
+    )
+    return user
+
+
+def _administer(nobody: Connection, statements: list[str], watch: Watch) -> None:
+    """As the user that comes along, once every node lets it in and knows the others: a node answers before either."""
+    comes_along = replace(nobody, user="cassandra", password="cassandra")
+    for host in nobody.hosts:
+        while not _joined(replace(comes_along, hosts=(host,))):
+            watch.pause(0.5)
+    with entered(comes_along) as session:
+        for statement in statements:
+            session.execute(statement)
+
+
+def _joined(connection: Connection) -> bool:
+    try:
+        with entered(connection) as session:
+            return len(session.cluster.metadata.all_hosts()) == len(NODES)
+    except RequestError:
+        return False
+
+
+@contextmanager
+def entered(connection: Connection) -> Iterator["Session"]:
+    """A session of Cassandra's driver while inside."""
+    from rollup_bench.engines.cassandra.cluster import connect
+
+    session = connect(connection)
+    try:
+        yield session
+    finally:
+        session.cluster.shutdown()
+
+
+def _block(recipe: Recipe, language: str) -> str:
+    """The one block of a language in an engine's README."""
+    (block,) = re.findall(rf"```{language}\n(.*?)```", (recipe.folder / "README.md").read_text("utf-8"), re.DOTALL)
+    return str(block)
+
+
+def _extended(engine: Path, target: Path, additions: Mapping[str, str], shown: Certificate) -> Path:
+    """A recipe's folder with more in its templates; what is said last holds."""
+    shutil.copytree(engine / "conf", target / "conf")
+    shutil.copy(engine / "pom.xml", target)
+    for name, text in additions.items():
+        with (target / "conf" / name).open("a", encoding="utf-8") as file:
+            file.write(text.format(store=shown.store, word=shown.word))
+    return target

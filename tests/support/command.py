@@ -1,0 +1,49 @@
+"""The command line, called in this process."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from rollup_bench.harness.cli.main import main
+from rollup_bench.harness.run.home import VARIABLE
+
+
+class Command:
+    """Calls of the command line under a home of their own."""
+
+    def __init__(self, home: Path, capture: pytest.CaptureFixture[str], patch: pytest.MonkeyPatch) -> None:
+        self.home, self._capture, self._patch = home, capture, patch
+        patch.setenv(VARIABLE, str(home))
+
+    def __call__(self, *arguments: str) -> tuple[int, str, str]:
+        """The exit status, standard output and standard error."""
+        self._patch.setattr(sys, "argv", ["rollup-bench", *arguments])
+        status = 0
+        try:
+            main()
+        except SystemExit as end:
+            status = int(end.code or 0)
+        out, err = self._capture.readouterr()
+        return status, out, err
+
+    def done(self, *arguments: str) -> str:
+        """Standard output of a call that does what it should."""
+        status, out, err = self(*arguments)
+        assert status == 0, err
+        return out
+
+    def refused(self, *arguments: str) -> str:
+        """The one line that says what is wrong with a call; it leaves nothing behind."""
+        before = self.files()
+        status, out, err = self(*arguments)
+        assert (status, out) == (2, ""), err
+        assert err.startswith("rollup-bench: ")
+        assert err.endswith("\n")
+        (line,) = err.splitlines()
+        assert not [p for p in self.files() if p not in before and p.suffix not in (".parquet", ".json")]
+        return line
+
+    def files(self) -> list[Path]:
+        """What there is under the home."""
+        return sorted(p for p in self.home.rglob("*") if p.is_file())

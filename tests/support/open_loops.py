@@ -1,0 +1,30 @@
+"""Builds open loops from times that a test chooses."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from rollup_bench.harness.records.records import Open, Spent
+
+
+def record(intended: list[int], done: Sequence[int | None], rate: float = 100.0, **changes: object) -> Open:
+    """An open loop whose times are in microseconds: each request was sent on time and answered right."""
+    line = Open(
+        arm="null",
+        question="q",
+        cache="hot",
+        rate=rate,
+        load="80%",
+        clients=64,
+        limit=30.0,
+        intended=intended,
+        sent=list(intended),
+        done=list(done),
+        waited=[0] * len(intended),
+        state="r" * len(intended),
+        response="",
+        service="",
+        lateness="",
+        spent=Spent(seconds=1.0, client=0.1),
+    )
+    return msgspec.structs.replace(line, **changes)

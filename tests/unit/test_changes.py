@@ -1,0 +1,141 @@
+"""Changes between two runs whose times are given."""
+
+import pytest
+
+from rollup_bench.harness.records.compare import Change, compare
+from rollup_bench.harness.records.findings import Cell, Run
+from rollup_bench.harness.stats.order import AGAIN
+from tests.support.timed import rounds, run
+
+PATTERN = (1, 4, 1, 4)
+"""How many times slower the machine is in each round; the geometric mean of the middle half is 2."""
+
+
+def changes(before: Run, after: Run) -> dict[str, Change]:
+    """The changes by arm."""
+    return {one.cell.arm: one for one in compare(before, after).changes}
+
+
+def steady(**nanoseconds: int) -> Run:
+    """One question in one launch of four rounds; every arm takes the same time in each."""
+    return run(rounds("q", {arm: [each] * 4 for arm, each in nanoseconds.items()}))
+
+
+def test_a_change_says_its_cell_and_the_seconds_of_both_runs() -> None:
+    found = compare(steady(a=10**9), steady(a=2 * 10**9))
+    assert found.common == 1.0
+    (one,) = found.changes
+    assert one.cell == Cell("q", "hot", "a")
+    assert (one.before, one.after) == pytest.approx((1.0, 2.0), rel=1e-12)
+    assert one.claim is not None
+    assert (one.claim.ratio, one.claim.low, one.claim.high) == pytest.approx((2.0, 2.0, 2.0))
+    assert one.claim.outcome == "slower"
+
+
+def test_what_four_cells_have_in_common_is_their_median_and_is_taken_out() -> None:
+    found = compare(steady(a=100, b=100, c=100, d=100), steady(a=300, b=300, c=300, d=600))
+    assert found.common == pytest.approx(3.0)
+    assert [one.claim and one.claim.ratio for one in found.changes] == pytest.approx([1.0, 1.0, 1.0, 2.0])
+
+
+def test_three_cells_tell_nothing_of_what_they_have_in_common() -> None:
+    found = compare(steady(a=100, b=100, c=100), steady(a=300, b=300, c=300))
+    assert found.common == 1.0
+    assert [one.claim and one.claim.ratio for one in found.changes] == pytest.approx([3.0] * 3)
+
+
+def test_a_cell_of_one_run_has_no_claim_and_is_not_in_common() -> None:
+    found = changes(steady(a=100, b=100), steady(b=100, c=10**9))
+    assert list(found) == ["a", "b", "c"]
+    assert (found["a"].after, found["a"].claim) == (None, None)
+    assert (found["c"].before, found["c"].claim) == (None, None)
+    assert (found["a"].before, found["c"].after) == pytest.approx((1e-7, 1.0))
+
+
+def test_a_second_name_and_an_arm_without_rounds_are_no_cells() -> None:
+    one = run(rounds("q", {"a": [100] * 4, "a" + AGAIN: [100] * 4, "b": []}))
+    assert list(changes(one, one)) == ["a"]
+
+
+def test_what_slows_all_cells_in_a_round_adds_no_error() -> None:
+    """All cells are slower in the same rounds; what they share is taken out, so that none varies."""
+    times = {arm: [base * slower for slower in PATTERN] for arm, base in (("a", 100), ("b", 300), ("c", 700))}
+    before = run(rounds("q", times))
+    found = changes(before, steady(a=400, b=600, c=1400))
+    for arm, ratio in (("a", 2.0), ("b", 1.0), ("c", 1.0)):
+        claim = found[arm].claim
+        assert claim is not None
+        assert (claim.ratio, claim.low, claim.high) == pytest.approx((ratio,) * 3)
+
+
+def test_a_cell_alone_keeps_what_slows_it() -> None:
+    before = run(rounds("q", {"a": [100 * slower for slower in PATTERN]}))
+    claim = changes(before, steady(a=200))["a"].claim
+    assert claim is not None
+    assert claim.ratio == pytest.approx(1.0)
+    assert claim.low is not None
+    assert claim.low < 0.5
+
+
+def test_rounds_that_no_other_cell_has_are_left_as_they_are() -> None:
+    """Only `a` has a fifth and a sixth round, both at its centre."""
+    times = {"a": [100, 400, 100, 400, 200, 200], "b": [300, 1200, 300, 1200], "c": [700, 2800, 700, 2800]}
+    found = changes(run(rounds("q", times)), steady(a=200, b=600, c=1400))
+    for arm in "abc":
+        claim = found[arm].claim
+        assert claim is not None
+        assert (claim.ratio, claim.low, claim.high) == pytest.approx((1.0,) * 3)
+
+
+def test_the_weather_of_a_launch_is_that_of_the_cells_in_it() -> None:
+    """The second launch is twice as slow for all three cells, the first is not; each has its own centre."""
+    slow = {arm: [base * slower for slower in PATTERN] for arm, base in (("a", 100), ("b", 300), ("c", 700))}
+    fast = {arm: [base * slower for slower in PATTERN[::-1]] for arm, base in (("a", 100), ("b", 300))}
+    found = changes(run(rounds("q", slow), rounds("q", fast, launch=1)), steady(a=200, b=600, c=1400))
+    claim = found["a"].claim
+    assert claim is not None
+    assert (claim.ratio, claim.low, claim.high) == pytest.approx((1.0,) * 3)
+
+
+def test_of_several_other_cells_the_median_is_the_weather() -> None:
+    """In every second round `d` alone is slow, which is not taken for a slow machine."""
+    times = {"a": [100] * 4, "b": [100] * 4, "c": [100] * 4, "d": [100, 900, 100, 900]}
+    claim = changes(run(rounds("q", times)), steady(a=100, b=100, c=100))["a"].claim
+    assert claim is not None
+    assert (claim.low, claim.high) == pytest.approx((1.0, 1.0))
+
+
+def again(**nanoseconds: int) -> Run:
+    """As `steady`, with another time for the second name of `a`."""
+    second = nanoseconds.pop("second")
+    return run(rounds("q", {arm: [each] * 4 for arm, each in (nanoseconds | {"a" + AGAIN: second}).items()}))
+
+
+def test_a_change_is_held_against_the_wider_noise_of_the_two_runs() -> None:
+    def noisy(*second: int) -> Run:
+        return run(rounds("q", {"a": [100] * 4, "b": [100] * 4, "a" + AGAIN: second}))
+
+    quiet, loud, slower = noisy(100, 100, 100, 100), noisy(50, 200, 60, 170), again(a=100, b=120, second=100)
+    assert [one.claim and one.claim.outcome for one in compare(quiet, slower).changes] == [
+        "no difference seen",
+        "slower",
+    ]
+    for before, after in ((loud, slower), (slower, loud)):
+        assert {one.claim and one.claim.outcome for one in compare(before, after).changes} == {"no difference seen"}
+    assert changes(steady(a=100, b=100), slower)["b"].claim == changes(quiet, slower)["b"].claim
+
+
+def test_a_change_is_held_against_the_noise_of_its_own_question() -> None:
+    quiet = {"a": [100] * 4, "a" + AGAIN: [100] * 4}
+    loud = {"a": [100] * 4, "a" + AGAIN: [50, 200, 60, 170]}
+    after = run(rounds("loud", {"a": [120] * 4}), rounds("quiet", {"a": [120] * 4}))
+    found = compare(run(rounds("loud", loud), rounds("quiet", quiet)), after)
+    assert {one.cell.question: one.claim and one.claim.outcome for one in found.changes} == {
+        "loud": "no difference seen",
+        "quiet": "slower",
+    }
+
+
+def test_the_same_runs_give_the_same_figures() -> None:
+    noisy = run(rounds("q", {"a": [100, 130, 90, 115], "b": [50, 70, 90, 60]}))
+    assert compare(noisy, steady(a=100, b=60)) == compare(noisy, steady(a=100, b=60))

@@ -1,0 +1,218 @@
+"""The command line as people and programs use it."""
+
+import io
+import json
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+import pyarrow as pa
+import pyarrow.csv
+import pytest
+
+from rollup_bench.harness.cli.main import cli
+from rollup_bench.harness.records.findings import Run
+from rollup_bench.harness.records.records import Verdict, of_type
+from rollup_bench.harness.report import formats
+from rollup_bench.harness.run.home import VARIABLE
+from rollup_bench.workloads import dataset as datasets
+from tests.support import ROOT
+from tests.support.command import Command
+
+TOML = """
+title = "[/bold] of mine [red]"
+zone = "Europe/Paris"
+source = { path = "data.csv" }
+columns = { time = { name = "at" }, subject = "who", dimensions = ["[/what]"], measures = ["n", "x"] }
+[layouts.day]
+grain = "day"
+measures = ["count()"]
+[[questions]]
+name = "by-day"
+story = "Who asks [/this]?"
+kind = "aggregate"
+grain = "day"
+by = ["[/what]"]
+measures = ["count()", "sum(n)", "mean(x)"]
+where = { n = { ge = "$least" } }
+parameters = { start = 2013-01-01, end = 2014-01-01, least = 0 }
+[[questions]]
+name = "back"
+kind = "cohort"
+grain = "month"
+age = { unit = "month", count = 3 }
+parameters = { start = 2013-01-01, end = 2014-01-01 }
+"""
+CSV = """\
+at,who,[/what],n,x
+2013-06-01T00:30:00Z,a,"[/x] \x1b[2J",9007199254740993,1.5
+2013-06-01T23:30:00Z,b,,2,
+2013-06-02T00:30:00Z,a,é,-1,2
+"""
+
+
+@pytest.fixture
+def mine(tmp_path: Path) -> str:
+    (tmp_path / "data.csv").write_text(CSV)
+    (tmp_path / "mine.toml").write_text(TOML)
+    return str(tmp_path / "mine.toml")
+
+
+def test_json(command: Command, mine: str) -> None:
+    out = command.done("ask", "by-day", "--dataset", mine, "--set", "least=-5", "--format", "json")
+    answer = msgspec.json.decode(out, type=formats.Answer, strict=True)
+    assert (answer.dataset, answer.question, answer.engine, answer.layout) == ("mine", "by-day", "duckdb", "raw")
+    assert answer.parameters == {"start": "2013-01-01", "end": "2014-01-01", "least": -5}
+    assert [(c.name, c.type) for c in answer.columns] == [
+        ("bucket", "timestamp[ms, tz=UTC]"),
+        ("[/what]", "string"),
+        ("count()", "int64"),
+        ("sum(n)", "int64"),
+        ("mean(x)", "double"),
+    ]
+    assert answer.rows == [
+        ["2013-05-31T22:00:00Z", "[/x] \x1b[2J", 1, 9007199254740993, 1.5],
+        ["2013-06-01T22:00:00Z", "é", 1, -1, 2.0],
+        ["2013-06-01T22:00:00Z", None, 1, 2, None],
+    ]
+
+
+def test_the_schema_of_json_is_documented() -> None:
+    page = (ROOT / "harness" / "README.md").read_text()
+    _, _, rest = page.partition("```json\n")
+    assert json.loads(rest.partition("```")[0]) == msgspec.json.schema(formats.Answer)
+
+
+def started(mine: str, home: Path, form: str) -> subprocess.Popen[bytes]:
+    call = [
+        sys.executable,
+        "-c",
+        "from rollup_bench.harness.cli.main import main; main()",
+        "ask",
+        "by-day",
+        "--dataset",
+        mine,
+    ]
+    environment = os.environ | {VARIABLE: str(home)}
+    return subprocess.Popen([*call, "--format", form], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+def written(mine: str, home: Path, form: str) -> bytes:
+    with started(mine, home, form) as running:
+        out, err = running.communicate()
+    assert (running.returncode, err) == (0, b"")  # no progress where nobody looks
+    return out
+
+
+def test_arrow_and_csv(command: Command, mine: str) -> None:
+    arrow = pa.ipc.open_stream(written(mine, command.home, "arrow")).read_all()
+    assert arrow.column_names == ["bucket", "[/what]", "count()", "sum(n)", "mean(x)"]
+    assert arrow["sum(n)"].to_pylist() == [9007199254740993, 2]
+    read = pa.csv.read_csv(io.BytesIO(written(mine, command.home, "csv")))
+    assert read["sum(n)"].to_pylist() == [9007199254740993, 2]
+    assert read.column_names == arrow.column_names
+
+
+def test_the_truth_says_the_same(command: Command, mine: str) -> None:
+    for question in ("by-day", "back"):
+        asked = ["ask", question, "--dataset", mine, "--format", "csv", "--engine"]
+        assert command.done(*asked, "truth") == command.done(*asked, "duckdb")
+
+
+def test_table(command: Command, mine: str) -> None:
+    shown = command.done("ask", "by-day", "--dataset", mine)
+    assert "Who asks [/this]?" in shown
+    assert "mine/by-day  start=2013-01-01, end=2014-01-01, least=0, in Europe/Paris  by duckdb/raw" in shown
+    assert "[/x] \\x1b[2J" in shown
+    assert "\x1b" not in shown
+    assert "2013-06-01" in shown  # the day as it is in Paris
+    assert "NULL" in shown
+
+
+def test_explain_prints_what_is_bound(command: Command, mine: str) -> None:
+    shown = command.done("explain", "by-day", "--dataset", mine, "--set", "least=7")
+    assert "layout raw: aggregated in process" in shown
+    assert "CREATE TABLE events" in shown
+    assert '"n" >= $' in shown
+    _, _, bound = shown.partition("-- bound: ")
+    assert bound.strip().endswith("7") or " 7," in bound
+    assert "'Europe/Paris'" in bound
+    assert "read every event" in command.done("explain", "back", "--dataset", mine, "--engine", "truth")
+
+
+def test_run(command: Command, mine: str) -> None:
+    shown = command.done("run", "--dataset", mine, "--layouts", "all")
+    assert "[/bold] of mine [red]" in shown
+    assert "unsupported" in shown
+    assert "duckdb/day: unsupported: " in shown
+    _, *steps = shown.partition("Next:")[2].splitlines()
+    ask, explain, run = (shlex.split(line)[1:] for line in steps)
+    assert ask[-8:-4] == ["--engine", "duckdb", "--layout", "raw"]
+    assert "bucket" in command.done(*ask)
+    assert "CREATE TABLE" in command.done(*explain)
+    assert run == ["run", "--dataset", mine, "--engines", "duckdb,druid,cassandra"]
+    again = command.done("run", "--dataset", mine, "--questions", "by-day")
+    assert "reused, nothing has changed" in again
+    assert "back" not in again
+
+
+def test_list(command: Command, mine: str) -> None:
+    assert all(name in command.done("list", "engines") for name in ("duckdb", "druid", "cassandra", "truth"))
+    assert all(name in command.done("list", "datasets") for name in datasets.built_in())
+    assert "Who asks [/this]?" in command.done("list", "questions", "--dataset", mine)
+    assert "count() by day (Europe/Paris)" in command.done("list", "layouts", "--dataset", mine)
+
+
+def test_every_command_has_help(command: Command) -> None:
+    for name in cli.commands:
+        usage = command.done(name, "--help").splitlines()[0]
+        assert usage.startswith("Usage: ")
+        assert f"rollup-bench {name} [OPTIONS]" in usage
+
+
+@pytest.mark.parametrize("kept", sorted(ROOT.glob("results/*/*.jsonl")), ids=lambda p: p.stem)
+def test_a_run_that_is_kept_is_printed_from_its_file_alone(
+    command: Command, monkeypatch: pytest.MonkeyPatch, kept: Path
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    shown = command.done("show", str(kept))
+    verdicts = list(of_type(Run.read(kept).lines, Verdict))
+    assert all(one.arm in shown and one.question in shown for one in verdicts)
+    assert shown.count(" right ") + shown.count(" within bound ") == sum(
+        one.verdict in ("right", "within bound") for one in verdicts
+    )
+
+
+@pytest.mark.parametrize("layouts", ["raw", "raw,day"])
+def test_eighty_columns(command: Command, monkeypatch: pytest.MonkeyPatch, mine: str, layouts: str) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    shown = command.done("run", "--dataset", mine, "--layouts", layouts)
+    table, _, _ = shown.partition("Next:")
+    assert max(map(len, table.splitlines())) <= 80
+    assert "…" not in shown
+    assert "median ms" in shown
+
+
+def test_color_only_where_it_is_wanted(monkeypatch: pytest.MonkeyPatch, command: Command, mine: str) -> None:
+    assert "\x1b" not in command.done("run", "--dataset", mine)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert "\x1b[32m" in command.done("run", "--dataset", mine)
+    monkeypatch.delenv("FORCE_COLOR")
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    assert "\x1b[32m" not in command.done("run", "--dataset", mine)
+
+
+def test_a_reader_that_has_seen_enough(command: Command, mine: str) -> None:
+    rows = "".join(f"2013-06-{1 + i % 30:02d},u{i},w{i},1,1\n" for i in range(50_000))
+    Path(mine).with_name("data.csv").write_text(CSV.splitlines(keepends=True)[0] + rows)
+    with started(mine, command.home, "csv") as running:
+        assert running.stdout
+        assert running.stderr
+        assert running.stdout.readline().startswith(b'"bucket"')
+        running.stdout.close()
+        assert running.stderr.read() == b""
+    assert running.returncode == 1

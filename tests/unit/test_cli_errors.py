@@ -1,0 +1,297 @@
+"""Every flag of every command given wrong: exit 2, one line that names it and what would be right."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from rollup_bench.harness.cli.main import cli
+from rollup_bench.harness.run.home import VARIABLE
+from tests.support.command import Command
+
+SQL = "x'; DROP TABLE events; --"
+ENGINE = ("`x` is not an engine; there are ", "duckdb")
+CHOICE = ("is not one of",)
+QUESTION = "carriers"
+BOARD = "game/morning"
+Case = tuple[list[str], tuple[str, ...]]
+
+
+def asking(command: str) -> dict[str, list[Case]]:
+    """What ask and explain both take."""
+    return {
+        "question": [
+            ([command], ("Missing argument 'QUESTION'",)),
+            ([command, "nothing"], ("flights has no question `nothing`; it has flights-by-month, carriers",)),
+            ([command, f"flights/{SQL}"], ("flights has no question",)),
+            ([command, "nowhere/carriers"], ("--dataset nowhere is neither a TOML file nor one of",)),
+        ],
+        "--dataset": [
+            ([command, QUESTION, "--dataset", "nowhere"], ("--dataset nowhere is neither a TOML file nor one of",)),
+            ([command, QUESTION, "--dataset", "nowhere.toml"], ("nowhere.toml: No such file",)),
+            ([command, QUESTION, "--dataset"], ("'--dataset' requires an argument",)),
+        ],
+        "--engine": [([command, QUESTION, "--engine", "x"], ("'--engine'", *ENGINE))],
+        "--layout": [([command, QUESTION, "--layout", SQL], ("--layout: flights has no layout", "it has raw, day"))],
+        "--seed": [([command, QUESTION, "--seed", "-1"], ("'--seed'", "-1 is not in the range x>=0"))],
+        "--rows": [
+            ([command, QUESTION, "--rows", "0"], ("'--rows'", "0 is not in the range x>=1")),
+            ([command, QUESTION, "--rows", "5"], ("--rows", "flights")),
+        ],
+        "--via": [([command, QUESTION, "--via", "x"], ("'--via'", *CHOICE))],
+        "--set": [
+            ([command, QUESTION, "--set", "start"], ("--set start is not NAME=VALUE",)),
+            ([command, QUESTION, "--set", "n=1"], ("--set n: carriers has no such parameter; it has start, end",)),
+            ([command, QUESTION, "--set", f"start={SQL}"], ("is not like its default, 2013-01-01",)),
+            ([command, QUESTION, "--set", "start=2013-02-30"], ("--set start=2013-02-30 is not like its default",)),
+            ([command, QUESTION, "--set", "end=2012-01-01"], ("question carriers: end 2012-01-01", "is not after")),
+            ([command, QUESTION, "--set", "start=0001-01-01T00:00+23:00"], ("start", "years 1 to 9999")),
+            ([command, "busiest-routes", "--set", "n=many"], ("--set n=many is not like its default, 10",)),
+            ([command, "busiest-routes", "--set", "n=0"], ("top is `0`, not a whole number of at least 1",)),
+            ([command, "busiest-routes", "--set", f"n={'9' * 5000}"], ("--set n=999", "is not like its default")),
+        ],
+    }
+
+
+COMMANDS: dict[str, dict[str, list[Case]]] = {
+    "run": {
+        "--dataset": [
+            (["run", "--dataset", "x"], ("--dataset x is neither a TOML file nor one of",)),
+            (["run", "--dataset", "/"], ("--dataset / is neither",)),
+            (["run", "--dataset", ""], ("--dataset is neither",)),
+        ],
+        "--engines": [
+            (["run", "--engines", "duckdb,x"], ("'--engines'", *ENGINE)),
+            (["run", "--engines", ","], ("'--engines'", "at least one is wanted")),
+        ],
+        "--layouts": [
+            (["run", "--layouts", "raw,x"], ("--layouts: flights has no layout `x`; it has raw, day, tailored",)),
+            (["run", "--layouts", ""], ("'--layouts'", "at least one is wanted")),
+        ],
+        "--questions": [(["run", "--questions", "x"], ("--questions: flights has no question `x`; it has",))],
+        "--via": [(["run", "--via", "x"], ("'--via'", *CHOICE))],
+        "--profile": [(["run", "--profile", "x"], ("'--profile'", *CHOICE))],
+        "--rows": [
+            (["run", "--rows", "many"], ("'--rows'", "'many' is not a valid integer range")),
+            (["run", "--rows", "9"], ("--rows", "flights")),
+        ],
+        "--seed": [(["run", "--seed", "-1"], ("'--seed'", "-1 is not in the range x>=0"))],
+        "--out": [
+            (["run", "--out", "run.jsonl"], ("--out is for a run that is kept: give --profile",)),
+            (["run", "--profile", "quick", "--out", "."], ("'--out'", "is a directory")),
+            (["run", "--profile", "quick", "--out", "taken/run.jsonl"], ("'--out'", "is no folder to write into")),
+        ],
+    },
+    "ask": asking("ask") | {"--format": [(["ask", QUESTION, "--format", "xml"], ("'--format'", *CHOICE))]},
+    "explain": asking("explain"),
+    "dashboard": {
+        "name": [
+            (["dashboard"], ("Missing argument 'NAME'",)),
+            (["dashboard", "x"], ("flights has no dashboard `x`; it has",)),
+        ],
+        "--dataset": [(["dashboard", "x", "--dataset", "x"], ("--dataset x is neither",))],
+        "--engine": [(["dashboard", "x", "--engine", "x"], ("'--engine'", *ENGINE))],
+        "--layout": [(["dashboard", BOARD, "--layout", "x"], ("--layout: game has no layout `x`; it has raw",))],
+        "--rows": [(["dashboard", BOARD, "--rows", "0"], ("'--rows'", "not in the range x>=1"))],
+        "--seed": [(["dashboard", BOARD, "--seed", "-1"], ("'--seed'", "not in the range x>=0"))],
+        "--via": [(["dashboard", BOARD, "--via", "x"], ("'--via'", *CHOICE))],
+    },
+    "verify": {
+        "engine": [
+            (["verify"], ("Missing argument 'ENGINE'",)),
+            (["verify", "x"], ("'ENGINE'", *ENGINE)),
+        ],
+        "--via": [(["verify", "duckdb", "--via", "x"], ("'--via'", *CHOICE))],
+        "--examples": [(["verify", "duckdb", "--examples", "0"], ("'--examples'", "0 is not in the range x>=1"))],
+        "--format": [(["verify", "duckdb", "--format", "csv"], ("'--format'", *CHOICE))],
+    },
+    "show": {
+        "run": [
+            (["show"], ("Missing argument 'RUN'",)),
+            (["show", "nowhere.jsonl"], ("nowhere.jsonl: No such file",)),
+            (["show", "taken"], ("taken: ",)),
+        ],
+    },
+    "compare": {
+        "first": [
+            (["compare"], ("Missing argument 'FIRST'",)),
+            (["compare", "nowhere.jsonl", "taken"], ("nowhere.jsonl: No such file",)),
+            (["compare", "taken", "taken"], ("taken: ",)),
+        ],
+        "second": [(["compare", "taken"], ("Missing argument 'SECOND'",))],
+    },
+    "list": {
+        "what": [
+            (["list"], ("Missing argument", "engines")),
+            (["list", "tables"], ("'tables' is not one of",)),
+        ],
+        "--dataset": [(["list", "questions", "--dataset", "x"], ("--dataset x is neither",))],
+    },
+    "data describe": {
+        "file": [
+            (["data", "describe"], ("Missing argument 'FILE'",)),
+            (["data", "describe", "nowhere.csv"], ("nowhere.csv: No such file",)),
+            (["data", "describe", "taken"], ("taken: this is no Parquet, CSV",)),
+            (["data", "describe", "empty.csv"], ("empty.csv: the file is empty",)),
+            (["data", "describe", "header.csv"], ("header.csv: there are no rows",)),
+            (["data", "describe", "timeless.csv"], ("timeless.csv: no column looks like a time; there are a, b",)),
+        ],
+        "--separator": [(["data", "describe", "empty.csv", "--separator", "ab"], ("'--separator'", "one character"))],
+    },
+    "data make": {
+        "dataset": [
+            (["data", "make", "--out", "made"], ("Missing argument 'DATASET'",)),
+            (["data", "make", "flights", "--out", "made"], ("it is not made to order",)),
+            (["data", "make", "x", "--out", "made"], ("x is neither a TOML file nor one of",)),
+        ],
+        "--rows": [(["data", "make", "game", "--out", "made", "--rows", "-1"], ("'--rows'", "not in the range x>=1"))],
+        "--seed": [(["data", "make", "game", "--out", "made", "--seed", "x"], ("'--seed'", "not a valid integer"))],
+        "--out": [
+            (["data", "make", "game"], ("Missing option '--out'",)),
+            (["data", "make", "game", "--out", "taken"], ("'--out'", "is a file")),
+            (["data", "make", "game", "--out", "taken/made"], ("'--out'", "is no folder to write into")),
+        ],
+    },
+}
+SERVERS: dict[str, dict[str, list[Case]]] = {
+    verb: {
+        "engines": [([verb, "x"], ("ENGINE", *ENGINE)), ([verb, "duckdb"], ("duckdb has no server",))],
+        "--via": [([verb, "--via", "x"], ("'--via'", *CHOICE))],
+    }
+    for verb in ("up", "down", "status", "logs")
+}
+SERVERS["logs"]["--lines"] = [(["logs", "--lines", "0"], ("'--lines'", "0 is not in the range x>=1"))]
+CASES = COMMANDS | SERVERS
+
+
+def commands(group: click.Group, prefix: str = "") -> Iterator[tuple[str, click.Command]]:
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from commands(command, f"{prefix}{name} ")
+        else:
+            yield prefix + name, command
+
+
+def test_every_flag_has_a_case() -> None:
+    flags = {
+        name: {p.opts[0] if isinstance(p, click.Option) else str(p.name) for p in command.params}
+        for name, command in commands(cli)
+    }
+    assert {name: set(cases) for name, cases in CASES.items()} == flags
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "taken").write_text("{}")
+    (tmp_path / "empty.csv").write_text("")
+    (tmp_path / "header.csv").write_text("at,who\n")
+    (tmp_path / "timeless.csv").write_text("a,b\nx,1\n")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"), [case for flags in CASES.values() for cases in flags.values() for case in cases]
+)
+def test_wrong(command: Command, here: Path, arguments: list[str], said: tuple[str, ...]) -> None:
+    line = command.refused(*arguments)
+    assert all(part in line for part in said), line
+    assert sorted(p.name for p in here.iterdir()) == ["empty.csv", "header.csv", "taken", "timeless.csv"]
+
+
+@pytest.mark.parametrize("name", [name for name, _ in commands(cli)])
+def test_a_flag_that_there_is_not(command: Command, name: str) -> None:
+    said = command.refused(*name.split(), "--colour", "red")
+    assert "No such option" in said
+    assert "--colour" in said
+
+
+def test_no_such_command(command: Command) -> None:
+    assert "No such command 'aks'" in command.refused("aks")
+
+
+def test_without_a_command_there_is_help(command: Command) -> None:
+    status, out, err = command()
+    assert (status, err) == (0, "")
+    assert "Usage: rollup-bench" in out
+    for name in ("--help", "-h", "--version"):
+        assert command.done(name)
+
+
+def test_the_program_ends_though_a_thread_of_a_library_does_not() -> None:
+    threads = "import threading, time; threading.Thread(target=time.sleep, args=(600,)).start()"
+    code = f"{threads}; from rollup_bench.harness.cli.main import program; program()"
+    ended = subprocess.run(
+        [sys.executable, "-c", code, "aks"], capture_output=True, text=True, timeout=300, check=False
+    )
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr.startswith("rollup-bench: No such command 'aks'")
+
+
+@pytest.mark.parametrize("place", ["taken", "taken/home"])
+def test_a_home_that_cannot_be_written(
+    command: Command, here: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    monkeypatch.setenv(VARIABLE, str(here / place))
+    line = command.refused("ask", QUESTION)
+    assert str(here / place) in line
+    assert f"{VARIABLE} names a folder that can be written" in line
+
+
+def test_a_dimension_that_there_is_not_by_a_parameter(command: Command, here: Path) -> None:
+    (here / "data.csv").write_text("at,who,what\n2013-01-01,a,b\n")
+    (here / "mine.toml").write_text(
+        """
+title = "Mine"
+source = { path = "data.csv" }
+columns = { time = { name = "at" }, subject = "who", dimensions = ["what"] }
+[[questions]]
+name = "counts"
+kind = "aggregate"
+by = ["$what"]
+measures = ["count()"]
+parameters = { start = 2013-01-01, end = 2014-01-01, what = "what" }
+"""
+    )
+    line = command.refused("ask", "counts", "--dataset", "mine.toml", "--set", f"what={SQL}")
+    assert f"question counts: by: there is no column `{SQL}`; there are at, who, what" in line
+    assert command.refused("explain", "counts", "--dataset", "mine.toml", "--set", "what=at")
+
+
+def test_interrupted(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    with (tmp_path / "data.csv").open("w") as file:
+        file.write("at,who\n")
+        file.writelines(f"{i},u{i}\n" for i in range(3_000_000))
+    (tmp_path / "mine.toml").write_text(
+        """
+title = "Mine"
+source = { path = "data.csv" }
+columns = { time = { name = "at", format = "seconds" }, subject = "who" }
+"""
+    )
+    call = [
+        sys.executable,
+        "-c",
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "from rollup_bench.harness.cli.main import main; main()",
+        "run",
+        "--dataset",
+        str(tmp_path / "mine.toml"),
+    ]
+    running = subprocess.Popen(
+        call, env=os.environ | {VARIABLE: str(home)}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    while not any(home.rglob("*.part")):
+        assert running.poll() is None
+        time.sleep(0.01)
+    running.send_signal(signal.SIGINT)
+    out, err = running.communicate(timeout=60)
+    assert (running.returncode, out, err) == (130, "", "rollup-bench: stopped\n")
+    assert not [p for p in home.rglob("*") if p.is_file()]

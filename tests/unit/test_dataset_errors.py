@@ -1,0 +1,308 @@
+"""Every key of a dataset file given wrong: one line that names the file and the key, and nothing is written."""
+
+import json
+from collections.abc import Iterator
+from copy import deepcopy
+from datetime import date, datetime, time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec import inspect
+
+from rollup_bench.workloads.dataset import File, LayoutSpec
+from rollup_bench.workloads.specs import SPECS
+from rollup_bench.workloads.templates import Head
+from tests.support.command import Command
+
+SPAN = {"start": date(2013, 1, 1), "end": date(2014, 1, 1)}
+WHOLE: dict[str, Any] = {
+    "title": "Mine",
+    "zone": "UTC",
+    "source": {"path": "data.csv"},
+    "columns": {
+        "time": {"name": "at"},
+        "subject": "who",
+        "action": "did",
+        "id": "id",
+        "dimensions": ["what"],
+        "measures": ["n"],
+        "received": {"name": "came"},
+    },
+    "layouts": {"hour": {"grain": "hour", "by": ["what"], "measures": ["count()", "sum(n)"]}},
+    "questions": [
+        {"name": "aggregate", "kind": "aggregate", "by": ["what"], "measures": ["count()"], "parameters": SPAN},
+        {"name": "cohort", "kind": "cohort", "grain": "day", "age": {"unit": "day", "count": 3}, "parameters": SPAN},
+        {"name": "funnel", "kind": "funnel", "steps": [{"did": "a"}], "window": 60, "parameters": SPAN},
+    ],
+}
+PLACES = {"layout": ("layouts", "hour")} | {q["name"]: ("questions", i) for i, q in enumerate(WHOLE["questions"])}
+SQL = "x'; DROP TABLE events; --"
+CASES: dict[str, list[tuple[Any, ...]]] = {
+    "title": [(1, "title is `1`, not a text"), (["x"], "title is a list")],
+    "zone": [("Mars", "zone is `Mars`, not a time zone"), ("../etc/passwd", "not a time zone"), (1, "not a text")],
+    "source": [("data.csv", "not a table of path, package"), ({}, "a source has a `path` or a `generator`")],
+    "source.path": [
+        (1, "not a text"),
+        ("nowhere.csv", "mine.toml: source.path: ", "nowhere.csv: No such file"),
+        ("mine.toml", "source.path: ", "mine.toml: this is no Parquet, CSV"),
+        (SQL, "No such file"),
+        ("bad\0name.csv", "null byte"),
+        ("x" * 300 + ".csv", "File name too long"),
+    ],
+    "source.package": [(1, "not a text"), ("nowhere", "mine.toml: source.package: there is no Python package nowhere")],
+    "source.generator": [(1, "not a text"), ("dice", "a source has a `path` or a `generator`, one of the two")],
+    "source.rows": [(0, "source.rows is `0`, not a whole number of at least 1"), (2.5, "source.rows is `2.5`")],
+    "source.seed": [("7", "source.seed is `7`, not a whole number")],
+    "source.separator": [("ab", "`separator` is one character"), ("", "one character"), (",,", "one character")],
+    "source.names": [
+        ("a,b", "not a list, each a text"),
+        ([1], "source.names[0] is `1`"),
+        (["at"], "no column `came`"),
+    ],
+    "source.null": [("NA", "not a list, each a text"), ([1], "source.null[0] is `1`, not a text")],
+    "columns": [([], "not a table of time, subject")],
+    "columns.time": [("at", "not a table of name, format, zone")],
+    "columns.time.name": [("when", "no column `when`; there are"), ("who", "columns names `who` twice")],
+    "columns.time.format": [("ISO", "format `ISO` is not strptime's"), (1, "not a text"), ("%H", "row 1: at is `2013")],
+    "columns.time.zone": [("Mars", "columns.time: zone is `Mars`, not a time zone")],
+    "columns.subject": [(SQL, "there is no column"), (["who"], "not a text"), ("age", "`age` is a column of the answ")],
+    "columns.dimensions": [("what", "not a list"), (["what", "x"], "no column `x`; there are"), (["n"], "twice")],
+    "columns.measures": [
+        ("n", "not a list, each a text"),
+        (["what"], "columns names `what` twice"),
+        (["n", "m"], "no column `m`; there are"),
+    ],
+    "columns.action": [([], "not a text"), ("nope", "there is no column `did`; there are")],
+    "columns.id": [(7, "not a text"), ("n", "columns names `n` twice")],
+    "columns.received": [("came", "not a table of name, format, zone")],
+    "columns.received.name": [("late", "there is no column `late`; there are")],
+    "columns.received.format": [("seconds", "row 1: came is `2013-01-02`, not whole seconds")],
+    "columns.received.zone": [("", "columns.received: zone is ``, not a time zone")],
+    "dashboards": [
+        ([], "dashboards is an empty list, not a table"),
+        ({"day": ["x"]}, "dashboards.day: there is no question `x`; there are aggregate, cohort, funnel"),
+        ({"day": []}, "dashboards.day: a dashboard is a list of names of questions"),
+        ({"day": "cohort"}, "dashboards.day: a dashboard is a list"),
+        ({"day": ["cohort", "cohort"]}, "names `cohort` twice"),
+    ],
+    "layouts": [([], "layouts is an empty list, not a table"), ({"raw": {}}, "layouts.raw: the name is taken")],
+    "layout.grain": [("days", "layouts.hour: grain is `days`, not one of all, minute"), (1, "grain is `1`")],
+    "layout.measures": [
+        ([], "measures is an empty list, not a list of at least one"),
+        (["count"], "layouts.hour: `count` is not a measure; write count(), sum(x)"),
+        (["sum(m)"], "measures: sum(m): there is no column `m`"),
+        (["count()", "count()"], "measures names `count()` twice"),
+    ],
+    "layout.by": [(["n"], "by: there is no column `n`"), ("what", "not a list"), (["what", "what"], "twice")],
+    "layout.zone": [("Mars", "layouts.hour: zone is `Mars`")],
+    "questions": [({}, "questions is a table, not a list"), (["x"], "questions[0] is `x`, not a table")],
+    "question.name": [
+        (1, "questions[0]: name is `1`"),
+        ("a/b", "letters, digits"),
+        ("cohort", "the name stands twice"),
+    ],
+    "question.story": [(1, "question aggregate: story is `1`, not a text")],
+    "question.parameters": [
+        ([], "not a table"),
+        ({}, "parameters.start is missing; it is a date or a time"),
+        ({"start": date(2013, 1, 1)}, "parameters.end is missing"),
+        (SPAN | {"m": 1}, 'parameters.m is not used; write "$m" where it goes'),
+        (SPAN | {"start": "2013-01-01"}, "start is `2013-01-01`, not a date or a time, as in 2013-06-01"),
+        (SPAN | {"end": date(2012, 1, 1)}, "end 2012-01-01 00:00 is not after start 2013-01-01 00:00"),
+        (SPAN | {"start": datetime.fromisoformat("0001-01-01T00:00:00+14:00")}, "not in the years 1 to 9999"),
+    ],
+    "question.draw": [
+        ([], "draw is an empty list, not a table"),
+        ({"m": [1]}, "draw.m: no parameter but a date is named so"),
+        ({"dates": {"first": date(2013, 1, 1)}}, "draw.dates.last is missing; it is a date"),
+        ({"dates": {"first": date(2013, 2, 1), "last": date(2014, 1, 1)}}, "draw.dates: the defaults do not lie"),
+    ],
+    "aggregate.kind": [("sum", "kind is `sum`; it is one of aggregate, cohort, funnel"), ([], "kind is missing")],
+    "aggregate.zone": [("Mars", "question aggregate: zone is `Mars`, not a time zone")],
+    "aggregate.measures": [
+        ([], "question aggregate: measures is an empty list"),
+        ([SQL], "is not a measure; write count()"),
+        (["count(n)"], "count takes no column"),
+        (["sum()"], "sum takes a column"),
+        (["quantile(n)"], "a fraction goes with quantile"),
+        (["quantile(n, 1.5)"], "fraction lies between 0 and 1"),
+        (["distinct(who, error=2)"], "lies between 0 and 1"),
+        (["sum(n, error=0.1)"], "error= goes with distinct and quantile"),
+        (["sum(m)"], "measures: sum(m): there is no column `m`; there are at"),
+        (["sum(what)"], "sum(what): what is string; sum takes a number"),
+        (["count()", "count( )"], "measures names `count()` twice"),
+        (["$m"], "`$m` names no parameter; there are start, end"),
+    ],
+    "aggregate.grain": [("fortnight", "grain is `fortnight`, not one of all"), (True, "grain is `true`, not one of")],
+    "aggregate.by": [(["when"], "by: there is no column `when`"), ("what", "not a list"), (["what", "what"], "twice")],
+    "aggregate.subtotals": [("all", "subtotals is `all`, not one of cube, none, rollup")],
+    "aggregate.where": [
+        ([], "where is an empty list, not a table"),
+        ({"m": 1}, "where.m: there is no column `m`"),
+        ({"what": {"like": "a"}}, "where.what.like is not a comparison; there are eq, ne"),
+        ({"what": []}, "where.what.in takes a list of values"),
+        ({"what": date(2013, 1, 1)}, "where.what.eq takes a text, a number"),
+        ({"what": {"null": 1}}, "where.what.null takes true or false"),
+        ({"what": 5}, "question aggregate: where.what: `5` is not like the column, which is string"),
+        ({"n": SQL}, "is not like the column, which is int64"),
+        ({"n": 2**63}, "where.n.eq is an integer of more than 64 bits"),
+        ({"at": 5}, "where.at: there is no column `at`"),
+    ],
+    "aggregate.top": [(0, "top is `0`, not a whole number of at least 1"), ({}, "top.n is missing")],
+    "aggregate.top.n": [(0, "top.n is `0`, not a whole number of at least 1"), ("10", "top.n is `10`")],
+    "aggregate.top.measure": [("sum(n)", "top.measure `sum(n)` is not among the measures"), ("x", "not a measure")],
+    "aggregate.top.smallest": [(1, "top.smallest is `1`, not true or false")],
+    "aggregate.top.error": [(1, "top.error is `1`, not a number of at least 0 and below 1"), (-0.1, "top.error")],
+    "cohort.kind": [("Cohort", "kind is `Cohort`; it is one of")],
+    "cohort.zone": [(1, "question cohort: zone is `1`, not a text")],
+    "cohort.until": [("2014-01-01", "until is `2014-01-01`, not a date or a time")],
+    "cohort.age": [(30, "age is `30`, not a table of unit, count, width, clock")],
+    "cohort.age.unit": [("decade", "age.unit is `decade`, not one of"), ("all", "`all` is neither an age's unit")],
+    "cohort.age.count": [(0, "age.count is `0`, not a whole number of at least 1")],
+    "cohort.age.width": [(1.5, "age.width is `1.5`, not a whole number of at least 1")],
+    "cohort.age.clock": [("solar", "age.clock is `solar`, not one of calendar, elapsed")],
+    "cohort.measure": [("mean(n)", "a cohort's measure is subjects, count() or sum(x)"), ("sum(m)", "no column `m`")],
+    "cohort.grain": [("x", "grain is `x`, not one of"), ("all", "`all` is neither")],
+    "cohort.by": [("what", "a cohort is by `grain` of the birth or `by` a dimension, one of the two")],
+    "cohort.birth": [({"m": 1}, "birth.m: there is no column `m`"), ({"what": {"x": 1}}, "birth.what.x is not a comp")],
+    "cohort.returns": [({"what": {"null": 0}}, "returns.what.null takes true or false"), ([], "not a table")],
+    "cohort.repeat": [(1, "repeat is `1`, not true or false")],
+    "cohort.retention": [("rolling", "retention is `rolling`, not one of exact, unbounded")],
+    "cohort.cumulative": [("yes", "cumulative is `yes`, not true or false")],
+    "cohort.error": [(1, "error is `1`, not a number of at least 0 and below 1")],
+    "funnel.kind": [("tunnel", "kind is `tunnel`; it is one of")],
+    "funnel.zone": [("", "question funnel: zone is ``, not a time zone")],
+    "funnel.steps": [
+        ([], "steps is an empty list, not a list of at least one"),
+        ({}, "steps is a table, not a list"),
+        ([{"m": 1}], "steps[0].m: there is no column `m`"),
+        ([{}, {"did": {"about": 1}}], "steps[1].did.about is not a comparison"),
+    ],
+    "funnel.window": [(0, "window is `0`, not a whole number of at least 1"), ("1 day", "window is `1 day`")],
+    "funnel.by": [("what", "not a list"), (["m"], "by: there is no column `m`"), (["what", "what"], "twice")],
+}
+
+
+def keys(kind: Any, prefix: str = "") -> Iterator[str]:
+    """Every key that a table of this kind may have, and those of the tables in it."""
+    for field in inspect.type_info(kind).fields:  # type: ignore[attr-defined]
+        yield prefix + field.encode_name
+        nested = field.type.types if isinstance(field.type, inspect.UnionType) else [field.type]
+        for one in nested:
+            if isinstance(one, inspect.StructType):
+                yield from keys(one.cls, f"{prefix}{field.encode_name}.")
+
+
+def schema() -> set[str]:
+    spans = {f"{kind}.{end}" for kind in SPECS for end in SPAN}  # they are parameters
+    specs = {key for kind, spec in SPECS.items() for key in keys(spec, f"{kind}.")} | {f"{kind}.kind" for kind in SPECS}
+    return {*keys(File), *keys(LayoutSpec, "layout."), *keys(Head, "question."), *specs} - spans
+
+
+def written(value: Any) -> str:
+    """TOML, tables inline."""
+    match value:
+        case dict():
+            return "{" + ", ".join(f"{json.dumps(k)} = {written(v)}" for k, v in value.items()) + "}"
+        case list():
+            return "[" + ", ".join(map(written, value)) + "]"
+        case date() | time():
+            return value.isoformat()
+        case _:
+            return json.dumps(value)
+
+
+def place(whole: dict[str, Any], key: str) -> tuple[dict[str, Any], str]:
+    """The table in which a key stands, and its name there."""
+    first, *rest = key.split(".")
+    if rest:
+        steps = [*PLACES.get(first, ("questions", 0) if first == "question" else (first,)), *rest[:-1]]
+        for step in steps:
+            if isinstance(whole, dict) and not isinstance(whole.get(step, {}), dict | list):
+                whole[step] = {"n": 1}
+            whole = whole[step] if isinstance(whole, list) else whole.setdefault(step, {"n": 1})
+    return whole, key.rpartition(".")[2]
+
+
+def refused(command: Command, folder: Path, whole: dict[str, Any], *said: str) -> None:
+    (folder / "data.csv").write_text("at,who,did,id,what,n,came\n2013-01-01,a,b,1,x,1,2013-01-02\n")
+    path = folder / "mine.toml"
+    path.write_text("\n".join(f"{key} = {written(value)}" for key, value in whole.items()))
+    line = command.refused("run", "--dataset", str(path))
+    assert all(part in line for part in said), line
+    assert str(path) in line or str(folder / "data.csv") in line
+
+
+def test_every_key_has_a_case() -> None:
+    assert set(CASES) == schema()
+
+
+def test_the_whole_is_right(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "data.csv").write_text("at,who,did,id,what,n,came\n2013-01-01,a,b,1,x,1,2013-01-02\n")
+    path = tmp_path / "mine.toml"
+    path.write_text("\n".join(f"{key} = {written(value)}" for key, value in WHOLE.items()))
+    assert "right" in command.done("run", "--dataset", str(path))
+
+
+@pytest.mark.parametrize(("key", "value", "said"), [(k, v, said) for k, cases in CASES.items() for v, *said in cases])
+def test_wrong(command: Command, tmp_path: Path, key: str, value: Any, said: list[str]) -> None:
+    whole = deepcopy(WHOLE)
+    table, name = place(whole, key)
+    if value == [] and name == "kind":
+        del table[name]
+    else:
+        table[name] = value
+    refused(command, tmp_path, whole, *said)
+
+
+@pytest.mark.parametrize("key", sorted(CASES))
+def test_a_time_of_day_fits_nowhere(command: Command, tmp_path: Path, key: str) -> None:
+    whole = deepcopy(WHOLE)
+    table, name = place(whole, key)
+    table[name] = time(7, 30)
+    refused(command, tmp_path, whole, name, "`07:30:00`")
+
+
+@pytest.mark.parametrize("table", ["", "source", "columns", "columns.time", "layout", *SPECS, "aggregate.top"])
+def test_unknown_key(command: Command, tmp_path: Path, table: str) -> None:
+    whole = deepcopy(WHOLE)
+    inside, name = place(whole, f"{table}.colour" if table else "colour")
+    inside[name] = "red"
+    refused(command, tmp_path, whole, "colour is not a key; there are")
+
+
+REQUIRED = ["title", "source", "columns", "columns.time", "columns.time.name", "columns.subject", "layout.grain"]
+REQUIRED += ["layout.measures", "question.name", "question.parameters", "aggregate.kind", "aggregate.measures"]
+REQUIRED += ["cohort.age", "cohort.age.unit", "cohort.age.count", "funnel.steps", "funnel.window"]
+
+
+@pytest.mark.parametrize("key", REQUIRED)
+def test_missing_key(command: Command, tmp_path: Path, key: str) -> None:
+    whole = deepcopy(WHOLE)
+    table, name = place(whole, key)
+    del table[name]
+    refused(command, tmp_path, whole, name, "missing; it is")
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"", "title is missing"),
+        (b"title = ", "this is not TOML"),
+        (b'title = "x"\n[source', "this is not TOML"),
+        (b"title = '\xff'", "this is not TOML"),
+        (b"\0", "this is not TOML"),
+    ],
+)
+def test_no_toml(command: Command, tmp_path: Path, data: bytes, said: str) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_bytes(data)
+    line = command.refused("run", "--dataset", str(path))
+    assert f"{path}: {said}" in line
+
+
+def test_span_beside_the_parameters(command: Command, tmp_path: Path) -> None:
+    whole = deepcopy(WHOLE)
+    whole["questions"][0]["start"] = date(2013, 1, 1)
+    refused(command, tmp_path, whole, "question aggregate: start goes under [questions.parameters]")

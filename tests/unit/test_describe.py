@@ -1,0 +1,166 @@
+"""A dataset file drafted from data: it runs as it is."""
+
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.json
+import pyarrow.parquet
+import pytest
+
+from tests.support.command import Command
+
+ROWS = "".join(
+    f'{i % 28 + 1:02d}/0{i % 3 + 4}/2013,{i},{"ab"[i % 2]},"{i % 7}, or so",{i * 0.5},{i % 5}\n' for i in range(200)
+)
+HEAD = "day,order id,channel,page (kind),price,items\n"
+
+
+def table(folder: Path) -> pa.Table:
+    (folder / "table.csv").write_text(HEAD + ROWS)
+    whole = pa.csv.read_csv(folder / "table.csv")
+    times = pa.array([f"2013-0{i % 3 + 4}-{i % 28 + 1:02d}T10:00:00" for i in range(200)]).cast(pa.timestamp("us"))
+    return whole.set_column(0, "day", times)
+
+
+def written(folder: Path, form: str) -> Path:
+    path = folder / f"my data.{form}"
+    match form:
+        case "csv" | "csv.zip":
+            text = HEAD.replace("day", "at") + "".join(
+                f"2013-0{i % 3 + 4}-02,{line}\n" for i, line in enumerate(tails())
+            )
+            if form == "csv":
+                path.write_text(text)
+            else:
+                with zipfile.ZipFile(path, "w") as archive:
+                    archive.writestr("data.csv", text)
+        case "tsv":
+            path.write_text("\n".join("\t".join(["1370044800", "ann", str(i)]) for i in range(5)))
+            path.write_text("when\tuser_id\tn\n" + path.read_text() + "\n")
+        case "parquet":
+            pa.parquet.write_table(table(folder), path)
+        case "folder":
+            path.mkdir()
+            for part in range(3):
+                pa.parquet.write_table(table(folder).slice(part * 50, 50), path / f"part-{part}.parquet")
+        case _:
+            rows = table(folder).to_pylist()
+            lines = (
+                f'{{"id": {i}, "at": "{row["day"]:%Y-%m-%dT%H:%M:%SZ}", "who": "u{i % 9}", "n": {i}}}'
+                for i, row in enumerate(rows)
+            )
+            path.write_text("\n".join(lines))
+    return path
+
+
+def tails() -> list[str]:
+    return [line.split(",", 1)[1] for line in ROWS.splitlines()]
+
+
+@pytest.mark.parametrize("form", ["csv", "csv.zip", "tsv", "parquet", "folder", "jsonl"])
+def test_a_draft_runs_as_it_is(command: Command, tmp_path: Path, form: str) -> None:
+    path = written(tmp_path, form)
+    separator = ["--separator", "\t"] if form == "tsv" else []
+    draft = command.done("data", "describe", str(path), *separator)
+    (tmp_path / "drafted.toml").write_text(draft)
+    shown = command.done("run", "--dataset", str(tmp_path / "drafted.toml"))
+    for name in ("by-day", "retention"):
+        assert name in shown
+    assert "wrong" not in shown
+    assert "failed" not in shown
+    answer = command.done("ask", "by-day", "--dataset", str(tmp_path / "drafted.toml"), "--format", "csv")
+    assert len(answer.splitlines()) > 1
+
+
+@pytest.mark.parametrize(
+    ("text", "time", "roles"),
+    [
+        ("id,at,who\n1370044800,2013-06-01,a\n", {"name": "at"}, {"subject": "who", "measures": []}),
+        ("n,d,user\n5,20130601,a\n", {"name": "d", "format": "%Y%m%d"}, {"subject": "user", "measures": ["n"]}),
+        ("t,user\n1370044800123,a\n", {"name": "t", "format": "milliseconds"}, {"subject": "user"}),
+        ("t,user\n06/30/2013,a\n", {"name": "t", "format": "%m/%d/%Y"}, {"subject": "user"}),
+        ("t,user\n30.06.2013,a\n", {"name": "t", "format": "%d.%m.%Y"}, {"subject": "user"}),
+        ("who,t,age\na,2013-06-01 10:00:00,7\n", {"name": "t"}, {"subject": "who", "dimensions": []}),
+        (
+            "t,email,paid\n" + "2013-06-01,a,yes\n2013-06-01,b,no\n2013-06-01,c,no\n" * 2,
+            {"name": "t"},
+            {"subject": "email"},
+        ),
+        (
+            "ended,started,who\n-,1370044800,a\n1370044900,1370044800,b\n",
+            {"name": "started", "format": "seconds"},
+            {"subject": "who", "measures": ["ended"]},
+        ),
+        (
+            "t,page,ride id\n" + "2013-06-01,a,1\n2013-06-01,b,1\n2013-06-01,c,2\n" * 2,
+            {"name": "t"},
+            {"subject": "ride id"},
+        ),
+    ],
+)
+def test_columns(command: Command, tmp_path: Path, text: str, time: dict[str, str], roles: dict[str, object]) -> None:
+    (tmp_path / "f.csv").write_text(text)
+    drafted = tomllib.loads(command.done("data", "describe", str(tmp_path / "f.csv")))["columns"]
+    assert drafted["time"] == time
+    assert {name: drafted[name] for name in roles} == roles
+
+
+def test_the_span_is_that_of_all_rows(command: Command, tmp_path: Path) -> None:
+    rows = "".join(f"2013-01-01,{'x' * 50},a\n" for _ in range(60_000))
+    (tmp_path / "f.csv").write_text(f"at,text,who\n{rows}2015-03-04,x,a\n")
+    drafted = tomllib.loads(command.done("data", "describe", str(tmp_path / "f.csv")))
+    assert [str(d) for d in drafted["questions"][0]["parameters"].values()] == ["2013-01-01", "2015-03-05"]
+
+
+def test_words_for_null_in_a_column_of_numbers_are_written_down(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "f.csv").write_text("at,who,fare,plan\n2013-01-01,a,1.5,NA\n2013-01-02,b,NA,x\n2013-01-03,a,,y\n")
+    text = command.done("data", "describe", str(tmp_path / "f.csv"))
+    drafted = tomllib.loads(text)
+    assert drafted["source"]["null"] == ["", "NA"]
+    assert drafted["columns"]["measures"] == ["fare"]
+    assert "# what stands for NULL; in plan too\n" in text
+    (tmp_path / "f.toml").write_text(text)
+    asked = ["ask", "by-day", "--dataset", str(tmp_path / "f.toml"), "--format", "csv"]
+    assert "2013-01-02 00:00:00.000Z" in command.done(*asked)
+
+
+@pytest.mark.parametrize(
+    "text", ['at,who,fare\n2013-01-01,a,"1.5"\n2013-01-02,b,"NA"\n', "at,who,fare\n2013-01-01,a,NA\n"]
+)
+def test_words_are_words_where_no_column_becomes_numbers_without_them(
+    command: Command, tmp_path: Path, text: str
+) -> None:
+    (tmp_path / "f.csv").write_text(text)
+    drafted = tomllib.loads(command.done("data", "describe", str(tmp_path / "f.csv")))
+    assert "null" not in drafted["source"]
+    assert drafted["columns"]["measures"] == []
+
+
+def test_a_value_that_is_no_time_after_others_that_are(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "f.csv").write_text("who,at\n1,2013-01-01\n2,soon\n")
+    line = command.refused("data", "describe", str(tmp_path / "f.csv"))
+    assert "f.csv: row 2: at is `soon`, not ISO 8601" in line
+
+
+def test_bytes_that_are_no_text(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "f.csv").write_bytes(b"\x14\xff,who\n1,2\n")
+    line = command.refused("data", "describe", str(tmp_path / "f.csv"))
+    assert line.endswith("f.csv: its line of column names is not text in UTF-8")
+
+
+def test_a_row_that_is_no_time_is_named(command: Command, tmp_path: Path) -> None:
+    rows = "".join(f"2013-01-01,{'x' * 50},a\n" for _ in range(60_000))
+    (tmp_path / "f.csv").write_text(f"at,text,who\n{rows}soon,x,a\n")
+    assert "f.csv: row 60001: at is `soon`, not ISO 8601" in command.refused(
+        "data", "describe", str(tmp_path / "f.csv")
+    )
+
+
+def test_columns_that_no_role_fits_are_named(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "data.csv").write_text("at,who,size,seen\n" + "2020-01-02,ann,1,2020-01-03\n" * 3)
+    drafted = command.done("data", "describe", str(tmp_path / "data.csv"))
+    assert '# not in it: "size", "seen"\n' in drafted
+    tomllib.loads(drafted)

@@ -1,0 +1,137 @@
+"""What is Druid's own: sketches large enough, sums that never wrap, events as JSON, zones that it loses count in."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rollup_bench.engines.druid import buckets, ingest, masks, sketches
+from rollup_bench.engines.druid.engine import Druid
+from rollup_bench.engines.druid.tables import Table, quoted
+from rollup_bench.errors import FailureError
+from rollup_bench.servers.budget import Budget
+from rollup_bench.workloads import layouts
+from rollup_bench.workloads.columns import INSTANT
+from rollup_bench.workloads.events import Shape
+from rollup_bench.workloads.filters import Filter, Op
+from rollup_bench.workloads.layouts import Layout
+from rollup_bench.workloads.measures import parse
+from rollup_bench.workloads.questions import Age, Cohort, Grain, Span
+from rollup_bench.workloads.rule import Part
+
+YEAR = 31_557_600_000
+
+
+def shape(rows: int = 1, years: float = 1, magnitude: float = 1.0) -> Shape:
+    types = {"when": "timestamp", "user": "string", "level": "int64", "gold": "int64", "score": "double"}
+    return Shape("f", rows, 0, int(years * YEAR), types, {"user": 1}, {"gold": magnitude, "score": magnitude})
+
+
+@given(st.sampled_from([Part.DISTINCT, Part.QUANTILE]), st.floats(0.005, 0.5))
+def test_the_smallest_sketch_whose_error_is_tolerated_is_taken(part: Part, tolerated: float) -> None:
+    size = sketches.size(part, tolerated)
+    assert size is not None
+    assert sketches.error(part, tolerated) <= tolerated
+    smaller = [s for s in sketches.SIZES[part] if s < size]
+    assert all(sketches.error(part, tolerated) < sketches._error(part, s) for s in smaller)
+    assert all(sketches._error(part, s) > tolerated for s in smaller)
+
+
+def test_no_sketch_is_exact() -> None:
+    assert sketches.size(Part.DISTINCT, 0.0) is None
+    assert sketches.size(Part.QUANTILE, 1e-6) is None
+
+
+@given(st.lists(st.tuples(st.none() | st.text(), st.none() | st.floats(allow_nan=False, allow_infinity=False))))
+def test_events_are_written_so_that_json_reads_them_back(rows: list[tuple[str | None, float | None]]) -> None:
+    schema = pa.schema([("when", INSTANT), ('a,"b', pa.string()), ("score", pa.float64())])
+    table = pa.table(
+        {"when": pa.array([7] * len(rows)).cast(INSTANT), 'a,"b': [r[0] for r in rows], "score": [r[1] for r in rows]},
+        schema,
+    )
+    written = b"".join(bytes(ingest.lines(batch, "when")) for batch in table.to_batches())
+    read = [json.loads(line) for line in written.decode().split("\n") if line]
+    wanted = [{"__time": 7, 'a%2C"b': text, "score": number} for text, number in rows]
+    assert read == [{k: v for k, v in row.items() if v is not None} for row in wanted]
+
+
+@pytest.mark.parametrize(
+    ("rows", "years", "granularity"),
+    [(30_000_000, 1, "YEAR"), (30_000_001, 1, "MONTH"), (300_000_000, 10, "YEAR"), (10**9, 2, "DAY")],
+)
+def test_an_interval_of_segments_holds_thirty_million_rows_at_most(rows: int, years: float, granularity: str) -> None:
+    assert ingest.granularity(shape(rows, years)) == granularity
+
+
+def test_sums_that_could_wrap_are_kept_in_halves() -> None:
+    layout = Layout("day", Grain.DAY, "UTC", ("user",), (parse("sum(gold)"), parse("sum(score)")))
+    kept = {
+        magnitude: [
+            m["name"] for m in ingest.schema(Table("", layout, shape(magnitude=magnitude), "when"), "d")["metricsSpec"]
+        ]
+        for magnitude in (2.0**62, 2.0**63)
+    }
+    assert kept[2.0**62] == ["rows", "sum(gold)", "sum(score)"]
+    assert kept[2.0**63] == ["rows", "sum(gold):high", "sum(gold):low", "sum(score)"]
+
+
+def test_an_identifier_keeps_its_quotes() -> None:
+    assert quoted('a"b,c%') == '"a""b%2Cc%25"'
+
+
+def test_zones_whose_buckets_are_not_counted_on_are_floored_event_by_event() -> None:
+    assert "TIME_SHIFT" not in buckets.bucket(Grain.DAY, "America/New_York", shape(years=50))
+    assert "TIME_SHIFT" in buckets.bucket(Grain.HOUR, "Australia/Lord_Howe", shape(years=50))
+    assert "TIME_SHIFT" in buckets.bucket(Grain.DAY, "America/Sao_Paulo", shape(years=50))
+    repeated = int(datetime(2013, 11, 3, 5, tzinfo=UTC).timestamp() * 1000)
+    began = f"WHEN {repeated} THEN {repeated - 3_600_000}"
+    assert began in buckets.bucket(Grain.DAY, "America/Havana", shape(years=50))
+
+
+def test_what_is_kept_of_raw_events_is_each_of_them() -> None:
+    made = ingest.schema(Table("", layouts.raw, shape(), "when"), "d")
+    assert made["granularitySpec"]["rollup"] is False
+    assert made["metricsSpec"] == []
+    assert [d["type"] for d in made["dimensionsSpec"]["dimensions"]] == ["string", "long", "long", "double"]
+
+
+def retention(until: datetime, unit: Grain = Grain.MONTH, **more: Any) -> Cohort:
+    span = Span(datetime(2020, 1, 1, tzinfo=UTC), datetime(2020, 2, 1, tzinfo=UTC))
+    return Cohort(span, until, Age(unit, 3), grain=Grain.MONTH, **more)
+
+
+def test_a_mask_serves_while_its_bits_last() -> None:
+    assert masks.serves(retention(datetime(2025, 3, 31, tzinfo=UTC)))
+    assert not masks.serves(retention(datetime(2025, 4, 1, tzinfo=UTC)))
+    assert not masks.serves(retention(datetime(2020, 4, 1, tzinfo=UTC), Grain.DAY))
+
+
+def test_a_mask_serves_only_where_nothing_that_counts_precedes_the_birth() -> None:
+    bought = (Filter("action", Op.EQ, ("buy",)),)
+    until = datetime(2020, 6, 1, tzinfo=UTC)
+    assert masks.serves(retention(until, birth=bought, returns=bought))
+    assert masks.serves(retention(until, returns=bought))
+    assert not masks.serves(retention(until, birth=bought))
+    assert not masks.serves(retention(until, repeat=True))
+    assert not masks.serves(retention(until, measure=parse("count()")))
+
+
+def test_tables_are_listed_again_where_one_went_meanwhile(tmp_path: Path) -> None:
+    said = ['druid: 500: Cannot invoke "Table.getJdbcTableType()" because "table" is null', "druid: 500: no memory"]
+
+    class Stumbling:
+        def rows(self, _text: str, _values: list[str]) -> list[list[int]]:
+            if said:
+                raise FailureError(said.pop(0))
+            return [[1]]
+
+    druid = Druid(None, tmp_path, Budget(1, 1 << 30))
+    druid.__dict__["_connection"] = Stumbling()
+    with pytest.raises(FailureError, match="no memory"):
+        druid._known("rb_1")
+    assert druid._known("rb_1")

@@ -1,0 +1,175 @@
+"""What paired rounds say of a ratio, and when a difference is claimed."""
+
+import math
+from collections.abc import Callable
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from experiments.identical import ALLOWED, differing
+from rollup_bench.harness.records.findings import Run
+from rollup_bench.harness.records.records import Rounds, of_type
+from rollup_bench.harness.run.rounds import logarithms
+from rollup_bench.harness.stats import student
+from rollup_bench.harness.stats.claims import claims, false_discoveries_held
+from rollup_bench.harness.stats.estimate import Estimate, Logs, difference, estimate, within_share
+from rollup_bench.harness.stats.spread import in_sequence, spread
+from tests.support import ROOT
+
+Noise = Callable[[np.random.Generator, tuple[int, ...]], Logs]
+
+
+@pytest.mark.parametrize(
+    ("probability", "dof", "expected"),
+    [(0.975, 1, 12.7062), (0.995, 4, 4.6041), (0.995, 10, 3.1693), (0.975, 30, 2.0423), (0.995, 1e6, 2.5774)],
+)
+def test_student_matches_printed_tables(probability: float, dof: float, expected: float) -> None:
+    assert student.quantile(probability, dof) == pytest.approx(expected, rel=1e-3)
+    assert student.two_sided(expected, dof) == pytest.approx(2 * (1 - probability), rel=1e-2)
+
+
+def _machine(rng: np.random.Generator, launches: int, rounds: int) -> Logs:
+    """Log times of a machine that drifts, wanders and hiccups: one value a position in the round, 4 positions."""
+    steps = rng.normal(0, 0.02, (launches, rounds * 4)).cumsum(axis=1)
+    drift = np.linspace(0, rng.normal(0, 0.3), rounds * 4)
+    hiccups = np.where(rng.random((launches, rounds * 4)) < 0.03, rng.exponential(1.0, (launches, rounds * 4)), 0)
+    own = rng.normal(0, 0.05, (launches, rounds * 4))
+    return np.asarray((steps + drift + hiccups + own).reshape(launches, rounds, 4))
+
+
+def _pair(rng: np.random.Generator, launches: int, rounds: int, slower: float = 1.0) -> list[Logs]:
+    """Log-ratios of two arms in mirrored rounds of such a machine, the second slower by a factor."""
+    ratios = []
+    for launch in _machine(rng, launches, rounds):
+        first = rng.random(rounds) < 0.5
+        outer, inner = launch[:, [0, 3]].mean(axis=1), launch[:, [1, 2]].mean(axis=1)
+        ratios.append(np.where(first, inner - outer, outer - inner) + math.log(slower))
+    return ratios
+
+
+@pytest.mark.parametrize(("launches", "rounds"), [(2, 10), (5, 20)])
+def test_identical_arms_differ_in_at_most_18_of_1000_comparisons(launches: int, rounds: int) -> None:
+    rng = np.random.default_rng(20130101)
+    found = [estimate(_pair(rng, launches, rounds), rng, 400).p < 0.01 for _ in range(1000)]
+    assert sum(found) <= 18
+
+
+def test_launches_that_differ_do_not_pass_for_arms_that_differ() -> None:
+    rng = np.random.default_rng(7)
+
+    def comparison() -> Estimate:
+        return estimate([r + rng.normal(0, 0.1) for r in _pair(rng, 5, 20)], rng, 200)
+
+    assert sum(comparison().p < 0.01 for _ in range(500)) <= 13  # 5 expected, 13 in fewer than one of 1,000
+
+
+def test_three_slowdowns_of_ten_percent_are_found_and_no_other() -> None:
+    rng = np.random.default_rng(3)
+    factors = [1.1 if cell in (2, 5, 11) else 1.0 for cell in range(16)]
+    ratios = [estimate(_pair(rng, 5, 40, factor), rng) for factor in factors]
+    floors = [estimate(_pair(rng, 5, 40), rng) for _ in factors]
+    found = claims(ratios, floors)
+    assert [one.outcome == "slower" for one in found] == [factor > 1 for factor in factors]
+    assert all(one.outcome != "faster" for one in found)
+    assert all(one.detectable is not None and 1.01 < one.detectable < 1.1 for one in found)
+
+
+def test_rounds_of_one_launch_stop_where_the_whole_run_is_as_narrow_as_was_asked() -> None:
+    rng = np.random.default_rng(9)
+    for launches in (1, 2, 5):
+        wanted, got = [], []
+        for _ in range(300):
+            ratios = [rng.normal(0, 0.1, 30) for _ in range(launches)]
+            wanted.append(_half_width(estimate(ratios[:1], rng, 300)) / within_share(launches))
+            got.append(_half_width(estimate(ratios, rng, 300)))
+        assert np.median(got) == pytest.approx(np.median(wanted), rel=0.2)
+
+
+def _half_width(one: Estimate) -> float:
+    low, high = one.interval()
+    return math.log(high / low) / 2
+
+
+def test_a_difference_inside_the_noise_floor_is_not_claimed() -> None:
+    slower = Estimate(math.log(1.05), 0.005, 50)
+    assert claims([slower], [Estimate(0.0, 0.005, 50)])[0].outcome == "slower"
+    assert claims([slower], [Estimate(math.log(1.05), 0.005, 50)])[0].outcome == "no difference seen"
+    assert claims([slower], [None])[0].outcome == "slower"
+
+
+def test_what_is_detectable_is_found_four_times_in_five() -> None:
+    rng = np.random.default_rng(11)
+    cells = [estimate(_pair(rng, 5, 40), rng, 300) for _ in range(40)]
+    slowdown = float(np.median([cell.detectable() for cell in cells]))
+    again = [estimate(_pair(rng, 5, 40, slowdown), rng, 300).p < 0.01 for _ in range(100)]
+    assert sum(again) >= 70
+
+
+def test_too_few_rounds_tell_nothing() -> None:
+    nothing = estimate([np.array([0.5])], np.random.default_rng(1))
+    assert nothing.error == math.inf
+    assert nothing.p == pytest.approx(1.0)
+    claim = claims([nothing], [None])[0]
+    assert (claim.low, claim.high, claim.outcome, claim.detectable) == (None, None, "no difference seen", None)
+
+
+@given(st.lists(st.floats(0, 1), max_size=30), st.floats(0.001, 0.5))
+@settings(max_examples=100)
+def test_false_discoveries_as_defined(ps: list[float], rate: float) -> None:
+    held = false_discoveries_held(ps, rate)
+    passing = [k for k in range(1, len(ps) + 1) if sorted(ps)[k - 1] <= rate * k / len(ps)]
+    assert sum(held) >= max(passing, default=0)
+    assert max((p for p, one in zip(ps, held, strict=True) if one), default=0) <= rate
+    assert all(
+        p >= max((q for q, one in zip(ps, held, strict=True) if one), default=0) or one
+        for p, one in zip(ps, held, strict=True)
+    )
+
+
+def test_difference_of_two_runs_is_wider_than_either() -> None:
+    one, other = Estimate(0.3, 0.03, 8), Estimate(0.1, 0.04, 8)
+    both = difference(one, other, shift=0.05)
+    assert both.centre == pytest.approx(0.15)
+    assert both.error == pytest.approx(0.05)
+    assert 8 <= both.dof <= 16
+
+
+def test_drift_that_is_straight_cancels_in_the_mirror() -> None:
+    order = np.exp(np.array([1.0, 2.0, 3.0, 4.0]))  # time grows with the position in the round
+    assert logarithms([(int(order[0] * 1e6), int(order[3] * 1e6))]) == pytest.approx(
+        logarithms([(int(order[1] * 1e6), int(order[2] * 1e6))]), rel=1e-6
+    )
+
+
+def test_percentiles_only_where_ten_samples_lie_beyond() -> None:
+    rng = np.random.default_rng(2)
+    few, many = spread([rng.random(20), rng.random(20)], rng), spread([rng.random(500), rng.random(500)], rng)
+    assert list(few.percentiles) == ["p50", "p75"]
+    assert list(many.percentiles) == ["p50", "p75", "p90", "p95", "p99"]
+    assert few.low <= few.median <= few.high <= few.maximum
+
+
+def test_a_queue_has_fewer_percentiles_than_as_many_independent_samples() -> None:
+    rng = np.random.default_rng(4)
+    apart = rng.random(2000)
+    together = np.sort(apart)
+    assert "p99" in in_sequence(apart)
+    assert in_sequence(together) == {}
+    assert in_sequence([]) == {}
+
+
+def test_recorded_arms_that_are_identical_do_not_differ_and_slowed_ones_do() -> None:
+    run = Run.read(ROOT / "tests" / "data" / "identical.jsonl")
+    assert differing(run) <= ALLOWED
+    slowed = [
+        msgspec.structs.replace(one, times={arm: _slower(times, arm in "ace") for arm, times in one.times.items()})
+        for one in of_type(run.lines, Rounds)
+    ]
+    assert differing(Run(run.header, slowed)) > 450  # of about 570 comparisons of a slowed arm with another
+
+
+def _slower(times: list[tuple[int, int]], slowed: bool) -> list[tuple[int, int]]:
+    return [(int(one * 1.4), int(other * 1.4)) for one, other in times] if slowed else times

@@ -1,0 +1,124 @@
+"""Curves of growth from times that were made to follow one."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import click
+import numpy as np
+import pytest
+
+from experiments.growth import growth as asked
+from experiments.growth_found import read
+from experiments.new_question import new_question
+from rollup_bench.errors import RequestError
+from rollup_bench.harness.run.home import VARIABLE
+from rollup_bench.harness.stats.growth import Curve, Growth, growth
+
+EVENTS = (2_300, 9_000, 28_000, 70_000, 250_000, 280_000, 840_000, 1_000_000, 3_000_000)
+
+
+def found(curve: Curve, noise: float, seed: int, own: float = 0.0, rounds: int = 10) -> Growth:
+    """Of times on a curve, each off by some noise, and each cell by some of its own."""
+    rng = np.random.default_rng(seed)
+    seconds = [second * np.exp(rng.normal(0, own) + rng.normal(0, noise, rounds)) for second in curve(EVENTS)]
+    return growth(EVENTS, seconds, rng)
+
+
+@pytest.mark.parametrize("c", [0.5, 0.8, 1.0, 1.3])
+def test_a_curve_is_found_again_in_noisy_times(c: float) -> None:
+    made = Curve(a=0.02, b=0.3, c=c)
+    grown = found(made, noise=0.1, seed=1)
+    assert grown.outcome == "told"
+    assert grown.curve.a == pytest.approx(made.a, rel=0.2)
+    assert grown.curve.b == pytest.approx(made.b, rel=0.1)
+    assert grown.curve.c == pytest.approx(made.c, abs=0.05)
+
+
+def test_without_noise_the_curve_is_exact() -> None:
+    grown = found(Curve(a=0.004, b=0.05, c=0.75), noise=0, seed=1)
+    assert (grown.curve.a, grown.curve.b, grown.curve.c) == pytest.approx((0.004, 0.05, 0.75))
+    assert grown.off == pytest.approx(1)
+
+
+@pytest.mark.parametrize("own", [0.0, 0.1])
+def test_the_intervals_hold_what_was_put_in(own: float) -> None:
+    made, held = Curve(a=0.002, b=0.05, c=0.9), np.zeros(4)
+    truly = float(made(EVENTS[-1]) / made(EVENTS[0]))
+    for seed in range(25):
+        grown = found(made, 0.1, seed, own)
+        bounds = (grown.a, grown.b, grown.c, grown.times_between)
+        held += [low <= value <= high for value, (low, high) in zip((0.002, 0.05, 0.9, truly), bounds, strict=True)]
+    assert (held >= 22).all()  # of 25
+
+
+@pytest.mark.parametrize("rounds", [2, 10])
+def test_what_does_not_grow_is_called_flat(rounds: int) -> None:
+    grown = found(Curve(a=0.01, b=0, c=1), noise=0.1, seed=2, rounds=rounds)
+    assert grown.outcome == "flat"
+
+
+@pytest.mark.parametrize(("made", "noise"), [(Curve(0.01, 0.01, 1.0), 0.3), (Curve(0.01, 0, 1.0), 1.5)])
+def test_an_exponent_is_not_told_where_noise_hides_it(made: Curve, noise: float) -> None:
+    assert found(made, noise, seed=3, rounds=3).outcome == "not told"
+
+
+def test_no_part_is_negative_where_times_fall() -> None:
+    fallen: Sequence[float] = np.linspace(0.02, 0.01, len(EVENTS)).tolist()
+    grown = growth(EVENTS, [[one, one] for one in fallen], np.random.default_rng(4))
+    assert grown.curve.b == 0
+    assert grown.a[0] >= 0
+    assert grown.b[0] >= 0
+
+
+def test_one_cell_off_the_curve_is_seen() -> None:
+    made = Curve(a=0.002, b=0.3, c=1)
+    seconds = made(EVENTS)
+    seconds[4] *= 2
+    grown = growth(EVENTS, [[one, one] for one in seconds], np.random.default_rng(5))
+    assert grown.off > 1.5
+
+
+@pytest.fixture
+def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """A command of the benchmarks, under a home of its own; it ends with 0."""
+    monkeypatch.setenv(VARIABLE, str(tmp_path))
+
+    def called(command: click.Command, *arguments: str) -> None:
+        with pytest.raises(SystemExit) as ended:
+            command.main([*arguments], standalone_mode=False)
+        assert not ended.value.code
+
+    return called
+
+
+def test_every_cell_is_checked_kept_and_drawn_again(
+    call: Callable[..., None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sizes = [part for rows in (2_000, 4_000, 8_000) for part in ("--rows", str(rows))]
+    call(asked, *sizes, "--seconds", "0.1", "--layouts", "raw,hour", "--questions", "one-item")
+    drawn = (tmp_path / "growth.svg").read_bytes()
+    _, cells = read(tmp_path / "growth.jsonl")
+    assert {(one.arm, one.verdict, bool(one.seconds)) for one in cells} == {
+        ("duckdb/raw", "right", True),
+        ("duckdb/hour", "unsupported", False),
+    }
+    counted = {one.rows: one.events for one in cells if one.span == "ten years"}
+    assert all(0.99 * rows < counted[rows] <= rows for rows in (2_000, 4_000, 8_000))
+    shown = capsys.readouterr().out
+    assert "hour does not keep item apart" in shown
+    call(asked, "--from", str(tmp_path / "growth.jsonl"))
+    assert capsys.readouterr().out == shown
+    assert (tmp_path / "growth.svg").read_bytes() == drawn
+
+
+def test_a_file_of_something_else_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "other.jsonl").write_text('{"record": "run"}\n')
+    with pytest.raises(RequestError, match=r"other\.jsonl: .*expected the \.jsonl"):
+        read(tmp_path / "other.jsonl")
+
+
+def test_a_new_question_is_right_on_what_is_there_and_on_a_plan_of_its_own(
+    call: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    call(new_question, "--rows", "5000")
+    assert capsys.readouterr().out.count(" right ") == 3  # the plan of the aggregate's own would be raw again

@@ -1,0 +1,167 @@
+"""Loads: reused while nothing changed, made anew when something did, never trusted when cut off."""
+
+import fcntl
+import re
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from rollup_bench.engines.duckdb import limit
+from rollup_bench.engines.duckdb.engine import DuckDB
+from rollup_bench.errors import FailureError
+from rollup_bench.harness.run import loads
+from rollup_bench.servers.budget import Budget
+from rollup_bench.servers.watch import Watch
+from rollup_bench.workloads import dataset as datasets
+from rollup_bench.workloads import events
+from tests.support import ROOT
+from tests.support.command import Command
+
+TOML = """
+title = "Mine"
+source = { path = "data.csv" }
+columns = { time = { name = "at", format = "seconds" }, subject = "who" }
+[layouts.hour]
+grain = "hour"
+measures = ["count()"]
+[layouts.day]
+grain = "day"
+measures = ["count()"]
+[[questions]]
+name = "all"
+kind = "aggregate"
+measures = ["count()", "distinct(who)"]
+parameters = { start = 1970-01-01, end = 2014-01-01 }
+"""
+ENDLESS = "SELECT sum(a.range * b.range) FROM range(10000000) a, range(10000000) b"
+LOAD = """
+import sys
+from pathlib import Path
+from tests.unit.test_loads import ensure
+print(ensure(Path(sys.argv[1])))
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    fill(tmp_path, 1000)
+    (tmp_path / "mine.toml").write_text(TOML)
+    return tmp_path
+
+
+def fill(folder: Path, rows: int) -> None:
+    (folder / "data.csv").write_text("at,who\n" + "".join(f"{i},u{i}\n" for i in range(rows)))
+
+
+def ensure(folder: Path, layout: str = "raw", watch: Watch | None = None) -> tuple[int, bool]:
+    """The rows kept, and whether they were there already."""
+    dataset = datasets.read(str(folder / "mine.toml"))
+    found = events.prepare(dataset, folder / "home")
+    engine = DuckDB(None, folder / "home", Budget(cores=2, memory=1 << 30))
+    plan = engine.plan(dataset, dataset.layout(layout), found.shape)
+    loaded, reused = loads.ensure(engine, plan, found, folder / "home", watch or Watch())
+    assert engine.rows(plan) == loaded.rows
+    return loaded.rows, reused
+
+
+def records(folder: Path) -> list[Path]:
+    return sorted((folder / "home" / "loads").glob("*.json"))
+
+
+def test_reused_while_nothing_changed(folder: Path) -> None:
+    assert ensure(folder) == (1000, False)
+    before = [(p, p.stat().st_mtime_ns) for p in (folder / "home").rglob("*.duckdb")]
+    assert ensure(folder) == (1000, True)
+    (folder / "mine.toml").write_text(TOML.replace('"all"', '"other"').replace("title", "# more\ntitle"))
+    assert ensure(folder) == (1000, True)
+    assert [(p, p.stat().st_mtime_ns) for p in (folder / "home").rglob("*.duckdb")] == before
+
+
+def test_anew_when_the_file_or_the_layout_changed(folder: Path) -> None:
+    assert ensure(folder) == (1000, False)
+    assert not ensure(folder, "hour")[1]
+    assert not ensure(folder, "day")[1]
+    (folder / "mine.toml").write_text(TOML.replace('grain = "hour"', 'grain = "minute"'))
+    assert not ensure(folder, "hour")[1]
+    assert ensure(folder, "day")[1]
+    fill(folder, 999)
+    assert ensure(folder) == (999, False)
+    assert not ensure(folder, "day")[1]
+
+
+@pytest.mark.parametrize("damage", ["", "{", '{"rows": 1}', "\0"])
+def test_a_record_that_cannot_be_read(folder: Path, damage: str) -> None:
+    ensure(folder)
+    (record,) = records(folder)
+    whole = record.read_bytes()
+    record.write_text(damage)
+    assert ensure(folder) == (1000, False)
+    record.write_bytes(whole.replace(b'"rows":1000', b'"rows":1001'))
+    assert ensure(folder) == (1000, False)
+    record.write_bytes(whole.replace(b'"version":"', b'"version":"0.'))
+    assert ensure(folder) == (1000, False)
+
+
+def test_a_database_that_is_gone_or_damaged(folder: Path) -> None:
+    ensure(folder)
+    (database,) = (folder / "home").rglob("*.duckdb")
+    database.unlink()
+    assert ensure(folder) == (1000, False)
+    database.write_bytes(database.read_bytes()[:5000])
+    assert ensure(folder) == (1000, False)
+
+
+def start(folder: Path) -> subprocess.Popen[str]:
+    call = [sys.executable, "-c", LOAD, str(folder)]
+    return subprocess.Popen(call, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+
+
+def test_two_at_once_load_once(folder: Path) -> None:
+    fill(folder, 100_000)
+    both = [start(folder), start(folder)]
+    said = sorted(one.communicate()[0].strip() for one in both)
+    assert said == ["(100000, False)", "(100000, True)"]
+
+
+def test_progress_has_rows_a_rate_and_the_time_left(folder: Path) -> None:
+    said: list[str] = []
+    ensure(folder, watch=Watch(said.append))
+    assert re.fullmatch(r"1,000 of 1,000 rows, [\d,]+ a second, about 0 s left", said[0])
+
+
+def test_the_load_of_another_process_is_not_waited_for_without_end(folder: Path) -> None:
+    ensure(folder)
+    (record,) = records(folder)
+    record.unlink()
+    with record.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(FailureError, match=r"not done after 0.3 s: what another process is loading"):
+            ensure(folder, watch=Watch(seconds=0.3))
+
+
+def test_a_run_says_which_load_took_too_long(folder: Path, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loads, "LEAST", -1.0)
+    status, _, err = command("run", "--dataset", str(folder / "mine.toml"))
+    assert status == 1
+    assert "duckdb/raw takes no part: not done after 0 s" in err
+
+
+def test_work_that_cannot_check_is_ended_at_its_deadline() -> None:
+    watch = Watch(seconds=0.3)
+    watch.say("sorting")
+    late = pytest.raises(FailureError, match=r"not done after 0.3 s: sorting")
+    with duckdb.connect() as connection, late, watch.ending(connection.interrupt):
+        connection.execute(ENDLESS)
+
+
+def test_an_answer_that_takes_too_long_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limit, "SECONDS", 0.1)
+    with duckdb.connect() as connection, closing(limit.Limit(connection.interrupt)) as limited:
+        with pytest.raises(duckdb.InterruptException), limited:
+            connection.execute(ENDLESS)
+        with limited:
+            assert connection.execute("SELECT 1").fetchone() == (1,)

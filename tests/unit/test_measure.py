@@ -1,0 +1,405 @@
+"""A run of a profile on DuckDB, in small: kept, cut off and gone on with, compared, under load."""
+
+import dataclasses
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from typing import NoReturn
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from click.testing import CliRunner
+from rich.console import Console
+
+from rollup_bench.engines.contract import Loaded, Plan, Session
+from rollup_bench.engines.duckdb.engine import DuckDB
+from rollup_bench.errors import FailureError, RequestError
+from rollup_bench.harness.cli.main import cli
+from rollup_bench.harness.records.findings import Run, spreads
+from rollup_bench.harness.records.history import find
+from rollup_bench.harness.records.records import Cost, Ended, Fault, First, Open, Rounds, Sweep, Verdict, of_type
+from rollup_bench.harness.report.tables import run_table
+from rollup_bench.harness.run.circuit_breaker import Lifeline
+from rollup_bench.harness.run.load import capacity, read
+from rollup_bench.harness.run.measure import measure
+from rollup_bench.harness.run.profiles import PROFILES, Profile, UnderLoad
+from rollup_bench.harness.run.replay import replay
+from rollup_bench.harness.run.request import Request
+from rollup_bench.harness.run.rounds import Effort
+from rollup_bench.harness.run.under_load import Expected
+from rollup_bench.servers import Server, Status
+from rollup_bench.servers.watch import Watch
+from rollup_bench.workloads import dataset as datasets
+from rollup_bench.workloads import events as event_store
+from rollup_bench.workloads.dataset import Dataset
+from rollup_bench.workloads.questions import Question
+
+TOML = """
+title = "Rides"
+[source]
+path = "rides.csv"
+[columns]
+time = { name = "time" }
+subject = "rider"
+dimensions = ["city"]
+measures = ["fare"]
+[layouts.day]
+grain = "day"
+by = ["city"]
+measures = ["count()"]
+[[questions]]
+name = "by-city"
+story = "Where?"
+kind = "aggregate"
+by = ["city"]
+measures = ["count()", "sum(fare)", "mean(fare)"]
+[questions.parameters]
+start = 2020-01-01
+end = 2020-03-01
+[[questions]]
+name = "by-day"
+story = "When?"
+kind = "aggregate"
+grain = "day"
+measures = ["count()"]
+[questions.parameters]
+start = 2020-01-01
+end = 2020-02-01
+"""
+TINY = Profile(
+    "quick",
+    rows=(1,),
+    timed=2,
+    checked=2,
+    effort=Effort(launches=2, least=3, most=4, width=1.0, warm=0.05, cell=5.0, cost=0.01),
+)
+
+
+@pytest.fixture(scope="module")
+def rides(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    folder = tmp_path_factory.mktemp("rides")
+    rng = np.random.default_rng(1)
+    lines = [
+        f"2020-0{1 + i % 3}-{1 + i % 28:02d}T00:00:00Z,r{i % 50},{'ABC'[i % 3]},{rng.integers(1, 100)}"
+        for i in range(900)
+    ]
+    (folder / "rides.csv").write_text("\n".join(["time,rider,city,fare", *lines]))
+    (folder / "rides.toml").write_text(TOML)
+    return datasets.read(str(folder / "rides.toml"))
+
+
+def _request(dataset: Dataset, home: Path, profile: Profile = TINY) -> Request:
+    events = event_store.prepare(dataset, home)
+    return Request(dataset, events, ["duckdb"], ["raw"], [], "native", home, 1, profile)
+
+
+def _quiet(_: str) -> None:
+    """Says nothing."""
+
+
+@pytest.fixture(autouse=True)
+def page_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The machine's page cache is not a test's to drop."""
+    monkeypatch.setattr("rollup_bench.harness.run.measure.drop_page_cache", lambda: False)
+
+
+class CutOffError(Exception):
+    pass
+
+
+def test_a_run_that_is_cut_off_goes_on_where_it_was(rides: Dataset, tmp_path: Path) -> None:
+    def cut(text: str) -> None:
+        if text.startswith("launch 2 of 2, round"):
+            raise CutOffError
+
+    with pytest.raises(CutOffError):
+        measure(_request(rides, tmp_path), None, cut)
+    path = tmp_path / "runs" / "rides-quick-1.jsonl"
+    before = path.read_bytes()
+    first = Run.read(path).lines
+    assert [one.launch for one in of_type(first, Rounds)] == [0, 0]
+    assert of_type(first, Ended) == []
+    said: list[str] = []
+    again, run = measure(_request(rides, tmp_path), None, said.append)
+    assert again == path
+    assert path.read_bytes().startswith(before)
+    assert not [text for text in said if "launch 1 of 2" in text or text.startswith("checking")]
+    assert {(one.question, one.launch) for one in of_type(run.lines, Rounds)} == {
+        (name, launch) for name in ("by-city", "by-day") for launch in (0, 1)
+    }
+    assert [one.verdict for one in of_type(run.lines, Verdict)] == ["right", "right"]
+    assert len(of_type(run.lines, Cost)) == 4
+    assert [one.cache for one in of_type(run.lines, First)] == ["lukewarm"] * 4
+    assert len(spreads(run)) == 2
+    assert measure(_request(rides, tmp_path), None, _quiet)[0].name == "rides-quick-2.jsonl"
+
+
+def test_a_check_keeps_verdicts_and_times_nothing(rides: Dataset, tmp_path: Path) -> None:
+    run = measure(_request(rides, tmp_path, PROFILES["check"]), None, _quiet)[1]
+    assert [one.verdict for one in of_type(run.lines, Verdict)] == ["right", "right"]
+    assert not of_type(run.lines, Rounds)
+    assert of_type(run.lines, Ended)
+
+
+def test_an_ended_run_is_read_and_not_measured_again(rides: Dataset, tmp_path: Path) -> None:
+    out = tmp_path / "mine.jsonl"
+    measure(_request(rides, tmp_path), out, _quiet)
+    before = out.read_bytes()
+    said: list[str] = []
+    measure(_request(rides, tmp_path), out, said.append)
+    assert out.read_bytes() == before
+    assert not [text for text in said if "launch" in text]
+    other = Request(rides, event_store.prepare(rides, tmp_path), ["duckdb"], ["raw"], [], "native", tmp_path, 2, TINY)
+    with pytest.raises(RequestError, match="seed 1, asked is 2"):
+        measure(other, out, _quiet)
+
+
+@pytest.mark.alone
+def test_under_load_every_answer_is_checked_and_rates_are_offered(rides: Dataset, tmp_path: Path) -> None:
+    under = UnderLoad(questions=1, sweep=0.3, requests=30, least=0.3, most=0.5, objective=10.0)
+    effort = Effort(launches=1, least=2, most=2, width=1.0, warm=0.0, cost=0.01)
+    profile = Profile("standard", rows=(1,), timed=1, checked=2, effort=effort, load=under)
+    run = measure(_request(rides, tmp_path, profile), None, _quiet)[1]
+    sweeps, opens = of_type(run.lines, Sweep), of_type(run.lines, Open)
+    assert [one.clients for one in sweeps] == [1, 2, 4, 8]
+    assert all(one.wrong == one.failed == 0 < one.right for one in sweeps)
+    assert {"50%", "80%", "common"} <= {one.load for one in opens}
+    found = capacity(sweeps)
+    assert found is not None
+    rates = {one.load: one.rate for one in opens}
+    assert rates["80%"] == pytest.approx(0.8 * found)
+    assert rates["common"] == pytest.approx(rates["50%"])
+    assert not [one for one in opens if read(one).outcome == "wrong answers"]
+
+
+def test_figures_under_load_of_a_server_that_is_gone_are_not_kept(
+    rides: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rollup_bench.harness.run.measure.served", lambda *_: nullcontext({"duckdb": Down()}))
+    effort = Effort(launches=1, least=2, most=2, width=1.0, warm=0.0, cost=0.01)
+    profile = Profile("standard", rows=(1,), timed=1, checked=1, effort=effort, load=UnderLoad(questions=1, sweep=0.1))
+    run = measure(_request(rides, tmp_path, profile), None, _quiet)[1]
+    faults = [(one.arm, one.doing, one.reason) for one in of_type(run.lines, Fault)]
+    assert faults == [("duckdb/raw", "under load with by-city", "down does not answer any more")]
+    assert len(of_type(run.lines, Rounds)) == 1
+    assert not of_type(run.lines, Sweep) + of_type(run.lines, Ended)
+
+
+def test_a_replay_is_the_same_for_all_and_never_twice_in_a_row(rides: Dataset) -> None:
+    template = rides.question("by-city")
+
+    def some(seed: int) -> list[Question]:
+        return list(islice(replay(template, lambda _: True, np.random.default_rng(seed)), 50))
+
+    asked = some(1)
+    assert asked == some(1) != some(2)
+    assert asked[0] == template.fill()
+    spans = {one.span for one in asked}
+    assert len(spans) > 4
+    assert {(one.end - one.start) for one in spans} == {asked[0].span.end - asked[0].span.start}
+
+
+def test_a_replay_moves_by_months_where_days_are_not_answered_and_else_not_at_all(rides: Dataset) -> None:
+    template = rides.question("by-city")
+
+    def monthly(question: Question) -> bool:
+        return question.span.start.day == question.span.end.day == 1
+
+    moved = list(islice(replay(template, monthly, np.random.default_rng(1)), 20))
+    assert all(map(monthly, moved))
+    assert len(set(moved)) > 2
+    assert len(set(islice(replay(template, template.fill().__eq__, np.random.default_rng(1)), 20))) == 1
+
+
+def test_an_answer_under_load_is_compared_with_the_one_that_was_checked() -> None:
+    known = pa.table({"city": ["a", None], "sum(x)": [1.0, None], "n": [1, 2], "distinct": [100, 100]})
+
+    def changed(name: str, values: list[object]) -> bool:
+        place = known.schema.get_field_index(name)
+        answer = known.set_column(place, known.schema.field(place), pa.array(values, known.schema.field(place).type))
+        return Expected([known], {"distinct": 0.1})(0, answer)
+
+    assert changed("sum(x)", [1 + 1e-12, None])
+    assert not changed("sum(x)", [1 + 1e-6, None])
+    assert not changed("sum(x)", [1.0, 1.0])
+    assert not changed("city", ["a", "b"])
+    assert not changed("n", [1, 3])
+    assert changed("distinct", [105, 95])
+    assert not changed("distinct", [105, 50])
+    assert not Expected([known], {})(0, known.slice(1))
+    assert not Expected([known], {})(0, None)
+
+
+def test_compare_and_out_are_refused_in_one_line(rides: Dataset, tmp_path: Path) -> None:
+    out = tmp_path / "mine.jsonl"
+    measure(_request(rides, tmp_path), out, _quiet)
+    shown = CliRunner(env={"COLUMNS": "200"}).invoke(cli, ["compare", str(out), str(out)])
+    assert shown.exit_code == 0
+    assert "no difference" in shown.output
+    for arguments in (["compare", str(out), str(tmp_path / "none.jsonl")], ["run", "--out", str(out)]):
+        refused = CliRunner().invoke(cli, arguments)
+        assert isinstance(refused.exception, RequestError)
+    assert datetime.fromisoformat(Run.read(out).header.started).tzinfo == UTC
+
+
+def test_a_run_is_found_in_a_file_and_in_a_commit(
+    rides: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository = tmp_path / "repository"
+    kept = repository / "results" / "machine" / "mine.jsonl"
+    run = measure(_request(rides, tmp_path), kept, _quiet)[1]
+    monkeypatch.chdir(repository)
+    identity = ["-c", "user.name=me", "-c", "user.email=me@example.org"]
+    for arguments in (["init", "--quiet"], ["add", "."], [*identity, "commit", "--quiet", "--message", "Results"]):
+        subprocess.run(["git", *arguments], check=True)
+    assert find(str(kept)) == find("HEAD") == find("HEAD:results/machine/mine.jsonl") == run
+    kept.with_name("other.jsonl").write_bytes(kept.read_bytes())
+    for arguments in (["add", "."], [*identity, "commit", "--quiet", "--message", "More"]):
+        subprocess.run(["git", *arguments], check=True)
+    with pytest.raises(RequestError, match=r"HEAD: holds 2 runs .* HEAD:results/machine/mine\.jsonl, HEAD:"):
+        find("HEAD")
+    for unknown in ("nothing", "HEAD:results/none.jsonl", "none.jsonl"):
+        with pytest.raises(RequestError, match=unknown):
+            find(unknown)
+
+
+def test_an_arm_that_cannot_be_loaded_is_named_and_the_others_go_on(
+    rides: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load = DuckDB.load
+
+    def full(self: DuckDB, plan: Plan, events: event_store.Events, watch: Watch) -> Loaded:
+        if plan.layout.name == "day":
+            raise FailureError("no space left on device")
+        return load(self, plan, events, watch)
+
+    monkeypatch.setattr(DuckDB, "load", full)
+    request = dataclasses.replace(_request(rides, tmp_path), layouts=["raw", "day"])
+    run = measure(request, None, _quiet)[1]
+    faults = {(one.arm, one.doing, one.reason) for one in of_type(run.lines, Fault)}
+    assert faults == {("duckdb/day", "loading", "no space left on device")}
+    assert {cell.arm for cell in spreads(run)} == {"duckdb/raw"}
+    console = Console(record=True, width=200)
+    run_table(run, console)
+    assert "duckdb/day dropped out while loading: no space left on device" in console.export_text()
+    assert of_type(run.lines, Ended) == []
+    monkeypatch.setattr(DuckDB, "load", load)
+    again = measure(request, None, _quiet)[1]
+    assert of_type(again.lines, Fault) == []
+    assert of_type(again.lines, Ended)
+    assert {(one.question, one.launch, *one.times) for one in of_type(again.lines, Rounds) if len(one.times) > 2} == {
+        ("by-day", launch, "duckdb/raw", "duckdb/day", "duckdb/day (again)") for launch in (0, 1)
+    }
+
+
+class Down(Server):
+    """A server that does not answer."""
+
+    name = "down"
+    via = "native"
+    connection = start = running = stop = logs = None  # type: ignore[assignment]
+
+    def __init__(self) -> None:
+        """Needs nothing."""
+
+    def status(self) -> Status:
+        return Status(None)
+
+
+class Deaf(Session):
+    """A session that is never answered, and counts."""
+
+    asked = 0
+
+    def ask(self, question: Question) -> pa.Table:
+        self.asked += 1
+        raise FailureError(f"no answer to {self.asked}")
+
+
+@pytest.mark.parametrize(("server", "asked"), [(Down(), 1), (None, 3)])
+def test_a_session_is_given_up_once_its_server_is_gone(server: Server | None, asked: int, rides: Dataset) -> None:
+    deaf = Deaf()
+    line = Lifeline(deaf, server)
+    for number in range(3):
+        with pytest.raises(FailureError, match=f"no answer to {min(number + 1, asked)}"):
+            line.ask(rides.question("by-day").fill())
+    assert deaf.asked == asked
+
+
+SESSION = DuckDB.session
+
+
+class Mistaken(Session):
+    """A session whose adapter has a mistake."""
+
+    def ask(self, question: Question) -> NoReturn:
+        raise KeyError("no such")
+
+
+def mistaken(*_given: object) -> NoReturn:
+    raise KeyError("no such")
+
+
+def with_mistaken_session(*_given: object) -> AbstractContextManager[Session]:
+    return nullcontext(Mistaken())
+
+
+def with_an_answer_that_is_no_table(*_given: object) -> AbstractContextManager[Session]:
+    session = Mistaken()
+    session.ask = lambda _question: {}  # type: ignore[method-assign, assignment, return-value]
+    return nullcontext(session)
+
+
+@contextmanager
+def with_mistaken_end(engine: DuckDB, plan: Plan) -> Iterator[Session]:
+    with SESSION(engine, plan) as session:
+        yield session
+    raise KeyError("no such")
+
+
+@pytest.mark.parametrize("profile", [None, "check", "quick"])
+@pytest.mark.parametrize(
+    ("method", "does", "said"),
+    [
+        *((name, mistaken, "KeyError: 'no such' (unit/test_measure.py:") for name in ("plan", "load", "session")),
+        ("support", mistaken, "KeyError: 'no such' (unit/test_measure.py:"),
+        ("session", with_mistaken_session, "KeyError: 'no such' (unit/test_measure.py:"),
+        ("session", with_an_answer_that_is_no_table, "ask gives a dict"),
+        ("support", lambda *_: None, "support gives a NoneType"),
+        ("load", lambda *_: None, "load gives a NoneType"),
+        ("session", lambda *_: None, "session gives a NoneType"),
+    ],
+)
+def test_an_adapters_own_mistake_is_a_failure_of_its_arm_alone(
+    profile: str | None,
+    method: str,
+    does: Callable[..., object],
+    said: str,
+    rides: Dataset,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(DuckDB, method, does)
+    monkeypatch.setitem(PROFILES, "quick", TINY)
+    monkeypatch.setenv("ROLLUP_BENCH_HOME", str(tmp_path / "home"))
+    asked = ["run", "--dataset", str(rides.folder / "rides.toml"), "--engines", "duckdb,truth", "--layouts", "raw"]
+    shown = CliRunner().invoke(cli, [*asked, *(["--profile", profile] if profile else [])])
+    assert isinstance(shown.exception, SystemExit)
+    assert shown.exit_code == 1
+    assert said in "".join(shown.output.split("\n"))
+    assert "right" in shown.output
+
+
+@pytest.mark.parametrize(("method", "does"), [("close", mistaken), ("session", with_mistaken_end)])
+def test_what_goes_wrong_at_the_end_takes_no_answer_away(
+    method: str, does: Callable[..., object], rides: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(DuckDB, method, does)
+    monkeypatch.setenv("ROLLUP_BENCH_HOME", str(tmp_path / "home"))
+    shown = CliRunner().invoke(cli, ["run", "--dataset", str(rides.folder / "rides.toml")])
+    assert shown.exit_code == 0
+    assert shown.output.count(" right ") == 2

@@ -1,0 +1,133 @@
+"""A run's file: read back as written, gone on with, refused where it is another's."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from rollup_bench.errors import RequestError
+from rollup_bench.harness.records.records import (
+    Book,
+    Header,
+    Loaded,
+    Rounds,
+    Verdict,
+    WarmUp,
+    key,
+    of_type,
+    read,
+    standing,
+)
+from rollup_bench.harness.run.costs import Gauge, Meter, stalled
+
+HEADER = Header(
+    dataset="flights",
+    rows=336776,
+    seed=1,
+    profile="quick",
+    machine={"cores": 2, "cpu": "any"},
+    versions={"duckdb": "1.4.2"},
+    budget={"cores": 2, "memory": 2**31},
+    scope=["one node"],
+    started="2026-01-01T00:00:00Z",
+)
+nanoseconds = st.integers(1, 10**12)
+rounds = st.builds(
+    Rounds,
+    question=st.text(),
+    cache=st.sampled_from(["cold", "hot", "cached"]),
+    launch=st.integers(0, 9),
+    twin=st.just(("a", "a (again)")),
+    times=st.dictionaries(st.text(), st.lists(st.tuples(nanoseconds, nanoseconds), max_size=5), max_size=3),
+    warm=st.dictionaries(st.text(), st.builds(WarmUp, st.lists(nanoseconds, max_size=3), st.booleans()), max_size=2),
+    failed=st.dictionaries(st.text(), st.text(), max_size=2),
+    pressure=st.none() | st.just({"cpu": 0.25}),
+)
+
+
+@given(st.lists(rounds, max_size=5))
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_run_is_read_back_as_it_was_written(tmp_path: Path, written: list[Rounds]) -> None:
+    path = tmp_path / "run.jsonl"
+    path.unlink(missing_ok=True)
+    book = Book(path, HEADER)
+    for record in written:
+        book.add(record)
+    assert list(read(path)) == [HEADER, *written]
+    assert standing([HEADER, *written]) == book.records
+    assert {key(record) for record in written} == {key(record) for record in book.records[1:]}
+
+
+def test_a_run_goes_on_where_it_was_cut_off(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "run.jsonl"
+    load = Loaded(arm="duckdb/raw", seconds=1.5, rows=10, bytes=100)
+    Book(path, HEADER).add(load)
+    with path.open("ab") as file:
+        file.write(b'{"record":"verdict","arm":"duc')
+    book = Book(path, msgspec.structs.replace(HEADER, started="later"))
+    assert book.has(Loaded, arm="duckdb/raw")
+    verdict = Verdict(arm="duckdb/raw", question="q", verdict="right")
+    assert not book.has(Verdict, arm="duckdb/raw", question="q")
+    book.add(verdict)
+    assert book.has(Verdict, arm="duckdb/raw", question="q")
+    assert list(read(path)) == [HEADER, load, verdict]
+    assert of_type(book.records, Verdict) == [verdict]
+
+
+def test_an_empty_file_is_a_run_not_yet_begun(tmp_path: Path) -> None:
+    path = tmp_path / "run.jsonl"
+    path.write_bytes(b'{"record":"ru')
+    assert Book(path, HEADER).records == [HEADER] == list(read(path))
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [({"seed": 2}, "seed 1, asked is 2"), ({"dataset": "game"}, "dataset 'flights', asked is 'game'")],
+)
+def test_another_run_is_not_mixed_in(tmp_path: Path, change: dict[str, object], says: str) -> None:
+    path = tmp_path / "run.jsonl"
+    Book(path, HEADER)
+    before = path.read_bytes()
+    with pytest.raises(RequestError, match=says):
+        Book(path, msgspec.structs.replace(HEADER, **change))
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("line", [b"not json\n", b'{"record":"unheard of"}\n', b'{"record":"load","arm":"a"}\n'])
+def test_a_file_that_is_no_run_is_named_with_its_line(tmp_path: Path, line: bytes) -> None:
+    path = tmp_path / "run.jsonl"
+    Book(path, HEADER)
+    with path.open("ab") as file:
+        file.write(line)
+    with pytest.raises(RequestError, match=r"run\.jsonl, line 2: "):
+        Book(path, HEADER)
+    with pytest.raises(RequestError, match=r"none\.jsonl: No such file"):
+        list(read(tmp_path / "none.jsonl"))
+
+
+def test_a_run_without_a_header_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "run.jsonl"
+    path.write_bytes(msgspec.json.encode(Loaded(arm="a", seconds=1, rows=1, bytes=1)) + b"\n")
+    with pytest.raises(RequestError, match="not the header"):
+        Book(path, HEADER)
+
+
+def test_a_meter_reads_differences_and_is_silent_where_nothing_is_told() -> None:
+    told, seconds = Meter(Gauge(iter([5.0, 7.5]).__next__, lambda: 4096)), Meter(Gauge())
+    sum(i * i for i in range(10**6))
+    spent, silent = told.read(clients=1.0), seconds.read()
+    assert (spent.engine, spent.resident) == (2.5, 4096)
+    assert (silent.engine, silent.resident) == (None, None)
+    assert silent.seconds > 0
+    assert spent.client > 1.0 + silent.client / 2 > 1.0
+
+
+def test_pressure_is_a_share_or_absent() -> None:
+    shares = Meter(Gauge()).read().pressure
+    if stalled() is None:
+        assert shares is None
+    else:
+        assert shares is not None
+        assert set(shares) == {"cpu", "io", "memory"}
