@@ -142,9 +142,9 @@ class Engine(ABC):
 
     @abstractmethod
     def plan(self, dataset: Dataset, layout: Layout, shape: Shape) -> Plan:
-        """What would be created for the layout, and for `tailored` for the dataset's own questions.
+        """What would be created for the layout, and for `tuned` for the dataset's own questions.
 
-        An engine that tailors nothing returns a plan for `tailored` too, and refuses every question on it.
+        An engine that tunes nothing returns a plan for `tuned` too, and refuses every question on it.
         """
 
     @abstractmethod

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 SAMPLE = 2_000
 """Rows of each table that are put in one by one."""
-LAYOUTS = ("raw", "day", "tailored")
+LAYOUTS = ("raw", "day", "tuned")
 LEAST = 5.0
 """Times as fast as single inserts."""
 MEASURES = tuple(map(parse, ("count()", "sum(distance)", "max(dep_delay)")))

@@ -1,6 +1,6 @@
 """How the time of each core question grows with events, by engine and layout.
 
-By hand: `python -m experiments.growth --engines duckdb,druid,cassandra --layouts raw,day,tailored`. The game is made at
+By hand: `python -m experiments.growth --engines duckdb,druid,cassandra --layouts raw,day,tuned`. The game is made at
 several sizes, and each question is asked over its last four weeks, its last year and all ten. Everything is loaded
 first and every answer held against the truth; then all cells of all sizes are asked in turn, in a seeded order and then
 its mirror. A cell is asked for half a second, so slow ones less often, twice at least. What was found is kept beside

@@ -71,7 +71,7 @@ def _peak() -> int:
 @click.command()
 @click.option("--rows", "sizes", default=SIZES, show_default=True, metavar="N,M", help="Sizes of the game.")
 @engines_option
-@click.option("--layouts", default="raw,day,tailored", show_default=True, metavar="A,B", help="Layouts to load.")
+@click.option("--layouts", default="raw,day,tuned", show_default=True, metavar="A,B", help="Layouts to load.")
 @click.option("--alone", nargs=3, type=str, hidden=True, help="One load in this process: engine, layout, rows.")
 def main(sizes: str, engines: list[str], layouts: str, alone: tuple[str, str, str] | None) -> None:
     """Prints a line for each load."""

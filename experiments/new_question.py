@@ -2,9 +2,9 @@
 
 By hand: `python -m experiments.new_question --engines duckdb,druid,cassandra --rows 1000000`. The game is loaded `raw`;
 then come an aggregate and a cohort that it does not have. Each is asked on `raw` as it is, which takes nothing more,
-and on a plan of its own, `tailored` to it alone, made and filled from the events now: all that is created for it and
+and on a plan of its own, `tuned` to it alone, made and filled from the events now: all that is created for it and
 nothing else. Where that would be `raw` again, nothing is made. Every answer is held against the truth; the right
-ones are timed in mirrored rounds. Printed too is what an engine says of the plan tailored to the other questions.
+ones are timed in mirrored rounds. Printed too is what an engine says of the plan tuned to the other questions.
 """
 
 import sys
@@ -31,7 +31,7 @@ from rollup_bench.workloads import dataset as datasets
 from rollup_bench.workloads import events
 from rollup_bench.workloads.dataset import Dataset
 from rollup_bench.workloads.events import Events
-from rollup_bench.workloads.layouts import RAW, TAILORED
+from rollup_bench.workloads.layouts import RAW, TUNED
 from rollup_bench.workloads.templates import Template, template
 
 NEW = (
@@ -65,10 +65,10 @@ def added(engines: Sequence[Engine], game: Dataset, kept: Events, new: Template,
     question = new.fill()
     arms = running.arms(engines, [RAW], kept, only, home(), say)
     for engine in [arm.engine for arm in arms]:
-        plan = engine.plan(only, only.layout(TAILORED), kept.shape)
+        plan = engine.plan(only, only.layout(TUNED), kept.shape)
         if plan.text != engine.plan(only, only.layout(RAW), kept.shape).text:
             engine.drop(plan)
-            arms += running.arms([engine], [TAILORED], kept, only, home(), say)
+            arms += running.arms([engine], [TUNED], kept, only, home(), say)
     arms.sort(key=lambda arm: engines.index(arm.engine))
     with ExitStack() as stack:
         sessions = {arm.name: stack.enter_context(arm.engine.session(arm.plan)) for arm in arms}
@@ -79,10 +79,10 @@ def added(engines: Sequence[Engine], game: Dataset, kept: Events, new: Template,
 
 
 def elsewhere(engines: Sequence[Engine], game: Dataset, kept: Events, new: Template) -> Iterator[str]:
-    """What engines say of the question on the plan tailored to the game's other questions; nothing is asked."""
+    """What engines say of the question on the plan tuned to the game's other questions; nothing is asked."""
     for engine in engines:
-        said = engine.support(new.fill(), engine.plan(game, game.layout(TAILORED), kept.shape))
-        yield f"{engine.name}, tailored to others: {said.where or 'unsupported'}{said.reason and f', {said.reason}'}"
+        said = engine.support(new.fill(), engine.plan(game, game.layout(TUNED), kept.shape))
+        yield f"{engine.name}, tuned to others: {said.where or 'unsupported'}{said.reason and f', {said.reason}'}"
 
 
 def _rows(cells: Sequence[Cell]) -> Iterator[tuple[str, ...]]:

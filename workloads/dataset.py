@@ -133,6 +133,8 @@ class Dataset(msgspec.Struct, frozen=True, kw_only=True):
 
     def layout(self, name: str) -> Layout:
         """The layout of that name; RequestError names those that there are."""
+        if name == "tailored" and name not in self.layouts:
+            raise RequestError("the layout `tailored` is called `tuned` now: write `tuned`")
         return _named(self.layouts, name, f"{self.name} has no layout")
 
 
@@ -202,7 +204,7 @@ def _dataset(path: Path, file: File) -> Dataset:
     for name, raw in file.layouts.items():
         with _under(f"layouts.{name}"):
             check_name("its name", name)
-            if name in (layouts.RAW, layouts.TAILORED):
+            if name in (layouts.RAW, layouts.TUNED):
                 raise ValueError(f"the name is taken; `{name}` is always there")
             kept[name] = read_typed(raw, LayoutSpec).layout(name, file.zone, file.columns)
     questions: dict[str, Template] = {}
@@ -223,7 +225,7 @@ def _dataset(path: Path, file: File) -> Dataset:
         folder=path.parent,
         source=file.source,
         columns=file.columns,
-        layouts=kept | {layouts.TAILORED: layouts.tailored},
+        layouts=kept | {layouts.TUNED: layouts.tuned},
         questions=questions,
         dashboards=dashboards,
     )

@@ -6,12 +6,12 @@ from rollup_bench.workloads.measures import Measure
 from rollup_bench.workloads.questions import Grain
 
 RAW = "raw"
-TAILORED = "tailored"
+TUNED = "tuned"
 
 
 class Layout(msgspec.Struct, frozen=True, cache_hash=True):
     """A named way to keep events: `raw` keeps each one, a roll-up keeps measures of buckets by dimensions,
-    `tailored` is whatever people who know the engine would build for the dataset's own questions."""
+    `tuned` is whatever people who know the engine would build for the dataset's own questions."""
 
     name: str
     grain: Grain | None = None
@@ -21,4 +21,4 @@ class Layout(msgspec.Struct, frozen=True, cache_hash=True):
 
 
 raw = Layout(RAW)
-tailored = Layout(TAILORED)
+tuned = Layout(TUNED)

@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 
 from rollup_bench.workloads.calendar import CLOCK, DAY, begins, offsets
-from rollup_bench.workloads.layouts import RAW, TAILORED, Layout
+from rollup_bench.workloads.layouts import RAW, TUNED, Layout
 from rollup_bench.workloads.measures import Function, Measure
 from rollup_bench.workloads.questions import Aggregate, Grain, Question, Span
 
@@ -87,9 +87,9 @@ def holds(layout: Layout, wanted: State) -> State | None:
 def obstacle(question: Question, layout: Layout) -> str | None:
     """Why the layout cannot answer the question, in words; None where it can.
 
-    Raw events answer everything; what `tailored` answers is each engine's own affair.
+    Raw events answer everything; what `tuned` answers is each engine's own affair.
     """
-    if layout.name in (RAW, TAILORED):
+    if layout.name in (RAW, TUNED):
         return None
     if not isinstance(question, Aggregate):
         return (

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-from rollup_bench.engines.cassandra import cohorts, tables, tailoring
+from rollup_bench.engines.cassandra import cohorts, tables, tuned
 from rollup_bench.engines.cassandra.cohorts import Activity
 from rollup_bench.engines.cassandra.rollups import TYPES, Rollup, rollup
 from rollup_bench.engines.cassandra.tables import Table
-from rollup_bench.engines.cassandra.tailoring import WantedActivity
+from rollup_bench.engines.cassandra.tuned import WantedActivity
 from rollup_bench.engines.contract import Plan
 from rollup_bench.workloads import layouts
 from rollup_bench.workloads.dataset import Dataset
@@ -52,9 +52,9 @@ def _design(dataset: Dataset, layout: Layout, shape: Shape, replication: int) ->
     time = dataset.columns.time.name
     if layout == layouts.raw:
         return Design(events_table(dataset, shape), replication=replication)
-    if layout != layouts.tailored:
+    if layout != layouts.tuned:
         return Design(None, (rollup("rollup", layout, time, shape),), replication=replication)
-    calls = tailoring.calls(dataset, shape)
+    calls = tuned.calls(dataset, shape)
     return Design(
         events_table(dataset, shape) if calls.events else None,
         tuple(rollup(f"rollup{i}", w.layout, time, shape, w.where, w.leading) for i, w in enumerate(calls.rollups)),

@@ -1,4 +1,4 @@
-"""What is kept for a layout, and for `tailored` the roll-ups that a dataset's own questions pay for."""
+"""What is kept for a layout, and for `tuned` the roll-ups that a dataset's own questions pay for."""
 
 from functools import reduce
 
@@ -18,7 +18,7 @@ WORTH = 3
 def tables(dataset: Dataset, layout: Layout, shape: Shape) -> tuple[Table, ...]:
     """The datasources of a layout, the one to ask first at the front."""
     time = dataset.columns.time.name
-    if layout.name != layouts.TAILORED:
+    if layout.name != layouts.TUNED:
         return (Table("", layout, shape, time),)
     rolled = sorted(_rolled(dataset, shape), key=lambda kept: _groups(kept, shape))
     return (
@@ -65,7 +65,7 @@ def _alike(one: Layout, other: Layout) -> bool:
 
 
 def _named(grain: Grain, zone: str, by: tuple[str, ...], measures: tuple[Measure, ...]) -> Layout:
-    return Layout(f"tailored {grain} of {', '.join(by) or 'all'}", grain, zone, by, measures)
+    return Layout(f"tuned {grain} of {', '.join(by) or 'all'}", grain, zone, by, measures)
 
 
 def _worth(kept: Layout, shape: Shape) -> bool:

@@ -35,13 +35,13 @@ class Tables:
 def tables(dataset: Dataset, layout: Layout, shape: Shape) -> Tables:
     """The tables of a layout.
 
-    `tailored` is the events in the order in which the questions read them (by subject where they follow subjects),
+    `tuned` is the events in the order in which the questions read them (by subject where they follow subjects),
     and for each aggregate that days, hours or minutes can answer a roll-up, where that is much smaller.
     """
     time, subject = dataset.columns.time.name, dataset.columns.subject
     if layout == layouts.raw:
         return Tables((), (time,))
-    if layout != layouts.tailored:
+    if layout != layouts.tuned:
         return Tables((layout,), None)
     asked = [template.fill() for template in dataset.questions.values()]
     made: dict[tuple[object, ...], Layout] = {}

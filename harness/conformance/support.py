@@ -7,7 +7,7 @@ from typing import NamedTuple
 import msgspec
 
 from rollup_bench.engines.contract import Where
-from rollup_bench.workloads.layouts import RAW, TAILORED
+from rollup_bench.workloads.layouts import RAW, TUNED
 from rollup_bench.workloads.measures import Function
 from rollup_bench.workloads.questions import Aggregate, Cohort, Funnel, Question
 
@@ -41,7 +41,7 @@ SAMPLE = (
     "cdnow/customers-by-month",
 )
 """Built-in questions, at least one of each kind on each layout on which an engine answers that kind."""
-LAYOUTS = (RAW, "roll-up", TAILORED)
+LAYOUTS = (RAW, "roll-up", TUNED)
 """A question is on `roll-up` what the best of the declared roll-ups makes of it."""
 
 

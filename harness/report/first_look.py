@@ -19,7 +19,7 @@ from rollup_bench.harness.run.dashboard import Shown
 from rollup_bench.harness.run.verdicts import Kind
 from rollup_bench.servers.budget import Budget
 from rollup_bench.workloads.dataset import Dataset
-from rollup_bench.workloads.layouts import TAILORED, Layout
+from rollup_bench.workloads.layouts import TUNED, Layout
 from rollup_bench.workloads.rule import obstacle
 
 STYLES = {Kind.RIGHT: "green", Kind.WITHIN: "green", Kind.WRONG: "bold red", Kind.FAILED: "bold red"}
@@ -29,7 +29,7 @@ WIDE = 100  # columns of a terminal, from which on a table of several arms has r
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # a value must not steer the terminal
 KEPT = {
     "raw": "each event, nothing aggregated",
-    "tailored": "what people who know the engine would build for these very questions",
+    "tuned": "what people who know the engine would build for these very questions",
 }
 MIDNIGHT = time()
 
@@ -189,7 +189,7 @@ def layout_line(layout: Layout) -> str:
 
 def layouts_by_question(dataset: Dataset) -> Table:
     """Which layout can answer which question, as it is by default, and why not."""
-    kept = {name: layout for name, layout in dataset.layouts.items() if name != TAILORED}
+    kept = {name: layout for name, layout in dataset.layouts.items() if name != TUNED}
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("question", no_wrap=True)
     for name in kept:

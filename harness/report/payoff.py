@@ -26,7 +26,7 @@ class Payoff:
 
 
 def payoff(arm: Arm, cells: Sequence[Cell]) -> Payoff | None:
-    """The payoff of a roll-up or of `tailored`; None for raw itself and where nothing can be compared."""
+    """The payoff of a roll-up or of `tuned`; None for raw itself and where nothing can be compared."""
     raw = {
         c.question: c.median
         for c in cells

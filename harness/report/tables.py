@@ -28,7 +28,7 @@ from rollup_bench.harness.records.records import (
 from rollup_bench.harness.run import load
 from rollup_bench.harness.stats.claims import Claim
 from rollup_bench.harness.stats.spread import Spread
-from rollup_bench.workloads.layouts import TAILORED
+from rollup_bench.workloads.layouts import TUNED
 
 _SPARE = (
     "cached ms",
@@ -130,11 +130,11 @@ def _cells(run: Run) -> Table:
 def lowest(timed: Mapping[Cell, Spread], cell: Cell) -> Cell | None:
     """The cell with the lowest median of those with the same question and layout; None where there is no other.
 
-    None on `tailored` too, whose tables are not designed alike on all engines.
+    None on `tuned` too, whose tables are not designed alike on all engines.
     """
     layout = cell.arm.partition("/")[2]
     rivals = [one for one in timed if one[:2] == cell[:2] and one.arm.partition("/")[2] == layout]
-    return min(rivals, key=lambda one: timed[one].median) if layout != TAILORED and len(rivals) > 1 else None
+    return min(rivals, key=lambda one: timed[one].median) if layout != TUNED and len(rivals) > 1 else None
 
 
 def _times(one: Spread | None) -> tuple[str, str, str]:

@@ -129,7 +129,7 @@ def _listening(pid: int) -> set[str]:
 def test_a_run_is_right_and_tells_its_scope(outside: Outside, external: Command, mine: str) -> None:
     asked = ("run", "--dataset", mine, "--engines", outside.engine, "--via", "external", "--layouts")
     with _processes_seen() as lines:
-        looked = external.done(*asked, "raw,tailored")
+        looked = external.done(*asked, "raw,tuned")
         out = ("--out", str(external.home / "run.jsonl"))
         kept = external.done(*asked, "raw", "--questions", "back", "--profile", "quick", *out)
     for text in (looked, kept):

@@ -71,7 +71,11 @@ COMMANDS: dict[str, dict[str, list[Case]]] = {
             (["run", "--engines", ","], ("'--engines'", "at least one is wanted")),
         ],
         "--layouts": [
-            (["run", "--layouts", "raw,x"], ("--layouts: flights has no layout `x`; it has raw, day, tailored",)),
+            (
+                ["run", "--layouts", "raw,tailored"],
+                ("--layouts: the layout `tailored` is called `tuned` now: write `tuned`",),
+            ),
+            (["run", "--layouts", "raw,x"], ("--layouts: flights has no layout `x`; it has raw, day, tuned",)),
             (["run", "--layouts", ""], ("'--layouts'", "at least one is wanted")),
         ],
         "--questions": [(["run", "--questions", "x"], ("--questions: flights has no question `x`; it has",))],

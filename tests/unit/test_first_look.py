@@ -39,7 +39,7 @@ def test_a_layout_that_answers_no_question_is_not_loaded(command: Command, tmp_p
     assert "duckdb/day: unsupported: day does not keep what apart (by-what)" in shown
     assert "not loaded, it supports none of the questions" in shown
     records = [path.name for path in command.files() if path.match("loads/duckdb-*.json")]
-    assert len(records) == 2  # raw and tailored
+    assert len(records) == 2  # raw and tuned
 
 
 def test_a_failure_names_its_questions_even_without_a_reason(tmp_path: Path) -> None:

@@ -28,9 +28,9 @@ def test_a_cell_says_where_all_run_and_else_how_many_where() -> None:
         no("cancelled-by-day", "day", "not kept"),
         no("routes", "day", "not kept"),
     ]
-    assert table({"duckdb": asked, "other": [right("carriers", "tailored", Where.SERVER)]}) == (
+    assert table({"duckdb": asked, "other": [right("carriers", "tuned", Where.SERVER)]}) == (
         [
-            ["question", "duckdb/raw", "duckdb/roll-up", "other/tailored"],
+            ["question", "duckdb/raw", "duckdb/roll-up", "other/tuned"],
             ["counts and sums (4)", "in process 2, in the client 1", "at ingest 1, no 3 [1]", "on the server"],
         ],
         ["cancelled-by-day on duckdb/day: not kept"],

@@ -57,7 +57,7 @@ BODIES = [
 
 @dataclass(repr=False)
 class Asked:
-    """The dataset's tailored layout, loaded by a load that went on where another was cut off."""
+    """The dataset's tuned layout, loaded by a load that went on where another was cut off."""
 
     subject: Subject
     dataset: Dataset
@@ -86,7 +86,7 @@ def asked(cassandra_server: Server, tmp_path_factory: pytest.TempPathFactory) ->
     read, kept = dataset.parse(file), packed()
     engine = Cassandra(cassandra_server, home, Budget(cores=2, memory=3 << 30))
     subject = Subject(engine, home, 0)
-    plan = engine.plan(read, layouts.tailored, kept.shape)
+    plan = engine.plan(read, layouts.tuned, kept.shape)
     engine.drop(plan)
     said: list[str] = []
 
