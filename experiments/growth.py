@@ -24,12 +24,11 @@ from experiments import growth_found as found
 from rollup_bench.engines.contract import Engine, Session
 from rollup_bench.errors import FailureError
 from rollup_bench.harness.cli.options import engines_option, layouts_of, layouts_option, out_option, via_option
-from rollup_bench.harness.cli.terminal import console, ended, progress
-from rollup_bench.harness.report.first_look import NOT_MEASURED, scope
+from rollup_bench.harness.report.terminal import console, ended, progress
 from rollup_bench.harness.run import arms as running
 from rollup_bench.harness.run.arms import Say
 from rollup_bench.harness.run.home import home
-from rollup_bench.harness.run.machine import machine
+from rollup_bench.harness.run.machine import NOT_MEASURED, machine, scope
 from rollup_bench.harness.run.verdicts import RIGHT, Kind, Verdict
 from rollup_bench.harness.stats.order import mirrored
 from rollup_bench.workloads import dataset as datasets

@@ -14,8 +14,8 @@ import numpy as np
 from rollup_bench.harness.records.findings import Run
 from rollup_bench.harness.records.records import Book, Header, Rounds, of_type
 from rollup_bench.harness.run.machine import machine
-from rollup_bench.harness.run.rounds import Cell, Effort, launch, logarithms
-from rollup_bench.harness.stats.estimate import estimate
+from rollup_bench.harness.run.rounds import Cell, Effort, launch
+from rollup_bench.harness.stats.estimate import estimate, logarithms
 
 ARMS = tuple("abcdef")
 LAUNCHES, ROUNDS = 6, 100

@@ -15,7 +15,7 @@ import msgspec
 
 from rollup_bench.engines.registry import engine_type, recipe
 from rollup_bench.harness.cli.options import engines_option
-from rollup_bench.harness.cli.terminal import ended
+from rollup_bench.harness.report.terminal import ended
 from rollup_bench.harness.run import arms as running
 from rollup_bench.harness.run import loads
 from rollup_bench.harness.run.home import home

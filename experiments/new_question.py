@@ -20,12 +20,12 @@ from rich.text import Text
 
 from rollup_bench.engines.contract import Engine
 from rollup_bench.harness.cli.options import engines_option, rows_option, seed_option, via_option
-from rollup_bench.harness.cli.terminal import console, ended, progress
-from rollup_bench.harness.report.first_look import NOT_MEASURED, scope
 from rollup_bench.harness.report.payoff import payoff
+from rollup_bench.harness.report.terminal import console, ended, progress
 from rollup_bench.harness.run import arms as running
 from rollup_bench.harness.run.arms import Cell, Say
 from rollup_bench.harness.run.home import home
+from rollup_bench.harness.run.machine import NOT_MEASURED, scope
 from rollup_bench.harness.run.verdicts import Kind
 from rollup_bench.workloads import dataset as datasets
 from rollup_bench.workloads import events

@@ -21,7 +21,7 @@ import psutil
 
 from rollup_bench.engines.contract import Session
 from rollup_bench.harness.cli.options import engines_default
-from rollup_bench.harness.cli.terminal import ended
+from rollup_bench.harness.report.terminal import ended
 from rollup_bench.harness.run import arms as running
 from rollup_bench.harness.run.home import home
 from rollup_bench.harness.run.replay import replay

@@ -7,6 +7,10 @@ from rollup_bench.workloads.questions import Grain
 
 RAW = "raw"
 TUNED = "tuned"
+STORED = {
+    RAW: "each event, nothing aggregated",
+    TUNED: "what people who know the engine would build for these very questions",
+}
 
 
 class Layout(msgspec.Struct, frozen=True, cache_hash=True):
@@ -18,6 +22,13 @@ class Layout(msgspec.Struct, frozen=True, cache_hash=True):
     zone: str = "UTC"
     by: tuple[str, ...] = ()
     measures: tuple[Measure, ...] = ()
+
+    @property
+    def summary(self) -> str:
+        """What the layout stores, in words."""
+        if self.grain is None:
+            return STORED[self.name]
+        return f"{', '.join(map(str, self.measures))} by {' and '.join([f'{self.grain} ({self.zone})', *self.by])}"
 
 
 raw = Layout(RAW)

@@ -29,11 +29,11 @@ from rollup_bench.harness.cli.options import (
     separator_option,
     via_option,
 )
-from rollup_bench.harness.cli.terminal import Group, console, ended, printed, progress
 from rollup_bench.harness.records import history
 from rollup_bench.harness.records.compare import compare
 from rollup_bench.harness.records.records import Ended, Verdict, of_type
 from rollup_bench.harness.report import first_look, formats, tables
+from rollup_bench.harness.report.terminal import Group, console, ended, printed, progress
 from rollup_bench.harness.run import arms as running
 from rollup_bench.harness.run import dashboard as dashboards
 from rollup_bench.harness.run.home import home
@@ -274,6 +274,7 @@ def verify(engine: str, via: str, examples: int, form: str) -> None:
     try:
         from rollup_bench.harness.conformance import report as conformance
         from rollup_bench.harness.conformance.subject import Subject
+        from rollup_bench.harness.report import kit
     except ModuleNotFoundError as error:
         raise RequestError(
             f"verify needs the Python package {error.name}: make all, or pip install 'rollup-bench[verify]'"
@@ -283,7 +284,7 @@ def verify(engine: str, via: str, examples: int, form: str) -> None:
     if form == "json":
         click.echo(conformance.encoded(shown))
     else:
-        conformance.show(shown, console())
+        kit.show(shown, console())
     if not shown.passed:
         sys.exit(1)
 
@@ -307,7 +308,7 @@ def _listed(what: str, dataset: str) -> list[tuple[str, str]]:
         case "questions":
             return [(t.name, t.story) for t in datasets.read(dataset).questions.values()]
         case _:
-            return [(name, first_look.layout_line(kept)) for name, kept in datasets.read(dataset).layouts.items()]
+            return [(name, layout.summary) for name, layout in datasets.read(dataset).layouts.items()]
 
 
 def _engine_line(name: str) -> str:

@@ -12,7 +12,6 @@ from rollup_bench.engines.contract import Engine, Plan, Session, Support
 from rollup_bench.errors import RequestError
 from rollup_bench.harness.conformance import scenes, strategies
 from rollup_bench.harness.conformance.support import BuiltIn
-from rollup_bench.harness.report.first_look import layout_line
 from rollup_bench.harness.run import verdicts
 from rollup_bench.harness.run.verdicts import RIGHT
 from rollup_bench.servers.watch import Watch
@@ -101,7 +100,7 @@ class Subject:
         try:
             _answers(session, plan, kept, question)
         except Exception as error:
-            error.add_note(f"{question}\non {plan.layout.name}: {layout_line(plan.layout)}\n{sent}")
+            error.add_note(f"{question}\non {plan.layout.name}: {plan.layout.summary}\n{sent}")
             raise
         self.answered.append(question)
         return support

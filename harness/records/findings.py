@@ -12,9 +12,8 @@ import numpy as np
 from rollup_bench.errors import RequestError
 from rollup_bench.harness.records import records
 from rollup_bench.harness.records.records import Header, Record, Rounds, of_type
-from rollup_bench.harness.run.rounds import logarithms
 from rollup_bench.harness.stats.claims import Claim, claims
-from rollup_bench.harness.stats.estimate import Estimate, Logs, estimate
+from rollup_bench.harness.stats.estimate import Estimate, Logs, estimate, logarithms
 from rollup_bench.harness.stats.order import AGAIN
 from rollup_bench.harness.stats.spread import Spread, spread
 

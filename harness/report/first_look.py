@@ -12,25 +12,20 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from rollup_bench.engines.contract import Engine
 from rollup_bench.harness.report.payoff import Payoff, payoff
 from rollup_bench.harness.run.arms import Arm, Cell
 from rollup_bench.harness.run.dashboard import Shown
+from rollup_bench.harness.run.machine import NOT_MEASURED, scope
 from rollup_bench.harness.run.verdicts import Kind
 from rollup_bench.servers.budget import Budget
 from rollup_bench.workloads.dataset import Dataset
-from rollup_bench.workloads.layouts import TUNED, Layout
+from rollup_bench.workloads.layouts import TUNED
 from rollup_bench.workloads.rule import obstacle
 
 STYLES = {Kind.RIGHT: "green", Kind.WITHIN: "green", Kind.WRONG: "bold red", Kind.FAILED: "bold red"}
-NOT_MEASURED = "not measured: fan-out over nodes, replication, failover, data larger than memory"
 ROWS = 40
 WIDE = 100  # columns of a terminal, from which on a table of several arms has room for all of its own
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # a value must not steer the terminal
-KEPT = {
-    "raw": "each event, nothing aggregated",
-    "tuned": "what people who know the engine would build for these very questions",
-}
 MIDNIGHT = time()
 
 
@@ -83,16 +78,6 @@ def dashboard_line(found: Shown, console: Console) -> None:
         return
     median, longest = (f"{1000 * value:.1f} ms" for value in (statistics.median(found.seconds), max(found.seconds)))
     console.print(f"[bold]all {len(found.cells)} at once:[/bold] median {median}, maximum {longest}")
-
-
-def scope(engines: Sequence[Engine], budget: Budget) -> str:
-    """One line that says on what the figures were measured."""
-    lines = dict.fromkeys(f"{one.name} {one.version} ({one.scope})" for one in engines)
-    size = f"{budget.cores} cores and {budget.memory / 2**30:.1f} GiB"
-    machine = f"one node, {size} for each engine, not enforced by cgroup"
-    if any(one.server and one.server.via == "external" for one in engines):
-        machine = f"servers elsewhere, with what they have there; {size} for an embedded engine"
-    return f"{machine}; {'; '.join(lines)}"
 
 
 def load_table(arms: Sequence[Arm], cells: Sequence[Cell]) -> Table:
@@ -177,14 +162,6 @@ def listing(what: str, rows: Sequence[tuple[str, str]], console: Console) -> Non
     for name, line in rows:
         table.add_row(name, Text(line))
     console.print(table)
-
-
-def layout_line(layout: Layout) -> str:
-    """What a layout keeps, in words."""
-    if layout.grain is None:
-        return KEPT[layout.name]
-    by = " and ".join([f"{layout.grain} ({layout.zone})", *layout.by])
-    return f"{', '.join(map(str, layout.measures))} by {by}"
 
 
 def layouts_by_question(dataset: Dataset) -> Table:

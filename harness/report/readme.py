@@ -11,9 +11,9 @@ from pathlib import Path
 import msgspec
 
 from rollup_bench.errors import RequestError
-from rollup_bench.harness.cli.terminal import ended
 from rollup_bench.harness.conformance import support
 from rollup_bench.harness.conformance.report import Report
+from rollup_bench.harness.report.terminal import ended
 from rollup_bench.workloads import dataset
 
 BEGIN, END = "<!-- written by make readme -->", "<!-- end of what make readme writes -->"

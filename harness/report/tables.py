@@ -10,7 +10,6 @@ from rich.markup import escape
 from rich.table import Column, Table
 from rich.text import Text
 
-from rollup_bench.harness.cli.terminal import spared
 from rollup_bench.harness.records.compare import Comparison
 from rollup_bench.harness.records.findings import Cell, Difference, Run, differences, noise_floor, spreads
 from rollup_bench.harness.records.records import (
@@ -25,6 +24,7 @@ from rollup_bench.harness.records.records import (
     Verdict,
     of_type,
 )
+from rollup_bench.harness.report.terminal import spared
 from rollup_bench.harness.run import load
 from rollup_bench.harness.stats.claims import Claim
 from rollup_bench.harness.stats.spread import Spread

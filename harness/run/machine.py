@@ -1,8 +1,14 @@
-"""The machine that a run was made on, without its name or its paths."""
+"""The machine that a run was made on, without its name or its paths, and the scope of its figures."""
 
 import os
 import platform
+from collections.abc import Sequence
 from pathlib import Path
+
+from rollup_bench.engines.contract import Engine
+from rollup_bench.servers.budget import Budget
+
+NOT_MEASURED = "not measured: fan-out over nodes, replication, failover, data larger than memory"
 
 
 def machine() -> dict[str, str | int]:
@@ -14,6 +20,16 @@ def machine() -> dict[str, str | int]:
         "kernel": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
     }
+
+
+def scope(engines: Sequence[Engine], budget: Budget) -> str:
+    """One line that says on what the figures were measured."""
+    lines = dict.fromkeys(f"{one.name} {one.version} ({one.scope})" for one in engines)
+    size = f"{budget.cores} cores and {budget.memory / 2**30:.1f} GiB"
+    machine = f"one node, {size} for each engine, not enforced by cgroup"
+    if any(one.server and one.server.via == "external" for one in engines):
+        machine = f"servers elsewhere, with what they have there; {size} for an embedded engine"
+    return f"{machine}; {'; '.join(lines)}"
 
 
 def drop_page_cache() -> bool:

@@ -12,11 +12,10 @@ from rollup_bench.engines.contract import UNANSWERED, Engine
 from rollup_bench.errors import FailureError, RequestError
 from rollup_bench.harness.records.findings import Run
 from rollup_bench.harness.records.records import Book, Cache, Cost, Ended, Fault, First, Header, Loaded, Rounds, spoilt
-from rollup_bench.harness.report.first_look import NOT_MEASURED, scope
 from rollup_bench.harness.run import cached, under_load
 from rollup_bench.harness.run.admission import admit, answering, loaded, right_arms, sessions, timed
 from rollup_bench.harness.run.arms import Arm, Say, budget, connected, served, warn_untested
-from rollup_bench.harness.run.machine import drop_page_cache, machine
+from rollup_bench.harness.run.machine import NOT_MEASURED, drop_page_cache, machine, scope
 from rollup_bench.harness.run.request import Request, gauge
 from rollup_bench.harness.run.rounds import Ask, Cell, Progress, cost, launch
 from rollup_bench.servers import Server

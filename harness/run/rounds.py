@@ -13,7 +13,7 @@ import numpy as np
 from rollup_bench.harness.records.records import Cache, Cost, Rounds, WarmUp
 from rollup_bench.harness.run.costs import Gauge, Meter, pressure, stalled
 from rollup_bench.harness.run.steady import warm_up
-from rollup_bench.harness.stats.estimate import Logs, estimate, within_share
+from rollup_bench.harness.stats.estimate import estimate, logarithms, within_share
 from rollup_bench.harness.stats.order import mirrored, original, with_twin
 
 Ask = Callable[[Any], object]
@@ -124,11 +124,6 @@ def widest(times: Mapping[str, Sequence[tuple[int, int]]], rng: np.random.Genera
     logs = {name: logarithms(pairs) for name, pairs in times.items()}
     found = (estimate([logs[one] - logs[other]], rng).interval() for one, other in combinations(logs, 2))
     return max(((high / low) ** 0.5 - 1 if low > 0 else math.inf for low, high in found), default=0.0)
-
-
-def logarithms(pairs: Sequence[tuple[int, int]]) -> Logs:
-    """One number a round: the mean of the logarithms of its two times, in nanoseconds."""
-    return np.asarray(np.log(np.asarray(pairs)).mean(axis=1))
 
 
 def launch(

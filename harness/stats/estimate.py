@@ -47,6 +47,11 @@ class Estimate(msgspec.Struct, frozen=True):
         return self.error * student.quantile(probability, self.dof)
 
 
+def logarithms(pairs: Sequence[tuple[int, int]]) -> Logs:
+    """One number a round: the mean of the logarithms of its two times, in nanoseconds."""
+    return np.asarray(np.log(np.asarray(pairs)).mean(axis=1))
+
+
 def midmean(values: Logs) -> Logs:
     """The mean of the middle half along the last axis: a hiccup does not move it, small noises average out."""
     cut = values.shape[-1] // 4

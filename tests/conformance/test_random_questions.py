@@ -8,11 +8,11 @@ import pytest
 
 from rollup_bench.engines.contract import Engine, Plan, Support, unsupported
 from rollup_bench.engines.duckdb.engine import DuckDB
-from rollup_bench.harness.cli.terminal import printed
 from rollup_bench.harness.conformance import checks, report
 from rollup_bench.harness.conformance.report import Outcome
 from rollup_bench.harness.conformance.scenes import COUNT
 from rollup_bench.harness.conformance.subject import Subject
+from rollup_bench.harness.report.terminal import printed
 from rollup_bench.workloads.questions import Aggregate, Question
 from tests.conftest import BUDGET
 from tests.support import ROOT

@@ -18,7 +18,7 @@ from rich.console import Console
 from rollup_bench.engines.contract import Engine
 from rollup_bench.harness.conformance import checks, report
 from rollup_bench.harness.conformance.subject import Subject
-from rollup_bench.harness.report.first_look import WIDE
+from rollup_bench.harness.report import kit
 from rollup_bench.servers.budget import Budget
 from tests.conftest import conforms
 from tests.support import ROOT
@@ -81,13 +81,13 @@ def test_a_report_says_what_was_answered_what_refused_and_what_does_not_apply(sq
     assert shown.passed
 
 
-@pytest.mark.parametrize(("width", "wide"), [(WIDE, True), (80, False)])
+@pytest.mark.parametrize(("width", "wide"), [(kit.WIDE, True), (80, False)])
 def test_a_report_counts_answers_and_refusals_on_any_terminal(
     sqlite: Engine, tmp_path: Path, width: int, wide: bool
 ) -> None:
     shown = report.verified(Subject(sqlite, tmp_path, 1), [checks.counts, checks.births])
     words = StringIO()
-    report.show(shown, Console(file=words, width=width))
+    kit.show(shown, Console(file=words, width=width))
     lines = words.getvalue().splitlines()
     assert max(map(len, lines)) <= width
     assert all(heading in lines[2] for heading in ("answered", "refused"))

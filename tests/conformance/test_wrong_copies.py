@@ -19,6 +19,7 @@ from rollup_bench.engines.registry import engine_type
 from rollup_bench.errors import FailureError
 from rollup_bench.harness.conformance import checks, report
 from rollup_bench.harness.conformance.subject import Subject
+from rollup_bench.harness.report import kit
 from rollup_bench.servers.watch import Watch
 from rollup_bench.workloads import layouts
 from rollup_bench.workloads.dataset import Dataset
@@ -250,7 +251,7 @@ def test_a_wrong_copy_fails_in_the_right_words(
     with closing(right), closing(type("Wrong", (kind,), flaw.makes(kind))(right.server, tmp_path, BUDGET)) as copy:
         shown = report.verified(Subject(copy, tmp_path, examples=50), [flaw.check])
     words = StringIO()
-    report.show(shown, Console(file=words, width=1000))
+    kit.show(shown, Console(file=words, width=1000))
     assert [one.ended for one in shown.outcomes] == ["failed"]
     assert flaw.said in words.getvalue()
     assert "and 0 more" not in words.getvalue()

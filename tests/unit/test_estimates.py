@@ -12,10 +12,9 @@ from hypothesis import strategies as st
 from experiments.identical import ALLOWED, differing
 from rollup_bench.harness.records.findings import Run
 from rollup_bench.harness.records.records import Rounds, of_type
-from rollup_bench.harness.run.rounds import logarithms
 from rollup_bench.harness.stats import student
 from rollup_bench.harness.stats.claims import claims, false_discoveries_held
-from rollup_bench.harness.stats.estimate import Estimate, Logs, difference, estimate, within_share
+from rollup_bench.harness.stats.estimate import Estimate, Logs, difference, estimate, logarithms, within_share
 from rollup_bench.harness.stats.spread import in_sequence, spread
 from tests.support import ROOT
 

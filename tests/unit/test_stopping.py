@@ -11,8 +11,8 @@ import pytest
 from rollup_bench.harness.records.records import Rounds, Spent
 from rollup_bench.harness.run import costs, rounds
 from rollup_bench.harness.run.costs import Gauge
-from rollup_bench.harness.run.rounds import Ask, Cell, Effort, Progress, cost, launch, logarithms, widest
-from rollup_bench.harness.stats.estimate import Estimate, estimate, within_share
+from rollup_bench.harness.run.rounds import Ask, Cell, Effort, Progress, cost, launch, widest
+from rollup_bench.harness.stats.estimate import Estimate, estimate, logarithms, within_share
 from rollup_bench.harness.stats.order import AGAIN
 
 SECOND = 10**9
