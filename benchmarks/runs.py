@@ -40,7 +40,8 @@ def made() -> Iterator[Run]:
         if asked.source.generator:
             asked = asked.sized(profile.rows[0], SEED)
         kept = events.prepare(asked, home())
-        request = Request(asked, kept, engines, layouts, [], "native", home(), SEED, profile)
+        wanted = [asked.layout(layout) for layout in layouts]
+        request = Request(asked, kept, engines, wanted, asked.questions, "native", home(), SEED, profile)
         yield measure(request, None, lambda _: None)[1]
 
 

@@ -63,7 +63,7 @@ def opened() -> Iterator[tuple["Cassandra", Dataset, Events]]:
 
 def overhead(engine: "Cassandra", flights: Dataset, rows: Events, pairs: int = 400) -> Overhead:
     """Asks of a roll-up, over the session that the bare driver has, so that all else is equal."""
-    (arm,) = running.arms([engine], ["day"], rows, flights, home(), lambda _: None)
+    arm = running.arm(engine, flights.layout("day"), flights, rows, home(), lambda _: None)
     with engine.session(arm.plan) as session:
         return added.overhead(session.ask, partial(_bare, engine, arm.plan), ONE_ROW, MANY_ROWS, pairs)
 

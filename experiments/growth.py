@@ -26,6 +26,7 @@ from rollup_bench.errors import FailureError
 from rollup_bench.harness.cli.options import engines_option, layouts_of, layouts_option, out_option, via_option
 from rollup_bench.harness.report.terminal import console, ended, progress
 from rollup_bench.harness.run import arms as running
+from rollup_bench.harness.run.admission import check
 from rollup_bench.harness.run.arms import Say
 from rollup_bench.harness.run.home import home
 from rollup_bench.harness.run.machine import NOT_MEASURED, machine, scope
@@ -35,6 +36,7 @@ from rollup_bench.workloads import dataset as datasets
 from rollup_bench.workloads import events
 from rollup_bench.workloads.dataset import Dataset
 from rollup_bench.workloads.events import Events
+from rollup_bench.workloads.layouts import Layout
 from rollup_bench.workloads.questions import Question, Span
 from rollup_bench.workloads.templates import Template
 from rollup_bench.workloads.truth.selection import within
@@ -99,7 +101,7 @@ class Timed:
 
 def measure(
     engines: Sequence[Engine],
-    layouts: Sequence[str],
+    layouts: Sequence[Layout],
     names: Sequence[str],
     sizes: Sequence[int],
     seconds: float,
@@ -120,16 +122,16 @@ def measure(
 
 
 def _checked(
-    stack: ExitStack, engines: Sequence[Engine], layouts: Sequence[str], game: Dataset, kept: Events, say: Say
+    stack: ExitStack, engines: Sequence[Engine], layouts: Sequence[Layout], game: Dataset, kept: Events, say: Say
 ) -> Iterator[found.Cell | tuple[found.Cell, Session, Question]]:
     """Loads one game and asks each arm each question once over each span; right ones are ready to be timed."""
     compared, lost = [], {}
     for engine, layout in product(engines, layouts):
         try:
-            (arm,) = running.arms([engine], [layout], kept, game, home(), say)
+            arm = running.arm(engine, layout, game, kept, home(), say)
             compared.append((arm, stack.enter_context(engine.session(arm.plan))))
         except FailureError as error:
-            lost[f"{engine.name}/{layout}"] = str(error)
+            lost[f"{engine.name}/{layout.name}"] = str(error)
     counts = _counts(kept)
     for (name, template), span in product(game.questions.items(), SPANS):
         say(f"{kept.shape.rows:,} rows: checking {name} over {span}")
@@ -137,7 +139,7 @@ def _checked(
         for failed, reason in lost.items():
             yield _cell(about, failed, Verdict(Kind.FAILED, reason))
         for arm, session in compared:
-            one = running.asked(arm, session, name, question, kept)
+            one = check(arm, session, question, kept)
             cell = _cell(about, arm.name, one.verdict, one.support.where or "")
             yield (cell, session, question) if one.verdict.kind in RIGHT else cell
 
@@ -208,7 +210,7 @@ def _time(cells: Sequence[Timed], say: Say) -> None:
 )
 def growth(
     engines: list[str],
-    kept: list[str],
+    layouts: list[str],
     questions: str,
     rows: tuple[int, ...],
     seconds: float,
@@ -229,7 +231,7 @@ def growth(
                 started=datetime.now(UTC).isoformat(timespec="seconds"),
             )
             cells = measure(
-                there, layouts_of(datasets.read("game"), kept), questions.split(","), sorted(rows), seconds, say
+                there, layouts_of(datasets.read("game"), layouts), questions.split(","), sorted(rows), seconds, say
             )
         found.write(out.with_suffix(".jsonl"), header, cells)
     found.table(header, cells, console())

@@ -23,7 +23,7 @@ from rollup_bench.engines.contract import Plan, Session
 from rollup_bench.harness.run import arms as running
 from rollup_bench.harness.run.home import home
 from rollup_bench.harness.stats.spread import spread
-from rollup_bench.workloads import dataset, events
+from rollup_bench.workloads import dataset, events, layouts
 from rollup_bench.workloads.measures import parse
 from rollup_bench.workloads.questions import Aggregate, Grain, Span
 
@@ -53,7 +53,7 @@ def measure(pairs: int = 400) -> Overhead:
     rows = events.prepare(flights, home())
     with tempfile.TemporaryDirectory() as folder:
         engine = DuckDB(None, Path(folder), running.budget())
-        (arm,) = running.arms([engine], ["raw"], rows, flights, Path(folder), lambda _: None)
+        arm = running.arm(engine, layouts.raw, flights, rows, Path(folder), lambda _: None)
         with engine.session(arm.plan) as session:
             one, few = _added(session, arm.plan, ONE_ROW, pairs)
             many, count = _added(session, arm.plan, MANY_ROWS, max(pairs // 20, 5))

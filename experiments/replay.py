@@ -25,7 +25,7 @@ from rollup_bench.harness.report.terminal import ended
 from rollup_bench.harness.run import arms as running
 from rollup_bench.harness.run.home import home
 from rollup_bench.harness.run.replay import replay
-from rollup_bench.workloads import dataset, events
+from rollup_bench.workloads import dataset, events, layouts
 from rollup_bench.workloads.questions import Question
 from tests.support.victims import QUESTIONS, ROWS
 
@@ -58,7 +58,7 @@ def replayed(engines: list[str], seconds: float, rate: float) -> Replayed:
     game = dataset.read("game").sized(ROWS, 1)
     rows = events.prepare(game, home())
     with running.opened(engines, "native", home(), _told) as opened, ExitStack() as stack:
-        arms = running.arms(opened, ["raw"], rows, game, home(), _told)
+        arms = [running.arm(engine, layouts.raw, game, rows, home(), _told) for engine in opened]
         sessions = [stack.enter_context(arm.engine.session(arm.plan)) for arm in arms]
         drawn = [replay(game.question(name), lambda _: True, np.random.default_rng(1)) for name in QUESTIONS]
         return _asked(cycle(product(drawn, sessions)), seconds, rate)

@@ -20,7 +20,7 @@ from rollup_bench.harness.run import arms as running
 from rollup_bench.harness.run.home import home
 from rollup_bench.harness.run.machine import machine
 from rollup_bench.harness.run.rounds import Ask, Cell, Effort, launch
-from rollup_bench.workloads import dataset, events
+from rollup_bench.workloads import dataset, events, layouts
 from rollup_bench.workloads.questions import Question
 
 SLOWED = ("carriers", "delays-by-hour", "cancelled-by-day")
@@ -54,7 +54,7 @@ def record(path: Path, slowed: Sequence[str]) -> Run:
 @contextmanager
 def _asks(flights: dataset.Dataset, rows: events.Events, slowed: Sequence[Question]) -> Iterator[dict[str, Ask]]:
     with running.opened(["duckdb"], "native", home(), print) as engines, ExitStack() as stack:
-        (arm,) = running.arms(engines, ["raw"], rows, flights, home(), print)
+        arm = running.arm(engines[0], layouts.raw, flights, rows, home(), print)
         sessions = [stack.enter_context(arm.engine.session(arm.plan)) for _ in range(2)]
 
         def slow(question: Question) -> pa.Table:

@@ -12,6 +12,7 @@ from rollup_bench.errors import RequestError
 from rollup_bench.servers import WAYS
 from rollup_bench.workloads import layouts
 from rollup_bench.workloads.dataset import Dataset
+from rollup_bench.workloads.layouts import Layout
 
 
 def _parts(_context: click.Context, _option: click.Parameter, value: str) -> list[str]:
@@ -62,7 +63,7 @@ dataset_option = click.option("--dataset", default="flights", show_default=True,
 rows_option = click.option("--rows", type=click.IntRange(1), help="How many, where the dataset is made to order.")
 seed_option = click.option("--seed", type=click.IntRange(0), help="Of events made to order, and with it of all chance.")
 via_option = click.option(
-    "--via", type=click.Choice(sorted(WAYS)), default="native", show_default=True, help="How servers are had."
+    "--via", type=click.Choice(sorted(WAYS)), default="native", show_default=True, help="How servers are started."
 )
 engine_option = click.option(
     "--engine", default="duckdb", callback=_engine, show_default=True, help="The engine to ask, or truth."
@@ -80,7 +81,6 @@ engines_option = engines_default("duckdb")
 layout_option = click.option("--layout", default=layouts.RAW, show_default=True, help="The layout to ask on.")
 layouts_option = click.option(
     "--layouts",
-    "kept",
     default=layouts.RAW,
     callback=_some,
     metavar="A,B",
@@ -97,10 +97,10 @@ engine_argument = click.argument("engine", callback=_engine)
 engines_argument = click.argument("engines", nargs=-1, callback=_several, metavar="[ENGINE]...")
 
 
-def layouts_of(dataset: Dataset, kept: list[str]) -> list[str]:
-    """The names that `--layouts` gives, or those of all that the dataset has; RequestError for one that it has not."""
+def layouts_of(dataset: Dataset, names: list[str]) -> list[Layout]:
+    """The layouts that `--layouts` names, or all that the dataset has; RequestError for one that it has not."""
     with blaming("--layouts"):
-        return list(dataset.layouts) if kept == ["all"] else [dataset.layout(name).name for name in kept]
+        return [dataset.layout(name) for name in (dataset.layouts if names == ["all"] else names)]
 
 
 @contextmanager

@@ -45,6 +45,7 @@ class Loaded(_Record, frozen=True, tag="load"):
     seconds: float
     rows: int
     bytes: int | None  # None where it cannot be told
+    reused: bool = False  # loaded before, and unchanged since
     start_up: float | None = None  # seconds until the engine answers
 
 
@@ -175,6 +176,12 @@ Key = tuple[object, ...]
 def key(record: Record) -> Key:
     """What a line measures, whatever came out: of a run's lines with one key the last stands."""
     return (type(record), *(getattr(record, name, None) for name in _NAMED))
+
+
+def parts(arm: str) -> tuple[str, str]:
+    """The engine and the layout of an arm's name."""
+    engine, _, layout = arm.partition("/")
+    return engine, layout
 
 
 def spoilt(record: Record) -> bool:

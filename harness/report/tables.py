@@ -18,14 +18,17 @@ from rollup_bench.harness.records.records import (
     Fault,
     First,
     Header,
+    Loaded,
     Open,
     Rounds,
     Sweep,
     Verdict,
     of_type,
+    parts,
 )
+from rollup_bench.harness.report.break_even import BreakEven, break_even
 from rollup_bench.harness.report.terminal import spared
-from rollup_bench.harness.run import load
+from rollup_bench.harness.run import load as under_load
 from rollup_bench.harness.stats.claims import Claim
 from rollup_bench.harness.stats.spread import Spread
 from rollup_bench.workloads.layouts import TUNED
@@ -46,11 +49,12 @@ _SPARE = (
 )
 """Columns in the order in which a narrow terminal goes without them."""
 _STYLES = {"faster": "green", "slower": "red"}
+_VERDICTS = {"right": "green", "within bound": "green", "wrong": "bold red", "failed": "bold red"}
 
 
 def run_table(run: Run, console: Console) -> None:
     """All that a run found: each question and arm, the noise floor, and what became of them under load."""
-    console.print(f"[bold]{run.header.dataset}, {run.header.rows:,} rows[/bold]\n[dim]{scope(run.header)}[/dim]")
+    _print_head(run.header, console)
     _print(_cells(run), console)
     console.print(f"[dim]{noise(run)}[/dim]")
     for fault in of_type(run.lines, Fault):
@@ -59,7 +63,46 @@ def run_table(run: Run, console: Console) -> None:
     if of_type(run.lines, Sweep):
         _print(_under_load(run), console)
     if not of_type(run.lines, Ended):
-        console.print("[red]not ended: the run was cut off or lost an arm, and goes on when started again[/red]")
+        console.print("[red]not complete: the run was interrupted or lost an arm; --out with its file resumes it[/red]")
+
+
+def loads_table(run: Run, console: Console) -> None:
+    """Rows, seconds and bytes of each load, and what it saves beside raw of the same engine."""
+    loads, timed = of_type(run.lines, Loaded), spreads(run)
+    saved = {load.arm: break_even(run, load, timed) for load in loads}
+    compared = any(saved.values())
+    beside_raw = ("events/row", "faster than raw", "pays after") if compared else ()
+    table = _table("load", right=("rows", "load s", "bytes", *beside_raw))
+    table.add_column("")
+    for load in loads:
+        figures = (f"{load.rows:,}", f"{load.seconds:.2f}", "unknown" if load.bytes is None else f"{load.bytes:,}")
+        note = "reused, nothing has changed" if load.reused else "loaded now"
+        table.add_row(load.arm, *figures, *(_saved(saved[load.arm]) if compared else ()), note)
+    console.print(table)
+
+
+def _saved(found: BreakEven | None) -> tuple[str, str, str]:
+    if found is None:
+        return "", "", ""
+    after = "never" if found.after is None else f"{found.after:,} questions"
+    faster = f"{found.speedup:.1f}x over {found.questions}"
+    return f"{found.ratio:.1f}", faster, "too close to say" if found.close else after
+
+
+def dashboard_table(run: Run, seconds: Sequence[float], console: Console) -> None:
+    """Each question of a dashboard, timed among the others, and how long the whole takes, or that it is not timed."""
+    _print_head(run.header, console)
+    _print(_cells(run), console)
+    if not seconds:
+        console.print("[bold]not timed:[/bold] not every answer is right")
+        return
+    middle, longest = (f"{1000 * value:.1f} ms" for value in (median(seconds), max(seconds)))
+    count = len(of_type(run.lines, Verdict))
+    console.print(f"[bold]all {count} at once:[/bold] median {middle}, maximum {longest}")
+
+
+def _print_head(header: Header, console: Console) -> None:
+    console.print(f"[bold]{header.dataset}, {header.rows:,} rows[/bold]\n[dim]{scope(header)}[/dim]")
 
 
 def scope(header: Header) -> str:
@@ -114,7 +157,7 @@ def _cells(run: Run) -> Table:
             table.add_row(
                 "" if number else question,
                 line.arm,
-                line.verdict,
+                Text(line.verdict, style=_VERDICTS.get(line.verdict, "yellow")),
                 *_times(timed.get(cell)),
                 firsts.get((question, line.arm), ""),
                 milliseconds(_median(timed.get(Cell(question, "cached", line.arm)))),
@@ -132,8 +175,8 @@ def lowest(timed: Mapping[Cell, Spread], cell: Cell) -> Cell | None:
 
     None on `tuned` too, whose tables are not designed alike on all engines.
     """
-    layout = cell.arm.partition("/")[2]
-    rivals = [one for one in timed if one[:2] == cell[:2] and one.arm.partition("/")[2] == layout]
+    layout = parts(cell.arm)[1]
+    rivals = [rival for rival in timed if rival[:2] == cell[:2] and parts(rival.arm)[1] == layout]
     return min(rivals, key=lambda one: timed[one].median) if layout != TUNED and len(rivals) > 1 else None
 
 
@@ -190,10 +233,10 @@ def _under_load(run: Run) -> Table:
     table = _table("question", "engine/layout", "load", "outcome", right=right)
     sweeps, opens, above = of_type(run.lines, Sweep), of_type(run.lines, Open), ""
     for question, arm in dict.fromkeys((one.question, one.arm) for one in sweeps):
-        capacity = load.capacity([one for one in sweeps if (one.question, one.arm) == (question, arm)])
+        capacity = under_load.capacity([one for one in sweeps if (one.question, one.arm) == (question, arm)])
         shown = "a wrong answer or none" if capacity is None else f"{capacity:.3g}"
         for one in [one for one in opens if (one.question, one.arm) == (question, arm)]:
-            read = load.read(one)
+            read = under_load.read(one)
             times = [milliseconds(read.response.get(name)) for name in ("p50", "p95", "p99")]
             rate, longest = f"{one.rate:.3g}", milliseconds(read.maximum)
             named = "" if question == above else question

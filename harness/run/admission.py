@@ -1,63 +1,114 @@
-"""Who is timed: only what was held against the truth and is right."""
+"""Admission: only answers that were compared with the truth and are right are timed."""
 
-from collections.abc import Container, Iterator, Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from itertools import product
+from typing import NamedTuple
 
-from rollup_bench.engines.contract import UNANSWERED, Engine, Session
+from rollup_bench.engines.contract import UNANSWERED, Engine, Plan, Session, Support, unsupported
 from rollup_bench.errors import FailureError
 from rollup_bench.harness.records.records import Book, Fault, Verdict, of_type
-from rollup_bench.harness.run.arms import Arm, Cell, Say, arms, asked
-from rollup_bench.harness.run.circuit_breaker import Lifeline
+from rollup_bench.harness.run import arms as running
+from rollup_bench.harness.run import verdicts
+from rollup_bench.harness.run.arms import Arm, Say
+from rollup_bench.harness.run.circuit_breaker import CircuitBreaker
 from rollup_bench.harness.run.request import Request, answers
-from rollup_bench.harness.run.verdicts import RIGHT
+from rollup_bench.harness.run.verdicts import RIGHT, Kind
+from rollup_bench.workloads.events import Events
 from rollup_bench.workloads.questions import Question
 
 
-def admit(request: Request, book: Book, reached: Sequence[tuple[Arm, Session]], say: Say) -> None:
-    """Adds the verdicts that the file lacks: of the default request, and of some of the replay."""
-    for name in request.names:
-        missing = [pair for pair in reached if not book.has(Verdict, arm=pair[0].name, question=name)]
-        default = request.dataset.question(name).fill()
-        replayed = request.replay(name, [arm for arm, _ in reached if answers(arm, default)])
-        some = list(dict.fromkeys(next(replayed) for _ in range(request.profile.checked)))
-        cells: dict[str, list[Cell]] = {arm.name: [] for arm, _ in missing}
-        for one in some:  # the arms side by side, so that the truth of each is worked out once
-            for arm, session in missing:
-                say(f"checking {name} of {arm.name}")
-                cells[arm.name].append(asked(arm, session, name, one, request.events))
-        for arm, _ in missing:
-            book.add(_verdict(arm, name, default, cells[arm.name]))
+class Checked(NamedTuple):
+    """A question asked once of an arm: what the engine says of it, the verdict, and the rows of the answer."""
+
+    support: Support
+    verdict: verdicts.Verdict
+    rows: int | None = None
 
 
-def loaded(
-    request: Request, engines: Sequence[Engine], book: Book, say: Say, among: Container[str] | None = None
-) -> Iterator[Arm]:
-    """The arms, or those `among` them; one whose load fails is left out, and the file says why."""
-    for engine in engines:
-        for layout in request.layouts:
-            name = f"{engine.name}/{layout}"
-            if among is None or name in among:
-                try:
-                    yield from arms([engine], [layout], request.events, request.dataset, request.home, say)
-                except FailureError as error:
-                    book.add(Fault(arm=name, doing="loading", reason=str(error)))
+def check(arm: Arm, session: Session | None, question: Question, events: Events) -> Checked:
+    """Asks a question and compares the answer with the truth; an arm that supports none needs no session."""
+    try:
+        support = arm.engine.support(question, arm.plan)
+    except FailureError as error:
+        return Checked(unsupported(str(error)), verdicts.Verdict(Kind.FAILED, str(error)))
+    if support.where is None:
+        return Checked(support, verdicts.Verdict(Kind.UNSUPPORTED, support.reason))
+    assert session is not None
+    try:
+        answer = session.ask(question)
+        return Checked(support, verdicts.check(question, answer, events), answer.num_rows)
+    except UNANSWERED as error:
+        return Checked(support, verdicts.Verdict(Kind.FAILED, str(error)))
 
 
-def sessions(stack: ExitStack, compared: Sequence[Arm], book: Book, number: int | None) -> list[tuple[Arm, Session]]:
-    """The arms with a session each; one that cannot be reached is left out, and the file says why."""
-    found: list[tuple[Arm, Session]] = []
-    for arm in compared:
-        try:
-            session = stack.enter_context(arm.engine.session(arm.plan))
-            found.append((arm, Lifeline(session, arm.engine.server)))
-        except FailureError as error:
-            book.add(Fault(arm=arm.name, doing="opening a session", reason=str(error), launch=number))
+def loaded(request: Request, engines: Sequence[Engine], book: Book, say: Say) -> Iterator[Arm]:
+    """The arms; a layout on which an engine supports no question is not loaded.
+
+    An arm whose load fails is left out, and the file says why.
+    """
+    for engine, layout in product(engines, request.layouts):
+        with noted(book, f"{engine.name}/{layout.name}", "loading"):
+            plan = engine.plan(request.dataset, layout, request.events.shape)
+            if _supports_any(engine, plan, request.defaults.values()):
+                yield running.load(engine, plan, request.events, request.home, say)
+            else:
+                yield Arm(engine, plan)
+
+
+def reconnected(request: Request, arms: Sequence[Arm], engines: Sequence[Engine], book: Book) -> Iterator[Arm]:
+    """The arms over engines that were connected anew; one whose load is gone and fails is left out, see `loaded`."""
+    by_name = {engine.name: engine for engine in engines}
+    for arm in arms:
+        if arm.engine.name in by_name:
+            with noted(book, arm.name, "loading"):
+                yield running.load(by_name[arm.engine.name], arm.plan, request.events, request.home, lambda _: None)
+
+
+def sessions(stack: ExitStack, arms: Sequence[Arm], book: Book, launch: int | None) -> dict[str, Session]:
+    """A session for each loaded arm, by name; an arm that cannot be reached is left out, and the file says why."""
+    found: dict[str, Session] = {}
+    for arm in arms:
+        if arm.loaded is not None:
+            with noted(book, arm.name, "opening a session", launch):
+                session = stack.enter_context(arm.engine.session(arm.plan))
+                found[arm.name] = CircuitBreaker(session, arm.engine.server)
     return found
+
+
+def admit(request: Request, book: Book, arms: Sequence[Arm], sessions: Mapping[str, Session], say: Say) -> None:
+    """Adds the verdicts that the file lacks: of the default request, and of some of the replay."""
+    reached = [arm for arm in arms if arm.loaded is None or arm.name in sessions]
+    for name, default in request.defaults.items():
+        missing = [arm for arm in reached if not book.has(Verdict, arm=arm.name, question=name)]
+        replayed = request.replay(name, [arm for arm in reached if answers(arm, default)])
+        questions = list(dict.fromkeys(next(replayed) for _ in range(request.profile.checked)))
+        checked: dict[str, list[Checked]] = {arm.name: [] for arm in missing}
+        for question in questions:  # the arms side by side, so that the truth of each question is computed once
+            for arm in missing:
+                say(f"checking {name} of {arm.name}")
+                checked[arm.name].append(check(arm, sessions.get(arm.name), question, request.events))
+        for arm in missing:
+            book.add(verdict(arm, name, default, checked[arm.name]))
+
+
+def verdict(arm: Arm, name: str, default: Question, checked: Sequence[Checked]) -> Verdict:
+    """The line of the file about a question that was checked: the first answer that is not right decides."""
+    decisive = next((each for each in checked if each.verdict.kind not in RIGHT), checked[0])
+    return Verdict(
+        arm=arm.name,
+        question=name,
+        verdict=decisive.verdict.kind.value,
+        where=decisive.support.where or "",
+        reason=decisive.verdict.reason or decisive.support.reason,
+        asked=_sent(arm, default) if decisive.support.where else "",
+        rows=checked[0].rows,
+    )
 
 
 def right_arms(book: Book, name: str) -> list[str]:
     """The arms whose answers to this question were right."""
-    return [one.arm for one in of_type(book.records, Verdict) if one.question == name and one.verdict in RIGHT]
+    return [line.arm for line in of_type(book.records, Verdict) if line.question == name and line.verdict in RIGHT]
 
 
 def answering(book: Book, names: Sequence[str]) -> set[str]:
@@ -67,7 +118,7 @@ def answering(book: Book, names: Sequence[str]) -> set[str]:
 
 def timed(request: Request, book: Book) -> list[str]:
     """The questions that some arm answers right, as many as the profile times."""
-    return spaced([name for name in request.names if right_arms(book, name)], request.profile.timed)
+    return spaced([name for name in request.defaults if right_arms(book, name)], request.profile.timed)
 
 
 def spaced(names: Sequence[str], count: int | None) -> list[str]:
@@ -76,18 +127,21 @@ def spaced(names: Sequence[str], count: int | None) -> list[str]:
     return [names[i * len(names) // count] for i in range(count)]
 
 
-def _verdict(arm: Arm, name: str, default: Question, cells: Sequence[Cell]) -> Verdict:
-    """The first answer that is not right decides."""
-    cell = next((one for one in cells if one.verdict.kind not in RIGHT), cells[0])
-    return Verdict(
-        arm=arm.name,
-        question=name,
-        verdict=cell.verdict.kind.value,
-        where=cell.support.where or "",
-        reason=cell.verdict.reason or cell.support.reason,
-        asked=_sent(arm, default) if cell.support.where else "",
-        rows=cells[0].rows,
-    )
+@contextmanager
+def noted(book: Book, arm: str, doing: str, launch: int | None = None) -> Iterator[None]:
+    """What fails inside becomes a fault of the arm in the file."""
+    try:
+        yield
+    except UNANSWERED as error:
+        book.add(Fault(arm=arm, doing=doing, reason=str(error), launch=launch))
+
+
+def _supports_any(engine: Engine, plan: Plan, questions: Iterable[Question]) -> bool:
+    """Whether the plan is worth loading; so it is where `support` fails, which is reported with its question later."""
+    try:
+        return any(engine.support(question, plan).where for question in questions)
+    except FailureError:
+        return True
 
 
 def _sent(arm: Arm, question: Question) -> str:

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 
-from rollup_bench.engines.contract import UNANSWERED, Session
-from rollup_bench.errors import FailureError
+from rollup_bench.engines.contract import UNANSWERED
 from rollup_bench.harness.records.records import Book, Fault
+from rollup_bench.harness.run.admission import noted
 from rollup_bench.harness.run.arms import Arm
 from rollup_bench.harness.run.request import Request
 from rollup_bench.harness.run.rounds import Ask, Cell
@@ -13,16 +13,14 @@ from rollup_bench.harness.run.under_load import Expected, tolerated
 from rollup_bench.workloads.questions import Question
 
 
-def ways(stack: ExitStack, reached: Sequence[tuple[Arm, Session]], book: Book, number: int) -> dict[str, Ask]:
+def ways(stack: ExitStack, arms: Sequence[Arm], book: Book, number: int) -> dict[str, Ask]:
     """How each arm is asked whose engine keeps results; of one that fails to open a session the file says why."""
     found: dict[str, Ask] = {}
-    for arm, _ in reached:
-        try:
+    for arm in arms:
+        with noted(book, arm.name, "opening a session with a cache", number):
             opened = arm.engine.cached_session(arm.plan)
             if opened is not None:
                 found[arm.name] = stack.enter_context(opened).ask
-        except FailureError as error:
-            book.add(Fault(arm=arm.name, doing="opening a session with a cache", reason=str(error), launch=number))
     return found
 
 
@@ -36,7 +34,7 @@ def cells(
 ) -> Iterator[Cell]:
     """A cell for each question and the arms that give from a cache what they give without; a fault for others."""
     for name, arms in right.items():
-        question = request.dataset.question(name).fill()
+        question = request.defaults[name]
         same = []
         for arm in (arm for arm in arms if arm in cached):
             with suppress(*UNANSWERED):  # said by the rounds, which ask again

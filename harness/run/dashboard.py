@@ -1,60 +1,63 @@
-"""A dashboard: several questions asked at once, each by a client of its own, and there when the last answer is."""
+"""A dashboard: several questions asked at once, each by a client of its own; complete when the last is answered."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
 from threading import Barrier
 
 import numpy as np
 
 from rollup_bench.engines.contract import Session
-from rollup_bench.harness.run.arms import Arm, Cell, Say, asked
+from rollup_bench.harness.records.records import Record, Rounds, Verdict, of_type
+from rollup_bench.harness.run.admission import check, verdict
+from rollup_bench.harness.run.arms import Arm, Say
 from rollup_bench.harness.run.replay import replay
 from rollup_bench.harness.run.request import answers
 from rollup_bench.harness.run.verdicts import RIGHT
+from rollup_bench.harness.stats.order import AGAIN
 from rollup_bench.workloads.events import Events
 from rollup_bench.workloads.questions import Question
 from rollup_bench.workloads.templates import Template
 
 ROUNDS = 10
+"""Of an even number: a record of a round holds the times of two requests."""
 
 
-@dataclass(frozen=True)
-class Shown:
-    """A dashboard on one arm: its questions, checked, with the seconds of each among the others; and of all of them.
+def shown(
+    arm: Arm, templates: Mapping[str, Template], events: Events, seed: int, say: Say
+) -> tuple[list[Record], list[float]]:
+    """Checks each question alone, then asks all at once, in each round with other parameters from the replay.
 
-    Where one question is not right there are no seconds of the whole.
+    Returns the records of each question, and the seconds of each round; none where a question is not right.
     """
-
-    cells: list[Cell]
-    seconds: list[float]
-
-
-def shown(arm: Arm, templates: Mapping[str, Template], events: Events, seed: int, say: Say) -> Shown:
-    """Checks each question alone, then asks all at once, in each round with other parameters from the replay."""
     with ExitStack() as stack:
         sessions = {name: stack.enter_context(arm.engine.session(arm.plan)) for name in templates}
-        cells = []
+        records: list[Record] = []
         for name, template in templates.items():
             say(f"{arm.name}: checking {name}")
-            cells.append(asked(arm, sessions[name], name, template.fill(), events))
-        if any(cell.verdict.kind not in RIGHT for cell in cells):
-            return Shown(cells, [])
+            default = template.fill()
+            records.append(verdict(arm, name, default, [check(arm, sessions[name], default, events)]))
+        if any(line.verdict not in RIGHT for line in of_type(records, Verdict)):
+            return records, []
         sequences = {
-            name: replay(template, lambda question: answers(arm, question), _rng(seed, place))
+            name: replay(template, lambda question: answers(arm, question), np.random.default_rng([seed, place]))
             for place, (name, template) in enumerate(templates.items())
         }
-        seconds = []
+        taken: list[dict[str, float]] = []
         for number in range(ROUNDS + 1):
             say(f"{arm.name}: all at once, {number} of {ROUNDS}")
-            taken = at_once(sessions, {name: next(sequence) for name, sequence in sequences.items()})
-            if number:  # the first, with the defaults, warms up
-                seconds.append(max(taken.values()))
-                for cell in cells:
-                    cell.seconds.append(taken[cell.question])
-    return Shown(cells, seconds)
+            taken.append(at_once(sessions, {name: next(sequence) for name, sequence in sequences.items()}))
+    timed = taken[1:]  # the first, with the defaults, warms up
+    rounds = [_rounds(arm, name, [seconds[name] for seconds in timed]) for name in templates]
+    return [*records, *rounds], [max(seconds.values()) for seconds in timed]
+
+
+def _rounds(arm: Arm, name: str, seconds: Sequence[float]) -> Rounds:
+    times = [round(each * 1e9) for each in seconds]
+    pairs = list(zip(times[::2], times[1::2], strict=True))
+    control = (arm.name, arm.name + AGAIN)
+    return Rounds(question=name, cache="hot", launch=0, twin=control, times={arm.name: pairs}, warm={}, failed={})
 
 
 def at_once(sessions: Mapping[str, Session], questions: Mapping[str, Question]) -> dict[str, float]:
@@ -69,7 +72,3 @@ def at_once(sessions: Mapping[str, Session], questions: Mapping[str, Question]) 
 
     with ThreadPoolExecutor(len(questions)) as clients:
         return dict(zip(questions, clients.map(answered, questions), strict=True))
-
-
-def _rng(seed: int, place: int) -> np.random.Generator:
-    return np.random.default_rng([seed, place])

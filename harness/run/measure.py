@@ -1,8 +1,8 @@
 """A run of a profile: admitted, then timed over several launches, then under load; kept in a file, gone on with."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from importlib.metadata import version
 from itertools import count
@@ -13,7 +13,7 @@ from rollup_bench.errors import FailureError, RequestError
 from rollup_bench.harness.records.findings import Run
 from rollup_bench.harness.records.records import Book, Cache, Cost, Ended, Fault, First, Header, Loaded, Rounds, spoilt
 from rollup_bench.harness.run import cached, under_load
-from rollup_bench.harness.run.admission import admit, answering, loaded, right_arms, sessions, timed
+from rollup_bench.harness.run.admission import admit, answering, loaded, noted, reconnected, right_arms, sessions, timed
 from rollup_bench.harness.run.arms import Arm, Say, budget, connected, served, warn_untested
 from rollup_bench.harness.run.machine import NOT_MEASURED, drop_page_cache, machine, scope
 from rollup_bench.harness.run.request import Request, gauge
@@ -21,6 +21,8 @@ from rollup_bench.harness.run.rounds import Ask, Cell, Progress, cost, launch
 from rollup_bench.servers import Server
 from rollup_bench.servers.watch import Watch
 from rollup_bench.workloads import answers
+from rollup_bench.workloads.dataset import Dataset
+from rollup_bench.workloads.events import Events
 from rollup_bench.workloads.pace import left
 
 Servers = dict[str, Server | None]
@@ -28,27 +30,28 @@ RESTART = 300.0
 """Seconds in which a server must be down and up again."""
 
 
-def measure(request: Request, out: Path | None, say: Say, anew: bool = True) -> tuple[Path, Run]:
-    """Does what the run's file does not yet hold, and reads it back; RequestError if `out` holds another run.
+def measure(request: Request, out: Path | None, say: Say) -> tuple[Path, Run]:
+    """Measures what the run's file lacks, and reads the file back; RequestError if `out` holds another run.
 
-    Without `out`, goes on with a run of the same request that was cut off or lost an arm, or starts a new file; unless
-    `anew`, one that has ended will do as well. RequestError too where a question does not fit the events.
+    Without `out` the file is one under `request.home`, see `_book`. RequestError too where a question does not fit the
+    events.
     """
-    for name in request.names:
-        answers.schema(request.dataset.question(name).fill(), request.events.shape.schema)
+    for question in request.defaults.values():
+        answers.schema(question, request.events.shape.schema)
     with served(request.engines, request.via, request.home, say) as servers:
         with connected(servers, request.home) as engines:
             warn_untested(engines)
-            book = _book(request, out, _header(request, engines), anew)
-            compared = list(loaded(request, engines, book, say))
-            _loads(book, compared, servers)
+            first = header(request.dataset, request.events, engines, request.profile.name, request.seed)
+            book = _book(request, out, first)
+            arms = list(loaded(request, engines, book, say))
+            _loads(book, arms, servers)
             with ExitStack() as stack:
-                admit(request, book, sessions(stack, compared, book, None), say)
+                admit(request, book, arms, sessions(stack, arms, book, None), say)
         pace = Pace(say, request.profile.effort.launches)
         for number in range(request.profile.effort.launches):
             pace.launch = number
-            _launch(request, book, servers, number, pace)
-        under_load.measure(request, book, servers, say)
+            _launch(request, book, arms, servers, number, pace)
+        under_load.measure(request, book, arms, servers, say)
     if not book.has(Ended) and not any(map(spoilt, book.records)):
         book.add(Ended())
     return book.path, Run.read(book.path)
@@ -74,25 +77,14 @@ class Pace:
         self._say(", ".join(parts))
 
 
-def _book(request: Request, out: Path | None, header: Header, anew: bool) -> Book:
-    if out:
-        return Book(out, header)
-    for number in count(1):
-        path = request.home / "runs" / f"{header.dataset}-{header.profile}-{number}.jsonl"
-        with suppress(RequestError):
-            book = Book(path, header)
-            if not (anew and book.has(Ended)):
-                return book
-    raise AssertionError
-
-
-def _header(request: Request, engines: Sequence[Engine]) -> Header:
+def header(dataset: Dataset, events: Events, engines: Sequence[Engine], profile: str, seed: int) -> Header:
+    """What is run, where, and under which limits."""
     limits = budget()
     return Header(
-        dataset=request.dataset.name,
-        rows=request.events.shape.rows,
-        seed=request.seed,
-        profile=request.profile.name,
+        dataset=dataset.name,
+        rows=events.shape.rows,
+        seed=seed,
+        profile=profile,
         machine=machine(),
         versions={engine.name: engine.version for engine in engines} | {"rollup-bench": version("rollup-bench")},
         budget={"cores": limits.cores, "memory": limits.memory},
@@ -101,16 +93,43 @@ def _header(request: Request, engines: Sequence[Engine]) -> Header:
     )
 
 
-def _loads(book: Book, compared: Sequence[Arm], servers: Servers) -> None:
-    for arm in compared:
+def _book(request: Request, out: Path | None, first: Header) -> Book:
+    """The run's file: `out`; else one of the same request that is not complete, if the profile resumes; else a new one.
+
+    A profile of several sizes takes up a complete one too, so that only the sizes that are missing are measured.
+    """
+    if out:
+        return Book(out, first)
+    for number in count(1):
+        path = request.home / "runs" / f"{first.dataset}-{first.profile}-{number}.jsonl"
+        if not path.exists():
+            return Book(path, first)
+        if request.profile.resumes:
+            with suppress(RequestError):
+                book = Book(path, first)
+                if len(request.profile.rows) > 1 or not book.has(Ended):
+                    return book
+    raise AssertionError
+
+
+def _loads(book: Book, arms: Sequence[Arm], servers: Servers) -> None:
+    """Adds a line for each load that the file lacks."""
+    for arm in arms:
         if arm.loaded and not book.has(Loaded, arm=arm.name):
-            server, took = servers[arm.engine.name], arm.loaded
-            start_up = server.startup_seconds if server else None
-            seconds, rows, size = took.seconds, took.rows, took.bytes
-            book.add(Loaded(arm=arm.name, seconds=seconds, rows=rows, bytes=size, start_up=start_up))
+            server, load = servers[arm.engine.name], arm.loaded
+            book.add(
+                Loaded(
+                    arm=arm.name,
+                    seconds=load.seconds,
+                    rows=load.rows,
+                    bytes=load.bytes,
+                    reused=arm.reused,
+                    start_up=server.startup_seconds if server else None,
+                )
+            )
 
 
-def _launch(request: Request, book: Book, servers: Servers, number: int, pace: Pace) -> None:
+def _launch(request: Request, book: Book, arms: Sequence[Arm], servers: Servers, number: int, pace: Pace) -> None:
     """What the file lacks of a launch; engines are restarted before all but the first."""
     names = [name for name in timed(request, book) if _lacks(book, name, number)]
     if not names:
@@ -118,15 +137,17 @@ def _launch(request: Request, book: Book, servers: Servers, number: int, pace: P
     up = _restarted(request, book, servers, number, pace) if number else servers
     cold = bool(number) and all(server is None or server.restartable for server in up.values()) and drop_page_cache()
     with connected(up, request.home) as engines, ExitStack() as stack:
-        compared = list(loaded(request, engines, book, lambda _: None, answering(book, names)))
-        reached = sessions(stack, compared, book, number)
-        by_name, asks = {arm.name: arm for arm, _ in reached}, {arm.name: session.ask for arm, session in reached}
+        wanted = answering(book, names)
+        again = list(reconnected(request, [arm for arm in arms if arm.name in wanted], engines, book))
+        opened = sessions(stack, again, book, number)
+        by_name = {arm.name: arm for arm in again if arm.name in opened}
+        asks = {name: session.ask for name, session in opened.items()}
         right = {name: [arm for arm in right_arms(book, name) if arm in by_name] for name in names}
         cells = [_cell(request, by_name, name, right[name], number) for name in names if right[name]]
         _first(book, cells, asks, number, cold, pace)
-        kept = cached.ways(stack, reached, book, number)
-        repeated = list(cached.cells(request, book, number, right, asks, kept))
-        measured = launch(number, [*repeated, *cells], asks, request.profile.effort, request.seed, pace, cached=kept)
+        caching = cached.ways(stack, list(by_name.values()), book, number)
+        repeated = list(cached.cells(request, book, number, right, asks, caching))
+        measured = launch(number, [*repeated, *cells], asks, request.profile.effort, request.seed, pace, cached=caching)
         for line in measured[: len(repeated)]:
             if not book.has(Rounds, question=line.question, cache=line.cache, launch=number):
                 book.add(line)
@@ -137,7 +158,7 @@ def _launch(request: Request, book: Book, servers: Servers, number: int, pace: P
                 ):
                     pace(Progress(f"what {cell.question} costs {arm}", 1.0))
                     reads, doing = gauge(servers[by_name[arm].engine.name]), f"asked {cell.question} alone"
-                    with _noted(book, arm, doing, number):
+                    with noted(book, arm, doing, number):
                         book.add(cost(cell, arm, asks[arm], number, request.profile.effort.cost, reads))
             book.add(line)
         _failures(book, measured, number)
@@ -157,19 +178,10 @@ def _failures(book: Book, measured: Sequence[Rounds], number: int) -> None:
         book.add(Fault(arm=arm, doing=f"timing {', '.join(failed)}", reason=reason, launch=number))
 
 
-@contextmanager
-def _noted(book: Book, arm: str, doing: str, number: int) -> Iterator[None]:
-    """What fails inside is in the file as the arm's fault."""
-    try:
-        yield
-    except UNANSWERED as error:
-        book.add(Fault(arm=arm, doing=doing, reason=str(error), launch=number))
-
-
 def _cell(request: Request, by_name: dict[str, Arm], name: str, right: Sequence[str], number: int) -> Cell:
     """A question with its own replay in each launch; the arms take turns at being the one entered twice."""
     requests = request.replay(name, [by_name[arm] for arm in right], number + 1)
-    return Cell(name, tuple(right), right[request.names.index(name) % len(right)], requests.__next__)
+    return Cell(name, tuple(right), right[list(request.defaults).index(name) % len(right)], requests.__next__)
 
 
 def _first(book: Book, cells: Sequence[Cell], asks: Mapping[str, Ask], number: int, cold: bool, pace: Pace) -> None:
@@ -201,5 +213,5 @@ def _restarted(request: Request, book: Book, servers: Servers, number: int, pace
             except (FailureError, RequestError) as error:
                 del up[name]
                 for layout in request.layouts:
-                    book.add(Fault(arm=f"{name}/{layout}", doing="restarting", reason=str(error), launch=number))
+                    book.add(Fault(arm=f"{name}/{layout.name}", doing="restarting", reason=str(error), launch=number))
     return up

@@ -20,7 +20,8 @@ class UnderLoad(msgspec.Struct, frozen=True):
 class Profile(msgspec.Struct, frozen=True):
     """How many rows where a dataset is made to order, how many questions are timed, and how long.
 
-    `checked` requests of each question, the default first, are held against the truth before it is timed.
+    `checked` requests of each question, the default first, are compared with the truth before it is timed. A run that
+    was interrupted is resumed, unless the profile `resumes` none.
     """
 
     name: str
@@ -29,11 +30,20 @@ class Profile(msgspec.Struct, frozen=True):
     checked: int
     effort: Effort
     load: UnderLoad | None = None
+    resumes: bool = True
 
 
 PROFILES = {
     one.name: one
     for one in (
+        Profile(  # a first look
+            "look",
+            rows=(),
+            timed=None,
+            checked=1,
+            effort=Effort(launches=1, least=3, most=5, width=0.05, warm=0.1, cell=5.0, cost=0.1),
+            resumes=False,
+        ),
         Profile(  # verdicts alone
             "check",
             rows=(250_000,),

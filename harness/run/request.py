@@ -1,8 +1,9 @@
 """What a run is asked to measure."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -16,32 +17,34 @@ from rollup_bench.harness.run.replay import replay
 from rollup_bench.servers import Server
 from rollup_bench.workloads.dataset import Dataset
 from rollup_bench.workloads.events import Events
+from rollup_bench.workloads.layouts import Layout
 from rollup_bench.workloads.questions import Question
+from rollup_bench.workloads.templates import Template
 
 
 @dataclass(frozen=True)
 class Request:
-    """These questions (all if none) of these engines on these layouts."""
+    """These questions of these engines on these layouts."""
 
     dataset: Dataset
     events: Events
     engines: Sequence[str]
-    layouts: Sequence[str]
-    questions: Sequence[str]
+    layouts: Sequence[Layout]
+    questions: Mapping[str, Template]
     via: str
     home: Path
     seed: int
     profile: Profile
 
-    @property
-    def names(self) -> list[str]:
-        """Of the questions, in the dataset's order."""
-        return list(self.questions or self.dataset.questions)
+    @cached_property
+    def defaults(self) -> dict[str, Question]:
+        """Each question with the defaults of its parameters, by name."""
+        return {name: template.fill() for name, template in self.questions.items()}
 
-    def replay(self, name: str, compared: Sequence[Arm], launch: int = 0) -> Iterator[Question]:
+    def replay(self, name: str, arms: Sequence[Arm], launch: int = 0) -> Iterator[Question]:
         """The requests of a question that all these arms can answer, other ones in every launch."""
-        rng = np.random.default_rng([self.seed, self.names.index(name), launch])
-        return replay(self.dataset.question(name), lambda one: all(answers(arm, one) for arm in compared), rng)
+        rng = np.random.default_rng([self.seed, list(self.questions).index(name), launch])
+        return replay(self.questions[name], lambda question: all(answers(arm, question) for arm in arms), rng)
 
 
 def answers(arm: Arm, question: Question) -> bool:

@@ -1,7 +1,7 @@
 """Engines under load: a sweep of clients, then schedules at shares of each one's capacity and at one rate for all."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache, partial
 from itertools import islice
@@ -12,13 +12,13 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
-from rollup_bench.engines.contract import UNANSWERED, Engine, Plan
+from rollup_bench.engines.contract import Engine, Plan
 from rollup_bench.engines.registry import engine_type, recipe
 from rollup_bench.errors import FailureError
 from rollup_bench.harness.records import records
 from rollup_bench.harness.records.records import Book, Fault, Open, Sweep
 from rollup_bench.harness.run import load
-from rollup_bench.harness.run.admission import answering, loaded, right_arms, spaced, timed
+from rollup_bench.harness.run.admission import answering, noted, reconnected, right_arms, spaced, timed
 from rollup_bench.harness.run.arms import Arm, Say, budget, connected
 from rollup_bench.harness.run.clients import Arm as Client
 from rollup_bench.harness.run.costs import Gauge
@@ -66,25 +66,22 @@ class Expected(msgspec.Struct, frozen=True):
         return all(_alike(answer[name], known[name], self.tolerated.get(name, 0.0)) for name in known.column_names)
 
 
-def measure(request: Request, book: Book, servers: dict[str, Server | None], say: Say) -> None:
+def measure(request: Request, book: Book, arms: Sequence[Arm], servers: dict[str, Server | None], say: Say) -> None:
     """What the file lacks of the first few questions that were timed."""
     profile = request.profile.load
     if profile is None:
         return
     with connected(servers, request.home) as engines:
         names = spaced(timed(request, book), profile.questions)
-        compared = list(loaded(request, engines, book, lambda _: None, answering(book, names)))
+        wanted = answering(book, names)
+        again = list(reconnected(request, [arm for arm in arms if arm.name in wanted], engines, book))
         for name in names:
-            right = [arm for arm in compared if arm.name in right_arms(book, name)]
-            default = request.dataset.question(name).fill()
-            replayed = request.replay(name, [arm for arm in compared if answers(arm, default)])
-            asked = list(islice(replayed, request.profile.checked))  # the very ones that were checked
+            replayed = request.replay(name, [arm for arm in again if answers(arm, request.defaults[name])])
+            questions = list(islice(replayed, request.profile.checked))  # the very ones that were checked
             targets = {}
-            for arm in right:
-                try:
-                    targets[arm.name] = _target(request, arm, name, asked)
-                except UNANSWERED as error:
-                    book.add(Fault(arm=arm.name, doing=f"asked {name} before the load", reason=str(error)))
+            for arm in (arm for arm in again if arm.name in right_arms(book, name)):
+                with noted(book, arm.name, f"asked {name} before the load"):
+                    targets[arm] = _target(request, arm, name, questions)
             _Loads(request, book, servers, name, targets, say).measure()
 
 
@@ -97,7 +94,7 @@ class _Loads:
         book: Book,
         servers: dict[str, Server | None],
         name: str,
-        targets: dict[str, load.Target],
+        targets: dict[Arm, load.Target],
         say: Say,
     ) -> None:
         assert request.profile.load is not None
@@ -112,62 +109,63 @@ class _Loads:
         self.targets = {arm: target for arm, target in self.targets.items() if arm in known}
         self._each(lambda arm: self._offers(arm, known[arm], min(known.values())))
 
-    def _each(self, step: Callable[[str], None]) -> None:
+    def _each(self, step: Callable[[Arm], None]) -> None:
         """Does it for every arm; one that fails drops out, and the file says why."""
         for arm in list(self.targets):
             try:
                 step(arm)
             except FailureError as error:
-                self.book.add(Fault(arm=arm, doing=f"under load with {self.name}", reason=str(error)))
+                self.book.add(Fault(arm=arm.name, doing=f"under load with {self.name}", reason=str(error)))
                 del self.targets[arm]
 
-    def _sweeps(self, arm: str) -> None:
+    def _sweeps(self, arm: Arm) -> None:
         for clients in load.CLIENTS:
             self._sweep(arm, clients)
 
-    def _offers(self, arm: str, capacity: float, least: float) -> None:
+    def _offers(self, arm: Arm, capacity: float, least: float) -> None:
         for share, factor in _SHARES.items():
             self._offer(arm, factor * capacity, share)
         self._offer(arm, 0.5 * least, "common")
         self._seek(arm, capacity)
 
-    def _sweep(self, arm: str, clients: int) -> None:
-        if not self.book.has(Sweep, arm=arm, question=self.name, cache="hot", clients=clients):
-            self.say(f"{self.name} of {arm}: {clients} clients in closed loop")
+    def _sweep(self, arm: Arm, clients: int) -> None:
+        if not self.book.has(Sweep, arm=arm.name, question=self.name, cache="hot", clients=clients):
+            self.say(f"{self.name} of {arm.name}: {clients} clients in closed loop")
             self._keep(arm, load.sweep(self.targets[arm], clients, self.profile.sweep, self._gauge(arm)))
 
-    def _offer(self, arm: str, rate: float, share: str) -> None:
+    def _offer(self, arm: Arm, rate: float, share: str) -> None:
         seconds = min(max(self.profile.requests / rate, self.profile.least), self.profile.most)
-        if not self.book.has(Open, arm=arm, question=self.name, cache="hot", clients=load.SESSIONS, load=share):
-            self.say(f"{self.name} of {arm}: {rate:.3g} a second in open loop ({share}) for {seconds:.0f} s")
+        if not self.book.has(Open, arm=arm.name, question=self.name, cache="hot", clients=load.SESSIONS, load=share):
+            self.say(f"{self.name} of {arm.name}: {rate:.3g} a second in open loop ({share}) for {seconds:.0f} s")
             self._keep(arm, load.offer(self.targets[arm], rate, seconds, share, self.seed, self._gauge(arm)))
 
-    def _keep(self, arm: str, line: Sweep | Open) -> None:
+    def _keep(self, arm: Arm, line: Sweep | Open) -> None:
         """Adds a line; FailureError where the server is gone, for then it says nothing of its speed."""
-        server = self.servers[arm.partition("/")[0]]
+        server = self.servers[arm.engine.name]
         if server is not None and server.status().address is None:
             raise FailureError(f"{server.name} does not answer any more")
         self.book.add(line)
 
-    def _seek(self, arm: str, capacity: float) -> None:
+    def _seek(self, arm: Arm, capacity: float) -> None:
         meets = partial(load.meets, percentile=self.profile.percentile, seconds=self.profile.objective)
         while (rate := load.next_rate(self._lines(Open, arm), capacity, meets)) is not None:
             self._offer(arm, rate, f"objective {rate:.4g}")
 
-    def _lines(self, kind: type[T], arm: str) -> list[T]:
+    def _lines(self, kind: type[T], arm: Arm) -> list[T]:
         lines = records.of_type(self.book.records, kind)
-        return [one for one in lines if one.arm == arm and one.question == self.name]
+        return [one for one in lines if one.arm == arm.name and one.question == self.name]
 
-    def _gauge(self, arm: str) -> Gauge:
-        return gauge(self.servers[arm.partition("/")[0]])
+    def _gauge(self, arm: Arm) -> Gauge:
+        return gauge(self.servers[arm.engine.name])
 
 
-def _target(request: Request, arm: Arm, name: str, asked: list[Question]) -> load.Target:
+def _target(request: Request, arm: Arm, name: str, questions: list[Question]) -> load.Target:
     with arm.engine.session(arm.plan) as session:
-        answers = [session.ask(one) for one in asked]
+        answers = [session.ask(question) for question in questions]
     connect = Connect(arm.engine.name, request.via, request.home, budget(), arm.plan)
-    client = Client(arm.name, connect, Expected(answers, tolerated(asked[0])), embedded=recipe(arm.engine.name) is None)
-    return load.Target(client, name, asked)
+    expected, embedded = Expected(answers, tolerated(questions[0])), recipe(arm.engine.name) is None
+    client = Client(arm.name, connect, expected, embedded)
+    return load.Target(client, name, questions)
 
 
 def tolerated(question: Question) -> dict[str, float]:

@@ -18,7 +18,7 @@ from rollup_bench.harness.run.rounds import Effort
 from rollup_bench.servers import Server
 from rollup_bench.servers.watch import Watch
 from rollup_bench.workloads import dataset as datasets
-from rollup_bench.workloads import events
+from rollup_bench.workloads import events, layouts
 from tests.conftest import SERVERS
 
 QUESTIONS = ["revenue-by-hour", "busy-hours"]
@@ -46,7 +46,8 @@ def _request(server: Server, home: Path, launches: int) -> Request:
     effort = Effort(launches=launches, least=4, most=6, width=1.0, warm=0.1, cost=0.01)
     profile = Profile("quick", rows=(20_000,), timed=None, checked=1, effort=effort)
     names = ["duckdb", server.name]
-    return Request(game, events.prepare(game, home), names, ["raw"], QUESTIONS, "native", home, 1, profile)
+    questions = {name: game.question(name) for name in QUESTIONS}
+    return Request(game, events.prepare(game, home), names, [layouts.raw], questions, "native", home, 1, profile)
 
 
 def _at(moment: str, strike: Callable[[], None]) -> Callable[[str], None]:

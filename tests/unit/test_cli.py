@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -145,9 +146,8 @@ def test_explain_prints_what_is_bound(command: Command, mine: str) -> None:
 
 def test_run(command: Command, mine: str) -> None:
     shown = command.done("run", "--dataset", mine, "--layouts", "all")
-    assert "[/bold] of mine [red]" in shown
-    assert "unsupported" in shown
-    assert "duckdb/day: unsupported: " in shown
+    assert shown.startswith("mine, 3 rows\n")
+    assert re.search(r"duckdb/day +unsupported +\S", shown)
     _, *steps = shown.partition("Next:")[2].splitlines()
     ask, explain, run = (shlex.split(line)[1:] for line in steps)
     assert ask[-8:-4] == ["--engine", "duckdb", "--layout", "raw"]

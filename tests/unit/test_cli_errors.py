@@ -87,7 +87,6 @@ COMMANDS: dict[str, dict[str, list[Case]]] = {
         ],
         "--seed": [(["run", "--seed", "-1"], ("'--seed'", "-1 is not in the range x>=0"))],
         "--out": [
-            (["run", "--out", "run.jsonl"], ("--out is for a run that is kept: give --profile",)),
             (["run", "--profile", "quick", "--out", "."], ("'--out'", "is a directory")),
             (["run", "--profile", "quick", "--out", "taken/run.jsonl"], ("'--out'", "is no folder to write into")),
         ],

@@ -117,8 +117,8 @@ def test_a_file_of_something_else_is_refused(tmp_path: Path) -> None:
         read(tmp_path / "other.jsonl")
 
 
-def test_a_new_question_is_right_on_what_is_there_and_on_a_plan_of_its_own(
+def test_a_new_question_is_right_on_raw_and_on_a_plan_tuned_to_it(
     call: Callable[..., None], capsys: pytest.CaptureFixture[str]
 ) -> None:
     call(new_question, "--rows", "5000")
-    assert capsys.readouterr().out.count(" right ") == 3  # the plan of the aggregate's own would be raw again
+    assert capsys.readouterr().out.count(" right ") == 4

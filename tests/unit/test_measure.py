@@ -23,7 +23,7 @@ from rollup_bench.harness.records.findings import Run, spreads
 from rollup_bench.harness.records.history import find
 from rollup_bench.harness.records.records import Cost, Ended, Fault, First, Open, Rounds, Sweep, Verdict, of_type
 from rollup_bench.harness.report.tables import run_table
-from rollup_bench.harness.run.circuit_breaker import Lifeline
+from rollup_bench.harness.run.circuit_breaker import CircuitBreaker
 from rollup_bench.harness.run.load import capacity, read
 from rollup_bench.harness.run.measure import measure
 from rollup_bench.harness.run.profiles import PROFILES, Profile, UnderLoad
@@ -35,6 +35,7 @@ from rollup_bench.servers import Server, Status
 from rollup_bench.servers.watch import Watch
 from rollup_bench.workloads import dataset as datasets
 from rollup_bench.workloads import events as event_store
+from rollup_bench.workloads import layouts
 from rollup_bench.workloads.dataset import Dataset
 from rollup_bench.workloads.questions import Question
 
@@ -94,7 +95,7 @@ def rides(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
 
 def _request(dataset: Dataset, home: Path, profile: Profile = TINY) -> Request:
     events = event_store.prepare(dataset, home)
-    return Request(dataset, events, ["duckdb"], ["raw"], [], "native", home, 1, profile)
+    return Request(dataset, events, ["duckdb"], [layouts.raw], dataset.questions, "native", home, 1, profile)
 
 
 def _quiet(_: str) -> None:
@@ -153,7 +154,7 @@ def test_an_ended_run_is_read_and_not_measured_again(rides: Dataset, tmp_path: P
     measure(_request(rides, tmp_path), out, said.append)
     assert out.read_bytes() == before
     assert not [text for text in said if "launch" in text]
-    other = Request(rides, event_store.prepare(rides, tmp_path), ["duckdb"], ["raw"], [], "native", tmp_path, 2, TINY)
+    other = dataclasses.replace(_request(rides, tmp_path), seed=2)
     with pytest.raises(RequestError, match="seed 1, asked is 2"):
         measure(other, out, _quiet)
 
@@ -278,7 +279,7 @@ def test_an_arm_that_cannot_be_loaded_is_named_and_the_others_go_on(
         return load(self, plan, events, watch)
 
     monkeypatch.setattr(DuckDB, "load", full)
-    request = dataclasses.replace(_request(rides, tmp_path), layouts=["raw", "day"])
+    request = dataclasses.replace(_request(rides, tmp_path), layouts=[layouts.raw, rides.layout("day")])
     run = measure(request, None, _quiet)[1]
     faults = {(one.arm, one.doing, one.reason) for one in of_type(run.lines, Fault)}
     assert faults == {("duckdb/day", "loading", "no space left on device")}
@@ -323,7 +324,7 @@ class Deaf(Session):
 @pytest.mark.parametrize(("server", "asked"), [(Down(), 1), (None, 3)])
 def test_a_session_is_given_up_once_its_server_is_gone(server: Server | None, asked: int, rides: Dataset) -> None:
     deaf = Deaf()
-    line = Lifeline(deaf, server)
+    line = CircuitBreaker(deaf, server)
     for number in range(3):
         with pytest.raises(FailureError, match=f"no answer to {min(number + 1, asked)}"):
             line.ask(rides.question("by-day").fill())

@@ -41,7 +41,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     flights = dataset.read("flights")
     profile = Profile("quick", rows=(), timed=None, checked=1, effort=EFFORT)
     kept = events.prepare(flights, folder.parent)
-    request = Request(flights, kept, ["duckdb"], ["raw", "day"], QUESTIONS, "native", folder.parent, 1, profile)
+    layouts, questions = map(flights.layout, ("raw", "day")), {name: flights.question(name) for name in QUESTIONS}
+    request = Request(flights, kept, ["duckdb"], list(layouts), questions, "native", folder.parent, 1, profile)
     return measure(request, folder / "flights.jsonl", lambda _: None)[0]
 
 

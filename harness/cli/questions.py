@@ -1,0 +1,166 @@
+"""Commands that ask one question, or those of a dashboard, of one engine."""
+
+import sys
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, NamedTuple
+
+import click
+
+from rollup_bench.errors import RequestError
+from rollup_bench.harness.cli.options import (
+    blaming,
+    dataset_option,
+    engine_option,
+    layout_option,
+    rows_option,
+    seed_option,
+    via_option,
+)
+from rollup_bench.harness.records.findings import Run
+from rollup_bench.harness.records.records import Verdict, of_type
+from rollup_bench.harness.report import answers as answer_tables
+from rollup_bench.harness.report import formats, tables
+from rollup_bench.harness.report.terminal import console, progress
+from rollup_bench.harness.run import arms as running
+from rollup_bench.harness.run import dashboard as dashboards
+from rollup_bench.harness.run.home import home
+from rollup_bench.harness.run.measure import header
+from rollup_bench.harness.run.verdicts import Kind
+from rollup_bench.workloads import answers
+from rollup_bench.workloads import dataset as datasets
+from rollup_bench.workloads import events as event_store
+from rollup_bench.workloads.dataset import Dataset
+from rollup_bench.workloads.layouts import Layout
+from rollup_bench.workloads.questions import Question
+from rollup_bench.workloads.templates import Template
+
+
+class _Asked(NamedTuple):
+    """A question of a dataset with the values of its parameters, and of whom it is asked."""
+
+    dataset: Dataset
+    template: Template
+    values: dict[str, Any]
+    engine: str
+    layout: Layout
+    via: str
+
+    @property
+    def question(self) -> Question:
+        return self.template.fill(self.values)
+
+
+def _question_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Gives the command the question that its options name."""
+
+    @wraps(command)
+    def called(
+        question: str,
+        dataset: str,
+        engine: str,
+        layout: str,
+        via: str,
+        rows: int | None,
+        seed: int | None,
+        assignments: tuple[str, ...],
+        **others: Any,
+    ) -> None:
+        if "/" in question:
+            dataset, _, question = question.rpartition("/")
+        data = datasets.read(dataset).sized(rows, seed)
+        template = data.question(question)
+        with blaming("--layout"):
+            wanted = data.layout(layout)
+        command(_Asked(data, template, _values(template, assignments), engine, wanted, via), **others)
+
+    for option in (
+        click.option("--set", "assignments", multiple=True, metavar="NAME=VALUE", help="A parameter of the question."),
+        layout_option,
+        engine_option,
+        dataset_option,
+        rows_option,
+        seed_option,
+        via_option,
+        click.argument("question"),
+    ):
+        called = option(called)
+    return called
+
+
+def _values(template: Template, assignments: tuple[str, ...]) -> dict[str, Any]:
+    """The values that `--set` gives; RequestError for one that is not NAME=VALUE, or that the parameter cannot take."""
+    values = {}
+    for assignment in assignments:
+        name, equals, text = assignment.partition("=")
+        if not equals:
+            raise RequestError(f"--set {assignment} is not NAME=VALUE, as in start=2013-06-01")
+        values[name] = template.parse(name, text)
+    return values
+
+
+@click.command()
+@_question_options
+@click.option("--format", "form", type=click.Choice(["table", "csv", "json", "arrow"]), default="table")
+def ask(asked: _Asked, form: str) -> None:
+    """Asks one QUESTION, written as its name or DATASET/NAME."""
+    dataset, template, values, engine, layout, via = asked
+    question = asked.question
+    with progress() as say:
+        events = event_store.prepare(dataset, home(), say)
+        with blaming(f"question {template.name}"):
+            answer, arm = running.ask(dataset, events, engine, layout, question, via, home(), say)
+    if form != "table":
+        formats.write(answer, form, template.name, template.parameters | values, arm)
+        return
+    shown = ", ".join(f"{k}={v}" for k, v in (template.parameters | values).items())
+    zone = getattr(question, "zone", "UTC")
+    title = f"{template.story or template.name}\n{dataset.name}/{template.name}  {shown}, in {zone}  by {arm.name}"
+    answer_tables.answer_table(answer, title, zone, console())
+
+
+@click.command()
+@_question_options
+def explain(asked: _Asked) -> None:
+    """Shows what an engine is sent for a QUESTION, what it was loaded with, and what the client finishes."""
+    dataset, template, _, engine, layout, via = asked
+    question = asked.question
+    with progress() as say:
+        events = event_store.prepare(dataset, home(), say)
+        with blaming(f"question {template.name}"):
+            answers.schema(question, events.shape.schema)
+        with running.opened([engine], via, home(), say) as (one,):
+            plan, support = running.supported(one, dataset, events, layout, question)
+            text = one.explain(question, plan)
+    click.echo(f"-- {engine} {one.version}, layout {layout.name}: aggregated {support.where}")
+    click.echo(f"-- kept as\n{plan.text}\n\n-- asked\n{text}")
+
+
+@click.command()
+@click.argument("name")
+@dataset_option
+@engine_option
+@layout_option
+@rows_option
+@seed_option
+@via_option
+def dashboard(name: str, dataset: str, engine: str, layout: str, rows: int | None, seed: int | None, via: str) -> None:
+    """Asks all questions of a dashboard at once; NAME is that of the dashboard or DATASET/NAME."""
+    if "/" in name:
+        dataset, _, name = name.rpartition("/")
+    data, seed = datasets.read(dataset).sized(rows, seed), 1 if seed is None else seed
+    templates = data.dashboard(name)
+    with blaming("--layout"):
+        wanted = data.layout(layout)
+    with progress() as say:
+        events = event_store.prepare(data, home(), say)
+        with running.opened([engine], via, home(), say) as (opened,):
+            arm = running.arm(opened, wanted, data, events, home(), say)
+            records, seconds = dashboards.shown(arm, templates, events, seed, say)
+            found = Run(header(data, events, [opened], "dashboard", seed), records)
+    tables.dashboard_table(found, seconds, console())
+    if any(line.verdict in (Kind.WRONG, Kind.FAILED) for line in of_type(found.lines, Verdict)):
+        sys.exit(1)
+
+
+commands = (ask, explain, dashboard)

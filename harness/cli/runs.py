@@ -1,0 +1,130 @@
+"""Commands that make a run, print one and compare two."""
+
+import shlex
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import click
+
+from rollup_bench.errors import RequestError
+from rollup_bench.harness.cli.options import (
+    blaming,
+    dataset_option,
+    engines_option,
+    layouts_of,
+    layouts_option,
+    out_option,
+    questions_option,
+    rows_option,
+    seed_option,
+    via_option,
+)
+from rollup_bench.harness.records import history
+from rollup_bench.harness.records.compare import compare
+from rollup_bench.harness.records.findings import Run
+from rollup_bench.harness.records.records import Ended, Verdict, of_type, parts
+from rollup_bench.harness.report import tables
+from rollup_bench.harness.report.terminal import console, progress
+from rollup_bench.harness.run.home import home
+from rollup_bench.harness.run.measure import measure
+from rollup_bench.harness.run.profiles import PROFILES
+from rollup_bench.harness.run.request import Request
+from rollup_bench.harness.run.verdicts import RIGHT
+from rollup_bench.workloads import dataset as datasets
+from rollup_bench.workloads import events as event_store
+from rollup_bench.workloads.dataset import Dataset
+
+
+@click.command()
+@dataset_option
+@engines_option
+@layouts_option
+@questions_option
+@via_option
+@click.option(
+    "--profile", type=click.Choice(list(PROFILES)), default="look", show_default=True, help="How much is measured."
+)
+@rows_option
+@seed_option
+@out_option(help="The file that records the run; a run that was interrupted is resumed.")
+def run(
+    dataset: str,
+    engines: list[str],
+    layouts: list[str],
+    questions: list[str],
+    via: str,
+    profile: str,
+    rows: int | None,
+    seed: int | None,
+    out: Path | None,
+) -> None:
+    """Asks a dataset's questions of engines, checks each answer against the truth and times the right ones."""
+    chosen, base = PROFILES[profile], datasets.read(dataset)
+    sizes = chosen.rows if chosen.rows and rows is None and base.source.generator else (rows,)
+    if out and len(sizes) > 1:
+        raise RequestError(f"--out holds one run, and {profile} makes {len(sizes)}: give --rows, or leave --out out")
+    wanted = layouts_of(base, layouts)
+    with blaming("--questions"):
+        templates = {name: base.question(name) for name in questions or base.questions}
+    complete = True
+    for size in sizes:
+        with progress() as say:
+            sized = base.sized(size, seed)
+            events = event_store.prepare(sized, home(), say)
+            request = Request(
+                sized, events, engines, wanted, templates, via, home(), 1 if seed is None else seed, chosen
+            )
+            path, found = measure(request, out, say)
+        tables.run_table(found, console())
+        tables.loads_table(found, console())
+        click.echo(f"kept in {path}")
+        complete = complete and _complete(found)
+    if profile == "look":
+        _suggest(found, base, {"--dataset": dataset, "--rows": rows, "--seed": seed}, via, engines)
+    if not complete:
+        sys.exit(1)
+
+
+def _complete(found: Run) -> bool:
+    """Whether a run has everything that its profile wants, and no answer was wrong."""
+    wrong = any(line.verdict == "wrong" for line in of_type(found.lines, Verdict))
+    return bool(of_type(found.lines, Ended)) and not wrong
+
+
+@click.command()
+@click.argument("run")
+def show(run: str) -> None:
+    """Prints a RUN that is kept: a file, a COMMIT, or COMMIT:FILE under results."""
+    tables.run_table(history.find(run), console())
+
+
+@click.command(name="compare")
+@click.argument("first")
+@click.argument("second")
+def compare_(first: str, second: str) -> None:
+    """Says which changes between two runs are real: each a file, a COMMIT, or COMMIT:FILE under results."""
+    tables.comparison_table(compare(history.find(first), history.find(second)), console())
+
+
+def _suggest(found: Run, dataset: Dataset, data: Mapping[str, object], via: str, engines: list[str]) -> None:
+    """Commands to try next, about a question that was answered right, with rows where there is one."""
+    right = [line for line in of_type(found.lines, Verdict) if line.verdict in RIGHT]
+    if not right:
+        return
+    best = max(right, key=lambda line: bool(line.rows))
+    given = {**data, "--via": None if via == "native" else via}
+    options = [str(part) for name, value in given.items() if value is not None for part in (name, value)]
+    values = dataset.question(best.question).parameters
+    dates = [part for name in ("start", "end") for part in ("--set", f"{name}={values[name].isoformat()}")]
+    engine, layout = parts(best.arm)
+    about = [best.question, *options, "--engine", engine, "--layout", layout]
+    commands = [["ask", *about, *dates], ["explain", *about]]
+    if len(engines) == 1:
+        commands.append(["run", *options, "--engines", "duckdb,druid,cassandra"])
+    click.echo("\nNext:")
+    for command in commands:
+        click.echo(f"  {shlex.join([sys.argv[0], *command])}")
+
+
+commands = (run, show, compare_)

@@ -1,0 +1,54 @@
+"""What a roll-up costs and saves, on figures that can be worked out by hand."""
+
+import msgspec
+import pytest
+
+from rollup_bench.harness.records.findings import Run, spreads
+from rollup_bench.harness.records.records import Loaded
+from rollup_bench.harness.report.break_even import BreakEven, break_even
+from tests.support.timed import HEADER, rounds
+
+EVENTS = 1000
+HEAD = msgspec.structs.replace(HEADER, rows=EVENTS)
+RAW, DAILY = "duckdb/raw", "duckdb/day"
+LOAD = Loaded(arm=DAILY, rows=EVENTS // 4, seconds=3.0, bytes=0)
+
+
+def found(raw: dict[str, float], own: dict[str, float], load: Loaded = LOAD) -> BreakEven | None:
+    """The break-even of a load, by the seconds that each question takes on raw and on the layout itself."""
+    times: dict[str, dict[str, list[int]]] = {}
+    for arm, seconds in ((RAW, raw), (DAILY, own)):
+        for question, each in seconds.items():
+            times.setdefault(question, {})[arm] = [round(each * 1e9)]
+    run = Run(HEAD, [rounds(question, arms, twin=next(iter(arms))) for question, arms in times.items()])
+    return break_even(run, load, spreads(run))
+
+
+def test_a_roll_up_pays_when_what_it_saves_has_made_up_for_its_load() -> None:
+    paid = found({"a": 0.4, "b": 0.8, "c": 9.0}, {"a": 0.1, "b": 0.2})
+    assert paid is not None
+    assert paid.ratio == 4
+    assert paid.questions == 2
+    assert round(paid.speedup, 9) == 4
+    assert paid.after == 7  # 3 s of load against 0.45 s saved by a question
+
+
+def test_a_roll_up_that_saves_nothing_never_pays() -> None:
+    paid = found({"a": 0.1}, {"a": 0.2})
+    assert paid is not None
+    assert paid.after is None
+    assert round(paid.speedup, 9) == 0.5
+
+
+@pytest.mark.parametrize(
+    ("seconds", "close"), [((0.1, 0.1), True), ((0.13, 0.08), True), ((0.14, 0.1), False), ((0.01, 0.8), False)]
+)
+def test_it_is_close_where_no_question_tells_them_apart(seconds: tuple[float, float], close: bool) -> None:
+    paid = found({"a": 0.1, "b": 0.1}, dict(zip("ab", seconds, strict=True)))
+    assert paid is not None
+    assert paid.close is close
+
+
+def test_raw_and_questions_that_raw_was_not_asked_have_no_break_even() -> None:
+    assert found({"a": 0.1}, {}, msgspec.structs.replace(LOAD, arm=RAW)) is None
+    assert found({"a": 0.1}, {"b": 0.2}) is None
