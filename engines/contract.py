@@ -99,6 +99,8 @@ class Loaded:
 
 UNANSWERED = (RequestError, OverflowError, FailureError)
 """What a session raises that gives no answer."""
+GROUP = "rollup_bench.engines"
+"""The group of entry points by which other packages declare their engines."""
 
 
 class Session(ABC):

@@ -6,13 +6,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TypeGuard
 
-from rollup_bench.engines.contract import Engine
-from rollup_bench.engines.mistakes import guarded, raised
+from rollup_bench.engines.contract import GROUP, Engine
+from rollup_bench.engines.failures import described
 from rollup_bench.engines.tested import refuse_old
 from rollup_bench.errors import RequestError
 from rollup_bench.servers.recipe import Recipe
 
-GROUP = "rollup_bench.engines"
 HERE = Path(__file__).parent
 
 
@@ -31,7 +30,7 @@ def module(name: str) -> str:
 
 
 def engine_type(name: str) -> type[Engine]:
-    """The class of an engine, guarded; its client library is imported only now.
+    """The class of an engine; its client library is imported only now.
 
     RequestError where there is no such engine, or its client library is missing or too old.
     """
@@ -44,14 +43,14 @@ def engine_type(name: str) -> type[Engine]:
         hint = f": make all, or pip install 'rollup-bench[{name}]'" if name in extras else ""
         raise RequestError(f"{where} needs the Python package {error.name}{hint}") from None
     except Exception as error:
-        raise RequestError(f"{where} cannot be imported: {raised(error, HERE / name)}") from None
+        raise RequestError(f"{where} cannot be imported: {described(error)}") from None
     kinds = [thing for thing in vars(found).values() if _is_engine(thing) and thing.__module__ == where]
     kind = next((one for one in kinds if getattr(one, "name", None) == name), None)
     if kind is None:
         raise RequestError(f'{where} lacks an Engine with name = "{name}"')
     if lacks := kind.__abstractmethods__.union(one for one in ("scope", "version") if not hasattr(kind, one)):
         raise RequestError(f"{where} lacks {', '.join(sorted(lacks))}")
-    return guarded(kind)
+    return kind
 
 
 def recipe(engine: str) -> Recipe | None:

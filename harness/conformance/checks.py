@@ -13,7 +13,6 @@ import pyarrow as pa
 from msgspec.structs import replace
 
 from rollup_bench.engines.contract import Engine, Plan
-from rollup_bench.engines.mistakes import MistakeError
 from rollup_bench.errors import FailureError
 from rollup_bench.harness.conformance import scenes, strategies
 from rollup_bench.harness.conformance.drawing import ask_random
@@ -222,8 +221,6 @@ def _fails(unless: str) -> Iterator[None]:
     """A failure as the contract knows it is raised inside; AssertionError with these words where none is."""
     try:
         yield
-    except MistakeError:
-        raise
     except FailureError:
         return
     raise AssertionError(unless)
@@ -237,8 +234,6 @@ def _again(subject: Subject, plan: Plan, kept: Events, question: Question) -> No
             with subject.engine.session(plan) as session:
                 subject.check(session, plan, kept, question)
                 return
-        except MistakeError:
-            raise
         except FailureError:
             watch.pause(0.5)
 

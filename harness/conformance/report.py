@@ -4,12 +4,11 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from pathlib import Path
 from typing import Literal, get_args
 
 import msgspec
 
-from rollup_bench.engines.mistakes import MistakeError, folder, raised
+from rollup_bench.engines.failures import described
 from rollup_bench.harness.conformance import checks
 from rollup_bench.harness.conformance.subject import Subject
 from rollup_bench.harness.conformance.support import BuiltIn
@@ -81,7 +80,7 @@ def _outcome(check: checks.Check, subject: Subject) -> Outcome:
     except checks.DoesNotApply as reason:
         ended, seen = "does not apply", str(reason)
     except Exception as error:  # whatever an engine raises is a finding about it
-        ended, seen = "failed", _said(error, folder(type(subject.engine)))
+        ended, seen = "failed", _said(error)
     return Outcome(
         check=_name(check),
         demands=check.__doc__ or "",
@@ -98,7 +97,7 @@ def _name(check: checks.Check) -> str:
     return check.__name__.replace("_", " ")
 
 
-def _said(error: BaseException, adapter: Path) -> str:
-    """What a check says; of what an engine raises also where."""
-    said = str(error) if isinstance(error, AssertionError | MistakeError) else ""
-    return "\n".join([said or raised(error, adapter), *getattr(error, "__notes__", [])])
+def _said(error: Exception) -> str:
+    """The words of a check; the type, text and place of an error that an engine raised."""
+    said = str(error) if isinstance(error, AssertionError) else ""
+    return "\n".join([said or described(error), *getattr(error, "__notes__", [])])

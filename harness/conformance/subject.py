@@ -97,6 +97,7 @@ class Subject:
             self.refused.append(support.reason)
             return support
         sent = self.engine.explain(question, plan)
+        assert isinstance(sent, str), f"explain returns a {type(sent).__name__}, the contract says a text"
         try:
             _answers(session, plan, kept, question)
         except Exception as error:
@@ -113,6 +114,7 @@ def _answers(session: Session, plan: Plan, kept: Events, question: Question) -> 
         if _overflows(question, kept):
             return
         raise
+    assert isinstance(answer, pa.Table), f"ask returns a {type(answer).__name__}, the contract says a table"
     try:
         verdict = verdicts.check(question, answer, kept)
     except OverflowError:  # an engine may never compute the groups that a top leaves out

@@ -11,6 +11,7 @@ import click
 from rich.console import Console
 from rich.text import Text
 
+from rollup_bench.engines.failures import described
 from rollup_bench.errors import FailureError, RequestError
 
 WIDE = 10_000
@@ -67,7 +68,7 @@ def ended(call: Callable[[], object]) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except OSError as error:
-        _end(": ".join(str(part) for part in (error.filename, error.strerror or error) if part), 1)
+        _end(f"{error.filename}: {error.strerror}" if error.filename else described(error), 1)
     except (FailureError, OverflowError) as error:
         _end(str(error), 1)
 

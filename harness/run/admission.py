@@ -5,8 +5,9 @@ from contextlib import ExitStack, contextmanager, suppress
 from itertools import product
 from typing import NamedTuple
 
-from rollup_bench.engines.contract import UNANSWERED, Engine, Plan, Session, Support, unsupported
-from rollup_bench.errors import FailureError
+from rollup_bench.engines.contract import Engine, Plan, Session, Support, unsupported
+from rollup_bench.engines.failures import quietly_closed, reason
+from rollup_bench.errors import RequestError
 from rollup_bench.harness.records.records import Book, Fault, Verdict, of_type
 from rollup_bench.harness.run import arms as running
 from rollup_bench.harness.run import verdicts
@@ -30,16 +31,16 @@ def check(arm: Arm, session: Session | None, question: Question, events: Events)
     """Asks a question and compares the answer with the truth; an arm that supports none needs no session."""
     try:
         support = arm.engine.support(question, arm.plan)
-    except FailureError as error:
-        return Checked(unsupported(str(error)), verdicts.Verdict(Kind.FAILED, str(error)))
-    if support.where is None:
-        return Checked(support, verdicts.Verdict(Kind.UNSUPPORTED, support.reason))
+        if support.where is None:
+            return Checked(support, verdicts.Verdict(Kind.UNSUPPORTED, support.reason))
+    except Exception as error:
+        return Checked(unsupported(reason(error)), verdicts.Verdict(Kind.FAILED, reason(error)))
     assert session is not None
     try:
         answer = session.ask(question)
         return Checked(support, verdicts.check(question, answer, events), answer.num_rows)
-    except UNANSWERED as error:
-        return Checked(support, verdicts.Verdict(Kind.FAILED, str(error)))
+    except Exception as error:
+        return Checked(support, verdicts.Verdict(Kind.FAILED, reason(error)))
 
 
 def loaded(request: Request, engines: Sequence[Engine], book: Book, say: Say) -> Iterator[Arm]:
@@ -48,7 +49,7 @@ def loaded(request: Request, engines: Sequence[Engine], book: Book, say: Say) ->
     An arm whose load fails is left out, and the file says why.
     """
     for engine, layout in product(engines, request.layouts):
-        with noted(book, f"{engine.name}/{layout.name}", "loading"):
+        with noted(book, f"{engine.name}/{layout.name}", "loading", passing=RequestError):
             plan = engine.plan(request.dataset, layout, request.events.shape)
             if _supports_any(engine, plan, request.defaults.values()):
                 yield running.load(engine, plan, request.events, request.home, say)
@@ -61,7 +62,7 @@ def reconnected(request: Request, arms: Sequence[Arm], engines: Sequence[Engine]
     by_name = {engine.name: engine for engine in engines}
     for arm in arms:
         if arm.engine.name in by_name:
-            with noted(book, arm.name, "loading"):
+            with noted(book, arm.name, "loading", passing=RequestError):
                 yield running.load(by_name[arm.engine.name], arm.plan, request.events, request.home, lambda _: None)
 
 
@@ -71,7 +72,7 @@ def sessions(stack: ExitStack, arms: Sequence[Arm], book: Book, launch: int | No
     for arm in arms:
         if arm.loaded is not None:
             with noted(book, arm.name, "opening a session", launch):
-                session = stack.enter_context(arm.engine.session(arm.plan))
+                session = stack.enter_context(quietly_closed(arm.engine.session(arm.plan)))
                 found[arm.name] = CircuitBreaker(session, arm.engine.server)
     return found
 
@@ -128,24 +129,28 @@ def spaced(names: Sequence[str], count: int | None) -> list[str]:
 
 
 @contextmanager
-def noted(book: Book, arm: str, doing: str, launch: int | None = None) -> Iterator[None]:
-    """What fails inside becomes a fault of the arm in the file."""
+def noted(
+    book: Book, arm: str, doing: str, launch: int | None = None, passing: type[Exception] | tuple[()] = ()
+) -> Iterator[None]:
+    """Adds an error that is raised inside to the file, as a fault of the arm; errors that are `passing` are raised."""
     try:
         yield
-    except UNANSWERED as error:
-        book.add(Fault(arm=arm, doing=doing, reason=str(error), launch=launch))
+    except passing:
+        raise
+    except Exception as error:
+        book.add(Fault(arm=arm, doing=doing, reason=reason(error), launch=launch))
 
 
 def _supports_any(engine: Engine, plan: Plan, questions: Iterable[Question]) -> bool:
     """Whether the plan is worth loading; so it is where `support` fails, which is reported with its question later."""
     try:
         return any(engine.support(question, plan).where for question in questions)
-    except FailureError:
+    except Exception:
         return True
 
 
 def _sent(arm: Arm, question: Question) -> str:
     """What the engine is sent; nothing where it fails to say."""
-    with suppress(*UNANSWERED):
+    with suppress(Exception):
         return arm.engine.explain(question, arm.plan)
     return ""

@@ -3,14 +3,15 @@
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
 
-from rollup_bench.engines.contract import Engine, Loaded, Plan, Support
+from rollup_bench.engines.contract import UNANSWERED, Engine, Loaded, Plan, Support
+from rollup_bench.engines.failures import described, quietly_closed
 from rollup_bench.engines.registry import engine_type, recipe
 from rollup_bench.engines.tested import newer
 from rollup_bench.errors import FailureError, RequestError
@@ -82,14 +83,17 @@ def served(names: Sequence[str], via: str, home: Path, say: Say) -> Iterator[dic
 
 @contextmanager
 def connected(servers: Mapping[str, Server | None], home: Path) -> Iterator[list[Engine]]:
-    """The engines over their servers, closed at the end."""
+    """The engines over their servers, closed at the end; an unexpected error inside becomes a FailureError."""
     with ExitStack() as stack:
-        engines = []
-        for name, server in servers.items():
-            engine = engine_type(name)(server, home, budget())
-            stack.callback(engine.close)
-            engines.append(engine)
-        yield engines
+        try:
+            yield [
+                stack.enter_context(quietly_closed(closing(engine_type(name)(server, home, budget()))))
+                for name, server in servers.items()
+            ]
+        except (*UNANSWERED, OSError):
+            raise
+        except Exception as error:
+            raise FailureError(described(error)) from error
 
 
 def arm(engine: Engine, layout: Layout, dataset: Dataset, events: Events, home: Path, say: Say) -> Arm:
@@ -116,7 +120,7 @@ def ask(
     with opened([engine], via, home, say) as (opened_engine,):
         plan, _ = supported(opened_engine, dataset, events, layout, question)
         loaded = load(opened_engine, plan, events, home, say)
-        with opened_engine.session(plan) as session:
+        with quietly_closed(opened_engine.session(plan)) as session:
             return session.ask(question), loaded
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 
-from rollup_bench.engines.contract import UNANSWERED
+from rollup_bench.engines.failures import quietly_closed
 from rollup_bench.harness.records.records import Book, Fault
 from rollup_bench.harness.run.admission import noted
 from rollup_bench.harness.run.arms import Arm
@@ -20,7 +20,7 @@ def ways(stack: ExitStack, arms: Sequence[Arm], book: Book, number: int) -> dict
         with noted(book, arm.name, "opening a session with a cache", number):
             opened = arm.engine.cached_session(arm.plan)
             if opened is not None:
-                found[arm.name] = stack.enter_context(opened).ask
+                found[arm.name] = stack.enter_context(quietly_closed(opened)).ask
     return found
 
 
@@ -37,7 +37,7 @@ def cells(
         question = request.defaults[name]
         same = []
         for arm in (arm for arm in arms if arm in cached):
-            with suppress(*UNANSWERED):  # said by the rounds, which ask again
+            with suppress(Exception):  # said by the rounds, which ask again
                 if _same(question, asks[arm], cached[arm]):
                     same.append(arm)
                 else:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from rollup_bench.engines.failures import reason
 from rollup_bench.errors import FailureError
 from rollup_bench.harness.records.records import Spent
 from rollup_bench.harness.run import sender
@@ -149,7 +150,7 @@ def _process(pipe: Connection, share: _Share) -> None:
                 _client(ask, share, turns, start[0], log)
         except Exception as error:
             doing = "failed" if go.is_set() else "could not connect"
-            pipe.send(f"{doing}: {type(error).__name__}: {error}")
+            pipe.send(f"{doing}: {reason(error)}")
             ready.abort()
 
     threads = [threading.Thread(target=client, daemon=True) for _ in range(share.threads)]

@@ -9,6 +9,7 @@ from threading import Barrier
 import numpy as np
 
 from rollup_bench.engines.contract import Session
+from rollup_bench.engines.failures import quietly_closed
 from rollup_bench.harness.records.records import Record, Rounds, Verdict, of_type
 from rollup_bench.harness.run.admission import check, verdict
 from rollup_bench.harness.run.arms import Arm, Say
@@ -32,7 +33,7 @@ def shown(
     Returns the records of each question, and the seconds of each round; none where a question is not right.
     """
     with ExitStack() as stack:
-        sessions = {name: stack.enter_context(arm.engine.session(arm.plan)) for name in templates}
+        sessions = {name: stack.enter_context(quietly_closed(arm.engine.session(arm.plan))) for name in templates}
         records: list[Record] = []
         for name, template in templates.items():
             say(f"{arm.name}: checking {name}")

@@ -8,7 +8,7 @@ from importlib.metadata import version
 from itertools import count
 from pathlib import Path
 
-from rollup_bench.engines.contract import UNANSWERED, Engine
+from rollup_bench.engines.contract import Engine
 from rollup_bench.errors import FailureError, RequestError
 from rollup_bench.harness.records.findings import Run
 from rollup_bench.harness.records.records import Book, Cache, Cost, Ended, Fault, First, Header, Loaded, Rounds, spoilt
@@ -174,8 +174,7 @@ def _failures(book: Book, measured: Sequence[Rounds], number: int) -> None:
     """A line for each arm that stopped answering, with the names of the questions."""
     for arm in dict.fromkeys(arm for line in measured for arm in line.failed):
         failed = {line.question: line.failed[arm] for line in measured if arm in line.failed}
-        reason = next(iter(failed.values())).removeprefix("FailureError: ")
-        book.add(Fault(arm=arm, doing=f"timing {', '.join(failed)}", reason=reason, launch=number))
+        book.add(Fault(arm=arm, doing=f"timing {', '.join(failed)}", reason=next(iter(failed.values())), launch=number))
 
 
 def _cell(request: Request, by_name: dict[str, Arm], name: str, right: Sequence[str], number: int) -> Cell:
@@ -192,7 +191,7 @@ def _first(book: Book, cells: Sequence[Cell], asks: Mapping[str, Ask], number: i
                 pace(Progress(f"the first {cell.question} of {arm}", 0.0))
                 ask, request = asks[arm], cell.draw()
                 start = time.perf_counter_ns()
-                with suppress(*UNANSWERED):  # said by the rounds, which ask again
+                with suppress(Exception):  # said by the rounds, which ask again
                     ask(request)
                     taken = time.perf_counter_ns() - start
                     book.add(First(arm=arm, question=cell.question, cache=_state(cold), launch=number, time=taken))

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from rollup_bench.errors import FailureError
 from rollup_bench.harness.run.arms import Arm
 from rollup_bench.harness.run.costs import Gauge
 from rollup_bench.harness.run.profiles import Profile
@@ -49,7 +48,7 @@ class Request:
 
 def answers(arm: Arm, question: Question) -> bool:
     """Whether the arm's engine says that it answers this; one that fails to say is asked, and fails there."""
-    with suppress(FailureError):
+    with suppress(Exception):
         return arm.engine.support(question, arm.plan).where is not None
     return True
 

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from rollup_bench.engines.failures import reason
 from rollup_bench.harness.records.records import Cache, Cost, Rounds, WarmUp
 from rollup_bench.harness.run.costs import Gauge, Meter, pressure, stalled
 from rollup_bench.harness.run.steady import warm_up
@@ -83,7 +84,7 @@ class _Cell:
         try:
             self.asks[original(name)](request)
         except Exception as error:  # whatever a client raises is the arm's failure, and the others go on
-            self.failed[original(name)] = f"{type(error).__name__}: {error}"
+            self.failed[original(name)] = reason(error)
         return self.clock() - start
 
     def warm_up(self, arm: str, seconds: float) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from rollup_bench.engines.contract import Engine, Plan
+from rollup_bench.engines.failures import quietly_closed
 from rollup_bench.engines.registry import engine_type, recipe
 from rollup_bench.errors import FailureError
 from rollup_bench.harness.records import records
@@ -48,7 +49,7 @@ class Connect(msgspec.Struct, frozen=True):
         """A session's `ask`."""
         with _one_at_a_time:
             engine = _engine(self.engine, self.via, self.home, self.budget)
-        with engine.session(self.plan) as session:
+        with quietly_closed(engine.session(self.plan)) as session:
             yield session.ask
 
 
@@ -160,7 +161,7 @@ class _Loads:
 
 
 def _target(request: Request, arm: Arm, name: str, questions: list[Question]) -> load.Target:
-    with arm.engine.session(arm.plan) as session:
+    with quietly_closed(arm.engine.session(arm.plan)) as session:
         answers = [session.ask(question) for question in questions]
     connect = Connect(arm.engine.name, request.via, request.home, budget(), arm.plan)
     expected, embedded = Expected(answers, tolerated(questions[0])), recipe(arm.engine.name) is None

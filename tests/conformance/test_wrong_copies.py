@@ -205,6 +205,24 @@ def fails_in_brackets(right: type[Engine]) -> dict[str, Any]:
     return {"rows": rows}
 
 
+def explains_nothing(right: type[Engine]) -> dict[str, Any]:
+    return {"explain": lambda self, question, plan: None}
+
+
+class NoTable(Altered):
+    """Rows instead of a table."""
+
+    def ask(self, question: Question) -> pa.Table:
+        return self.right.ask(question).to_pylist()
+
+
+class Unnamed(Altered):
+    """An error that the contract does not name."""
+
+    def ask(self, question: Question) -> pa.Table:
+        raise KeyError("no such")
+
+
 DROPS_NULL = Flaw(answers(WithoutNull), checks.nulls, "country=None) is missing")
 FLAWS = {
     "it drops NULL": DROPS_NULL,
@@ -224,6 +242,11 @@ FLAWS = {
     "it keeps events as they are": Flaw(keeps_events_as_they_are, checks.random_roll_ups, "it answers, though"),
     "it asserts without a word": Flaw(asserts, checks.dropped, "AssertionError ("),
     "it fails in brackets": Flaw(fails_in_brackets, checks.dropped, "near [select] at [/b]"),
+    "it explains nothing": Flaw(explains_nothing, checks.counts, "explain returns a NoneType"),
+    "it answers without a table": Flaw(answers(NoTable), checks.counts, "ask returns a list"),
+    "it raises what the contract does not name": Flaw(
+        answers(Unnamed), checks.counts, "KeyError: 'no such' (conformance/test_wrong_copies.py:"
+    ),
     "it takes more than the contract says": Flaw(takes_more, checks.signatures, "rows takes self, plan, exactly"),
 }
 PASSES_THE_VALUE = Flaw(answers(PastTheValue), checks.quantiles, "quantile(gold, 0.5) of ")

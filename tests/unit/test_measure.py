@@ -18,7 +18,7 @@ from rich.console import Console
 from rollup_bench.engines.contract import Loaded, Plan, Session
 from rollup_bench.engines.duckdb.engine import DuckDB
 from rollup_bench.errors import FailureError, RequestError
-from rollup_bench.harness.cli.main import cli
+from rollup_bench.harness.cli.main import cli, main
 from rollup_bench.harness.records.findings import Run, spreads
 from rollup_bench.harness.records.history import find
 from rollup_bench.harness.records.records import Cost, Ended, Fault, First, Open, Rounds, Sweep, Verdict, of_type
@@ -52,6 +52,8 @@ measures = ["fare"]
 grain = "day"
 by = ["city"]
 measures = ["count()"]
+[dashboards]
+board = ["by-day"]
 [[questions]]
 name = "by-city"
 story = "Where?"
@@ -108,16 +110,12 @@ def page_cache(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("rollup_bench.harness.run.measure.drop_page_cache", lambda: False)
 
 
-class CutOffError(Exception):
-    pass
-
-
 def test_a_run_that_is_cut_off_goes_on_where_it_was(rides: Dataset, tmp_path: Path) -> None:
     def cut(text: str) -> None:
         if text.startswith("launch 2 of 2, round"):
-            raise CutOffError
+            raise KeyboardInterrupt
 
-    with pytest.raises(CutOffError):
+    with pytest.raises(KeyboardInterrupt):
         measure(_request(rides, tmp_path), None, cut)
     path = tmp_path / "runs" / "rides-quick-1.jsonl"
     before = path.read_bytes()
@@ -334,29 +332,23 @@ def test_a_session_is_given_up_once_its_server_is_gone(server: Server | None, as
 SESSION = DuckDB.session
 
 
-class Mistaken(Session):
-    """A session whose adapter has a mistake."""
+class Broken(Session):
+    """A session of an adapter with a bug."""
 
     def ask(self, question: Question) -> NoReturn:
         raise KeyError("no such")
 
 
-def mistaken(*_given: object) -> NoReturn:
+def broken(*_given: object) -> NoReturn:
     raise KeyError("no such")
 
 
-def with_mistaken_session(*_given: object) -> AbstractContextManager[Session]:
-    return nullcontext(Mistaken())
-
-
-def with_an_answer_that_is_no_table(*_given: object) -> AbstractContextManager[Session]:
-    session = Mistaken()
-    session.ask = lambda _question: {}  # type: ignore[method-assign, assignment, return-value]
-    return nullcontext(session)
+def with_broken_session(*_given: object) -> AbstractContextManager[Session]:
+    return nullcontext(Broken())
 
 
 @contextmanager
-def with_mistaken_end(engine: DuckDB, plan: Plan) -> Iterator[Session]:
+def with_broken_end(engine: DuckDB, plan: Plan) -> Iterator[Session]:
     with SESSION(engine, plan) as session:
         yield session
     raise KeyError("no such")
@@ -366,16 +358,13 @@ def with_mistaken_end(engine: DuckDB, plan: Plan) -> Iterator[Session]:
 @pytest.mark.parametrize(
     ("method", "does", "said"),
     [
-        *((name, mistaken, "KeyError: 'no such' (unit/test_measure.py:") for name in ("plan", "load", "session")),
-        ("support", mistaken, "KeyError: 'no such' (unit/test_measure.py:"),
-        ("session", with_mistaken_session, "KeyError: 'no such' (unit/test_measure.py:"),
-        ("session", with_an_answer_that_is_no_table, "ask gives a dict"),
-        ("support", lambda *_: None, "support gives a NoneType"),
-        ("load", lambda *_: None, "load gives a NoneType"),
-        ("session", lambda *_: None, "session gives a NoneType"),
+        *((name, broken, "KeyError: 'no such' (unit/test_measure.py:") for name in ("plan", "load", "session")),
+        ("support", broken, "KeyError: 'no such' (unit/test_measure.py:"),
+        ("session", with_broken_session, "KeyError: 'no such' (unit/test_measure.py:"),
+        ("support", lambda *_: None, "AttributeError: 'NoneType' object has no attribute 'where' (run/admission.py:"),
     ],
 )
-def test_an_adapters_own_mistake_is_a_failure_of_its_arm_alone(
+def test_a_bug_of_an_adapter_is_a_failure_of_its_arm_alone(
     profile: str | None,
     method: str,
     does: Callable[..., object],
@@ -395,8 +384,37 @@ def test_an_adapters_own_mistake_is_a_failure_of_its_arm_alone(
     assert "right" in shown.output
 
 
-@pytest.mark.parametrize(("method", "does"), [("close", mistaken), ("session", with_mistaken_end)])
-def test_what_goes_wrong_at_the_end_takes_no_answer_away(
+@pytest.mark.parametrize(
+    ("command", "method"),
+    [
+        (["ask", "by-day"], "plan"),
+        (["ask", "by-day"], "session"),
+        (["explain", "by-day"], "explain"),
+        (["dashboard", "board"], "load"),
+        (["verify", "duckdb", "--examples", "1"], "version"),
+    ],
+)
+def test_a_command_ends_in_one_line_where_an_adapter_is_broken(
+    command: list[str],
+    method: str,
+    rides: Dataset,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(DuckDB, method, property(broken) if method == "version" else broken)
+    monkeypatch.setenv("ROLLUP_BENCH_HOME", str(tmp_path / "home"))
+    about = [] if command[0] == "verify" else ["--dataset", str(rides.folder / "rides.toml")]
+    monkeypatch.setattr("sys.argv", ["rollup-bench", *command, *about])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("rollup-bench: KeyError: 'no such' (unit/test_measure.py:")
+
+
+@pytest.mark.parametrize(("method", "does"), [("close", broken), ("session", with_broken_end)])
+def test_an_error_of_closing_loses_no_answer(
     method: str, does: Callable[..., object], rides: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(DuckDB, method, does)
