@@ -15,8 +15,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from rollup_bench.harness.records.findings import Run, noise_floor
-from rollup_bench.harness.records.records import Loaded, Open, Rounds, Sweep, of_type
-from rollup_bench.harness.run import load
+from rollup_bench.harness.records.lines import ClosedLoop, LoadCost, OpenLoop, Rounds, of_type
+from rollup_bench.harness.run import loops
 from rollup_bench.harness.run.home import home
 from rollup_bench.harness.run.measure import measure
 from rollup_bench.harness.run.profiles import PROFILES
@@ -53,7 +53,7 @@ def figures(run: Run) -> Figures:
     found: Figures = {}
     if floor and math.isfinite(floor.median_half_width):
         found["Noise", of, rows] = floor.median_half_width
-    for loaded in of_type(run.lines, Loaded):
+    for loaded in of_type(run.lines, LoadCost):
         found["Load", of, *loaded.arm.split("/"), rows] = loaded.seconds
         if loaded.bytes is not None:
             found["Size", of, *loaded.arm.split("/"), rows] = loaded.bytes
@@ -69,10 +69,10 @@ def answers(run: Run) -> Iterator[tuple[str, str, str, tuple[int, ...], Any]]:
         for arm, pairs in line.times.items() if line.cache == "hot" else ():
             times[arm, line.question] += (np.ravel(pairs) / 1e9).tolist()
     yield from (("Latency", arm, question, (), samples) for (arm, question), samples in times.items())
-    for one in of_type(run.lines, Open):
-        if one.load == "80%" and load.read(one).outcome == "sustained":
-            yield "Response", one.arm, one.question, (), (load.responses(one) / 1e6).tolist()
-    for sweep in of_type(run.lines, Sweep):
+    for one in of_type(run.lines, OpenLoop):
+        if one.load == "80%" and loops.read(one).outcome == "sustained":
+            yield "Response", one.arm, one.question, (), (loops.responses(one) / 1e6).tolist()
+    for sweep in of_type(run.lines, ClosedLoop):
         if sweep.right and not sweep.wrong + sweep.failed:
             yield "Thousand", sweep.arm, sweep.question, (sweep.clients,), 1000 * sweep.seconds / sweep.right
 
@@ -167,5 +167,5 @@ def _parameters(name: str) -> dict[str, list[Any]]:
         "layout": list(known.layouts),
         "question": list(known.questions),
         "rows": [PROFILES[one].rows[0] for one in ("quick", "standard")] if known.source.generator else [ALL],
-        "clients": list(load.CLIENTS),
+        "clients": list(loops.CLIENTS),
     }

@@ -1,4 +1,4 @@
-"""What an adapter adds to its bare client: processor seconds of the thread that asks, in mirrored pairs.
+"""What an adapter adds to its bare client: processor seconds of the thread that asks, in abba pairs.
 
 Every request is over other days, as in a replay, so that an adapter knows nothing of a question beforehand.
 """
@@ -12,7 +12,7 @@ import click
 import msgspec
 import numpy as np
 
-from rollup_bench.harness.stats.spread import spread
+from rollup_bench.harness.stats.percentiles import percentiles
 from rollup_bench.workloads.questions import Aggregate, Span
 
 WARM_UP = 200
@@ -23,7 +23,7 @@ Bare = Callable[[], int]
 
 
 class Overhead(msgspec.Struct, frozen=True):
-    """Seconds that the adapter adds, one sample a mirrored pair: to a question, and to each row of an answer."""
+    """Seconds that the adapter adds, one sample a abba pair: to a question, and to each row of an answer."""
 
     question: list[float]
     row: list[float]
@@ -32,7 +32,7 @@ class Overhead(msgspec.Struct, frozen=True):
         """Prints each beside what it may be; whether neither is above that."""
         rng = np.random.default_rng(1)
         for what, most in MOST.items():
-            found = spread([getattr(self, what)], rng)
+            found = percentiles([getattr(self, what)], rng)
             low, median, high = (f"{1e6 * value:.3f}" for value in (found.low, found.median, found.high))
             click.echo(
                 f"the adapter adds {median} µs to a {what} (99%: {low} to {high}); at most {1e6 * most:g} allowed"

@@ -13,11 +13,11 @@ from typing import ClassVar
 import msgspec
 import numpy as np
 
-from rollup_bench.harness.run.clients import Arm
+from rollup_bench.harness.run.clients import Endpoint
 from rollup_bench.harness.run.costs import Gauge
-from rollup_bench.harness.run.load import CLIENTS, Target, offer, read, responses, sweep
+from rollup_bench.harness.run.loops import CLIENTS, Target, offer, read, responses, sweep
 from rollup_bench.harness.run.null import NullEngine, lindley
-from rollup_bench.harness.run.rounds import Cell, Effort, launch
+from rollup_bench.harness.run.rounds import Effort, TimedQuestion, launch
 
 MOST = 50e-6  # seconds a question
 RATES = (500, 1000, 2000, 4000, 8000)
@@ -31,8 +31,8 @@ class Added(msgspec.Struct, frozen=True):
 
 
 def added(rounds: int = 2000) -> Added:
-    """Rounds over two arms and a twin that answer at once."""
-    cell = Cell("nothing", ("a", "b"), "a", object)
+    """Rounds over two arms and a control that answer at once."""
+    cell = TimedQuestion("nothing", ("a", "b"), "a", object)
     effort = Effort(launches=1, least=rounds, most=rounds, width=1.0, warm=0.0)
     asks = {"a": id, "b": id}
     began = time.perf_counter()
@@ -49,7 +49,7 @@ def near_lindley(requests: int = 300, service: float = 0.01) -> tuple[float, flo
     """
     served = np.random.default_rng(5).exponential(service, requests)
     served[requests // 4] = 1.0
-    target = Target(Arm("null", NullEngine(served.tolist(), queue=True)), "nothing", range(requests))
+    target = Target(Endpoint("null", NullEngine(served.tolist(), queue=True)), "nothing", range(requests))
     record = offer(target, 0.5 / service, requests * 2 * service, "50%", 1, Gauge(), clients=8)
     theory = np.array(lindley(record.intended, [int(served[i % requests] * 1e6) for i in range(len(record.intended))]))
     error = np.abs(responses(record) - theory)
@@ -58,7 +58,7 @@ def near_lindley(requests: int = 300, service: float = 0.01) -> tuple[float, flo
 
 def ceilings(service: float = 0.001) -> Iterator[tuple[int, float]]:
     """Answers a second to so many clients, of an engine that serves all at once."""
-    target = Target(Arm("null", NullEngine([service])), "nothing", [0])
+    target = Target(Endpoint("null", NullEngine([service])), "nothing", [0])
     for clients in CLIENTS:
         line = sweep(target, clients, 2.0, Gauge())
         yield clients, line.right / line.seconds
@@ -66,7 +66,7 @@ def ceilings(service: float = 0.001) -> Iterator[tuple[int, float]]:
 
 def kept_to_schedule(service: float = 0.001) -> Iterator[tuple[int, str, float]]:
     """Of each rate what became of it, and the 99th percentile of lateness in seconds."""
-    target = Target(Arm("null", NullEngine([service])), "nothing", [0])
+    target = Target(Endpoint("null", NullEngine([service])), "nothing", [0])
     for rate in RATES:
         result = read(offer(target, rate, 3.0, "common", 1, Gauge()))
         yield rate, result.outcome, result.lateness or float("nan")

@@ -1,4 +1,4 @@
-"""What the Druid adapter adds to bare HTTP kept alive: the same statement, the same rows, in mirrored pairs.
+"""What the Druid adapter adds to bare HTTP kept alive: the same statement, the same rows, in abba pairs.
 
 By hand: `python -m experiments.druid`, with Druid up (`rollup-bench up druid`) or started for it. A question over one
 hour, with an answer of one row, gives what is added to each question; one with an answer of many thousand rows

@@ -27,9 +27,9 @@ from rollup_bench.errors import FailureError
 from rollup_bench.harness.cli import main as cli
 from rollup_bench.harness.cli.options import engines_default
 from rollup_bench.harness.records.findings import Run
-from rollup_bench.harness.records.records import Ended, Record, Rounds, of_type
+from rollup_bench.harness.records.lines import Ended, Record, Rounds, of_type
 from rollup_bench.harness.run import home as homes
-from rollup_bench.harness.run import loads, verdicts
+from rollup_bench.harness.run import loading, verdicts
 from rollup_bench.harness.run.arms import budget
 from rollup_bench.harness.run.profiles import PROFILES, Profile
 from rollup_bench.harness.run.rounds import Effort
@@ -281,7 +281,7 @@ def _right_again(victim: Victim, kept: events.Events) -> bool:
         engine = engine_type(victim.engine)(victim.client, victim.home, budget())
         try:
             plan = engine.plan(victim.data, victim.data.layout("raw"), kept.shape)
-            _, reused = loads.ensure(engine, plan, kept, victim.home, Watch(seconds=BOUND))
+            _, reused = loading.ensure(engine, plan, kept, victim.home, Watch(seconds=BOUND))
             with engine.session(plan) as session:
                 if verdicts.check(question, session.ask(question), kept).kind is Kind.RIGHT:
                     return reused

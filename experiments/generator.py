@@ -1,6 +1,6 @@
 """The game's generator beside tpchgen-cli, a fast generator of the field: Parquet by the same codec, on one core.
 
-By hand: `python -m experiments.generator`. Each writes files from a process of its own, in mirrored pairs; what counts
+By hand: `python -m experiments.generator`. Each writes files from a process of its own, in abba pairs; what counts
 is rows and bytes for each processor second of that process, start and end included. The rows of TPC-H's lineitem have
 16 columns, those of the game 11: this shows that a load does not wait for the generator, not which one is better.
 """
@@ -17,7 +17,7 @@ import msgspec
 import numpy as np
 import pyarrow.parquet as pq
 
-from rollup_bench.harness.stats.spread import spread
+from rollup_bench.harness.stats.percentiles import percentiles
 
 ROWS = 2_000_000
 SCALE = ROWS / 6_000_000  # of TPC-H, whose lineitem has six million rows at scale 1
@@ -152,7 +152,7 @@ def main() -> None:
     pace, rng = measure(), np.random.default_rng(1)
     for what, samples in msgspec.structs.asdict(pace).items():
         name, _, unit = what.partition("_")
-        median = spread([samples], rng).median
+        median = percentiles([samples], rng).median
         print(
             f"{name:9}{median:13,.0f} {unit or 'rows'} a processor second (least {min(samples):,.0f} of {len(samples)})"
         )

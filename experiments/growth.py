@@ -30,8 +30,8 @@ from rollup_bench.harness.run.admission import check
 from rollup_bench.harness.run.arms import Say
 from rollup_bench.harness.run.home import home
 from rollup_bench.harness.run.machine import NOT_MEASURED, machine, scope
-from rollup_bench.harness.run.verdicts import RIGHT, Kind, Verdict
-from rollup_bench.harness.stats.order import mirrored
+from rollup_bench.harness.run.verdicts import RIGHT, Judgement, Kind
+from rollup_bench.harness.stats.abba import abba
 from rollup_bench.workloads import dataset as datasets
 from rollup_bench.workloads import events
 from rollup_bench.workloads.dataset import Dataset
@@ -137,14 +137,14 @@ def _checked(
         say(f"{kept.shape.rows:,} rows: checking {name} over {span}")
         question, about = over(template, SPANS[span]), (name, CORE.get(name, ""), kept.shape.rows, span, counts[span])
         for failed, reason in lost.items():
-            yield _cell(about, failed, Verdict(Kind.FAILED, reason))
+            yield _cell(about, failed, Judgement(Kind.FAILED, reason))
         for arm, session in compared:
             one = check(arm, session, question, kept)
             cell = _cell(about, arm.name, one.verdict, one.support.where or "")
             yield (cell, session, question) if one.verdict.kind in RIGHT else cell
 
 
-def _cell(about: tuple[str, str, int, str, int], arm: str, verdict: Verdict, where: str = "") -> found.Cell:
+def _cell(about: tuple[str, str, int, str, int], arm: str, verdict: Judgement, where: str = "") -> found.Cell:
     question, asks, rows, span, count = about
     return found.Cell(
         question=question,
@@ -190,7 +190,7 @@ def _time(cells: Sequence[Timed], say: Say) -> None:
     rng, going, rounds = np.random.default_rng(SEED), list(cells), 0
     while going:
         rounds += 1
-        for place in mirrored([str(number) for number in range(len(going))], rng):
+        for place in abba([str(number) for number in range(len(going))], rng):
             say(f"round {rounds}: {len(going)} of {len(cells)} cells")
             if not going[int(place)].enough:
                 going[int(place)].ask()

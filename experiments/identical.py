@@ -1,6 +1,6 @@
 """How many comparisons of identical arms seem to differ, on this machine as noisy as it is.
 
-By hand: `python -m experiments.identical [FILE]`. Six names of the same DuckDB query take part in mirrored rounds over
+By hand: `python -m experiments.identical [FILE]`. Six names of the same DuckDB query take part in abba rounds over
 six launches, kept in FILE; then 1,000 comparisons are drawn from them: two names, five launches, sixty rounds in a
 row of each. At the 1% level ten are expected to differ, and 18 are allowed.
 """
@@ -12,9 +12,10 @@ from pathlib import Path
 import numpy as np
 
 from rollup_bench.harness.records.findings import Run
-from rollup_bench.harness.records.records import Book, Header, Rounds, of_type
+from rollup_bench.harness.records.lines import Header, Rounds, of_type
+from rollup_bench.harness.records.run_log import RunLog
 from rollup_bench.harness.run.machine import machine
-from rollup_bench.harness.run.rounds import Cell, Effort, launch
+from rollup_bench.harness.run.rounds import Effort, TimedQuestion, launch
 from rollup_bench.harness.stats.estimate import estimate, logarithms
 
 ARMS = tuple("abcdef")
@@ -40,7 +41,7 @@ def record(path: Path) -> Run:
         budget={},
         scope=["one process, the same query under every name"],
     )
-    book = Book(path, header)
+    log = RunLog(path, header)
     effort = Effort(launches=LAUNCHES, least=ROUNDS, most=ROUNDS, width=1.0, warm=1.0, cell=600.0)
     for number in range(LAUNCHES):
         with duckdb.connect() as connection:
@@ -50,9 +51,9 @@ def record(path: Path) -> Run:
                 f"FROM range({header.rows})"
             )
             asks = dict.fromkeys(ARMS, lambda query: connection.execute(query).fetchall())
-            cells = [Cell(name, ARMS, "a", lambda query=query: query) for name, query in QUERIES.items()]  # type: ignore[misc]
+            cells = [TimedQuestion(name, ARMS, "a", lambda query=query: query) for name, query in QUERIES.items()]  # type: ignore[misc]
             for line in launch(number, cells, asks, effort, header.seed):
-                book.add(line)
+                log.add(line)
     return Run.read(path)
 
 

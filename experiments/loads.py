@@ -17,7 +17,7 @@ from rollup_bench.engines.registry import engine_type, recipe
 from rollup_bench.harness.cli.options import engines_option
 from rollup_bench.harness.report.terminal import ended
 from rollup_bench.harness.run import arms as running
-from rollup_bench.harness.run import loads
+from rollup_bench.harness.run import loading
 from rollup_bench.harness.run.home import home
 from rollup_bench.servers import open_server
 from rollup_bench.servers.watch import Watch
@@ -47,7 +47,7 @@ def load(engine: str, layout: str, rows: int) -> Load:
     one = engine_type(engine)(server, home(), running.budget())
     plan = one.plan(game, game.layout(layout), kept.shape)
     one.drop(plan)
-    done = one.load(plan, kept, Watch(seconds=loads.patience(rows)))
+    done = one.load(plan, kept, Watch(seconds=loading.patience(rows)))
     one.drop(plan)
     one.close()
     return Load(engine, layout, rows, done.rows, done.seconds, done.bytes, _peak())
@@ -56,7 +56,7 @@ def load(engine: str, layout: str, rows: int) -> Load:
 def measured(engine: str, layout: str, rows: int) -> Load:
     """The same in a process of its own."""
     call = [sys.executable, "-m", "experiments.loads", "--alone", engine, layout, str(rows)]
-    done = subprocess.run(call, stdout=subprocess.PIPE, check=True, timeout=2 * loads.patience(rows))
+    done = subprocess.run(call, stdout=subprocess.PIPE, check=True, timeout=2 * loading.patience(rows))
     return msgspec.json.decode(done.stdout, type=Load)
 
 

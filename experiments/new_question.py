@@ -15,7 +15,7 @@ from rich.text import Text
 
 from rollup_bench.engines.contract import Engine
 from rollup_bench.harness.cli.options import engines_option, rows_option, seed_option, via_option
-from rollup_bench.harness.records.records import Ended, Verdict, of_type
+from rollup_bench.harness.records.lines import Ended, Verdict, of_type
 from rollup_bench.harness.report import tables
 from rollup_bench.harness.report.terminal import console, ended, progress
 from rollup_bench.harness.run import arms as running

@@ -1,4 +1,4 @@
-"""What the DuckDB adapter adds to the bare client: the same SQL, the same Arrow result, in mirrored pairs.
+"""What the DuckDB adapter adds to the bare client: the same SQL, the same Arrow result, in abba pairs.
 
 By hand: `python -m experiments.overhead`. A question over one hour, with an answer of one row, gives what is added to
 each question; one with an answer of a third of a million rows gives, less that, what is added to each row. Times are
@@ -22,7 +22,7 @@ import pyarrow as pa
 from rollup_bench.engines.contract import Plan, Session
 from rollup_bench.harness.run import arms as running
 from rollup_bench.harness.run.home import home
-from rollup_bench.harness.stats.spread import spread
+from rollup_bench.harness.stats.percentiles import percentiles
 from rollup_bench.workloads import dataset, events, layouts
 from rollup_bench.workloads.measures import parse
 from rollup_bench.workloads.questions import Aggregate, Grain, Span
@@ -39,7 +39,7 @@ MANY_ROWS = Aggregate(
 
 
 class Overhead(msgspec.Struct, frozen=True):
-    """Seconds that the adapter adds, one sample a mirrored pair: to a question, and to each row of an answer."""
+    """Seconds that the adapter adds, one sample a abba pair: to a question, and to each row of an answer."""
 
     question: list[float]
     row: list[float]
@@ -111,7 +111,7 @@ def main() -> None:
     added = measure()
     rng = np.random.default_rng(1)
     for what, most in MOST.items():
-        found = spread([getattr(added, what)], rng)
+        found = percentiles([getattr(added, what)], rng)
         low, median, high = (f"{1e6 * value:.3f}" for value in (found.low, found.median, found.high))
         print(f"the adapter adds {median} µs to a {what} (99%: {low} to {high}); at most {1e6 * most:g} are allowed")
     sys.exit(any(np.median(getattr(added, what)) > most for what, most in MOST.items()))

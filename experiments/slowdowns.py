@@ -9,17 +9,19 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from itertools import repeat
 from pathlib import Path
 
 import pyarrow as pa
 
 from rollup_bench.harness.records.compare import compare
 from rollup_bench.harness.records.findings import Run, differences
-from rollup_bench.harness.records.records import Book, Header
+from rollup_bench.harness.records.lines import Header
+from rollup_bench.harness.records.run_log import RunLog
 from rollup_bench.harness.run import arms as running
 from rollup_bench.harness.run.home import home
 from rollup_bench.harness.run.machine import machine
-from rollup_bench.harness.run.rounds import Ask, Cell, Effort, launch
+from rollup_bench.harness.run.rounds import Ask, Effort, TimedQuestion, launch
 from rollup_bench.workloads import dataset, events, layouts
 from rollup_bench.workloads.questions import Question
 
@@ -42,12 +44,13 @@ def record(path: Path, slowed: Sequence[str]) -> Run:
         budget={},
         scope=[f"slowed by a tenth: {', '.join(slowed) or 'nothing'}"],
     )
-    book = Book(path, header)
-    cells = [Cell(name, ("adapter", "slowed"), "adapter", lambda one=one: one) for name, one in questions.items()]  # type: ignore[misc]
+    log = RunLog(path, header)
+    arms = ("adapter", "slowed")
+    cells = [TimedQuestion(name, arms, arms[0], repeat(question).__next__) for name, question in questions.items()]
     for number in range(EFFORT.launches):
         with _asks(flights, rows, [questions[name] for name in slowed]) as asks:
             for line in launch(number, cells, asks, EFFORT, header.seed, lambda one: print(one.doing, end="\r")):
-                book.add(line)
+                log.add(line)
     return Run.read(path)
 
 

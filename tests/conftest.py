@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, settings
 from rollup_bench.engines.contract import Engine
 from rollup_bench.engines.registry import engine_type, recipe
 from rollup_bench.harness.conformance import checks
-from rollup_bench.harness.conformance.subject import Subject
-from rollup_bench.harness.run import loads, verdicts
+from rollup_bench.harness.conformance.tested_engine import Subject
+from rollup_bench.harness.run import loading, verdicts
 from rollup_bench.harness.run.verdicts import RIGHT
 from rollup_bench.servers import Server, open_server
 from rollup_bench.servers.budget import Budget
@@ -116,7 +116,7 @@ def ask(engine: Engine, home: Path) -> Callable[..., list[dict[str, Any]]]:
         support = engine.support(question, plan)
         if support.where is None:
             pytest.skip(f"{engine.name}: {support.reason}")
-        loads.ensure(engine, plan, found, home, Watch())
+        loading.ensure(engine, plan, found, home, Watch())
         with engine.session(plan) as session:
             answer = session.ask(question)
         verdict = verdicts.check(question, answer, found)

@@ -46,7 +46,7 @@ def verify(engine: str, via: str, examples: int, form: str) -> None:
     """Puts an ENGINE through the conformance kit: what it must show before its figures mean anything."""
     try:
         from rollup_bench.harness.conformance import report as conformance
-        from rollup_bench.harness.conformance.subject import Subject
+        from rollup_bench.harness.conformance.tested_engine import Subject
         from rollup_bench.harness.report import kit
     except ModuleNotFoundError as error:
         raise RequestError(

@@ -18,7 +18,7 @@ from rollup_bench.harness.cli.options import (
     via_option,
 )
 from rollup_bench.harness.records.findings import Run
-from rollup_bench.harness.records.records import Verdict, of_type
+from rollup_bench.harness.records.lines import Verdict, of_type
 from rollup_bench.harness.report import answers as answer_tables
 from rollup_bench.harness.report import formats, tables
 from rollup_bench.harness.report.terminal import console, progress

@@ -23,7 +23,7 @@ from rollup_bench.harness.cli.options import (
 from rollup_bench.harness.records import history
 from rollup_bench.harness.records.compare import compare
 from rollup_bench.harness.records.findings import Run
-from rollup_bench.harness.records.records import Ended, Verdict, of_type, parts
+from rollup_bench.harness.records.lines import Ended, Verdict, of_type, parts
 from rollup_bench.harness.report import tables
 from rollup_bench.harness.report.terminal import console, progress
 from rollup_bench.harness.run.home import home

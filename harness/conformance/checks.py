@@ -14,12 +14,12 @@ from msgspec.structs import replace
 
 from rollup_bench.engines.contract import Engine, Plan
 from rollup_bench.errors import FailureError
-from rollup_bench.harness.conformance import scenes, strategies
-from rollup_bench.harness.conformance.drawing import ask_random
-from rollup_bench.harness.conformance.scenes import COUNT, JUNE, event
-from rollup_bench.harness.conformance.subject import RANDOM, Subject, few, packed, scripted
+from rollup_bench.harness.conformance import scripted_events, strategies
+from rollup_bench.harness.conformance.random_questions import ask_random
+from rollup_bench.harness.conformance.scripted_events import COUNT, JUNE, event
 from rollup_bench.harness.conformance.support import SAMPLE, BuiltIn, kind
-from rollup_bench.harness.run import loads
+from rollup_bench.harness.conformance.tested_engine import RANDOM, Subject, few, packed, scripted
+from rollup_bench.harness.run import loading
 from rollup_bench.workloads import dataset as datasets
 from rollup_bench.workloads import events as event_store
 from rollup_bench.workloads import rule, sources
@@ -59,12 +59,14 @@ def _refusals(reasons: Counter[str]) -> Iterator[str]:
         yield f"every question was refused, {number} of {reasons.total()} because: {reason}"
 
 
-def _scripted(script: scenes.Script) -> Check:
+def _scripted(script: scripted_events.Script) -> Check:
     """The check that asks the questions of a script; the script's docstring says what it demands."""
 
     @wraps(script)
     def check(subject: Subject) -> None:
-        subject.ask(scripted(), *(question for scene in scenes.numbered()[script] for question in scene.questions))
+        subject.ask(
+            scripted(), *(question for scene in scripted_events.numbered()[script] for question in scene.questions)
+        )
 
     return _check(check)
 
@@ -90,16 +92,16 @@ def counts(subject: Subject) -> None:
     subject.ask(scripted(), question)
 
 
-nulls = _scripted(scenes.nulls)
-scripts = _scripted(scenes.scripts)
-zones = _scripted(scenes.zones)
-ties = _scripted(scenes.ties)
-births = _scripted(scenes.births)
-ages = _scripted(scenes.ages)
-integers = _scripted(scenes.integers)
-quantiles = _scripted(scenes.quantiles)
-nothing = _scripted(scenes.nothing)
-edges = _scripted(scenes.edges)
+nulls = _scripted(scripted_events.nulls)
+scripts = _scripted(scripted_events.scripts)
+zones = _scripted(scripted_events.zones)
+ties = _scripted(scripted_events.ties)
+births = _scripted(scripted_events.births)
+ages = _scripted(scripted_events.ages)
+integers = _scripted(scripted_events.integers)
+quantiles = _scripted(scripted_events.quantiles)
+nothing = _scripted(scripted_events.nothing)
+edges = _scripted(scripted_events.edges)
 
 
 @_check
@@ -174,12 +176,12 @@ def cut_off(subject: Subject) -> None:
     plan = subject.engine.plan(RANDOM, RANDOM.layout("raw"), kept.shape)
     subject.engine.drop(plan)
     with _fails("a load ended well though its events did not"):
-        loads.ensure(subject.engine, plan, _Cut(kept), subject.home, subject.watch())
+        loading.ensure(subject.engine, plan, _Cut(kept), subject.home, subject.watch())
     try:
-        loaded, reused = loads.ensure(subject.engine, plan, kept, subject.home, subject.watch())
+        loaded, reused = loading.ensure(subject.engine, plan, kept, subject.home, subject.watch())
         assert not reused, "the load that was cut off was taken for done"
         assert loaded.rows == kept.shape.rows == subject.engine.rows(plan), f"{loaded.rows} of {kept.shape.rows} rows"
-        _, reused = loads.ensure(subject.engine, plan, kept, subject.home, subject.watch())
+        _, reused = loading.ensure(subject.engine, plan, kept, subject.home, subject.watch())
         assert reused, "a load that is done was done again"
     finally:
         subject.engine.drop(plan)

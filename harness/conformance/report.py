@@ -10,8 +10,8 @@ import msgspec
 
 from rollup_bench.engines.failures import described
 from rollup_bench.harness.conformance import checks
-from rollup_bench.harness.conformance.subject import Subject
 from rollup_bench.harness.conformance.support import BuiltIn
+from rollup_bench.harness.conformance.tested_engine import Subject
 
 End = Literal["passed", "failed", "does not apply"]
 

@@ -61,7 +61,7 @@ class BuiltIn(msgspec.Struct, frozen=True):
     ruled: bool
 
 
-class Table(NamedTuple):
+class SupportTable(NamedTuple):
     """Rows of cells, the heading first; and the reasons that the numbers in cells stand for, from 1."""
 
     rows: list[list[str]]
@@ -93,7 +93,7 @@ def _aggregate(question: Aggregate) -> str:
     return "counts and sums" if question.subtotals == "none" else "subtotals"
 
 
-def table(asked: Mapping[str, Sequence[BuiltIn]]) -> Table:
+def table(asked: Mapping[str, Sequence[BuiltIn]]) -> SupportTable:
     """A row for each kind of question and a column for each layout, of what each engine was asked."""
     found = {engine: _places(lines) for engine, lines in asked.items()}
     arms = [(one, layout) for one, places in found.items() for layout in LAYOUTS if any(p[1] == layout for p in places)]
@@ -103,7 +103,7 @@ def table(asked: Mapping[str, Sequence[BuiltIn]]) -> Table:
         cells = [(engine, found[engine].get((name, layout), [])) for engine, layout in arms]
         if most := max(len(lines) for _, lines in cells):
             rows.append([f"{name} ({most})", *(_cell(engine, lines, reasons) for engine, lines in cells)])
-    return Table(rows, [f"{where}: {reason}" for reason, where in reasons.items()])
+    return SupportTable(rows, [f"{where}: {reason}" for reason, where in reasons.items()])
 
 
 def _places(asked: Iterable[BuiltIn]) -> dict[tuple[str, str], list[BuiltIn]]:

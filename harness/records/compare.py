@@ -6,9 +6,9 @@ from typing import NamedTuple
 import numpy as np
 
 from rollup_bench.harness.records.findings import SEED, Cell, Run, floors
+from rollup_bench.harness.stats.abba import AGAIN
 from rollup_bench.harness.stats.claims import Claim, claims
 from rollup_bench.harness.stats.estimate import Estimate, Logs, difference, estimate, logarithms, midmean
-from rollup_bench.harness.stats.order import AGAIN
 
 _ENOUGH = 4  # cells from which on their median tells what all have in common
 

@@ -10,12 +10,13 @@ from typing import NamedTuple
 import numpy as np
 
 from rollup_bench.errors import RequestError
-from rollup_bench.harness.records import records
-from rollup_bench.harness.records.records import Header, Record, Rounds, of_type
+from rollup_bench.harness.records import lines
+from rollup_bench.harness.records.lines import Header, Record, Rounds, of_type
+from rollup_bench.harness.records.run_log import standing
+from rollup_bench.harness.stats.abba import AGAIN
 from rollup_bench.harness.stats.claims import Claim, claims
 from rollup_bench.harness.stats.estimate import Estimate, Logs, estimate, logarithms
-from rollup_bench.harness.stats.order import AGAIN
-from rollup_bench.harness.stats.spread import Spread, spread
+from rollup_bench.harness.stats.percentiles import Percentiles, percentiles
 
 SEED = 20130101  # of what is drawn again, so that the same file gives the same figures
 
@@ -58,15 +59,15 @@ class Run:
     @classmethod
     def read(cls, path: Path) -> "Run":
         """Of a file; RequestError where it does not hold one."""
-        return cls.of(records.read(path), str(path))
+        return cls.of(lines.read(path), str(path))
 
     @classmethod
     def of(cls, kept: Iterable[Record], name: str) -> "Run":
         """Of records, which come from what is called `name`."""
-        lines = list(kept)
-        if not lines or not isinstance(lines[0], Header):
+        records = list(kept)
+        if not records or not isinstance(records[0], Header):
             raise RequestError(f"{name}: its first line is not the header of a run; give a .jsonl that `run` wrote")
-        return cls(lines[0], records.standing(lines[1:]))
+        return cls(records[0], standing(records[1:]))
 
     @property
     def questions(self) -> dict[tuple[str, str], list[Rounds]]:
@@ -77,21 +78,21 @@ class Run:
         return dict(found)
 
 
-def spreads(run: Run) -> dict[Cell, Spread]:
+def timings(run: Run) -> dict[Cell, Percentiles]:
     """The times of each cell; a second name adds nothing and is left out."""
     rng = np.random.default_rng(SEED)
-    found: dict[Cell, Spread] = {}
+    found: dict[Cell, Percentiles] = {}
     for (question, cache), launches in run.questions.items():
         for arm in _arms(launches):
             times = [np.asarray(one.times[arm]).ravel() / 1e9 for one in launches if arm in one.times]
-            found[Cell(question, cache, arm)] = spread(times, rng)
+            found[Cell(question, cache, arm)] = percentiles(times, rng)
     return found
 
 
 def floors(run: Run) -> dict[tuple[str, str], Estimate]:
     """The A/A ratio of each question."""
     rng = np.random.default_rng(SEED)
-    found = {key: _ratio(launches, *launches[0].twin, rng) for key, launches in run.questions.items()}
+    found = {key: _ratio(launches, *launches[0].control, rng) for key, launches in run.questions.items()}
     return {key: one for key, one in found.items() if one is not None}
 
 

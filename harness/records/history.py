@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 
 from rollup_bench.errors import FailureError, RequestError
-from rollup_bench.harness.records import records
+from rollup_bench.harness.records import lines
 from rollup_bench.harness.records.findings import Run
 
 RESULTS = "results"
@@ -22,8 +22,8 @@ def find(name: str) -> Run:
     if len(files) != 1:
         several = f"one of {', '.join(f'{commit}:{one}' for one in files)}" if files else "a run's .jsonl file"
         raise RequestError(f"{name}: holds {len(files)} runs under {RESULTS}; give {several}")
-    lines = _git(name, "show", f"{commit}:{files[0]}").splitlines(keepends=True)
-    return Run.of(records.parse(lines, name), name)
+    text = _git(name, "show", f"{commit}:{files[0]}")
+    return Run.of(lines.parse(text.splitlines(keepends=True), name), name)
 
 
 def _files(commit: str) -> list[str]:

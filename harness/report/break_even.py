@@ -6,8 +6,8 @@ from math import ceil, exp, log
 from statistics import mean
 
 from rollup_bench.harness.records.findings import Cell, Run
-from rollup_bench.harness.records.records import Loaded, parts
-from rollup_bench.harness.stats.spread import Spread
+from rollup_bench.harness.records.lines import LoadCost, parts
+from rollup_bench.harness.stats.percentiles import Percentiles
 from rollup_bench.workloads.layouts import RAW
 
 CLOSE = 4 / 3
@@ -29,7 +29,7 @@ class BreakEven:
     close: bool
 
 
-def break_even(run: Run, load: Loaded, timed: Mapping[Cell, Spread]) -> BreakEven | None:
+def break_even(run: Run, load: LoadCost, timed: Mapping[Cell, Percentiles]) -> BreakEven | None:
     """The break-even of one load; None for raw itself, and where raw was not timed at the same questions."""
     engine, layout = parts(load.arm)
     raw = {cell.question: time.median for cell, time in timed.items() if cell[1:] == ("hot", f"{engine}/{RAW}")}

@@ -11,26 +11,26 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from rollup_bench.harness.records.compare import Comparison
-from rollup_bench.harness.records.findings import Cell, Difference, Run, differences, noise_floor, spreads
-from rollup_bench.harness.records.records import (
+from rollup_bench.harness.records.findings import Cell, Difference, Run, differences, noise_floor, timings
+from rollup_bench.harness.records.lines import (
+    ClosedLoop,
     Cost,
     Ended,
     Fault,
     First,
     Header,
-    Loaded,
-    Open,
+    LoadCost,
+    OpenLoop,
     Rounds,
-    Sweep,
     Verdict,
     of_type,
     parts,
 )
 from rollup_bench.harness.report.break_even import BreakEven, break_even
 from rollup_bench.harness.report.terminal import spared
-from rollup_bench.harness.run import load as under_load
+from rollup_bench.harness.run import loops as under_load
 from rollup_bench.harness.stats.claims import Claim
-from rollup_bench.harness.stats.spread import Spread
+from rollup_bench.harness.stats.percentiles import Percentiles
 from rollup_bench.workloads.layouts import TUNED
 
 _SPARE = (
@@ -60,7 +60,7 @@ def run_table(run: Run, console: Console) -> None:
     for fault in of_type(run.lines, Fault):
         when = "" if fault.launch is None else f" for launch {fault.launch + 1}"
         console.print(f"[red]{fault.arm} dropped out while {fault.doing}{when}: {escape(fault.reason)}[/red]")
-    if of_type(run.lines, Sweep):
+    if of_type(run.lines, ClosedLoop):
         _print(_under_load(run), console)
     if not of_type(run.lines, Ended):
         console.print("[red]not complete: the run was interrupted or lost an arm; --out with its file resumes it[/red]")
@@ -68,7 +68,7 @@ def run_table(run: Run, console: Console) -> None:
 
 def loads_table(run: Run, console: Console) -> None:
     """Rows, seconds and bytes of each load, and what it saves beside raw of the same engine."""
-    loads, timed = of_type(run.lines, Loaded), spreads(run)
+    loads, timed = of_type(run.lines, LoadCost), timings(run)
     saved = {load.arm: break_even(run, load, timed) for load in loads}
     compared = any(saved.values())
     beside_raw = ("events/row", "faster than raw", "pays after") if compared else ()
@@ -146,7 +146,7 @@ def _cells(run: Run) -> Table:
     right = ("median ms", "99% interval", "max ms", "first ms", "cached ms", "CPU ms", "against lowest", "detects")
     table = _table("question", "engine/layout", "verdict", right=right)
     table.add_column("outcome")
-    timed, found, costs, firsts = spreads(run), differences(run), _costs(run), _firsts(run)
+    timed, found, costs, firsts = timings(run), differences(run), _costs(run), _firsts(run)
     for question, lines in _by_question(run).items():
         for number, line in enumerate(lines):
             cell = Cell(question, "hot", line.arm)
@@ -170,7 +170,7 @@ def _cells(run: Run) -> Table:
     return table
 
 
-def lowest(timed: Mapping[Cell, Spread], cell: Cell) -> Cell | None:
+def lowest(timed: Mapping[Cell, Percentiles], cell: Cell) -> Cell | None:
     """The cell with the lowest median of those with the same question and layout; None where there is no other.
 
     None on `tuned` too, whose tables are not designed alike on all engines.
@@ -180,14 +180,14 @@ def lowest(timed: Mapping[Cell, Spread], cell: Cell) -> Cell | None:
     return min(rivals, key=lambda one: timed[one].median) if layout != TUNED and len(rivals) > 1 else None
 
 
-def _times(one: Spread | None) -> tuple[str, str, str]:
+def _times(one: Percentiles | None) -> tuple[str, str, str]:
     if one is None:
         return "", "", ""
     interval = f"{milliseconds(one.low)} to {milliseconds(one.high)}"
     return milliseconds(one.median), interval, milliseconds(one.maximum)
 
 
-def _median(one: Spread | None) -> float | None:
+def _median(one: Percentiles | None) -> float | None:
     return one.median if one else None
 
 
@@ -231,7 +231,7 @@ def _against(found: Sequence[Difference], cell: Cell, best: Cell | None) -> Clai
 def _under_load(run: Run) -> Table:
     right = ("rate a second", "p50 ms", "p95 ms", "p99 ms", "max ms", "capacity")
     table = _table("question", "engine/layout", "load", "outcome", right=right)
-    sweeps, opens, above = of_type(run.lines, Sweep), of_type(run.lines, Open), ""
+    sweeps, opens, above = of_type(run.lines, ClosedLoop), of_type(run.lines, OpenLoop), ""
     for question, arm in dict.fromkeys((one.question, one.arm) for one in sweeps):
         capacity = under_load.capacity([one for one in sweeps if (one.question, one.arm) == (question, arm)])
         shown = "a wrong answer or none" if capacity is None else f"{capacity:.3g}"

@@ -15,7 +15,7 @@ from rollup_bench.engines.failures import described, quietly_closed
 from rollup_bench.engines.registry import engine_type, recipe
 from rollup_bench.engines.tested import newer
 from rollup_bench.errors import FailureError, RequestError
-from rollup_bench.harness.run import loads
+from rollup_bench.harness.run import loading
 from rollup_bench.servers import UP, Server, open_server
 from rollup_bench.servers.budget import Budget
 from rollup_bench.servers.watch import Watch
@@ -103,8 +103,8 @@ def arm(engine: Engine, layout: Layout, dataset: Dataset, events: Events, home: 
 
 def load(engine: Engine, plan: Plan, events: Events, home: Path, say: Say) -> Arm:
     """The engine's load of the plan, made now unless it is there already."""
-    watch = Watch(partial(_say_loading, say, engine.name), loads.patience(events.shape.rows))
-    loaded, reused = loads.ensure(engine, plan, events, home, watch)
+    watch = Watch(partial(_say_loading, say, engine.name), loading.patience(events.shape.rows))
+    loaded, reused = loading.ensure(engine, plan, events, home, watch)
     return Arm(engine, plan, loaded, reused)
 
 

@@ -15,7 +15,7 @@ import msgspec
 
 from rollup_bench.engines.failures import reason
 from rollup_bench.errors import FailureError
-from rollup_bench.harness.records.records import Spent
+from rollup_bench.harness.records.lines import Spent
 from rollup_bench.harness.run import sender
 from rollup_bench.harness.run.costs import Gauge, Meter
 
@@ -25,7 +25,7 @@ _SECOND = 10**9
 _CONNECT = 600.0  # seconds to connect, interpreter and client library started
 
 
-class Asked(NamedTuple):
+class Attempt(NamedTuple):
     """One request: when a client sent it and was done, how it went.
 
     Nanoseconds of the monotonic clock; states: r right, w wrong, f failed, t timed out, u never sent.
@@ -49,7 +49,7 @@ class Work(msgspec.Struct, frozen=True):
     intended: Sequence[int] | None = None
 
 
-class Arm(msgspec.Struct, frozen=True):
+class Endpoint(msgspec.Struct, frozen=True):
     """Who is asked. Both are sent to the clients' processes, so they are picklable and connect only when called.
 
     `session` is entered once for each client, in the client's own thread; `check` says whether the answer to the
@@ -66,12 +66,12 @@ class Driven(NamedTuple):
     """What the clients did: when they started, every request, when each was handed to them, and what it cost."""
 
     start: int
-    asked: list[Asked]
+    asked: list[Attempt]
     handed: list[int]
     spent: Spent
 
 
-def drive(arm: Arm, work: Work, clients: int, gauge: Gauge, processes: int = 8) -> Driven:
+def drive(arm: Endpoint, work: Work, clients: int, gauge: Gauge, processes: int = 8) -> Driven:
     """Spreads the clients over processes, lets them connect, starts them together; FailureError if one cannot."""
     context = multiprocessing.get_context("spawn")
     count = 1 if arm.embedded else min(clients, processes)
@@ -109,7 +109,7 @@ def drive(arm: Arm, work: Work, clients: int, gauge: Gauge, processes: int = 8) 
 class _Share(NamedTuple):
     """The part of the work that falls to one process."""
 
-    arm: Arm
+    arm: Endpoint
     work: Work
     inbox: Connection
     number: int
@@ -167,7 +167,7 @@ def _process(pipe: Connection, share: _Share) -> None:
     end = start[0] + int((share.work.seconds + 2 * share.work.limit) * _SECOND)
     for thread in threads:
         thread.join(max((end - time.monotonic_ns()) / _SECOND, 0))
-    pipe.send(([Asked(*entry) for entry in log], time.process_time() - before))
+    pipe.send(([Attempt(*entry) for entry in log], time.process_time() - before))
 
 
 def _client(

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from rollup_bench.harness.records.records import Spent
+from rollup_bench.harness.records.lines import Spent
 
 _PRESSURE = Path("/proc/pressure")
 

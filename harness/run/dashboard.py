@@ -10,13 +10,13 @@ import numpy as np
 
 from rollup_bench.engines.contract import Session
 from rollup_bench.engines.failures import quietly_closed
-from rollup_bench.harness.records.records import Record, Rounds, Verdict, of_type
+from rollup_bench.harness.records.lines import Record, Rounds, Verdict, of_type
 from rollup_bench.harness.run.admission import check, verdict
 from rollup_bench.harness.run.arms import Arm, Say
 from rollup_bench.harness.run.replay import replay
 from rollup_bench.harness.run.request import answers
 from rollup_bench.harness.run.verdicts import RIGHT
-from rollup_bench.harness.stats.order import AGAIN
+from rollup_bench.harness.stats.abba import AGAIN
 from rollup_bench.workloads.events import Events
 from rollup_bench.workloads.questions import Question
 from rollup_bench.workloads.templates import Template
@@ -58,7 +58,7 @@ def _rounds(arm: Arm, name: str, seconds: Sequence[float]) -> Rounds:
     times = [round(each * 1e9) for each in seconds]
     pairs = list(zip(times[::2], times[1::2], strict=True))
     control = (arm.name, arm.name + AGAIN)
-    return Rounds(question=name, cache="hot", launch=0, twin=control, times={arm.name: pairs}, warm={}, failed={})
+    return Rounds(question=name, cache="hot", launch=0, control=control, times={arm.name: pairs}, warm={}, failed={})
 
 
 def at_once(sessions: Mapping[str, Session], questions: Mapping[str, Question]) -> dict[str, float]:

@@ -11,13 +11,14 @@ from pathlib import Path
 from rollup_bench.engines.contract import Engine
 from rollup_bench.errors import FailureError, RequestError
 from rollup_bench.harness.records.findings import Run
-from rollup_bench.harness.records.records import Book, Cache, Cost, Ended, Fault, First, Header, Loaded, Rounds, spoilt
-from rollup_bench.harness.run import cached, under_load
+from rollup_bench.harness.records.lines import Cache, Cost, Ended, Fault, First, Header, LoadCost, Rounds
+from rollup_bench.harness.records.run_log import RunLog, spoilt
+from rollup_bench.harness.run import load_test, result_cache
 from rollup_bench.harness.run.admission import admit, answering, loaded, noted, reconnected, right_arms, sessions, timed
 from rollup_bench.harness.run.arms import Arm, Say, budget, connected, served, warn_untested
 from rollup_bench.harness.run.machine import NOT_MEASURED, drop_page_cache, machine, scope
 from rollup_bench.harness.run.request import Request, gauge
-from rollup_bench.harness.run.rounds import Ask, Cell, Progress, cost, launch
+from rollup_bench.harness.run.rounds import Ask, Progress, TimedQuestion, cost, launch
 from rollup_bench.servers import Server
 from rollup_bench.servers.watch import Watch
 from rollup_bench.workloads import answers
@@ -33,7 +34,7 @@ RESTART = 300.0
 def measure(request: Request, out: Path | None, say: Say) -> tuple[Path, Run]:
     """Measures what the run's file lacks, and reads the file back; RequestError if `out` holds another run.
 
-    Without `out` the file is one under `request.home`, see `_book`. RequestError too where a question does not fit the
+    Without `out` the file is one under `request.home`, see `_log`. RequestError too where a question does not fit the
     events.
     """
     for question in request.defaults.values():
@@ -42,22 +43,22 @@ def measure(request: Request, out: Path | None, say: Say) -> tuple[Path, Run]:
         with connected(servers, request.home) as engines:
             warn_untested(engines)
             first = header(request.dataset, request.events, engines, request.profile.name, request.seed)
-            book = _book(request, out, first)
-            arms = list(loaded(request, engines, book, say))
-            _loads(book, arms, servers)
+            log = _log(request, out, first)
+            arms = list(loaded(request, engines, log, say))
+            _loads(log, arms, servers)
             with ExitStack() as stack:
-                admit(request, book, arms, sessions(stack, arms, book, None), say)
-        pace = Pace(say, request.profile.effort.launches)
+                admit(request, log, arms, sessions(stack, arms, log, None), say)
+        pace = LaunchPace(say, request.profile.effort.launches)
         for number in range(request.profile.effort.launches):
             pace.launch = number
-            _launch(request, book, arms, servers, number, pace)
-        under_load.measure(request, book, arms, servers, say)
-    if not book.has(Ended) and not any(map(spoilt, book.records)):
-        book.add(Ended())
-    return book.path, Run.read(book.path)
+            _launch(request, log, arms, servers, number, pace)
+        load_test.measure(request, log, arms, servers, say)
+    if not log.has(Ended) and not any(map(spoilt, log.records)):
+        log.add(Ended())
+    return log.path, Run.read(log.path)
 
 
-class Pace:
+class LaunchPace:
     """Says what is measured, how wide the intervals are and how long it will still take."""
 
     def __init__(self, say: Say, launches: int) -> None:
@@ -93,32 +94,32 @@ def header(dataset: Dataset, events: Events, engines: Sequence[Engine], profile:
     )
 
 
-def _book(request: Request, out: Path | None, first: Header) -> Book:
+def _log(request: Request, out: Path | None, first: Header) -> RunLog:
     """The run's file: `out`; else one of the same request that is not complete, if the profile resumes; else a new one.
 
     A profile of several sizes takes up a complete one too, so that only the sizes that are missing are measured.
     """
     if out:
-        return Book(out, first)
+        return RunLog(out, first)
     for number in count(1):
         path = request.home / "runs" / f"{first.dataset}-{first.profile}-{number}.jsonl"
         if not path.exists():
-            return Book(path, first)
+            return RunLog(path, first)
         if request.profile.resumes:
             with suppress(RequestError):
-                book = Book(path, first)
-                if len(request.profile.rows) > 1 or not book.has(Ended):
-                    return book
+                log = RunLog(path, first)
+                if len(request.profile.rows) > 1 or not log.has(Ended):
+                    return log
     raise AssertionError
 
 
-def _loads(book: Book, arms: Sequence[Arm], servers: Servers) -> None:
+def _loads(log: RunLog, arms: Sequence[Arm], servers: Servers) -> None:
     """Adds a line for each load that the file lacks."""
     for arm in arms:
-        if arm.loaded and not book.has(Loaded, arm=arm.name):
+        if arm.loaded and not log.has(LoadCost, arm=arm.name):
             server, load = servers[arm.engine.name], arm.loaded
-            book.add(
-                Loaded(
+            log.add(
+                LoadCost(
                     arm=arm.name,
                     seconds=load.seconds,
                     rows=load.rows,
@@ -129,79 +130,83 @@ def _loads(book: Book, arms: Sequence[Arm], servers: Servers) -> None:
             )
 
 
-def _launch(request: Request, book: Book, arms: Sequence[Arm], servers: Servers, number: int, pace: Pace) -> None:
+def _launch(
+    request: Request, log: RunLog, arms: Sequence[Arm], servers: Servers, number: int, pace: LaunchPace
+) -> None:
     """What the file lacks of a launch; engines are restarted before all but the first."""
-    names = [name for name in timed(request, book) if _lacks(book, name, number)]
+    names = [name for name in timed(request, log) if _lacks(log, name, number)]
     if not names:
         return
-    up = _restarted(request, book, servers, number, pace) if number else servers
+    up = _restarted(request, log, servers, number, pace) if number else servers
     cold = bool(number) and all(server is None or server.restartable for server in up.values()) and drop_page_cache()
     with connected(up, request.home) as engines, ExitStack() as stack:
-        wanted = answering(book, names)
-        again = list(reconnected(request, [arm for arm in arms if arm.name in wanted], engines, book))
-        opened = sessions(stack, again, book, number)
+        wanted = answering(log, names)
+        again = list(reconnected(request, [arm for arm in arms if arm.name in wanted], engines, log))
+        opened = sessions(stack, again, log, number)
         by_name = {arm.name: arm for arm in again if arm.name in opened}
         asks = {name: session.ask for name, session in opened.items()}
-        right = {name: [arm for arm in right_arms(book, name) if arm in by_name] for name in names}
+        right = {name: [arm for arm in right_arms(log, name) if arm in by_name] for name in names}
         cells = [_cell(request, by_name, name, right[name], number) for name in names if right[name]]
-        _first(book, cells, asks, number, cold, pace)
-        caching = cached.ways(stack, list(by_name.values()), book, number)
-        repeated = list(cached.cells(request, book, number, right, asks, caching))
+        _first(log, cells, asks, number, cold, pace)
+        caching = result_cache.ways(stack, list(by_name.values()), log, number)
+        repeated = list(result_cache.cells(request, log, number, right, asks, caching))
         measured = launch(number, [*repeated, *cells], asks, request.profile.effort, request.seed, pace, cached=caching)
         for line in measured[: len(repeated)]:
-            if not book.has(Rounds, question=line.question, cache=line.cache, launch=number):
-                book.add(line)
+            if not log.has(Rounds, question=line.question, cache=line.cache, launch=number):
+                log.add(line)
         for cell, line in zip(cells, measured[len(repeated) :], strict=True):
             for arm in cell.arms:
-                if arm not in line.failed and not book.has(
+                if arm not in line.failed and not log.has(
                     Cost, arm=arm, question=cell.question, cache="hot", launch=number
                 ):
                     pace(Progress(f"what {cell.question} costs {arm}", 1.0))
                     reads, doing = gauge(servers[by_name[arm].engine.name]), f"asked {cell.question} alone"
-                    with noted(book, arm, doing, number):
-                        book.add(cost(cell, arm, asks[arm], number, request.profile.effort.cost, reads))
-            book.add(line)
-        _failures(book, measured, number)
+                    with noted(log, arm, doing, number):
+                        log.add(cost(cell, arm, asks[arm], number, request.profile.effort.cost, reads))
+            log.add(line)
+        _failures(log, measured, number)
 
 
-def _lacks(book: Book, name: str, number: int) -> bool:
+def _lacks(log: RunLog, name: str, number: int) -> bool:
     """Whether some arm that answers the question right has no rounds of it in a launch."""
-    line = book.get(Rounds, question=name, cache="hot", launch=number)
-    return line is None or any(arm in line.failed or arm not in line.times for arm in right_arms(book, name))
+    line = log.get(Rounds, question=name, cache="hot", launch=number)
+    return line is None or any(arm in line.failed or arm not in line.times for arm in right_arms(log, name))
 
 
-def _failures(book: Book, measured: Sequence[Rounds], number: int) -> None:
+def _failures(log: RunLog, measured: Sequence[Rounds], number: int) -> None:
     """A line for each arm that stopped answering, with the names of the questions."""
     for arm in dict.fromkeys(arm for line in measured for arm in line.failed):
         failed = {line.question: line.failed[arm] for line in measured if arm in line.failed}
-        book.add(Fault(arm=arm, doing=f"timing {', '.join(failed)}", reason=next(iter(failed.values())), launch=number))
+        log.add(Fault(arm=arm, doing=f"timing {', '.join(failed)}", reason=next(iter(failed.values())), launch=number))
 
 
-def _cell(request: Request, by_name: dict[str, Arm], name: str, right: Sequence[str], number: int) -> Cell:
+def _cell(request: Request, by_name: dict[str, Arm], name: str, right: Sequence[str], number: int) -> TimedQuestion:
     """A question with its own replay in each launch; the arms take turns at being the one entered twice."""
     requests = request.replay(name, [by_name[arm] for arm in right], number + 1)
-    return Cell(name, tuple(right), right[list(request.defaults).index(name) % len(right)], requests.__next__)
+    return TimedQuestion(name, tuple(right), right[list(request.defaults).index(name) % len(right)], requests.__next__)
 
 
-def _first(book: Book, cells: Sequence[Cell], asks: Mapping[str, Ask], number: int, cold: bool, pace: Pace) -> None:
+def _first(
+    log: RunLog, cells: Sequence[TimedQuestion], asks: Mapping[str, Ask], number: int, cold: bool, pace: LaunchPace
+) -> None:
     """Asks everything once, question by question, before anything is warm."""
     for cell in cells:
         for arm in cell.arms:
-            if not book.has(First, arm=arm, question=cell.question, cache=_state(cold), launch=number):
+            if not log.has(First, arm=arm, question=cell.question, cache=_state(cold), launch=number):
                 pace(Progress(f"the first {cell.question} of {arm}", 0.0))
                 ask, request = asks[arm], cell.draw()
                 start = time.perf_counter_ns()
                 with suppress(Exception):  # said by the rounds, which ask again
                     ask(request)
                     taken = time.perf_counter_ns() - start
-                    book.add(First(arm=arm, question=cell.question, cache=_state(cold), launch=number, time=taken))
+                    log.add(First(arm=arm, question=cell.question, cache=_state(cold), launch=number, time=taken))
 
 
 def _state(cold: bool) -> Cache:
     return "cold" if cold else "lukewarm"
 
 
-def _restarted(request: Request, book: Book, servers: Servers, number: int, pace: Pace) -> Servers:
+def _restarted(request: Request, log: RunLog, servers: Servers, number: int, pace: LaunchPace) -> Servers:
     """The servers, restarted where they can be; one that does not come back is left out, and the file says why."""
     up = dict(servers)
     for name, server in servers.items():
@@ -212,5 +217,5 @@ def _restarted(request: Request, book: Book, servers: Servers, number: int, pace
             except (FailureError, RequestError) as error:
                 del up[name]
                 for layout in request.layouts:
-                    book.add(Fault(arm=f"{name}/{layout.name}", doing="restarting", reason=str(error), launch=number))
+                    log.add(Fault(arm=f"{name}/{layout.name}", doing="restarting", reason=str(error), launch=number))
     return up

@@ -11,11 +11,11 @@ import msgspec
 import numpy as np
 
 from rollup_bench.engines.failures import reason
-from rollup_bench.harness.records.records import Cache, Cost, Rounds, WarmUp
+from rollup_bench.harness.records.lines import Cache, Cost, Rounds, WarmUp
 from rollup_bench.harness.run.costs import Gauge, Meter, pressure, stalled
-from rollup_bench.harness.run.steady import warm_up
+from rollup_bench.harness.run.warm_up import warm_up
+from rollup_bench.harness.stats.abba import abba, original, with_control
 from rollup_bench.harness.stats.estimate import estimate, logarithms, within_share
-from rollup_bench.harness.stats.order import mirrored, original, with_twin
 
 Ask = Callable[[Any], object]
 Clock = Callable[[], int]
@@ -23,12 +23,12 @@ _WARMING = 0.3  # of a launch, about
 _LOOK = 5  # rounds between two looks at the width
 
 
-class Cell(msgspec.Struct, frozen=True):
-    """A question to be timed: of these arms, `twin` being the one entered twice; `draw` gives the next request."""
+class TimedQuestion(msgspec.Struct, frozen=True):
+    """A question to be timed: of these arms, `control` being the one entered twice; `draw` gives the next request."""
 
     question: str
     arms: tuple[str, ...]
-    twin: str
+    control: str
     draw: Callable[[], Any]
     cache: Cache = "hot"
 
@@ -60,10 +60,10 @@ Say = Callable[[Progress], None]
 
 
 @dataclass
-class _Cell:
+class _Measurement:
     """A cell while it is measured."""
 
-    cell: Cell
+    cell: TimedQuestion
     asks: Mapping[str, Ask]
     names: tuple[str, ...]
     clock: Clock
@@ -97,9 +97,9 @@ class _Cell:
         self.warm[arm] = warm_up(once, seconds, self.clock)
 
     def round(self, rng: np.random.Generator) -> None:
-        """Asks every arm twice: all of them the same request, then in mirrored order all of them the next."""
+        """Asks every arm twice: all of them the same request, then in abba order all of them the next."""
         start = self.clock()
-        order = mirrored(self.alive, rng)
+        order = abba(self.alive, rng)
         half = len(order) // 2
         requests = [self.cell.draw(), self.cell.draw()]
         taken: dict[str, list[int]] = {name: [] for name in order}
@@ -129,7 +129,7 @@ def widest(times: Mapping[str, Sequence[tuple[int, int]]], rng: np.random.Genera
 
 def launch(
     number: int,
-    cells: Sequence[Cell],
+    cells: Sequence[TimedQuestion],
     asks: Mapping[str, Ask],
     effort: Effort,
     seed: int,
@@ -142,7 +142,9 @@ def launch(
     So whatever comes and goes on the machine meets all of them alike. Cells of answers from caches ask `cached`.
     """
     ways = {"cached": cached or {}}
-    measured = [_Cell(cell, ways.get(cell.cache, asks), with_twin(cell.arms, cell.twin), clock) for cell in cells]
+    measured = [
+        _Measurement(cell, ways.get(cell.cache, asks), with_control(cell.arms, cell.control), clock) for cell in cells
+    ]
     _warm_up(measured, effort, say)
     rng, stalled_before, start = np.random.default_rng([seed, number]), stalled(), time.perf_counter()
     _all_rounds(measured, effort, rng, say)
@@ -152,7 +154,7 @@ def launch(
             question=one.cell.question,
             cache=one.cell.cache,
             launch=number,
-            twin=(one.cell.twin, one.names[-1]),
+            control=(one.cell.control, one.names[-1]),
             times=one.times,
             warm=one.warm,
             failed=one.failed,
@@ -162,14 +164,14 @@ def launch(
     ]
 
 
-def _warm_up(cells: Sequence[_Cell], effort: Effort, say: Say) -> None:
+def _warm_up(cells: Sequence[_Measurement], effort: Effort, say: Say) -> None:
     work = [(one, arm) for one in cells for arm in one.cell.arms]
     for number, (one, arm) in enumerate(work):
         say(Progress(f"warming up {one.cell.question} on {arm}", _WARMING * number / len(work)))
         one.warm_up(arm, effort.warm)
 
 
-def _all_rounds(cells: Sequence[_Cell], effort: Effort, rng: np.random.Generator, say: Say) -> None:
+def _all_rounds(cells: Sequence[_Measurement], effort: Effort, rng: np.random.Generator, say: Say) -> None:
     looking, rounds, going = rng.spawn(1)[0], 0, list(cells)
     while going:
         for i in rng.permutation(len(going)):
@@ -182,7 +184,7 @@ def _all_rounds(cells: Sequence[_Cell], effort: Effort, rng: np.random.Generator
         say(Progress(f"round {rounds}, {len(going)} of {len(cells)} questions not yet narrow", share, wide))
 
 
-def cost(cell: Cell, arm: str, ask: Ask, number: int, seconds: float, gauge: Gauge) -> Cost:
+def cost(cell: TimedQuestion, arm: str, ask: Ask, number: int, seconds: float, gauge: Gauge) -> Cost:
     """Asks one arm alone for so long (once at least) and reads what that took."""
     meter, end, questions = Meter(gauge), time.perf_counter() + seconds, 0
     while not questions or time.perf_counter() < end:

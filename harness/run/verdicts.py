@@ -34,7 +34,7 @@ RIGHT = (Kind.RIGHT, Kind.WITHIN)
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Judgement:
     """A kind, its reason, and of an approximate answer the largest error observed beside the one tolerated."""
 
     kind: Kind
@@ -48,7 +48,7 @@ class _Difference(Exception):  # noqa: N818
     reason: str
 
 
-def check(question: Question, answer: pa.Table, events: Events) -> Verdict:
+def check(question: Question, answer: pa.Table, events: Events) -> Judgement:
     """The verdict on an answer; OverflowError where the truth itself does not fit 64 bits."""
     try:
         _check_form(question, answer, events)
@@ -60,8 +60,10 @@ def check(question: Question, answer: pa.Table, events: Events) -> Verdict:
             case Funnel():
                 observed = _check_rows(question, answer, _funnel(question, events), lambda _row, _name: 0.0)
     except _Difference as difference:
-        return Verdict(Kind.WRONG, difference.reason)
-    return Verdict(Kind.WITHIN, observed=observed, tolerated=_tolerated(question)) if observed else Verdict(Kind.RIGHT)
+        return Judgement(Kind.WRONG, difference.reason)
+    return (
+        Judgement(Kind.WITHIN, observed=observed, tolerated=_tolerated(question)) if observed else Judgement(Kind.RIGHT)
+    )
 
 
 def _tolerated(question: Question) -> float:

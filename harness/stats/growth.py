@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from rollup_bench.harness.stats import student
 from rollup_bench.harness.stats.estimate import LEVEL, midmean
-from rollup_bench.harness.stats.spread import interval
+from rollup_bench.harness.stats.percentiles import interval
 
 MILLION = 10**6
 PARTS = 3  # of a curve, so that more cells than that are needed

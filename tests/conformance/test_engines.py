@@ -8,9 +8,9 @@ import pytest
 
 from rollup_bench.engines.contract import Engine, Session
 from rollup_bench.harness.conformance import checks
-from rollup_bench.harness.conformance.scenes import COUNT, JUNE
-from rollup_bench.harness.conformance.subject import Subject, packed
+from rollup_bench.harness.conformance.scripted_events import COUNT, JUNE
 from rollup_bench.harness.conformance.support import LAYOUTS, SAMPLE, BuiltIn
+from rollup_bench.harness.conformance.tested_engine import Subject, packed
 from rollup_bench.harness.report.readme import read
 from rollup_bench.workloads.questions import Aggregate, Question
 from tests.support import ROOT

@@ -10,8 +10,8 @@ from rollup_bench.engines.contract import Engine, Plan, Support, unsupported
 from rollup_bench.engines.duckdb.engine import DuckDB
 from rollup_bench.harness.conformance import checks, report
 from rollup_bench.harness.conformance.report import Outcome
-from rollup_bench.harness.conformance.scenes import COUNT
-from rollup_bench.harness.conformance.subject import Subject
+from rollup_bench.harness.conformance.scripted_events import COUNT
+from rollup_bench.harness.conformance.tested_engine import Subject
 from rollup_bench.harness.report.terminal import printed
 from rollup_bench.workloads.questions import Aggregate, Question
 from tests.conftest import BUDGET

@@ -17,7 +17,7 @@ from rich.console import Console
 
 from rollup_bench.engines.contract import Engine
 from rollup_bench.harness.conformance import checks, report
-from rollup_bench.harness.conformance.subject import Subject
+from rollup_bench.harness.conformance.tested_engine import Subject
 from rollup_bench.harness.report import kit
 from rollup_bench.servers.budget import Budget
 from tests.conftest import conforms

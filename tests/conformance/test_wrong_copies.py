@@ -18,7 +18,7 @@ from rollup_bench.engines.contract import Engine, Loaded, Plan, Session, Support
 from rollup_bench.engines.registry import engine_type
 from rollup_bench.errors import FailureError
 from rollup_bench.harness.conformance import checks, report
-from rollup_bench.harness.conformance.subject import Subject
+from rollup_bench.harness.conformance.tested_engine import Subject
 from rollup_bench.harness.report import kit
 from rollup_bench.servers.watch import Watch
 from rollup_bench.workloads import layouts

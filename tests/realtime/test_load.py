@@ -1,4 +1,4 @@
-"""Open and closed loops against an engine whose service times are known."""
+"""OpenLoop and closed loops against an engine whose service times are known."""
 
 import os
 import time
@@ -15,10 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rollup_bench.errors import FailureError
-from rollup_bench.harness.records.records import Open
-from rollup_bench.harness.run.clients import Arm, Work, drive, open_loop
+from rollup_bench.harness.records.lines import OpenLoop
+from rollup_bench.harness.run.clients import Endpoint, Work, drive, open_loop
 from rollup_bench.harness.run.costs import Gauge
-from rollup_bench.harness.run.load import (
+from rollup_bench.harness.run.loops import (
     Target,
     capacity,
     capacity_at,
@@ -41,7 +41,7 @@ from tests.support.open_loops import record
 GAUGE = Gauge()
 
 
-def _queue(rate: float, service: float, seconds: float, seed: int) -> Open:
+def _queue(rate: float, service: float, seconds: float, seed: int) -> OpenLoop:
     """A queue with exponential service times, in theory."""
     rng = np.random.default_rng(seed)
     intended = [at // 1000 for at in schedule(rate, seconds, rng)]
@@ -84,7 +84,7 @@ def test_real_clients_measure_lindleys_responses_through_a_stall() -> None:
     """In real time, by processes. A busy machine delays a few requests; coordinated omission would miss half."""
     served = np.random.default_rng(5).exponential(0.01, 300)
     served[60] = 1.0
-    target = Target(Arm("null", NullEngine(served.tolist(), queue=True)), "q", range(300))
+    target = Target(Endpoint("null", NullEngine(served.tolist(), queue=True)), "q", range(300))
 
     def shares_within_bound(seed: int) -> tuple[float, float]:
         offered = offer(target, 50, 4.0, "50%", seed, GAUGE, clients=8)
@@ -156,11 +156,11 @@ def test_capacity_at_an_objective_is_found_by_halving() -> None:
     intended = [i * 1000 for i in range(5000)]
     rng = np.random.default_rng(1)
 
-    def answer(rate: float) -> Open:
+    def answer(rate: float) -> OpenLoop:
         response = rng.exponential(1e6 / (1000 - rate), len(intended))
         return record(intended, [at + int(one) for at, one in zip(intended, response, strict=True)], rate)
 
-    records: list[Open] = []
+    records: list[OpenLoop] = []
     objective = partial(meets, percentile="p99", seconds=0.01)
     while (rate := next_rate(records, 1000, objective)) is not None:
         records.append(answer(rate))
@@ -189,13 +189,15 @@ def _right_below(limit: int, number: int, answer: object) -> bool:
 
 @pytest.mark.alone
 def test_a_sweep_counts_what_its_clients_did() -> None:
-    target = Target(Arm("null", NullEngine([0.005] * 4)), "q", range(4))
+    target = Target(Endpoint("null", NullEngine([0.005] * 4)), "q", range(4))
     one, four = sweep(target, 1, 0.5, GAUGE), sweep(target, 4, 0.5, GAUGE)
     assert one.wrong == one.failed == four.wrong == four.failed == 0
     assert one.right <= 0.5 / 0.005 + 1 < four.right <= 4 * (0.5 / 0.005 + 1)
     assert capacity([one, four]) == four.right / four.seconds
     assert histograms.count(four.service) == four.right
-    wrong = sweep(Target(Arm("null", NullEngine([0.005] * 4), partial(_right_below, 3)), "q", range(4)), 2, 0.2, GAUGE)
+    wrong = sweep(
+        Target(Endpoint("null", NullEngine([0.005] * 4), partial(_right_below, 3)), "q", range(4)), 2, 0.2, GAUGE
+    )
     assert wrong.wrong > 0
     assert wrong.right > 0
     assert capacity([wrong]) is None
@@ -206,7 +208,7 @@ def test_every_client_of_a_sweep_asks_all_requests_alike() -> None:
     """Else one that asks the fast ones alone would pass for capacity."""
     served = [0.001, 0.04, 0.04, 0.04]
     work = Work(range(4), seconds=0.5, limit=30.0)
-    asked = drive(Arm("null", NullEngine(served)), work, 4, GAUGE).asked
+    asked = drive(Endpoint("null", NullEngine(served)), work, 4, GAUGE).asked
     counts = [sum(one.number % 4 == request for one in asked) for request in range(4)]
     assert max(counts) - min(counts) <= 4
     assert len({one.number for one in asked}) == len(asked)
@@ -215,7 +217,7 @@ def test_every_client_of_a_sweep_asks_all_requests_alike() -> None:
 @pytest.mark.alone
 def test_a_request_waits_for_a_free_session_and_the_schedule_does_not() -> None:
     """Four sessions, each busy for a tenth of a second: of ten requests at once the last has waited for two others."""
-    target = Arm("null", NullEngine([0.1]))
+    target = Endpoint("null", NullEngine([0.1]))
     driven = drive(target, Work([0], seconds=1.0, limit=30.0, intended=[0] * 10), 4, GAUGE, processes=2)
     waited = sorted(one.sent - driven.handed[one.number] for one in driven.asked if one.sent)
     assert len(waited) == 10
@@ -226,7 +228,7 @@ def test_a_request_waits_for_a_free_session_and_the_schedule_does_not() -> None:
 @pytest.mark.alone
 def test_what_cannot_be_sent_in_time_is_given_up() -> None:
     driven = drive(
-        Arm("null", NullEngine([0.7])), Work([0], seconds=0.1, limit=0.5, intended=[0] * 9), 2, GAUGE, processes=2
+        Endpoint("null", NullEngine([0.7])), Work([0], seconds=0.1, limit=0.5, intended=[0] * 9), 2, GAUGE, processes=2
     )
     assert [one.state for one in driven.asked].count("u") == 7
 
@@ -243,13 +245,13 @@ def _ends_its_process() -> Iterator[object]:
 
 
 def test_a_client_s_process_that_ends_in_the_middle_is_one_line() -> None:
-    target = Target(Arm("gone", _ends_its_process), "q", [None])  # type: ignore[arg-type]
+    target = Target(Endpoint("gone", _ends_its_process), "q", [None])  # type: ignore[arg-type]
     with pytest.raises(FailureError, match="ended with status 3"):
         offer(target, 20, 0.5, "common", 1, GAUGE, clients=2)
 
 
 def test_a_check_that_fails_is_not_taken_for_the_engine() -> None:
-    target = Target(Arm("null", NullEngine([0.001]), partial(_right_below, None)), "q", [0])  # type: ignore[arg-type]
+    target = Target(Endpoint("null", NullEngine([0.001]), partial(_right_below, None)), "q", [0])  # type: ignore[arg-type]
     with pytest.raises(FailureError, match="failed: TypeError"):
         sweep(target, 1, 0.1, GAUGE)
 
@@ -278,14 +280,14 @@ def _fails_in_turn() -> Iterator[object]:
 
 
 def test_a_client_that_cannot_connect_is_one_line() -> None:
-    target = Target(Arm("gone", _refuses), "q", [None])  # type: ignore[arg-type]
+    target = Target(Endpoint("gone", _refuses), "q", [None])  # type: ignore[arg-type]
     with pytest.raises(FailureError, match="could not connect: ConnectionRefusedError: nobody is listening"):
         sweep(target, 2, 0.1, GAUGE)
 
 
 @pytest.mark.alone
 def test_failures_and_timeouts_are_counted_with_their_limit() -> None:
-    target = Target(Arm("weak", _fails_in_turn, embedded=True), "q", [None], limit=0.1)  # type: ignore[arg-type]
+    target = Target(Endpoint("weak", _fails_in_turn, embedded=True), "q", [None], limit=0.1)  # type: ignore[arg-type]
     offered = offer(target, 20, 2.0, "common", 1, GAUGE, clients=4)
     assert set(offered.state) == {"r", "f", "t"}
     assert responses(offered)[[state != "r" for state in offered.state]].min() >= 100_000

@@ -18,7 +18,7 @@ from rollup_bench.engines.cassandra.writing import Writer
 from rollup_bench.engines.contract import Plan, Session, Where
 from rollup_bench.errors import FailureError
 from rollup_bench.harness.conformance import strategies
-from rollup_bench.harness.conformance.subject import RANDOM, Subject, few, packed
+from rollup_bench.harness.conformance.tested_engine import RANDOM, Subject, few, packed
 from rollup_bench.servers import Server
 from rollup_bench.servers.budget import Budget
 from rollup_bench.servers.watch import Watch

@@ -12,7 +12,7 @@ import pytest
 from rollup_bench.engines.contract import Engine, Plan
 from rollup_bench.engines.registry import engine_type, recipe
 from rollup_bench.errors import FailureError
-from rollup_bench.harness.run import loads, verdicts
+from rollup_bench.harness.run import loading, verdicts
 from rollup_bench.harness.run.verdicts import Kind
 from rollup_bench.servers import open_server
 from rollup_bench.servers.watch import Watch
@@ -45,7 +45,7 @@ def load(name: str, server_home: str, home: str, engine_home: str) -> None:
     engine = engine_type(name)(server, Path(engine_home), BUDGET)
     kept = events.prepare(GAME, Path(home))
     plan = engine.plan(GAME, layouts.raw, kept.shape)
-    loads.ensure(engine, plan, kept, Path(home), Watch(lambda text: print(text, flush=True)))
+    loading.ensure(engine, plan, kept, Path(home), Watch(lambda text: print(text, flush=True)))
 
 
 @pytest.fixture(scope="module")
@@ -63,13 +63,13 @@ def plan(engine: Engine, kept: Events) -> Iterator[Plan]:
 
 def becomes_whole(engine: Engine, plan: Plan, kept: Events, home: Path) -> None:
     """The next load is done, keeps as many rows, and their sums of each day, asked of the engine, are right."""
-    loaded, reused = loads.ensure(engine, plan, kept, home, Watch(seconds=300))
+    loaded, reused = loading.ensure(engine, plan, kept, home, Watch(seconds=300))
     assert not reused
     assert loaded.rows == engine.rows(plan) == kept.shape.rows
     with engine.session(plan) as session:
         verdict = verdicts.check(SUMS, session.ask(SUMS), kept)
     assert verdict.kind is Kind.RIGHT, verdict.reason
-    assert loads.ensure(engine, plan, kept, home, Watch(seconds=300))[1]
+    assert loading.ensure(engine, plan, kept, home, Watch(seconds=300))[1]
 
 
 def test_a_killed_harness(engine: Engine, plan: Plan, kept: Events, home: Path) -> None:
@@ -101,7 +101,7 @@ def test_a_server_that_stands_still(engine: Engine, plan: Plan, kept: Events, ho
     process = psutil.Process(engine.served_by.pids[STOPPED[engine.name]])
     try:
         with pytest.raises(FailureError, match=rf"not done after 3 s: .*{MIDWAY[engine.name]}"):
-            loads.ensure(engine, plan, kept, home, Stopping(process, MIDWAY[engine.name]))
+            loading.ensure(engine, plan, kept, home, Stopping(process, MIDWAY[engine.name]))
     finally:
         process.resume()
     becomes_whole(engine, plan, kept, home)
@@ -116,7 +116,7 @@ def test_a_killed_server(engine: Engine, plan: Plan, kept: Events, home: Path) -
 
     try:
         with pytest.raises(FailureError):
-            loads.ensure(engine, plan, kept, home, Watch(kill, seconds=300))
+            loading.ensure(engine, plan, kept, home, Watch(kill, seconds=300))
     finally:
         engine.served_by.start(Watch(seconds=300))
     becomes_whole(engine, plan, kept, home)

@@ -13,7 +13,7 @@ import pytest
 from cassandra import Unauthorized
 
 from rollup_bench.harness.conformance import checks
-from rollup_bench.harness.conformance.subject import Subject
+from rollup_bench.harness.conformance.tested_engine import Subject
 from rollup_bench.harness.run.arms import opened
 from rollup_bench.servers.watch import Watch
 from tests.conftest import HOME

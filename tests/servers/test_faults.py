@@ -10,7 +10,7 @@ from threading import Timer
 import pytest
 
 from rollup_bench.harness.records.findings import Run
-from rollup_bench.harness.records.records import Ended, Fault, Rounds, of_type
+from rollup_bench.harness.records.lines import Ended, Fault, Rounds, of_type
 from rollup_bench.harness.run.measure import measure
 from rollup_bench.harness.run.profiles import Profile
 from rollup_bench.harness.run.request import Request

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 import msgspec
 
-from rollup_bench.harness.records.records import Open, Spent
+from rollup_bench.harness.records.lines import OpenLoop, Spent
 
 
-def record(intended: list[int], done: Sequence[int | None], rate: float = 100.0, **changes: object) -> Open:
+def record(intended: list[int], done: Sequence[int | None], rate: float = 100.0, **changes: object) -> OpenLoop:
     """An open loop whose times are in microseconds: each request was sent on time and answered right."""
-    line = Open(
+    line = OpenLoop(
         arm="null",
         question="q",
         cache="hot",

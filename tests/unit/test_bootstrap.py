@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from rollup_bench.harness.stats.estimate import Estimate, difference, estimate, midmean, within_share
-from rollup_bench.harness.stats.spread import interval, spread
+from rollup_bench.harness.stats.percentiles import interval, percentiles
 
 MANY = 20_000  # replicates: what is drawn is then within 3% of what is expected
 
@@ -123,24 +123,24 @@ def test_the_share_of_one_launch_is_as_worked_out_apart(launches: int, level: fl
 def test_a_spread_counts_all_samples_and_draws_launches_again() -> None:
     """Two launches, all 0 and all 1, are drawn in four ways, whose medians are 0, 1/2, 1/2 and 1."""
     launches = [np.zeros(3), np.ones(3)]
-    one = spread(launches, np.random.default_rng(1))
+    one = percentiles(launches, np.random.default_rng(1))
     assert (one.samples, one.median, one.low, one.high, one.maximum) == (6, 0.5, 0.0, 1.0, 1.0)
-    narrow, wide = (spread(launches, np.random.default_rng(1), level) for level in (0.4, 0.6))
+    narrow, wide = (percentiles(launches, np.random.default_rng(1), level) for level in (0.4, 0.6))
     assert (narrow.low, narrow.high, wide.low, wide.high) == (0.5, 0.5, 0.0, 1.0)
 
 
 def test_a_spread_draws_the_samples_of_a_launch_again() -> None:
     """The median of three draws from 0, 0 and 1 is 1 in 7 of 27 cases."""
     launch = [0.0, 0.0, 1.0]
-    ends = [spread([launch], np.random.default_rng(1), level).high for level in (0.2, 0.4, 0.6, 0.99)]
+    ends = [percentiles([launch], np.random.default_rng(1), level).high for level in (0.2, 0.4, 0.6, 0.99)]
     assert ends == [0.0, 0.0, 1.0, 1.0]
 
 
 def test_a_percentile_is_given_from_ten_samples_beyond_on() -> None:
-    exact = spread([np.arange(100.0)], np.random.default_rng(1))
+    exact = percentiles([np.arange(100.0)], np.random.default_rng(1))
     assert exact.percentiles == pytest.approx({"p50": 49.5, "p75": 74.25, "p90": 89.1})
-    assert list(spread([np.arange(99.0)], np.random.default_rng(1)).percentiles) == ["p50", "p75"]
-    assert list(spread([np.arange(10_001.0)], np.random.default_rng(1)).percentiles)[-2:] == ["p99", "p99.9"]
+    assert list(percentiles([np.arange(99.0)], np.random.default_rng(1)).percentiles) == ["p50", "p75"]
+    assert list(percentiles([np.arange(10_001.0)], np.random.default_rng(1)).percentiles)[-2:] == ["p99", "p99.9"]
 
 
 def test_an_interval_leaves_out_as_many_values_below_as_above() -> None:

@@ -3,25 +3,25 @@
 import msgspec
 import pytest
 
-from rollup_bench.harness.records.findings import Run, spreads
-from rollup_bench.harness.records.records import Loaded
+from rollup_bench.harness.records.findings import Run, timings
+from rollup_bench.harness.records.lines import LoadCost
 from rollup_bench.harness.report.break_even import BreakEven, break_even
 from tests.support.timed import HEADER, rounds
 
 EVENTS = 1000
 HEAD = msgspec.structs.replace(HEADER, rows=EVENTS)
 RAW, DAILY = "duckdb/raw", "duckdb/day"
-LOAD = Loaded(arm=DAILY, rows=EVENTS // 4, seconds=3.0, bytes=0)
+LOAD = LoadCost(arm=DAILY, rows=EVENTS // 4, seconds=3.0, bytes=0)
 
 
-def found(raw: dict[str, float], own: dict[str, float], load: Loaded = LOAD) -> BreakEven | None:
+def found(raw: dict[str, float], own: dict[str, float], load: LoadCost = LOAD) -> BreakEven | None:
     """The break-even of a load, by the seconds that each question takes on raw and on the layout itself."""
     times: dict[str, dict[str, list[int]]] = {}
     for arm, seconds in ((RAW, raw), (DAILY, own)):
         for question, each in seconds.items():
             times.setdefault(question, {})[arm] = [round(each * 1e9)]
-    run = Run(HEAD, [rounds(question, arms, twin=next(iter(arms))) for question, arms in times.items()])
-    return break_even(run, load, spreads(run))
+    run = Run(HEAD, [rounds(question, arms, control=next(iter(arms))) for question, arms in times.items()])
+    return break_even(run, load, timings(run))
 
 
 def test_a_roll_up_pays_when_what_it_saves_has_made_up_for_its_load() -> None:

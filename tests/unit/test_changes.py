@@ -4,7 +4,7 @@ import pytest
 
 from rollup_bench.harness.records.compare import Change, compare
 from rollup_bench.harness.records.findings import Cell, Run
-from rollup_bench.harness.stats.order import AGAIN
+from rollup_bench.harness.stats.abba import AGAIN
 from tests.support.timed import rounds, run
 
 PATTERN = (1, 4, 1, 4)

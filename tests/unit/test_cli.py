@@ -16,7 +16,7 @@ import pytest
 
 from rollup_bench.harness.cli.main import cli
 from rollup_bench.harness.records.findings import Run
-from rollup_bench.harness.records.records import Verdict, of_type
+from rollup_bench.harness.records.lines import Verdict, of_type
 from rollup_bench.harness.report import formats
 from rollup_bench.harness.run.home import VARIABLE
 from rollup_bench.workloads import dataset as datasets

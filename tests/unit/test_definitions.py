@@ -12,7 +12,7 @@ import pytest
 from msgspec.structs import replace
 
 from rollup_bench.harness.conformance import strategies
-from rollup_bench.harness.conformance.subject import few
+from rollup_bench.harness.conformance.tested_engine import few
 from rollup_bench.workloads import answers, truth
 from rollup_bench.workloads import events as event_store
 from rollup_bench.workloads.events import Events

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from experiments.identical import ALLOWED, differing
 from rollup_bench.harness.records.findings import Run
-from rollup_bench.harness.records.records import Rounds, of_type
+from rollup_bench.harness.records.lines import Rounds, of_type
 from rollup_bench.harness.stats import student
 from rollup_bench.harness.stats.claims import claims, false_discoveries_held
 from rollup_bench.harness.stats.estimate import Estimate, Logs, difference, estimate, logarithms, within_share
-from rollup_bench.harness.stats.spread import in_sequence, spread
+from rollup_bench.harness.stats.percentiles import in_sequence, percentiles
 from tests.support import ROOT
 
 Noise = Callable[[np.random.Generator, tuple[int, ...]], Logs]
@@ -40,7 +40,7 @@ def _machine(rng: np.random.Generator, launches: int, rounds: int) -> Logs:
 
 
 def _pair(rng: np.random.Generator, launches: int, rounds: int, slower: float = 1.0) -> list[Logs]:
-    """Log-ratios of two arms in mirrored rounds of such a machine, the second slower by a factor."""
+    """Log-ratios of two arms in abba rounds of such a machine, the second slower by a factor."""
     ratios = []
     for launch in _machine(rng, launches, rounds):
         first = rng.random(rounds) < 0.5
@@ -145,7 +145,7 @@ def test_drift_that_is_straight_cancels_in_the_mirror() -> None:
 
 def test_percentiles_only_where_ten_samples_lie_beyond() -> None:
     rng = np.random.default_rng(2)
-    few, many = spread([rng.random(20), rng.random(20)], rng), spread([rng.random(500), rng.random(500)], rng)
+    few, many = percentiles([rng.random(20), rng.random(20)], rng), percentiles([rng.random(500), rng.random(500)], rng)
     assert list(few.percentiles) == ["p50", "p75"]
     assert list(many.percentiles) == ["p50", "p75", "p90", "p95", "p99"]
     assert few.low <= few.median <= few.high <= few.maximum

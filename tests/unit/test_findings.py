@@ -9,10 +9,10 @@ import pytest
 
 from rollup_bench.errors import RequestError
 from rollup_bench.harness.records.compare import compare
-from rollup_bench.harness.records.findings import Cell, Run, differences, floors, noise_floor, spreads
-from rollup_bench.harness.records.records import Book, Header, Loaded
-from rollup_bench.harness.run.rounds import Ask, Effort, launch
-from rollup_bench.harness.run.rounds import Cell as Asked
+from rollup_bench.harness.records.findings import Cell, Run, differences, floors, noise_floor, timings
+from rollup_bench.harness.records.lines import Header, LoadCost
+from rollup_bench.harness.records.run_log import RunLog
+from rollup_bench.harness.run.rounds import Ask, Effort, TimedQuestion, launch
 
 QUESTIONS = tuple(f"q{i:02d}" for i in range(12))
 SLOWED = {("q01", "b"): 1.1, ("q05", "b"): 1.1, ("q08", "b"): 1.1}
@@ -52,13 +52,13 @@ def _run(path: Path, seed: int, factors: Factors) -> Run:
     header = Header(
         dataset="d", rows=1, seed=seed, profile="standard", machine={}, versions={}, budget={}, scope=["synthetic"]
     )
-    book, machine = Book(path, header), Machine(seed)
-    cells = [Asked(question, ("a", "b"), "a", _draw(question)) for question in QUESTIONS]
+    log, machine = RunLog(path, header), Machine(seed)
+    cells = [TimedQuestion(question, ("a", "b"), "a", _draw(question)) for question in QUESTIONS]
     for number in range(EFFORT.launches):
         machine.speed += float(machine.rng.normal(0, 0.05))
         asks = {name: machine.arm(10, name, factors) for name in ("a", "b")}
         for line in launch(number, cells, asks, EFFORT, seed, clock=machine):
-            book.add(line)
+            log.add(line)
     return Run.read(path)
 
 
@@ -118,15 +118,15 @@ def test_a_run_publishes_its_own_noise(runs: tuple[Run, Run, Run]) -> None:
 
 
 def test_what_is_printed_again_is_the_same(runs: tuple[Run, Run, Run]) -> None:
-    assert spreads(runs[0]) == spreads(runs[0])
+    assert timings(runs[0]) == timings(runs[0])
     assert differences(runs[2]) == differences(runs[2])
-    first = spreads(runs[0])[Cell("q00", "hot", "a")]
+    first = timings(runs[0])[Cell("q00", "hot", "a")]
     assert first.samples == 2 * sum(len(one.times["a"]) for one in runs[0].questions["q00", "hot"])
     assert first.low <= first.median <= first.high < first.maximum
 
 
 def test_a_file_without_a_header_is_no_run(tmp_path: Path) -> None:
     path = tmp_path / "no.jsonl"
-    path.write_bytes(msgspec.json.encode(Loaded(arm="a", seconds=1, rows=1, bytes=1)) + b"\n")
+    path.write_bytes(msgspec.json.encode(LoadCost(arm="a", seconds=1, rows=1, bytes=1)) + b"\n")
     with pytest.raises(RequestError, match="not the header of a run"):
         Run.read(path)

@@ -13,7 +13,7 @@ import pytest
 from rollup_bench.engines.duckdb import limit
 from rollup_bench.engines.duckdb.engine import DuckDB
 from rollup_bench.errors import FailureError
-from rollup_bench.harness.run import loads
+from rollup_bench.harness.run import loading
 from rollup_bench.servers.budget import Budget
 from rollup_bench.servers.watch import Watch
 from rollup_bench.workloads import dataset as datasets
@@ -63,7 +63,7 @@ def ensure(folder: Path, layout: str = "raw", watch: Watch | None = None) -> tup
     found = events.prepare(dataset, folder / "home")
     engine = DuckDB(None, folder / "home", Budget(cores=2, memory=1 << 30))
     plan = engine.plan(dataset, dataset.layout(layout), found.shape)
-    loaded, reused = loads.ensure(engine, plan, found, folder / "home", watch or Watch())
+    loaded, reused = loading.ensure(engine, plan, found, folder / "home", watch or Watch())
     assert engine.rows(plan) == loaded.rows
     return loaded.rows, reused
 
@@ -144,7 +144,7 @@ def test_the_load_of_another_process_is_not_waited_for_without_end(folder: Path)
 
 
 def test_a_run_says_which_load_took_too_long(folder: Path, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loads, "LEAST", -1.0)
+    monkeypatch.setattr(loading, "LEAST", -1.0)
     status, out, _ = command("run", "--dataset", str(folder / "mine.toml"))
     assert status == 1
     assert "duckdb/raw dropped out while loading: not done after 0 s" in out

@@ -19,18 +19,18 @@ from rollup_bench.engines.contract import Loaded, Plan, Session
 from rollup_bench.engines.duckdb.engine import DuckDB
 from rollup_bench.errors import FailureError, RequestError
 from rollup_bench.harness.cli.main import cli, main
-from rollup_bench.harness.records.findings import Run, spreads
+from rollup_bench.harness.records.findings import Run, timings
 from rollup_bench.harness.records.history import find
-from rollup_bench.harness.records.records import Cost, Ended, Fault, First, Open, Rounds, Sweep, Verdict, of_type
+from rollup_bench.harness.records.lines import ClosedLoop, Cost, Ended, Fault, First, OpenLoop, Rounds, Verdict, of_type
 from rollup_bench.harness.report.tables import run_table
 from rollup_bench.harness.run.circuit_breaker import CircuitBreaker
-from rollup_bench.harness.run.load import capacity, read
+from rollup_bench.harness.run.load_test import Expected
+from rollup_bench.harness.run.loops import capacity, read
 from rollup_bench.harness.run.measure import measure
 from rollup_bench.harness.run.profiles import PROFILES, Profile, UnderLoad
 from rollup_bench.harness.run.replay import replay
 from rollup_bench.harness.run.request import Request
 from rollup_bench.harness.run.rounds import Effort
-from rollup_bench.harness.run.under_load import Expected
 from rollup_bench.servers import Server, Status
 from rollup_bench.servers.watch import Watch
 from rollup_bench.workloads import dataset as datasets
@@ -133,7 +133,7 @@ def test_a_run_that_is_cut_off_goes_on_where_it_was(rides: Dataset, tmp_path: Pa
     assert [one.verdict for one in of_type(run.lines, Verdict)] == ["right", "right"]
     assert len(of_type(run.lines, Cost)) == 4
     assert [one.cache for one in of_type(run.lines, First)] == ["lukewarm"] * 4
-    assert len(spreads(run)) == 2
+    assert len(timings(run)) == 2
     assert measure(_request(rides, tmp_path), None, _quiet)[0].name == "rides-quick-2.jsonl"
 
 
@@ -163,7 +163,7 @@ def test_under_load_every_answer_is_checked_and_rates_are_offered(rides: Dataset
     effort = Effort(launches=1, least=2, most=2, width=1.0, warm=0.0, cost=0.01)
     profile = Profile("standard", rows=(1,), timed=1, checked=2, effort=effort, load=under)
     run = measure(_request(rides, tmp_path, profile), None, _quiet)[1]
-    sweeps, opens = of_type(run.lines, Sweep), of_type(run.lines, Open)
+    sweeps, opens = of_type(run.lines, ClosedLoop), of_type(run.lines, OpenLoop)
     assert [one.clients for one in sweeps] == [1, 2, 4, 8]
     assert all(one.wrong == one.failed == 0 < one.right for one in sweeps)
     assert {"50%", "80%", "common"} <= {one.load for one in opens}
@@ -185,7 +185,7 @@ def test_figures_under_load_of_a_server_that_is_gone_are_not_kept(
     faults = [(one.arm, one.doing, one.reason) for one in of_type(run.lines, Fault)]
     assert faults == [("duckdb/raw", "under load with by-city", "down does not answer any more")]
     assert len(of_type(run.lines, Rounds)) == 1
-    assert not of_type(run.lines, Sweep) + of_type(run.lines, Ended)
+    assert not of_type(run.lines, ClosedLoop) + of_type(run.lines, Ended)
 
 
 def test_a_replay_is_the_same_for_all_and_never_twice_in_a_row(rides: Dataset) -> None:
@@ -281,7 +281,7 @@ def test_an_arm_that_cannot_be_loaded_is_named_and_the_others_go_on(
     run = measure(request, None, _quiet)[1]
     faults = {(one.arm, one.doing, one.reason) for one in of_type(run.lines, Fault)}
     assert faults == {("duckdb/day", "loading", "no space left on device")}
-    assert {cell.arm for cell in spreads(run)} == {"duckdb/raw"}
+    assert {cell.arm for cell in timings(run)} == {"duckdb/raw"}
     console = Console(record=True, width=200)
     run_table(run, console)
     assert "duckdb/day dropped out while loading: no space left on device" in console.export_text()

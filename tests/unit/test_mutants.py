@@ -10,11 +10,11 @@ pytest.importorskip("mutmut", reason="the oldest versions have no mutmut, which 
 from experiments import mutants
 from experiments.mutants import Result, Survivor, main, report
 
-MODULE = "harness/stats/order.py"
+MODULE = "harness/stats/abba.py"
 CHANGED = Survivor(MODULE, "original", "return arm.removesuffix(AGAIN)", "return arm.removesuffix(None)")
 ENTRY = """
 [[mutants]]
-module = "harness/stats/order.py"
+module = "harness/stats/abba.py"
 function = "original"
 before = "return arm.removesuffix(AGAIN)"
 after = ["return arm.removesuffix(None)"]
@@ -36,7 +36,7 @@ def test_a_survivor_without_an_argument_is_shown_with_its_line(tmp_path: Path, m
     status, said = reported([CHANGED], "mutants = []", tmp_path, monkeypatch)
     assert status == 1
     assert said.split("\n\n")[1].split("\n") == [
-        "harness/stats/order.py:23 original",
+        "harness/stats/abba.py:23 original",
         "- return arm.removesuffix(AGAIN)",
         "+ return arm.removesuffix(None)",
         "  no argument",

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rollup_bench.harness.records.records import Open, Spent, Sweep
-from rollup_bench.harness.run import load
-from rollup_bench.harness.run.clients import Arm, Asked, Driven, Work
+from rollup_bench.harness.records.lines import ClosedLoop, OpenLoop, Spent
+from rollup_bench.harness.run import loops
+from rollup_bench.harness.run.clients import Attempt, Driven, Endpoint, Work
 from rollup_bench.harness.run.costs import Gauge
-from rollup_bench.harness.run.load import (
-    Response,
+from rollup_bench.harness.run.loops import (
+    OpenLoopResult,
     Target,
     capacity,
     capacity_at,
@@ -31,11 +31,11 @@ from rollup_bench.harness.run.load import (
 )
 from rollup_bench.harness.run.null import NullEngine
 from rollup_bench.harness.stats import histograms
-from rollup_bench.harness.stats.spread import in_sequence
+from rollup_bench.harness.stats.percentiles import in_sequence
 from tests.support.open_loops import record
 
 SPENT = Spent(seconds=1.0, client=0.1)
-TARGET = Target(Arm("null", NullEngine([])), "q", ["x", "y"], "cached", limit=5.0)
+TARGET = Target(Endpoint("null", NullEngine([])), "q", ["x", "y"], "cached", limit=5.0)
 SECOND, MILLISECOND = 10**9, 10**6
 
 
@@ -51,7 +51,7 @@ def test_a_schedule_ends_before_its_seconds() -> None:
     assert schedule(64.0, 4.0, Gaps()) == [i * SECOND // 64 for i in range(1, 256)]  # type: ignore[arg-type]
 
 
-def did(monkeypatch: pytest.MonkeyPatch, asked: list[Asked], handed: list[int]) -> list[tuple[object, ...]]:
+def did(monkeypatch: pytest.MonkeyPatch, asked: list[Attempt], handed: list[int]) -> list[tuple[object, ...]]:
     """Replaces the clients, which start at one second and return these requests; lists the arguments of each call."""
     calls: list[tuple[object, ...]] = []
 
@@ -59,20 +59,20 @@ def did(monkeypatch: pytest.MonkeyPatch, asked: list[Asked], handed: list[int]) 
         calls.append((*told, named))
         return Driven(SECOND, asked, handed, SPENT)
 
-    monkeypatch.setattr(load, "drive", drive)
+    monkeypatch.setattr(loops, "drive", drive)
     return calls
 
 
 def test_a_sweep_counts_states_and_times_what_was_answered(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = [
-        Asked(0, SECOND + 1_000, SECOND + 6_999, "r"),
-        Asked(1, SECOND + 1_000, SECOND + 10_000, "r"),
-        Asked(2, SECOND + 1_000, SECOND + 8_000, "w"),
-        Asked(3, SECOND + 1_000, SECOND + 4 * SECOND, "f"),
-        Asked(4, SECOND + 1_000, None, "t"),
+        Attempt(0, SECOND + 1_000, SECOND + 6_999, "r"),
+        Attempt(1, SECOND + 1_000, SECOND + 10_000, "r"),
+        Attempt(2, SECOND + 1_000, SECOND + 8_000, "w"),
+        Attempt(3, SECOND + 1_000, SECOND + 4 * SECOND, "f"),
+        Attempt(4, SECOND + 1_000, None, "t"),
     ]
     told, gauge = did(monkeypatch, asked, []), Gauge()
-    assert sweep(TARGET, 3, 2.0, gauge) == Sweep(
+    assert sweep(TARGET, 3, 2.0, gauge) == ClosedLoop(
         arm="null",
         question="q",
         cache="cached",
@@ -88,7 +88,7 @@ def test_a_sweep_counts_states_and_times_what_was_answered(monkeypatch: pytest.M
 
 
 def test_a_sweep_in_which_nothing_is_done_takes_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    did(monkeypatch, [Asked(0, SECOND, None, "t")], [])
+    did(monkeypatch, [Attempt(0, SECOND, None, "t")], [])
     assert sweep(TARGET, 1, 2.0, Gauge()).seconds == 0.0
 
 
@@ -97,9 +97,9 @@ def test_an_offer_keeps_microseconds_from_the_start_of_its_schedule(monkeypatch:
     assert len(intended) > 3
     handed = [SECOND + at + MILLISECOND // 2 for at in intended]
     asked = [
-        Asked(number, at + MILLISECOND + 700, at + 8 * MILLISECOND, "r") for number, at in list(enumerate(handed))[3:]
+        Attempt(number, at + MILLISECOND + 700, at + 8 * MILLISECOND, "r") for number, at in list(enumerate(handed))[3:]
     ]
-    asked += [Asked(1, handed[1] + MILLISECOND, None, "t"), Asked(2, None, None, "u")]
+    asked += [Attempt(1, handed[1] + MILLISECOND, None, "t"), Attempt(2, None, None, "u")]
     told, gauge = did(monkeypatch, asked, handed), Gauge()
     found = offer(TARGET, 3.0, 2.0, "80%", 5, gauge)
     at, rest = [one // 1000 for one in intended], len(intended) - 3
@@ -119,8 +119,8 @@ def test_an_offer_keeps_microseconds_from_the_start_of_its_schedule(monkeypatch:
     assert told[1][2] == 7
 
 
-def _sweep(right: int, seconds: float, wrong: int = 0, failed: int = 0) -> Sweep:
-    return Sweep(
+def _sweep(right: int, seconds: float, wrong: int = 0, failed: int = 0) -> ClosedLoop:
+    return ClosedLoop(
         arm="a",
         question="q",
         cache="hot",
@@ -170,7 +170,7 @@ def test_fewer_than_two_requests_have_no_backlog() -> None:
     assert growth(record([], [])) == growth(record([5], [9])) == 0.0
 
 
-def _stuck(requests: int, every: int) -> Open:
+def _stuck(requests: int, every: int) -> OpenLoop:
     """An open loop in which every n-th request ends long after its arrival, and all others at once."""
     intended = [i * 10_000 for i in range(requests)]
     return record(intended, [at + (10**10 if i % every == 0 else 1) for i, at in enumerate(intended)])
@@ -185,11 +185,11 @@ def _stuck(requests: int, every: int) -> Open:
         (_stuck(1000, 15), "not sustained"),  # 67
     ],
 )
-def test_a_backlog_that_gains_twenty_and_a_twentieth_of_all_is_not_sustained(line: Open, outcome: str) -> None:
+def test_a_backlog_that_gains_twenty_and_a_twentieth_of_all_is_not_sustained(line: OpenLoop, outcome: str) -> None:
     assert read(line).outcome == outcome
 
 
-def _late(by: Sequence[int], response: int) -> Open:
+def _late(by: Sequence[int], response: int) -> OpenLoop:
     """An open loop, one request for each delay: so many microseconds after its time it is handed to a client."""
     intended = [i * 1_000_000 for i in range(len(by))]
     sent = [at + late for at, late in zip(intended, by, strict=True)]
@@ -208,7 +208,7 @@ def _late(by: Sequence[int], response: int) -> Open:
     ],
 )
 def test_a_client_is_too_slow_if_one_in_a_hundred_is_late_by_a_millisecond_and_a_twentieth(
-    line: Open, late: float, slow: bool
+    line: OpenLoop, late: float, slow: bool
 ) -> None:
     found = read(line)
     assert found.outcome == ("client too slow" if slow else "sustained")
@@ -231,7 +231,7 @@ def test_a_load_that_is_sustained_has_percentiles_in_seconds() -> None:
     sent = [at + 500 for at in intended]
     done = [at + each for at, each in zip(intended, took, strict=True)]
     found = read(record(intended, list(done), sent=sent, state="r" * 78 + "fr", limit=0.002, rate=7.0))
-    assert found == Response(
+    assert found == OpenLoopResult(
         outcome="sustained",
         rate=7.0,
         requests=80,
@@ -244,12 +244,16 @@ def test_a_load_that_is_sustained_has_percentiles_in_seconds() -> None:
 
 
 def test_no_requests_say_nothing() -> None:
-    assert read(record([], [])) == Response("sustained", 100.0, 0, 0, lateness=0.0)
+    assert read(record([], [])) == OpenLoopResult("sustained", 100.0, 0, 0, lateness=0.0)
 
 
 def test_requests_that_were_never_sent_or_answered_wrongly_void_a_rate() -> None:
-    assert read(record([0, 9], [5, None], sent=[0, None], state="wu", rate=3.0)) == Response("wrong answers", 3.0, 2, 1)
-    assert read(record([0, 9], [5, None], sent=[0, None], state="ru", rate=3.0)) == Response("not sustained", 3.0, 2, 1)
+    assert read(record([0, 9], [5, None], sent=[0, None], state="wu", rate=3.0)) == OpenLoopResult(
+        "wrong answers", 3.0, 2, 1
+    )
+    assert read(record([0, 9], [5, None], sent=[0, None], state="ru", rate=3.0)) == OpenLoopResult(
+        "not sustained", 3.0, 2, 1
+    )
 
 
 @pytest.mark.parametrize(
@@ -267,7 +271,7 @@ def test_a_percentile_of_a_sequence_has_ten_episodes_beyond(values: list[int], f
     assert in_sequence(values) == found
 
 
-def _offered(rate: float, response: int, requests: int = 40, **changes: object) -> Open:
+def _offered(rate: float, response: int, requests: int = 40, **changes: object) -> OpenLoop:
     """An open loop in which every second request takes this many microseconds, and all others one."""
     intended = [i * 1_000_000 for i in range(requests)]
     return record(intended, [at + (response if i % 2 else 1) for i, at in enumerate(intended)], rate, **changes)
@@ -295,7 +299,7 @@ def test_capacity_at_an_objective_is_below_every_rate_that_misses_it() -> None:
     assert found([]) is None
 
 
-def _known(**outcomes: bool | None) -> tuple[list[Open], dict[float, bool | None]]:
+def _known(**outcomes: bool | None) -> tuple[list[OpenLoop], dict[float, bool | None]]:
     found = {float(name[1:]): known for name, known in outcomes.items()}
     return [record([], [], rate) for rate in found], found
 

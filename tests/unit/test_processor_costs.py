@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from rollup_bench.harness.records.records import Spent
+from rollup_bench.harness.records.lines import Spent
 from rollup_bench.harness.run import costs
 from rollup_bench.harness.run.costs import Gauge, Meter, pressure, stalled
 

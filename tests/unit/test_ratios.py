@@ -1,4 +1,4 @@
-"""Ratios, noise floors and spreads of a run whose times are given."""
+"""Ratios, noise floors and timings of a run whose times are given."""
 
 import math
 from pathlib import Path
@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from rollup_bench.errors import RequestError
-from rollup_bench.harness.records.findings import SEED, Cell, NoiseFloor, Run, differences, floors, noise_floor, spreads
-from rollup_bench.harness.records.records import Ended, Loaded
+from rollup_bench.harness.records.findings import SEED, Cell, NoiseFloor, Run, differences, floors, noise_floor, timings
+from rollup_bench.harness.records.lines import Ended, LoadCost
+from rollup_bench.harness.stats.abba import AGAIN
 from rollup_bench.harness.stats.estimate import estimate
-from rollup_bench.harness.stats.order import AGAIN
 from tests.support.timed import HEADER, rounds, run
 
 A_AGAIN = "a" + AGAIN
-LOADED = Loaded(arm="a", seconds=1, rows=1, bytes=1)
+LOADED = LoadCost(arm="a", seconds=1, rows=1, bytes=1)
 
 
 def test_a_run_is_its_header_and_the_lines_that_stand(tmp_path: Path) -> None:
@@ -27,7 +27,7 @@ def test_a_run_is_its_header_and_the_lines_that_stand(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("lines", [[], [LOADED, HEADER]])
-def test_lines_without_a_header_first_are_refused_by_name(lines: list[Loaded]) -> None:
+def test_lines_without_a_header_first_are_refused_by_name(lines: list[LoadCost]) -> None:
     with pytest.raises(RequestError, match=r"other\.jsonl: its first line is not the header"):
         Run.of(lines, "other.jsonl")
 
@@ -52,7 +52,7 @@ def test_a_spread_is_of_both_times_of_all_rounds_of_an_arm_in_seconds() -> None:
         rounds("q", {"a": [10**9, 2 * 10**9], A_AGAIN: [1, 1], "b": [4 * 10**9]}),
         rounds("q", {"a": [3 * 10**9, 6 * 10**9], A_AGAIN: [1, 1]}, launch=1),
     ]
-    found = spreads(run(*lines))
+    found = timings(run(*lines))
     assert set(found) == {Cell("q", "hot", "a"), Cell("q", "hot", "b")}
     a, b = found[Cell("q", "hot", "a")], found[Cell("q", "hot", "b")]
     assert (a.samples, a.median, a.maximum) == (8, 2.5, 6.0)
@@ -62,7 +62,7 @@ def test_a_spread_is_of_both_times_of_all_rounds_of_an_arm_in_seconds() -> None:
 def test_a_noise_floor_is_the_ratio_of_the_second_name_to_the_arm() -> None:
     lines = [
         rounds("q", {"a": [100] * 4, "b": [700] * 4, A_AGAIN: [121] * 4}),
-        rounds("r", {"a": [100] * 4, "b": [200] * 4, "b" + AGAIN: [200] * 4}, twin="b"),
+        rounds("r", {"a": [100] * 4, "b": [200] * 4, "b" + AGAIN: [200] * 4}, control="b"),
         rounds("no second name", {"a": [100] * 4, "b": [200] * 4}),
     ]
     found = floors(run(*lines))
@@ -125,4 +125,4 @@ def test_a_round_counts_the_mean_of_the_logarithms_of_its_two_times() -> None:
 def test_the_same_run_gives_the_same_figures() -> None:
     times = {"a": [100, 120, 90, 105], "b": [210, 190, 205, 260], A_AGAIN: [95, 110, 101, 99]}
     same = run(rounds("q", times), rounds("q", times, launch=1))
-    assert (differences(same), spreads(same), floors(same)) == (differences(same), spreads(same), floors(same))
+    assert (differences(same), timings(same), floors(same)) == (differences(same), timings(same), floors(same))

@@ -11,7 +11,7 @@ from rollup_bench.engines.contract import Where
 from rollup_bench.errors import RequestError
 from rollup_bench.harness.conformance.report import Outcome, Report
 from rollup_bench.harness.conformance.support import BuiltIn
-from rollup_bench.harness.records.findings import Run, spreads
+from rollup_bench.harness.records.findings import Run, timings
 from rollup_bench.harness.report.readme import BEGIN, END, markdown, read, write
 from rollup_bench.harness.report.tables import milliseconds
 from rollup_bench.workloads import dataset
@@ -80,7 +80,7 @@ def test_what_is_no_report(tmp_path: Path) -> None:
 
 
 def test_the_medians_in_the_readme_are_those_of_the_run_that_it_names() -> None:
-    found = spreads(Run.read(ROOT / "results/vm/flights-standard.jsonl"))
+    found = timings(Run.read(ROOT / "results/vm/flights-standard.jsonl"))
     section = (ROOT / "README.md").read_text("utf-8").partition("## What one run says")[2].partition("\n## ")[0]
     header, _, *rows = (
         [cell.strip(" *") for cell in line.split("|")[1:-1]] for line in re.findall(r"^\|.*", section, re.M)

@@ -8,18 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rollup_bench.errors import RequestError
-from rollup_bench.harness.records.records import (
-    Book,
-    Header,
-    Loaded,
-    Rounds,
-    Verdict,
-    WarmUp,
-    key,
-    of_type,
-    read,
-    standing,
-)
+from rollup_bench.harness.records.lines import Header, LoadCost, Rounds, Verdict, WarmUp, of_type, read
+from rollup_bench.harness.records.run_log import RunLog, key, standing
 from rollup_bench.harness.run.costs import Gauge, Meter, stalled
 
 HEADER = Header(
@@ -39,7 +29,7 @@ rounds = st.builds(
     question=st.text(),
     cache=st.sampled_from(["cold", "hot", "cached"]),
     launch=st.integers(0, 9),
-    twin=st.just(("a", "a (again)")),
+    control=st.just(("a", "a (again)")),
     times=st.dictionaries(st.text(), st.lists(st.tuples(nanoseconds, nanoseconds), max_size=5), max_size=3),
     warm=st.dictionaries(st.text(), st.builds(WarmUp, st.lists(nanoseconds, max_size=3), st.booleans()), max_size=2),
     failed=st.dictionaries(st.text(), st.text(), max_size=2),
@@ -52,34 +42,34 @@ rounds = st.builds(
 def test_a_run_is_read_back_as_it_was_written(tmp_path: Path, written: list[Rounds]) -> None:
     path = tmp_path / "run.jsonl"
     path.unlink(missing_ok=True)
-    book = Book(path, HEADER)
+    log = RunLog(path, HEADER)
     for record in written:
-        book.add(record)
+        log.add(record)
     assert list(read(path)) == [HEADER, *written]
-    assert standing([HEADER, *written]) == book.records
-    assert {key(record) for record in written} == {key(record) for record in book.records[1:]}
+    assert standing([HEADER, *written]) == log.records
+    assert {key(record) for record in written} == {key(record) for record in log.records[1:]}
 
 
 def test_a_run_goes_on_where_it_was_cut_off(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "run.jsonl"
-    load = Loaded(arm="duckdb/raw", seconds=1.5, rows=10, bytes=100)
-    Book(path, HEADER).add(load)
+    load = LoadCost(arm="duckdb/raw", seconds=1.5, rows=10, bytes=100)
+    RunLog(path, HEADER).add(load)
     with path.open("ab") as file:
         file.write(b'{"record":"verdict","arm":"duc')
-    book = Book(path, msgspec.structs.replace(HEADER, started="later"))
-    assert book.has(Loaded, arm="duckdb/raw")
+    log = RunLog(path, msgspec.structs.replace(HEADER, started="later"))
+    assert log.has(LoadCost, arm="duckdb/raw")
     verdict = Verdict(arm="duckdb/raw", question="q", verdict="right")
-    assert not book.has(Verdict, arm="duckdb/raw", question="q")
-    book.add(verdict)
-    assert book.has(Verdict, arm="duckdb/raw", question="q")
+    assert not log.has(Verdict, arm="duckdb/raw", question="q")
+    log.add(verdict)
+    assert log.has(Verdict, arm="duckdb/raw", question="q")
     assert list(read(path)) == [HEADER, load, verdict]
-    assert of_type(book.records, Verdict) == [verdict]
+    assert of_type(log.records, Verdict) == [verdict]
 
 
 def test_an_empty_file_is_a_run_not_yet_begun(tmp_path: Path) -> None:
     path = tmp_path / "run.jsonl"
     path.write_bytes(b'{"record":"ru')
-    assert Book(path, HEADER).records == [HEADER] == list(read(path))
+    assert RunLog(path, HEADER).records == [HEADER] == list(read(path))
 
 
 @pytest.mark.parametrize(
@@ -88,30 +78,30 @@ def test_an_empty_file_is_a_run_not_yet_begun(tmp_path: Path) -> None:
 )
 def test_another_run_is_not_mixed_in(tmp_path: Path, change: dict[str, object], says: str) -> None:
     path = tmp_path / "run.jsonl"
-    Book(path, HEADER)
+    RunLog(path, HEADER)
     before = path.read_bytes()
     with pytest.raises(RequestError, match=says):
-        Book(path, msgspec.structs.replace(HEADER, **change))
+        RunLog(path, msgspec.structs.replace(HEADER, **change))
     assert path.read_bytes() == before
 
 
 @pytest.mark.parametrize("line", [b"not json\n", b'{"record":"unheard of"}\n', b'{"record":"load","arm":"a"}\n'])
 def test_a_file_that_is_no_run_is_named_with_its_line(tmp_path: Path, line: bytes) -> None:
     path = tmp_path / "run.jsonl"
-    Book(path, HEADER)
+    RunLog(path, HEADER)
     with path.open("ab") as file:
         file.write(line)
     with pytest.raises(RequestError, match=r"run\.jsonl, line 2: "):
-        Book(path, HEADER)
+        RunLog(path, HEADER)
     with pytest.raises(RequestError, match=r"none\.jsonl: No such file"):
         list(read(tmp_path / "none.jsonl"))
 
 
 def test_a_run_without_a_header_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "run.jsonl"
-    path.write_bytes(msgspec.json.encode(Loaded(arm="a", seconds=1, rows=1, bytes=1)) + b"\n")
+    path.write_bytes(msgspec.json.encode(LoadCost(arm="a", seconds=1, rows=1, bytes=1)) + b"\n")
     with pytest.raises(RequestError, match="not the header"):
-        Book(path, HEADER)
+        RunLog(path, HEADER)
 
 
 def test_a_meter_reads_differences_and_is_silent_where_nothing_is_told() -> None:

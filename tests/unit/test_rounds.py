@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rollup_bench.harness.records.records import Rounds
-from rollup_bench.harness.run.rounds import Ask, Cell, Effort, Progress, launch
-from rollup_bench.harness.run.steady import shift, steady, warm_up
-from rollup_bench.harness.stats.order import AGAIN, mirrored, original, with_twin
+from rollup_bench.harness.records.lines import Rounds
+from rollup_bench.harness.run.rounds import Ask, Effort, Progress, TimedQuestion, launch
+from rollup_bench.harness.run.warm_up import shift, steady, warm_up
+from rollup_bench.harness.stats.abba import AGAIN, abba, original, with_control
 
 names = st.lists(st.text(min_size=1), min_size=1, max_size=8, unique=True)
 
@@ -45,28 +45,28 @@ def _effort(**changes: float) -> Effort:
 
 
 def _measure(machine: Machine, arms: dict[str, Ask], effort: Effort, questions: int = 1) -> list[Rounds]:
-    cells = [Cell(f"q{i}", tuple(arms), next(iter(arms)), _draw()) for i in range(questions)]
+    cells = [TimedQuestion(f"q{i}", tuple(arms), next(iter(arms)), _draw()) for i in range(questions)]
     return launch(0, cells, arms, effort, seed=1, clock=machine)
 
 
 @given(names, st.integers(0, 1000))
 def test_a_round_is_an_order_and_its_mirror(arms: list[str], seed: int) -> None:
-    order = mirrored(arms, np.random.default_rng(seed))
+    order = abba(arms, np.random.default_rng(seed))
     assert order == order[::-1]
     assert sorted(order) == sorted(arms * 2)
-    assert order == mirrored(arms, np.random.default_rng(seed))
+    assert order == abba(arms, np.random.default_rng(seed))
 
 
 @given(names)
 def test_every_order_comes_up(arms: list[str]) -> None:
     rng = np.random.default_rng(1)
-    firsts = {mirrored(arms, rng)[0] for _ in range(40 * len(arms))}
+    firsts = {abba(arms, rng)[0] for _ in range(40 * len(arms))}
     assert firsts == set(arms)
 
 
 def test_a_twin_is_its_arm_under_a_second_name() -> None:
-    assert with_twin(("a", "b"), "b") == ("a", "b", "b" + AGAIN)
-    assert [original(name) for name in with_twin(("a", "b"), "b")] == ["a", "b", "b"]
+    assert with_control(("a", "b"), "b") == ("a", "b", "b" + AGAIN)
+    assert [original(name) for name in with_control(("a", "b"), "b")] == ["a", "b", "b"]
 
 
 def test_arms_of_a_pass_get_the_same_request_and_no_two_passes_do() -> None:
@@ -105,7 +105,7 @@ def test_stopping_does_not_look_at_the_difference() -> None:
 def test_every_question_has_its_say_in_each_round() -> None:
     machine, told = Machine(), list[Progress]()
     arms = {"a": machine.arm("a", 5)}
-    cells = [Cell(f"q{i}", ("a",), "a", lambda i=i: i) for i in range(4)]  # type: ignore[misc]
+    cells = [TimedQuestion(f"q{i}", ("a",), "a", lambda i=i: i) for i in range(4)]  # type: ignore[misc]
     launch(0, cells, arms, _effort(width=0.5, warm=0.0), seed=2, say=told.append, clock=machine)
     requests = [request for _, request in machine.asked]
     assert all(sorted(requests[i : i + 16 : 4]) == [0, 1, 2, 3] for i in range(0, len(requests), 16))  # type: ignore[type-var]

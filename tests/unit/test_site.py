@@ -18,8 +18,8 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 import tests.support.browser as chromium
 from rollup_bench.errors import FailureError
-from rollup_bench.harness.records.findings import Run, spreads
-from rollup_bench.harness.records.records import Verdict, of_type
+from rollup_bench.harness.records.findings import Run, timings
+from rollup_bench.harness.records.lines import Verdict, of_type
 from rollup_bench.harness.report.site import offline, publisher, tradeoffs
 from rollup_bench.harness.run.measure import measure
 from rollup_bench.harness.run.profiles import Profile
@@ -141,7 +141,7 @@ def test_the_page_is_the_front_and_says_what_the_run_says(opened: Open, run: Pat
     expect(page.locator("#tradeoffs-display")).to_be_visible()
     verdicts = of_type(kept.lines, Verdict)
     expect(page.locator("td button")).to_have_count(len(verdicts))
-    times = {cell[::2]: time for cell, time in spreads(kept).items()}
+    times = {cell[::2]: time for cell, time in timings(kept).items()}
     assert set(times) == {(one.question, one.arm) for one in verdicts if one.verdict == "right"}
     for one in verdicts:
         cell = page.locator(f'[id="cell-{one.question}~{one.arm}"]')

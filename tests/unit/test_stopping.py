@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rollup_bench.harness.records.records import Rounds, Spent
+from rollup_bench.harness.records.lines import Rounds, Spent
 from rollup_bench.harness.run import costs, rounds
 from rollup_bench.harness.run.costs import Gauge
-from rollup_bench.harness.run.rounds import Ask, Cell, Effort, Progress, cost, launch, widest
+from rollup_bench.harness.run.rounds import Ask, Effort, Progress, TimedQuestion, cost, launch, widest
+from rollup_bench.harness.stats.abba import AGAIN
 from rollup_bench.harness.stats.estimate import Estimate, estimate, logarithms, within_share
-from rollup_bench.harness.stats.order import AGAIN
 
 SECOND = 10**9
 
@@ -37,11 +37,13 @@ class Clock:
 
         return ask
 
-    def cell(self, question: str = "q", **changes: object) -> Cell:
+    def cell(self, question: str = "q", **changes: object) -> TimedQuestion:
         requests: Callable[[], int] = count().__next__
-        return Cell(question, tuple(self.asks), next(iter(self.asks)), requests, **changes)  # type: ignore[arg-type]
+        return TimedQuestion(question, tuple(self.asks), next(iter(self.asks)), requests, **changes)  # type: ignore[arg-type]
 
-    def launch(self, effort: Effort, *cells: Cell, number: int = 0, seed: int = 1, **named: object) -> list[Rounds]:
+    def launch(
+        self, effort: Effort, *cells: TimedQuestion, number: int = 0, seed: int = 1, **named: object
+    ) -> list[Rounds]:
         return launch(number, cells or [self.cell()], self.asks, effort, seed, clock=self, **named)  # type: ignore[arg-type]
 
 
@@ -136,7 +138,7 @@ def test_progress_is_said_before_each_warm_up_and_after_each_round() -> None:
 def test_progress_counts_the_questions_that_still_go_on() -> None:
     """`r` has two arms, so a round takes twice as long. It ends after one; then half of the questions are done."""
     clock, told = Clock(a=[1.0]), list[Progress]()
-    cells = [clock.cell("q"), Cell("r", ("a", "b"), "a", count().__next__)]
+    cells = [clock.cell("q"), TimedQuestion("r", ("a", "b"), "a", count().__next__)]
     asks = {"a": clock.asks["a"], "b": clock.asks["a"]}
     launch(0, cells, asks, effort(9, 4, cell=5.0), 1, told.append, clock)
     assert [one.doing for one in told[3:]] == [
@@ -149,7 +151,7 @@ def test_progress_counts_the_questions_that_still_go_on() -> None:
 def test_a_launch_keeps_what_was_asked_in_pairs_and_how_it_was_warmed_up() -> None:
     clock = Clock(a=[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0], b=[0.25])
     (found,) = clock.launch(effort(1, 1, warm=2.5), number=3)
-    assert (found.question, found.cache, found.launch, found.twin) == ("q", "hot", 3, ("a", "a" + AGAIN))
+    assert (found.question, found.cache, found.launch, found.control) == ("q", "hot", 3, ("a", "a" + AGAIN))
     assert (found.warm["a"].windows, found.warm["b"].windows) == ([SECOND, 2 * SECOND], [SECOND // 4] * 10)
     assert [request for _, request in clock.order[:12]] == list(range(12))
     assert found.times["b"] == [(SECOND // 4, SECOND // 4)]
@@ -171,7 +173,7 @@ def test_the_order_of_rounds_is_the_seeds_and_the_launchs_own() -> None:
 
 def test_questions_take_turns_in_an_order_of_their_own() -> None:
     clock, first = Clock(a=[1.0]), set[object]()
-    cells = [Cell(name, ("a",), "a", lambda name=name: name) for name in "qr"]  # type: ignore[misc]
+    cells = [TimedQuestion(name, ("a",), "a", lambda name=name: name) for name in "qr"]  # type: ignore[misc]
     clock.launch(effort(9, 20), *cells)
     requests = [request for _, request in clock.order]
     for i in range(0, len(requests), 8):
@@ -255,7 +257,7 @@ def test_a_cost_is_of_as_many_questions_as_fit_and_of_one_at_least(
     monkeypatch.setattr(costs, "time", ticks)
     monkeypatch.setattr(rounds, "time", ticks)
     asked: list[object] = []
-    cell = Cell("q", ("a", "b"), "a", count(5).__next__, "lukewarm")
+    cell = TimedQuestion("q", ("a", "b"), "a", count(5).__next__, "lukewarm")
     found = cost(cell, "b", asked.append, 3, seconds, Gauge(lambda: 2.0, lambda: 99))
     assert (found.arm, found.question, found.cache, found.launch) == ("b", "q", "lukewarm", 3)
     assert found.questions == questions

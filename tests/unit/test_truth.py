@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from msgspec.structs import replace
 
 from rollup_bench.harness.conformance import strategies
-from rollup_bench.harness.conformance.subject import few, packed
+from rollup_bench.harness.conformance.tested_engine import few, packed
 from rollup_bench.workloads import answers, truth
 from rollup_bench.workloads.questions import Aggregate, Cohort, Funnel, Question
 from tests.support import brute

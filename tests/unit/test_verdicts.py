@@ -8,8 +8,8 @@ import pyarrow as pa
 import pytest
 from msgspec.structs import replace
 
-from rollup_bench.harness.conformance.subject import few
-from rollup_bench.harness.run.verdicts import Kind, Verdict, check
+from rollup_bench.harness.conformance.tested_engine import few
+from rollup_bench.harness.run.verdicts import Judgement, Kind, check
 from rollup_bench.workloads import answers, truth
 from rollup_bench.workloads.events import Events
 from rollup_bench.workloads.filters import parse as where
@@ -18,7 +18,7 @@ from rollup_bench.workloads.questions import Age, Aggregate, Cohort, Funnel, Gra
 
 DAY = datetime(2013, 1, 1, tzinfo=UTC)
 SPAN = Span(DAY, DAY + timedelta(days=2))
-RIGHT = Verdict(Kind.RIGHT)
+RIGHT = Judgement(Kind.RIGHT)
 AT = "bucket=1356998400000"
 
 
@@ -43,16 +43,16 @@ def answer(asked: Question, over: Events, *rows: tuple[Any, ...]) -> pa.Table:
     return pa.Table.from_pylist([dict(zip(schema.names, first + row, strict=True)) for row in rows], schema)
 
 
-def judged(asked: Question, over: Events, *rows: tuple[Any, ...]) -> Verdict:
+def judged(asked: Question, over: Events, *rows: tuple[Any, ...]) -> Judgement:
     return check(asked, answer(asked, over, *rows), over)
 
 
-def wrong(reason: str) -> Verdict:
-    return Verdict(Kind.WRONG, reason)
+def wrong(reason: str) -> Judgement:
+    return Judgement(Kind.WRONG, reason)
 
 
-def within(observed: float, tolerated: float) -> Verdict:
-    return Verdict(Kind.WITHIN, "", pytest.approx(observed), tolerated)  # type: ignore[arg-type]
+def within(observed: float, tolerated: float) -> Judgement:
+    return Judgement(Kind.WITHIN, "", pytest.approx(observed), tolerated)  # type: ignore[arg-type]
 
 
 TWO = counts(a=2, b=1)
@@ -145,7 +145,7 @@ ROUGHLY = "distinct(user, error=0.1)"
         (None, wrong("distinct(user, error=0.1) of (bucket=1356998400000) is None, the truth 10")),
     ],
 )
-def test_an_estimate_of_distinct_values_may_be_off_by_a_share(got: int | None, verdict: Verdict) -> None:
+def test_an_estimate_of_distinct_values_may_be_off_by_a_share(got: int | None, verdict: Judgement) -> None:
     assert judged(question(ROUGHLY, by=()), counts(a=10), (got,)) == verdict
 
 
@@ -196,7 +196,9 @@ def test_a_quantile_is_exact_where_no_error_is_tolerated(got: float) -> None:
         (0.5, "b", 17.0, within(0.1, 0.1)),
     ],
 )
-def test_a_rank_is_that_among_the_values_of_the_own_group(at: float, group: str, got: float, verdict: Verdict) -> None:
+def test_a_rank_is_that_among_the_values_of_the_own_group(
+    at: float, group: str, got: float, verdict: Judgement
+) -> None:
     """The values of a group lie above those of the next, of which there are more."""
     values = {"a": range(1, 11), "b": range(11, 21), "c": [0] * 30}
     over = events("score", {country: map(float, each) for country, each in values.items()})
@@ -225,7 +227,7 @@ MANY = counts(a=10, b=8, c=8, d=7, e=4)
     ],
 )
 def test_members_of_a_top_are_those_of_the_truth_or_nearly_as_large(
-    error: float, members: str, verdict: Verdict
+    error: float, members: str, verdict: Judgement
 ) -> None:
     sizes = {"a": 10, "b": 8, "c": 8, "d": 7, "e": 4}
     asked = question("count()", top=Top(2, parse("count()"), error=error))
@@ -315,7 +317,7 @@ def cohort(measure: str | None = None, error: float = 0.0) -> Cohort:
     ],
 )
 def test_a_cohort_may_be_off_by_a_share_of_its_size(
-    error: float, rows: list[tuple[Any, ...]], verdict: Verdict
+    error: float, rows: list[tuple[Any, ...]], verdict: Judgement
 ) -> None:
     assert judged(cohort(error=error), BORN, *rows) == verdict
 

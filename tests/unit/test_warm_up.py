@@ -6,7 +6,7 @@ from itertools import count
 
 import pytest
 
-from rollup_bench.harness.run.steady import shift, steady, warm_up
+from rollup_bench.harness.run.warm_up import shift, steady, warm_up
 
 MILLISECOND = 10**6
 

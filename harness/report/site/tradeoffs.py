@@ -6,18 +6,18 @@ import msgspec
 
 from rollup_bench import engines
 from rollup_bench.errors import RequestError
-from rollup_bench.harness.records.findings import Cell, Run, differences, spreads
-from rollup_bench.harness.records.records import Cost, Header, Loaded, Sweep, Verdict, of_type
+from rollup_bench.harness.records.findings import Cell, Run, differences, timings
+from rollup_bench.harness.records.lines import ClosedLoop, Cost, Header, LoadCost, Verdict, of_type
 from rollup_bench.harness.report import tables
-from rollup_bench.harness.run import load
+from rollup_bench.harness.run import loops
 from rollup_bench.harness.stats.claims import Claim
-from rollup_bench.harness.stats.spread import Spread
+from rollup_bench.harness.stats.percentiles import Percentiles
 from rollup_bench.workloads import dataset
 from rollup_bench.workloads.dataset import Dataset
 from rollup_bench.workloads.questions import Aggregate, Cohort, Funnel, Question
 
 
-class Shown(msgspec.Struct, frozen=True, omit_defaults=True):
+class CellView(msgspec.Struct, frozen=True, omit_defaults=True):
     """A question asked of an arm. Seconds throughout; None where not measured."""
 
     arm: str
@@ -26,8 +26,8 @@ class Shown(msgspec.Struct, frozen=True, omit_defaults=True):
     reason: str
     asked: str
     rows: int | None = None
-    time: Spread | None = None
-    cached: Spread | None = None  # the same request again, where a cache of results may answer it
+    time: Percentiles | None = None
+    cached: Percentiles | None = None  # the same request again, where a cache of results may answer it
     processor: float | None = None  # client and engine, a question
     lowest: bool = False  # no arm on the same layout has a lower median
     against: Claim | None = None  # the arm on the same layout with the lowest median
@@ -35,14 +35,14 @@ class Shown(msgspec.Struct, frozen=True, omit_defaults=True):
     capacity: float | None = None  # right answers a second, of any number of clients
 
 
-class Asked(msgspec.Struct, frozen=True):
+class QuestionView(msgspec.Struct, frozen=True):
     """A question and what every arm made of it."""
 
     name: str
     story: str
     kind: str
     error: float
-    cells: list[Shown]
+    cells: list[CellView]
 
 
 class Words(msgspec.Struct, frozen=True):
@@ -52,19 +52,19 @@ class Words(msgspec.Struct, frozen=True):
     bad: list[str]
 
 
-class View(msgspec.Struct, frozen=True):
+class RunView(msgspec.Struct, frozen=True):
     """A run as the page has it."""
 
     name: str
     title: str
     header: Header
     noise: str
-    loads: list[Loaded]
-    questions: list[Asked]
+    loads: list[LoadCost]
+    questions: list[QuestionView]
     engines: dict[str, Words]
 
 
-def view(name: str, run: Run) -> View:
+def view(name: str, run: Run) -> RunView:
     """All that is shown of the run of this name."""
     verdicts = of_type(run.lines, Verdict)
     known = _dataset(run.header.dataset)
@@ -73,12 +73,12 @@ def view(name: str, run: Run) -> View:
         _asked(question, known, [cells.shown(one) for one in verdicts if one.question == question])
         for question in dict.fromkeys(one.question for one in verdicts)
     ]
-    return View(
+    return RunView(
         name=name,
         title=known.title if known else run.header.dataset,
         header=run.header,
         noise=tables.noise(run),
-        loads=of_type(run.lines, Loaded),
+        loads=of_type(run.lines, LoadCost),
         questions=questions,
         engines={engine: words(engine) for engine in dict.fromkeys(one.arm.partition("/")[0] for one in verdicts)},
     )
@@ -100,21 +100,21 @@ class _Cells:
     """What was measured, by cell, of a run whose answers come from warm caches."""
 
     def __init__(self, run: Run) -> None:
-        self._times = spreads(run)
+        self._times = timings(run)
         self._differences = {
             (one.question, one.arm, one.versus): one.claim for one in differences(run) if one.cache == "hot"
         }
-        self._loads = {one.arm: one for one in of_type(run.lines, Loaded)}
+        self._loads = {one.arm: one for one in of_type(run.lines, LoadCost)}
         self._costs = of_type(run.lines, Cost)
-        self._sweeps = of_type(run.lines, Sweep)
+        self._sweeps = of_type(run.lines, ClosedLoop)
 
-    def shown(self, line: Verdict) -> Shown:
+    def shown(self, line: Verdict) -> CellView:
         """One cell."""
         question, arm = line.question, line.arm
         cell = Cell(question, "hot", arm)
         best = tables.lowest(self._times, cell)
         lowest = best.arm if best else ""
-        return Shown(
+        return CellView(
             arm=arm,
             verdict=line.verdict,
             where=line.where,
@@ -127,7 +127,7 @@ class _Cells:
             against=self._claim(question, arm, lowest),
             lowest=arm == lowest,
             break_even=self._break_even(question, arm),
-            capacity=load.capacity([one for one in self._sweeps if _is(one, question, arm)]),
+            capacity=loops.capacity([one for one in self._sweeps if _is(one, question, arm)]),
         )
 
     def _claim(self, question: str, arm: str, versus: str) -> Claim | None:
@@ -149,16 +149,16 @@ class _Cells:
         return break_even(self._loads[arm].seconds, before, after)
 
 
-def _is(line: Cost | Sweep, question: str, arm: str) -> bool:
+def _is(line: Cost | ClosedLoop, question: str, arm: str) -> bool:
     return (line.question, line.arm, line.cache) == (question, arm, "hot")
 
 
-def _asked(name: str, known: Dataset | None, cells: list[Shown]) -> Asked:
+def _asked(name: str, known: Dataset | None, cells: list[CellView]) -> QuestionView:
     template = known.questions.get(name) if known else None
     if template is None:
-        return Asked(name, "", "", 0.0, cells)
+        return QuestionView(name, "", "", 0.0, cells)
     question = template.fill()
-    return Asked(name, template.story, type(question).__name__.lower(), tolerated(question), cells)
+    return QuestionView(name, template.story, type(question).__name__.lower(), tolerated(question), cells)
 
 
 def tolerated(question: Question) -> float:

@@ -7,11 +7,11 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from rollup_bench.harness.records.records import Cache, Open, Sweep
-from rollup_bench.harness.run.clients import Arm, Work, drive
+from rollup_bench.harness.records.lines import Cache, ClosedLoop, OpenLoop
+from rollup_bench.harness.run.clients import Endpoint, Work, drive
 from rollup_bench.harness.run.costs import Gauge
 from rollup_bench.harness.stats import histograms
-from rollup_bench.harness.stats.spread import in_sequence
+from rollup_bench.harness.stats.percentiles import in_sequence
 
 CLIENTS = (1, 2, 4, 8)
 SESSIONS = 64
@@ -24,14 +24,14 @@ Outcome = Literal["sustained", "not sustained", "client too slow", "wrong answer
 class Target(msgspec.Struct, frozen=True):
     """What is asked of whom."""
 
-    arm: Arm
+    arm: Endpoint
     question: str
     requests: Sequence[Any]
     cache: Cache = "hot"
     limit: float = 30.0
 
 
-class Response(msgspec.Struct, frozen=True):
+class OpenLoopResult(msgspec.Struct, frozen=True):
     """An open loop read: seconds; percentiles only where sustained, and only those that the samples carry."""
 
     outcome: Outcome
@@ -51,12 +51,12 @@ def schedule(rate: float, seconds: float, rng: np.random.Generator) -> list[int]
     return [int(time * 1e9) for time in times[times < seconds]]
 
 
-def sweep(target: Target, clients: int, seconds: float, gauge: Gauge) -> Sweep:
+def sweep(target: Target, clients: int, seconds: float, gauge: Gauge) -> ClosedLoop:
     """Closed loop with so many clients."""
     start, asked, _, spent = drive(target.arm, Work(target.requests, seconds, target.limit), clients, gauge)
     states = [one.state for one in asked]
     services = [(one.done - one.sent) // 1000 for one in asked if one.done and one.sent and one.state in _ANSWERED]
-    return Sweep(
+    return ClosedLoop(
         arm=target.arm.name,
         question=target.question,
         cache=target.cache,
@@ -70,21 +70,21 @@ def sweep(target: Target, clients: int, seconds: float, gauge: Gauge) -> Sweep:
     )
 
 
-def capacity(sweeps: Sequence[Sweep]) -> float | None:
+def capacity(sweeps: Sequence[ClosedLoop]) -> float | None:
     """The most right answers a second of any number of clients, where every answer was right."""
     return max((one.right / one.seconds for one in sweeps if one.right and not one.wrong + one.failed), default=None)
 
 
 def offer(
     target: Target, rate: float, seconds: float, load: str, seed: int, gauge: Gauge, clients: int = SESSIONS
-) -> Open:
-    """Open loop at this rate, never more than `clients` requests under way at once."""
+) -> OpenLoop:
+    """OpenLoop loop at this rate, never more than `clients` requests under way at once."""
     intended = schedule(rate, seconds, np.random.default_rng(seed))
     work = Work(target.requests, seconds, target.limit, intended)
     start, asked, handed, spent = drive(target.arm, work, clients, gauge, processes=2)
     by_number = {one.number: one for one in asked}
     requests = [by_number.get(number) for number in range(len(intended))]
-    record = Open(
+    record = OpenLoop(
         arm=target.arm.name,
         question=target.question,
         cache=target.cache,
@@ -107,7 +107,7 @@ def offer(
     return msgspec.structs.replace(record, **kept)
 
 
-def responses(record: Open) -> NDArray[np.float64]:
+def responses(record: OpenLoop) -> NDArray[np.float64]:
     """Microseconds from intended to done; a request without an answer counts as the limit at least."""
     end = _array(record.done) - np.asarray(record.intended)
     limit = record.limit * 1e6
@@ -115,19 +115,19 @@ def responses(record: Open) -> NDArray[np.float64]:
     return np.asarray(np.where(answered, end, np.fmax(end, limit)))
 
 
-def services(record: Open) -> NDArray[np.float64]:
+def services(record: OpenLoop) -> NDArray[np.float64]:
     """Microseconds from sent to done, of the requests that were answered."""
     times = _array(record.done) - _array(record.sent)
     return np.asarray(times[[state in _ANSWERED for state in record.state]])
 
 
-def lateness(record: Open) -> NDArray[np.float64]:
+def lateness(record: OpenLoop) -> NDArray[np.float64]:
     """Microseconds by which requests were handed to the clients late; of those that were sent."""
     times = _array(record.sent) - np.asarray(record.intended) - np.asarray(record.waited)
     return np.asarray(times[~np.isnan(times)])
 
 
-def growth(record: Open) -> float:
+def growth(record: OpenLoop) -> float:
     """How many requests the backlog gains over the run: the line fitted to what is under way at each arrival."""
     intended = np.asarray(record.intended)
     if len(set(record.intended)) < 2:
@@ -139,10 +139,10 @@ def growth(record: Open) -> float:
     return steepness * float(intended[-1] - intended[0])
 
 
-def read(record: Open) -> Response:
+def read(record: OpenLoop) -> OpenLoopResult:
     """What an open loop says, from its line alone."""
     failed = sum(state not in _ANSWERED for state in record.state)
-    result = Response("sustained", record.rate, len(record.state), failed)
+    result = OpenLoopResult("sustained", record.rate, len(record.state), failed)
     if "w" in record.state:
         return msgspec.structs.replace(result, outcome="wrong answers")
     if "u" in record.state or growth(record) > max(_REQUESTS, _GROWTH * len(record.state)):
@@ -160,7 +160,7 @@ def read(record: Open) -> Response:
     )
 
 
-def meets(record: Open, percentile: str, seconds: float) -> bool | None:
+def meets(record: OpenLoop, percentile: str, seconds: float) -> bool | None:
     """Whether a rate was sustained with every answer right and this percentile within these seconds; None if unknown.
 
     It is unknown where the requests are too few for the percentile, or the client was too slow.
@@ -171,14 +171,14 @@ def meets(record: Open, percentile: str, seconds: float) -> bool | None:
     return result.response[percentile] <= seconds if percentile in result.response else None
 
 
-def capacity_at(records: Sequence[Open], percentile: str, seconds: float) -> float | None:
+def capacity_at(records: Sequence[OpenLoop], percentile: str, seconds: float) -> float | None:
     """The highest rate offered that met this objective, with no lower one that missed it."""
     missed = min((one.rate for one in records if meets(one, percentile, seconds) is False), default=np.inf)
     met = [one.rate for one in records if one.rate < missed and meets(one, percentile, seconds)]
     return max(met, default=None)
 
 
-def next_rate(records: Sequence[Open], highest: float, meets: Callable[[Open], bool | None]) -> float | None:
+def next_rate(records: Sequence[OpenLoop], highest: float, meets: Callable[[OpenLoop], bool | None]) -> float | None:
     """Which rate to offer next to find the highest that meets an objective to a tenth; None when it is found.
 
     One of which it is unknown counts as missed, unless a higher one is met.

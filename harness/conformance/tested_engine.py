@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from rollup_bench.engines.contract import Engine, Plan, Session, Support
 from rollup_bench.errors import RequestError
-from rollup_bench.harness.conformance import scenes, strategies
+from rollup_bench.harness.conformance import scripted_events, strategies
 from rollup_bench.harness.conformance.support import BuiltIn
 from rollup_bench.harness.run import verdicts
 from rollup_bench.harness.run.verdicts import RIGHT
@@ -151,9 +151,9 @@ def packed(seed: int = 1) -> Events:
 @cache
 def scripted() -> Events:
     """The events of all scripted scenes in one load."""
-    return few(scenes.rows())
+    return few(scripted_events.rows())
 
 
-def few(rows: list[scenes.Row]) -> Events:
+def few(rows: list[scripted_events.Row]) -> Events:
     """Events as written, columns that are left out NULL."""
     return events.of(pa.Table.from_pylist(rows, strategies.SCHEMA), strategies.COLUMNS)

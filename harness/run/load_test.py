@@ -16,12 +16,12 @@ from rollup_bench.engines.contract import Engine, Plan
 from rollup_bench.engines.failures import quietly_closed
 from rollup_bench.engines.registry import engine_type, recipe
 from rollup_bench.errors import FailureError
-from rollup_bench.harness.records import records
-from rollup_bench.harness.records.records import Book, Fault, Open, Sweep
-from rollup_bench.harness.run import load
+from rollup_bench.harness.records.lines import ClosedLoop, Fault, OpenLoop, of_type
+from rollup_bench.harness.records.run_log import RunLog
+from rollup_bench.harness.run import loops
 from rollup_bench.harness.run.admission import answering, noted, reconnected, right_arms, spaced, timed
 from rollup_bench.harness.run.arms import Arm, Say, budget, connected
-from rollup_bench.harness.run.clients import Arm as Client
+from rollup_bench.harness.run.clients import Endpoint
 from rollup_bench.harness.run.costs import Gauge
 from rollup_bench.harness.run.request import Request, answers, gauge
 from rollup_bench.servers import Server, open_server
@@ -29,7 +29,7 @@ from rollup_bench.servers.budget import Budget
 from rollup_bench.workloads.measures import Function
 from rollup_bench.workloads.questions import Aggregate, Question
 
-T = TypeVar("T", Sweep, Open)
+T = TypeVar("T", ClosedLoop, OpenLoop)
 _SHARES = {"50%": 0.5, "80%": 0.8}
 _RELATIVE = 1e-9
 _one_at_a_time = threading.Lock()
@@ -67,23 +67,23 @@ class Expected(msgspec.Struct, frozen=True):
         return all(_alike(answer[name], known[name], self.tolerated.get(name, 0.0)) for name in known.column_names)
 
 
-def measure(request: Request, book: Book, arms: Sequence[Arm], servers: dict[str, Server | None], say: Say) -> None:
+def measure(request: Request, log: RunLog, arms: Sequence[Arm], servers: dict[str, Server | None], say: Say) -> None:
     """What the file lacks of the first few questions that were timed."""
     profile = request.profile.load
     if profile is None:
         return
     with connected(servers, request.home) as engines:
-        names = spaced(timed(request, book), profile.questions)
-        wanted = answering(book, names)
-        again = list(reconnected(request, [arm for arm in arms if arm.name in wanted], engines, book))
+        names = spaced(timed(request, log), profile.questions)
+        wanted = answering(log, names)
+        again = list(reconnected(request, [arm for arm in arms if arm.name in wanted], engines, log))
         for name in names:
             replayed = request.replay(name, [arm for arm in again if answers(arm, request.defaults[name])])
             questions = list(islice(replayed, request.profile.checked))  # the very ones that were checked
             targets = {}
-            for arm in (arm for arm in again if arm.name in right_arms(book, name)):
-                with noted(book, arm.name, f"asked {name} before the load"):
+            for arm in (arm for arm in again if arm.name in right_arms(log, name)):
+                with noted(log, arm.name, f"asked {name} before the load"):
                     targets[arm] = _target(request, arm, name, questions)
-            _Loads(request, book, servers, name, targets, say).measure()
+            _Loads(request, log, servers, name, targets, say).measure()
 
 
 class _Loads:
@@ -92,20 +92,20 @@ class _Loads:
     def __init__(
         self,
         request: Request,
-        book: Book,
+        log: RunLog,
         servers: dict[str, Server | None],
         name: str,
-        targets: dict[Arm, load.Target],
+        targets: dict[Arm, loops.Target],
         say: Say,
     ) -> None:
         assert request.profile.load is not None
         self.profile, self.seed = request.profile.load, request.seed
-        self.book, self.servers, self.name, self.targets, self.say = book, servers, name, targets, say
+        self.log, self.servers, self.name, self.targets, self.say = log, servers, name, targets, say
 
     def measure(self) -> None:
         """Sweeps, own shares, the common rate, then the highest rate that meets the objective."""
         self._each(self._sweeps)
-        capacities = {arm: load.capacity(self._lines(Sweep, arm)) for arm in self.targets}
+        capacities = {arm: loops.capacity(self._lines(ClosedLoop, arm)) for arm in self.targets}
         known = {arm: capacity for arm, capacity in capacities.items() if capacity}
         self.targets = {arm: target for arm, target in self.targets.items() if arm in known}
         self._each(lambda arm: self._offers(arm, known[arm], min(known.values())))
@@ -116,11 +116,11 @@ class _Loads:
             try:
                 step(arm)
             except FailureError as error:
-                self.book.add(Fault(arm=arm.name, doing=f"under load with {self.name}", reason=str(error)))
+                self.log.add(Fault(arm=arm.name, doing=f"under load with {self.name}", reason=str(error)))
                 del self.targets[arm]
 
     def _sweeps(self, arm: Arm) -> None:
-        for clients in load.CLIENTS:
+        for clients in loops.CLIENTS:
             self._sweep(arm, clients)
 
     def _offers(self, arm: Arm, capacity: float, least: float) -> None:
@@ -130,43 +130,44 @@ class _Loads:
         self._seek(arm, capacity)
 
     def _sweep(self, arm: Arm, clients: int) -> None:
-        if not self.book.has(Sweep, arm=arm.name, question=self.name, cache="hot", clients=clients):
+        if not self.log.has(ClosedLoop, arm=arm.name, question=self.name, cache="hot", clients=clients):
             self.say(f"{self.name} of {arm.name}: {clients} clients in closed loop")
-            self._keep(arm, load.sweep(self.targets[arm], clients, self.profile.sweep, self._gauge(arm)))
+            self._keep(arm, loops.sweep(self.targets[arm], clients, self.profile.sweep, self._gauge(arm)))
 
     def _offer(self, arm: Arm, rate: float, share: str) -> None:
         seconds = min(max(self.profile.requests / rate, self.profile.least), self.profile.most)
-        if not self.book.has(Open, arm=arm.name, question=self.name, cache="hot", clients=load.SESSIONS, load=share):
+        if not self.log.has(
+            OpenLoop, arm=arm.name, question=self.name, cache="hot", clients=loops.SESSIONS, load=share
+        ):
             self.say(f"{self.name} of {arm.name}: {rate:.3g} a second in open loop ({share}) for {seconds:.0f} s")
-            self._keep(arm, load.offer(self.targets[arm], rate, seconds, share, self.seed, self._gauge(arm)))
+            self._keep(arm, loops.offer(self.targets[arm], rate, seconds, share, self.seed, self._gauge(arm)))
 
-    def _keep(self, arm: Arm, line: Sweep | Open) -> None:
+    def _keep(self, arm: Arm, line: ClosedLoop | OpenLoop) -> None:
         """Adds a line; FailureError where the server is gone, for then it says nothing of its speed."""
         server = self.servers[arm.engine.name]
         if server is not None and server.status().address is None:
             raise FailureError(f"{server.name} does not answer any more")
-        self.book.add(line)
+        self.log.add(line)
 
     def _seek(self, arm: Arm, capacity: float) -> None:
-        meets = partial(load.meets, percentile=self.profile.percentile, seconds=self.profile.objective)
-        while (rate := load.next_rate(self._lines(Open, arm), capacity, meets)) is not None:
+        meets = partial(loops.meets, percentile=self.profile.percentile, seconds=self.profile.objective)
+        while (rate := loops.next_rate(self._lines(OpenLoop, arm), capacity, meets)) is not None:
             self._offer(arm, rate, f"objective {rate:.4g}")
 
     def _lines(self, kind: type[T], arm: Arm) -> list[T]:
-        lines = records.of_type(self.book.records, kind)
-        return [one for one in lines if one.arm == arm.name and one.question == self.name]
+        return [one for one in of_type(self.log.records, kind) if one.arm == arm.name and one.question == self.name]
 
     def _gauge(self, arm: Arm) -> Gauge:
         return gauge(self.servers[arm.engine.name])
 
 
-def _target(request: Request, arm: Arm, name: str, questions: list[Question]) -> load.Target:
+def _target(request: Request, arm: Arm, name: str, questions: list[Question]) -> loops.Target:
     with quietly_closed(arm.engine.session(arm.plan)) as session:
         answers = [session.ask(question) for question in questions]
     connect = Connect(arm.engine.name, request.via, request.home, budget(), arm.plan)
     expected, embedded = Expected(answers, tolerated(questions[0])), recipe(arm.engine.name) is None
-    client = Client(arm.name, connect, expected, embedded)
-    return load.Target(client, name, questions)
+    client = Endpoint(arm.name, connect, expected, embedded)
+    return loops.Target(client, name, questions)
 
 
 def tolerated(question: Question) -> dict[str, float]:

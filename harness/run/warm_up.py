@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from rollup_bench.harness.records.records import WarmUp
+from rollup_bench.harness.records.lines import WarmUp
 
 WINDOWS = 20
 _WINDOW = 0.01  # seconds that a window lasts at least

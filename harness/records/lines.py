@@ -1,12 +1,9 @@
-"""A run as a file: a line says what was run, then a line for each thing measured, with its raw samples.
+"""The lines of a run's file: one says what was run, then one for each thing measured, with its raw samples.
 
-JSON lines, appended as they come, each line an object whose `record` says which of the classes below it is.
-Everything published is computed from these lines alone. A run that was cut off, or lost an arm, goes on with the same
-file: what it holds is not measured again, and a half-written last line is dropped. What an arm did not answer is asked
-again, its rounds beside all the others; of two lines that measure the same the last stands.
+JSON lines; each is an object whose `record` names one of the classes below. Everything published is computed from these
+lines alone.
 """
 
-import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -38,7 +35,7 @@ class Header(_Record, frozen=True, tag="run"):
     started: str = ""  # ISO 8601, UTC
 
 
-class Loaded(_Record, frozen=True, tag="load"):
+class LoadCost(_Record, frozen=True, tag="load"):
     """What a layout costs an arm before it answers. Seconds are for the whole layout and until it is settled."""
 
     arm: str
@@ -84,7 +81,7 @@ class Rounds(_Record, frozen=True, tag="rounds"):
     question: str
     cache: Cache
     launch: int
-    twin: tuple[str, str]  # the A/A pair: an arm and the second name under which it was entered
+    control: tuple[str, str] = msgspec.field(name="twin")  # the A/A control: an arm, and its second name
     times: dict[str, list[tuple[int, int]]]  # nanoseconds by arm: a pair for each round, order and mirror
     warm: dict[str, WarmUp]
     failed: dict[str, str]  # arms that stopped answering, and how
@@ -115,7 +112,7 @@ class Cost(_Record, frozen=True, tag="cost"):
     spent: Spent
 
 
-class Sweep(_Record, frozen=True, tag="sweep"):
+class ClosedLoop(_Record, frozen=True, tag="sweep"):
     """Closed loop: some clients, each asking again as soon as it is answered."""
 
     arm: str
@@ -130,8 +127,8 @@ class Sweep(_Record, frozen=True, tag="sweep"):
     spent: Spent
 
 
-class Open(_Record, frozen=True, tag="open"):
-    """Open loop: a schedule fixed beforehand. Microseconds in order of intent, from the start of the schedule."""
+class OpenLoop(_Record, frozen=True, tag="open"):
+    """OpenLoop loop: a schedule fixed beforehand. Microseconds in order of intent, from the start of the schedule."""
 
     arm: str
     question: str
@@ -164,51 +161,15 @@ class Ended(_Record, frozen=True, tag="end"):
     """The last line: everything that the profile wants is there."""
 
 
-Record = Header | Loaded | Verdict | Rounds | First | Cost | Sweep | Open | Fault | Ended
+Record = Header | LoadCost | Verdict | Rounds | First | Cost | ClosedLoop | OpenLoop | Fault | Ended
 T = TypeVar("T", bound=_Record)
 _decoder: msgspec.json.Decoder[Record] = msgspec.json.Decoder(Record)
-
-
-_NAMED = ("arm", "question", "cache", "launch", "clients", "load", "doing")
-Key = tuple[object, ...]
-
-
-def key(record: Record) -> Key:
-    """What a line measures, whatever came out: of a run's lines with one key the last stands."""
-    return (type(record), *(getattr(record, name, None) for name in _NAMED))
 
 
 def parts(arm: str) -> tuple[str, str]:
     """The engine and the layout of an arm's name."""
     engine, _, layout = arm.partition("/")
     return engine, layout
-
-
-def spoilt(record: Record) -> bool:
-    """Whether an arm gave no answer, so that it is to be asked again."""
-    match record:
-        case Verdict():
-            return record.verdict == "failed"
-        case Rounds():
-            return bool(record.failed)
-    return isinstance(record, Fault)
-
-
-def standing(lines: Iterable[Record]) -> list[Record]:
-    """The lines that count, see `_put`."""
-    kept: dict[Key, Record] = {}
-    for line in lines:
-        _put(kept, line)
-    return list(kept.values())
-
-
-def _put(kept: dict[Key, Record], record: Record) -> None:
-    """Takes the place of a line that measured the same; an end makes faults good, a fault undoes an end."""
-    undone = {Ended: Fault, Fault: Ended}.get(type(record))
-    if undone is not None:
-        for one in [one for one in kept if one[0] is undone]:
-            del kept[one]
-    kept[key(record)] = record
 
 
 def read(path: Path) -> Iterator[Record]:
@@ -225,58 +186,6 @@ def parse(lines: Iterable[bytes], name: str) -> Iterator[Record]:
             raise RequestError(f"{name}, line {number}: {error}; expected a run written by rollup-bench") from None
 
 
-class Book:
-    """A run's file, open to be added to."""
-
-    def __init__(self, path: Path, header: Header) -> None:
-        """Starts the file, or goes on with it; RequestError if it holds a run of something else."""
-        self.path = path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
-        known = list(read(path))
-        if known:
-            self._same_run(known[0], header)
-        self._standing: dict[Key, Record] = {}
-        for one in standing(known):
-            if not isinstance(one, Fault):  # what it hit is tried again
-                self._standing[key(one)] = one
-        _drop_half_a_line(path)
-        if not known:
-            self.add(header)
-
-    @property
-    def records(self) -> list[Record]:
-        """The lines that stand; of faults, those since it was opened."""
-        return list(self._standing.values())
-
-    def has(self, kind: type[Record], **named: object) -> bool:
-        """Whether it holds what a line of this kind measures, named by its fields, and nothing of it is spoilt."""
-        found = self.get(kind, **named)
-        return found is not None and not spoilt(found)
-
-    def get(self, kind: type[T], **named: object) -> T | None:
-        """The line of this kind that stands, named by its fields."""
-        found = self._standing.get((kind, *(named.get(name) for name in _NAMED)))
-        return found if isinstance(found, kind) else None
-
-    def add(self, record: Record) -> None:
-        """Writes the line through to the disk before it returns."""
-        with self.path.open("ab") as file:
-            file.write(msgspec.json.encode(record) + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
-        _put(self._standing, record)
-
-    def _same_run(self, first: Record, header: Header) -> None:
-        if not isinstance(first, Header):
-            raise RequestError(f"{self.path}: its first line is not the header of a run; name another file with --out")
-        for field in header.__struct_fields__:
-            was, now = getattr(first, field), getattr(header, field)
-            if field != "started" and was != now:
-                what = f"{field} {was!r}, asked is {now!r}"
-                raise RequestError(f"{self.path}: holds a run of {what}; name another file with --out")
-
-
 def of_type(records: Iterable[Record], kind: type[T]) -> list[T]:
     """Only the records of one kind."""
     return [record for record in records if isinstance(record, kind)]
@@ -288,9 +197,3 @@ def _lines(path: Path) -> Iterator[bytes]:
             yield from (line for line in file if line.endswith(b"\n"))
     except OSError as error:
         raise RequestError(f"{path}: {error.strerror}; expected the file of a run") from None
-
-
-def _drop_half_a_line(path: Path) -> None:
-    with path.open("rb+") as file:
-        content = file.read()
-        file.truncate(content.rfind(b"\n") + 1)

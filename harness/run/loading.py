@@ -20,7 +20,7 @@ LEAST = 300.0
 RATE = 1_000
 
 
-class Record(msgspec.Struct, frozen=True):
+class CompletedLoad(msgspec.Struct, frozen=True):
     """What is known of a load that is done."""
 
     engine: str
@@ -80,7 +80,7 @@ def _alone(path: Path, watch: Watch) -> Iterator[None]:
 
 
 def _record(path: Path, engine: Engine, plan: Plan, loaded: Loaded) -> None:
-    done = Record(
+    done = CompletedLoad(
         engine=engine.name,
         version=engine.version,
         dataset=plan.dataset.name,
@@ -94,8 +94,8 @@ def _record(path: Path, engine: Engine, plan: Plan, loaded: Loaded) -> None:
     part.replace(path)
 
 
-def _read(path: Path) -> Record | None:
+def _read(path: Path) -> CompletedLoad | None:
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Record)
+        return msgspec.json.decode(path.read_bytes(), type=CompletedLoad)
     except (FileNotFoundError, UnicodeError, msgspec.DecodeError):
         return None

@@ -5,7 +5,7 @@ from hypothesis.errors import Flaky, Unsatisfiable
 from hypothesis.strategies import SearchStrategy
 
 from rollup_bench.engines.contract import Plan, Session
-from rollup_bench.harness.conformance.subject import Subject
+from rollup_bench.harness.conformance.tested_engine import Subject
 from rollup_bench.workloads.events import Events
 from rollup_bench.workloads.questions import Question
 

@@ -11,7 +11,7 @@ _REPLICATES = 400
 PERCENTILES = (0.5, 0.75, 0.9, 0.95, 0.99, 0.999)
 
 
-class Spread(msgspec.Struct, frozen=True):
+class Percentiles(msgspec.Struct, frozen=True):
     """Seconds: the median, its interval, the maximum, and by name each percentile with ten samples beyond."""
 
     samples: int
@@ -22,12 +22,12 @@ class Spread(msgspec.Struct, frozen=True):
     percentiles: dict[str, float]
 
 
-def spread(launches: Sequence[ArrayLike], rng: np.random.Generator, level: float = 0.99) -> Spread:
+def percentiles(launches: Sequence[ArrayLike], rng: np.random.Generator, level: float = 0.99) -> Percentiles:
     """Of the seconds of each launch; the interval comes from drawing launches, then samples within them."""
     arrays = [np.asarray(launch) for launch in launches]
     everything = np.concatenate(arrays)
     low, high = interval([_median_drawn_again(arrays, rng) for _ in range(_REPLICATES)], level)
-    return Spread(
+    return Percentiles(
         samples=len(everything),
         median=float(np.median(everything)),
         low=low,
