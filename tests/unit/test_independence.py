@@ -1,45 +1,21 @@
 """The truth and the check of answers share with engines only the functions listed here: shown by their imports."""
 
-import ast
 import importlib
 from collections.abc import Iterator
 from functools import cached_property
-from pathlib import Path
 from types import ModuleType
 
 import pyarrow as pa
 import pytest
 
-from tests.support import ROOT
+from tests.support.imports import MODULES, imported
 
-ROOMS = ("workloads", "servers", "engines", "harness")
 VALUES = ("answers", "columns", "events", "filters", "measures", "questions")
 """The modules of `workloads` that the truth and the check may import from, besides each other."""
 FUNCTIONS = {"keys", "milliseconds", "schema"}
 """The functions among what they import: the columns of an answer, and an instant as an integer."""
 METHODS = {"batches", "fingerprint", "milliseconds", "schema", "until", "value"}
 """What the imported classes can do: hand out rows, and say what they hold in another form."""
-
-
-def modules() -> dict[str, Path]:
-    """The files of the package by the name under which they are imported."""
-    files = [path for room in ROOMS for path in (ROOT / room).rglob("*.py")]
-    parts = {path: ("rollup_bench", *path.relative_to(ROOT).with_suffix("").parts) for path in files}
-    return {".".join(names).removesuffix(".__init__"): path for path, names in parts.items()}
-
-
-MODULES = modules()
-
-
-def imported(module: str) -> Iterator[tuple[str, str]]:
-    """Each of our modules that a module imports, with the name that it takes from it (empty where it takes all)."""
-    for node in ast.walk(ast.parse(MODULES[module].read_text("utf-8"))):
-        if isinstance(node, ast.Import):
-            yield from ((alias.name, "") for alias in node.names if alias.name in MODULES)
-        elif isinstance(node, ast.ImportFrom) and node.module in MODULES:
-            for alias in node.names:
-                whole = f"{node.module}.{alias.name}"
-                yield (whole, "") if whole in MODULES else (str(node.module), alias.name)
 
 
 def reached(start: str) -> set[str]:
