@@ -104,7 +104,8 @@ def test_containers_fill_templates_in_as_natively(declared: Recipe, services: di
         folders = {key: str(tmp_path / name / key) for key in ("conf", "data", "tmp")}
         values |= folders | {"templates": str(declared.folder / "conf")}
         path = f"{java.parent}:{os.environ['PATH']}"
-        script = declared.folder.parent / "servers" / "container.sh"
+        (mounted,) = (volume for volume in service["volumes"] if volume.endswith(":/container.sh:ro"))
+        script = declared.folder / mounted.partition(":")[0]
         ran = subprocess.run(["sh", script], env=values | {"PATH": path}, capture_output=True, text=True, check=True)
         assert ran.stdout.splitlines()[:3] == [
             f"-Xms{values['heap']}",
