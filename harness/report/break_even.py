@@ -37,11 +37,16 @@ def break_even(run: Run, load: LoadCost, timed: Mapping[Cell, Percentiles]) -> B
     both = [(raw[name], own[name]) for name in own if name in raw]
     if layout == RAW or not both:
         return None
-    saved = mean(before - now for before, now in both)
+    repaid = questions_to_repay(load.seconds, mean(before - now for before, now in both))
     return BreakEven(
         ratio=run.header.rows / max(load.rows, 1),
         questions=len(both),
         speedup=exp(mean(log(before / now) for before, now in both)),
-        after=ceil(load.seconds / saved) if saved > 0 else None,
+        after=None if repaid is None else ceil(repaid),
         close=all(1 / CLOSE <= before / now <= CLOSE for before, now in both),
     )
+
+
+def questions_to_repay(load: float, saved: float) -> float | None:
+    """How often a question must be asked until a load is repaid; both in seconds. None where nothing is saved."""
+    return load / saved if saved > 0 else None

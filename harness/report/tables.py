@@ -1,6 +1,6 @@
 """Tables of runs that were kept in files."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from statistics import median
 
 from rich import box
@@ -11,27 +11,24 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from rollup_bench.harness.records.compare import Comparison
-from rollup_bench.harness.records.findings import Cell, Difference, Run, differences, noise_floor, timings
+from rollup_bench.harness.records.findings import Run, noise_floor, timings
 from rollup_bench.harness.records.lines import (
     ClosedLoop,
-    Cost,
     Ended,
     Fault,
-    First,
     Header,
     LoadCost,
     OpenLoop,
     Rounds,
     Verdict,
     of_type,
-    parts,
 )
 from rollup_bench.harness.report.break_even import BreakEven, break_even
+from rollup_bench.harness.report.cells import by_question
 from rollup_bench.harness.report.terminal import spared
 from rollup_bench.harness.run import loops as under_load
 from rollup_bench.harness.stats.claims import Claim
 from rollup_bench.harness.stats.percentiles import Percentiles
-from rollup_bench.workloads.layouts import TUNED
 
 _SPARE = (
     "cached ms",
@@ -146,86 +143,35 @@ def _cells(run: Run) -> Table:
     right = ("median ms", "99% interval", "max ms", "first ms", "cached ms", "CPU ms", "against lowest", "detects")
     table = _table("question", "engine/layout", "verdict", right=right)
     table.add_column("outcome")
-    timed, found, costs, firsts = timings(run), differences(run), _costs(run), _firsts(run)
-    for question, lines in _by_question(run).items():
-        for number, line in enumerate(lines):
-            cell = Cell(question, "hot", line.arm)
-            best = lowest(timed, cell)
-            claim = _against(found, cell, best)
+    for question, rows in by_question(run).items():
+        for number, cell in enumerate(rows):
+            claim = cell.against
             ratio, _, detects = _claimed(claim)
-            outcome = claim.outcome if claim else "lowest median" if cell == best else line.reason
+            outcome = claim.outcome if claim else "lowest median" if cell.lowest else cell.reason
             table.add_row(
                 "" if number else question,
-                line.arm,
-                Text(line.verdict, style=_VERDICTS.get(line.verdict, "yellow")),
-                *_times(timed.get(cell)),
-                firsts.get((question, line.arm), ""),
-                milliseconds(_median(timed.get(Cell(question, "cached", line.arm)))),
-                costs.get(cell, ""),
+                cell.arm,
+                Text(cell.verdict, style=_VERDICTS.get(cell.verdict, "yellow")),
+                *_times(cell.time),
+                f"{milliseconds(cell.first[0])} {cell.first[1]}" if cell.first else "",
+                milliseconds(cell.cached.median if cell.cached else None),
+                milliseconds(cell.processor),
                 ratio,
                 detects,
                 Text(outcome, style=_STYLES.get(outcome, "dim")),
-                end_section=len(lines) > 1 and line is lines[-1],
+                end_section=len(rows) > 1 and cell is rows[-1],
             )
     return table
 
 
-def lowest(timed: Mapping[Cell, Percentiles], cell: Cell) -> Cell | None:
-    """The cell with the lowest median of those with the same question and layout; None where there is no other.
-
-    None on `tuned` too, whose tables are not designed alike on all engines.
-    """
-    layout = parts(cell.arm)[1]
-    rivals = [rival for rival in timed if rival[:2] == cell[:2] and parts(rival.arm)[1] == layout]
-    return min(rivals, key=lambda one: timed[one].median) if layout != TUNED and len(rivals) > 1 else None
-
-
-def _times(one: Percentiles | None) -> tuple[str, str, str]:
-    if one is None:
+def _times(time: Percentiles | None) -> tuple[str, str, str]:
+    if time is None:
         return "", "", ""
-    interval = f"{milliseconds(one.low)} to {milliseconds(one.high)}"
-    return milliseconds(one.median), interval, milliseconds(one.maximum)
-
-
-def _median(one: Percentiles | None) -> float | None:
-    return one.median if one else None
-
-
-def _by_question(run: Run) -> dict[str, list[Verdict]]:
-    found: dict[str, list[Verdict]] = {}
-    for one in of_type(run.lines, Verdict):
-        found.setdefault(one.question, []).append(one)
-    return found
-
-
-def _firsts(run: Run) -> dict[tuple[str, str], str]:
-    """The median over launches of the first request, by question and arm: cold where it was that at all."""
-    times: dict[tuple[str, str], dict[str, list[int]]] = {}
-    for one in of_type(run.lines, First):
-        times.setdefault((one.question, one.arm), {}).setdefault(one.cache, []).append(one.time)
-    coldest = {key: min(states.items()) for key, states in times.items()}  # "cold" is before "lukewarm"
-    return {key: f"{milliseconds(median(taken) / 1e9)} {state}" for key, (state, taken) in coldest.items()}
-
-
-def _costs(run: Run) -> dict[Cell, str]:
-    """Processor milliseconds a question, client and engine together, over all launches."""
-    sums: dict[Cell, tuple[float, int]] = {}
-    for one in of_type(run.lines, Cost):
-        seconds, questions = sums.get(Cell(one.question, one.cache, one.arm), (0.0, 0))
-        spent = one.spent.client + (one.spent.engine or 0.0)
-        sums[Cell(one.question, one.cache, one.arm)] = seconds + spent, questions + one.questions
-    return {cell: milliseconds(seconds / questions) for cell, (seconds, questions) in sums.items()}
-
-
-def _against(found: Sequence[Difference], cell: Cell, best: Cell | None) -> Claim | None:
-    """The claim on a cell against the one with the lowest median, whichever way round it was made."""
-    for one in found:
-        if best and (one.question, one.cache) == cell[:2]:
-            if (one.arm, one.versus) == (cell.arm, best.arm):
-                return one.claim
-            if (one.versus, one.arm) == (cell.arm, best.arm):
-                return one.claim.inverted()
-    return None
+    return (
+        milliseconds(time.median),
+        f"{milliseconds(time.low)} to {milliseconds(time.high)}",
+        milliseconds(time.maximum),
+    )
 
 
 def _under_load(run: Run) -> Table:

@@ -5,7 +5,7 @@ import pytest
 
 from rollup_bench.harness.records.findings import Run, timings
 from rollup_bench.harness.records.lines import LoadCost
-from rollup_bench.harness.report.break_even import BreakEven, break_even
+from rollup_bench.harness.report.break_even import BreakEven, break_even, questions_to_repay
 from tests.support.timed import HEADER, rounds
 
 EVENTS = 1000
@@ -52,3 +52,8 @@ def test_it_is_close_where_no_question_tells_them_apart(seconds: tuple[float, fl
 def test_raw_and_questions_that_raw_was_not_asked_have_no_break_even() -> None:
     assert found({"a": 0.1}, {}, msgspec.structs.replace(LOAD, arm=RAW)) is None
     assert found({"a": 0.1}, {"b": 0.2}) is None
+
+
+def test_a_load_is_repaid_by_what_each_question_saves() -> None:
+    assert questions_to_repay(10.0, 0.2) == 50
+    assert questions_to_repay(10.0, 0.0) is None

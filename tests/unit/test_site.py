@@ -214,7 +214,5 @@ def test_a_change_of_asv_page_is_not_published() -> None:
 
 
 def test_a_layout_has_paid_when_its_load_is_saved() -> None:
-    assert tradeoffs.break_even(10.0, before=0.3, after=0.1) == pytest.approx(50)
-    assert tradeoffs.break_even(10.0, before=0.1, after=0.1) is None
     assert tradeoffs.words("duckdb").bad
     assert tradeoffs.words("none") == tradeoffs.Words([], [])
