@@ -1,4 +1,4 @@
-"""Servers of engines: one interface, three ways to have one."""
+"""Servers of engines: one interface, and three ways to start a server or to reach one."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ WAYS: dict[str, type[Server]] = {way.via: way for way in (NativeServer, ComposeS
 
 
 def open_server(recipe: Recipe, via: str, home: Path, budget: Budget) -> Server:
-    """The engine's server, started that way or not yet."""
+    """The server of an engine, which may be up or down; RequestError unless `via` is one of WAYS."""
     if via not in WAYS:
         raise RequestError(f"--via {via}: give one of {', '.join(WAYS)}")
     return WAYS[via](recipe, home, budget)

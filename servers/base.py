@@ -1,4 +1,4 @@
-"""What every server can do, however it was started."""
+"""The interface of all servers, however they are started."""
 
 from abc import ABC, abstractmethod
 from contextlib import AbstractContextManager
@@ -13,12 +13,12 @@ from rollup_bench.servers.recipe import Recipe
 from rollup_bench.servers.watch import Watch
 
 UP = 1800.0
-"""Seconds in which a server must be up, its jars or images fetched before."""
+"""Seconds in which a server must be up; the download of its jars or images is included."""
 
 
 @dataclass(frozen=True)
 class Status:
-    """A server as it is now: `address` only when it answers, bytes and pids only where they can be known."""
+    """The present state of a server: `address` is None while it does not answer, other fields where unknown."""
 
     address: str | None
     pids: dict[str, int] = field(default_factory=dict)
@@ -27,9 +27,9 @@ class Status:
 
 
 class Server(ABC):
-    """One engine's server.
+    """The server of one engine.
 
-    `restartable`: whether `restart` can work. `shares_disk`: whether it can read files that we name.
+    `restartable`: whether `restart` works. `shares_disk`: whether the server can read files of this machine.
     """
 
     via: ClassVar[str]
@@ -41,54 +41,54 @@ class Server(ABC):
 
     @property
     def name(self) -> str:
-        """The engine's."""
+        """The name of the engine."""
         return self.recipe.name
 
     @property
     @abstractmethod
     def connection(self) -> Connection:
-        """Where clients connect, once it is up; RequestError where that is not known."""
+        """Where clients connect; RequestError if that is unknown."""
 
     @abstractmethod
     def start(self, watch: Watch) -> bool:
-        """Makes it answer, and leaves it so after us; False if it already did."""
+        """Starts the server, which then outlives this process; False if it was up already."""
 
     @abstractmethod
     def running(self, watch: Watch) -> AbstractContextManager[Self]:
-        """Up while inside; what this started, this stops, even when this process is killed."""
+        """Keeps the server up inside the block. One that was down before is stopped even if this process is killed."""
 
     @abstractmethod
     def stop(self) -> None:
-        """Leaves no process of it and frees its ports; does nothing when it is down."""
+        """Ends all processes of the server and frees its ports; does nothing if it is down."""
 
     @abstractmethod
     def status(self) -> Status:
-        """As it is now."""
+        """The present state."""
 
     @abstractmethod
     def logs(self, lines: int) -> str:
-        """The last lines of each process's log."""
+        """The last lines of the log of each process."""
 
     @property
     def pids(self) -> dict[str, int]:
-        """Its processes by name, where they are ours to see."""
+        """The pid of each process on this machine, by name."""
         return {}
 
     @property
     def startup_seconds(self) -> float | None:
-        """From the first process to the first answer, at its last start."""
+        """Seconds from the first process to the first answer at the last start; None if unknown."""
         return None
 
     def cpu_seconds(self) -> float | None:
-        """Processor time of all its processes since they started."""
+        """The processor time of all processes since they started; None if unknown."""
         return None
 
     def resident_bytes(self) -> int | None:
-        """Memory of all its processes now."""
+        """The present memory of all processes; None if unknown."""
         return None
 
     def restart(self, watch: Watch) -> None:
-        """Down and up again with its data, for cold caches; whoever stops it stays the same."""
+        """Stops and starts the server, which keeps its data and loses its caches. `running` still stops it later."""
         if not self.restartable:
             raise RequestError(f"{self.name}: --via {self.via} cannot restart it, only whoever runs it can")
         self.stop()

@@ -1,4 +1,4 @@
-"""What every engine of a run gets, the same for all."""
+"""What each engine of a run may use, the same for all."""
 
 from dataclasses import dataclass
 

@@ -7,7 +7,10 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Connection:
-    """Where a client connects and as whom; of that, its repr shows nothing. `alias` is told instead where it is set."""
+    """Where a client connects and with which login.
+
+    The repr hides hosts and login. Messages name `alias` instead of the address where it is set.
+    """
 
     hosts: tuple[str, ...] = field(repr=False)
     port: int
@@ -19,19 +22,19 @@ class Connection:
 
     @property
     def address(self) -> str:
-        """For people: `host:port`, several parted by commas."""
+        """`host:port` of each host, separated by commas."""
         return ",".join(f"{host}:{self.port}" for host in self.hosts)
 
     @property
     def url(self) -> str:
-        """For clients of HTTP: the first host, without credentials."""
+        """The URL of the first host, without credentials."""
         return f"{'https' if self.tls else 'http'}://{self.hosts[0]}:{self.port}"
 
     @property
-    def told(self) -> str:
-        """Where it is, for messages: `at URL`, unless that must not be told."""
+    def location(self) -> str:
+        """The location as messages name it: `alias`, or else `at URL`."""
         return self.alias or f"at {self.url}"
 
     def ssl_context(self) -> ssl.SSLContext | None:
-        """Trusts `ca`, else the system's authorities; None without TLS."""
+        """A context that trusts `ca`, or else the authorities of the system; None without TLS."""
         return ssl.create_default_context(cafile=self.ca) if self.tls else None

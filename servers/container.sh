@@ -1,5 +1,5 @@
 #!/bin/sh
-# Inside a container: fills the templates in from the environment, as a native start does, and becomes the server.
+# Runs inside a container: renders the templates from the environment, as a native start does, then runs the server.
 # Environment: templates, role, conf, data, tmp, heap, direct, classes, main, and the names that the templates use.
 set -eu
 mkdir -p "$conf" "$data" "$tmp"

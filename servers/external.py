@@ -1,4 +1,4 @@
-"""A cluster of one's own, named by the environment. Nothing of where it is or who may enter is ever printed."""
+"""A cluster that the environment names. Its address and its login are never printed."""
 
 import os
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ from rollup_bench.servers.watch import Watch
 
 
 class ExternalServer(Server):
-    """Started and stopped by others; its processes and its disk are out of sight."""
+    """A cluster that others start and stop; its processes and its disk are not visible from here."""
 
     via: ClassVar[str] = "external"
     restartable: ClassVar[bool] = False
@@ -29,55 +29,53 @@ class ExternalServer(Server):
 
     @property
     def connection(self) -> Connection:
-        """As the environment says; RequestError where that is missing or malformed, without its value."""
-        tls, hosts, port = self._where()
+        """The cluster that the environment names; RequestError, without the value, where a variable is not right."""
+        tls, hosts, port = self._address()
         ca, user, password = (self._variable(key) for key in ("CA", "USER", "PASSWORD"))
         if ca and not _certificates(ca):
             raise RequestError(f"{self._prefix}CA is not a file of certificates: name one in PEM form")
         tls = tls or bool(ca) or self._variable("TLS") == "1"
         port = wished(self.name) or port or self.recipe.port
-        return Connection(hosts, port, tls, Path(ca) if ca else None, user, password, self._told)
+        return Connection(hosts, port, tls, Path(ca) if ca else None, user, password, self._alias)
 
     def start(self, watch: Watch) -> bool:
-        """Only looks whether it answers."""
+        """FailureError unless the cluster answers; else False, since nothing was started."""
         if not self._answers():
-            raise FailureError(f"{self.name}: no answer {self._told}")
+            raise FailureError(f"{self.name}: no answer {self._alias}")
         return False
 
     @contextmanager
     def running(self, watch: Watch) -> Iterator[Self]:
-        """As it is."""
+        """Checks that the cluster answers."""
         self.start(watch)
         yield self
 
     def stop(self) -> None:
-        """Nothing: it is not ours."""
+        """Does nothing: others stop the cluster."""
 
     def status(self) -> Status:
-        """Whether it answers."""
+        """Whether the cluster answers; the address names its variable, not its hosts."""
         return Status(f"as {self._prefix}{self.recipe.address} says" if self._answers() else None)
 
     def logs(self, lines: int) -> str:
-        """RequestError: they are with whoever runs it."""
-        raise RequestError(f"{self.name}: the logs of --via external are with whoever runs it")
+        """RequestError: whoever runs the cluster has its logs."""
+        raise RequestError(f"{self.name}: --via external has no logs here, ask whoever runs the cluster")
 
     @property
-    def _told(self) -> str:
+    def _alias(self) -> str:
         return f"where {self._prefix}{self.recipe.address} says"
 
     def _answers(self) -> bool:
         try:
             return self.recipe.answers(self.connection)
         except SSLCertVerificationError:
-            raise RequestError(
-                f"{self.name}: its certificate is not trusted: name who vouches for it by {self._prefix}CA"
-            ) from None
+            remedy = f"name its authority by {self._prefix}CA"
+            raise RequestError(f"{self.name}: its certificate is not trusted: {remedy}") from None
         except PermissionError:
-            raise RequestError(
-                f"{self.name} does not let in who {self._prefix}USER and {self._prefix}PASSWORD name: set both right"
-            ) from None
+            remedy = f"check {self._prefix}USER and {self._prefix}PASSWORD"
+            raise RequestError(f"{self.name} rejected the login: {remedy}") from None
 
-    def _where(self) -> tuple[bool, tuple[str, ...], int | None]:
+    def _address(self) -> tuple[bool, tuple[str, ...], int | None]:
         try:
             return _parsed(self._variable(self.recipe.address) or "")
         except ValueError:
@@ -97,7 +95,7 @@ def _certificates(path: str) -> bool:
 
 
 def _parsed(text: str) -> tuple[bool, tuple[str, ...], int | None]:
-    """TLS, hosts and port of `https://host:port` or of `host,host:port`; ValueError for anything else."""
+    """Whether TLS is used, hosts and port, from `https://host:port` or `host,host:port`; else ValueError."""
     schemed = [text] if "://" in text else [f"//{part.strip()}" for part in text.split(",")]
     parts = [urlsplit(part) for part in schemed]
     ports = {part.port for part in parts if part.port}

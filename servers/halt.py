@@ -1,4 +1,4 @@
-"""Ends the processes that a file remembers: python -m rollup_bench.servers.halt FILE."""
+"""Ends the processes that a file lists: python -m rollup_bench.servers.halt FILE."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Java and the jars: what a server needs before it can start from nothing but Maven's repository."""
+"""Java, and the jars of a server, which Maven fetches."""
 
 import hashlib
 import os
@@ -14,46 +14,45 @@ from rollup_bench.servers import pins
 from rollup_bench.servers.watch import Watch
 
 VERSION = 17
-"""The Java that Cassandra 5 and Druid 33 both support."""
-
+"""The version of Java that Cassandra 5 and Druid 33 both support."""
 INSTALLED = Path("/usr/lib/jvm")
-"""Where Linux systems keep each Java that is installed."""
+"""The folder where Linux systems install each Java."""
 
 
 def java() -> Path:
-    """The home of the Java to run: JAVA_HOME, or the one on the path, or one that is installed beside it."""
-    given = os.environ.get("JAVA_HOME")
-    installed = sorted(home / "bin/java" for home in INSTALLED.glob("*"))
-    found = [Path(given, "bin/java")] if given else [Path(shutil.which("java") or "java"), *installed]
-    versions = {program: _version(program) for program in found}
+    """The home of a Java of the right version: JAVA_HOME if set, else the one on the path, else an installed one."""
+    home = os.environ.get("JAVA_HOME")
+    installed = sorted(folder / "bin/java" for folder in INSTALLED.glob("*"))
+    programs = [Path(home, "bin/java")] if home else [Path(shutil.which("java") or "java"), *installed]
+    versions = {program: _version(program) for program in programs}
     for program, version in versions.items():
         if version == VERSION:
             return program.resolve().parents[1]
-    seen = sorted({version for version in versions.values() if version})
-    where = f"in JAVA_HOME={given}" if given else "here"
-    told = f", only {' and '.join(map(str, seen))}" if seen else ""
-    raise RequestError(f"no Java {VERSION} {where}{told}: install openjdk-{VERSION}-jre-headless, or set JAVA_HOME")
+    others = sorted({version for version in versions.values() if version})
+    where = f"in JAVA_HOME={home}" if home else "here"
+    only = f", only {' and '.join(map(str, others))}" if others else ""
+    raise RequestError(f"no Java {VERSION} {where}{only}: install openjdk-{VERSION}-jre-headless, or set JAVA_HOME")
 
 
 def maven() -> Path:
-    """The `mvn` to run; RequestError if there is none."""
-    found = shutil.which("mvn")
-    if found is None:
+    """The program `mvn`; RequestError if there is none."""
+    program = shutil.which("mvn")
+    if program is None:
         raise RequestError("no mvn on the path: install maven, which fetches the jars of servers")
-    return Path(found)
+    return Path(program)
 
 
 def _version(program: Path) -> int | None:
     try:
-        told = subprocess.run([program, "-version"], capture_output=True, text=True, check=False, timeout=60).stderr
+        text = subprocess.run([program, "-version"], capture_output=True, text=True, check=False, timeout=60).stderr
     except (OSError, subprocess.TimeoutExpired):
         return None
-    match = re.search(r'version "(\d+)', told)
+    match = re.search(r'version "(\d+)', text)
     return int(match[1]) if match else None
 
 
 def pinned_version(pom: Path, name: str = "engine.version") -> str:
-    """A version as pinned among the properties of a pom."""
+    """The version that a property of the pom holds; RequestError if there is no such property."""
     version = ElementTree.parse(pom).findtext(f".//{{*}}{name}")  # noqa: S314 (a file of this package)
     if version is None:
         raise RequestError(f"{pom}: no property {name}")
@@ -61,9 +60,9 @@ def pinned_version(pom: Path, name: str = "engine.version") -> str:
 
 
 def jars(pom: Path, folder: Path, watch: Watch) -> Path:
-    """The folder of the jars that `pom` asks for, fetched by Maven once for each content of the pom.
+    """The folder of the jars of `pom`, which Maven fetches once for each content of the pom.
 
-    FailureError where they are not those pinned beside it.
+    FailureError unless they are the jars that are pinned beside the pom.
     """
     engine = pom.parent.name
     done = folder / f"{engine}-{hashlib.sha256(pom.read_bytes()).hexdigest()[:12]}"
@@ -79,7 +78,7 @@ def jars(pom: Path, folder: Path, watch: Watch) -> Path:
 
 
 def fetch(pom: Path, target: Path, watch: Watch) -> None:
-    """Lets Maven put the jars that `pom` asks for into a folder."""
+    """Lets Maven copy the jars of `pom` into a folder."""
     engine = pom.parent.name
     copy = ("dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={target}")
     command = [str(maven()), "--batch-mode", "--file", str(pom), *copy]
@@ -99,7 +98,7 @@ def fetch(pom: Path, target: Path, watch: Watch) -> None:
 
 
 def _follow(lines: Iterable[str], engine: str, watch: Watch) -> str:
-    """Tells of each jar that arrives; the first error that Maven gave."""
+    """Reports each jar that arrives; returns the first error of Maven."""
     errors, fetched = [], 0
     for line in lines:
         watch.check()
@@ -108,4 +107,4 @@ def _follow(lines: Iterable[str], engine: str, watch: Watch) -> str:
             watch.say(f"{engine}: fetching jars, {fetched} so far")
         elif line.startswith("[ERROR]"):
             errors.append(line.removeprefix("[ERROR]").strip())
-    return errors[0] if errors else "it gives no reason"
+    return errors[0] if errors else "no reason is given"

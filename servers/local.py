@@ -1,4 +1,4 @@
-"""What the servers that we start here share: one user at a time, and an end with their owner."""
+"""Servers that are started on this machine: one process uses a server at a time, and may own it."""
 
 import subprocess
 import time
@@ -8,20 +8,22 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
-from rollup_bench.errors import FailureError
+from rollup_bench.errors import FailureError, RequestError
 from rollup_bench.servers.base import Server, Status
 from rollup_bench.servers.budget import Budget
+from rollup_bench.servers.connection import Connection
 from rollup_bench.servers.guard import DOWN, guarded
 from rollup_bench.servers.lock import Lock
+from rollup_bench.servers.ports import recorded
 from rollup_bench.servers.recipe import Recipe
 from rollup_bench.servers.watch import Watch
 
 PATIENCE = 120.0
-"""Seconds in which a server that runs must answer."""
+"""Seconds in which a server whose processes run must answer."""
 
 
 class LocalServer(Server):
-    """Lives in a folder of its own below the home; one process of ours uses it at a time."""
+    """A server with a folder of its own below the home."""
 
     def __init__(self, recipe: Recipe, home: Path, budget: Budget) -> None:
         super().__init__(recipe, home, budget)
@@ -31,84 +33,92 @@ class LocalServer(Server):
         self._startup_file = self.folder / "startup"
 
     @abstractmethod
-    def _launch(self, watch: Watch) -> None:
-        """From down to answering."""
+    def _launch(self, watch: Watch) -> float:
+        """Starts all processes; returns the monotonic time in seconds at which the first one started."""
 
     @abstractmethod
     def _halt(self) -> list[str]:
-        """The command that ends it, also when it is down."""
+        """The command that ends the server, and does nothing if it is down."""
 
     @abstractmethod
     def _alive(self) -> bool:
-        """Whether all that was started still runs."""
+        """Whether all processes that were started still run."""
+
+    @property
+    def connection(self) -> Connection:
+        """The port for clients on loopback, without credentials."""
+        ports = recorded(self._port_file)
+        if not ports:
+            remedy = f"rollup-bench up {self.name} --via {self.via}"
+            raise RequestError(f"{self.name} was never started in {self.home}: {remedy}")
+        return Connection(("127.0.0.1",), next(iter(ports.values())))
 
     def start(self, watch: Watch) -> bool:
-        """Leaves it running after us."""
-        with self._lock.hold(watch) as held:
+        """Starts the server, which then outlives this process; False if it was up already."""
+        with self._lock.hold(watch) as file:
             if self._answering(watch):
                 return False
-            with guarded(self._halt(), held) as guard:
+            with guarded(self._halt(), file) as disarm:
                 self._relaunch(watch)
-                guard.disarm()
+                disarm()
         return True
 
     @contextmanager
     def running(self, watch: Watch) -> Iterator[Self]:
-        """Up while inside, for us alone; what this started ends with it, and with this process."""
-        with self._lock.hold(watch) as held:
+        """Keeps the server up inside the block, for this process alone. One that was down before is stopped."""
+        with self._lock.hold(watch) as file:
             if self._answering(watch):
                 yield self
                 return
-            with guarded(self._halt(), held):
+            with guarded(self._halt(), file):
                 self._relaunch(watch)
                 yield self
 
     def stop(self) -> None:
-        """Ends it in order."""
+        """Ends the stages of the server in reverse order."""
         with self._lock.hold(Watch(seconds=DOWN)):
             self._end()
 
     def status(self) -> Status:
-        """As it is now."""
+        """The present state."""
         up = self._alive() and self.recipe.answers(self.connection)
         address = self.connection.address if up else None
         return Status(address, self.pids, self.resident_bytes(), self.startup_seconds)
 
     @property
     def startup_seconds(self) -> float | None:
-        """From the first process to the first answer, at its last start."""
+        """Seconds from the first process to the first answer at the last start; None if the server is down."""
         known = self._startup_file.exists() and self._alive()
         return float(self._startup_file.read_text()) if known else None
 
     def _answering(self, watch: Watch) -> bool:
-        """False if it is down; else waits for it to answer, for it may be busy; FailureError if that takes too long."""
+        """Waits until the server answers, for it may be busy; False if it is down, FailureError after PATIENCE."""
         until = time.monotonic() + PATIENCE
         while self._alive():
             if self.recipe.answers(self.connection):
                 return True
             if time.monotonic() > until:
-                raise FailureError(
-                    f"{self.name} runs and gives no answer in {PATIENCE:.0f} s: rollup-bench down {self.name} ends it"
-                )
-            watch.say(f"{self.name}: runs, and does not answer yet")
+                remedy = f"stop it with rollup-bench down {self.name} --via {self.via}"
+                raise FailureError(f"{self.name} runs, but did not answer within {PATIENCE:.0f} s: {remedy}")
+            watch.say(f"{self.name}: running, not yet answering")
             watch.pause(0.25)
         return False
-
-    def _started(self, began: float, watch: Watch) -> None:
-        seconds = time.monotonic() - began
-        self._startup_file.write_text(f"{seconds:.3f}")
-        watch.say(f"{self.name}: up at {self.connection.address} after {seconds:.0f} s")
 
     def _relaunch(self, watch: Watch) -> None:
         self._end()
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._launch(watch)
+        began = self._launch(watch)
+        if not self._answering(watch):
+            raise FailureError(f"{self.name} ended early, see rollup-bench logs {self.name} --via {self.via}")
+        seconds = time.monotonic() - began
+        self._startup_file.write_text(f"{seconds:.3f}")
+        watch.say(f"{self.name}: up at {self.connection.address} after {seconds:.0f} s")
 
     def _end(self) -> None:
         self._startup_file.unlink(missing_ok=True)
         try:
             ended = subprocess.run(self._halt(), capture_output=True, text=True, check=False, timeout=DOWN)
         except subprocess.TimeoutExpired:
-            raise FailureError(f"{self.name}: not down after {DOWN:g} s") from None
+            raise FailureError(f"{self.name} did not stop within {DOWN:g} s") from None
         if ended.returncode != 0:
-            raise FailureError(f"{self.name}: could not be stopped: {ended.stderr.strip()}")
+            raise FailureError(f"{self.name} could not be stopped: {ended.stderr.strip()}")

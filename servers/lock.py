@@ -1,4 +1,4 @@
-"""One user of a server at a time; the lock dies with its holder."""
+"""A lock that lets one process at a time use a server; the system releases it when its holder ends."""
 
 import fcntl
 import os
@@ -13,7 +13,7 @@ from rollup_bench.servers.watch import Watch
 
 
 class Lock:
-    """An exclusive lock on a file that names its holder's pid."""
+    """An exclusive lock on a file that holds the pid of the holder; `what` names the locked thing in messages."""
 
     def __init__(self, path: Path, what: str) -> None:
         self._path, self._what = path, what
@@ -21,9 +21,10 @@ class Lock:
 
     @contextmanager
     def hold(self, watch: Watch) -> Iterator[int]:
-        """Gives the open file: a child that inherits it holds the lock too. May be nested.
+        """Holds the lock inside the block, which may be nested; yields the open file.
 
-        Waits for what a dead holder left to be cleared away; RequestError while a living process holds it.
+        A child that inherits the file holds the lock too: waits while such children of a dead holder run. RequestError
+        if a living process holds the lock.
         """
         if self._file is not None:
             yield self._file

@@ -12,10 +12,9 @@ import psutil
 
 from rollup_bench.errors import FailureError, RequestError
 from rollup_bench.servers import processes
-from rollup_bench.servers.connection import Connection
 from rollup_bench.servers.java import jars, java
 from rollup_bench.servers.local import LocalServer
-from rollup_bench.servers.ports import choose, recorded
+from rollup_bench.servers.ports import choose
 from rollup_bench.servers.recipe import JavaProcess, Place
 from rollup_bench.servers.watch import Watch
 
@@ -24,39 +23,31 @@ DISK = 2 << 30
 
 
 class NativeServer(LocalServer):
-    """In its folder: conf/, data/ and logs/ by process, the ports, and the processes that run."""
+    """A server whose folder holds conf/, data/ and logs/ of each process, and files of its ports and processes."""
 
     via: ClassVar[str] = "native"
     shares_disk: ClassVar[bool] = True
 
     @property
-    def connection(self) -> Connection:
-        """On loopback, without credentials."""
-        ports = recorded(self._port_file)
-        if not ports:
-            raise RequestError(f"{self.name} was never started in {self.home}: rollup-bench up {self.name}")
-        return Connection(("127.0.0.1",), ports[self.recipe.ports[0]])
-
-    @property
     def pids(self) -> dict[str, int]:
-        """By process name."""
+        """The pid of each running process, by name."""
         return {record.name: record.pid for record in self._records() if record.process()}
 
     def cpu_seconds(self) -> float | None:
-        """User and system time of the processes that run."""
+        """User and system time of the running processes; None if none runs."""
         times = [process.cpu_times() for process in self._living()]
         return sum(time.user + time.system for time in times) if times else None
 
     def resident_bytes(self) -> int | None:
-        """Resident sets of the processes that run."""
+        """Resident memory of the running processes; None if none runs."""
         sizes = [process.memory_info().rss for process in self._living()]
         return sum(sizes) if sizes else None
 
     def logs(self, lines: int) -> str:
-        """The last lines of each process at the last start, below the name of the file."""
+        """The last lines of each log of the last start, below the name of its file."""
         return "\n".join(_tail(path, lines) for path in sorted((self.folder / "logs").glob("*.log")))
 
-    def _launch(self, watch: Watch) -> None:
+    def _launch(self, watch: Watch) -> float:
         program = java() / "bin/java"
         self._check_disk()
         library = jars(self.recipe.folder / "pom.xml", self.home / "jars", watch)
@@ -69,9 +60,7 @@ class NativeServer(LocalServer):
             for process in stage:
                 self._spawn(program, library, place, number, process)
             self._wait(stage, watch)
-        if not self._answering(watch):
-            raise FailureError(f"{self.name} ended early, see rollup-bench logs {self.name} --via {self.via}")
-        self._started(began, watch)
+        return began
 
     def _spawn(self, program: Path, library: Path, place: Place, stage: int, process: JavaProcess) -> None:
         conf = place.conf(process.name)
@@ -83,15 +72,15 @@ class NativeServer(LocalServer):
         memory = (f"-Xms{process.heap}", f"-Xmx{process.heap}", f"-XX:MaxDirectMemorySize={process.direct}")
         classes = ("-cp", f"{conf}{os.pathsep}{library}/*")
         command = [str(program), *memory, f"@{conf / 'jvm.options'}", *classes, *process.main]
-        held = processes.pinned(command, self.budget.cores)
-        record = processes.spawn(process.name, stage, held, place.data(process.name), self._log(process.name))
+        pinned = processes.pinned(command, self.budget.cores)
+        record = processes.spawn(process.name, stage, pinned, place.data(process.name), self._log(process.name))
         processes.remember(self._record_file, [*self._records(), record])
 
     def _wait(self, stage: list[JavaProcess], watch: Watch) -> None:
-        waiting, said = stage, 0
+        waiting, reported = stage, 0
         while waiting := [process for process in waiting if not process.ready()]:
-            if len(waiting) != said:
-                said = len(waiting)
+            if len(waiting) != reported:
+                reported = len(waiting)
                 watch.say(f"{self.name}: waiting for {', '.join(process.name for process in waiting)}")
             for record in self._records():
                 if record.process() is None:
@@ -99,14 +88,14 @@ class NativeServer(LocalServer):
             watch.pause(0.25)
 
     def _check_disk(self) -> None:
-        disk = shutil.disk_usage(self.home).free
-        if disk < DISK:
-            raise RequestError(f"{self.home}: {disk >> 20} MiB free, {self.name} needs {DISK >> 20} MiB")
+        available = shutil.disk_usage(self.home).free
+        if available < DISK:
+            raise RequestError(f"{self.home}: {available >> 20} MiB free, {self.name} needs {DISK >> 20} MiB")
 
     def _check_memory(self, stages: list[list[JavaProcess]]) -> None:
         if self.budget.memory < self.recipe.least:
-            given, least = self.budget.memory >> 20, self.recipe.least >> 20
-            raise RequestError(f"{self.name}: {given} MiB of memory are too little, give it {least} MiB")
+            budget, least = self.budget.memory >> 20, self.recipe.least >> 20
+            raise RequestError(f"{self.name}: {budget} MiB of memory are too little, give it {least} MiB")
         needed = sum(process.heap + process.direct for stage in stages for process in stage)
         available = psutil.virtual_memory().available
         if available < needed:

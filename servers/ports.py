@@ -1,4 +1,4 @@
-"""Ports on loopback, kept by each home, so that two homes run side by side."""
+"""Ports on loopback. Each home records its own, so that two homes run side by side."""
 
 import os
 import secrets
@@ -11,40 +11,42 @@ import msgspec
 from rollup_bench.errors import RequestError
 
 CANDIDATES = range(20_000, 32_000)
-"""Below the ports that systems give to clients, above the well-known ones."""
+"""Ports above the well-known ones and below those that systems give to clients."""
 
 
-def free(port: int, host: str = "127.0.0.1") -> bool:
-    """Whether nobody listens there."""
+def free(port: int) -> bool:
+    """Whether no process listens on the port."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((host, port))
+            probe.bind(("127.0.0.1", port))
         except OSError:
             return False
     return True
 
 
 def variable(engine: str) -> str:
-    """The environment variable that sets the port where clients connect."""
+    """The environment variable that sets the port for clients."""
     return f"ROLLUP_BENCH_{engine.upper()}_PORT"
 
 
 def wished(engine: str) -> int | None:
-    """The port that the environment asks for; RequestError where it is no port."""
+    """The port that the environment variable sets; RequestError if its value is not a port."""
     value = os.environ.get(variable(engine))
     if value is None:
         return None
     if not value.isdecimal() or not 1024 <= int(value) < 65_536:
-        raise RequestError(f"{variable(engine)}: {value!r} is no port, give one from 1024 to 65535")
+        raise RequestError(f"{variable(engine)}: {value!r} is not a port, give one from 1024 to 65535")
     return int(value)
 
 
 def choose(path: Path, engine: str, names: Sequence[str]) -> dict[str, int]:
-    """A free port for each name, last time's where it still is free; the first name is for clients."""
-    last = recorded(path)
+    """A free port for each name, the recorded one if it is free; the first name is the port for clients.
+
+    Records the ports in the file. RequestError if the port that the environment sets is in use.
+    """
+    last, wish = recorded(path), wished(engine)
     chosen: dict[str, int] = {}
-    wish = wished(engine)
     if wish is not None:
         if not free(wish):
             raise RequestError(f"{variable(engine)}: port {wish} is in use, free it or give another")
@@ -58,7 +60,7 @@ def choose(path: Path, engine: str, names: Sequence[str]) -> dict[str, int]:
 
 
 def recorded(path: Path) -> dict[str, int]:
-    """The ports of the last start."""
+    """The ports of the last start, by name; empty before the first."""
     return msgspec.json.decode(path.read_bytes(), type=dict[str, int]) if path.exists() else {}
 
 

@@ -1,4 +1,4 @@
-"""Processes of this machine: started apart from the terminal, remembered in a file, ended in order."""
+"""Processes of this machine: started in sessions of their own, listed in a file, ended in order."""
 
 import os
 import subprocess
@@ -12,12 +12,12 @@ import msgspec
 import psutil
 
 GRACE = 60.0
-"""Seconds in which a process may put its data in order before it is killed."""
+"""Seconds that a process has to end by itself before it is killed."""
 
 
 @dataclass(frozen=True)
 class Record:
-    """One started process; `created` tells it from a later one that got the same pid."""
+    """A process that was started; `created` distinguishes it from a later process with the same pid."""
 
     name: str
     stage: int
@@ -25,7 +25,7 @@ class Record:
     created: float
 
     def process(self) -> psutil.Process | None:
-        """The process if it still runs."""
+        """The process; None if it no longer runs."""
         try:
             process = psutil.Process(self.pid)
             same = abs(process.create_time() - self.created) < 2
@@ -35,42 +35,37 @@ class Record:
 
 
 def spawn(name: str, stage: int, command: Sequence[str], folder: Path, log: Path) -> Record:
-    """Starts `command` in its own session, its output in `log`."""
+    """Starts `command` in a session of its own, in `folder`; its output goes to `log`."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as output:
         child = subprocess.Popen(
-            command,
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
+            command, cwd=folder, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
         )
-    child.returncode = 0  # it may outlive us; while we live, it leaves no zombie
+    child.returncode = 0  # the child may outlive this process; until then the thread below waits for its end
     record = Record(name, stage, child.pid, psutil.Process(child.pid).create_time())
     Thread(target=os.waitpid, args=(child.pid, 0), daemon=True).start()
     return record
 
 
 def remember(path: Path, records: Sequence[Record]) -> None:
-    """Replaces the file at once, so that it is never half-written."""
+    """Replaces the list in the file atomically."""
     fresh = path.with_suffix(".new")
     fresh.write_bytes(msgspec.json.encode(list(records)))
     fresh.replace(path)
 
 
 def remembered(path: Path) -> list[Record]:
-    """What was started and not yet ended, whether or not it still runs."""
+    """The list in the file: all that was started and not ended by `end`, running or not; empty without a file."""
     return msgspec.json.decode(path.read_bytes(), type=list[Record]) if path.exists() else []
 
 
 def living(records: Sequence[Record]) -> list[psutil.Process]:
-    """Those that still run."""
+    """The processes that still run."""
     return [process for record in records if (process := record.process())]
 
 
 def end(path: Path) -> None:
-    """Ends the processes of the file, the last stage first, and forgets them."""
+    """Ends the processes that the file lists, the last stage first, and removes the file."""
     records = remembered(path)
     for stage in sorted({record.stage for record in records}, reverse=True):
         ending = [record for record in records if record.stage == stage]
@@ -88,7 +83,7 @@ def _wait(records: Sequence[Record]) -> None:
 
 
 def pinned(command: Sequence[str], cores: int) -> list[str]:
-    """The command held to the first `cores` processors that we may use, where the system can."""
+    """The command on the first `cores` processors that this process may use; unchanged where that cannot be set."""
     if not hasattr(os, "sched_getaffinity"):
         return list(command)
     allowed = sorted(os.sched_getaffinity(0))

@@ -1,4 +1,4 @@
-"""What an engine declares of its server; everything else is the same for all."""
+"""What an engine declares about its server; all else is the same for all engines."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,27 +10,28 @@ from rollup_bench.servers.connection import Connection
 
 @dataclass(frozen=True)
 class Place:
-    """Where a native server lives and what it may use."""
+    """The folder, the ports by name, and the budget of a server."""
 
     folder: Path
     ports: dict[str, int]
     budget: Budget
 
     def data(self, process: str) -> Path:
-        """The folder where a process keeps its data."""
+        """The folder of the data of a process."""
         return self.folder / "data" / process
 
     def conf(self, process: str) -> Path:
-        """The folder of a process's rendered configuration, first on its class path."""
+        """The folder of the rendered configuration of a process, which comes first on its class path."""
         return self.folder / "conf" / process
 
 
 @dataclass(frozen=True)
 class JavaProcess:
-    """One process: its files are the templates of `conf/` and `conf/<role>/`, with jvm.options.
+    """One process. Its configuration is rendered from the templates in `conf/` and `conf/<role>/`.
 
-    `values` fill these in; `data` and `tmp` among them are folders of its own, `tmp` emptied at each start. `heap` and
-    `direct` are bytes; `ready` must not raise.
+    `values` fill the templates; `tmp` among them is a folder that each start empties. `main` is the main class and its
+    arguments. `heap` and `direct` (memory off the heap) are bytes. `ready` says whether the process serves, and never
+    raises.
     """
 
     name: str
@@ -44,12 +45,14 @@ class JavaProcess:
 
 @dataclass(frozen=True)
 class Recipe:
-    """One engine's server.
+    """The server of one engine.
 
-    `folder` holds pom.xml, compose.yml and conf/. The first of `ports` is for clients. `least` is the least memory in
-    bytes. ROLLUP_BENCH_<NAME>_<`address`> names a cluster of one's own, as `example` shows, which listens on `port`
-    unless it says otherwise. `answers` raises SSLCertVerificationError, PermissionError where a login is refused, and
-    nothing else. The processes of a stage start together, the stages one by one; they stop the other way round.
+    `folder` holds pom.xml, compose.yml and conf/. `ports` are the names of its ports, that for clients first. `least`
+    is the least memory in bytes. The variable ROLLUP_BENCH_<NAME>_<`address`> names an external cluster, as `example`
+    shows; `port` is its port unless the variable gives another. `stages` start one after the other, the processes of a
+    stage together; they stop in reverse order. `answers` says whether the server answers; it raises
+    SSLCertVerificationError for a certificate that is not trusted, PermissionError for a rejected login, and nothing
+    else.
     """
 
     name: str

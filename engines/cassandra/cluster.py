@@ -93,7 +93,7 @@ def _entered(cluster: Cluster) -> Session:
     except NoHostAvailable as error:
         if not any(isinstance(each, AuthenticationFailed) for each in error.errors.values()):
             raise
-        raise RequestError(f"cassandra does not let in who {USER} and {PASSWORD} name: set both right") from None
+        raise RequestError(f"cassandra rejected the login: check {USER} and {PASSWORD}") from None
 
 
 def everywhere(session: Session, text: str) -> Iterator[Row]:

@@ -15,7 +15,7 @@ class Wire:
     """A connection of one client; it opens when it is first used, and again when the server has closed it."""
 
     def __init__(self, connection: Connection) -> None:
-        self._told = connection.told
+        self._told = connection.location
         self._headers = {"Content-Type": "application/json"}
         if connection.user is not None:
             login = f"{connection.user}:{connection.password or ''}"

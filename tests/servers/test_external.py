@@ -156,8 +156,8 @@ def test_it_listens_on_loopback_only_and_so_do_we(outside: Outside) -> None:
     assert set().union(*theirs, _listening(os.getpid())) <= set(clusters.NODES)
 
 
-@pytest.mark.parametrize(("key", "said"), [("PASSWORD", "does not let in"), ("CA", "not trusted"), ("USER", "let in")])
-def test_who_is_not_let_in_is_told_which_variable(
+@pytest.mark.parametrize(("key", "said"), [("PASSWORD", "rejected"), ("CA", "not trusted"), ("USER", "rejected")])
+def test_an_error_of_login_or_certificate_names_its_variable(
     key: str, said: str, outside: Outside, external: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wrong = str(clusters.certificate(tmp_path / "other").pem) if key == "CA" else "another-one"

@@ -18,12 +18,13 @@ import pytest
 from rollup_bench.engines.druid import server as druid
 from rollup_bench.engines.registry import recipe
 from rollup_bench.errors import FailureError, RequestError
-from rollup_bench.servers import Connection, open_server, pins, ports, processes, tools
+from rollup_bench.servers import Connection, open_server, pins, ports, processes
 from rollup_bench.servers.budget import Budget
 from rollup_bench.servers.java import jars, java
 from rollup_bench.servers.lock import Lock
 from rollup_bench.servers.recipe import Recipe
 from rollup_bench.servers.watch import Watch
+from tests.support import install
 
 BUDGET = Budget(cores=2, memory=3 << 30)
 APT = "-qq install --yes --no-install-recommends openjdk-17-jre-headless maven"
@@ -108,7 +109,7 @@ def test_no_maven(declared: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("JAVA_HOME", str(java()))
     monkeypatch.setenv("PATH", str(tmp_path))
     assert "no mvn on the path: install maven" in _refused(declared, tmp_path)
-    assert "no mvn" in (tools.missing() or "")
+    assert "no mvn" in (install.missing() or "")
 
 
 def test_maven_that_fails_leaves_no_jars(declared: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -147,7 +148,7 @@ def test_progress_while_jars_arrive(declared: Recipe, tmp_path: Path, monkeypatc
     ("pinned", "said"),
     [
         ({"a.jar": b"changed"}, "a.jar has another hash: Maven fetched other jars than"),
-        ({"a.jar": b"", "b.jar": b""}, "b.jar is not there"),
+        ({"a.jar": b"", "b.jar": b""}, "b.jar is missing"),
         ({}, "a.jar is not pinned"),
     ],
 )
@@ -185,7 +186,7 @@ def test_a_port_in_use(declared: Recipe, tmp_path: Path, monkeypatch: pytest.Mon
 @pytest.mark.parametrize("value", ["80", "x", "65536", "-1"])
 def test_a_port_that_is_none(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ROLLUP_BENCH_DRUID_PORT", value)
-    with pytest.raises(RequestError, match=r"ROLLUP_BENCH_DRUID_PORT: .* is no port"):
+    with pytest.raises(RequestError, match=r"ROLLUP_BENCH_DRUID_PORT: .* is not a port"):
         ports.wished("druid")
 
 
@@ -318,7 +319,7 @@ def test_a_fresh_machine_gets_its_tools_by_apt_as_root_only(
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
     monkeypatch.setattr("os.geteuid", lambda: user)
     (tmp_path / "asked").touch()
-    tools.install(tools.PACKAGES)
+    install.install(install.SERVERS)
     assert (tmp_path / "asked").read_text().splitlines() == asked
     said = "apt-get installs on this system, once: openjdk-17-jre-headless maven\n"
     assert capsys.readouterr().out == (said if asked else "")
