@@ -1,0 +1,114 @@
+"""The glossary explains every word that the command line takes or prints and every label of the trade-offs page."""
+
+import re
+from collections.abc import Iterator
+from typing import Any, get_args
+
+import click
+import msgspec
+import pytest
+from rich.console import Console
+from rich.table import Table
+
+from rollup_bench.engines.contract import Where
+from rollup_bench.engines.registry import names
+from rollup_bench.harness.cli.main import cli
+from rollup_bench.harness.conformance.report import End, Report
+from rollup_bench.harness.conformance.support import KINDS
+from rollup_bench.harness.records.compare import compare
+from rollup_bench.harness.records.findings import Run
+from rollup_bench.harness.records.records import Cache
+from rollup_bench.harness.report import kit, tables
+from rollup_bench.harness.run import load
+from rollup_bench.harness.run.profiles import PROFILES
+from rollup_bench.harness.run.verdicts import Kind
+from rollup_bench.harness.stats import claims
+from rollup_bench.workloads.dataset import RESERVED
+from tests.support import ROOT
+from tests.support.command import Command
+
+SECTIONS = dict(
+    section.split("\n", 1) for section in (ROOT / "docs" / "glossary.md").read_text("utf-8").split("\n## ")[1:]
+)
+"""The text under each heading of the glossary."""
+
+
+def explained(*sections: str) -> set[str]:
+    """The terms of these sections, or of all."""
+    text = "\n".join(SECTIONS[name] for name in sections or SECTIONS)
+    terms = [term for line in re.findall(r"^- (\*\*.*?\*\*)(?::|$)", text, re.M) for term in line.split(", **")]
+    return {term.strip("*") for term in terms}
+
+
+@pytest.mark.parametrize(
+    ("section", "terms"),
+    [
+        ("Events and questions", KINDS),
+        ("Engines and layouts", tuple(Where)),
+        ("Profiles", tuple(PROFILES)),
+        ("Verdicts", tuple(Kind)),
+        ("Cache states", get_args(Cache)),
+        ("Outcomes", (*get_args(claims.Outcome), *get_args(load.Outcome))),
+        ("The report of verify", get_args(End)),
+        ("Columns of answers", RESERVED),
+    ],
+)
+def test_a_section_explains_the_terms_of_the_code(section: str, terms: tuple[str, ...]) -> None:
+    assert set(terms) - explained(section) == set()
+
+
+def _commands(group: click.Group) -> Iterator[tuple[str, click.Command]]:
+    for name, command in group.commands.items():
+        yield name, command
+        if isinstance(command, click.Group):
+            yield from _commands(command)
+
+
+def _words(parameter: click.Parameter) -> list[str]:
+    """The option as it is written, or the argument's name, then the values to choose from."""
+    choices = parameter.type.choices if isinstance(parameter.type, click.Choice) else ()
+    is_engine = parameter.name == "engines" and isinstance(parameter, click.Argument)
+    name = "ENGINE" if is_engine else str(parameter.name).upper()
+    return [parameter.opts[0] if isinstance(parameter, click.Option) else name, *choices]
+
+
+def test_commands_arguments_options_and_their_values() -> None:
+    words = {name for name, _ in _commands(cli)}
+    words.update(word for _, command in _commands(cli) for parameter in command.params for word in _words(parameter))
+    assert words - explained() == set()
+
+
+@pytest.fixture
+def headings(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """The headings of all tables that are filled during a test."""
+    seen: set[str] = set()
+    add_row = Table.add_row
+
+    def noted(table: Table, *cells: Any, **options: Any) -> None:
+        seen.update(str(column.header) for column in table.columns)
+        add_row(table, *cells, **options)
+
+    monkeypatch.setattr(Table, "add_row", noted)
+    return seen
+
+
+def test_headings_of_tables(headings: set[str], command: Command) -> None:
+    run = Run.read(ROOT / "results" / "vm" / "flights-standard.jsonl")
+    report = msgspec.json.decode((ROOT / "engines" / "duckdb" / "verified.json").read_bytes(), type=Report)
+    console = Console(quiet=True, width=1000)
+    tables.run_table(run, console)
+    tables.loads_table(run, console)
+    tables.comparison_table(compare(run, run), console)
+    kit.show(report, console)
+    command.done("status")
+    arms = {heading for heading in headings if heading.partition("/")[0] in names()}
+    assert {"median ms", "pays after", "p95 ms", "before ms", "what it demands", "started in"} < headings
+    assert headings - arms - {""} - explained() == set()
+
+
+def test_labels_of_the_page() -> None:
+    page = ROOT / "harness" / "report" / "site" / "page"
+    labels = re.findall(r"<label>(.+?) <", (page / "tradeoffs.html").read_text("utf-8"))
+    labels += re.findall(r"(?:\[|line\()'([A-Z][a-z-].*?)',", (page / "tradeoffs.js").read_text("utf-8"))
+    assert {"Layout", "Noise", "Break-even", "At rest"} < set(labels)
+    assert set(labels) - explained("The trade-offs page") == set()
