@@ -16,7 +16,7 @@ from rollup_bench.servers import Server
 from rollup_bench.servers.budget import Budget
 from rollup_bench.servers.watch import Watch
 from rollup_bench.workloads.dataset import Dataset
-from rollup_bench.workloads.events import Events, Shape
+from rollup_bench.workloads.events import Events, Statistics
 from rollup_bench.workloads.layouts import Layout
 from rollup_bench.workloads.questions import Question
 
@@ -67,19 +67,19 @@ class Plan:
     engine: str
     dataset: Dataset
     layout: Layout
-    shape: Shape
+    statistics: Statistics
     text: str
     tables: Any = None
 
     @cached_property
     def schema(self) -> pa.Schema:
         """The Arrow schema of the events."""
-        return self.shape.schema
+        return self.statistics.schema
 
     @cached_property
     def key(self) -> str:
         """A hash of the events and of all that is made of them."""
-        parts = (self.engine, self.dataset.name, self.layout.name, self.shape.fingerprint, self.text)
+        parts = (self.engine, self.dataset.name, self.layout.name, self.statistics.fingerprint, self.text)
         return hashlib.blake2b("\n".join(parts).encode(), digest_size=8).hexdigest()
 
     @cached_property
@@ -143,7 +143,7 @@ class Engine(ABC):
         return self.server
 
     @abstractmethod
-    def plan(self, dataset: Dataset, layout: Layout, shape: Shape) -> Plan:
+    def plan(self, dataset: Dataset, layout: Layout, statistics: Statistics) -> Plan:
         """What would be created for the layout, and for `tuned` for the dataset's own questions.
 
         An engine that tunes nothing returns a plan for `tuned` too, and refuses every question on it.

@@ -96,12 +96,12 @@ def _bare(engine: "Cassandra", plan: Plan, question: Aggregate) -> added.Bare:
 
 def loading(engine: "Cassandra", flights: Dataset, rows: Events, layout: str) -> Loading:
     """Loads a layout from nothing, then puts a sample of its rows in one by one."""
-    plan = engine.plan(flights, flights.layout(layout), rows.shape)
+    plan = engine.plan(flights, flights.layout(layout), rows.statistics)
     engine.drop(plan)
     loaded = engine.load(plan, rows, Watch())
     single = _single_seconds(engine, plan)
     engine.drop(plan)
-    return Loading(layout, rows.shape.rows / loaded.seconds, rows.shape.rows / single)
+    return Loading(layout, rows.statistics.rows / loaded.seconds, rows.statistics.rows / single)
 
 
 def _single_seconds(engine: "Cassandra", plan: Plan) -> float:

@@ -47,14 +47,14 @@ def measure(pairs: int = 200) -> Measured:
     server = open_server(declared, "native", home(), running.budget())
     with server.running(Watch(lambda text: print(text, file=sys.stderr), seconds=600)):
         engine = engine_type("druid")(server, home(), running.budget())
-        plan = engine.plan(flights, flights.layout("raw"), kept.shape)
+        plan = engine.plan(flights, flights.layout("raw"), kept.statistics)
         engine.drop(plan)
         loaded = engine.load(plan, kept, Watch(seconds=600))
         with engine.session(plan) as session:
             found = added.overhead(session.ask, partial(_bare, plan, server.connection), ONE_ROW, MANY_ROWS, pairs)
         engine.drop(plan)
         engine.close()
-    return Measured(found, kept.shape.rows / loaded.seconds)
+    return Measured(found, kept.statistics.rows / loaded.seconds)
 
 
 def _bare(plan: Plan, to: Connection, question: Aggregate) -> added.Bare:

@@ -191,7 +191,7 @@ def _measured(fault: Fault, victim: Victim) -> Row:
         f"{others} of {len(QUESTIONS)} cells",
         f"{again:.1f}",
         str(resumed_status),
-        lost or f"nothing: {kept.shape.rows:,} rows, {len(QUESTIONS)} answers right",
+        lost or f"nothing: {kept.statistics.rows:,} rows, {len(QUESTIONS)} answers right",
         good,
     )
 
@@ -271,7 +271,7 @@ class Child:
 
 def _plan(victim: Victim, kept: events.Events) -> Plan:
     engine = engine_type(victim.engine)(victim.client, victim.home, budget())
-    return engine.plan(victim.data, victim.data.layout("raw"), kept.shape)
+    return engine.plan(victim.data, victim.data.layout("raw"), kept.statistics)
 
 
 def _right_again(victim: Victim, kept: events.Events) -> bool:
@@ -280,7 +280,7 @@ def _right_again(victim: Victim, kept: events.Events) -> bool:
     while True:
         engine = engine_type(victim.engine)(victim.client, victim.home, budget())
         try:
-            plan = engine.plan(victim.data, victim.data.layout("raw"), kept.shape)
+            plan = engine.plan(victim.data, victim.data.layout("raw"), kept.statistics)
             _, reused = loading.ensure(engine, plan, kept, victim.home, Watch(seconds=BOUND))
             with engine.session(plan) as session:
                 if verdicts.check(question, session.ask(question), kept).kind is Kind.RIGHT:
@@ -296,11 +296,11 @@ def _right_again(victim: Victim, kept: events.Events) -> bool:
 def _lost(victim: Victim, kept: events.Events, reused: bool) -> str:
     """What is not as it was before the fault; nothing where all of it is."""
     engine = engine_type(victim.engine)(victim.client, victim.home, budget())
-    plan = engine.plan(victim.data, victim.data.layout("raw"), kept.shape)
+    plan = engine.plan(victim.data, victim.data.layout("raw"), kept.statistics)
     found = [] if reused else ["loaded anew"]
     try:
-        if (rows := engine.rows(plan)) != kept.shape.rows:
-            found.append(f"{rows} rows of {kept.shape.rows}")
+        if (rows := engine.rows(plan)) != kept.statistics.rows:
+            found.append(f"{rows} rows of {kept.statistics.rows}")
         with engine.session(plan) as session:
             for name in QUESTIONS:
                 question = victim.data.question(name).fill()

@@ -134,8 +134,11 @@ def _checked(
             lost[f"{engine.name}/{layout.name}"] = str(error)
     counts = _counts(kept)
     for (name, template), span in product(game.questions.items(), SPANS):
-        say(f"{kept.shape.rows:,} rows: checking {name} over {span}")
-        question, about = over(template, SPANS[span]), (name, CORE.get(name, ""), kept.shape.rows, span, counts[span])
+        say(f"{kept.statistics.rows:,} rows: checking {name} over {span}")
+        question, about = (
+            over(template, SPANS[span]),
+            (name, CORE.get(name, ""), kept.statistics.rows, span, counts[span]),
+        )
         for failed, reason in lost.items():
             yield _cell(about, failed, Judgement(Kind.FAILED, reason))
         for arm, session in compared:

@@ -45,7 +45,7 @@ def load(engine: str, layout: str, rows: int) -> Load:
     declared = recipe(engine)
     server = open_server(declared, "native", home(), running.budget()) if declared else None
     one = engine_type(engine)(server, home(), running.budget())
-    plan = one.plan(game, game.layout(layout), kept.shape)
+    plan = one.plan(game, game.layout(layout), kept.statistics)
     one.drop(plan)
     done = one.load(plan, kept, Watch(seconds=loading.patience(rows)))
     one.drop(plan)

@@ -57,7 +57,7 @@ NEW = (
 
 def elsewhere(engine: Engine, game: Dataset, events: Events, new: Template) -> str:
     """What an engine says of the question on the plan tuned to the game's own questions; nothing is asked."""
-    support = engine.support(new.fill(), engine.plan(game, layouts.tuned, events.shape))
+    support = engine.support(new.fill(), engine.plan(game, layouts.tuned, events.statistics))
     reason = f", {support.reason}" if support.reason else ""
     return f"{engine.name}, tuned to the other questions: {support.where or 'unsupported'}{reason}"
 

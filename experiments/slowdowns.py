@@ -36,7 +36,7 @@ def record(path: Path, slowed: Sequence[str]) -> Run:
     questions = {name: flights.question(name).fill() for name in flights.questions}
     header = Header(
         dataset=flights.name,
-        rows=rows.shape.rows,
+        rows=rows.statistics.rows,
         seed=1,
         profile="slowdowns",
         machine=machine(),

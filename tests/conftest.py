@@ -112,7 +112,7 @@ def ask(engine: Engine, home: Path) -> Callable[..., list[dict[str, Any]]]:
         dataset = datasets.read(str(file))
         question = dataset.question(name).fill(dict(set_to))
         found = events.prepare(dataset, home)
-        plan = engine.plan(dataset, dataset.layout("raw"), found.shape)
+        plan = engine.plan(dataset, dataset.layout("raw"), found.statistics)
         support = engine.support(question, plan)
         if support.where is None:
             pytest.skip(f"{engine.name}: {support.reason}")

@@ -1,4 +1,4 @@
-"""Events as a value: batches in a fixed schema, a shape, a fingerprint, a cut by time of receipt."""
+"""Events as a value: batches in a fixed schema, table statistics, a fingerprint, a cut by time of receipt."""
 
 import hashlib
 import json
@@ -31,8 +31,8 @@ READ = {
 }  # so memory stays flat
 
 
-class Shape(msgspec.Struct, frozen=True):
-    """What is known of events before any question.
+class Statistics(msgspec.Struct, frozen=True):
+    """Table statistics of events: what is known before any question is asked.
 
     `types` maps each column to "timestamp", "string", "int64" or "double"; `first` and `last` are the earliest and
     latest time in milliseconds since 1970, UTC (0 where there is no row); `cardinality` counts each text column's
@@ -58,15 +58,15 @@ class Shape(msgspec.Struct, frozen=True):
 class Events:
     """Rows in a fixed schema, read from where they lie, as often as wanted."""
 
-    def __init__(self, rows: pa.dataset.Dataset, columns: Columns, shape: Shape) -> None:
+    def __init__(self, rows: pa.dataset.Dataset, columns: Columns, statistics: Statistics) -> None:
         self._rows = rows
         self.columns = columns
-        self.shape = shape
+        self.statistics = statistics
 
     @property
     def fingerprint(self) -> str:
         """The same for the same rows in the same order."""
-        return self.shape.fingerprint
+        return self.statistics.fingerprint
 
     def batches(self, wanted: list[str] | None = None) -> Iterator[pa.RecordBatch]:
         """The rows in batches of at most 262,144, with all columns or those `wanted`."""
@@ -97,7 +97,7 @@ def prepare(dataset: Dataset, home: Path, say: Callable[[str], None] = lambda _:
     """The dataset's events, made once into a Parquet file under `home` and reused while the source is the same."""
     made = _generated if dataset.source.generator is not None else _read
     events = made(dataset, home / "events", say)
-    _check(dataset, events.shape.schema)
+    _check(dataset, events.statistics.schema)
     return events
 
 
@@ -109,14 +109,14 @@ def _read(dataset: Dataset, folder: Path, say: Callable[[str], None]) -> Events:
     key = _digest(FORMAT, sources.content(found), dataset.source, dataset.columns)
     path = folder / f"{key}.parquet"
     record = path.with_suffix(".json")
-    shape = _kept(lambda: pa.parquet.read_metadata(path).num_rows, record)
-    if shape is None:
+    statistics = _kept(lambda: pa.parquet.read_metadata(path).num_rows, record)
+    if statistics is None:
         say(f"reading {found[0].name if len(found) == 1 else f'{len(found)} files'}")
         path.parent.mkdir(parents=True, exist_ok=True)
         _write(path, _normalised(found, dataset), found[0])
-        shape = measured(pa.dataset.dataset(path), dataset.columns, key)
-        _replace(record, lambda part: part.write_bytes(msgspec.json.encode(shape)))
-    return Events(pa.dataset.dataset(path), dataset.columns, shape)
+        statistics = measured(pa.dataset.dataset(path), dataset.columns, key)
+        _replace(record, lambda part: part.write_bytes(msgspec.json.encode(statistics)))
+    return Events(pa.dataset.dataset(path), dataset.columns, statistics)
 
 
 def _check(dataset: Dataset, schema: pa.Schema) -> None:
@@ -128,11 +128,11 @@ def _check(dataset: Dataset, schema: pa.Schema) -> None:
             raise RequestError(f"{dataset.file}: question {name}: {error}") from None
 
 
-def _kept(rows: Callable[[], int], record: Path) -> Shape | None:
-    """The shape of events that were prepared whole; None where they were not, or are no longer as recorded."""
+def _kept(rows: Callable[[], int], record: Path) -> Statistics | None:
+    """The statistics in `record`; None unless it can be read and counts as many rows as the prepared file holds."""
     try:
-        shape = msgspec.json.decode(record.read_bytes(), type=Shape)
-        return shape if shape.rows == rows() else None
+        statistics = msgspec.json.decode(record.read_bytes(), type=Statistics)
+        return statistics if statistics.rows == rows() else None
     except (OSError, UnicodeError, msgspec.DecodeError, pa.ArrowException):
         return None
 
@@ -141,16 +141,16 @@ def _generated(dataset: Dataset, folder: Path, say: Callable[[str], None]) -> Ev
     rows = generated.rows(dataset, folder, say)
     key = _digest(FORMAT, [Path(name).name for name in rows.files], dataset.columns)
     record = folder / f"{key}.json"
-    shape = _kept(rows.count_rows, record)
-    if shape is None:
+    statistics = _kept(rows.count_rows, record)
+    if statistics is None:
         say(f"measuring {dataset.name}")
-        shape = measured(rows, dataset.columns, key)
-        _replace(record, lambda part: part.write_bytes(msgspec.json.encode(shape)))
-    return Events(rows, dataset.columns, shape)
+        statistics = measured(rows, dataset.columns, key)
+        _replace(record, lambda part: part.write_bytes(msgspec.json.encode(statistics)))
+    return Events(rows, dataset.columns, statistics)
 
 
-def measured(rows: pa.dataset.Dataset, roles: Columns, fingerprint: str) -> Shape:
-    """The shape of rows, in one pass."""
+def measured(rows: pa.dataset.Dataset, roles: Columns, fingerprint: str) -> Statistics:
+    """Computes the table statistics of rows in one pass."""
     count, first, last = 0, 2**63 - 1, -(2**63)
     values = {name: _Distinct(rows.schema.field(name).type) for name in roles.texts if name != roles.id}
     magnitude = dict.fromkeys(roles.measures, 0.0)
@@ -165,7 +165,7 @@ def measured(rows: pa.dataset.Dataset, roles: Columns, fingerprint: str) -> Shap
         for name in roles.measures:
             numbers = batch.column(name).cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
             magnitude[name] += float(np.nansum(np.abs(numbers)))
-    return Shape(
+    return Statistics(
         fingerprint=_digest(fingerprint),
         rows=count,
         first=first if count else 0,

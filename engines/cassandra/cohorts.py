@@ -14,7 +14,7 @@ from rollup_bench.engines.cassandra.tables import Manifest, Table, partitions, q
 from rollup_bench.engines.contract import Plan, Support, Where
 from rollup_bench.workloads import calendar
 from rollup_bench.workloads.dataset import Columns
-from rollup_bench.workloads.events import Events, Shape
+from rollup_bench.workloads.events import Events, Statistics
 from rollup_bench.workloads.questions import Age, Cohort, Grain, Span, milliseconds
 
 EVER = Span(datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC))
@@ -46,14 +46,16 @@ class Activity:
     count: int | None
     table: Table
 
-    def serves(self, question: Cohort, span: Span, shape: Shape) -> bool:
+    def serves(self, question: Cohort, span: Span, statistics: Statistics) -> bool:
         """Whether rows of births in a span make the answer.
 
         A cell is shown once its age has ended by `until`, so nothing in it came later; only what is unbounded looks on.
         """
         if definition(question) != self.definition or not set(activity.kept(question)) <= set(self.adds):
             return False
-        if question.retention == "unbounded" and (self.count is not None or milliseconds(question.until) <= shape.last):
+        if question.retention == "unbounded" and (
+            self.count is not None or milliseconds(question.until) <= statistics.last
+        ):
             return False
         return (self.count is None or question.age.count <= self.count) and all(
             calendar.begins(at, self.grain, question.zone) for at in span.milliseconds
@@ -73,14 +75,14 @@ class Activity:
         return found.sort_by([(k, "ascending") for k in self.table.clustering])
 
 
-def table(name: str, note: str, of: Cohort, adds: tuple[State, ...], columns: Columns, shape: Shape) -> Table:
+def table(name: str, note: str, of: Cohort, adds: tuple[State, ...], columns: Columns, statistics: Statistics) -> Table:
     """The table of a definition; its partitions are of births, and sharded where many are born."""
-    wide = rollups.wide(shape)
+    wide = rollups.wide(statistics)
     kinds = {BORN: "timestamp"} | ({COHORT: "text"} if of.by else {}) | {AGE: "bigint", SUBJECT: "text"}
-    sums = {str(s): TYPES[str(states.kind(s, shape.schema, wide))] for s in dict.fromkeys((states.EVENTS, *adds))}
+    sums = {str(s): TYPES[str(states.kind(s, statistics.schema, wide))] for s in dict.fromkeys((states.EVENTS, *adds))}
     kept = kinds | {FIRST: "bigint", LAST: "bigint"} | sums
-    rows = shape.rows + shape.cardinality[columns.subject]
-    return Table(name, kept, tuple(kinds), tables.width(rows, shape.last - shape.first, kept), note)
+    rows = statistics.rows + statistics.cardinality[columns.subject]
+    return Table(name, kept, tuple(kinds), tables.width(rows, statistics.last - statistics.first, kept), note)
 
 
 @dataclass(frozen=True)
@@ -131,7 +133,7 @@ class Returns:
 
     @property
     def _kinds(self) -> dict[str, pa.DataType]:
-        wide = rollups.wide(self.plan.shape)
+        wide = rollups.wide(self.plan.statistics)
         kinds = {str(s): states.kind(s, self.plan.schema, wide) for s in activity.kept(self.question)}
         cohort = {COHORT: pa.string()} if self.question.by else {}
         sums = {name: kinds.get(name, pa.int64()) for name in self._sums}

@@ -19,7 +19,7 @@ from rollup_bench.servers.budget import Budget
 from rollup_bench.servers.watch import Watch
 from rollup_bench.workloads import answers
 from rollup_bench.workloads.dataset import Dataset
-from rollup_bench.workloads.events import Events, Shape
+from rollup_bench.workloads.events import Events, Statistics
 from rollup_bench.workloads.layouts import Layout
 from rollup_bench.workloads.questions import Question, spanless
 
@@ -67,8 +67,8 @@ class Cassandra(Engine):
                 f"cassandra has {nodes} nodes for {self._settings.replication} copies: set {settings.REPLICATION}"
             )
 
-    def plan(self, dataset: Dataset, layout: Layout, shape: Shape) -> Plan:
-        return planning.plan(self.name, dataset, layout, shape, self._settings.replication)
+    def plan(self, dataset: Dataset, layout: Layout, statistics: Statistics) -> Plan:
+        return planning.plan(self.name, dataset, layout, statistics, self._settings.replication)
 
     def support(self, question: Question, plan: Plan) -> Support:
         return reading.support(question, plan)

@@ -32,7 +32,7 @@ class Prepared:
     @cached_property
     def kinds(self) -> dict[str, pa.DataType]:
         """The type of each state."""
-        wide = rollups.wide(self.plan.shape)
+        wide = rollups.wide(self.plan.statistics)
         return {str(s): states.kind(s, self.plan.schema, wide) for s in states.states(self.question.measures)}
 
     @cached_property

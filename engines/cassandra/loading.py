@@ -134,8 +134,8 @@ def count(reader: Reader, plan: Plan, known: Manifest, watch: Watch) -> int:
 def _fill(plan: Plan, events: Events, fillers: dict[str, Filler], watch: Watch) -> None:
     """Events as they come, roll-ups once all of them have been seen."""
     design: Design = plan.tables
-    wide, done = rollups.wide(plan.shape), 0
-    pace = Pace(watch.say, "", events.shape.rows)
+    wide, done = rollups.wide(plan.statistics), 0
+    pace = Pace(watch.say, "", events.statistics.rows)
     kept = [(rollup, Accumulator()) for rollup in design.rollups]
     for batch in events.batches():
         if design.events is not None:

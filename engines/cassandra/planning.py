@@ -10,7 +10,7 @@ from rollup_bench.engines.cassandra.tuned import WantedActivity
 from rollup_bench.engines.contract import Plan
 from rollup_bench.workloads import layouts
 from rollup_bench.workloads.dataset import Dataset
-from rollup_bench.workloads.events import Shape
+from rollup_bench.workloads.events import Statistics
 from rollup_bench.workloads.layouts import Layout
 
 KEYSPACE = "CREATE KEYSPACE {} WITH replication = {{'class': 'NetworkTopologyStrategy', 'replication_factor': {}}}"
@@ -35,10 +35,10 @@ class Design:
         return [self.events, *kept] if self.events else kept
 
 
-def plan(engine: str, dataset: Dataset, layout: Layout, shape: Shape, replication: int) -> Plan:
+def plan(engine: str, dataset: Dataset, layout: Layout, statistics: Statistics, replication: int) -> Plan:
     """The plan of a layout; its keyspace has the plan's name, and so many copies of each row."""
-    design = _design(dataset, layout, shape, replication)
-    return Plan(engine, dataset, layout, shape, ";\n".join(statements("KEYSPACE", design)), design)
+    design = _design(dataset, layout, statistics, replication)
+    return Plan(engine, dataset, layout, statistics, ";\n".join(statements("KEYSPACE", design)), design)
 
 
 def statements(keyspace: str, design: Design) -> list[str]:
@@ -48,31 +48,33 @@ def statements(keyspace: str, design: Design) -> list[str]:
     return [*fixed, *(table.create(keyspace) for table in design.tables), SENT.format(name)]
 
 
-def _design(dataset: Dataset, layout: Layout, shape: Shape, replication: int) -> Design:
+def _design(dataset: Dataset, layout: Layout, statistics: Statistics, replication: int) -> Design:
     time = dataset.columns.time.name
     if layout == layouts.raw:
-        return Design(events_table(dataset, shape), replication=replication)
+        return Design(events_table(dataset, statistics), replication=replication)
     if layout != layouts.tuned:
-        return Design(None, (rollup("rollup", layout, time, shape),), replication=replication)
-    calls = tuned.calls(dataset, shape)
+        return Design(None, (rollup("rollup", layout, time, statistics),), replication=replication)
+    calls = tuned.calls(dataset, statistics)
     return Design(
-        events_table(dataset, shape) if calls.events else None,
-        tuple(rollup(f"rollup{i}", w.layout, time, shape, w.where, w.leading) for i, w in enumerate(calls.rollups)),
-        tuple(activities(f"activity{i}", w, dataset, shape) for i, w in enumerate(calls.activities)),
+        events_table(dataset, statistics) if calls.events else None,
+        tuple(
+            rollup(f"rollup{i}", w.layout, time, statistics, w.where, w.leading) for i, w in enumerate(calls.rollups)
+        ),
+        tuple(activities(f"activity{i}", w, dataset, statistics) for i, w in enumerate(calls.activities)),
         replication,
     )
 
 
-def activities(name: str, wanted: WantedActivity, dataset: Dataset, shape: Shape) -> Activity:
+def activities(name: str, wanted: WantedActivity, dataset: Dataset, statistics: Statistics) -> Activity:
     """A cohort's rows and the table that keeps them."""
     note = f"activity {wanted.name}"
-    table = cohorts.table(name, note, wanted.definition, wanted.adds, dataset.columns, shape)
+    table = cohorts.table(name, note, wanted.definition, wanted.adds, dataset.columns, statistics)
     return Activity(wanted.definition, wanted.grain, wanted.adds, wanted.count, table)
 
 
-def events_table(dataset: Dataset, shape: Shape) -> Table:
+def events_table(dataset: Dataset, statistics: Statistics) -> Table:
     """Each event, by time; its number in the load tells it from its equals."""
-    columns = {name: TYPES[kind] for name, kind in shape.types.items()}
+    columns = {name: TYPES[kind] for name, kind in statistics.types.items()}
     number = tables.unused("event", columns)
     time = dataset.columns.time.name
     columns = {time: columns[time], number: "bigint"} | columns
@@ -80,6 +82,6 @@ def events_table(dataset: Dataset, shape: Shape) -> Table:
         name="events",
         columns=columns,
         clustering=(time, number),
-        width=tables.width(shape.rows, shape.last - shape.first, columns),
+        width=tables.width(statistics.rows, statistics.last - statistics.first, columns),
         note="each event by time",
     )

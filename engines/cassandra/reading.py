@@ -53,7 +53,7 @@ def _kept(question: Aggregate, plan: Plan) -> Kept | None:
     """Of the roll-ups that serve, the one that fixes most of its key, then the one with fewest rows in a span."""
     near = [rollup for rollup in plan.tables.rollups if rollup.groups(question)]
     for rollup in sorted(near, key=lambda r: (len(r.fixed(question)), r.totals.width), reverse=True):
-        span = rollup.whole(question.span, plan.shape)
+        span = rollup.whole(question.span, plan.statistics)
         if _serves(rollup, question, span):
             return Kept(question, prepared(spanless(question), plan, rollup), span)
     return None
@@ -64,8 +64,8 @@ def _returns(question: Question, plan: Plan) -> Returns | None:
     if not isinstance(question, Cohort):
         return None
     for kept in plan.tables.activities:
-        span = whole(question.span, kept.grain, question.zone, plan.shape)
-        if kept.serves(question, span, plan.shape):
+        span = whole(question.span, kept.grain, question.zone, plan.statistics)
+        if kept.serves(question, span, plan.statistics):
             return Returns(question, plan, kept, span)
     return None
 

@@ -11,7 +11,7 @@ from rollup_bench.engines.cassandra import conditions, states, tables, wire
 from rollup_bench.engines.cassandra.states import TIMES, VALUE, Groups
 from rollup_bench.engines.cassandra.tables import Table
 from rollup_bench.workloads import calendar
-from rollup_bench.workloads.events import Shape
+from rollup_bench.workloads.events import Statistics
 from rollup_bench.workloads.filters import Filter, Op, Value
 from rollup_bench.workloads.layouts import Layout
 from rollup_bench.workloads.questions import EPOCH, Aggregate, Grain, Span
@@ -57,9 +57,9 @@ class Rollup:
         """All of its tables."""
         return [self.totals, *self.values.values()]
 
-    def whole(self, span: Span, shape: Shape) -> Span:
+    def whole(self, span: Span, statistics: Statistics) -> Span:
         """The span in whole buckets, where that adds no event."""
-        return whole(span, Grain(self.layout.grain or Grain.ALL), self.layout.zone, shape)
+        return whole(span, Grain(self.layout.grain or Grain.ALL), self.layout.zone, statistics)
 
     def of(self, batch: pa.RecordBatch, wide: set[str]) -> Groups | None:
         """The groups of a batch of events, None where none matches."""
@@ -87,12 +87,19 @@ class Rollup:
 
 
 def rollup(
-    name: str, layout: Layout, time: str, shape: Shape, where: tuple[Filter, ...] = (), leading: tuple[str, ...] = ()
+    name: str,
+    layout: Layout,
+    time: str,
+    statistics: Statistics,
+    where: tuple[Filter, ...] = (),
+    leading: tuple[str, ...] = (),
 ) -> Rollup:
     """The tables of a roll-up, with partitions of the size that its dimensions let expect."""
     keys = dict.fromkeys(leading, "text") | {time: "timestamp"}
     keys |= dict.fromkeys((d for d in layout.by if d not in leading), "text")
-    totals = {str(s): TYPES[str(states.kind(s, shape.schema, wide(shape)))] for s in states.states(layout.measures)}
+    totals = {
+        str(s): TYPES[str(states.kind(s, statistics.schema, wide(statistics)))] for s in states.states(layout.measures)
+    }
     note = f"{layout.name}: {', '.join(map(str, layout.measures))} by {', '.join((str(layout.grain), *layout.by))}"
     kept = {c: keys | {VALUE: "text", TIMES: "bigint"} for c in states.kept_values(layout.measures)}
     return Rollup(
@@ -100,35 +107,39 @@ def rollup(
         where,
         leading,
         time,
-        _table(f"{name}_totals", keys | totals, tuple(keys), _rows(layout, shape), shape, note),
+        _table(f"{name}_totals", keys | totals, tuple(keys), _rows(layout, statistics), statistics, note),
         {
-            c: _table(f"{name}_values{i}", columns, (*keys, VALUE), _rows(layout, shape, c), shape, f"{note}: {c}")
+            c: _table(
+                f"{name}_values{i}", columns, (*keys, VALUE), _rows(layout, statistics, c), statistics, f"{note}: {c}"
+            )
             for i, (c, columns) in enumerate(kept.items())
         },
     )
 
 
-def _table(name: str, columns: dict[str, str], key: tuple[str, ...], rows: int, shape: Shape, note: str) -> Table:
-    return Table(name, columns, key, tables.width(rows, shape.last - shape.first, columns), note)
+def _table(
+    name: str, columns: dict[str, str], key: tuple[str, ...], rows: int, statistics: Statistics, note: str
+) -> Table:
+    return Table(name, columns, key, tables.width(rows, statistics.last - statistics.first, columns), note)
 
 
-def _rows(layout: Layout, shape: Shape, value: str | None = None) -> int:
+def _rows(layout: Layout, statistics: Statistics, value: str | None = None) -> int:
     """How many groups there can be at most."""
     hours = LENGTHS.get(Grain(layout.grain or Grain.ALL), 8760)
-    spread = [shape.cardinality[d] + 1 for d in layout.by]
+    spread = [statistics.cardinality[d] + 1 for d in layout.by]
     if value is not None:
-        spread.append(shape.cardinality.get(value, shape.rows) + 1)
-    steps = (shape.last - shape.first) / tables.HOUR / hours + 2
-    return max(1, int(min(shape.rows, steps * np.prod(spread, dtype=float))))
+        spread.append(statistics.cardinality.get(value, statistics.rows) + 1)
+    steps = (statistics.last - statistics.first) / tables.HOUR / hours + 2
+    return max(1, int(min(statistics.rows, steps * np.prod(spread, dtype=float))))
 
 
-def whole(span: Span, grain: Grain, zone: str, shape: Shape) -> Span:
+def whole(span: Span, grain: Grain, zone: str, statistics: Statistics) -> Span:
     """A span of whole buckets with the same events, where the events begin and end inside it; else the span."""
     (start, end), year = span.milliseconds, 366 * 24 * tables.HOUR
-    early, late = calendar.starts(pa.array([shape.first, shape.last + year]), grain, zone).to_pylist()
+    early, late = calendar.starts(pa.array([statistics.first, statistics.last + year]), grain, zone).to_pylist()
     return Span(
-        _instant(early) if start <= shape.first < end else span.start,
-        _instant(late) if start <= shape.last < end else span.end,
+        _instant(early) if start <= statistics.first < end else span.start,
+        _instant(late) if start <= statistics.last < end else span.end,
     )
 
 
@@ -136,6 +147,6 @@ def _instant(milliseconds: int) -> datetime:
     return EPOCH + timedelta(milliseconds=milliseconds)
 
 
-def wide(shape: Shape) -> set[str]:
+def wide(statistics: Statistics) -> set[str]:
     """The integers whose sum may not fit 64 bits."""
-    return {c for c, size in shape.magnitude.items() if shape.types[c] == "int64" and size >= SURE}
+    return {c for c, size in statistics.magnitude.items() if statistics.types[c] == "int64" and size >= SURE}

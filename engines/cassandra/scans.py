@@ -31,7 +31,7 @@ class Scan:
     @property
     def support(self) -> Support:
         """In the client."""
-        rows = self.plan.shape.rows
+        rows = self.plan.statistics.rows
         return Support(Where.CLIENT, f"no table was made for it: each event of the span is shipped, of {rows:,}")
 
     @property
@@ -54,7 +54,7 @@ class Scan:
                 return states.answer(question, self._groups(question, reader, known), wanted)
             case Cohort() as question:
                 found = list(self.events(reader, known))
-                adds, wide = activity.kept(question), rollups.wide(self.plan.shape)
+                adds, wide = activity.kept(question), rollups.wide(self.plan.statistics)
                 rows = activity.rows(question, question.grain or Grain.DAY, lambda: found, columns, adds, wide)
                 return activity.answer(question, activity.summed(rows, adds, question.by is not None), wanted)
             case Funnel() as question:
@@ -72,7 +72,7 @@ class Scan:
 
     def _groups(self, question: Aggregate, reader: Reader, known: Manifest) -> Groups | None:
         """Folded partition by partition."""
-        found, wide = Accumulator(), rollups.wide(self.plan.shape)
+        found, wide = Accumulator(), rollups.wide(self.plan.statistics)
         for events in self.events(reader, known):
             rows = conditions.matching(events, question.where)
             if rows.num_rows:
@@ -86,7 +86,7 @@ class Scan:
         """Births may be long before the span, and returns long after it."""
         start, end = self.question.span.milliseconds
         if isinstance(self.question, Cohort):
-            return min(start, self.plan.shape.first), max(end, milliseconds(self.question.until))
+            return min(start, self.plan.statistics.first), max(end, milliseconds(self.question.until))
         return start, end
 
     @cached_property
@@ -116,7 +116,7 @@ class Slices:
         """Whether it is about all events of long buckets, and measures are of the kind that stretches add up to."""
         if question.by or question.where or states.kept_values(question.measures):
             return False
-        days = (plan.shape.last - plan.shape.first) / (24 * HOUR)
+        days = (plan.statistics.last - plan.statistics.first) / (24 * HOUR)
         return question.grain not in (Grain.MINUTE, Grain.HOUR) and days <= SLICES
 
     @property
@@ -158,9 +158,9 @@ class Slices:
 
     def _edges(self) -> list[int]:
         """The buckets, of at least a day, from the first event to the last."""
-        question, shape = self.question, self.plan.shape
+        question, statistics = self.question, self.plan.statistics
         start, end = question.span.milliseconds
-        first, last = max(start, shape.first), min(end - 1, shape.last)
+        first, last = max(start, statistics.first), min(end - 1, statistics.last)
         if first > last:
             return []
         if question.grain is Grain.ALL:
@@ -176,11 +176,11 @@ class Slices:
         """Of bigints Cassandra's sum wraps silently, so those that may overflow are summed as varints."""
         if state.column is None:
             return "count(*)"
-        wide = state.function == "sum" and state.column in rollups.wide(self.plan.shape)
+        wide = state.function == "sum" and state.column in rollups.wide(self.plan.statistics)
         column = f"cast({quoted(state.column)} AS varint)" if wide else quoted(state.column)
         return f"{state.function}({column})"
 
     @property
     def _kinds(self) -> dict[str, pa.DataType]:
-        wide = rollups.wide(self.plan.shape)
+        wide = rollups.wide(self.plan.statistics)
         return {"bucket": pa.int64()} | {str(s): states.kind(s, self.plan.schema, wide) for s in self._states}

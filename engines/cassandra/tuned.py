@@ -10,7 +10,7 @@ from rollup_bench.engines.cassandra.rollups import whole
 from rollup_bench.engines.cassandra.states import State
 from rollup_bench.workloads import calendar, rule
 from rollup_bench.workloads.dataset import Dataset
-from rollup_bench.workloads.events import Shape
+from rollup_bench.workloads.events import Statistics
 from rollup_bench.workloads.filters import Filter, Op
 from rollup_bench.workloads.layouts import Layout
 from rollup_bench.workloads.questions import Aggregate, Cohort, Grain, Span
@@ -62,17 +62,17 @@ class Calls:
     events: bool
 
 
-def calls(dataset: Dataset, shape: Shape) -> Calls:
+def calls(dataset: Dataset, statistics: Statistics) -> Calls:
     """What the questions of a dataset call for."""
     rollups: dict[tuple[object, ...], Wanted] = {}
     activities: dict[tuple[object, ...], WantedActivity] = {}
     events = False
     for template in dataset.questions.values():
         question = template.fill()
-        if isinstance(question, Aggregate) and (rollup := _rollup(template, question, dataset, shape)):
+        if isinstance(question, Aggregate) and (rollup := _rollup(template, question, dataset, statistics)):
             key = (rollup.layout.grain, rollup.layout.zone, rollup.layout.by, rollup.where, rollup.leading)
             rollups[key] = rollups[key].with_measures(rollup) if key in rollups else rollup
-        elif isinstance(question, Cohort) and (activity := _activity(template, question, shape)):
+        elif isinstance(question, Cohort) and (activity := _activity(template, question, statistics)):
             who = (activity.definition, activity.grain)
             activities[who] = activities[who].with_question(activity) if who in activities else activity
         else:
@@ -80,36 +80,36 @@ def calls(dataset: Dataset, shape: Shape) -> Calls:
     return Calls(tuple(rollups.values()), tuple(activities.values()), events)
 
 
-def _rollup(template: Template, question: Aggregate, dataset: Dataset, shape: Shape) -> Wanted | None:
+def _rollup(template: Template, question: Aggregate, dataset: Dataset, statistics: Statistics) -> Wanted | None:
     """The roll-up of a question; None where it varies what no key holds."""
     written = template.body.get("where", {})
     fixed = tuple(f for f in question.where if not _varies(written[f.column]))
     varied = [f for f in question.where if f not in fixed]
-    grain = _grain(question.grain, question.span, question.zone, shape)
+    grain = _grain(question.grain, question.span, question.zone, statistics)
     if grain is None or any(f.column not in dataset.columns.texts for f in varied):
         return None
     leading = tuple(dict.fromkeys(f.column for f in varied if f.op in (Op.EQ, Op.IN)))
     by = tuple(dict.fromkeys((*leading, *question.by, *(f.column for f in varied))))
     layout = Layout(f"for {template.name}", grain, question.zone, by, question.measures)
-    span = whole(question.span, grain, question.zone, shape)
+    span = whole(question.span, grain, question.zone, statistics)
     if rule.obstacle(msgspec.structs.replace(question, where=tuple(varied), span=span), layout):
         return None
     return Wanted(layout, fixed, leading)
 
 
-def _activity(template: Template, question: Cohort, shape: Shape) -> WantedActivity | None:
+def _activity(template: Template, question: Cohort, statistics: Statistics) -> WantedActivity | None:
     """The rows of a cohort; None where more of it varies than when subjects are born and until when they are seen."""
-    grain = _grain(question.grain or Grain.ALL, question.span, question.zone, shape)
+    grain = _grain(question.grain or Grain.ALL, question.span, question.zone, statistics)
     if grain is None or _varies({name: part for name, part in template.body.items() if name not in TIMES}):
         return None
     count = None if question.retention == "unbounded" else question.age.count
     return WantedActivity(f"for {template.name}", definition(question), grain, tuple(activity.kept(question)), count)
 
 
-def _grain(grain: Grain, span: Span, zone: str, shape: Shape) -> Grain | None:
+def _grain(grain: Grain, span: Span, zone: str, statistics: Statistics) -> Grain | None:
     """The longest grain of which the span has whole buckets, or as good as whole: without other events."""
     start, end = span.milliseconds
-    cut = [at for at, apart in ((start, start > shape.first), (end, end <= shape.last)) if apart]
+    cut = [at for at, apart in ((start, start > statistics.first), (end, end <= statistics.last)) if apart]
     tried = [g for g in dict.fromkeys((grain, *SPANS)) if g is not Grain.ALL]
     ends = [start, end] if grain is Grain.ALL else cut
     return next((g for g in tried if all(calendar.begins(at, g, zone) for at in ends)), None)

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rollup_bench.engines.druid.tables import TIME
-from rollup_bench.workloads.events import Shape
+from rollup_bench.workloads.events import Statistics
 from rollup_bench.workloads.questions import Grain
 
 PERIODS = {
@@ -24,30 +24,30 @@ LENGTHS = {Grain.MINUTE: 60_000, Grain.HOUR: 3_600_000}
 DAY = 86_400_000
 
 
-def bucket(grain: Grain, zone: str, shape: Shape, time: str = TIME) -> str:
+def bucket(grain: Grain, zone: str, statistics: Statistics, time: str = TIME) -> str:
     """The start of a time's bucket in milliseconds since 1970, UTC; the zone's name is one that was looked up.
 
     Druid makes a granularity of TIME_FLOOR and counts it on from the first bucket. Where a clock change makes that
     go astray, a shift by nothing keeps it to flooring each event's time. Of a midnight that is repeated it floors to
     the second too; the first is when the day began.
     """
-    if _steady(grain, zone, shape.first, shape.last):
+    if _steady(grain, zone, statistics.first, statistics.last):
         return _floor(time, grain, zone)
     time = f"TIME_SHIFT({time}, 'PT0S', 1)"
     if grain is Grain.WEEK:  # Druid goes back from the event's day, at the hour at which that begins
         time = f"TIME_FLOOR({time}, '{PERIODS[grain]}', NULL, '{zone}')"
     start = _floor(time, Grain.DAY if grain is Grain.WEEK else grain, zone)
-    repeated = () if grain in LENGTHS else _repeated(zone, shape.first, shape.last)
+    repeated = () if grain in LENGTHS else _repeated(zone, statistics.first, statistics.last)
     began = " ".join(f"WHEN {second} THEN {first}" for first, second in repeated)
     return f"CASE {start} {began} ELSE {start} END" if began else start
 
 
-def following(start: str, grain: Grain, zone: str, shape: Shape) -> str:
+def following(start: str, grain: Grain, zone: str, statistics: Statistics) -> str:
     """The start of the bucket after the one that starts at `start`, both in milliseconds since 1970, UTC."""
     if grain in LENGTHS:
         return f"({start} + {LENGTHS[grain]})"
     later = f"TIME_SHIFT(MILLIS_TO_TIMESTAMP({start}), '{PERIODS[grain]}', 1, '{zone}')"
-    return bucket(grain, zone, shape, later)
+    return bucket(grain, zone, statistics, later)
 
 
 def ordinal(unit: Grain, zone: str, time: str) -> str:

@@ -48,7 +48,7 @@ def answer(question: Cohort, table: Table, rows: list[list[Any]]) -> pa.Table:
 
 def cells(question: Cohort, table: Table, cohorts: list[tuple[Any, int, int, list[Any]]]) -> pa.Table:
     """The answer of cohorts, each with its size, how many of its ages have ended, and a value for each age."""
-    schema = answers.schema(question, table.shape.schema)
+    schema = answers.schema(question, table.statistics.schema)
     shown = [
         (cohort, size, age, value)
         for cohort, size, over, values in cohorts
@@ -132,7 +132,9 @@ def _activity(question: Cohort, table: Table, source: str, subject: str, sums: d
 def _births(question: Cohort, table: Table, source: str, subject: str, sql: Sql) -> str:
     """Who was born in the span: when, into which cohort, and what its ages are counted from."""
     firsts = _firsts(question, table, source, subject, sql)
-    cohort = "cohort" if question.by else bucket(Grain(question.grain or Grain.ALL), question.zone, table.shape, "born")
+    cohort = (
+        "cohort" if question.by else bucket(Grain(question.grain or Grain.ALL), question.zone, table.statistics, "born")
+    )
     origin = _origin(question, table, "born")
     start, end = map(sql.bind, question.span.milliseconds)
     return (
@@ -171,7 +173,7 @@ def _origin(question: Cohort, table: Table, born: str) -> str:
     if age.clock == "elapsed":
         return f"TIMESTAMP_TO_MILLIS({born})"
     return (
-        bucket(age.unit, question.zone, table.shape, born)
+        bucket(age.unit, question.zone, table.statistics, born)
         if age.unit in LENGTHS
         else ordinal(age.unit, question.zone, born)
     )
@@ -189,7 +191,7 @@ def ended(question: Cohort, table: Table, sql: Sql) -> str:
     """How many ages have ended: the age at `until` of the last who could be born into the cohort."""
     end = sql.bind(question.span.milliseconds[1])
     if question.grain is not None:
-        end = f"LEAST({following('cohort', question.grain, question.zone, table.shape)}, {end})"
+        end = f"LEAST({following('cohort', question.grain, question.zone, table.statistics)}, {end})"
     last = f"MILLIS_TO_TIMESTAMP({end} - 1)"
     until = f"MILLIS_TO_TIMESTAMP({sql.bind(milliseconds(question.until))})"
     return _age(question, until, _origin(question, table, last))

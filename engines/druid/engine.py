@@ -24,7 +24,7 @@ from rollup_bench.servers.budget import Budget
 from rollup_bench.servers.watch import Watch
 from rollup_bench.workloads import answers
 from rollup_bench.workloads.dataset import Dataset
-from rollup_bench.workloads.events import Events, Shape
+from rollup_bench.workloads.events import Events, Statistics
 from rollup_bench.workloads.layouts import Layout
 from rollup_bench.workloads.pace import Pace
 from rollup_bench.workloads.questions import Aggregate, Cohort, Question, spanless
@@ -55,12 +55,12 @@ class Druid(Engine):
         """As the cluster tells it."""
         return self._cluster.version
 
-    def plan(self, dataset: Dataset, layout: Layout, shape: Shape) -> Plan:
-        tables = planning.tables(dataset, layout, shape)
+    def plan(self, dataset: Dataset, layout: Layout, statistics: Statistics) -> Plan:
+        tables = planning.tables(dataset, layout, statistics)
         text = "\n".join(
             msgspec.json.format(msgspec.json.encode(ingest.schema(t, f"*{t.suffix}"))).decode() for t in tables
         )
-        return Plan(self.name, dataset, layout, shape, text, tables)
+        return Plan(self.name, dataset, layout, statistics, text, tables)
 
     def support(self, question: Question, plan: Plan) -> Support:
         table, reason = _chosen(question, plan)
@@ -132,7 +132,7 @@ class Druid(Engine):
         """Writes the events into files; how many workers they are worth."""
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        rows, pace = 0, Pace(watch.say, "writing ", events.shape.rows)
+        rows, pace = 0, Pace(watch.say, "writing ", events.statistics.rows)
         for batch in events.batches():
             watch.check()
             with (folder / f"{rows // FILE:06}.json").open("ab") as file:
@@ -145,15 +145,15 @@ class Druid(Engine):
         """Returns when every event is counted in what is served."""
         what = f"making segments of {table.layout.name}"
         watch.say(what)
-        pace = Pace(watch.say, f"{what}: ", table.shape.rows)
+        pace = Pace(watch.say, f"{what}: ", table.statistics.rows)
         identity = f"{source}_{uuid.uuid4().hex[:8]}"
         task = ingest.task(identity, ingest.schema(table, source), self._input(folder), workers)
         self._cluster.run(task, watch, pace.at)
         watch.say("waiting for the segments to be served")
         self._cluster.served(source, watch)
-        while (found := self._count(source, table.rows)) != table.shape.rows:
-            if found is not None and found > table.shape.rows:
-                raise FailureError(f"druid kept {found} rows of {table.shape.rows}")
+        while (found := self._count(source, table.rows)) != table.statistics.rows:
+            if found is not None and found > table.statistics.rows:
+                raise FailureError(f"druid kept {found} rows of {table.statistics.rows}")
             watch.pause(POLL)
 
     def _input(self, folder: Path) -> dict[str, Any]:
@@ -230,7 +230,7 @@ def statement(question: Question, plan: Plan) -> sql.Statement:
 
 def _prepared(name: str, question: Aggregate, table: Table) -> tuple[sql.Statement, pa.Schema]:
     """What is sent for a question over any span, and the schema of its answer."""
-    return sql.aggregate(question, table, name + table.suffix), answers.schema(question, table.shape.schema)
+    return sql.aggregate(question, table, name + table.suffix), answers.schema(question, table.statistics.schema)
 
 
 def _cohort(question: Cohort, table: Table, plan: Plan) -> sql.Statement:

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from rollup_bench.engines.druid import sketches
 from rollup_bench.engines.druid.buckets import PERIODS
 from rollup_bench.engines.druid.tables import HALF, HIGH, LOW, MASK, TIME, Table, stored
-from rollup_bench.workloads.events import Shape
+from rollup_bench.workloads.events import Statistics
 from rollup_bench.workloads.questions import Grain
 from rollup_bench.workloads.rule import Part, State
 
@@ -38,10 +38,10 @@ def schema(table: Table, source: str) -> dict[str, Any]:
         "metricsSpec": [metric for state in table.states for metric in _metrics(state, table)],
         "transformSpec": {"transforms": [t for state in table.states for t in _transforms(state, table)]},
         "granularitySpec": {
-            "segmentGranularity": granularity(table.shape),
+            "segmentGranularity": granularity(table.statistics),
             "queryGranularity": _query_granularity(table),
             "rollup": not table.raw,
-            "intervals": [f"{_iso(table.shape.first)}/{_iso(table.shape.last + 1)}"],
+            "intervals": [f"{_iso(table.statistics.first)}/{_iso(table.statistics.last + 1)}"],
         },
     }
 
@@ -69,15 +69,15 @@ def task(identity: str, schema: dict[str, Any], source: dict[str, Any], workers:
     }
 
 
-def granularity(shape: Shape) -> str:
+def granularity(statistics: Statistics) -> str:
     """The coarsest segment granularity whose intervals hold six segments' rows (30 million) at most."""
-    years = max((shape.last - shape.first) / YEAR, 1.0)
-    fits = (name for name, parts in SEGMENTS.items() if shape.rows / (years * parts) <= 6 * SEGMENT)
+    years = max((statistics.last - statistics.first) / YEAR, 1.0)
+    fits = (name for name, parts in SEGMENTS.items() if statistics.rows / (years * parts) <= 6 * SEGMENT)
     return next(fits, "HOUR")
 
 
 def _dimensions(table: Table) -> list[tuple[str, str]]:
-    known = table.shape.types
+    known = table.statistics.types
     return [(n, known[n]) for n in (known if table.raw else table.layout.by) if n != table.time]
 
 
@@ -92,7 +92,7 @@ def _query_granularity(table: Table) -> str | dict[str, str]:
 def _metrics(state: State, table: Table) -> list[dict[str, Any]]:
     """The aggregators that keep a state."""
     name, column = stored(str(state)), stored(state.column or "")
-    kind = "long" if table.shape.types.get(str(state.column)) == "int64" else "double"
+    kind = "long" if table.statistics.types.get(str(state.column)) == "int64" else "double"
     match state.part:
         case Part.ROWS:
             return [{"type": "count", "name": name}]
@@ -123,7 +123,7 @@ def _transforms(state: State, table: Table) -> list[dict[str, str]]:
     made = {}
     if state.part is Part.SUM and table.wide(state.column):
         made = {HIGH: f"bitwiseShiftRight({column}, {HALF})", LOW: f"bitwiseAnd({column}, {MASK})"}
-    elif state.part is Part.DISTINCT and table.shape.types[state.column or ""] == "string":
+    elif state.part is Part.DISTINCT and table.statistics.types[state.column or ""] == "string":
         made = {TEXT: f"concat({column}, '.')"}
     return [{"type": "expression", "name": stored(f"{state}{part}"), "expression": e} for part, e in made.items()]
 
@@ -131,7 +131,7 @@ def _transforms(state: State, table: Table) -> list[dict[str, str]]:
 def _fed(state: State, table: Table) -> str:
     """The field of a distinct count's sketch; no sketch takes an empty text."""
     column = state.column or ""
-    return stored(f"{state}{TEXT}" if table.shape.types[column] == "string" else column)
+    return stored(f"{state}{TEXT}" if table.statistics.types[column] == "string" else column)
 
 
 def _field(name: str, column: pa.Array) -> pa.Array:

@@ -50,7 +50,7 @@ def cohort(question: Cohort, table: Table, source: str, subject: str) -> Stateme
     ages = [f"SUM(CASE WHEN BITWISE_AND(seen, {mask}) <> 0 THEN 1 ELSE 0 END)" for mask in _masks(question)]
     lines = [
         f"SELECT cohort, {ended(question, table, sql)} AS ended, COUNT(*) AS born, {', '.join(ages)}",
-        f"FROM (\nSELECT {bucket(grain, question.zone, table.shape, 'born')} AS cohort,",
+        f"FROM (\nSELECT {bucket(grain, question.zone, table.statistics, 'born')} AS cohort,",
         f"BITWISE_SHIFT_RIGHT(seen, {age_zero}) AS seen",
         f"FROM (\nSELECT {who}, MIN({TIME}) AS born, {seen} AS seen",
         f"FROM {quoted(source)}",

@@ -134,7 +134,7 @@ def _grouped(question: Aggregate, table: Table, source: str, kept: tuple[str, ..
 
 def _columns(question: Aggregate, table: Table, kept: tuple[str, ...] | None) -> dict[str, str]:
     """The columns of the result by name."""
-    columns = {} if question.grain is Grain.ALL else {"bucket": bucket(question.grain, question.zone, table.shape)}
+    columns = {} if question.grain is Grain.ALL else {"bucket": bucket(question.grain, question.zone, table.statistics)}
     columns |= {d: quoted(d) if kept is None or d in kept else f"CAST(NULL AS {table.type(d)})" for d in question.by}
     if question.subtotals != "none":
         grouping = f"GROUPING({', '.join(map(quoted, question.by))})" if question.by else "0"
@@ -146,7 +146,7 @@ def _columns(question: Aggregate, table: Table, kept: tuple[str, ...] | None) ->
 
 
 def _group_by(question: Aggregate, table: Table, sets: list[tuple[str, ...]]) -> str:
-    head = [] if question.grain is Grain.ALL else [bucket(question.grain, question.zone, table.shape)]
+    head = [] if question.grain is Grain.ALL else [bucket(question.grain, question.zone, table.statistics)]
     grouped = [", ".join([*head, *map(quoted, kept)]) for kept in sets]
     if len(grouped) > 1:
         return f"GROUP BY GROUPING SETS ({', '.join(f'({g})' for g in grouped)})"

@@ -6,7 +6,7 @@ from functools import cached_property, lru_cache
 
 from rollup_bench.engines.druid import sketches
 from rollup_bench.workloads import rule
-from rollup_bench.workloads.events import Shape
+from rollup_bench.workloads.events import Statistics
 from rollup_bench.workloads.layouts import RAW, Layout
 from rollup_bench.workloads.measures import Function, Measure
 from rollup_bench.workloads.questions import Cohort, Funnel, Question
@@ -40,7 +40,7 @@ class Table:
 
     suffix: str
     layout: Layout
-    shape: Shape
+    statistics: Statistics
     time: str
 
     @cached_property
@@ -50,11 +50,14 @@ class Table:
 
     def type(self, column: str) -> str:
         """The SQL type of a dimension."""
-        return "BIGINT" if self.shape.types[column] == "int64" else "VARCHAR"
+        return "BIGINT" if self.statistics.types[column] == "int64" else "VARCHAR"
 
     def wide(self, column: str | None) -> bool:
         """Whether sums of an integer column may exceed 64 bits; Druid's would wrap without a word."""
-        return self.shape.types.get(str(column)) == "int64" and self.shape.magnitude.get(str(column), 0.0) >= LONG
+        return (
+            self.statistics.types.get(str(column)) == "int64"
+            and self.statistics.magnitude.get(str(column), 0.0) >= LONG
+        )
 
     @cached_property
     def states(self) -> list[State]:
@@ -118,8 +121,8 @@ class Table:
             return f"Druid keeps no values to tell {measure} by, and no sketch is {near}"
         if not self._apart(measure) and not self._kept(measure):
             return f"{self.layout.name} keeps no sketch for {measure}"
-        exact = wanted.part is Part.DISTINCT or self.shape.types[str(measure.column)] != "int64"
-        if not exact and self.shape.magnitude[str(measure.column)] >= EXACT:
+        exact = wanted.part is Part.DISTINCT or self.statistics.types[str(measure.column)] != "int64"
+        if not exact and self.statistics.magnitude[str(measure.column)] >= EXACT:
             return f"quantiles sketches keep doubles, and {measure.column} may have integers that no double is"
         return None
 

@@ -20,7 +20,7 @@ from rollup_bench.servers.watch import Watch
 from rollup_bench.workloads import answers
 from rollup_bench.workloads.columns import INSTANT
 from rollup_bench.workloads.dataset import Dataset
-from rollup_bench.workloads.events import Events, Shape
+from rollup_bench.workloads.events import Events, Statistics
 from rollup_bench.workloads.layouts import Layout
 from rollup_bench.workloads.pace import Pace
 from rollup_bench.workloads.questions import Aggregate, Cohort, Funnel, Question
@@ -43,10 +43,10 @@ class DuckDB(Engine):
             "memory_limit": f"{budget.memory >> 20}MiB",
         }
 
-    def plan(self, dataset: Dataset, layout: Layout, shape: Shape) -> Plan:
-        kept = tables.tables(dataset, layout, shape)
-        text = tables.text(kept, shape, dataset.columns.time.name)
-        return Plan(self.name, dataset, layout, shape, text, kept)
+    def plan(self, dataset: Dataset, layout: Layout, statistics: Statistics) -> Plan:
+        kept = tables.tables(dataset, layout, statistics)
+        text = tables.text(kept, statistics, dataset.columns.time.name)
+        return Plan(self.name, dataset, layout, statistics, text, kept)
 
     def support(self, question: Question, plan: Plan) -> Support:
         return _support(question, plan)
@@ -68,8 +68,8 @@ class DuckDB(Engine):
                 connection.execute(plan.text)
                 connection.execute("CHECKPOINT")
                 counts = _counts(connection, plan)
-        if counts.get("events", events.shape.rows) != events.shape.rows:
-            raise FailureError(f"duckdb kept {counts['events']} rows of {events.shape.rows}")
+        if counts.get("events", events.statistics.rows) != events.statistics.rows:
+            raise FailureError(f"duckdb kept {counts['events']} rows of {events.statistics.rows}")
         return Loaded(sum(counts.values()), time.perf_counter() - began, path.stat().st_size)
 
     def rows(self, plan: Plan) -> int | None:
@@ -104,7 +104,7 @@ def statement(question: Question, plan: Plan) -> tuple[str, list[object]]:
     """The SQL of a question and the values bound to it."""
     demand(_support(question, plan))
     subject, time = plan.dataset.columns.subject, _time(plan)
-    integers = {name for name, kind in plan.shape.types.items() if kind == "int64"}
+    integers = {name for name, kind in plan.statistics.types.items() if kind == "int64"}
     match question:
         case Aggregate():
             return _aggregate(question, plan, integers)
@@ -181,7 +181,7 @@ def _time(plan: Plan) -> str:
 
 
 def _watched(events: Events, watch: Watch) -> Iterator[pa.RecordBatch]:
-    pace = Pace(watch.say, "", events.shape.rows)
+    pace = Pace(watch.say, "", events.statistics.rows)
     for batch in events.batches():
         watch.check()
         yield batch.cast(_naive(batch.schema))

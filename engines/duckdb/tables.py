@@ -9,7 +9,7 @@ from rollup_bench.engines.duckdb import rollup
 from rollup_bench.engines.duckdb.sql import quoted
 from rollup_bench.workloads import layouts
 from rollup_bench.workloads.dataset import Dataset
-from rollup_bench.workloads.events import Shape
+from rollup_bench.workloads.events import Statistics
 from rollup_bench.workloads.layouts import Layout
 from rollup_bench.workloads.questions import Aggregate, Grain
 
@@ -32,7 +32,7 @@ class Tables:
         return [*([] if self.order is None else ["events"]), *(layout.name for layout in self.rollups)]
 
 
-def tables(dataset: Dataset, layout: Layout, shape: Shape) -> Tables:
+def tables(dataset: Dataset, layout: Layout, statistics: Statistics) -> Tables:
     """The tables of a layout.
 
     `tuned` is the events in the order in which the questions read them (by subject where they follow subjects),
@@ -46,20 +46,20 @@ def tables(dataset: Dataset, layout: Layout, shape: Shape) -> Tables:
     asked = [template.fill() for template in dataset.questions.values()]
     made: dict[tuple[object, ...], Layout] = {}
     for question in asked:
-        fitting = _fitting(question, dataset, shape) if isinstance(question, Aggregate) else None
+        fitting = _fitting(question, dataset, statistics) if isinstance(question, Aggregate) else None
         if fitting:
             key = (fitting.grain, fitting.zone, frozenset(fitting.by))
             there = made.get(key, fitting)
             made[key] = msgspec.structs.replace(there, measures=tuple(dict.fromkeys(there.measures + fitting.measures)))
-    smallest = sorted(made.values(), key=lambda one: _groups(one, shape))
+    smallest = sorted(made.values(), key=lambda one: _groups(one, statistics))
     named = [msgspec.structs.replace(one, name=f"rollup{i}") for i, one in enumerate(smallest)]
     follows = any(not isinstance(question, Aggregate) for question in asked)
     return Tables(tuple(named), (subject, time) if follows else (time,))
 
 
-def text(kept: Tables, shape: Shape, time: str) -> str:
+def text(kept: Tables, statistics: Statistics, time: str) -> str:
     """The statements that make the tables, the events first."""
-    columns = ", ".join(f"{quoted(name)} {TYPES[kind]}" for name, kind in shape.types.items())
+    columns = ", ".join(f"{quoted(name)} {TYPES[kind]}" for name, kind in statistics.types.items())
     source = "events" if kept.order else "batches"
     made = [rollup.create(layout, time, source) for layout in kept.rollups]
     if kept.order:
@@ -68,17 +68,17 @@ def text(kept: Tables, shape: Shape, time: str) -> str:
     return ";\n".join(made)
 
 
-def _fitting(question: Aggregate, dataset: Dataset, shape: Shape) -> Layout | None:
+def _fitting(question: Aggregate, dataset: Dataset, statistics: Statistics) -> Layout | None:
     """The coarsest roll-up of whole days, hours or minutes that answers a question, if it is worth its keep."""
     by = tuple(dict.fromkeys([*question.by, *(condition.column for condition in question.where)]))
     if not set(by) <= set(dataset.columns.texts):
         return None
     made = (Layout("rollup", grain, question.zone, by, question.measures) for grain in DAYS)
     fitting = (layout for layout in made if rollup.obstacle(question, layout) is None)
-    return next((layout for layout in fitting if _groups(layout, shape) * WORTH <= shape.rows), None)
+    return next((layout for layout in fitting if _groups(layout, statistics) * WORTH <= statistics.rows), None)
 
 
-def _groups(layout: Layout, shape: Shape) -> int:
+def _groups(layout: Layout, statistics: Statistics) -> int:
     """The most groups that a roll-up could have."""
-    days = (shape.last - shape.first) // 86_400_000 + 1
-    return days * DAYS[Grain(layout.grain or Grain.ALL)] * prod(shape.cardinality[d] + 1 for d in layout.by)
+    days = (statistics.last - statistics.first) // 86_400_000 + 1
+    return days * DAYS[Grain(layout.grain or Grain.ALL)] * prod(statistics.cardinality[d] + 1 for d in layout.by)

@@ -12,7 +12,7 @@ from rollup_bench.servers.budget import Budget
 from rollup_bench.servers.watch import Watch
 from rollup_bench.workloads import layouts, truth
 from rollup_bench.workloads.dataset import Dataset
-from rollup_bench.workloads.events import Events, Shape
+from rollup_bench.workloads.events import Events, Statistics
 from rollup_bench.workloads.layouts import Layout
 from rollup_bench.workloads.questions import Question
 
@@ -28,8 +28,8 @@ class Truth(Engine):
         super().__init__(server, home, budget)
         self._events: dict[str, Events] = {}
 
-    def plan(self, dataset: Dataset, layout: Layout, shape: Shape) -> Plan:
-        return Plan(self.name, dataset, layout, shape, "nothing is created")
+    def plan(self, dataset: Dataset, layout: Layout, statistics: Statistics) -> Plan:
+        return Plan(self.name, dataset, layout, statistics, "nothing is created")
 
     def support(self, question: Question, plan: Plan) -> Support:
         return Support(Where.CLIENT) if plan.layout == layouts.raw else unsupported("the truth reads the events alone")
@@ -39,10 +39,10 @@ class Truth(Engine):
 
     def load(self, plan: Plan, events: Events, watch: Watch) -> Loaded:
         self._events[plan.key] = events
-        return Loaded(events.shape.rows, 0.0, 0)
+        return Loaded(events.statistics.rows, 0.0, 0)
 
     def rows(self, plan: Plan) -> int | None:
-        return self._events[plan.key].shape.rows if plan.key in self._events else None
+        return self._events[plan.key].statistics.rows if plan.key in self._events else None
 
     def drop(self, plan: Plan) -> None:
         self._events.pop(plan.key, None)

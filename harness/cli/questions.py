@@ -128,7 +128,7 @@ def explain(asked: _Asked) -> None:
     with progress() as say:
         events = event_store.prepare(dataset, home(), say)
         with blaming(f"question {template.name}"):
-            answers.schema(question, events.shape.schema)
+            answers.schema(question, events.statistics.schema)
         with running.opened([engine], via, home(), say) as (one,):
             plan, support = running.supported(one, dataset, events, layout, question)
             text = one.explain(question, plan)

@@ -140,7 +140,7 @@ def random_roll_ups(subject: Subject) -> None:
     """Random questions over roll-ups are answered from what a roll-up stores and on whole buckets, or refused."""
     kept = packed()
     for layout in (strategies.HOURS, strategies.DAYS):
-        plan = subject.engine.plan(RANDOM, layout, kept.shape)
+        plan = subject.engine.plan(RANDOM, layout, kept.statistics)
         if _supports_any(subject, plan, RANDOM.name, strategies.stored(layout)):
             with subject.loaded(kept, layout=layout.name) as plan, subject.engine.session(plan) as session:
                 ask_random(subject, session, plan, kept, strategies.rolled_up(layout), (subject.examples + 1) // 2)
@@ -173,14 +173,16 @@ def cached_answers(subject: Subject) -> None:
 def cut_off(subject: Subject) -> None:
     """A load that was cut off is not trusted; the next one starts from nothing and is whole."""
     kept = packed(2)
-    plan = subject.engine.plan(RANDOM, RANDOM.layout("raw"), kept.shape)
+    plan = subject.engine.plan(RANDOM, RANDOM.layout("raw"), kept.statistics)
     subject.engine.drop(plan)
     with _fails("a load ended well though its events did not"):
         loading.ensure(subject.engine, plan, _Cut(kept), subject.home, subject.watch())
     try:
         loaded, reused = loading.ensure(subject.engine, plan, kept, subject.home, subject.watch())
         assert not reused, "the load that was cut off was taken for done"
-        assert loaded.rows == kept.shape.rows == subject.engine.rows(plan), f"{loaded.rows} of {kept.shape.rows} rows"
+        assert loaded.rows == kept.statistics.rows == subject.engine.rows(plan), (
+            f"{loaded.rows} of {kept.statistics.rows} rows"
+        )
         _, reused = loading.ensure(subject.engine, plan, kept, subject.home, subject.watch())
         assert reused, "a load that is done was done again"
     finally:
@@ -265,7 +267,7 @@ def left_over(subject: Subject) -> None:
 def _ask_built_in(subject: Subject, dataset: datasets.Dataset, layout: str, kept: Events) -> None:
     """Notes what is supported on a layout; loads it and asks, unless none of what would be asked is supported."""
     apart = replace(dataset, name=f"verify {dataset.name}")  # so that the loads of a run are not dropped
-    plan = subject.engine.plan(apart, dataset.layout(layout), kept.shape)
+    plan = subject.engine.plan(apart, dataset.layout(layout), kept.statistics)
     questions = {name: template.fill() for name, template in dataset.questions.items()}
     subject.built_in += [_built_in(subject.engine, plan, dataset.name, *one) for one in questions.items()]
     asked = {n: q for n, q in questions.items() if subject.whole or f"{dataset.name}/{n}" in SAMPLE}
@@ -315,7 +317,7 @@ class _Cut(Events):
     def __init__(self, whole: Events) -> None:
         self._whole = whole
         self.columns = whole.columns
-        self.shape = whole.shape
+        self.statistics = whole.statistics
 
     def batches(self, wanted: list[str] | None = None) -> Iterator[pa.RecordBatch]:
         for batch in self._whole.batches(wanted):

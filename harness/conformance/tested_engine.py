@@ -61,7 +61,7 @@ class Subject:
     @contextmanager
     def loaded(self, kept: Events, dataset: Dataset = RANDOM, layout: str = layouts.RAW) -> Iterator[Plan]:
         """A plan, loaded while inside and dropped after it."""
-        plan = self.engine.plan(dataset, dataset.layout(layout), kept.shape)
+        plan = self.engine.plan(dataset, dataset.layout(layout), kept.statistics)
         self.engine.drop(plan)
         try:
             self.engine.load(plan, kept, self.watch())

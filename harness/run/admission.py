@@ -51,7 +51,7 @@ def loaded(request: Request, engines: Sequence[Engine], log: RunLog, say: Say) -
     """
     for engine, layout in product(engines, request.layouts):
         with noted(log, f"{engine.name}/{layout.name}", "loading", passing=RequestError):
-            plan = engine.plan(request.dataset, layout, request.events.shape)
+            plan = engine.plan(request.dataset, layout, request.events.statistics)
             if _supports_any(engine, plan, request.defaults.values()):
                 yield running.load(engine, plan, request.events, request.home, say)
             else:

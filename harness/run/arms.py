@@ -98,12 +98,12 @@ def connected(servers: Mapping[str, Server | None], home: Path) -> Iterator[list
 
 def arm(engine: Engine, layout: Layout, dataset: Dataset, events: Events, home: Path, say: Say) -> Arm:
     """The engine's load of the layout."""
-    return load(engine, engine.plan(dataset, layout, events.shape), events, home, say)
+    return load(engine, engine.plan(dataset, layout, events.statistics), events, home, say)
 
 
 def load(engine: Engine, plan: Plan, events: Events, home: Path, say: Say) -> Arm:
     """The engine's load of the plan, made now unless it is there already."""
-    watch = Watch(partial(_say_loading, say, engine.name), loading.patience(events.shape.rows))
+    watch = Watch(partial(_say_loading, say, engine.name), loading.patience(events.statistics.rows))
     loaded, reused = loading.ensure(engine, plan, events, home, watch)
     return Arm(engine, plan, loaded, reused)
 
@@ -116,7 +116,7 @@ def ask(
     dataset: Dataset, events: Events, engine: str, layout: Layout, question: Question, via: str, home: Path, say: Say
 ) -> tuple[pa.Table, Arm]:
     """One answer of one engine; RequestError where the engine does not support the question there."""
-    answers.schema(question, events.shape.schema)
+    answers.schema(question, events.statistics.schema)
     with opened([engine], via, home, say) as (opened_engine,):
         plan, _ = supported(opened_engine, dataset, events, layout, question)
         loaded = load(opened_engine, plan, events, home, say)
@@ -128,7 +128,7 @@ def supported(
     engine: Engine, dataset: Dataset, events: Events, layout: Layout, question: Question
 ) -> tuple[Plan, Support]:
     """The plan that would be loaded, and the support of the question on it; RequestError where it is not answered."""
-    plan = engine.plan(dataset, layout, events.shape)
+    plan = engine.plan(dataset, layout, events.statistics)
     support = engine.support(question, plan)
     if support.where is None:
         raise RequestError(f"{engine.name} does not answer this on layout {layout.name}: {support.reason}")

@@ -38,7 +38,7 @@ def measure(request: Request, out: Path | None, say: Say) -> tuple[Path, Run]:
     events.
     """
     for question in request.defaults.values():
-        answers.schema(question, request.events.shape.schema)
+        answers.schema(question, request.events.statistics.schema)
     with served(request.engines, request.via, request.home, say) as servers:
         with connected(servers, request.home) as engines:
             warn_untested(engines)
@@ -83,7 +83,7 @@ def header(dataset: Dataset, events: Events, engines: Sequence[Engine], profile:
     limits = budget()
     return Header(
         dataset=dataset.name,
-        rows=events.shape.rows,
+        rows=events.statistics.rows,
         seed=seed,
         profile=profile,
         machine=machine(),

@@ -96,7 +96,7 @@ def _funnel(question: Funnel, events: Events) -> pa.Table:
 
 
 def _check_form(question: Question, answer: pa.Table, events: Events) -> None:
-    wanted = schema(question, events.shape.schema)
+    wanted = schema(question, events.statistics.schema)
     if not answer.schema.equals(wanted):
         raise _Difference(f"its columns are {_columns(answer.schema)}, not {_columns(wanted)}")
     if not order.arrange(question, answer).equals(answer):

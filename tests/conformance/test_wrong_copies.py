@@ -23,7 +23,7 @@ from rollup_bench.harness.report import kit
 from rollup_bench.servers.watch import Watch
 from rollup_bench.workloads import layouts
 from rollup_bench.workloads.dataset import Dataset
-from rollup_bench.workloads.events import Events, Shape
+from rollup_bench.workloads.events import Events, Statistics
 from rollup_bench.workloads.layouts import Layout
 from rollup_bench.workloads.questions import Aggregate, Question
 from tests.conftest import BUDGET, SERVERS
@@ -158,7 +158,7 @@ def trusts_a_part(right: type[Engine]) -> dict[str, Any]:
     def load(self: Engine, plan: Plan, events: Events, watch: Watch) -> Loaded:
         with suppress(Exception):
             return right.load(self, plan, events, watch)
-        return Loaded(events.shape.rows, 0.1, 0)
+        return Loaded(events.statistics.rows, 0.1, 0)
 
     return {"load": load}
 
@@ -173,8 +173,8 @@ def takes_more(right: type[Engine]) -> dict[str, Any]:
 def keeps_events_as_they_are(right: type[Engine]) -> dict[str, Any]:
     """A roll-up that is none: raw events, whatever the layout."""
 
-    def plan(self: Engine, dataset: Dataset, layout: Layout, shape: Shape) -> Plan:
-        return dataclasses.replace(right.plan(self, dataset, layouts.raw, shape), layout=layout)
+    def plan(self: Engine, dataset: Dataset, layout: Layout, statistics: Statistics) -> Plan:
+        return dataclasses.replace(right.plan(self, dataset, layouts.raw, statistics), layout=layout)
 
     def raw(name: str) -> Callable[..., Any]:
         def method(self: Engine, *given: Any) -> Any:

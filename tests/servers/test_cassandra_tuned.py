@@ -86,7 +86,7 @@ def asked(cassandra_server: Server, tmp_path_factory: pytest.TempPathFactory) ->
     read, kept = dataset.parse(file), packed()
     engine = Cassandra(cassandra_server, home, Budget(cores=2, memory=3 << 30))
     subject = Subject(engine, home, 0)
-    plan = engine.plan(read, layouts.tuned, kept.shape)
+    plan = engine.plan(read, layouts.tuned, kept.statistics)
     engine.drop(plan)
     said: list[str] = []
 
@@ -161,7 +161,7 @@ def test_a_write_that_is_tried_again_counts_once(asked: Asked, monkeypatch: pyte
     monkeypatch.setattr(loading, "Writer", unsure)
     engine = asked.subject.engine
     kept = few([{"when": datetime(2013, 1, day, tzinfo=UTC), "user": "u"} for day in range(1, 29)])
-    plan = engine.plan(RANDOM, layouts.raw, kept.shape)
+    plan = engine.plan(RANDOM, layouts.raw, kept.statistics)
     engine.drop(plan)
     assert engine.load(plan, kept, Watch(seconds=300)).rows == 28 == engine.rows(plan)
     assert sessions[0].seen
@@ -171,7 +171,7 @@ def test_a_write_that_is_tried_again_counts_once(asked: Asked, monkeypatch: pyte
 def test_rows_that_were_noted_and_are_lost_are_missed(asked: Asked) -> None:
     engine = cast("Cassandra", asked.subject.engine)
     kept = few([{"when": datetime(2013, 1, day, tzinfo=UTC), "user": "u"} for day in range(1, 29)])
-    plan = engine.plan(RANDOM, layouts.raw, kept.shape)
+    plan = engine.plan(RANDOM, layouts.raw, kept.statistics)
     engine.drop(plan)
     Sent(engine._driver, plan).note("events", 28)
     with pytest.raises(FailureError, match="cassandra kept 0 rows of 28"):

@@ -44,7 +44,7 @@ def load(name: str, server_home: str, home: str, engine_home: str) -> None:
     server = open_server(declared, "native", Path(server_home), BUDGET) if declared else None
     engine = engine_type(name)(server, Path(engine_home), BUDGET)
     kept = events.prepare(GAME, Path(home))
-    plan = engine.plan(GAME, layouts.raw, kept.shape)
+    plan = engine.plan(GAME, layouts.raw, kept.statistics)
     loading.ensure(engine, plan, kept, Path(home), Watch(lambda text: print(text, flush=True)))
 
 
@@ -55,7 +55,7 @@ def kept(home: Path) -> Events:
 
 @pytest.fixture
 def plan(engine: Engine, kept: Events) -> Iterator[Plan]:
-    made = engine.plan(GAME, layouts.raw, kept.shape)
+    made = engine.plan(GAME, layouts.raw, kept.statistics)
     engine.drop(made)
     yield made
     engine.drop(made)
@@ -65,7 +65,7 @@ def becomes_whole(engine: Engine, plan: Plan, kept: Events, home: Path) -> None:
     """The next load is done, keeps as many rows, and their sums of each day, asked of the engine, are right."""
     loaded, reused = loading.ensure(engine, plan, kept, home, Watch(seconds=300))
     assert not reused
-    assert loaded.rows == engine.rows(plan) == kept.shape.rows
+    assert loaded.rows == engine.rows(plan) == kept.statistics.rows
     with engine.session(plan) as session:
         verdict = verdicts.check(SUMS, session.ask(SUMS), kept)
     assert verdict.kind is Kind.RIGHT, verdict.reason

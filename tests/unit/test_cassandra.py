@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from rollup_bench.engines.cassandra import planning, reading, tables, wire, writing
 from rollup_bench.engines.cassandra.tables import Table
 from rollup_bench.workloads import dataset
-from rollup_bench.workloads.events import Shape
+from rollup_bench.workloads.events import Statistics
 from rollup_bench.workloads.measures import parse
 from rollup_bench.workloads.questions import Aggregate, Grain, Span
 
@@ -90,8 +90,8 @@ def test_names_are_quoted_and_never_collide() -> None:
 def test_flights_are_kept_in_partitions_of_tens_of_thousands() -> None:
     flights = dataset.read("flights")
     kinds = {"time_hour": "timestamp", "tailnum": "string", "distance": "int64"}
-    shape = Shape("", 336_776, 1_357_034_400_000, 1_388_548_800_000, kinds, {}, {})
-    table = planning.events_table(flights, shape)
+    statistics = Statistics("", 336_776, 1_357_034_400_000, 1_388_548_800_000, kinds, {}, {})
+    table = planning.events_table(flights, statistics)
     assert (table.width // tables.HOUR, table.most) == (512, 50_000)
 
 
@@ -105,7 +105,10 @@ def test_flights_are_kept_in_partitions_of_tens_of_thousands() -> None:
     ],
 )
 def test_the_server_adds_up_what_lies_side_by_side_in_the_key(asked: dict[str, Any], sent: str) -> None:
-    flights, kept = dataset.read("flights"), Shape("", 336_776, 1_357_034_400_000, 1_388_548_800_000, KINDS, SEEN, {})
+    flights, kept = (
+        dataset.read("flights"),
+        Statistics("", 336_776, 1_357_034_400_000, 1_388_548_800_000, KINDS, SEEN, {}),
+    )
     plan = planning.plan("cassandra", flights, flights.layout("day"), kept, 1)
     span = Span(datetime(2013, 7, 1, 4, tzinfo=UTC), datetime(2013, 8, 1, 4, tzinfo=UTC))
     question = Aggregate(span, (parse("max(dep_delay)"),), zone="America/New_York", **asked)

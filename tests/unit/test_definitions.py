@@ -157,7 +157,7 @@ def check(question: Question, events: Events) -> None:
             truth.answer(question, events)
         return
     answer = truth.answer(question, events)
-    assert answer.schema == answers.schema(question, events.shape.schema)
+    assert answer.schema == answers.schema(question, events.statistics.schema)
     got = [tuple(row.values()) for row in answer.to_pylist()]
     assert len(got) == len(expected(question))
     for row, wanted in zip(got, expected(question), strict=True):
@@ -186,7 +186,7 @@ def test_an_answer_is_the_same_batch_by_batch(
     monkeypatch.setattr(states, "PENDING", pending)
     table = pa.Table.from_pylist(ROWS, strategies.SCHEMA)
     chunks = pa.concat_tables(table.slice(i, 60) for i in range(0, table.num_rows, 60))
-    batches = Events(pa.dataset.dataset(chunks), strategies.COLUMNS, EVENTS.shape)
+    batches = Events(pa.dataset.dataset(chunks), strategies.COLUMNS, EVENTS.statistics)
     for question in [one for one in QUESTIONS if isinstance(one, kind)][::13]:
         check(question, batches)
 
@@ -219,13 +219,13 @@ def test_the_evidence_of_a_cohort_has_the_sum_of_absolutes_of_floats_alone() -> 
     for other in (replace(question, measure=None), replace(question, measure=parse("sum(gold)"))):
         answer, magnitudes = cohort.evidence(other, EVENTS)
         assert magnitudes == [0.0] * answer.num_rows
-    assert cohort.evidence(question, few([])) == (answers.schema(question, EVENTS.shape.schema).empty_table(), [])
+    assert cohort.evidence(question, few([])) == (answers.schema(question, EVENTS.statistics.schema).empty_table(), [])
 
 
 @pytest.mark.parametrize("question", [aggregate(), next(cohorts()), next(funnels())])
 def test_no_events_have_an_answer_without_rows(question: Question) -> None:
     none = few([])
-    assert truth.answer(question, none).equals(answers.schema(question, none.shape.schema).empty_table())
+    assert truth.answer(question, none).equals(answers.schema(question, none.statistics.schema).empty_table())
 
 
 def row(when: datetime, user: str, **more: Any) -> brute.Row:

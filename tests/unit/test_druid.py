@@ -17,7 +17,7 @@ from rollup_bench.errors import FailureError
 from rollup_bench.servers.budget import Budget
 from rollup_bench.workloads import layouts
 from rollup_bench.workloads.columns import INSTANT
-from rollup_bench.workloads.events import Shape
+from rollup_bench.workloads.events import Statistics
 from rollup_bench.workloads.filters import Filter, Op
 from rollup_bench.workloads.layouts import Layout
 from rollup_bench.workloads.measures import parse
@@ -27,9 +27,9 @@ from rollup_bench.workloads.rule import Part
 YEAR = 31_557_600_000
 
 
-def shape(rows: int = 1, years: float = 1, magnitude: float = 1.0) -> Shape:
+def statistics(rows: int = 1, years: float = 1, magnitude: float = 1.0) -> Statistics:
     types = {"when": "timestamp", "user": "string", "level": "int64", "gold": "int64", "score": "double"}
-    return Shape("f", rows, 0, int(years * YEAR), types, {"user": 1}, {"gold": magnitude, "score": magnitude})
+    return Statistics("f", rows, 0, int(years * YEAR), types, {"user": 1}, {"gold": magnitude, "score": magnitude})
 
 
 @given(st.sampled_from([Part.DISTINCT, Part.QUANTILE]), st.floats(0.005, 0.5))
@@ -65,14 +65,15 @@ def test_events_are_written_so_that_json_reads_them_back(rows: list[tuple[str | 
     [(30_000_000, 1, "YEAR"), (30_000_001, 1, "MONTH"), (300_000_000, 10, "YEAR"), (10**9, 2, "DAY")],
 )
 def test_an_interval_of_segments_holds_thirty_million_rows_at_most(rows: int, years: float, granularity: str) -> None:
-    assert ingest.granularity(shape(rows, years)) == granularity
+    assert ingest.granularity(statistics(rows, years)) == granularity
 
 
 def test_sums_that_could_wrap_are_kept_in_halves() -> None:
     layout = Layout("day", Grain.DAY, "UTC", ("user",), (parse("sum(gold)"), parse("sum(score)")))
     kept = {
         magnitude: [
-            m["name"] for m in ingest.schema(Table("", layout, shape(magnitude=magnitude), "when"), "d")["metricsSpec"]
+            m["name"]
+            for m in ingest.schema(Table("", layout, statistics(magnitude=magnitude), "when"), "d")["metricsSpec"]
         ]
         for magnitude in (2.0**62, 2.0**63)
     }
@@ -85,16 +86,16 @@ def test_an_identifier_keeps_its_quotes() -> None:
 
 
 def test_zones_whose_buckets_are_not_counted_on_are_floored_event_by_event() -> None:
-    assert "TIME_SHIFT" not in buckets.bucket(Grain.DAY, "America/New_York", shape(years=50))
-    assert "TIME_SHIFT" in buckets.bucket(Grain.HOUR, "Australia/Lord_Howe", shape(years=50))
-    assert "TIME_SHIFT" in buckets.bucket(Grain.DAY, "America/Sao_Paulo", shape(years=50))
+    assert "TIME_SHIFT" not in buckets.bucket(Grain.DAY, "America/New_York", statistics(years=50))
+    assert "TIME_SHIFT" in buckets.bucket(Grain.HOUR, "Australia/Lord_Howe", statistics(years=50))
+    assert "TIME_SHIFT" in buckets.bucket(Grain.DAY, "America/Sao_Paulo", statistics(years=50))
     repeated = int(datetime(2013, 11, 3, 5, tzinfo=UTC).timestamp() * 1000)
     began = f"WHEN {repeated} THEN {repeated - 3_600_000}"
-    assert began in buckets.bucket(Grain.DAY, "America/Havana", shape(years=50))
+    assert began in buckets.bucket(Grain.DAY, "America/Havana", statistics(years=50))
 
 
 def test_what_is_kept_of_raw_events_is_each_of_them() -> None:
-    made = ingest.schema(Table("", layouts.raw, shape(), "when"), "d")
+    made = ingest.schema(Table("", layouts.raw, statistics(), "when"), "d")
     assert made["granularitySpec"]["rollup"] is False
     assert made["metricsSpec"] == []
     assert [d["type"] for d in made["dimensionsSpec"]["dimensions"]] == ["string", "long", "long", "double"]

@@ -164,10 +164,10 @@ def test_a_dataset_made_to_order_is_made_once_in_the_columns_and_size_asked_for(
     said: list[str] = []
     made = events.prepare(asked, tmp_path, said.append)
     assert "3,000 of 3,000 rows" in said[-2]
-    assert made.shape.rows == 3000
+    assert made.statistics.rows == 3000
     kept = pa.Table.from_batches(made.batches())
     assert kept.column_names == asked.columns.all
-    assert kept.schema == made.shape.schema
+    assert kept.schema == made.statistics.schema
     assert kept.equals(plain(whole(3000, 9)).select(kept.column_names).cast(kept.schema))
     stamps = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.*")}
     assert events.prepare(asked, tmp_path).fingerprint == made.fingerprint

@@ -17,9 +17,9 @@ from rollup_bench.harness.conformance.report import End, Report
 from rollup_bench.harness.conformance.support import KINDS
 from rollup_bench.harness.records.compare import compare
 from rollup_bench.harness.records.findings import Run
-from rollup_bench.harness.records.records import Cache
+from rollup_bench.harness.records.lines import Cache
 from rollup_bench.harness.report import kit, tables
-from rollup_bench.harness.run import load
+from rollup_bench.harness.run import loops
 from rollup_bench.harness.run.profiles import PROFILES
 from rollup_bench.harness.run.verdicts import Kind
 from rollup_bench.harness.stats import claims
@@ -48,7 +48,7 @@ def explained(*sections: str) -> set[str]:
         ("Profiles", tuple(PROFILES)),
         ("Verdicts", tuple(Kind)),
         ("Cache states", get_args(Cache)),
-        ("Outcomes", (*get_args(claims.Outcome), *get_args(load.Outcome))),
+        ("Outcomes", (*get_args(claims.Outcome), *get_args(loops.Outcome))),
         ("The report of verify", get_args(End)),
         ("Columns of answers", RESERVED),
     ],

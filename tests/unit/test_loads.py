@@ -62,7 +62,7 @@ def ensure(folder: Path, layout: str = "raw", watch: Watch | None = None) -> tup
     dataset = datasets.read(str(folder / "mine.toml"))
     found = events.prepare(dataset, folder / "home")
     engine = DuckDB(None, folder / "home", Budget(cores=2, memory=1 << 30))
-    plan = engine.plan(dataset, dataset.layout(layout), found.shape)
+    plan = engine.plan(dataset, dataset.layout(layout), found.statistics)
     loaded, reused = loading.ensure(engine, plan, found, folder / "home", watch or Watch())
     assert engine.rows(plan) == loaded.rows
     return loaded.rows, reused

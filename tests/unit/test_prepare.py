@@ -21,7 +21,7 @@ import re, sys
 from pathlib import Path
 from workloads import dataset, events
 try:
-    print(events.prepare(dataset.read(sys.argv[1]), Path(sys.argv[2])).shape.rows)
+    print(events.prepare(dataset.read(sys.argv[1]), Path(sys.argv[2])).statistics.rows)
 except Exception as error:
     print(error)
 print(int(re.search(r'VmHWM:\s+(\d+)', Path('/proc/self/status').read_text())[1]) >> 10)
@@ -68,20 +68,20 @@ def start(toml: Path) -> subprocess.Popen[str]:
 def test_reused_while_nothing_changed(toml: Path) -> None:
     first = prepare(toml)
     before = [(p, p.stat().st_mtime_ns) for p in kept(toml.parent / "home")]
-    assert prepare(toml).shape == first.shape
+    assert prepare(toml).statistics == first.statistics
     assert [(p, p.stat().st_mtime_ns) for p in kept(toml.parent / "home")] == before
     fill(toml.parent, 1001)
-    assert prepare(toml).shape.rows == 1001
+    assert prepare(toml).statistics.rows == 1001
     toml.write_text(TOML.replace('"seconds"', '"milliseconds"'))
     changed = prepare(toml)
-    assert changed.shape.last == 1000
+    assert changed.statistics.last == 1000
     assert len({first.fingerprint, changed.fingerprint}) == 2
 
 
 @pytest.mark.parametrize("ending", [".json", ".parquet"])
 @pytest.mark.parametrize("damage", ["missing", "empty", "cut", "other"])
 def test_damage_is_prepared_anew(toml: Path, ending: str, damage: str) -> None:
-    first = prepare(toml).shape
+    first = prepare(toml).statistics
     (path,) = (p for p in kept(toml.parent / "home") if p.suffix == ending)
     whole = path.read_bytes()
     match damage:
@@ -94,7 +94,7 @@ def test_damage_is_prepared_anew(toml: Path, ending: str, damage: str) -> None:
         case _:
             path.write_bytes(whole[: len(whole) // 2 if damage == "cut" else 0])
     again = prepare(toml)
-    assert again.shape == first
+    assert again.statistics == first
     assert sum(batch.num_rows for batch in again.batches()) == 1000
     assert path.read_bytes() == whole
 
@@ -109,7 +109,7 @@ def test_a_killed_preparation_is_never_trusted(toml: Path) -> None:
     os.kill(running.pid, signal.SIGKILL)
     running.communicate()
     assert [p.suffix for p in kept(home)] == [".part"]
-    assert prepare(toml).shape.rows == 250_000
+    assert prepare(toml).statistics.rows == 250_000
     assert [p.suffix for p in kept(home)] == [".json", ".parquet"]
 
 
@@ -135,13 +135,13 @@ def test_one_bad_row_of_many_is_named_in_little_memory(toml: Path) -> None:
     assert [p.suffix for p in kept(toml.parent / "home")] == [".json", ".parquet"]  # of the small file
 
 
-def test_shape(toml: Path) -> None:
+def test_statistics(toml: Path) -> None:
     fill(toml.parent, 300_000)
-    shape = prepare(toml).shape
-    assert (shape.rows, shape.first, shape.last) == (300_000, 0, 299_999_000)
-    assert shape.cardinality == {"who": 9973}
-    assert shape.magnitude == {"n": 299_999 * 150_000}
-    assert shape.types == {"at": "timestamp", "who": "string", "n": "int64"}
+    statistics = prepare(toml).statistics
+    assert (statistics.rows, statistics.first, statistics.last) == (300_000, 0, 299_999_000)
+    assert statistics.cardinality == {"who": 9973}
+    assert statistics.magnitude == {"n": 299_999 * 150_000}
+    assert statistics.types == {"at": "timestamp", "who": "string", "n": "int64"}
 
 
 def test_until_needs_the_time_of_receipt(toml: Path) -> None:

@@ -67,4 +67,4 @@ def test_a_funnel_is_what_its_definition_says(question: Funnel) -> None:
 @given(strategies.questions())
 def test_of_no_events_there_is_no_row(question: Question) -> None:
     none = few([])
-    assert truth.answer(question, none).equals(answers.schema(question, none.shape.schema).empty_table())
+    assert truth.answer(question, none).equals(answers.schema(question, none.statistics.schema).empty_table())

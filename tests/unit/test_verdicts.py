@@ -38,7 +38,7 @@ def question(*measures: str, top: Top | None = None, by: tuple[str, ...] = ("cou
 
 def answer(asked: Question, over: Events, *rows: tuple[Any, ...]) -> pa.Table:
     """A table of these rows; the bucket of an aggregate is put before each."""
-    schema = answers.schema(asked, over.shape.schema)
+    schema = answers.schema(asked, over.statistics.schema)
     first = (DAY,) if isinstance(asked, Aggregate) else ()
     return pa.Table.from_pylist([dict(zip(schema.names, first + row, strict=True)) for row in rows], schema)
 
@@ -281,7 +281,7 @@ def test_the_last_member_is_that_of_the_own_bucket() -> None:
     rows = [{"when": DAY, "country": "a"}] * 10 + [{"when": DAY + timedelta(days=1), "country": "a"}] * 4
     over = few(rows + [{"when": DAY + timedelta(days=1), "country": "b"}] * 3)
     asked = Aggregate(SPAN, (parse("count()"),), Grain.DAY, by=("country",), top=Top(1, parse("count()"), error=0.3))
-    schema = answers.schema(asked, over.shape.schema)
+    schema = answers.schema(asked, over.statistics.schema)
     got = [(DAY, "a", 10), (DAY + timedelta(days=1), "b", 3)]
     table = pa.Table.from_pylist([dict(zip(schema.names, row, strict=True)) for row in got], schema)
     assert check(asked, table, over) == within(0.25, 0.3)

@@ -10,8 +10,8 @@ from rollup_bench.workloads.truth import aggregate, cohort, funnel
 
 def answer(question: Question, events: Events) -> pa.Table:
     """The right answer; OverflowError where an integer of it does not fit 64 bits."""
-    wanted = schema(question, events.shape.schema)
-    if not events.shape.rows:
+    wanted = schema(question, events.statistics.schema)
+    if not events.statistics.rows:
         return wanted.empty_table()
     match question:
         case Aggregate():

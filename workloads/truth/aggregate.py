@@ -77,7 +77,7 @@ def answer(question: Aggregate, events: Events) -> pa.Table:
 
 def evidence(question: Aggregate, events: Events) -> Evidence:
     """The answer with every group in it, and what it was computed from."""
-    wanted = schema(question, events.shape.schema)
+    wanted = schema(question, events.statistics.schema)
     finest = grouped(question, events)
     sets = grouping_sets(question)
     groups = [finest.over(["bucket", *kept]) for kept in sets]
@@ -122,7 +122,7 @@ def grouped(question: Aggregate, events: Events) -> Groups:
     """The groups of the finest grouping set, merged batch by batch."""
     keys = ["bucket", *question.by]
     numbers = _columns(question, set(Function) - set(ESTIMABLE))
-    totals = State(keys, {"rows": "sum"} | _folds(numbers, events.shape.schema))
+    totals = State(keys, {"rows": "sum"} | _folds(numbers, events.statistics.schema))
     values = {c: State([*keys, "value"], {"times": "sum"}) for c in _columns(question, set(ESTIMABLE))}
     for batch in events.batches(_needed(question, events)):
         rows = matching(within(batch, events.columns.time.name, question.span), question.where)

@@ -56,8 +56,8 @@ def answer(question: Cohort, events: Events) -> pa.Table:
 
 def evidence(question: Cohort, events: Events) -> tuple[pa.Table, list[float]]:
     """The right answer, and of each row the sum of the absolute floats behind it (0 where there are none)."""
-    wanted = schema(question, events.shape.schema)
-    if not events.shape.rows:
+    wanted = schema(question, events.statistics.schema)
+    if not events.statistics.rows:
         return wanted.empty_table(), []
     born = births(question, events)
     values, magnitudes = _values(question, born, events)

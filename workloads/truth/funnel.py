@@ -27,7 +27,7 @@ class Moments:
 
 def answer(question: Funnel, events: Events) -> pa.Table:
     """The right answer. Memory grows with the events that match any step."""
-    wanted = schema(question, events.shape.schema)
+    wanted = schema(question, events.statistics.schema)
     subject, time = events.columns.subject, events.columns.time.name
     matches = _matches(question, events)
     moments = _moments(matches[subject], np.asarray(matches[time].cast(pa.int64())))

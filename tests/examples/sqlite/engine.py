@@ -14,7 +14,7 @@ from rollup_bench.errors import FailureError
 from rollup_bench.servers.watch import Watch
 from rollup_bench.workloads import answers, layouts
 from rollup_bench.workloads.dataset import Dataset
-from rollup_bench.workloads.events import Events, Shape
+from rollup_bench.workloads.events import Events, Statistics
 from rollup_bench.workloads.questions import Aggregate, Question
 
 TYPES = {"timestamp": "INTEGER", "int64": "INTEGER", "string": "TEXT", "double": "REAL"}
@@ -29,9 +29,9 @@ class SQLite(Engine):
 
     name, version, scope = "sqlite", sqlite3.sqlite_version, "embedded: no network, no server process, rows"
 
-    def plan(self, dataset: Dataset, layout: layouts.Layout, shape: Shape) -> Plan:
-        columns = ", ".join(f"{_quoted(name)} {TYPES[kind]}" for name, kind in shape.types.items())
-        return Plan(self.name, dataset, layout, shape, f"CREATE TABLE events ({columns})")
+    def plan(self, dataset: Dataset, layout: layouts.Layout, statistics: Statistics) -> Plan:
+        columns = ", ".join(f"{_quoted(name)} {TYPES[kind]}" for name, kind in statistics.types.items())
+        return Plan(self.name, dataset, layout, statistics, f"CREATE TABLE events ({columns})")
 
     def support(self, question: Question, plan: Plan) -> Support:
         if plan.layout != layouts.raw or not isinstance(question, Aggregate):
