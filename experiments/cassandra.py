@@ -69,22 +69,22 @@ def overhead(engine: "Cassandra", flights: Dataset, rows: Events, pairs: int = 4
 
 
 def _bare(engine: "Cassandra", plan: Plan, question: Aggregate) -> added.Bare:
-    from rollup_bench.engines.cassandra import reading
-    from rollup_bench.engines.cassandra.cluster import Reader
-    from rollup_bench.engines.cassandra.loading import manifest
+    from rollup_bench.engines.cassandra.driver import Reader
+    from rollup_bench.engines.cassandra.engine import supported_path
+    from rollup_bench.engines.cassandra.loading import read_manifest
 
     sent: list[tuple[str, Any]] = []
 
     class Recording(Reader):
-        def all(self, requests: Iterable[tuple[str, Any]]) -> Iterator[list[Any]]:
+        def results(self, requests: Iterable[tuple[str, Any]]) -> Iterator[list[Any]]:
             sent.extend(kept := list(requests))
-            return super().all(kept)
+            return super().results(kept)
 
     driver = engine._driver
     recording = Recording(driver)
-    known = manifest(recording, plan)
+    manifest = read_manifest(recording, plan)
     sent.clear()
-    reading.chosen(question, plan).answer(recording, known, answers.schema(question, plan.schema))
+    supported_path(question, plan).answer(recording, manifest, answers.schema(question, plan.schema))
     statements = [(recording.prepare(text), values) for text, values in sent]
 
     def bare() -> int:
@@ -106,7 +106,8 @@ def loading(engine: "Cassandra", flights: Dataset, rows: Events, layout: str) ->
 
 def _single_seconds(engine: "Cassandra", plan: Plan) -> float:
     """Seconds that all rows of all tables would take one by one, from a sample of each."""
-    from rollup_bench.engines.cassandra.tables import BUCKET, quoted
+    from rollup_bench.engines.cassandra.tables import BUCKET
+    from rollup_bench.engines.sql import quoted
 
     driver, seconds = engine._driver, 0.0
     for table in plan.tables.tables:

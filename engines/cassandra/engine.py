@@ -1,46 +1,52 @@
-"""Cassandra behind the contract: a keyspace a plan, tables made for the questions."""
+"""The Cassandra adapter: a keyspace for each plan, and the choice of the table that answers a question."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property, lru_cache, partial
 from pathlib import Path
+from typing import Protocol
 
+import msgspec
 import pyarrow as pa
-from cassandra.cluster import Session as Driver
+from cassandra.cluster import Session as DriverSession
 
-from rollup_bench.engines.cassandra import cluster, loading, planning, reading, settings
-from rollup_bench.engines.cassandra.cluster import Reader
-from rollup_bench.engines.cassandra.sent import Sent, drop
-from rollup_bench.engines.cassandra.settings import Settings
-from rollup_bench.engines.contract import Engine, Loaded, Plan, Session, Support
+from rollup_bench.engines.cassandra import driver, loading, planning
+from rollup_bench.engines.cassandra.cohort_tables import CohortReader
+from rollup_bench.engines.cassandra.driver import Reader, Settings
+from rollup_bench.engines.cassandra.event_scans import EventScan, ServerAggregation
+from rollup_bench.engines.cassandra.loading import LoadCheckpoint
+from rollup_bench.engines.cassandra.rollup_reader import RollupReader, rollup_statements
+from rollup_bench.engines.cassandra.rollup_tables import whole_buckets
+from rollup_bench.engines.cassandra.tables import Manifest
+from rollup_bench.engines.contract import Engine, Loaded, Plan, Session, Support, unsupported
 from rollup_bench.errors import RequestError
 from rollup_bench.servers import Server
 from rollup_bench.servers.budget import Budget
 from rollup_bench.servers.watch import Watch
-from rollup_bench.workloads import answers
+from rollup_bench.workloads import answers, rule
 from rollup_bench.workloads.dataset import Dataset
 from rollup_bench.workloads.events import Events, Statistics
 from rollup_bench.workloads.layouts import Layout
-from rollup_bench.workloads.questions import Question, spanless
+from rollup_bench.workloads.questions import Aggregate, Cohort, Question, spanless
 
 
 class Cassandra(Engine):
-    """A cluster, reached through the driver; it connects when it is first needed."""
+    """A Cassandra cluster, reached through the driver, which connects when it is first needed."""
 
     name = "cassandra"
     scope = "one node, replication 1"
     resumes = True
-    _connected: Driver | None = None
+    _connected: DriverSession | None = None
 
     def __init__(self, server: Server | None, home: Path, budget: Budget) -> None:
         super().__init__(server, home, budget)
         external = server is not None and server.via == "external"
-        self._settings = settings.external() if external else Settings()
+        self._settings = driver.environment_settings() if external else Settings()
 
     @cached_property
     def version(self) -> str:  # type: ignore[override]
-        """As the node tells it."""
-        with cluster.one_line():
+        """The version that the node reports."""
+        with driver.failures():
             return str(self._driver.execute("SELECT release_version FROM system.local").one()[0])
 
     @property
@@ -50,47 +56,47 @@ class Cassandra(Engine):
         return self.server
 
     @property
-    def _driver(self) -> Driver:
-        if self._connected is not None and cluster.lost(self._connected):
+    def _driver(self) -> DriverSession:
+        if self._connected is not None and driver.all_nodes_down(self._connected):
             self.close()
         if self._connected is None:
-            self._connected = cluster.connect(self._reached.connection, self._settings.consistency)
-            self._check(len(self._connected.cluster.metadata.all_hosts()))
+            self._connected = driver.connect(self._reached.connection, self._settings.consistency)
+            self._check_nodes(len(self._connected.cluster.metadata.all_hosts()))
         return self._connected
 
-    def _check(self, nodes: int) -> None:
-        """Enough nodes for the copies; how many there are is known from here on."""
+    def _check_nodes(self, nodes: int) -> None:
+        """RequestError if there are fewer nodes than copies; else describes an external cluster in `scope`."""
         if self._reached.via == "external":
             self.scope = f"{nodes} node{'s' * (nodes != 1)}, {self._settings}"
         if nodes < self._settings.replication:
-            raise RequestError(
-                f"cassandra has {nodes} nodes for {self._settings.replication} copies: set {settings.REPLICATION}"
-            )
+            copies = self._settings.replication
+            raise RequestError(f"cassandra has {nodes} nodes for {copies} copies: set {driver.REPLICATION}")
 
     def plan(self, dataset: Dataset, layout: Layout, statistics: Statistics) -> Plan:
         return planning.plan(self.name, dataset, layout, statistics, self._settings.replication)
 
     def support(self, question: Question, plan: Plan) -> Support:
-        return reading.support(question, plan)
+        path = access_path(question, plan)
+        return unsupported(path) if isinstance(path, str) else path.support
 
     def explain(self, question: Question, plan: Plan) -> str:
-        return reading.explain(question, plan)
+        return supported_path(question, plan).explain()
 
     def load(self, plan: Plan, events: Events, watch: Watch) -> Loaded:
-        with cluster.one_line():
-            sent = Sent(self._driver, plan)
-            rows = loading.load(self._driver, plan, events, sent, watch)
-            taken = loading.settle(self._driver, plan, self._reached.shares_disk, watch)
-            loading.record(self._driver, plan)
-        return Loaded(rows, sent.seconds, taken)
+        with driver.failures():
+            checkpoint = LoadCheckpoint(self._driver, plan)
+            rows = loading.load(self._driver, plan, events, checkpoint, watch)
+            size = loading.settle(self._driver, plan, self._reached.shares_disk, watch)
+            loading.mark_complete(self._driver, plan)
+        return Loaded(rows, checkpoint.seconds, size)
 
     def rows(self, plan: Plan) -> int | None:
-        with cluster.one_line():
-            return loading.rows(self._driver, plan)
+        with driver.failures():
+            return loading.count_rows(self._driver, plan)
 
     def drop(self, plan: Plan) -> None:
-        with cluster.one_line():
-            drop(self._driver, plan)
+        with driver.failures():
+            loading.drop(self._driver, plan)
 
     @contextmanager
     def session(self, plan: Plan) -> Iterator[Session]:
@@ -103,12 +109,75 @@ class Cassandra(Engine):
 
 
 class _Session(Session):
-    def __init__(self, driver: Driver, plan: Plan) -> None:
+    def __init__(self, driver_session: DriverSession, plan: Plan) -> None:
         self._plan = plan
         self._schema = lru_cache(partial(answers.schema, events=plan.schema))
-        self._reader = Reader(driver)
-        self._known = loading.manifest(self._reader, plan)
+        self._reader = Reader(driver_session)
+        self._manifest = loading.read_manifest(self._reader, plan)
 
     def ask(self, question: Question) -> pa.Table:
-        wanted = self._schema(spanless(question))
-        return reading.chosen(question, self._plan).answer(self._reader, self._known, wanted)
+        schema = self._schema(spanless(question))
+        return supported_path(question, self._plan).answer(self._reader, self._manifest, schema)
+
+
+class AccessPath(Protocol):
+    """A way to answer a question."""
+
+    @property
+    def support(self) -> Support:
+        """How well and where it answers."""
+
+    def explain(self) -> str:
+        """The statements, how often they are sent, and what the client does with the results."""
+
+    def answer(self, reader: Reader, manifest: Manifest, schema: pa.Schema) -> pa.Table:
+        """The answer in its schema."""
+
+
+def access_path(question: Question, plan: Plan) -> AccessPath | str:
+    """The best way to answer a question from the plan's tables, or the reason why there is none."""
+    design: planning.Design = plan.tables
+    if reason := rule.obstacle(question, plan.layout):
+        return reason
+    if plan.layout.grain is not None:  # a declared roll-up: the rule has permitted the question
+        assert isinstance(question, Aggregate)
+        return RollupReader(question, rollup_statements(spanless(question), plan, design.rollups[0]), question.span)
+    tuned = _rollup_reader(question, plan) if isinstance(question, Aggregate) else _cohort_reader(question, plan)
+    if tuned is not None:
+        return tuned
+    if design.events is None:
+        return "no table was made for it, and none keeps the events"
+    if isinstance(question, Aggregate) and ServerAggregation.answers(question, plan):
+        return ServerAggregation(question, plan)
+    return EventScan(question, plan)
+
+
+def supported_path(question: Question, plan: Plan) -> AccessPath:
+    """The best way to answer a question; RequestError if the plan does not support it."""
+    path = access_path(question, plan)
+    if isinstance(path, str):
+        raise RequestError(path)
+    return path
+
+
+def _rollup_reader(question: Aggregate, plan: Plan) -> RollupReader | None:
+    """The reader of the roll-up that fixes most of its key; among equals, of that with the fewest rows in a span."""
+    candidates = [rollup for rollup in plan.tables.rollups if rollup.groups(question)]
+    candidates.sort(key=lambda rollup: (len(rollup.fixed(question)), rollup.totals.bucket_width), reverse=True)
+    for rollup in candidates:
+        span = whole_buckets(question.span, rollup.grain, rollup.layout.zone, plan.statistics)
+        filters = tuple(f for f in question.where if f not in rollup.where)
+        if rule.obstacle(msgspec.structs.replace(question, where=filters, span=span), rollup.layout) is None:
+            return RollupReader(question, rollup_statements(spanless(question), plan, rollup), span)
+    return None
+
+
+def _cohort_reader(question: Question, plan: Plan) -> CohortReader | None:
+    """The reader of the cohort's own table."""
+    if not isinstance(question, Cohort):
+        return None
+    for cohort in plan.tables.cohorts:
+        span = whole_buckets(question.span, cohort.grain, question.zone, plan.statistics)
+        if cohort.answers(question, span, plan.statistics):
+            return CohortReader(question, plan, cohort, span)
+    return None

@@ -1,51 +1,61 @@
-"""What is created for a layout: its tables, printable."""
+"""The tables of a layout; for `tuned`, the tables that the questions of a dataset require."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from rollup_bench.engines.cassandra import cohorts, tables, tuned
-from rollup_bench.engines.cassandra.cohorts import Activity
-from rollup_bench.engines.cassandra.rollups import TYPES, Rollup, rollup
-from rollup_bench.engines.cassandra.tables import Table
-from rollup_bench.engines.cassandra.tuned import WantedActivity
+import msgspec
+
+from rollup_bench.engines.cassandra import tables
+from rollup_bench.engines.cassandra.client_aggregation import Partial
+from rollup_bench.engines.cassandra.cohort_activity import question_partials
+from rollup_bench.engines.cassandra.cohort_tables import CohortTable, cohort_table, definition
+from rollup_bench.engines.cassandra.rollup_tables import Rollup, rollup, whole_buckets
+from rollup_bench.engines.cassandra.tables import CQL_TYPES, Table
 from rollup_bench.engines.contract import Plan
-from rollup_bench.workloads import layouts
+from rollup_bench.engines.sql import quoted
+from rollup_bench.workloads import calendar, layouts, rule
 from rollup_bench.workloads.dataset import Dataset
 from rollup_bench.workloads.events import Statistics
+from rollup_bench.workloads.filters import Filter, Op
 from rollup_bench.workloads.layouts import Layout
+from rollup_bench.workloads.questions import Aggregate, Cohort, Grain, Span
+from rollup_bench.workloads.templates import Template
 
 KEYSPACE = "CREATE KEYSPACE {} WITH replication = {{'class': 'NetworkTopologyStrategy', 'replication_factor': {}}}"
 MANIFEST = f"CREATE TABLE {{}}.manifest (name text, {tables.BUCKET} bigint, rows bigint, PRIMARY KEY (name, bucket))"
 LOADED = "CREATE TABLE {}.loaded (rows bigint PRIMARY KEY)"
-SENT = "CREATE TABLE {}.sent (name text PRIMARY KEY, rows bigint, seconds double)"
+CHECKPOINT = "CREATE TABLE {}.sent (name text PRIMARY KEY, rows bigint, seconds double)"
+SPAN_GRAINS = (Grain.DAY, Grain.HOUR, Grain.MINUTE)
+"""The grains from which a span is put together if the question has no buckets, longest first."""
+SPAN_PARAMETERS = ("start", "end", "until")
 
 
 @dataclass(frozen=True)
 class Design:
-    """The tables of a plan: perhaps one of events, roll-ups, and rows of what subjects do at each age."""
+    """The tables of a plan: perhaps one of events, roll-ups, and tables of cohorts."""
 
     events: Table | None
     rollups: tuple[Rollup, ...] = ()
-    activities: tuple[Activity, ...] = ()
+    cohorts: tuple[CohortTable, ...] = ()
     replication: int = 1
 
     @property
     def tables(self) -> list[Table]:
-        """All of them."""
-        kept = [*(t for r in self.rollups for t in r.tables), *(a.table for a in self.activities)]
-        return [self.events, *kept] if self.events else kept
+        """All tables."""
+        events = [self.events] if self.events else []
+        return [*events, *(t for r in self.rollups for t in r.tables), *(cohort.table for cohort in self.cohorts)]
 
 
 def plan(engine: str, dataset: Dataset, layout: Layout, statistics: Statistics, replication: int) -> Plan:
-    """The plan of a layout; its keyspace has the plan's name, and so many copies of each row."""
+    """The plan of a layout; its keyspace has the plan's name and `replication` copies of each row."""
     design = _design(dataset, layout, statistics, replication)
     return Plan(engine, dataset, layout, statistics, ";\n".join(statements("KEYSPACE", design)), design)
 
 
 def statements(keyspace: str, design: Design) -> list[str]:
-    """What creates the design, `sent` last: where that is, all is."""
-    name = tables.quoted(keyspace)
-    fixed = [KEYSPACE.format(name, design.replication), MANIFEST.format(name), LOADED.format(name)]
-    return [*fixed, *(table.create(keyspace) for table in design.tables), SENT.format(name)]
+    """Creates the keyspace and its tables. The checkpoint is last: if it exists, all tables do."""
+    name = quoted(keyspace)
+    first = [KEYSPACE.format(name, design.replication), MANIFEST.format(name), LOADED.format(name)]
+    return [*first, *(table.create(keyspace) for table in design.tables), CHECKPOINT.format(name)]
 
 
 def _design(dataset: Dataset, layout: Layout, statistics: Statistics, replication: int) -> Design:
@@ -54,34 +64,139 @@ def _design(dataset: Dataset, layout: Layout, statistics: Statistics, replicatio
         return Design(events_table(dataset, statistics), replication=replication)
     if layout != layouts.tuned:
         return Design(None, (rollup("rollup", layout, time, statistics),), replication=replication)
-    calls = tuned.calls(dataset, statistics)
+    required = requirements(dataset, statistics)
     return Design(
-        events_table(dataset, statistics) if calls.events else None,
+        events_table(dataset, statistics) if required.events else None,
         tuple(
-            rollup(f"rollup{i}", w.layout, time, statistics, w.where, w.leading) for i, w in enumerate(calls.rollups)
+            rollup(f"rollup{i}", r.layout, time, statistics, r.where, r.leading) for i, r in enumerate(required.rollups)
         ),
-        tuple(activities(f"activity{i}", w, dataset, statistics) for i, w in enumerate(calls.activities)),
+        tuple(
+            cohort_table(
+                f"activity{i}",
+                f"activity {c.name}",
+                c.definition,
+                c.grain,
+                c.partials,
+                c.count,
+                dataset.columns,
+                statistics,
+            )
+            for i, c in enumerate(required.cohorts)
+        ),
         replication,
     )
 
 
-def activities(name: str, wanted: WantedActivity, dataset: Dataset, statistics: Statistics) -> Activity:
-    """A cohort's rows and the table that keeps them."""
-    note = f"activity {wanted.name}"
-    table = cohorts.table(name, note, wanted.definition, wanted.adds, dataset.columns, statistics)
-    return Activity(wanted.definition, wanted.grain, wanted.adds, wanted.count, table)
-
-
 def events_table(dataset: Dataset, statistics: Statistics) -> Table:
-    """Each event, by time; its number in the load tells it from its equals."""
-    columns = {name: TYPES[kind] for name, kind in statistics.types.items()}
-    number = tables.unused("event", columns)
+    """The table of events by time; an event's number in the load makes its key unique."""
+    types = {name: CQL_TYPES[kind] for name, kind in statistics.types.items()}
+    number = tables.unused_name("event", types)
     time = dataset.columns.time.name
-    columns = {time: columns[time], number: "bigint"} | columns
-    return Table(
-        name="events",
-        columns=columns,
-        clustering=(time, number),
-        width=tables.width(statistics.rows, statistics.last - statistics.first, columns),
-        note="each event by time",
-    )
+    columns = {time: types[time], number: "bigint"} | types
+    width = tables.bucket_width(statistics.rows, statistics.last - statistics.first, columns)
+    return Table("events", columns, (time, number), width, "each event by time")
+
+
+@dataclass(frozen=True)
+class RequiredRollup:
+    """A roll-up that questions require: of the events that match `where`, ordered by `leading` before time."""
+
+    layout: Layout
+    where: tuple[Filter, ...]
+    leading: tuple[str, ...]
+
+    def merged(self, other: "RequiredRollup") -> "RequiredRollup":
+        """The same roll-up with the measures and the name of both."""
+        measures = dict.fromkeys((*self.layout.measures, *other.layout.measures))
+        name = f"{self.layout.name} and {other.layout.name.removeprefix('for ')}"
+        return replace(self, layout=msgspec.structs.replace(self.layout, name=name, measures=tuple(measures)))
+
+
+@dataclass(frozen=True)
+class RequiredCohort:
+    """A cohort table that questions require, with ages below `count` (None: all ages)."""
+
+    name: str
+    definition: Cohort
+    grain: Grain
+    partials: tuple[Partial, ...]
+    count: int | None
+
+    def merged(self, other: "RequiredCohort") -> "RequiredCohort":
+        """The same table with the partial aggregates and the ages of both."""
+        count = None if None in (self.count, other.count) else max(self.count or 0, other.count or 0)
+        partials = tuple(dict.fromkeys((*self.partials, *other.partials)))
+        return replace(self, name=f"{self.name} and {other.name.removeprefix('for ')}", partials=partials, count=count)
+
+
+@dataclass(frozen=True)
+class Requirements:
+    """The tables that questions require; `events` if one of them can only be answered from the events."""
+
+    rollups: tuple[RequiredRollup, ...]
+    cohorts: tuple[RequiredCohort, ...]
+    events: bool
+
+
+def requirements(dataset: Dataset, statistics: Statistics) -> Requirements:
+    """The tables that the questions of a dataset require."""
+    rollups: dict[tuple[object, ...], RequiredRollup] = {}
+    cohorts: dict[tuple[object, ...], RequiredCohort] = {}
+    events = False
+    for template in dataset.questions.values():
+        question = template.fill()
+        if isinstance(question, Aggregate) and (new := _rollup(template, question, dataset, statistics)):
+            key = (new.layout.grain, new.layout.zone, new.layout.by, new.where, new.leading)
+            rollups[key] = rollups[key].merged(new) if key in rollups else new
+        elif isinstance(question, Cohort) and (cohort := _cohort(template, question, statistics)):
+            identity = (cohort.definition, cohort.grain)
+            cohorts[identity] = cohorts[identity].merged(cohort) if identity in cohorts else cohort
+        else:
+            events = True
+    return Requirements(tuple(rollups.values()), tuple(cohorts.values()), events)
+
+
+def _rollup(template: Template, question: Aggregate, dataset: Dataset, statistics: Statistics) -> RequiredRollup | None:
+    """The roll-up of a question; None if a parameter is about something that no key can hold."""
+    written = template.body.get("where", {})
+    fixed = tuple(f for f in question.where if not _has_parameter(written[f.column]))
+    varied = [f for f in question.where if f not in fixed]
+    grain = _grain(question.grain, question.span, question.zone, statistics)
+    if grain is None or any(f.column not in dataset.columns.texts for f in varied):
+        return None
+    leading = tuple(dict.fromkeys(f.column for f in varied if f.op in (Op.EQ, Op.IN)))
+    by = tuple(dict.fromkeys((*leading, *question.by, *(f.column for f in varied))))
+    layout = Layout(f"for {template.name}", grain, question.zone, by, question.measures)
+    span = whole_buckets(question.span, grain, question.zone, statistics)
+    if rule.obstacle(msgspec.structs.replace(question, where=tuple(varied), span=span), layout):
+        return None
+    return RequiredRollup(layout, fixed, leading)
+
+
+def _cohort(template: Template, question: Cohort, statistics: Statistics) -> RequiredCohort | None:
+    """The table of a cohort; None if a parameter is about more than the span and `until`."""
+    grain = _grain(question.grain or Grain.ALL, question.span, question.zone, statistics)
+    body = {name: part for name, part in template.body.items() if name not in SPAN_PARAMETERS}
+    if grain is None or _has_parameter(body):
+        return None
+    count = None if question.retention == "unbounded" else question.age.count
+    partials = tuple(question_partials(question))
+    return RequiredCohort(f"for {template.name}", definition(question), grain, partials, count)
+
+
+def _grain(grain: Grain, span: Span, zone: str, statistics: Statistics) -> Grain | None:
+    """The longest grain at whose buckets the span starts and ends; an end beyond all events need not be checked."""
+    start, end = span.milliseconds
+    cut = [at for at, cuts in ((start, start > statistics.first), (end, end <= statistics.last)) if cuts]
+    grains = [g for g in dict.fromkeys((grain, *SPAN_GRAINS)) if g is not Grain.ALL]
+    ends = [start, end] if grain is Grain.ALL else cut
+    return next((g for g in grains if all(calendar.begins(at, g, zone) for at in ends)), None)
+
+
+def _has_parameter(condition: object) -> bool:
+    """Whether a part of a question file contains a parameter."""
+    if isinstance(condition, str):
+        return condition.startswith("$")
+    if isinstance(condition, dict):
+        return any(map(_has_parameter, condition.values()))
+    return isinstance(condition, list) and any(map(_has_parameter, condition))

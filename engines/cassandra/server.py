@@ -51,10 +51,10 @@ def _serves(connection: Connection, host: str) -> bool:
 def _options(connection: Connection, host: str) -> bool:
     context = connection.ssl_context()
     with socket.create_connection((host, connection.port), timeout=5) as plain:
-        wire = context.wrap_socket(plain, server_hostname=host) if context else plain
-        with wire:
-            wire.sendall(struct.pack(">BBhBi", 0x04, 0, 0, 0x05, 0))  # version 4, OPTIONS, no body
-            reply = wire.recv(9)
+        connected = context.wrap_socket(plain, server_hostname=host) if context else plain
+        with connected:
+            connected.sendall(struct.pack(">BBhBi", 0x04, 0, 0, 0x05, 0))  # version 4, OPTIONS, no body
+            reply = connected.recv(9)
     return len(reply) == 9 and reply[4] == 0x06  # SUPPORTED
 
 

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rollup_bench.engines.cassandra import loading
+from rollup_bench.engines.cassandra.batch_writer import BatchWriter
 from rollup_bench.engines.cassandra.engine import Cassandra
-from rollup_bench.engines.cassandra.sent import Sent
-from rollup_bench.engines.cassandra.writing import Writer
+from rollup_bench.engines.cassandra.loading import LoadCheckpoint
 from rollup_bench.engines.contract import Plan, Session, Where
 from rollup_bench.errors import FailureError
 from rollup_bench.harness.conformance import strategies
@@ -97,7 +97,7 @@ def asked(cassandra_server: Server, tmp_path_factory: pytest.TempPathFactory) ->
 
     with pytest.raises(FailureError, match=r"rows, [\d,]+ a second"):
         engine.load(plan, kept, Watch(cut_off))
-    assert 0 < len(Sent(engine._driver, plan).rows) < len(plan.tables.tables)
+    assert 0 < len(LoadCheckpoint(engine._driver, plan).rows) < len(plan.tables.tables)
     engine.load(plan, kept, subject.watch())
     with engine.session(plan) as session:
         yield Asked(subject, read, kept, plan, session)
@@ -154,11 +154,11 @@ class Unsure:
 def test_a_write_that_is_tried_again_counts_once(asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
     sessions: list[Unsure] = []
 
-    def unsure(session: Any, watch: Watch) -> Writer:
+    def unsure(session: Any, watch: Watch) -> BatchWriter:
         sessions.append(Unsure(session))
-        return Writer(cast("Any", sessions[-1]), watch)
+        return BatchWriter(cast("Any", sessions[-1]), watch)
 
-    monkeypatch.setattr(loading, "Writer", unsure)
+    monkeypatch.setattr(loading, "BatchWriter", unsure)
     engine = asked.subject.engine
     kept = few([{"when": datetime(2013, 1, day, tzinfo=UTC), "user": "u"} for day in range(1, 29)])
     plan = engine.plan(RANDOM, layouts.raw, kept.statistics)
@@ -173,7 +173,7 @@ def test_rows_that_were_noted_and_are_lost_are_missed(asked: Asked) -> None:
     kept = few([{"when": datetime(2013, 1, day, tzinfo=UTC), "user": "u"} for day in range(1, 29)])
     plan = engine.plan(RANDOM, layouts.raw, kept.statistics)
     engine.drop(plan)
-    Sent(engine._driver, plan).note("events", 28)
+    LoadCheckpoint(engine._driver, plan).save("events", 28)
     with pytest.raises(FailureError, match="cassandra kept 0 rows of 28"):
         engine.load(plan, kept, Watch(seconds=300))
     assert engine.load(plan, kept, Watch(seconds=300)).rows == 28

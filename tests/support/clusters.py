@@ -209,7 +209,7 @@ def _joined(connection: Connection) -> bool:
 @contextmanager
 def entered(connection: Connection) -> Iterator["Session"]:
     """A session of Cassandra's driver while inside."""
-    from rollup_bench.engines.cassandra.cluster import connect
+    from rollup_bench.engines.cassandra.driver import connect
 
     session = connect(connection)
     try:

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rollup_bench.engines.cassandra import planning, reading, tables, wire, writing
+from rollup_bench.engines.cassandra import batch_writer, codec, planning, tables
+from rollup_bench.engines.cassandra.engine import supported_path
 from rollup_bench.engines.cassandra.tables import Table
 from rollup_bench.workloads import dataset
 from rollup_bench.workloads.events import Statistics
@@ -27,15 +28,17 @@ YEAR = 365 * 24 * tables.HOUR
 
 
 def events_table(rows: int, milliseconds: int) -> Table:
-    return Table("events", COLUMNS, ("time", "event"), tables.width(rows, milliseconds, COLUMNS), "")
+    return Table("events", COLUMNS, ("time", "event"), tables.bucket_width(rows, milliseconds, COLUMNS), "")
 
 
 @given(st.integers(1, 10**10), st.integers(0, 20 * YEAR))
 def test_evenly_spread_events_fill_a_quarter_to_half_of_a_partition(rows: int, milliseconds: int) -> None:
     table = events_table(rows, milliseconds)
-    expected = rows * table.width / max(milliseconds, 1)
-    assert expected <= table.most / 2 or table.width == 1
-    assert expected > table.most / 4.01 or table.width < 128  # widths below a second are not powers of two any more
+    expected = rows * table.bucket_width / max(milliseconds, 1)
+    assert expected <= table.max_rows / 2 or table.bucket_width == 1
+    assert (
+        expected > table.max_rows / 4.01 or table.bucket_width < 128
+    )  # widths below a second are not powers of two any more
 
 
 @given(st.lists(st.tuples(st.integers(0, 40), st.integers(1, 70_000)), min_size=1, max_size=8))
@@ -45,32 +48,32 @@ def test_no_partition_has_more_rows_than_it_may_however_skewed_the_events(bursts
     found: dict[tuple[int, int], int] = {}
     for day, rows in bursts:
         times = np.full(rows, -YEAR // 2 + day * 24 * tables.HOUR)
-        for place in zip(*writing.partitions(table, times, before), strict=True):
+        for place in zip(*batch_writer.assign_partitions(table, times, before), strict=True):
             found[place] = found.get(place, 0) + 1
-    assert max(found.values()) <= table.most <= tables.ROWS
+    assert max(found.values()) <= table.max_rows <= tables.MAX_ROWS
     assert sum(found.values()) == sum(before.values()) == sum(rows for _, rows in bursts)
     shards = {bucket: max(s for b, s in found if b == bucket) + 1 for bucket, _ in found}
-    assert shards == {bucket: -(-rows // table.most) for bucket, rows in before.items()}
+    assert shards == {bucket: -(-rows // table.max_rows) for bucket, rows in before.items()}
 
 
 @given(st.lists(st.one_of(st.none(), st.text(alphabet="\\aé\x00 ", max_size=4))))
 def test_a_text_key_tells_null_from_every_text(values: list[str | None]) -> None:
-    keys = wire.key(pa.array(values, pa.string()))
+    keys = codec.key(pa.array(values, pa.string()))
     assert keys.null_count == 0
     assert len(set(keys.to_pylist())) == len(set(values))
-    assert wire.unkeyed(keys, pa.string()).to_pylist() == values
+    assert codec.unkeyed(keys, pa.string()).to_pylist() == values
 
 
 @given(st.lists(st.one_of(st.none(), st.integers(-(2**63), 2**63 - 1))))
 def test_an_integer_key_comes_back(values: list[int | None]) -> None:
-    assert wire.unkeyed(wire.key(pa.array(values, pa.int64())), pa.int64()).to_pylist() == values
+    assert codec.unkeyed(codec.key(pa.array(values, pa.int64())), pa.int64()).to_pylist() == values
 
 
 @pytest.mark.parametrize("value", [0, 1, -1, 127, 128, -128, -129, 2**63, -(2**63), 10**30])
 def test_a_varint_is_written_as_the_driver_would(value: int) -> None:
     from cassandra.cqltypes import IntegerType
 
-    (cell,) = wire.cells(pa.array([value], pa.decimal128(38, 0)), "varint")
+    (cell,) = codec.encoded(pa.array([value], pa.decimal128(38, 0)), "varint")
     assert IntegerType.deserialize(cell, 5) == value
 
 
@@ -92,7 +95,7 @@ def test_flights_are_kept_in_partitions_of_tens_of_thousands() -> None:
     kinds = {"time_hour": "timestamp", "tailnum": "string", "distance": "int64"}
     statistics = Statistics("", 336_776, 1_357_034_400_000, 1_388_548_800_000, kinds, {}, {})
     table = planning.events_table(flights, statistics)
-    assert (table.width // tables.HOUR, table.most) == (512, 50_000)
+    assert (table.bucket_width // tables.HOUR, table.max_rows) == (512, 50_000)
 
 
 @pytest.mark.parametrize(
@@ -112,6 +115,6 @@ def test_the_server_adds_up_what_lies_side_by_side_in_the_key(asked: dict[str, A
     plan = planning.plan("cassandra", flights, flights.layout("day"), kept, 1)
     span = Span(datetime(2013, 7, 1, 4, tzinfo=UTC), datetime(2013, 8, 1, 4, tzinfo=UTC))
     question = Aggregate(span, (parse("max(dep_delay)"),), zone="America/New_York", **asked)
-    statement = reading.explain(question, plan).splitlines()[0]
+    statement = supported_path(question, plan).explain().splitlines()[0]
     assert sent in statement
     assert ("GROUP BY" in statement) == ("GROUP BY" in sent)

@@ -1,9 +1,11 @@
-"""The driver as this project uses it: plain tuples, a deadline for every wait, errors of one line."""
+"""The driver as this project uses it: settings, timeouts, rows as tuples, errors of one line."""
 
+import os
 import re
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from cassandra import (
@@ -22,32 +24,58 @@ from cassandra.policies import DCAwareRoundRobinPolicy, TokenAwarePolicy
 from cassandra.protocol import ErrorMessage
 from cassandra.query import PreparedStatement, tuple_factory
 
-from rollup_bench.engines.cassandra.settings import Settings
-from rollup_bench.engines.cassandra.tables import ROWS
+from rollup_bench.engines.cassandra.tables import MAX_ROWS
 from rollup_bench.errors import FailureError, RequestError
 from rollup_bench.servers import Connection
 
 USER = "ROLLUP_BENCH_CASSANDRA_USER"
 PASSWORD = "ROLLUP_BENCH_CASSANDRA_PASSWORD"  # noqa: S105 (the name of a variable)
-SECONDS = 60.0
-"""How long a page of an answer may take."""
-AHEAD = 8
-"""Partitions read at once."""
+REPLICATION = "ROLLUP_BENCH_CASSANDRA_REPLICATION"
+CONSISTENCY = "ROLLUP_BENCH_CASSANDRA_CONSISTENCY"
+LEVELS = ("ONE", "TWO", "THREE", "QUORUM", "ALL", "LOCAL_ONE", "LOCAL_QUORUM", "EACH_QUORUM")
+TIMEOUT = 60.0
+"""Seconds to wait for a page of a result."""
+CONCURRENT_READS = 8
 ERRORS = (DriverException, ErrorMessage, NoHostAvailable, ConnectionException)
 Row = tuple[Any, ...]
 
 
+@dataclass(frozen=True)
+class Settings:
+    """Copies in each data centre, and the consistency level of reads and writes."""
+
+    replication: int = 1
+    consistency: str = "LOCAL_QUORUM"
+
+    def __str__(self) -> str:
+        return f"replication {self.replication}, consistency {self.consistency}"
+
+
+def environment_settings() -> Settings:
+    """The settings of an external cluster from environment variables, by default three copies.
+
+    RequestError if a variable has an invalid value.
+    """
+    copies = os.environ.get(REPLICATION) or "3"
+    level = os.environ.get(CONSISTENCY) or Settings.consistency
+    if not copies.isdecimal() or not 1 <= int(copies) <= 99:
+        raise RequestError(f"{REPLICATION}: {copies!r} is no number of copies, give one from 1 to 99")
+    if level not in LEVELS:
+        raise RequestError(f"{CONSISTENCY}: {level!r} is no consistency level, give one of {', '.join(LEVELS)}")
+    return Settings(int(copies), level)
+
+
 @contextmanager
-def one_line() -> Iterator[None]:
-    """The driver's errors as FailureError."""
+def failures() -> Iterator[None]:
+    """Raises the driver's errors as FailureError."""
     try:
         yield
     except ERRORS as error:
-        raise FailureError(f"cassandra: {told(error)}") from None
+        raise FailureError(f"cassandra: {summary(error)}") from None
 
 
-def told(error: BaseException) -> str:
-    """What went wrong, in one line; the driver's own words would name addresses and the user."""
+def summary(error: BaseException) -> str:
+    """The error in one line, without the addresses and the user that the driver's messages contain."""
     match error:
         case NoHostAvailable():
             return f"no node answers: {', '.join(sorted({type(e).__name__ for e in error.errors.values()}))}"
@@ -64,11 +92,11 @@ def _first_line(error: BaseException) -> str:
 
 
 def connect(connection: Connection, consistency: str = Settings.consistency) -> Session:
-    """A session of the driver; shutting its `cluster` down ends it. RequestError where the login is wrong."""
+    """Opens a session of the driver; to close it, shut down its `cluster`. RequestError if the login is rejected."""
     profile = ExecutionProfile(
         load_balancing_policy=TokenAwarePolicy(DCAwareRoundRobinPolicy()),
         consistency_level=ConsistencyLevel.name_to_value[consistency],
-        request_timeout=SECONDS,
+        request_timeout=TIMEOUT,
         row_factory=tuple_factory,
     )
     cluster = Cluster(
@@ -79,62 +107,62 @@ def connect(connection: Connection, consistency: str = Settings.consistency) -> 
         connection_class=LibevConnection,
         protocol_version=ProtocolVersion.V5,
         execution_profiles={EXEC_PROFILE_DEFAULT: profile},
-        connect_timeout=SECONDS,
+        connect_timeout=TIMEOUT,
     )
-    with one_line():
-        session = _entered(cluster)
-    session.default_fetch_size = ROWS
+    with failures():
+        session = _logged_in(cluster)
+    session.default_fetch_size = MAX_ROWS
     return session
 
 
-def _entered(cluster: Cluster) -> Session:
+def _logged_in(cluster: Cluster) -> Session:
     try:
         return cluster.connect()
     except NoHostAvailable as error:
-        if not any(isinstance(each, AuthenticationFailed) for each in error.errors.values()):
+        if not any(isinstance(cause, AuthenticationFailed) for cause in error.errors.values()):
             raise
         raise RequestError(f"cassandra rejected the login: check {USER} and {PASSWORD}") from None
 
 
-def everywhere(session: Session, text: str) -> Iterator[Row]:
-    """The rows of every node that is up, for what each knows of itself alone."""
+def rows_of_all_nodes(session: Session, text: str) -> Iterator[Row]:
+    """The rows of a query that is sent to every node that is up, for tables that describe only the node itself."""
     for host in session.cluster.metadata.all_hosts():
         if host.is_up:
             yield from session.execute(text, host=host)
 
 
-def lost(session: Session) -> bool:
-    """Whether every node was last seen down; the driver looks again ever more rarely, a new session at once."""
+def all_nodes_down(session: Session) -> bool:
+    """Whether the driver believes that no node is up; it retries ever less often, while a new session tries at once."""
     return not any(host.is_up for host in session.cluster.metadata.all_hosts())
 
 
 class Reader:
-    """Asks prepared statements, several partitions at once."""
+    """Executes prepared statements, several at once."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
         self._prepared: dict[str, PreparedStatement] = {}
 
     def prepare(self, text: str) -> PreparedStatement:
-        """The statement, prepared once."""
+        """The prepared statement; each text is prepared once."""
         if text not in self._prepared:
             self._prepared[text] = self._session.prepare(text)
         return self._prepared[text]
 
-    def all(self, requests: Iterable[tuple[str, Row]]) -> Iterator[list[Row]]:
-        """The rows of each request, in their order, while the next are on their way; FailureError where one fails."""
+    def results(self, requests: Iterable[tuple[str, Row]]) -> Iterator[list[Row]]:
+        """The rows of each request (a statement and its values), in order; FailureError if one fails."""
         waiting = deque[ResponseFuture]()
-        with one_line():
+        with failures():
             for text, values in requests:
                 waiting.append(self._session.execute_async(self.prepare(text), values))
-                if len(waiting) == AHEAD:
+                if len(waiting) == CONCURRENT_READS:
                     yield _rows(waiting.popleft())
             while waiting:
                 yield _rows(waiting.popleft())
 
 
 def _rows(future: ResponseFuture) -> list[Row]:
-    """All of them, once they are there."""
+    """Waits for all rows of a request."""
     rows: list[Row] = future.result().all()
-    future._timer = None  # else it and the future hold each other, and the rows, until the garbage collector comes
+    future._timer = None  # breaks a reference cycle that would keep the rows until the garbage collector runs
     return rows

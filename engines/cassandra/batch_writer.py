@@ -1,4 +1,4 @@
-"""Writing rows in batches of one partition, as many at once as the server keeps up with."""
+"""Writing rows in batches of one partition each, many batches at once."""
 
 import threading
 from collections import deque
@@ -15,57 +15,56 @@ from cassandra.connection import ConnectionException
 from cassandra.protocol import OverloadedErrorMessage
 from cassandra.query import BatchStatement, BatchType, BoundStatement, PreparedStatement
 
-from rollup_bench.engines.cassandra import wire
-from rollup_bench.engines.cassandra.cluster import told
+from rollup_bench.engines.cassandra import codec
+from rollup_bench.engines.cassandra.driver import summary
 from rollup_bench.engines.cassandra.tables import BUCKET, Table
 from rollup_bench.errors import FailureError
 from rollup_bench.servers.watch import Watch
 
-BATCH = 32 << 10
-"""Bytes of a batch, to the best of what is known: below the 50 KiB at which Cassandra refuses unless told otherwise."""
-AHEAD = 32
-"""Batches under way at once."""
+BATCH_BYTES = 32 << 10
+"""Estimated bytes of a batch; by default Cassandra refuses batches of more than 50 KiB."""
+CONCURRENT_BATCHES = 32
 ATTEMPTS = 5
-PASSING = (OperationTimedOut, WriteTimeout, Unavailable, OverloadedErrorMessage, ConnectionException)
-"""What may succeed when tried again; a write that did arrive is merely repeated, onto itself."""
+TRANSIENT = (OperationTimedOut, WriteTimeout, Unavailable, OverloadedErrorMessage, ConnectionException)
+"""Errors after which a batch is sent again; if the first one did arrive, the second overwrites it with the same."""
 Longs = npt.NDArray[np.int64]
 
 
-class Writer:
-    """Sends batches; `send` waits while too many are under way, `finish` until all have arrived."""
+class BatchWriter:
+    """Sends batches without waiting for each; at most 32 are in flight."""
 
     def __init__(self, session: Session, watch: Watch) -> None:
         self._session, self._watch = session, watch
-        self._free = threading.Semaphore(AHEAD)
+        self._free = threading.Semaphore(CONCURRENT_BATCHES)
         self._failed: deque[tuple[BatchStatement, int, BaseException]] = deque()
 
     def send(self, batch: BatchStatement) -> None:
-        """FailureError once a batch has failed for good."""
-        self._again()
+        """Sends a batch; FailureError if an earlier one has failed for good."""
+        self._retry_failed()
         self._start(batch, 1)
 
     def finish(self) -> None:
-        """FailureError where a batch has failed for good."""
+        """Waits for all batches; FailureError if one has failed for good."""
         while True:
-            for _ in range(AHEAD):
+            for _ in range(CONCURRENT_BATCHES):
                 self._acquire()
-            self._free.release(AHEAD)
+            self._free.release(CONCURRENT_BATCHES)
             if not self._failed:
                 return
-            self._again()
+            self._retry_failed()
 
-    def _again(self) -> None:
+    def _retry_failed(self) -> None:
         while self._failed:
             batch, attempt, error = self._failed.popleft()
-            if attempt == ATTEMPTS or not isinstance(error, PASSING):
-                raise FailureError(f"cassandra did not take a batch: {told(error)}") from None
+            if attempt == ATTEMPTS or not isinstance(error, TRANSIENT):
+                raise FailureError(f"cassandra did not take a batch: {summary(error)}") from None
             self._watch.pause(0.1 * 2**attempt)
             self._start(batch, attempt + 1)
 
     def _start(self, batch: BatchStatement, attempt: int) -> None:
         self._acquire()
         future = self._session.execute_async(batch)
-        future.add_callbacks(lambda _rows: self._free.release(), lambda e: self._fail(batch, attempt, e))
+        future.add_callbacks(lambda _rows: self._free.release(), lambda error: self._fail(batch, attempt, error))
 
     def _fail(self, batch: BatchStatement, attempt: int, error: BaseException) -> None:
         self._failed.append((batch, attempt, error))
@@ -77,26 +76,29 @@ class Writer:
         self._watch.check()
 
 
-def partitions(table: Table, times: Longs, before: dict[int, int]) -> tuple[Longs, Longs]:
-    """The bucket and the shard of each row; `before` holds the rows that each bucket has already, and is brought up."""
-    buckets = times // table.width
+def assign_partitions(table: Table, times: Longs, bucket_rows: dict[int, int]) -> tuple[Longs, Longs]:
+    """The bucket and the shard of each row, by its time in milliseconds since 1970, UTC.
+
+    `bucket_rows` holds the number of rows that each bucket has already; this adds the new ones.
+    """
+    buckets = times // table.bucket_width
     order = np.argsort(buckets, kind="stable")
-    known, begins, counts = np.unique(buckets[order], return_index=True, return_counts=True)
+    new_buckets, begins, counts = np.unique(buckets[order], return_index=True, return_counts=True)
     places = np.empty(len(times), np.int64)
-    earlier = np.array([before.get(b, 0) for b in known.tolist()], np.int64)
+    earlier = np.array([bucket_rows.get(bucket, 0) for bucket in new_buckets.tolist()], np.int64)
     places[order] = np.arange(len(times)) - np.repeat(begins - earlier, counts)
-    before.update(zip(known.tolist(), (earlier + counts).tolist(), strict=True))
-    return buckets, places // table.most
+    bucket_rows.update(zip(new_buckets.tolist(), (earlier + counts).tolist(), strict=True))
+    return buckets, places // table.max_rows
 
 
 def batches(table: Table, prepared: PreparedStatement, rows: pa.Table) -> Iterator[BatchStatement]:
-    """The rows, which have their bucket and shard too, in batches of one partition each."""
+    """The rows in batches of one partition each; `rows` has the columns of the partition key too."""
     ordered = rows.sort_by([(BUCKET, "ascending"), (table.shard, "ascending")]).combine_chunks()
-    kinds = {BUCKET: "bigint", table.shard: "int"} | table.columns
-    columns = [wire.cells(_array(ordered[name]), kind) for name, kind in kinds.items()]
+    types = {BUCKET: "bigint", table.shard: "int"} | table.columns
+    columns = [codec.encoded(_array(ordered[name]), cql_type) for name, cql_type in types.items()]
     values = list(zip(*columns, strict=True))
-    size = max(1, BATCH * len(values) // max(1, ordered.nbytes))
-    for begin, end in _runs(np.asarray(ordered[BUCKET]), np.asarray(ordered[table.shard])):
+    size = max(1, BATCH_BYTES * len(values) // max(1, ordered.nbytes))
+    for begin, end in _partition_ranges(np.asarray(ordered[BUCKET]), np.asarray(ordered[table.shard])):
         for first in range(begin, end, size):
             yield _batch(prepared, values[first : min(first + size, end)])
 
@@ -111,11 +113,10 @@ def _batch(prepared: PreparedStatement, rows: list[tuple[Any, ...]]) -> BatchSta
     return batch
 
 
-def _runs(buckets: Longs, shards: Longs) -> Iterator[tuple[int, int]]:
-    """Where each partition's rows begin and end."""
+def _partition_ranges(buckets: Longs, shards: Longs) -> Iterator[tuple[int, int]]:
+    """The begin and end of each partition's rows."""
     changes = np.flatnonzero(np.diff(buckets) | np.diff(shards)) + 1
-    edges = [0, *changes.tolist(), len(buckets)]
-    return pairwise(edges)
+    return pairwise([0, *changes.tolist(), len(buckets)])
 
 
 def _array(column: pa.ChunkedArray) -> pa.Array:

@@ -1,0 +1,245 @@
+"""Filtering and aggregation in the client.
+
+Events, or rows of a roll-up, are aggregated into partial aggregates of groups, from which answers are computed.
+"""
+
+import functools
+import operator
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from rollup_bench.engines.ordering import arrange, first
+from rollup_bench.engines.subtotals import grouping_id, grouping_sets
+from rollup_bench.workloads.events import Statistics
+from rollup_bench.workloads.filters import Filter, Op
+from rollup_bench.workloads.measures import ESTIMABLE, Function, Measure
+from rollup_bench.workloads.questions import Aggregate
+
+COMPARISONS = {Op.EQ: operator.eq, Op.NE: operator.ne, Op.LT: operator.lt}
+COMPARISONS |= {Op.LE: operator.le, Op.GT: operator.gt, Op.GE: operator.ge}
+MERGES = {"count": "sum", "sum": "sum", "min": "min", "max": "max", "distinct": "sum"}
+"""The function that merges several partial aggregates of each kind."""
+PENDING_ROWS = 1 << 20
+COUNT = "count()"
+VALUE = "value"
+WIDE = pa.decimal128(38, 0)
+"""The type of sums of integers that may not fit 64 bits."""
+SAFE_SUM = 2.0**62
+"""If a column's absolute values add up to less than this, which is itself rounded, every sum of it fits 64 bits."""
+
+
+def matching(rows: pa.Table, filters: tuple[Filter, ...]) -> pa.Table:
+    """The rows that satisfy every filter."""
+    if not filters:
+        return rows
+    return rows.filter(functools.reduce(operator.and_, (_expression(f, rows.schema) for f in filters)))
+
+
+def _expression(condition: Filter, schema: pa.Schema) -> pc.Expression:
+    column = pc.field(condition.column)
+    if condition.op is Op.NULL:
+        return column.is_null() if condition.value else column.is_valid()
+    values = pa.array(condition.values, schema.field(condition.column).type)
+    return column.isin(values) if condition.op is Op.IN else COMPARISONS[condition.op](column, values[0])
+
+
+@dataclass(frozen=True)
+class Partial:
+    """A partial aggregate: of a group the count, sum, min or max of a column; without a column the count of events.
+
+    Counts leave out NULLs. Sum, min and max are NULL if a group has no value.
+    """
+
+    function: str
+    column: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.function}({self.column or ''})"
+
+    def is_wide(self, statistics: Statistics) -> bool:
+        """Whether this is a sum of integers that may not fit 64 bits."""
+        column = str(self.column)
+        integers = self.function == "sum" and statistics.types[column] == "int64"
+        return integers and statistics.magnitude.get(column, 0.0) >= SAFE_SUM
+
+    def arrow_type(self, statistics: Statistics) -> pa.DataType:
+        """The type of its values."""
+        if self.function == "count" or statistics.types[str(self.column)] == "int64":
+            return WIDE if self.is_wide(statistics) else pa.int64()
+        return pa.float64()
+
+    def of_events(self, rows: pa.Table, statistics: Statistics) -> pa.ChunkedArray | pa.Array:
+        """The value of each event by itself, to be merged."""
+        if self.column is None:
+            return pa.array(np.ones(rows.num_rows, np.int64))
+        column = rows[self.column]
+        if self.function == "count":
+            return column.is_valid().cast(pa.int64())
+        return column.cast(WIDE) if self.is_wide(statistics) else column
+
+
+EVENTS = Partial("count")
+
+
+def partials(measures: Iterable[Measure]) -> list[Partial]:
+    """The partial aggregates from which the measures are computed, the count of events first."""
+    needed = [EVENTS]
+    for measure in measures:
+        if measure.function in (Function.SUM, Function.MEAN):
+            needed += [Partial("count", measure.column), Partial("sum", measure.column)]
+        elif measure.function in (Function.MIN, Function.MAX):
+            needed.append(Partial(str(measure.function), measure.column))
+    return list(dict.fromkeys(needed))
+
+
+def value_columns(measures: Iterable[Measure]) -> list[str]:
+    """The columns whose values distinct counts and quantiles need."""
+    return list(dict.fromkeys(str(m.column) for m in measures if m.function in ESTIMABLE))
+
+
+@dataclass(frozen=True)
+class Groups:
+    """Partial aggregates of groups by the columns `keys`; a group may have several rows.
+
+    `totals` has a column for each partial aggregate. `values[x]` has a row for each group and value of column x, with
+    the number of events that have the value; distinct counts and quantiles are computed from it.
+    """
+
+    keys: list[str]
+    totals: pa.Table
+    values: dict[str, pa.Table]
+
+
+def aggregated(rows: pa.Table, by: Iterable[str], measures: Iterable[Measure], statistics: Statistics) -> Groups:
+    """The groups of events; `rows` has a column `bucket`."""
+    keys = {key: rows[key] for key in ("bucket", *by)}
+    totals = keys | {str(partial): partial.of_events(rows, statistics) for partial in partials(measures)}
+    values = {
+        column: pa.table(keys | {VALUE: rows[column], COUNT: rows[column].is_valid().cast(pa.int64())})
+        for column in value_columns(measures)
+    }
+    return merged(Groups(list(keys), pa.table(totals), values), list(keys))
+
+
+def merge_function(partial: str) -> str:
+    """The aggregate function that merges values of a partial aggregate, given by its name."""
+    return MERGES[partial.partition("(")[0]]
+
+
+def merged(groups: Groups, keys: list[str]) -> Groups:
+    """The groups by `keys`, a subset of the present ones, each with one row."""
+    if groups.keys == keys and groups.totals.num_rows < 2 and not groups.values:
+        return groups
+    merges = {c: merge_function(c) for c in groups.totals.column_names if c not in groups.keys}
+    values = {c: _merged_rows(table, [*keys, VALUE], {COUNT: "sum"}) for c, table in groups.values.items()}
+    return Groups(keys, _merged_rows(groups.totals, keys, merges), values)
+
+
+def _merged_rows(table: pa.Table, keys: list[str], merges: dict[str, str]) -> pa.Table:
+    return table.select([*keys, *merges]) if table.num_rows < 2 else aggregate_rows(table, keys, merges)
+
+
+def concatenated(parts: Sequence[Groups]) -> Groups:
+    """The rows of all parts, which hold other events or other partial aggregates by the same keys."""
+    if len(parts) == 1:
+        return parts[0]
+    values = {c: [part.values[c] for part in parts if c in part.values] for whole in parts for c in whole.values}
+    totals = pa.concat_tables([part.totals for part in parts], promote_options="default")
+    return Groups(parts[0].keys, totals, {c: pa.concat_tables(tables) for c, tables in values.items()})
+
+
+class Accumulator:
+    """Collects groups part by part; memory grows with the number of groups, not of parts."""
+
+    def __init__(self) -> None:
+        self._parts: list[Groups] = []
+
+    def add(self, part: Groups | None) -> None:
+        """Adds a part; None adds nothing."""
+        if part is None:
+            return
+        self._parts.append(part)
+        if sum(p.totals.num_rows + sum(v.num_rows for v in p.values.values()) for p in self._parts[1:]) > PENDING_ROWS:
+            self._parts = [merged(concatenated(self._parts), part.keys)]
+
+    @property
+    def groups(self) -> Groups | None:
+        """All groups; None if nothing was added."""
+        return concatenated(self._parts) if self._parts else None
+
+
+def answer(question: Aggregate, groups: Groups | None, schema: pa.Schema) -> pa.Table:
+    """The answer in its schema; OverflowError if an integer does not fit 64 bits."""
+    if groups is None:
+        return schema.empty_table()
+    parts = [_grouping_set(question, by, groups, schema) for by in grouping_sets(question)]
+    whole = arrange(question, pa.concat_tables(parts) if len(parts) > 1 else parts[0])
+    return first(question, whole)
+
+
+def _grouping_set(question: Aggregate, by: tuple[str, ...], groups: Groups, schema: pa.Schema) -> pa.Table:
+    """The rows of one grouping set."""
+    part = merged(groups, ["bucket", *by])
+    if part.values:
+        part = Groups(part.keys, _sorted(part.totals, part.keys), part.values)
+    columns = {key: part.totals[key] for key in part.keys}
+    for name, measure in zip(schema.names[-len(question.measures) :], question.measures, strict=True):
+        columns[name] = _measured(part, measure)
+    if question.subtotals != "none":
+        columns["grouping_id"] = pa.array(np.full(part.totals.num_rows, grouping_id(question, by)))
+    try:
+        typed = [_typed(columns.get(field.name), field.type, part.totals.num_rows) for field in schema]
+    except pa.ArrowInvalid as error:
+        raise OverflowError(str(error)) from None
+    return pa.table(typed, schema=schema)
+
+
+def _typed(column: pa.ChunkedArray | pa.Array | None, arrow_type: pa.DataType, rows: int) -> pa.ChunkedArray | pa.Array:
+    """The column in a type; NULLs if there is no column."""
+    if column is None:
+        return pa.nulls(rows, arrow_type)
+    return column if column.type == arrow_type else column.cast(arrow_type)
+
+
+def _measured(part: Groups, measure: Measure) -> pa.ChunkedArray | pa.Array:
+    totals, column = part.totals, str(measure.column)
+    match measure.function:
+        case Function.COUNT:
+            return totals[COUNT]
+        case Function.SUM | Function.MIN | Function.MAX:
+            return totals[f"{measure.function}({column})"]
+        case Function.MEAN:
+            return pc.divide(totals[f"sum({column})"].cast(pa.float64(), safe=False), totals[f"count({column})"])
+        case Function.DISTINCT:
+            if f"distinct({column})" in totals.column_names:
+                return totals[f"distinct({column})"]
+            return _sorted(aggregate_rows(part.values[column], part.keys, {VALUE: "count"}), part.keys)[VALUE]
+        case Function.QUANTILE:
+            return _quantile(part, column, measure.at or 0.0)
+
+
+def _quantile(part: Groups, column: str, at: float) -> pa.Array:
+    """Of each group the smallest value that at least the fraction `at` of its values do not exceed."""
+    ranked = _sorted(part.values[column], [*part.keys, VALUE])
+    counts = np.asarray(_sorted(aggregate_rows(ranked, part.keys, {COUNT: "sum"}), part.keys)[COUNT])
+    cumulative = np.cumsum(np.asarray(ranked[COUNT]))
+    before = np.cumsum(counts) - counts
+    share = Fraction(str(at))
+    ranks = np.array([-(-share.numerator * n // share.denominator) for n in counts.tolist()], np.int64)
+    places = np.searchsorted(cumulative, before + ranks, "left")
+    return ranked[VALUE].take(pa.array(places, pa.int64(), mask=counts == 0))
+
+
+def _sorted(table: pa.Table, keys: list[str]) -> pa.Table:
+    return table.sort_by([(key, "ascending") for key in keys])
+
+
+def aggregate_rows(table: pa.Table, keys: list[str], functions: dict[str, str]) -> pa.Table:
+    """The table grouped by `keys`, with each column of `functions` aggregated under its own name."""
+    grouped = table.group_by(keys, use_threads=False).aggregate(list(functions.items()))
+    return grouped.select([*keys, *(f"{c}_{how}" for c, how in functions.items())]).rename_columns([*keys, *functions])

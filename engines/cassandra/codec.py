@@ -1,0 +1,75 @@
+"""Conversion between Arrow columns and CQL values.
+
+A whole column is encoded at once: binding value by value would be most of the work of a load.
+"""
+
+from operator import itemgetter
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from cassandra.query import UNSET_VALUE
+
+NUMBERS = {"bigint": ">i8", "timestamp": ">i8", "int": ">i4", "double": ">f8"}
+NULL_KEY = "\\"
+"""Stands for NULL in a key, where Cassandra permits none; a text that begins with it is prefixed with another."""
+
+
+def encoded(column: pa.Array, cql_type: str) -> list[Any]:
+    """The bytes of each value; NULLs are left unset, because a written NULL would be a tombstone."""
+    if cql_type == "text":
+        values = column.cast(pa.binary()).to_pylist()
+    elif cql_type == "varint":
+        values = [None if value is None else _varint(int(value)) for value in column.to_pylist()]
+    else:
+        values = _numbers(column, NUMBERS[cql_type])
+    return [UNSET_VALUE if value is None else value for value in values] if column.null_count else values
+
+
+def key(column: pa.Array) -> pa.Array:
+    """A column of text or integers as text without NULLs, for use in a key."""
+    column = column.cast(pa.string())
+    escaped = pc.if_else(pc.starts_with(column, NULL_KEY), pc.binary_join_element_wise(NULL_KEY, column, ""), column)
+    return escaped.fill_null(NULL_KEY)
+
+
+def unkeyed(column: pa.Array, arrow_type: pa.DataType) -> pa.Array:
+    """The column from which `key` made this one."""
+    if not pc.any(pc.starts_with(column, NULL_KEY)).as_py():
+        return column.cast(arrow_type)
+    nullable = pc.if_else(pc.equal(column, NULL_KEY), pa.scalar(None, pa.string()), column)
+    escaped = pc.starts_with(nullable, NULL_KEY)
+    return pc.if_else(escaped, pc.utf8_slice_codeunits(nullable, 1), nullable).cast(arrow_type)
+
+
+def table(rows: list[tuple[Any, ...]], types: dict[str, pa.DataType]) -> pa.Table:
+    """The driver's rows as an Arrow table; `types` names the columns in order."""
+    whole = pa.array(rows, pa.struct(list(types.items())))
+    return pa.Table.from_batches([pa.RecordBatch.from_struct_array(whole)])
+
+
+def partials_table(rows: list[tuple[Any, ...]], types: dict[str, pa.DataType]) -> pa.Table:
+    """Rows of partial aggregates as an Arrow table; the sum of no value is NULL, where Cassandra returns 0."""
+    partials = table(rows, types)
+    places = {name: place for place, name in enumerate(types)}
+    for count, place in places.items():
+        sum_place = places.get(f"sum{count.removeprefix('count')}")
+        if sum_place is not None and count.startswith("count(") and 0 in map(itemgetter(place), rows):
+            sums = pc.if_else(pc.equal(partials[place], 0), None, partials[sum_place])
+            partials = partials.set_column(sum_place, partials.field(sum_place), sums)
+    return partials
+
+
+def _numbers(column: pa.Array, form: str) -> list[bytes | None]:
+    integers = column.cast(pa.int64()) if pa.types.is_timestamp(column.type) else column
+    numbers = np.asarray(integers.fill_null(0)).astype(form)
+    size, whole = numbers.itemsize, numbers.tobytes()
+    values: list[bytes | None] = [whole[i : i + size] for i in range(0, len(whole), size)]
+    for place in np.flatnonzero(np.asarray(column.is_null())) if column.null_count else ():
+        values[place] = None
+    return values
+
+
+def _varint(value: int) -> bytes:
+    return value.to_bytes(value.bit_length() // 8 + 1, "big", signed=True)

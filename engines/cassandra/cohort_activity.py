@@ -1,0 +1,240 @@
+"""The activity of subjects by age, computed in the client, and the cohort answer made from its sums.
+
+The activity is a table with a row for each subject and each age at which the subject returned, and a row at age -1 for
+the subject's birth. So the size of a cohort is its number of rows at age -1, and its retention at an age is its number
+of rows there. The columns `first` and `last` are 1 in the row of a subject's first and last age and 0 in the others;
+their sums give retention that accumulates over ages, because each subject counts in one of them only.
+"""
+
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from rollup_bench.engines.cassandra.client_aggregation import EVENTS, Partial, aggregate_rows, matching
+from rollup_bench.engines.sql import LENGTHS
+from rollup_bench.workloads import calendar
+from rollup_bench.workloads.calendar import DAY
+from rollup_bench.workloads.columns import INSTANT
+from rollup_bench.workloads.dataset import Columns
+from rollup_bench.workloads.events import Statistics
+from rollup_bench.workloads.measures import Function
+from rollup_bench.workloads.questions import Age, Cohort, Grain, milliseconds
+
+BORN, COHORT, AGE, SUBJECT = "born", "cohort", "age", "subject"
+ROWS, FIRST, LAST = "rows", "first", "last"
+BIRTH = -1
+DAYS_INTO_NEXT = {Grain.DAY: 1.5, Grain.WEEK: 10, Grain.MONTH: 45, Grain.QUARTER: 135, Grain.YEAR: 550}
+"""Days from the start of a bucket to the middle of the next, in every calendar and with any clock change."""
+UNITS_BETWEEN = {
+    Grain.DAY: pc.days_between,
+    Grain.WEEK: pc.weeks_between,
+    Grain.QUARTER: pc.quarters_between,
+    Grain.YEAR: pc.years_between,
+}
+Longs = npt.NDArray[np.int64]
+ReadEvents = Callable[[], Iterable[pa.Table]]
+"""Reads the events anew at each call."""
+
+
+@dataclass(frozen=True)
+class Births:
+    """Each subject once, with the instant of its birth and its cohort if the question has a `by`."""
+
+    subjects: pa.Array
+    instants: Longs
+    cohorts: pa.Array | None
+
+
+def question_partials(question: Cohort) -> list[Partial]:
+    """The partial aggregates that a question adds up; none if it counts subjects."""
+    if question.measure is None:
+        return []
+    if question.measure.function is Function.COUNT:
+        return [EVENTS]
+    return [Partial("count", question.measure.column), Partial("sum", question.measure.column)]
+
+
+def event_columns(question: Cohort, columns: Columns, partials: Iterable[Partial]) -> list[str]:
+    """The columns of events from which the activity is computed."""
+    filtered = (f.column for f in (*question.birth, *question.returns))
+    names = [columns.subject, columns.time.name, question.by, *filtered, *(partial.column for partial in partials)]
+    return list(dict.fromkeys(name for name in names if name is not None))
+
+
+def activity(
+    question: Cohort,
+    grain: Grain,
+    read: ReadEvents,
+    columns: Columns,
+    partials: Collection[Partial],
+    statistics: Statistics,
+) -> pa.Table:
+    """The activity before `until` of all who were born in the span.
+
+    `born` is the start of the birth's bucket of `grain`, in milliseconds since 1970, UTC.
+    """
+    births = first_events(question, read, columns)
+    returns = _returns(question, births, read, columns, partials, statistics)
+    places = np.concatenate([np.arange(len(births.subjects)), np.asarray(returns["place"])])
+    birth_rows = pa.table({AGE: np.full(len(births.subjects), BIRTH)})
+    rows = pa.concat_tables([birth_rows, returns.drop_columns(["place"])], promote_options="default")
+    starts = births.instants
+    if len(starts):
+        starts = np.asarray(calendar.starts(pa.array(starts), grain, question.zone))
+    rows = rows.append_column(BORN, pa.array(starts[places], pa.int64()))
+    rows = rows.append_column(SUBJECT, births.subjects.take(pa.array(places)))
+    return rows if births.cohorts is None else rows.append_column(COHORT, births.cohorts.take(pa.array(places)))
+
+
+def first_events(question: Cohort, read: ReadEvents, columns: Columns) -> Births:
+    """The first matching event ever of each subject; among simultaneous ones, that whose `by` sorts first."""
+    time = columns.time.name
+    names = list(dict.fromkeys([columns.subject, time, *([question.by] if question.by else [])]))
+    firsts = _first_rows(pa.concat_tables([_first_rows(matching(t, question.birth).select(names)) for t in read()]))
+    start, end = question.span.milliseconds
+    instants = np.asarray(firsts[time].cast(pa.int64()))
+    born = firsts.filter(pa.array((start <= instants) & (instants < end))).combine_chunks()
+    cohorts = born[question.by].combine_chunks() if question.by else None
+    return Births(born[columns.subject].combine_chunks(), np.asarray(born[time].cast(pa.int64())), cohorts)
+
+
+def _first_rows(events: pa.Table) -> pa.Table:
+    """The row that sorts first of each value of the first column, a subject."""
+    ordered = events.filter(pc.field(events.column_names[0]).is_valid())
+    ordered = ordered.sort_by([(name, "ascending") for name in events.column_names]).combine_chunks()
+    if ordered.num_rows < 2:
+        return ordered
+    subjects = ordered.column(0)
+    changes = np.asarray(pc.not_equal(subjects.slice(1), subjects.slice(0, len(subjects) - 1)))
+    return ordered.filter(pa.array(np.append(True, changes)))
+
+
+def _returns(
+    question: Cohort,
+    births: Births,
+    read: ReadEvents,
+    columns: Columns,
+    partials: Collection[Partial],
+    statistics: Statistics,
+) -> pa.Table:
+    """A row for each subject (by its place in `births`) and age at which it returned, in that order."""
+    added = {str(partial): partial for partial in (EVENTS, *partials)}
+    sums, parts = dict.fromkeys(added, "sum"), []
+    for table in read():
+        events = matching(table, question.returns)
+        indices = pc.index_in(events[columns.subject], births.subjects)
+        events, places = events.filter(indices.is_valid()), np.asarray(indices.drop_null(), np.int64)
+        instants = np.asarray(events[columns.time.name].cast(pa.int64()))
+        born = births.instants[places]
+        counts = (instants >= born + question.repeat) & (instants < milliseconds(question.until))
+        ages = age_at(born[counts], instants[counts], question.age, question.zone)
+        counted = events.filter(pa.array(counts))
+        values = {name: partial.of_events(counted, statistics) for name, partial in added.items()}
+        parts.append(aggregate_rows(pa.table({"place": places[counts], AGE: ages} | values), ["place", AGE], sums))
+    rows = aggregate_rows(pa.concat_tables(parts), ["place", AGE], sums)
+    rows = rows.sort_by([("place", "ascending"), (AGE, "ascending")])
+    change = np.diff(np.asarray(rows["place"])) != 0
+    edges = {FIRST: np.append(True, change)[: rows.num_rows], LAST: np.append(change, True)[: rows.num_rows]}
+    for name, edge in edges.items():
+        rows = rows.append_column(name, pa.array(edge.astype(np.int64)))
+    return rows
+
+
+def summed(rows: pa.Table, partials: Iterable[Partial], by: bool) -> pa.Table:
+    """The activity summed by the birth's bucket, the cohort if the question has a `by`, and the age."""
+    keys = [BORN, *([COHORT] if by else []), AGE]
+    counted = rows.append_column(ROWS, pa.array(np.ones(rows.num_rows, np.int64)))
+    return aggregate_rows(counted, keys, dict.fromkeys((ROWS, FIRST, LAST, *map(str, partials)), "sum"))
+
+
+def answer(question: Cohort, sums: pa.Table, schema: pa.Schema) -> pa.Table:
+    """The answer in its schema, from sums over births in the span; OverflowError if a value does not fit 64 bits."""
+    labels = sums[COHORT if question.by else BORN].combine_chunks().dictionary_encode(null_encoding="encode")
+    cohorts, places = labels.dictionary, np.asarray(labels.indices, np.int64)
+    ages, shape = np.asarray(sums[AGE], np.int64), (len(cohorts), question.age.count)
+    sizes = _cells(places, ages, sums[ROWS], shape, ages == BIRTH)[:, 0]
+    values = _values(question, sums, places, ages, shape)
+    starts = np.zeros(len(cohorts), np.int64) if question.by else np.asarray(cohorts)
+    ended = ended_ages(question, starts)
+    order = pc.array_sort_indices(cohorts).to_pylist()
+    cells = [(cohort, age) for cohort in order for age in range(ended[cohort])]
+    which = pa.array([cohort for cohort, _ in cells], pa.int64())
+    label = cohorts.take(which) if question.by else cohorts.take(which).cast(INSTANT)
+    try:
+        value = pa.array([values[cell] for cell in cells], schema.field("value").type)
+    except (OverflowError, pa.ArrowInvalid) as error:
+        raise OverflowError(str(error)) from None
+    columns = [label, pa.array(sizes).take(which), pa.array([age for _, age in cells], pa.int64()), value]
+    return pa.table(columns, schema=schema)
+
+
+def _values(
+    question: Cohort, sums: pa.Table, places: Longs, ages: Longs, shape: tuple[int, int]
+) -> npt.NDArray[np.object_]:
+    """The value of each cohort (a row) at each age (a column), None where there was nothing to add."""
+    if question.retention == "unbounded":
+        ages = np.minimum(ages, shape[1] - 1)
+    chosen = (ages >= 0) & (ages < shape[1])
+    names = list(map(str, question_partials(question)))
+    if question.measure is None:
+        names = [LAST if question.retention == "unbounded" else FIRST if question.cumulative else ROWS]
+    *counts, values = (_accumulated(question, _cells(places, ages, sums[name], shape, chosen)) for name in names)
+    return np.where(counts[0] > 0, values, np.array(None)) if counts else values.astype(object)
+
+
+def _accumulated(question: Cohort, cells: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Values accumulated over the ages as the question wants."""
+    if question.cumulative:
+        return np.cumsum(cells, axis=1)
+    return np.cumsum(cells[:, ::-1], axis=1)[:, ::-1] if question.retention == "unbounded" else cells
+
+
+def _cells(
+    places: Longs, ages: Longs, column: pa.ChunkedArray, shape: tuple[int, int], chosen: npt.NDArray[np.bool_]
+) -> npt.NDArray[Any]:
+    """The chosen values of a column, added up by cohort (a row) and age (a column)."""
+    if pa.types.is_decimal(column.type):
+        values = np.array([int(value or 0) for value in column.to_pylist()], object)
+    else:
+        values = np.asarray(column.fill_null(0))
+    cells = np.zeros(shape, values.dtype)
+    np.add.at(cells, (places[chosen], np.maximum(ages[chosen], 0)), values[chosen])
+    return cells
+
+
+def age_at(births: Longs, instants: Longs, age: Age, zone: str) -> Longs:
+    """The age at each instant of a subject born at the birth beside it, all in milliseconds since 1970, UTC."""
+    if age.clock == "elapsed":
+        return np.asarray((instants - births) // (LENGTHS[age.unit] * age.width))
+    if age.unit in calendar.CLOCK:
+        begins = np.asarray(calendar.starts(pa.array(births), age.unit, zone))
+        return np.asarray((instants - begins) // (LENGTHS[age.unit] * age.width))
+    before, now = calendar.local(pa.array(births), zone), calendar.local(pa.array(instants), zone)
+    if age.unit is Grain.MONTH:
+        years = np.asarray(pc.subtract(pc.year(now), pc.year(before)))
+        units = 12 * years + np.asarray(pc.month(now)) - np.asarray(pc.month(before))
+    else:
+        units = np.asarray(UNITS_BETWEEN[age.unit](before, now))
+    return np.asarray(units // age.width, np.int64)
+
+
+def ended_ages(question: Cohort, starts: Longs) -> Longs:
+    """How many ages of each cohort have ended by `until`; `starts` are the buckets of cohorts by time."""
+    end = milliseconds(question.span.end)
+    next_starts = (
+        np.full(len(starts), end) if question.grain is None else _next_starts(starts, question.grain, question)
+    )
+    last_births = np.minimum(next_starts, end) - 1
+    until = np.full(len(starts), milliseconds(question.until))
+    return np.minimum(age_at(last_births, until, question.age, question.zone), question.age.count)
+
+
+def _next_starts(starts: Longs, grain: Grain, question: Cohort) -> Longs:
+    if grain in calendar.CLOCK:
+        return starts + calendar.CLOCK[grain]
+    return np.asarray(calendar.starts(pa.array(starts + int(DAYS_INTO_NEXT[grain] * DAY)), grain, question.zone))

@@ -1,0 +1,165 @@
+"""Cohorts as tables: the activity of subjects by age is stored at load and summed by the server."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from rollup_bench.engines.cassandra import codec, cohort_activity
+from rollup_bench.engines.cassandra.client_aggregation import EVENTS, Partial
+from rollup_bench.engines.cassandra.cohort_activity import (
+    AGE,
+    BORN,
+    COHORT,
+    FIRST,
+    LAST,
+    ROWS,
+    SUBJECT,
+    question_partials,
+)
+from rollup_bench.engines.cassandra.driver import Reader
+from rollup_bench.engines.cassandra.tables import CQL_TYPES, Manifest, Table, bucket_width, partitions
+from rollup_bench.engines.contract import Plan, Support, Where
+from rollup_bench.engines.sql import quoted
+from rollup_bench.workloads import calendar
+from rollup_bench.workloads.dataset import Columns
+from rollup_bench.workloads.events import Events, Statistics
+from rollup_bench.workloads.questions import Age, Cohort, Grain, Span, milliseconds
+
+EVER = Span(datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC))
+
+
+def definition(question: Cohort) -> Cohort:
+    """The part of a question on which the stored rows depend, as a question; the rest only decides how to sum them."""
+    return Cohort(
+        EVER,
+        EVER.end,
+        Age(question.age.unit, 1, question.age.width, question.age.clock),
+        grain=question.grain,
+        by=question.by,
+        zone=question.zone,
+        birth=question.birth,
+        returns=question.returns,
+        repeat=question.repeat,
+    )
+
+
+@dataclass(frozen=True)
+class CohortTable:
+    """The stored activity of a definition, with births by bucket of `grain` and ages below `count` (None: all ages)."""
+
+    definition: Cohort
+    grain: Grain
+    partials: tuple[Partial, ...]
+    count: int | None
+    table: Table
+
+    def answers(self, question: Cohort, span: Span, statistics: Statistics) -> bool:
+        """Whether the births in a span are stored so that they answer the question.
+
+        An age is in the answer only if it has ended by `until`, so later events do not matter, except to unbounded
+        retention.
+        """
+        if definition(question) != self.definition or not set(question_partials(question)) <= set(self.partials):
+            return False
+        if question.retention == "unbounded" and (
+            self.count is not None or milliseconds(question.until) <= statistics.last
+        ):
+            return False
+        return (self.count is None or question.age.count <= self.count) and all(
+            calendar.begins(end, self.grain, question.zone) for end in span.milliseconds
+        )
+
+    def rows(self, events: Events) -> pa.Table:
+        """The rows to store for all events, in the order of the key."""
+        names = cohort_activity.event_columns(self.definition, events.columns, self.partials)
+        rows = cohort_activity.activity(
+            self.definition,
+            self.grain,
+            lambda: map(pa.table, events.batches(names)),
+            events.columns,
+            self.partials,
+            events.statistics,
+        )
+        if self.count is not None:
+            rows = rows.filter(pc.field(AGE) < self.count)
+        for name in (COHORT, SUBJECT):
+            if name in rows.column_names:
+                rows = rows.set_column(rows.column_names.index(name), name, codec.key(rows[name]))
+        return rows.sort_by([(name, "ascending") for name in self.table.clustering])
+
+
+def cohort_table(
+    name: str,
+    comment: str,
+    definition: Cohort,
+    grain: Grain,
+    partials: tuple[Partial, ...],
+    count: int | None,
+    columns: Columns,
+    statistics: Statistics,
+) -> CohortTable:
+    """The table of a definition, partitioned by the time of births."""
+    keys = {BORN: "timestamp"} | ({COHORT: "text"} if definition.by else {}) | {AGE: "bigint", SUBJECT: "text"}
+    sums = {str(partial): CQL_TYPES[str(partial.arrow_type(statistics))] for partial in (EVENTS, *partials)}
+    types = keys | {FIRST: "bigint", LAST: "bigint"} | sums
+    rows = statistics.rows + statistics.cardinality[columns.subject]
+    width = bucket_width(rows, statistics.last - statistics.first, types)
+    return CohortTable(definition, grain, partials, count, Table(name, types, tuple(keys), width, comment))
+
+
+@dataclass(frozen=True)
+class CohortReader:
+    """Answers a cohort from its table: the server sums each partition, the client adds up the sums."""
+
+    question: Cohort
+    plan: Plan
+    stored: CohortTable
+    span: Span
+
+    @property
+    def support(self) -> Support:
+        """On the server."""
+        return Support(Where.SERVER, f"{self.stored.table.comment}: a row for each subject and age, added up there")
+
+    @property
+    def text(self) -> str:
+        """The statement that sums a partition."""
+        table, by = self.stored.table, [*([COHORT] if self.question.by else []), AGE]
+        columns = [f"to_unix_timestamp({quoted(BORN)})", *map(quoted, by), "count(*)"]
+        columns += [f"sum({quoted(name)})" for name in self._sums]
+        where = f" AND {quoted(BORN)} >= ? AND {quoted(BORN)} < ?"
+        return table.select(self.plan.name, columns, where) + table.group_by((BORN, *by))
+
+    def explain(self) -> str:
+        """The statement and what follows it."""
+        return f"{self.text}\n-- for each partition of births in the span; the client adds up and sorts"
+
+    def answer(self, reader: Reader, manifest: Manifest, schema: pa.Schema) -> pa.Table:
+        """The answer in its schema."""
+        (start, end), by = self.span.milliseconds, self.question.by
+        keys = partitions(self.stored.table, manifest, start, end - 1)
+        results = reader.results((self.text, (*key, start, end)) for key in keys)
+        sums = codec.table([row for rows in results for row in rows], self._types)
+        if by is not None:
+            sums = sums.set_column(1, COHORT, codec.unkeyed(sums[COHORT], self.plan.schema.field(by).type))
+        elif self.question.grain not in (None, self.stored.grain) and sums.num_rows:
+            grain = Grain(self.question.grain or Grain.ALL)
+            sums = sums.set_column(0, BORN, calendar.starts(sums[BORN], grain, self.question.zone))
+        return cohort_activity.answer(self.question, sums, schema)
+
+    @property
+    def _sums(self) -> dict[str, pa.DataType]:
+        """The columns to sum and their types; none if the question counts rows."""
+        if self.question.measure:
+            return {str(p): p.arrow_type(self.plan.statistics) for p in question_partials(self.question)}
+        if self.question.retention == "unbounded":
+            return {LAST: pa.int64()}
+        return {FIRST: pa.int64()} if self.question.cumulative else {}
+
+    @property
+    def _types(self) -> dict[str, pa.DataType]:
+        """The columns of the result and their types."""
+        cohort = {COHORT: pa.string()} if self.question.by else {}
+        return {BORN: pa.int64()} | cohort | {AGE: pa.int64(), ROWS: pa.int64()} | self._sums

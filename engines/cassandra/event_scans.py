@@ -1,0 +1,192 @@
+"""Answers from the events: aggregated by the server where it can, else read by the client, which does the rest."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+
+import numpy as np
+import pyarrow as pa
+
+from rollup_bench.engines.cassandra import client_aggregation, codec, cohort_activity, funnels
+from rollup_bench.engines.cassandra.client_aggregation import (
+    Accumulator,
+    Groups,
+    Partial,
+    matching,
+    partials,
+    value_columns,
+)
+from rollup_bench.engines.cassandra.cohort_activity import question_partials
+from rollup_bench.engines.cassandra.driver import Reader
+from rollup_bench.engines.cassandra.tables import HOUR, Manifest, Table, partitions
+from rollup_bench.engines.contract import Plan, Support, Where
+from rollup_bench.engines.sql import quoted
+from rollup_bench.workloads import calendar
+from rollup_bench.workloads.columns import INSTANT
+from rollup_bench.workloads.questions import Aggregate, Cohort, Funnel, Grain, Question, milliseconds
+
+MAX_DAYS = 5_000
+"""The longest period of events, about thirteen years, whose days are aggregated one by one on the server."""
+
+
+def _span_statement(plan: Plan, expressions: list[str]) -> str:
+    """Reads expressions from one partition's events in a span."""
+    table: Table = plan.tables.events
+    time = quoted(table.time)
+    return table.select(plan.name, expressions, f" AND {time} >= ? AND {time} < ?")
+
+
+@dataclass(frozen=True)
+class EventScan:
+    """Reads every event of the span, several partitions at once; the client computes the answer."""
+
+    question: Question
+    plan: Plan
+
+    @property
+    def support(self) -> Support:
+        """In the client."""
+        rows = self.plan.statistics.rows
+        return Support(Where.CLIENT, f"no table was made for it: each event of the span is shipped, of {rows:,}")
+
+    @property
+    def text(self) -> str:
+        """The statement that reads a partition's events of a span."""
+        time = quoted(self.plan.tables.events.time)
+        return _span_statement(self.plan, [f"to_unix_timestamp({time})", *map(quoted, self._columns)])
+
+    def explain(self) -> str:
+        """The statement and what follows it."""
+        return f"{self.text}\n-- for each partition of the span; the client filters, groups and sorts"
+
+    def answer(self, reader: Reader, manifest: Manifest, schema: pa.Schema) -> pa.Table:
+        """The answer in its schema."""
+        columns = self.plan.dataset.columns
+        match self.question:
+            case Aggregate() as question:
+                return client_aggregation.answer(question, self._groups(question, reader, manifest), schema)
+            case Cohort() as question:
+                events, summed = list(self.events(reader, manifest)), question_partials(question)
+                grain = question.grain or Grain.DAY
+                rows = cohort_activity.activity(question, grain, lambda: events, columns, summed, self.plan.statistics)
+                sums = cohort_activity.summed(rows, summed, question.by is not None)
+                return cohort_activity.answer(question, sums, schema)
+            case Funnel() as question:
+                return funnels.answer(question, pa.concat_tables(self.events(reader, manifest)), columns, schema)
+
+    def events(self, reader: Reader, manifest: Manifest) -> Iterator[pa.Table]:
+        """The events by partition, after an empty table."""
+        table, (start, end) = self.plan.tables.events, self._period
+        types = {table.time: pa.int64()} | {name: self.plan.schema.field(name).type for name in self._columns}
+        schema = pa.schema(types | {table.time: INSTANT})
+        text, keys = self.text, partitions(table, manifest, start, end - 1)
+        yield schema.empty_table()
+        for rows in reader.results((text, (*key, start, end)) for key in keys):
+            yield codec.table(rows, types).cast(schema)
+
+    def _groups(self, question: Aggregate, reader: Reader, manifest: Manifest) -> Groups | None:
+        """Aggregates partition by partition."""
+        groups, statistics = Accumulator(), self.plan.statistics
+        for events in self.events(reader, manifest):
+            rows = matching(events, question.where)
+            if rows.num_rows:
+                starts = calendar.of(question, rows[self.plan.tables.events.time].cast(pa.int64()))
+                rows = rows.append_column("bucket", starts)
+                groups.add(client_aggregation.aggregated(rows, question.by, question.measures, statistics))
+        return groups.groups
+
+    @property
+    def _period(self) -> tuple[int, int]:
+        """The times to read: for a cohort from the first event, because births may precede the span, to `until`."""
+        start, end = self.question.span.milliseconds
+        if isinstance(self.question, Cohort):
+            return min(start, self.plan.statistics.first), max(end, milliseconds(self.question.until))
+        return start, end
+
+    @cached_property
+    def _columns(self) -> list[str]:
+        """The columns to read, except the time."""
+        columns = self.plan.dataset.columns
+        match self.question:
+            case Aggregate() as question:
+                measured = [m.column for m in question.measures if m.column is not None]
+                names = [*question.by, *(f.column for f in question.where), *measured]
+            case Cohort() as question:
+                names = cohort_activity.event_columns(question, columns, question_partials(question))
+            case Funnel() as question:
+                names = funnels.event_columns(question, columns)
+        return [name for name in dict.fromkeys(names) if name != columns.time.name]
+
+
+@dataclass(frozen=True)
+class ServerAggregation:
+    """The server aggregates each interval that lies in one bucket and one partition; the client merges the results."""
+
+    question: Aggregate
+    plan: Plan
+
+    @staticmethod
+    def answers(question: Aggregate, plan: Plan) -> bool:
+        """Whether the question is about all events, in few buckets, with measures that can be merged."""
+        if question.by or question.where or value_columns(question.measures):
+            return False
+        days = (plan.statistics.last - plan.statistics.first) / (24 * HOUR)
+        return question.grain not in (Grain.MINUTE, Grain.HOUR) and days <= MAX_DAYS
+
+    @property
+    def support(self) -> Support:
+        """On the server."""
+        return Support(Where.SERVER, "partition by partition; the client adds up their sums")
+
+    @property
+    def text(self) -> str:
+        """The statement that aggregates an interval of a partition."""
+        return _span_statement(self.plan, [self._expression(partial) for partial in self._partials])
+
+    def explain(self) -> str:
+        """The statement and what follows it."""
+        return f"{self.text}\n-- for each partition of each bucket; the client adds up and sorts"
+
+    def answer(self, reader: Reader, manifest: Manifest, schema: pa.Schema) -> pa.Table:
+        """The answer in its schema."""
+        table, text = self.plan.tables.events, self.text
+        requests = [
+            (bucket, (*key, start, end))
+            for bucket, start, end in self._intervals()
+            for key in partitions(table, manifest, start, end - 1)
+        ]
+        results = reader.results((text, values) for _, values in requests)
+        rows = [(bucket, *row) for (bucket, _), (row,) in zip(requests, results, strict=True) if row[0]]
+        types = {"bucket": pa.int64()} | {str(p): p.arrow_type(self.plan.statistics) for p in self._partials}
+        groups = Groups(["bucket"], codec.partials_table(rows, types), {}) if rows else None
+        return client_aggregation.answer(self.question, groups, schema)
+
+    def _intervals(self) -> Iterator[tuple[int, int, int]]:
+        """The bucket, start and end of each interval that may contain events."""
+        start, end = self.question.span.milliseconds
+        for bucket, next_bucket in pairwise([*self._buckets(), end]):
+            yield bucket, max(bucket, start), min(next_bucket, end)
+
+    def _buckets(self) -> list[int]:
+        """The starts of the buckets from the first event to the last; a bucket lasts at least a day."""
+        question, statistics = self.question, self.plan.statistics
+        start, end = question.span.milliseconds
+        first, last = max(start, statistics.first), min(end - 1, statistics.last)
+        if first > last:
+            return []
+        if question.grain is Grain.ALL:
+            return [start]
+        instants = np.append(np.arange(first, last, 12 * HOUR), last)
+        return sorted(set(calendar.starts(pa.array(instants), question.grain, question.zone).to_pylist()))
+
+    @cached_property
+    def _partials(self) -> list[Partial]:
+        return partials(self.question.measures)
+
+    def _expression(self, partial: Partial) -> str:
+        """The aggregate in CQL; sums that may overflow are of varints, because sums of bigints wrap around silently."""
+        if partial.column is None:
+            return "count(*)"
+        column = quoted(partial.column)
+        return f"{partial.function}({f'cast({column} AS varint)' if partial.is_wide(self.plan.statistics) else column})"

@@ -1,0 +1,216 @@
+"""Answers from a roll-up: from its totals, and from its values for distinct counts and quantiles."""
+
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from itertools import product
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from rollup_bench.engines.cassandra import client_aggregation, codec
+from rollup_bench.engines.cassandra.client_aggregation import (
+    COUNT,
+    VALUE,
+    Groups,
+    matching,
+    merge_function,
+    partials,
+    value_columns,
+)
+from rollup_bench.engines.cassandra.driver import Reader
+from rollup_bench.engines.cassandra.rollup_tables import Rollup
+from rollup_bench.engines.cassandra.tables import Manifest, Table, partitions
+from rollup_bench.engines.contract import Plan, Support, Where
+from rollup_bench.engines.sql import quoted
+from rollup_bench.workloads import calendar
+from rollup_bench.workloads.columns import INSTANT
+from rollup_bench.workloads.filters import Filter, Op, Value
+from rollup_bench.workloads.measures import Function
+from rollup_bench.workloads.questions import Aggregate, Grain, Span
+
+
+@dataclass(frozen=True)
+class RollupStatements:
+    """The statements of a question on a roll-up, for any span."""
+
+    question: Aggregate
+    plan: Plan
+    rollup: Rollup
+
+    @cached_property
+    def types(self) -> dict[str, pa.DataType]:
+        """The type of each partial aggregate."""
+        return {str(p): p.arrow_type(self.plan.statistics) for p in partials(self.question.measures)}
+
+    @cached_property
+    def totals(self) -> str:
+        """Reads the totals of a partition; the server merges rows if those of a group are adjacent in the key."""
+        table, group = self.rollup.totals, self._adjacent
+        if group is None:
+            return self._select(table, list(map(quoted, self.types)))
+        merges = self._select(table, [f"{merge_function(name)}({quoted(name)})" for name in self.types])
+        return merges + table.group_by(group)
+
+    def values(self, column: str) -> str:
+        """Reads the values of a column; those of a dimension are in the totals."""
+        value = VALUE if column in self.rollup.values else column
+        return self._select(self.values_table(column), [quoted(value), quoted(COUNT)])
+
+    def values_table(self, column: str) -> Table:
+        """The table that stores the values of a column."""
+        return self.rollup.values.get(column, self.rollup.totals)
+
+    def distinct_counts(self, column: str) -> str:
+        """Counts the distinct values in each group."""
+        table = self.rollup.values[column]
+        return self._select(table, [f"count({quoted(COUNT)})"]) + table.group_by(table.clustering[:-1])
+
+    @cached_property
+    def server_counted(self) -> list[str]:
+        """Columns whose distinct values the server counts, because the question's groups are those of the roll-up."""
+        layout, question = self.rollup.layout, self.question
+        same = question.grain is layout.grain and question.zone == layout.zone and question.subtotals == "none"
+        if not same or self.client_filters or set(question.by) | set(self._fixed) != set(layout.by):
+            return []
+        quantiles = {m.column for m in question.measures if m.function is Function.QUANTILE}
+        return [c for c in value_columns(question.measures) if c in self.rollup.values and c not in quantiles]
+
+    @cached_property
+    def client_merged(self) -> list[str]:
+        """Columns whose values the client merges."""
+        return [c for c in value_columns(self.question.measures) if c not in self.server_counted]
+
+    @cached_property
+    def limits_time(self) -> bool:
+        """Whether the statements restrict the time: all leading dimensions are fixed, so time is next in the key."""
+        return len(self._fixed) == len(self.rollup.leading)
+
+    @cached_property
+    def one_bucket(self) -> bool:
+        """Whether all rows that are read belong to the one bucket of the question."""
+        return self.limits_time and self.question.grain is Grain.ALL
+
+    @cached_property
+    def client_filters(self) -> tuple[Filter, ...]:
+        """Filters that the client applies."""
+        fixed = {f for f in self.question.where if f.column in self._fixed and f.op in (Op.EQ, Op.IN)}
+        return tuple(f for f in self.question.where if f not in fixed and f not in self.rollup.where)
+
+    @cached_property
+    def dimensions(self) -> list[str]:
+        """The dimensions that are read."""
+        return list(dict.fromkeys([*self.question.by, *(f.column for f in self.client_filters)]))
+
+    @cached_property
+    def fixed_keys(self) -> list[tuple[Any, ...]]:
+        """Each combination of values of the fixed dimensions, as it is written in the key."""
+        keys = (codec.key(pa.array(vs, self.plan.schema.field(d).type)).to_pylist() for d, vs in self._fixed.items())
+        return list(product(*(dict.fromkeys(values) for values in keys)))
+
+    @cached_property
+    def _fixed(self) -> dict[str, tuple[Value, ...]]:
+        return self.rollup.fixed(self.question)
+
+    @cached_property
+    def _adjacent(self) -> tuple[str, ...] | None:
+        """The shortest prefix of the key that separates the question's groups; None if it is the whole key."""
+        key = self.rollup.totals.clustering
+        separating = {*self.dimensions, *self._fixed}
+        if not self.one_bucket:
+            separating.add(self.rollup.time)
+        length = max((place for place, column in enumerate(key, 1) if column in separating), default=0)
+        return key[:length] if length < len(key) else None
+
+    def _select(self, table: Table, expressions: list[str]) -> str:
+        time = quoted(table.time)
+        columns = [f"to_unix_timestamp({time})", *map(quoted, self.dimensions), *expressions]
+        where = "".join(f" AND {quoted(dimension)} = ?" for dimension in self._fixed)
+        if self.limits_time:
+            where += f" AND {time} >= ? AND {time} < ?"
+        return table.select(self.plan.name, columns, where)
+
+
+rollup_statements = lru_cache(maxsize=1024)(RollupStatements)
+
+
+@dataclass(frozen=True)
+class RollupReader:
+    """Answers an aggregate from the rows of a roll-up in a span of whole buckets; the client merges them."""
+
+    question: Aggregate
+    statements: RollupStatements
+    span: Span
+
+    @property
+    def support(self) -> Support:
+        """At ingest, or on the server if it counts distinct values."""
+        name = f"roll-up {self.statements.rollup.layout.name}"
+        if self.statements.server_counted:
+            return Support(Where.SERVER, f"{name}: the values in it are counted there")
+        merged = self.statements.client_merged
+        return Support(Where.INGEST, f"{name}: the client merges the values in it" if merged else name)
+
+    def explain(self) -> str:
+        """The statements and what follows them."""
+        known = self.statements
+        counts, values = map(known.distinct_counts, known.server_counted), map(known.values, known.client_merged)
+        return "\n".join(
+            [known.totals, *counts, *values, "-- for each partition of the span; the client merges and sorts"]
+        )
+
+    def answer(self, reader: Reader, manifest: Manifest, schema: pa.Schema) -> pa.Table:
+        """The answer in its schema."""
+        return client_aggregation.answer(self.question, self._groups(reader, manifest), schema)
+
+    def _groups(self, reader: Reader, manifest: Manifest) -> Groups | None:
+        """The totals, the distinct counts of the server and the values; None if there are no totals."""
+        keys, known = ["bucket", *self.question.by], self.statements
+        totals = self._read(reader, manifest, known.rollup.totals, known.totals, known.types)
+        if not totals.num_rows:
+            return None
+        parts = [Groups(keys, totals, {})]
+        for column in known.server_counted:
+            types, text = {f"distinct({column})": pa.int64()}, known.distinct_counts(column)
+            counts = self._read(reader, manifest, known.rollup.values[column], text, types)
+            parts.append(Groups(keys, counts, {}))
+        for column in known.client_merged:
+            types = {VALUE: pa.string(), COUNT: pa.int64()}
+            rows = self._read(reader, manifest, known.values_table(column), known.values(column), types)
+            values = {
+                VALUE: codec.unkeyed(rows[VALUE], known.plan.schema.field(column).type),
+                COUNT: rows[COUNT].fill_null(0),
+            }
+            table = pa.table({key: rows[key] for key in keys} | values)
+            parts.append(Groups(keys, totals.slice(0, 0), {column: table}))
+        return client_aggregation.concatenated(parts)
+
+    def _read(
+        self, reader: Reader, manifest: Manifest, table: Table, text: str, types: dict[str, pa.DataType]
+    ) -> pa.Table:
+        """The rows of a statement, with the question's buckets and dimensions."""
+        start, end = self.span.milliseconds
+        limits = (start, end) if self.statements.limits_time else ()
+        keys = partitions(table, manifest, start, end - 1)
+        requests = ((text, (*key, *fixed, *limits)) for key in keys for fixed in self.statements.fixed_keys)
+        rows = [row for rows in reader.results(requests) for row in rows if row[0] is not None]  # NULL: no row matched
+        key_types = {"bucket": pa.int64()} | dict.fromkeys(self.statements.dimensions, pa.string())
+        return self._regrouped(codec.partials_table(rows, key_types | types), list(types))
+
+    def _regrouped(self, rows: pa.Table, partials: list[str]) -> pa.Table:
+        """The rows in the span that pass the client's filters, with the question's buckets and dimensions."""
+        question, known = self.question, self.statements
+        if not known.limits_time:
+            start, end = self.span.milliseconds
+            rows = rows.filter((pc.field("bucket") >= start) & (pc.field("bucket") < end))
+        for place, dimension in enumerate(known.dimensions, start=1):
+            arrow_type = known.plan.schema.field(dimension).type
+            rows = rows.set_column(place, dimension, codec.unkeyed(rows[dimension], arrow_type))
+        rows = matching(rows, known.client_filters)
+        layout = known.rollup.layout
+        if known.one_bucket:
+            start = pa.scalar(question.span.milliseconds[0], INSTANT)
+            rows = rows.set_column(0, "bucket", pa.repeat(start, rows.num_rows))
+        elif rows.num_rows and (question.grain is not layout.grain or question.zone != layout.zone):
+            rows = rows.set_column(0, "bucket", calendar.of(question, rows["bucket"]))
+        return rows.select(["bucket", *question.by, *partials])

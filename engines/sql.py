@@ -1,0 +1,38 @@
+"""SQL text that several adapters write: identifiers, parameters, conditions and lengths of time."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from rollup_bench.workloads.calendar import CLOCK, DAY
+from rollup_bench.workloads.filters import Filter, Op
+from rollup_bench.workloads.questions import Grain
+
+COMPARISONS = {Op.EQ: "=", Op.NE: "<>", Op.LT: "<", Op.LE: "<=", Op.GT: ">", Op.GE: ">="}
+LENGTHS = CLOCK | {Grain.DAY: DAY, Grain.WEEK: 7 * DAY}
+"""Milliseconds of each unit of elapsed time."""
+
+
+@dataclass
+class Parameters:
+    """The values of a statement that is being written."""
+
+    values: list[Any] = field(default_factory=list)
+
+    def bind(self, value: Any) -> str:
+        """Adds a value and returns its placeholder `$n`."""
+        self.values.append(value)
+        return f"${len(self.values)}"
+
+
+def quoted(name: str) -> str:
+    """The name as an identifier that keeps its case."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def condition(wanted: Filter, column: str, parameters: Parameters) -> str:
+    """The condition of a filter on an expression; its values become parameters."""
+    if wanted.op is Op.NULL:
+        return f"{column} IS {'' if wanted.value else 'NOT '}NULL"
+    if wanted.op is Op.IN:
+        return f"{column} IN ({', '.join(map(parameters.bind, wanted.values))})"
+    return f"{column} {COMPARISONS[wanted.op]} {parameters.bind(wanted.value)}"
