@@ -1,4 +1,4 @@
-"""The order of an answer's rows and the cut of a top, as adapters finish answers. The truth has its own."""
+"""The order of an answer's rows, the cut of a top, and subtotals, for adapters; the truth has its own."""
 
 import numpy as np
 import pyarrow as pa
@@ -8,9 +8,9 @@ from rollup_bench.workloads.questions import Aggregate, Question
 
 
 def order(question: Question) -> list[tuple[str, str]]:
-    """The columns that an answer is sorted by, each with "ascending" or "descending"; NULL comes last either way.
+    """The columns by which an answer is sorted, each with "ascending" or "descending"; NULL is last in both.
 
-    An answer is sorted by its keys, text by code point; the measure of a top comes right after the bucket.
+    These are its keys, text by code point; the measure of a top comes after the bucket.
     """
     by = [(key, "ascending") for key in keys(question)]
     if isinstance(question, Aggregate) and question.top is not None:
@@ -24,9 +24,27 @@ def arrange(question: Question, table: pa.Table) -> pa.Table:
 
 
 def first(question: Aggregate, table: pa.Table) -> pa.Table:
-    """The first groups of each bucket, as many as the top wants, of rows in the answer's order."""
+    """The first rows of each bucket, as many as the top asks for; the rows must be in the answer's order."""
     if question.top is None:
         return table
     buckets = np.asarray(table["bucket"].cast(pa.int64()))
     places = np.arange(len(buckets)) - np.searchsorted(buckets, buckets, "left")
     return table.filter(pa.array(places < question.top.n)).combine_chunks()
+
+
+def grouping_sets(question: Aggregate) -> list[tuple[str, ...]]:
+    """The subsets of `by` to group by for the question's subtotals, the finest first."""
+    by = question.by
+    match question.subtotals:
+        case "none":
+            return [by]
+        case "rollup":
+            return [by[:n] for n in range(len(by), -1, -1)]
+        case "cube":
+            masks = range(2 ** len(by) - 1, -1, -1)
+            return [tuple(d for i, d in enumerate(reversed(by)) if mask >> i & 1)[::-1] for mask in masks]
+
+
+def grouping_id(question: Aggregate, grouped: tuple[str, ...]) -> int:
+    """SQL's GROUPING: a bit for each dimension of `by`, the first the highest, set if it is not in `grouped`."""
+    return sum(1 << i for i, d in enumerate(reversed(question.by)) if d not in grouped)

@@ -13,8 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rollup_bench.engines.ordering import arrange, first
-from rollup_bench.engines.subtotals import grouping_id, grouping_sets
+from rollup_bench.engines.ordering import arrange, first, grouping_id, grouping_sets
 from rollup_bench.workloads.events import Statistics
 from rollup_bench.workloads.filters import Filter, Op
 from rollup_bench.workloads.measures import ESTIMABLE, Function, Measure

@@ -1,4 +1,4 @@
-"""Buckets of time: Druid's periods, and the zones in which it loses count of them."""
+"""Buckets of time in Druid's SQL, with workarounds for zones in which TIME_FLOOR gives wrong buckets."""
 
 from functools import lru_cache
 
@@ -7,7 +7,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rollup_bench.engines.druid.tables import TIME
+from rollup_bench.engines.druid.datasource import TIME
+from rollup_bench.workloads.calendar import CLOCK, DAY
 from rollup_bench.workloads.events import Statistics
 from rollup_bench.workloads.questions import Grain
 
@@ -20,38 +21,36 @@ PERIODS = {
     Grain.QUARTER: "P3M",
     Grain.YEAR: "P1Y",
 }
-LENGTHS = {Grain.MINUTE: 60_000, Grain.HOUR: 3_600_000}
-DAY = 86_400_000
 
 
 def bucket(grain: Grain, zone: str, statistics: Statistics, time: str = TIME) -> str:
-    """The start of a time's bucket in milliseconds since 1970, UTC; the zone's name is one that was looked up.
+    """The start of a time's bucket in milliseconds since 1970, UTC; the zone must be a valid name.
 
-    Druid makes a granularity of TIME_FLOOR and counts it on from the first bucket. Where a clock change makes that
-    go astray, a shift by nothing keeps it to flooring each event's time. Of a midnight that is repeated it floors to
-    the second too; the first is when the day began.
+    Druid turns TIME_FLOOR into a granularity and counts buckets from the first one, which is wrong after some clock
+    changes. A shift by zero prevents that: then each event's time is floored. A time after a repeated midnight is
+    floored to the second midnight; a CASE replaces it by the first, at which the day began.
     """
-    if _steady(grain, zone, statistics.first, statistics.last):
+    if _is_regular(grain, zone, statistics.first, statistics.last):
         return _floor(time, grain, zone)
     time = f"TIME_SHIFT({time}, 'PT0S', 1)"
-    if grain is Grain.WEEK:  # Druid goes back from the event's day, at the hour at which that begins
+    if grain is Grain.WEEK:  # Druid subtracts days from the start of the event's day
         time = f"TIME_FLOOR({time}, '{PERIODS[grain]}', NULL, '{zone}')"
     start = _floor(time, Grain.DAY if grain is Grain.WEEK else grain, zone)
-    repeated = () if grain in LENGTHS else _repeated(zone, statistics.first, statistics.last)
+    repeated = () if grain in CLOCK else _repeated(zone, statistics.first, statistics.last)
     began = " ".join(f"WHEN {second} THEN {first}" for first, second in repeated)
     return f"CASE {start} {began} ELSE {start} END" if began else start
 
 
 def following(start: str, grain: Grain, zone: str, statistics: Statistics) -> str:
-    """The start of the bucket after the one that starts at `start`, both in milliseconds since 1970, UTC."""
-    if grain in LENGTHS:
-        return f"({start} + {LENGTHS[grain]})"
+    """The start of the next bucket, given a bucket's start, both in milliseconds since 1970, UTC."""
+    if grain in CLOCK:
+        return f"({start} + {CLOCK[grain]})"
     later = f"TIME_SHIFT(MILLIS_TO_TIMESTAMP({start}), '{PERIODS[grain]}', 1, '{zone}')"
     return bucket(grain, zone, statistics, later)
 
 
 def ordinal(unit: Grain, zone: str, time: str) -> str:
-    """The number of a time's local day, week, month, quarter or year, counted without gaps."""
+    """The consecutive number of a time's local day, week, month, quarter or year."""
     year = f"TIME_EXTRACT({time}, 'YEAR', '{zone}')"
     match unit:
         case Grain.YEAR:
@@ -72,14 +71,14 @@ def _floor(time: str, grain: Grain, zone: str) -> str:
 
 
 @lru_cache(maxsize=1024)
-def _steady(grain: Grain, zone: str, first: int, last: int) -> bool:
-    """Whether each bucket begins one step after the one before, all through these milliseconds."""
+def _is_regular(grain: Grain, zone: str, first: int, last: int) -> bool:
+    """Whether no clock change from `first` to `last` makes Druid count buckets wrongly."""
     if zone == "UTC":
         return True
     days = _days(first, last)
-    if grain in LENGTHS:
+    if grain in CLOCK:
         local = pc.local_timestamp(pa.array(days).cast(pa.timestamp("ms", zone))).cast(pa.int64())
-        return not np.any(np.diff(np.asarray(local) - days) % LENGTHS[grain])
+        return not np.any(np.diff(np.asarray(local) - days) % CLOCK[grain])
     try:
         pc.assume_timezone(pa.array(days).cast(pa.timestamp("ms")), zone, ambiguous="raise", nonexistent="raise")
     except pa.ArrowInvalid:  # a clock change skips a midnight, or repeats it
@@ -89,7 +88,7 @@ def _steady(grain: Grain, zone: str, first: int, last: int) -> bool:
 
 @lru_cache(maxsize=1024)
 def _repeated(zone: str, first: int, last: int) -> tuple[tuple[int, int], ...]:
-    """The midnights that a clock change repeats, each with its first and second instant."""
+    """The first and second instant of each midnight that a clock change repeats."""
     midnights = pa.array(_days(first, last)).cast(pa.timestamp("ms"))
     both = [
         pc.assume_timezone(midnights, zone, ambiguous=which, nonexistent="latest").cast(pa.int64()).to_pylist()

@@ -1,4 +1,4 @@
-"""Druid over HTTP: pydruid's connection with one kept-alive session, bound parameters and array results."""
+"""Druid's SQL over HTTP: pydruid's connection with one kept-alive session, bound parameters and array results."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,11 +7,11 @@ import msgspec
 from pydruid import db
 from pydruid.db.api import check_closed
 
-from rollup_bench.engines.druid.wire import Wire
+from rollup_bench.engines.druid.http_transport import Transport
 
 PATH = "/druid/v2/sql"
 TIMEOUT = 300.0
-"""Seconds after which an answer is no longer waited for."""
+"""Seconds after which Druid cancels a query."""
 TYPES = {str: "VARCHAR", int: "BIGINT", float: "DOUBLE"}
 CACHES = ("useCache", "populateCache", "useResultLevelCache", "populateResultLevelCache")
 CONTEXT: dict[str, object] = {
@@ -28,7 +28,7 @@ _decode = msgspec.json.Decoder(list[list[Any]]).decode
 
 
 def payload(statement: str, parameters: Sequence[str | int | float], cached: bool = False) -> dict[str, object]:
-    """What the SQL API is sent for a statement; `cached` lets it answer from its caches."""
+    """The body of a request to the SQL API; `cached` permits answers from caches."""
     return {
         "query": statement,
         "parameters": [{"type": TYPES[type(value)], "value": value} for value in parameters],
@@ -39,45 +39,45 @@ def payload(statement: str, parameters: Sequence[str | int | float], cached: boo
 
 
 class Cursor(db.api.Cursor):  # type: ignore[misc]
-    """pydruid's cursor, but values travel as the SQL API's parameters and rows come back as arrays."""
+    """pydruid's cursor with parameters bound by the server and rows as arrays."""
 
-    def __init__(self, wire: Wire, cached: bool) -> None:
+    def __init__(self, transport: Transport, cached: bool) -> None:
         super().__init__(PATH, context=CONTEXT, header=True)
-        self._wire, self._cached = wire, cached
+        self._transport, self._cached = transport, cached
 
     @check_closed  # type: ignore[untyped-decorator]
     def execute(self, operation: str, parameters: Sequence[str | int | float] = ()) -> "Cursor":
-        """Runs a statement with a value for each `?` in it; Druid ends it when it takes too long."""
+        """Executes a statement with a value for each `?`."""
         body = _encode(payload(operation, parameters, self._cached))
-        names, *rows = _decode(self._wire.send("POST", PATH, body, TIMEOUT + 5))
+        names, *rows = _decode(self._transport.send("POST", PATH, body, TIMEOUT + 5))
         self.description = [(name, None, None, None, None, None, True) for name in names]
         self._results = iter(rows)
         return self
 
     @check_closed  # type: ignore[untyped-decorator]
     def fetchall(self) -> list[list[Any]]:
-        """The rows that are left, at once; pydruid would look at each of them in turn."""
+        """All remaining rows, without pydruid's work for each row."""
         return list(self._results)
 
 
 class Connection(db.api.Connection):  # type: ignore[misc]
-    """pydruid's connection, with one wire for all of its cursors."""
+    """pydruid's connection with one transport for all cursors."""
 
-    def __init__(self, wire: Wire, cached: bool = False) -> None:
+    def __init__(self, transport: Transport, cached: bool = False) -> None:
         super().__init__(context=CONTEXT)
-        self._wire, self._cached = wire, cached
+        self._transport, self._cached = transport, cached
 
     @check_closed  # type: ignore[untyped-decorator]
     def cursor(self) -> Cursor:
-        """A cursor; it lasts for one statement."""
-        return Cursor(self._wire, self._cached)
+        """A cursor for one statement."""
+        return Cursor(self._transport, self._cached)
 
     def close(self) -> None:
-        """Lets go of the wire too."""
+        """Closes the connection and its transport."""
         super().close()
-        self._wire.close()
+        self._transport.close()
 
     def rows(self, statement: str, parameters: Sequence[str | int | float] = ()) -> list[list[Any]]:
-        """All rows of a statement's result; FailureError with Druid's own words."""
-        found: list[list[Any]] = self.cursor().execute(statement, parameters).fetchall()
-        return found
+        """All rows of a statement's result; FailureError with Druid's message."""
+        rows: list[list[Any]] = self.cursor().execute(statement, parameters).fetchall()
+        return rows

@@ -1,4 +1,4 @@
-"""The cluster's own interface: tasks, segments and their end."""
+"""Druid's HTTP interface to tasks and segments."""
 
 import uuid
 from collections.abc import Callable
@@ -6,29 +6,29 @@ from typing import Any
 
 import msgspec
 
-from rollup_bench.engines.druid.wire import Wire
+from rollup_bench.engines.druid.http_transport import Transport
 from rollup_bench.errors import FailureError
 from rollup_bench.servers.watch import Watch
 
 POLL = 0.2
-QUICK = 2.0
-"""Seconds in which a task tells how far it is, or is not asked further."""
+REPORT_TIMEOUT = 2.0
+"""Seconds to wait for a task's report, which only serves to show progress."""
 ETERNITY = "-146136543-09-08T08:23:32.096Z/146140482-04-24T15:36:27.903Z"
 
 
 class Cluster:
     """Druid's coordinator and overlord, through the router."""
 
-    def __init__(self, wire: Wire) -> None:
-        self._wire = wire
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
 
     @property
     def version(self) -> str:
-        """As the router tells it."""
+        """The version that the router reports."""
         return str(self._call("GET", "/status")["version"])
 
     def run(self, task: dict[str, Any], watch: Watch, pace: Callable[[int], None] | None = None) -> None:
-        """Submits a task and waits for its success; FailureError with the task's own words. `pace` gets rows read."""
+        """Runs a task; FailureError with its message if it fails. `pace` is called with the number of rows read."""
         identity = self._call("POST", "/druid/indexer/v1/task", task)["task"]
         while True:
             state = self._call("GET", f"/druid/indexer/v1/task/{identity}/status")["status"]
@@ -37,58 +37,58 @@ class Cluster:
             if state["status"] == "FAILED":
                 raise FailureError(f"druid: task {identity} failed: {state.get('errorMsg')}")
             if pace:
-                pace(self._read(identity))
+                pace(self._rows_read(identity))
             watch.pause(POLL)
 
     def close(self) -> None:
-        """Lets go of the wire."""
-        self._wire.close()
+        """Closes the transport."""
+        self._transport.close()
 
-    def served(self, source: str, watch: Watch) -> None:
-        """Waits until every segment of a datasource is on a historical."""
+    def wait_until_served(self, source: str, watch: Watch) -> None:
+        """Waits until a historical serves every segment of a datasource."""
         always = ETERNITY.replace("/", "_")
         path = f"/druid/coordinator/v1/datasources/{source}/loadstatus?forceMetadataRefresh=true&interval={always}"
         while (self._call("GET", path) or {}).get(source) != 100.0:
             watch.pause(POLL)
 
     def size(self, source: str) -> int:
-        """Bytes of a datasource's segments."""
+        """The bytes of a datasource's segments."""
         return int(self._call("GET", f"/druid/coordinator/v1/datasources/{source}?simple")["segments"]["size"])
 
-    def known(self, prefix: str) -> list[str]:
-        """The datasources whose names begin so, also those of which only unused segments are left."""
+    def datasources(self, prefix: str) -> list[str]:
+        """The datasources whose names begin with `prefix`, including those with unused segments only."""
         path = "/druid/coordinator/v1/metadata/datasources?includeUnused=true"
         return [name for name in self._call("GET", path) if name.startswith(prefix)]
 
-    def cancel(self, source: str, watch: Watch) -> None:
-        """Ends the tasks of a datasource."""
-        while running := self._running(source):
+    def cancel_tasks(self, source: str, watch: Watch) -> None:
+        """Stops the tasks of a datasource and waits until they have stopped."""
+        while running := self._running_tasks(source):
             for identity in running:
                 self._call("POST", f"/druid/indexer/v1/task/{identity}/shutdown")
             watch.pause(POLL)
 
-    def retire(self, source: str) -> None:
-        """Marks a datasource's segments unused, so that historicals let go of them."""
+    def mark_unused(self, source: str) -> None:
+        """Marks a datasource's segments unused, so that historicals stop serving them."""
         self._call("DELETE", f"/druid/coordinator/v1/datasources/{source}")
 
-    def erase(self, source: str, watch: Watch) -> None:
-        """Removes unused segments from the disk and the metadata; those still served would be served for ever."""
+    def delete_unused(self, source: str, watch: Watch) -> None:
+        """Deletes unused segments from disk and metadata; call it only when no historical serves them any more."""
         identity = f"kill_{source}_{uuid.uuid4().hex[:8]}"
         self.run({"type": "kill", "id": identity, "dataSource": source, "interval": ETERNITY}, watch)
 
-    def _read(self, task: str) -> int:
-        """The rows that a task has read so far; 0 where it cannot tell yet, or not at once."""
+    def _rows_read(self, task: str) -> int:
+        """The rows that a task has read so far; 0 if it sends no report in time."""
         try:
-            found = self._wire.send("GET", f"/druid/indexer/v1/task/{task}/reports", seconds=QUICK)
-            totals = msgspec.json.decode(found)["ingestionStatsAndErrors"]["payload"]["rowStats"]["totals"]
+            report = self._transport.send("GET", f"/druid/indexer/v1/task/{task}/reports", seconds=REPORT_TIMEOUT)
+            totals = msgspec.json.decode(report)["ingestionStatsAndErrors"]["payload"]["rowStats"]["totals"]
             return int(totals["buildSegments"]["processed"])
         except (FailureError, KeyError, TypeError, ValueError):
             return 0
 
-    def _running(self, source: str) -> list[str]:
+    def _running_tasks(self, source: str) -> list[str]:
         tasks = self._call("GET", f"/druid/indexer/v1/tasks?datasource={source}")
         return [task["id"] for task in tasks if task["statusCode"] == "RUNNING"]
 
     def _call(self, method: str, path: str, body: object = None) -> Any:
-        found = self._wire.send(method, path, None if body is None else msgspec.json.encode(body))
-        return msgspec.json.decode(found) if found else None
+        reply = self._transport.send(method, path, None if body is None else msgspec.json.encode(body))
+        return msgspec.json.decode(reply) if reply else None

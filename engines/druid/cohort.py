@@ -1,197 +1,206 @@
-"""Cohorts as Druid's SQL: births by subject, joined to what the born do, grouped by subject, then by cohort and age.
+"""Cohorts as Druid's SQL: births joined to the events after them, grouped by subject, then by cohort and age.
 
-The server sends a row for each cohort and age at which something happened; the client lays them out.
+A result has a row for each cohort and age at which something happened; the client adds the other ages.
 """
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from rollup_bench.engines.druid.buckets import DAY, LENGTHS, bucket, following, ordinal
-from rollup_bench.engines.druid.sql import Sql, Statement, by_code_point, checked, conditions, sorted_back
-from rollup_bench.engines.druid.tables import HALF, TIME, Table, quoted
+from rollup_bench.engines.druid.buckets import bucket, following, ordinal
+from rollup_bench.engines.druid.datasource import TIME, Datasource, quoted
+from rollup_bench.engines.druid.sql import (
+    Parameters,
+    Statement,
+    checked,
+    code_point_key,
+    conditions,
+    joined,
+    key_value,
+)
 from rollup_bench.engines.ordering import arrange
+from rollup_bench.engines.sql import LENGTHS
 from rollup_bench.workloads import answers
+from rollup_bench.workloads.calendar import CLOCK
 from rollup_bench.workloads.measures import Function
 from rollup_bench.workloads.questions import Cohort, Grain, milliseconds
 
-TIES = 1 << 20
-"""Bytes that the values of one subject's births in one millisecond may take."""
-FIXED = LENGTHS | {Grain.DAY: DAY, Grain.WEEK: 7 * DAY}
+TIES_BYTES = 1 << 20
+"""The most bytes of a dimension's values at the simultaneous first events of one subject."""
 
 
-def cohort(question: Cohort, table: Table, source: str, subject: str) -> Statement:
-    """The statement: a row is cohort, how many of its ages have ended, age, who was born, and what is summed."""
-    sql = Sql()
-    sums = _sums(question, table, sql)
+def statement(question: Cohort, datasource: Datasource, source: str) -> Statement:
+    """The statement; a row has the cohort, its number of ended ages, the age, the births, and the sums."""
+    parameters = Parameters()
+    sums = _sums(question, datasource, parameters)
     lines = [
-        f"SELECT cohort, {ended(question, table, sql)} AS ended, age, SUM(born) AS born,",
+        f"SELECT cohort, {ended_ages(question, datasource, parameters)} AS ended, age, SUM(born) AS born,",
         ", ".join(f"SUM({name}) AS {name}" for name in sums),
-        f"FROM (\n{_activity(question, table, source, subject, sums, sql)}\n)",
+        f"FROM (\n{_activity(question, datasource, source, sums, parameters)}\n)",
         "GROUP BY cohort, age",
     ]
-    return sql.statement("\n".join(lines))
+    return parameters.statement("\n".join(lines))
 
 
-def answer(question: Cohort, table: Table, rows: list[list[Any]]) -> pa.Table:
-    """The answer that the rows of the statement's result make."""
-    over: dict[Any, int] = {}
+class CohortRow(NamedTuple):
+    """A cohort, its size, how many of its ages have ended, and a value for each age."""
+
+    cohort: Any
+    size: int
+    ended: int
+    values: list[Any]
+
+
+def answer(question: Cohort, datasource: Datasource, rows: list[list[Any]]) -> pa.Table:
+    """The answer from the rows of the result."""
+    ended: dict[Any, int] = {}
     sizes: dict[Any, int] = {}
-    found: dict[Any, dict[int, Any]] = {}
-    for name, past, age, born, *sums in rows:
-        over[name] = past
-        sizes[name] = sizes.get(name, 0) + born
-        found.setdefault(name, {})[age] = _whole(sums)
-    return cells(question, table, [(n, sizes[n], over[n], _shown(question, v)) for n, v in found.items()])
+    sums: dict[Any, dict[int, Any]] = {}
+    for cohort, ages, age, born, *parts in rows:
+        ended[cohort] = ages
+        sizes[cohort] = sizes.get(cohort, 0) + born
+        sums.setdefault(cohort, {})[age] = parts[0] if len(parts) == 1 else joined(*parts)
+    cohorts = [CohortRow(c, sizes[c], ended[c], _values(question, by_age)) for c, by_age in sums.items()]
+    return answer_table(question, datasource, cohorts)
 
 
-def cells(question: Cohort, table: Table, cohorts: list[tuple[Any, int, int, list[Any]]]) -> pa.Table:
-    """The answer of cohorts, each with its size, how many of its ages have ended, and a value for each age."""
-    schema = answers.schema(question, table.statistics.schema)
-    shown = [
-        (cohort, size, age, value)
-        for cohort, size, over, values in cohorts
-        for age, value in enumerate(values[: max(over, 0)])
+def answer_table(question: Cohort, datasource: Datasource, cohorts: list[CohortRow]) -> pa.Table:
+    """The answer with a row for each cohort and ended age."""
+    schema = answers.schema(question, datasource.statistics.schema)
+    cells = [
+        (row.cohort, row.size, age, value)
+        for row in cohorts
+        for age, value in enumerate(row.values[: max(row.ended, 0)])
     ]
-    columns = list(zip(*shown, strict=True)) if shown else [()] * len(schema)
+    columns = list(zip(*cells, strict=True)) if cells else [()] * len(schema)
     values = columns[-1] if question.measure is None else checked(str(question.measure), columns[-1])
-    arrays = [pa.array(c, f.type) for c, f in zip([*columns[:-1], values], schema, strict=True)]
+    arrays = [pa.array(column, f.type) for column, f in zip([*columns[:-1], values], schema, strict=True)]
     return arrange(question, pa.Table.from_arrays(arrays, schema=schema))
 
 
-def _whole(sums: list[Any]) -> Any:
-    """A sum from its halves, if it has two."""
-    return sums[0] if len(sums) == 1 or sums[0] is None else (sums[0] << HALF) + sums[1]
-
-
-def _shown(question: Cohort, found: dict[int, Any]) -> list[Any]:
-    """The value at each age: counts are 0 and sums NULL where there is nothing."""
-    values: list[Any] = [found.get(age) for age in range(question.age.count)]
+def _values(question: Cohort, sums: dict[int, Any]) -> list[Any]:
+    """The value at each age; without a sum a count is 0, and another measure NULL."""
+    values: list[Any] = [sums.get(age) for age in range(question.age.count)]
     if question.retention == "unbounded":
-        values = list(_gathered(reversed(values)))[::-1]
+        values = list(_accumulated(reversed(values)))[::-1]
     elif question.cumulative:
-        values = list(_gathered(values))
+        values = list(_accumulated(values))
     counted = question.measure is None or question.measure.function is Function.COUNT
     return [0 if value is None and counted else value for value in values]
 
 
-def _gathered(values: Iterable[Any]) -> Iterator[Any]:
+def _accumulated(values: Iterable[Any]) -> Iterator[Any]:
     total = None
     for value in values:
         total = value if total is None else total if value is None else total + value
         yield total
 
 
-def _by_age(question: Cohort) -> bool:
-    """Whether a subject counts at each age by itself, and not from its first or up to its last."""
-    return question.measure is not None or (question.retention == "exact" and not question.cumulative)
-
-
-def _sums(question: Cohort, table: Table, sql: Sql) -> dict[str, str]:
-    """What is summed, and what it is of a subject's events."""
-    counts = " AND ".join(_counting(question, sql))
+def _sums(question: Cohort, datasource: Datasource, parameters: Parameters) -> dict[str, str]:
+    """The SQL of each sum over a subject's events."""
+    counts = " AND ".join(_return_conditions(question, parameters))
     if question.measure is None:
         return {"n": f"MAX(CASE WHEN {counts} THEN 1 ELSE 0 END)"}
-    terms = [f"{term} FILTER (WHERE {counts})" for term in table.terms(question.measure, "e.")]
-    return {f"n{i}": term for i, term in enumerate(terms)}
+    sums = datasource.event_sums(question.measure, "e.")
+    return {f"n{i}": f"{total} FILTER (WHERE {counts})" for i, total in enumerate(sums)}
 
 
-def _counting(question: Cohort, sql: Sql) -> list[str]:
-    """The conditions for an event that counts, given that it is not before the birth."""
-    until = f"e.{TIME} < MILLIS_TO_TIMESTAMP({sql.bind(milliseconds(question.until))})"
+def _return_conditions(question: Cohort, parameters: Parameters) -> list[str]:
+    """The conditions under which an event at or after the birth counts as a return."""
+    until = f"e.{TIME} < MILLIS_TO_TIMESTAMP({parameters.bind(milliseconds(question.until))})"
     after = [f"e.{TIME} > b.born"] if question.repeat else []
-    return [until, *after, *conditions(question.returns, sql, "e.")]
+    return [until, *after, *conditions(question.returns, parameters, "e.")]
 
 
-def _activity(question: Cohort, table: Table, source: str, subject: str, sums: dict[str, str], sql: Sql) -> str:
-    """What each subject does, from its birth on, at each age that counts."""
+def _activity(
+    question: Cohort, datasource: Datasource, source: str, sums: dict[str, str], parameters: Parameters
+) -> str:
+    """The sums of each subject at each age, or at its first or last age if retention accumulates over ages."""
     age = _age(question, f"e.{TIME}", "b.origin")
-    count = sql.bind(question.age.count)
+    count = parameters.bind(question.age.count)
     keys = ["b.who", "b.cohort"]
-    if _by_age(question):
+    if question.measure is not None or (question.retention == "exact" and not question.cumulative):
         age = f"CASE WHEN {age} < {count} THEN {age} END"
         keys.append(age)
     else:
         extreme = "MAX" if question.retention == "unbounded" else "MIN"
-        age = f"{extreme}({age}) FILTER (WHERE {' AND '.join(_counting(question, sql))})"
+        age = f"{extreme}({age}) FILTER (WHERE {' AND '.join(_return_conditions(question, parameters))})"
         age = f"LEAST({age}, {count} - 1)" if extreme == "MAX" else age
-    last = sql.bind(max(milliseconds(question.until), question.span.milliseconds[1]))
+    last = parameters.bind(max(milliseconds(question.until), question.span.milliseconds[1]))
     columns = ["b.who", "b.cohort", f"{age} AS age", f"MAX(CASE WHEN e.{TIME} = b.born THEN 1 ELSE 0 END) AS born"]
+    births = _births(question, datasource, source, parameters)
     return "\n".join(
         [
-            f"SELECT {', '.join([*columns, *(f'{term} AS {name}' for name, term in sums.items())])}",
+            f"SELECT {', '.join([*columns, *(f'{total} AS {name}' for name, total in sums.items())])}",
             f"FROM {quoted(source)} AS e",
-            f"INNER JOIN (\n{_births(question, table, source, subject, sql)}\n) AS b ON e.{quoted(subject)} = b.who",
+            f"INNER JOIN (\n{births}\n) AS b ON e.{quoted(datasource.subject)} = b.who",
             f"WHERE e.{TIME} < MILLIS_TO_TIMESTAMP({last}) AND e.{TIME} >= b.born",
             f"GROUP BY {', '.join(keys)}",
         ]
     )
 
 
-def _births(question: Cohort, table: Table, source: str, subject: str, sql: Sql) -> str:
-    """Who was born in the span: when, into which cohort, and what its ages are counted from."""
-    firsts = _firsts(question, table, source, subject, sql)
-    cohort = (
-        "cohort" if question.by else bucket(Grain(question.grain or Grain.ALL), question.zone, table.statistics, "born")
-    )
-    origin = _origin(question, table, "born")
-    start, end = map(sql.bind, question.span.milliseconds)
+def _births(question: Cohort, datasource: Datasource, source: str, parameters: Parameters) -> str:
+    """Each subject born in the span, with its birth, its cohort, and the origin of its ages."""
+    firsts = _first_events(question, datasource, source, parameters)
+    grain = Grain(question.grain or Grain.ALL)
+    cohort = "cohort" if question.by else bucket(grain, question.zone, datasource.statistics, "born")
+    origin = _origin(question, datasource, "born")
+    start, end = map(parameters.bind, question.span.milliseconds)
     return (
         f"SELECT who, born, {cohort} AS cohort, {origin} AS origin FROM (\n{firsts}\n)\n"
         f"WHERE born >= MILLIS_TO_TIMESTAMP({start}) AND born < MILLIS_TO_TIMESTAMP({end})"
     )
 
 
-def _firsts(question: Cohort, table: Table, source: str, subject: str, sql: Sql) -> str:
-    """Of each subject the first event ever that matches; of several at once the first value of the dimension.
+def _first_events(question: Cohort, datasource: Datasource, source: str, parameters: Parameters) -> str:
+    """Each subject with its first matching event ever; among simultaneous ones the first value of the dimension.
 
-    A window would allocate 200 MB for each subject, and sort text in no order of the alphabet. So the births are joined
-    to what was at them; a set that is gathered into an array is sorted, NULL first.
+    A window function would allocate 200 MB for each subject, and sort text by UTF-16. Instead the births are joined to
+    the events at those times; Druid sorts the array of a set, NULL first.
     """
-    who = quoted(subject)
-    where = " AND ".join([f"{who} IS NOT NULL", *conditions(question.birth, sql)])
-    births = f"SELECT {who} AS who, MIN({TIME}) AS born FROM {quoted(source)} WHERE {where} GROUP BY {who}"
+    who = quoted(datasource.subject)
+    where = " AND ".join([f"{who} IS NOT NULL", *conditions(question.birth, parameters)])
+    matching = f"FROM {quoted(source)} WHERE {where}"
+    births = f"SELECT {who} AS who, MIN({TIME}) AS born {matching} GROUP BY {who}"
     if question.by is None:
         return births
     by = quoted(question.by)
     keys = who if who == by else f"{who}, {by}"
-    firsts = (
-        f"SELECT {who} AS who, {by} AS cohort, MIN({TIME}) AS born FROM {quoted(source)} WHERE {where} GROUP BY {keys}"
-    )
+    firsts = f"SELECT {who} AS who, {by} AS cohort, MIN({TIME}) AS born {matching} GROUP BY {keys}"
     both = f"FROM (\n{firsts}\n) AS f\nINNER JOIN (\n{births}\n) AS m ON f.who = m.who\nWHERE f.born = m.born"
-    cohorts = f"ARRAY_AGG(DISTINCT {by_code_point(question.by, table, 'f.cohort', sql)}, {TIES}) AS cohorts"
+    key = code_point_key(question.by, datasource, "f.cohort", parameters)
+    cohorts = f"ARRAY_AGG(DISTINCT {key}, {TIES_BYTES}) AS cohorts"
     gathered = f"SELECT f.who, MIN(f.born) AS born, {cohorts} {both}\nGROUP BY f.who"
-    known = "CASE WHEN ARRAY_OFFSET(cohorts, 0) IS NULL AND ARRAY_LENGTH(cohorts) > 1 THEN 1 ELSE 0 END"
-    first = sorted_back(question.by, table, f"ARRAY_OFFSET(cohorts, {known})", sql)
+    place = "CASE WHEN ARRAY_OFFSET(cohorts, 0) IS NULL AND ARRAY_LENGTH(cohorts) > 1 THEN 1 ELSE 0 END"
+    first = key_value(question.by, datasource, f"ARRAY_OFFSET(cohorts, {place})", parameters)
     return f"SELECT who, born, {first} AS cohort FROM (\n{gathered}\n)"
 
 
-def _origin(question: Cohort, table: Table, born: str) -> str:
-    """What ages are counted from: of an instant, given as a timestamp, the number that its clock shows."""
+def _origin(question: Cohort, datasource: Datasource, born: str) -> str:
+    """The number from which ages are counted, of a birth given as a timestamp."""
     age = question.age
     if age.clock == "elapsed":
         return f"TIMESTAMP_TO_MILLIS({born})"
-    return (
-        bucket(age.unit, question.zone, table.statistics, born)
-        if age.unit in LENGTHS
-        else ordinal(age.unit, question.zone, born)
-    )
+    if age.unit in CLOCK:
+        return bucket(age.unit, question.zone, datasource.statistics, born)
+    return ordinal(age.unit, question.zone, born)
 
 
 def _age(question: Cohort, instant: str, origin: str) -> str:
-    """The age at an instant of whoever was born at the origin."""
+    """The age at an instant of a subject with an origin."""
     age = question.age
-    if age.clock == "elapsed" or age.unit in LENGTHS:
-        return f"DIV(TIMESTAMP_TO_MILLIS({instant}) - {origin}, {FIXED[age.unit] * age.width})"
+    if age.clock == "elapsed" or age.unit in CLOCK:
+        return f"DIV(TIMESTAMP_TO_MILLIS({instant}) - {origin}, {LENGTHS[age.unit] * age.width})"
     return f"DIV({ordinal(age.unit, question.zone, instant)} - {origin}, {age.width})"
 
 
-def ended(question: Cohort, table: Table, sql: Sql) -> str:
-    """How many ages have ended: the age at `until` of the last who could be born into the cohort."""
-    end = sql.bind(question.span.milliseconds[1])
+def ended_ages(question: Cohort, datasource: Datasource, parameters: Parameters) -> str:
+    """How many ages have ended: the age at `until` of a subject born at the end of the cohort."""
+    end = parameters.bind(question.span.milliseconds[1])
     if question.grain is not None:
-        end = f"LEAST({following('cohort', question.grain, question.zone, table.statistics)}, {end})"
+        end = f"LEAST({following('cohort', question.grain, question.zone, datasource.statistics)}, {end})"
     last = f"MILLIS_TO_TIMESTAMP({end} - 1)"
-    until = f"MILLIS_TO_TIMESTAMP({sql.bind(milliseconds(question.until))})"
-    return _age(question, until, _origin(question, table, last))
+    until = f"MILLIS_TO_TIMESTAMP({parameters.bind(milliseconds(question.until))})"
+    return _age(question, until, _origin(question, datasource, last))

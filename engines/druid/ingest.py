@@ -1,4 +1,4 @@
-"""Loading: events as JSON lines, and the native batch task that makes segments of them."""
+"""Ingestion: events as JSON lines, and the native batch task that writes them into segments."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -9,49 +9,53 @@ import pyarrow.compute as pc
 
 from rollup_bench.engines.druid import sketches
 from rollup_bench.engines.druid.buckets import PERIODS
-from rollup_bench.engines.druid.tables import HALF, HIGH, LOW, MASK, TIME, Table, stored
+from rollup_bench.engines.druid.datasource import HALF_BITS, HIGH, LOW, LOW_MASK, TIME, Datasource, column_name
+from rollup_bench.workloads.calendar import DAY
 from rollup_bench.workloads.events import Statistics
 from rollup_bench.workloads.questions import Grain
 from rollup_bench.workloads.rule import Part, State
 
 TYPES = {"timestamp": "long", "string": "string", "int64": "long", "double": "double"}
 TEXT = ":text"
-SEGMENT = 5_000_000
+SEGMENT_ROWS = 5_000_000
 """Rows of a segment, as Druid's documentation advises."""
-SEGMENTS = {"YEAR": 1, "MONTH": 12, "DAY": 365, "HOUR": 365 * 24}
-YEAR = 365.25 * 86_400_000
+INTERVALS = {"YEAR": 1, "MONTH": 12, "DAY": 365, "HOUR": 365 * 24}
+"""Intervals a year of each segment granularity."""
+YEAR = 365.25 * DAY
 
 
 def lines(batch: pa.RecordBatch, time: str) -> pa.Buffer:
-    """The rows as JSON objects, the time as `__time` in milliseconds since 1970, UTC; NULLs are left out."""
-    fields = [_field(TIME if f.name == time else stored(f.name), batch.column(f.name)) for f in batch.schema]
+    """The rows as JSON objects without NULLs; the time is `__time` in milliseconds since 1970, UTC."""
+    fields = [_field(TIME if f.name == time else column_name(f.name), batch.column(f.name)) for f in batch.schema]
     joined = pc.binary_join_element_wise(*fields, ",", null_handling="skip")
     return pc.binary_join_element_wise("{", joined, "}\n", "").buffers()[2]
 
 
-def schema(table: Table, source: str) -> dict[str, Any]:
-    """The dataSchema of a datasource: what Druid keeps of the events."""
+def schema(datasource: Datasource, source: str) -> dict[str, Any]:
+    """The dataSchema of the datasource named `source`."""
     return {
         "dataSource": source,
         "timestampSpec": {"column": TIME, "format": "millis"},
-        "dimensionsSpec": {"dimensions": [{"name": stored(n), "type": TYPES[k]} for n, k in _dimensions(table)]},
-        "metricsSpec": [metric for state in table.states for metric in _metrics(state, table)],
-        "transformSpec": {"transforms": [t for state in table.states for t in _transforms(state, table)]},
+        "dimensionsSpec": {
+            "dimensions": [{"name": column_name(n), "type": TYPES[k]} for n, k in _dimensions(datasource)]
+        },
+        "metricsSpec": [metric for state in datasource.states for metric in _metrics(state, datasource)],
+        "transformSpec": {"transforms": [t for state in datasource.states for t in _transforms(state, datasource)]},
         "granularitySpec": {
-            "segmentGranularity": granularity(table.statistics),
-            "queryGranularity": _query_granularity(table),
-            "rollup": not table.raw,
-            "intervals": [f"{_iso(table.statistics.first)}/{_iso(table.statistics.last + 1)}"],
+            "segmentGranularity": granularity(datasource.statistics),
+            "queryGranularity": _query_granularity(datasource),
+            "rollup": not datasource.raw,
+            "intervals": [f"{_iso(datasource.statistics.first)}/{_iso(datasource.statistics.last + 1)}"],
         },
     }
 
 
 def task(identity: str, schema: dict[str, Any], source: dict[str, Any], workers: int) -> dict[str, Any]:
-    """The task that loads an input source. A roll-up is perfect: no two rows of a segment interval have one key."""
-    perfect = schema["granularitySpec"]["rollup"]
-    partitions: dict[str, Any] = {"type": "dynamic", "maxRowsPerSegment": SEGMENT, "maxTotalRows": None}
-    if perfect:
-        partitions = {"type": "hashed", "targetRowsPerSegment": SEGMENT}
+    """The task that loads an input source. Roll-ups are perfect: no two rows of an interval have the same key."""
+    rollup = schema["granularitySpec"]["rollup"]
+    partitions: dict[str, Any] = {"type": "dynamic", "maxRowsPerSegment": SEGMENT_ROWS, "maxTotalRows": None}
+    if rollup:
+        partitions = {"type": "hashed", "targetRowsPerSegment": SEGMENT_ROWS}
     return {
         "id": identity,
         "type": "index_parallel",
@@ -61,7 +65,7 @@ def task(identity: str, schema: dict[str, Any], source: dict[str, Any], workers:
             "tuningConfig": {
                 "type": "index_parallel",
                 "partitionsSpec": partitions,
-                "forceGuaranteedRollup": perfect,
+                "forceGuaranteedRollup": rollup,
                 "maxNumConcurrentSubTasks": workers,
                 "reportParseExceptions": True,
             },
@@ -70,36 +74,40 @@ def task(identity: str, schema: dict[str, Any], source: dict[str, Any], workers:
 
 
 def granularity(statistics: Statistics) -> str:
-    """The coarsest segment granularity whose intervals hold six segments' rows (30 million) at most."""
+    """The coarsest segment granularity whose intervals hold at most the rows of six segments (30 million)."""
     years = max((statistics.last - statistics.first) / YEAR, 1.0)
-    fits = (name for name, parts in SEGMENTS.items() if statistics.rows / (years * parts) <= 6 * SEGMENT)
+    fits = (name for name, parts in INTERVALS.items() if statistics.rows / (years * parts) <= 6 * SEGMENT_ROWS)
     return next(fits, "HOUR")
 
 
-def _dimensions(table: Table) -> list[tuple[str, str]]:
-    known = table.statistics.types
-    return [(n, known[n]) for n in (known if table.raw else table.layout.by) if n != table.time]
+def _dimensions(datasource: Datasource) -> list[tuple[str, str]]:
+    types = datasource.statistics.types
+    return [(n, types[n]) for n in (types if datasource.raw else datasource.layout.by) if n != datasource.time]
 
 
-def _query_granularity(table: Table) -> str | dict[str, str]:
-    if table.raw:
+def _query_granularity(datasource: Datasource) -> str | dict[str, str]:
+    if datasource.raw:
         return "NONE"
-    if table.layout.grain in (None, Grain.ALL):
+    if datasource.layout.grain in (None, Grain.ALL):
         return "ALL"
-    return {"type": "period", "period": PERIODS[table.layout.grain or Grain.ALL], "timeZone": table.layout.zone}
+    return {
+        "type": "period",
+        "period": PERIODS[datasource.layout.grain or Grain.ALL],
+        "timeZone": datasource.layout.zone,
+    }
 
 
-def _metrics(state: State, table: Table) -> list[dict[str, Any]]:
-    """The aggregators that keep a state."""
-    name, column = stored(str(state)), stored(state.column or "")
-    kind = "long" if table.statistics.types.get(str(state.column)) == "int64" else "double"
+def _metrics(state: State, datasource: Datasource) -> list[dict[str, Any]]:
+    """The aggregators that store a state."""
+    name, column = column_name(str(state)), column_name(state.column or "")
+    kind = "long" if datasource.statistics.types.get(str(state.column)) == "int64" else "double"
     match state.part:
         case Part.ROWS:
             return [{"type": "count", "name": name}]
         case Part.KNOWN:
-            known = {"type": "not", "field": {"type": "null", "column": column}}
-            return [{"type": "filtered", "filter": known, "aggregator": {"type": "count", "name": name}}]
-        case Part.SUM if table.wide(state.column):
+            not_null = {"type": "not", "field": {"type": "null", "column": column}}
+            return [{"type": "filtered", "filter": not_null, "aggregator": {"type": "count", "name": name}}]
+        case Part.SUM if datasource.wide(state.column):
             return [{"type": "longSum", "name": name + half, "fieldName": name + half} for half in (HIGH, LOW)]
         case Part.SUM | Part.MIN | Part.MAX:
             return [{"type": f"{kind}{state.part.title()}", "name": name, "fieldName": column}]
@@ -108,7 +116,7 @@ def _metrics(state: State, table: Table) -> list[dict[str, Any]]:
                 {
                     "type": "HLLSketchBuild",
                     "name": name,
-                    "fieldName": _fed(state, table),
+                    "fieldName": _sketch_field(state, datasource),
                     "lgK": sketches.size(state.part, state.error),
                 }
             ]
@@ -117,21 +125,24 @@ def _metrics(state: State, table: Table) -> list[dict[str, Any]]:
             return [{"type": "quantilesDoublesSketch", "name": name, "fieldName": column, "k": size}]
 
 
-def _transforms(state: State, table: Table) -> list[dict[str, str]]:
-    """What is made of each event first: the halves of a sum that may be wide, texts that are never empty."""
-    column = '"' + stored(state.column or "").replace("\\", "\\\\").replace('"', '\\"') + '"'
-    made = {}
-    if state.part is Part.SUM and table.wide(state.column):
-        made = {HIGH: f"bitwiseShiftRight({column}, {HALF})", LOW: f"bitwiseAnd({column}, {MASK})"}
-    elif state.part is Part.DISTINCT and table.statistics.types[state.column or ""] == "string":
-        made = {TEXT: f"concat({column}, '.')"}
-    return [{"type": "expression", "name": stored(f"{state}{part}"), "expression": e} for part, e in made.items()]
+def _transforms(state: State, datasource: Datasource) -> list[dict[str, str]]:
+    """The expressions computed for each event: the halves of a wide sum, and texts that are never empty."""
+    column = '"' + column_name(state.column or "").replace("\\", "\\\\").replace('"', '\\"') + '"'
+    expressions = {}
+    if state.part is Part.SUM and datasource.wide(state.column):
+        expressions = {HIGH: f"bitwiseShiftRight({column}, {HALF_BITS})", LOW: f"bitwiseAnd({column}, {LOW_MASK})"}
+    elif state.part is Part.DISTINCT and datasource.statistics.types[state.column or ""] == "string":
+        expressions = {TEXT: f"concat({column}, '.')"}
+    return [
+        {"type": "expression", "name": column_name(f"{state}{part}"), "expression": e}
+        for part, e in expressions.items()
+    ]
 
 
-def _fed(state: State, table: Table) -> str:
-    """The field of a distinct count's sketch; no sketch takes an empty text."""
+def _sketch_field(state: State, datasource: Datasource) -> str:
+    """The field of a distinct count's sketch; sketches leave out the empty text, so texts are transformed."""
     column = state.column or ""
-    return stored(f"{state}{TEXT}" if table.statistics.types[column] == "string" else column)
+    return column_name(f"{state}{TEXT}" if datasource.statistics.types[column] == "string" else column)
 
 
 def _field(name: str, column: pa.Array) -> pa.Array:
@@ -139,14 +150,14 @@ def _field(name: str, column: pa.Array) -> pa.Array:
 
 
 def _values(column: pa.Array) -> pa.Array:
-    """Each value as JSON writes it; NULL stays NULL."""
+    """Each value in JSON; NULL stays NULL."""
     if pa.types.is_timestamp(column.type):
         return column.cast(pa.int64()).cast(pa.string())
     if not pa.types.is_string(column.type):
         return column.cast(pa.string())
-    known = column.dictionary_encode()
-    written = pa.array([msgspec.json.encode(text).decode() for text in known.dictionary.to_pylist()], pa.string())
-    return written.take(known.indices)
+    texts = column.dictionary_encode()
+    encoded = pa.array([msgspec.json.encode(text).decode() for text in texts.dictionary.to_pylist()], pa.string())
+    return encoded.take(texts.indices)
 
 
 def _iso(milliseconds: int) -> str:

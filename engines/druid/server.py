@@ -1,22 +1,21 @@
 """Druid's servers: ZooKeeper and five roles."""
 
-import base64
 import json
 import socket
-import urllib.request
 from collections.abc import Callable
+from contextlib import closing, suppress
 from http import HTTPStatus
 from http.client import HTTPException
 from pathlib import Path
 from ssl import SSLCertVerificationError
-from urllib.error import HTTPError, URLError
 
+from rollup_bench.engines.druid.http_transport import Transport
 from rollup_bench.servers.connection import Connection
 from rollup_bench.servers.recipe import JavaProcess, Place, Recipe
 
 HEAP = {"coordinator": 1 / 12, "broker": 1 / 8, "historical": 1 / 8, "indexer": 1 / 4, "router": 1 / 24}
 DIRECT = {"broker": 3 / 32, "historical": 3 / 32, "indexer": 3 / 32}
-"""Shares of the memory; what is left goes to ZooKeeper, classes, threads and segments in the page cache."""
+"""Shares of the memory; the rest is for ZooKeeper, classes, threads and the page cache of segments."""
 
 READY = {
     "coordinator": "/druid/coordinator/v1/isLeader",
@@ -29,7 +28,7 @@ SMALL = 64 << 20
 
 
 def stages(place: Place) -> list[list[JavaProcess]]:
-    """ZooKeeper first, so that it ends last: without it the roles linger."""
+    """ZooKeeper starts first and stops last, because the roles do not stop without it."""
     return [[zookeeper(place)], [role(place, name) for name in READY]]
 
 
@@ -48,7 +47,7 @@ def zookeeper(place: Place) -> JavaProcess:
 
 
 def role(place: Place, name: str) -> JavaProcess:
-    """One role with its share of the memory."""
+    """The process of a role with its share of the memory."""
     memory = place.budget.memory
     return JavaProcess(
         name=name,
@@ -62,19 +61,13 @@ def role(place: Place, name: str) -> JavaProcess:
 
 
 def answers(connection: Connection) -> bool:
-    """Whether SQL through the front door sees a role for everything that we ask of a cluster, and tasks are taken."""
+    """Whether the cluster takes tasks and, as its SQL shows, has every role that a run needs."""
     try:
         _call(connection, "/druid/indexer/v1/isLeader")
-        found = _call(connection, "/druid/v2/sql", {"query": "SELECT DISTINCT server_type FROM sys.servers"})
-        types = {row["server_type"] for row in json.loads(found)}
-    except HTTPError as error:
-        if error.code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
-            raise PermissionError from None
-        return False
-    except URLError as error:
-        if isinstance(error.reason, SSLCertVerificationError):
-            raise error.reason from None
-        return False
+        servers = _call(connection, "/druid/v2/sql", {"query": "SELECT DISTINCT server_type FROM sys.servers"})
+        types = {row["server_type"] for row in json.loads(servers)}
+    except (PermissionError, SSLCertVerificationError):
+        raise
     except (OSError, HTTPException, ValueError, TypeError, KeyError):
         return False
     return types >= {"coordinator", "overlord", "broker", "historical"} and bool(types & {"indexer", "middle_manager"})
@@ -87,31 +80,25 @@ def _values(place: Place, process: str) -> dict[str, object]:
 
 
 def healthy(connection: Connection, path: str) -> Callable[[], bool]:
-    """Whether a role says there that it is."""
+    """A check whether a role reports that it is ready."""
 
     def ready() -> bool:
-        try:
+        with suppress(OSError, HTTPException):
             _call(connection, path)
-        except (OSError, HTTPException):
-            return False
-        return True
+            return True
+        return False
 
     return ready
 
 
 def _call(connection: Connection, path: str, body: object = None) -> bytes:
-    request = urllib.request.Request(connection.url + path)  # noqa: S310 (http and https only)
-    if body is not None:
-        request.data = json.dumps(body).encode()
-        request.add_header("Content-Type", "application/json")
-    if connection.user is not None:
-        login = f"{connection.user}:{connection.password or ''}".encode()
-        request.add_header("Authorization", f"Basic {base64.b64encode(login).decode()}")
-    https = urllib.request.HTTPSHandler(context=connection.ssl_context())
-    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}), https)
-    with direct.open(request, timeout=10) as reply:
-        found: bytes = reply.read()
-    return found
+    """The body of a successful response; PermissionError if the login is rejected, OSError for other statuses."""
+    with closing(Transport(connection)) as transport:
+        encoded = None if body is None else json.dumps(body).encode()
+        status, reply = transport.exchange("GET" if body is None else "POST", path, encoded, seconds=10)
+    if status >= 300:
+        raise PermissionError if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN) else OSError(status)
+    return reply
 
 
 def _listens(port: int) -> bool:

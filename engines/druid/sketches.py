@@ -1,4 +1,4 @@
-"""How large a sketch must be for the error that a question tolerates.
+"""The sizes of sketches that keep the error which a question tolerates.
 
 Distinct counts are HLL sketches of 2^size registers: merged ones have a relative standard error of 1.04 / sqrt(2^size).
 Quantiles are classic quantiles sketches of k = size: their error in rank is below 1.576 / k^0.9726 with a probability
@@ -9,17 +9,17 @@ from rollup_bench.workloads.rule import Part
 
 SIGMAS = 4
 CONFIDENCE = 0.9999
-"""An estimate is as near as it is said to be with this probability, that of four standard deviations."""
+"""The probability that an error is within its bound: that of four standard deviations."""
 SIZES = {Part.DISTINCT: range(4, 22), Part.QUANTILE: [2**n for n in range(4, 16)]}
 
 
 def size(part: Part, tolerated: float) -> int | None:
-    """The smallest sketch whose error is tolerated; None where none is large enough."""
+    """The smallest sketch whose error is tolerated; None if no sketch is large enough."""
     return next((size for size in SIZES[part] if _error(part, size) <= tolerated), None)
 
 
 def error(part: Part, tolerated: float) -> float:
-    """The error that the sketch for a tolerated error stays below."""
+    """The error bound of the sketch for a tolerated error."""
     return _error(part, size(part, tolerated) or SIZES[part][-1])
 
 

@@ -1,32 +1,31 @@
-"""Aggregates as Druid's SQL, with the values that are bound to it, and its rows made into answers."""
+"""Aggregates as Druid's SQL with bound values, and answers from the rows of its results."""
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import IntEnum
 from itertools import chain
 from typing import Any
 
 import pyarrow as pa
 
+from rollup_bench.engines import sql
 from rollup_bench.engines.druid.buckets import bucket
-from rollup_bench.engines.druid.tables import HALF, TIME, Table, quoted
-from rollup_bench.engines.ordering import arrange, first
-from rollup_bench.engines.subtotals import grouping_id, grouping_sets
+from rollup_bench.engines.druid.datasource import HALF_BITS, TIME, Datasource, quoted
+from rollup_bench.engines.ordering import arrange, first, grouping_id, grouping_sets
 from rollup_bench.workloads.filters import Filter, Op
 from rollup_bench.workloads.measures import Function
 from rollup_bench.workloads.questions import Aggregate, Grain, Question, Span
 
-COMPARE = {Op.EQ: "=", Op.NE: "<>", Op.LT: "<", Op.LE: "<=", Op.GT: ">", Op.GE: ">="}
-CHOOSE = {Op.LE: ("LEAST", "="), Op.GT: ("LEAST", "<>"), Op.GE: ("GREATEST", "="), Op.LT: ("GREATEST", "<>")}
-"""Each ordering as a choice of the column or the bound, whichever is chosen."""
+CHOICES = {Op.LE: ("LEAST", "="), Op.GT: ("LEAST", "<>"), Op.GE: ("GREATEST", "="), Op.LT: ("GREATEST", "<>")}
+"""Each ordering as a function of column and bound, and how its result compares with the column."""
 LONG = range(-(2**63), 2**63)
-BEYOND, AFTER = r"[\x{10000}-\x{10FFFF}]", "\uffff\uffff"
-"""A pattern of what lies beyond U+FFFF, and what sorts after all that does not."""
+SUPPLEMENTARY, LAST_PREFIX = r"[\x{10000}-\x{10FFFF}]", "\uffff\uffff"
+"""A pattern of the characters beyond U+FFFF, and a prefix that sorts after all other characters."""
 
 
-class End(IntEnum):
-    """An end of a span, in place of its milliseconds."""
+class SpanEnd(IntEnum):
+    """Stands for the milliseconds of an end of the question's span."""
 
     START = 0
     END = 1
@@ -34,55 +33,54 @@ class End(IntEnum):
 
 @dataclass(frozen=True)
 class Statement:
-    """What is sent, with a value for each `?`."""
+    """The text of a statement and the values of its `?` parameters."""
 
     text: str
     values: list[str | int | float]
 
     def over(self, span: Span) -> "Statement":
-        """The same with a span's milliseconds for its ends."""
+        """The statement with the milliseconds of a span."""
         ends = span.milliseconds
-        return Statement(self.text, [ends[value] if isinstance(value, End) else value for value in self.values])
+        return Statement(self.text, [ends[value] if isinstance(value, SpanEnd) else value for value in self.values])
 
 
-@dataclass
-class Sql:
-    """A statement under construction: `bind` keeps a value and gives the mark that stands for it."""
-
-    values: list[str | int | float] = field(default_factory=list)
+class Parameters(sql.Parameters):
+    """Parameters whose placeholders may stand anywhere in the text, also more than once."""
 
     def bind(self, value: str | int | float) -> str:
-        """The mark may stand anywhere in the text, also more than once."""
+        """Adds a value and returns its placeholder, which `statement` replaces by `?`."""
         self.values.append(value)
         return f"\0{len(self.values) - 1}\0"
 
     def statement(self, text: str) -> Statement:
-        """The text with a `?` for each mark."""
-        marks = re.findall("\0(\\d+)\0", text)
-        return Statement(re.sub("\0\\d+\0", "?", text), [self.values[int(mark)] for mark in marks])
+        """The statement of a text with placeholders."""
+        places = re.findall("\0(\\d+)\0", text)
+        return Statement(re.sub("\0\\d+\0", "?", text), [self.values[int(place)] for place in places])
 
 
-def aggregate(question: Aggregate, table: Table, source: str) -> Statement:
-    """The statement of an aggregate over the datasource `source`, whatever its span."""
-    sql = Sql()
+def aggregate(question: Aggregate, datasource: Datasource, source: str) -> Statement:
+    """The statement of an aggregate for any span; `source` is the datasource's name."""
+    parameters, sets = Parameters(), grouping_sets(question)
     exact = any(m.function is Function.DISTINCT and not m.error for m in question.measures)
-    if exact and len(grouping_sets(question)) > 1:  # GROUPING SETS give wrong totals beside exact distinct counts
-        sets = grouping_sets(question)
-        text = "\nUNION ALL\n".join(_grouped(question, table, source, kept, sql) for kept in sets)
+    if exact and len(sets) > 1:  # GROUPING SETS give wrong totals beside exact distinct counts
+        text = "\nUNION ALL\n".join(_grouped(question, datasource, source, by, parameters) for by in sets)
     else:
-        text = _grouped(question, table, source, None, sql)
-    if question.top is not None:
-        text = _top(question, table, text, sql)
-    return sql.statement(text)
+        text = _grouped(question, datasource, source, None, parameters)
+    if question.top is not None and not client_cuts(question):
+        text = _limited(question, datasource, text, parameters)
+    return parameters.statement(text)
 
 
-def is_cut(question: Question) -> bool:
-    """Whether the client cuts the top out of the groups of each bucket."""
+def client_cuts(question: Question) -> bool:
+    """Whether the client keeps the top groups of each bucket.
+
+    A window function would allocate 200 MB for each bucket, and sort text by UTF-16.
+    """
     return isinstance(question, Aggregate) and question.top is not None and question.grain is not Grain.ALL
 
 
-def answer(question: Aggregate, table: Table, schema: pa.Schema, rows: list[list[Any]]) -> pa.Table:
-    """The answer, in its schema, that the rows of the statement's result make."""
+def answer(question: Aggregate, datasource: Datasource, schema: pa.Schema, rows: list[list[Any]]) -> pa.Table:
+    """The answer in its schema, from the rows of the result."""
     if not rows:
         return schema.empty_table()
     cells, width = list(chain.from_iterable(rows)), len(rows[0])
@@ -90,117 +88,107 @@ def answer(question: Aggregate, table: Table, schema: pa.Schema, rows: list[list
     if question.grain is Grain.ALL:
         columns.insert(0, (question.span.milliseconds[0],) * len(rows))
     for place, measure in enumerate(question.measures, len(schema) - len(question.measures)):
-        if measure.function is Function.SUM and table.wide(measure.column):
-            columns[place : place + 2] = [_whole(str(measure), columns[place], columns[place + 1])]
+        if measure.function is Function.SUM and datasource.wide(measure.column):
+            sums = [joined(high, low) for high, low in zip(*columns[place : place + 2], strict=True)]
+            columns[place : place + 2] = [checked(str(measure), sums)]
     arrays = [pa.array(column, kind) for column, kind in zip(columns, schema.types, strict=True)]
-    made = pa.Table.from_arrays(arrays, schema=schema)
-    return first(question, arrange(question, made))
+    return first(question, arrange(question, pa.Table.from_arrays(arrays, schema=schema)))
 
 
-def by_code_point(dimension: str, table: Table, values: str, sql: Sql) -> str:
-    """What sorts values of a dimension by code point. Druid sorts text by UTF-16, which has U+10000 before U+E000."""
-    if table.type(dimension) != "VARCHAR":
+def code_point_key(dimension: str, datasource: Datasource, values: str, parameters: Parameters) -> str:
+    """A key that sorts values of a dimension by code point; Druid sorts by UTF-16, with U+10000 before U+E000."""
+    if datasource.sql_type(dimension) != "VARCHAR":
         return values
-    return f"REGEXP_REPLACE({values}, {sql.bind(BEYOND)}, {sql.bind(AFTER + '$0')})"
+    return f"REGEXP_REPLACE({values}, {parameters.bind(SUPPLEMENTARY)}, {parameters.bind(LAST_PREFIX + '$0')})"
 
 
-def sorted_back(dimension: str, table: Table, keys: str, sql: Sql) -> str:
-    """The values behind what `by_code_point` gives."""
-    return keys if table.type(dimension) != "VARCHAR" else f"REPLACE({keys}, {sql.bind(AFTER)}, '')"
+def key_value(dimension: str, datasource: Datasource, key: str, parameters: Parameters) -> str:
+    """The value from which `code_point_key` made a key."""
+    if datasource.sql_type(dimension) != "VARCHAR":
+        return key
+    return f"REPLACE({key}, {parameters.bind(LAST_PREFIX)}, '')"
 
 
-def _in_span(sql: Sql) -> str:
-    """The condition for the events of a span, which Druid makes into an interval."""
-    start, end = sql.bind(End.START), sql.bind(End.END)
-    return f"{TIME} >= MILLIS_TO_TIMESTAMP({start}) AND {TIME} < MILLIS_TO_TIMESTAMP({end})"
+def conditions(filters: tuple[Filter, ...], parameters: Parameters, alias: str = "") -> list[str]:
+    """The conditions of filters on columns with a table alias."""
+    return [_condition(f, alias + quoted(f.column), parameters) for f in filters]
 
 
-def conditions(filters: tuple[Filter, ...], sql: Sql, of: str = "") -> list[str]:
-    """The filters' conditions, on columns of the table named with its point."""
-    return [_condition(f, of + quoted(f.column), sql) for f in filters]
+def _condition(wanted: Filter, column: str, parameters: Parameters) -> str:
+    """The condition of a filter; Druid's index rounds bounds to doubles, so bounds that are none are not compared."""
+    value = wanted.value if wanted.op in CHOICES else None
+    if not isinstance(value, int) or int(float(value)) == value:
+        return sql.condition(wanted, column, parameters)
+    choice, comparison = CHOICES[wanted.op]
+    return f"{choice}({column}, {parameters.bind(value)}) {comparison} {column}"
 
 
-def _grouped(question: Aggregate, table: Table, source: str, kept: tuple[str, ...] | None, sql: Sql) -> str:
-    """The statement without its top; of one grouping set, or of all of them."""
-    columns = _columns(question, table, kept)
+def _grouped(
+    question: Aggregate, datasource: Datasource, source: str, by: tuple[str, ...] | None, parameters: Parameters
+) -> str:
+    """The SELECT of one grouping set, or of all if `by` is None."""
+    columns = _columns(question, datasource, by)
+    start, end = parameters.bind(SpanEnd.START), parameters.bind(SpanEnd.END)
+    span = f"{TIME} >= MILLIS_TO_TIMESTAMP({start}) AND {TIME} < MILLIS_TO_TIMESTAMP({end})"
     lines = [
         f"SELECT {', '.join(f'{what} AS {quoted(name)}' for name, what in columns.items())}",
         f"FROM {quoted(source)}",
-        f"WHERE {' AND '.join([_in_span(sql), *conditions(question.where, sql)])}",
-        _group_by(question, table, grouping_sets(question) if kept is None else [kept]),
+        f"WHERE {' AND '.join([span, *conditions(question.where, parameters)])}",
+        _group_by(question, datasource, grouping_sets(question) if by is None else [by]),
     ]
     return "\n".join(lines)
 
 
-def _columns(question: Aggregate, table: Table, kept: tuple[str, ...] | None) -> dict[str, str]:
-    """The columns of the result by name."""
-    columns = {} if question.grain is Grain.ALL else {"bucket": bucket(question.grain, question.zone, table.statistics)}
-    columns |= {d: quoted(d) if kept is None or d in kept else f"CAST(NULL AS {table.type(d)})" for d in question.by}
+def _columns(question: Aggregate, datasource: Datasource, by: tuple[str, ...] | None) -> dict[str, str]:
+    """The SQL of each column of the result."""
+    columns = {} if question.grain is Grain.ALL else {"bucket": _bucket(question, datasource)}
+    for dimension in question.by:
+        grouped = by is None or dimension in by
+        columns[dimension] = quoted(dimension) if grouped else f"CAST(NULL AS {datasource.sql_type(dimension)})"
     if question.subtotals != "none":
         grouping = f"GROUPING({', '.join(map(quoted, question.by))})" if question.by else "0"
-        columns["grouping_id"] = grouping if kept is None else str(grouping_id(question, kept))
+        columns["grouping_id"] = grouping if by is None else str(grouping_id(question, by))
     for measure in question.measures:
-        parts = table.read(measure)
-        columns |= dict(zip((str(measure), f"{measure}, low"), parts, strict=False))
+        columns |= zip((str(measure), f"{measure}, low"), datasource.expressions(measure), strict=False)
     return columns
 
 
-def _group_by(question: Aggregate, table: Table, sets: list[tuple[str, ...]]) -> str:
-    head = [] if question.grain is Grain.ALL else [bucket(question.grain, question.zone, table.statistics)]
-    grouped = [", ".join([*head, *map(quoted, kept)]) for kept in sets]
+def _group_by(question: Aggregate, datasource: Datasource, sets: list[tuple[str, ...]]) -> str:
+    head = [] if question.grain is Grain.ALL else [_bucket(question, datasource)]
+    grouped = [", ".join([*head, *map(quoted, by)]) for by in sets]
     if len(grouped) > 1:
         return f"GROUP BY GROUPING SETS ({', '.join(f'({g})' for g in grouped)})"
-    return f"GROUP BY {grouped[0]}" if grouped[0] else f"HAVING {table.rows} > 0"  # of no events there is no total
+    return f"GROUP BY {grouped[0]}" if grouped[0] else f"HAVING {datasource.count} > 0"  # no events: no total
 
 
-def _top(question: Aggregate, table: Table, text: str, sql: Sql) -> str:
-    """The statement for the first groups of the statement `text`.
+def _bucket(question: Aggregate, datasource: Datasource) -> str:
+    return bucket(question.grain, question.zone, datasource.statistics)
 
-    Of a top in each bucket all groups are sent: a window would allocate 200 MB for each of them, and sort text in no
-    order of the alphabet.
-    """
+
+def _limited(question: Aggregate, datasource: Datasource, text: str, parameters: Parameters) -> str:
+    """The statement for the top groups of the statement `text`."""
     assert question.top is not None
-    if is_cut(question):
-        return text
-    columns, measure = list(_columns(question, table, None)), str(question.top.measure)
+    columns, measure = list(_columns(question, datasource, None)), str(question.top.measure)
     halves = [quoted(c) for c in (measure, f"{measure}, low") if c in columns]
-    keys = [by_code_point(d, table, quoted(d), sql) for d in question.by]
+    keys = [code_point_key(d, datasource, quoted(d), parameters) for d in question.by]
     grouping = [quoted(c) for c in columns if c == "grouping_id"]
     order = [*_order(halves, smallest=question.top.smallest), *_order([*keys, *grouping])]
-    return f"{text}\nORDER BY {', '.join(order)}\nLIMIT {sql.bind(question.top.n)}"
+    return f"{text}\nORDER BY {', '.join(order)}\nLIMIT {parameters.bind(question.top.n)}"
 
 
 def _order(keys: Sequence[str], *, smallest: bool = True) -> list[str]:
-    """The smallest or the greatest first, NULL last. Druid sorts NULL first and knows no NULLS LAST."""
+    """Sorts by keys with NULL last; Druid sorts NULL first and has no NULLS LAST."""
     way = "ASC" if smallest else "DESC"
     return [part for key in keys for part in (f"CASE WHEN {key} IS NULL THEN 1 ELSE 0 END", f"{key} {way}")]
 
 
-def _condition(condition: Filter, column: str, sql: Sql) -> str:
-    if condition.op is Op.NULL:
-        return f"{column} IS {'' if condition.value else 'NOT '}NULL"
-    if condition.op is Op.IN:
-        return f"{column} IN ({', '.join(sql.bind(v) for v in condition.values)})"
-    if condition.op in CHOOSE and _rounded(condition.value):
-        choice, same = CHOOSE[condition.op]
-        return f"{choice}({column}, {sql.bind(condition.value)}) {same} {column}"
-    return f"{column} {COMPARE[condition.op]} {sql.bind(condition.value)}"
-
-
-def _rounded(value: str | int | float) -> bool:
-    """Whether Druid's index, which looks for the ends of a range as doubles, would look for another integer."""
-    return isinstance(value, int) and int(float(value)) != value
+def joined(high: int | None, low: int | None) -> int | None:
+    """A sum from its halves; NULL if one is NULL."""
+    return None if high is None or low is None else (high << HALF_BITS) + low
 
 
 def checked(name: str, values: Sequence[Any]) -> Sequence[Any]:
-    """The values; OverflowError where an integer does not fit 64 bits."""
+    """The values; OverflowError if an integer does not fit 64 bits."""
     if any(isinstance(value, int) and value not in LONG for value in values):
         raise OverflowError(f"{name} does not fit 64 bits")
     return values
-
-
-def _whole(name: str, highs: Sequence[int | None], lows: Sequence[int | None]) -> Sequence[int | None]:
-    """Sums from their halves."""
-    return checked(
-        name, [None if h is None or w is None else (h << HALF) + w for h, w in zip(highs, lows, strict=True)]
-    )

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rollup_bench.engines.druid import buckets, ingest, masks, sketches
+from rollup_bench.engines.druid import bitmap_retention, buckets, ingest, sketches
+from rollup_bench.engines.druid.datasource import Datasource, quoted
 from rollup_bench.engines.druid.engine import Druid
-from rollup_bench.engines.druid.tables import Table, quoted
 from rollup_bench.errors import FailureError
 from rollup_bench.servers.budget import Budget
 from rollup_bench.workloads import layouts
@@ -73,7 +73,9 @@ def test_sums_that_could_wrap_are_kept_in_halves() -> None:
     kept = {
         magnitude: [
             m["name"]
-            for m in ingest.schema(Table("", layout, statistics(magnitude=magnitude), "when"), "d")["metricsSpec"]
+            for m in ingest.schema(Datasource("", layout, statistics(magnitude=magnitude), "when", "user"), "d")[
+                "metricsSpec"
+            ]
         ]
         for magnitude in (2.0**62, 2.0**63)
     }
@@ -95,7 +97,7 @@ def test_zones_whose_buckets_are_not_counted_on_are_floored_event_by_event() -> 
 
 
 def test_what_is_kept_of_raw_events_is_each_of_them() -> None:
-    made = ingest.schema(Table("", layouts.raw, statistics(), "when"), "d")
+    made = ingest.schema(Datasource("", layouts.raw, statistics(), "when", "user"), "d")
     assert made["granularitySpec"]["rollup"] is False
     assert made["metricsSpec"] == []
     assert [d["type"] for d in made["dimensionsSpec"]["dimensions"]] == ["string", "long", "long", "double"]
@@ -107,19 +109,19 @@ def retention(until: datetime, unit: Grain = Grain.MONTH, **more: Any) -> Cohort
 
 
 def test_a_mask_serves_while_its_bits_last() -> None:
-    assert masks.serves(retention(datetime(2025, 3, 31, tzinfo=UTC)))
-    assert not masks.serves(retention(datetime(2025, 4, 1, tzinfo=UTC)))
-    assert not masks.serves(retention(datetime(2020, 4, 1, tzinfo=UTC), Grain.DAY))
+    assert bitmap_retention.applies(retention(datetime(2025, 3, 31, tzinfo=UTC)))
+    assert not bitmap_retention.applies(retention(datetime(2025, 4, 1, tzinfo=UTC)))
+    assert not bitmap_retention.applies(retention(datetime(2020, 4, 1, tzinfo=UTC), Grain.DAY))
 
 
 def test_a_mask_serves_only_where_nothing_that_counts_precedes_the_birth() -> None:
     bought = (Filter("action", Op.EQ, ("buy",)),)
     until = datetime(2020, 6, 1, tzinfo=UTC)
-    assert masks.serves(retention(until, birth=bought, returns=bought))
-    assert masks.serves(retention(until, returns=bought))
-    assert not masks.serves(retention(until, birth=bought))
-    assert not masks.serves(retention(until, repeat=True))
-    assert not masks.serves(retention(until, measure=parse("count()")))
+    assert bitmap_retention.applies(retention(until, birth=bought, returns=bought))
+    assert bitmap_retention.applies(retention(until, returns=bought))
+    assert not bitmap_retention.applies(retention(until, birth=bought))
+    assert not bitmap_retention.applies(retention(until, repeat=True))
+    assert not bitmap_retention.applies(retention(until, measure=parse("count()")))
 
 
 def test_tables_are_listed_again_where_one_went_meanwhile(tmp_path: Path) -> None:
@@ -134,5 +136,5 @@ def test_tables_are_listed_again_where_one_went_meanwhile(tmp_path: Path) -> Non
     druid = Druid(None, tmp_path, Budget(1, 1 << 30))
     druid.__dict__["_connection"] = Stumbling()
     with pytest.raises(FailureError, match="no memory"):
-        druid._known("rb_1")
-    assert druid._known("rb_1")
+        druid._is_served("rb_1")
+    assert druid._is_served("rb_1")

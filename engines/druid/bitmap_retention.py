@@ -1,0 +1,98 @@
+"""Retention without a join: one scan gives each subject's birth and a bitmap of the periods in which it returned.
+
+It is right if every event that counts as a return also counts as a birth, so that no return precedes a birth, and if
+the periods from the first birth to the last return fit the 63 bits of a positive integer.
+"""
+
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pyarrow as pa
+
+from rollup_bench.engines.druid.buckets import bucket, ordinal
+from rollup_bench.engines.druid.cohort import CohortRow, answer_table, ended_ages
+from rollup_bench.engines.druid.datasource import TIME, Datasource, quoted
+from rollup_bench.engines.druid.sql import Parameters, Statement, conditions
+from rollup_bench.workloads.calendar import CLOCK
+from rollup_bench.workloads.questions import Cohort, Grain, milliseconds
+
+BITS = 63
+
+
+def applies(question: Cohort) -> bool:
+    """Whether bitmaps of periods answer the question."""
+    return (
+        question.measure is None
+        and question.by is None
+        and not question.repeat
+        and question.age.clock == "calendar"
+        and question.age.unit not in CLOCK
+        and set(question.birth) <= set(question.returns)
+        and _number(question, question.until) - _number(question, question.span.start) < BITS
+    )
+
+
+def statement(question: Cohort, datasource: Datasource, source: str) -> Statement:
+    """The statement; a row has the cohort, its number of ended ages, its size, and a count for each age."""
+    parameters = Parameters()
+    who = quoted(datasource.subject)
+    start, end = question.span.milliseconds
+    until = milliseconds(question.until)
+    last, first, past = (parameters.bind(ms) for ms in (max(end, until), start, end))
+    born_in = f"MIN({TIME}) >= MILLIS_TO_TIMESTAMP({first}) AND MIN({TIME}) < MILLIS_TO_TIMESTAMP({past})"
+    counts = [f"{TIME} >= MILLIS_TO_TIMESTAMP({first})", f"{TIME} < MILLIS_TO_TIMESTAMP({parameters.bind(until)})"]
+    base = parameters.bind(_number(question, question.span.start))
+    bit = f"BITWISE_SHIFT_LEFT(1, {ordinal(question.age.unit, question.zone, TIME)} - {base})"
+    seen = f"BIT_OR({bit}) FILTER (WHERE {' AND '.join([*counts, *conditions(question.returns, parameters)])})"
+    where = [f"{who} IS NOT NULL", f"{TIME} < MILLIS_TO_TIMESTAMP({last})", *conditions(question.birth, parameters)]
+    age_zero = f"{ordinal(question.age.unit, question.zone, 'born')} - {base}"
+    grain = Grain(question.grain or Grain.ALL)
+    ages = [f"SUM(CASE WHEN BITWISE_AND(seen, {mask}) <> 0 THEN 1 ELSE 0 END)" for mask in _masks(question)]
+    lines = [
+        f"SELECT cohort, {ended_ages(question, datasource, parameters)} AS ended, COUNT(*) AS born, {', '.join(ages)}",
+        f"FROM (\nSELECT {bucket(grain, question.zone, datasource.statistics, 'born')} AS cohort,",
+        f"BITWISE_SHIFT_RIGHT(seen, {age_zero}) AS seen",
+        f"FROM (\nSELECT {who}, MIN({TIME}) AS born, {seen} AS seen",
+        f"FROM {quoted(source)}",
+        f"WHERE {' AND '.join(where)}",
+        f"GROUP BY {who}",
+        f"HAVING {born_in}\n)\n)",
+        "GROUP BY cohort",
+    ]
+    return parameters.statement("\n".join(lines))
+
+
+def answer(question: Cohort, datasource: Datasource, rows: list[list[Any]]) -> pa.Table:
+    """The answer from the rows of the result."""
+    cohorts = [CohortRow(cohort, size, ended, values) for cohort, ended, size, *values in rows]
+    return answer_table(question, datasource, cohorts)
+
+
+def _masks(question: Cohort) -> list[int]:
+    """The mask of each age: the bits of the periods that count; the lowest bit is the period of birth."""
+    whole = (1 << BITS) - 1
+    masks = []
+    for age in range(question.age.count):
+        before, through = ((1 << n * question.age.width) - 1 for n in (age, age + 1))
+        if question.retention == "unbounded":
+            masks.append(whole & ~before)
+        else:
+            masks.append(whole & (through if question.cumulative else through & ~before))
+    return masks
+
+
+def _number(question: Cohort, instant: datetime) -> int:
+    """The value of the SQL of `ordinal` at an instant."""
+    day = instant.astimezone(ZoneInfo(question.zone)).date()
+    match question.age.unit:
+        case Grain.YEAR:
+            return day.year
+        case Grain.QUARTER:
+            return day.year * 4 + (day.month + 2) // 3
+        case Grain.MONTH:
+            return day.year * 12 + day.month
+        case Grain.WEEK:
+            return (day.toordinal() + 6) // 7
+        case _:
+            return day.toordinal()

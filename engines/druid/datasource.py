@@ -1,0 +1,190 @@
+"""The columns that a datasource stores, and the SQL that reads a measure from them."""
+
+import sys
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+
+from rollup_bench.engines import sql
+from rollup_bench.engines.druid import sketches
+from rollup_bench.workloads import rule
+from rollup_bench.workloads.events import Statistics
+from rollup_bench.workloads.layouts import RAW, Layout
+from rollup_bench.workloads.measures import Function, Measure
+from rollup_bench.workloads.questions import Cohort, Funnel, Question
+from rollup_bench.workloads.rule import Part, State
+
+MAX_LONG = 2.0**63
+MAX_EXACT_DOUBLE = 2.0**53
+HALF_BITS = 32
+LOW_MASK = (1 << HALF_BITS) - 1
+HIGH, LOW = ":high", ":low"
+TIME = "__time"
+SKETCHED = (Part.DISTINCT, Part.QUANTILE)
+
+
+def column_name(name: str) -> str:
+    """A column's name in a datasource; commas and line breaks are escaped, because segments cannot store them."""
+    for character in "%,\r\n":
+        name = name.replace(character, f"%{ord(character):02X}")
+    return name
+
+
+@lru_cache(maxsize=4096)
+def quoted(name: str) -> str:
+    """The SQL identifier of a column or a datasource."""
+    return sql.quoted(column_name(name))
+
+
+@dataclass(frozen=True, eq=False)
+class Datasource:
+    """A datasource of raw events or of a roll-up; its name is the plan's name and `suffix`.
+
+    `time` and `subject` are columns of the events.
+    """
+
+    suffix: str
+    layout: Layout
+    statistics: Statistics
+    time: str
+    subject: str
+
+    @cached_property
+    def raw(self) -> bool:
+        """Whether a row is an event."""
+        return self.layout.name == RAW
+
+    def sql_type(self, column: str) -> str:
+        """The SQL type of a dimension."""
+        return "BIGINT" if self._integer(column) else "VARCHAR"
+
+    def wide(self, column: str | None) -> bool:
+        """Whether sums of an integer column may exceed 64 bits, which in Druid wrap around silently."""
+        return self._integer(column) and self.statistics.magnitude.get(str(column), 0.0) >= MAX_LONG
+
+    @cached_property
+    def states(self) -> list[State]:
+        """The stored states of a roll-up, always with the number of events; exact sets of values are not stored."""
+        declared = () if self.raw else (State(Part.ROWS), *rule.kept(self.layout))
+        return [s for s in dict.fromkeys(declared) if s.part not in SKETCHED or sketches.size(s.part, s.error)]
+
+    @property
+    def count(self) -> str:
+        """The number of events."""
+        return self._merged(State(Part.ROWS))
+
+    def unsupported_reason(self, question: Question) -> str | None:
+        """Why the datasource cannot answer the question; None if it can."""
+        if reason := rule.obstacle(question, self.layout):
+            return reason
+        if isinstance(question, Funnel):
+            return "Druid has nothing that follows a subject from one step to the next"
+        if isinstance(question, Cohort):
+            return None
+        return next((reason for m in question.measures if (reason := self._unreadable(m))), None)
+
+    def expressions(self, measure: Measure) -> tuple[str, ...]:
+        """The SQL of a measure: one expression, or the high and the low half of a wide sum."""
+        column = measure.column
+        match measure.function:
+            case Function.COUNT:
+                return (self.count,)
+            case Function.MEAN:
+                return (self._mean(column),)
+            case Function.DISTINCT:
+                return (self._distinct(measure),)
+            case Function.QUANTILE:
+                return (self._quantile(measure),)
+            case Function.SUM if self.wide(column):
+                return self._halves(column)
+            case _:
+                return (self._merged(State(Part(measure.function), column)),)
+
+    def event_sums(self, measure: Measure, alias: str) -> list[str]:
+        """The SQL of a count or a sum over events with a table alias: one expression, or the halves of a wide sum."""
+        if measure.column is None:
+            return ["COUNT(*)"]
+        column = alias + quoted(measure.column)
+        halves = [f"BITWISE_SHIFT_RIGHT({column}, {HALF_BITS})", f"BITWISE_AND({column}, {LOW_MASK})"]
+        return [f"SUM({part})" for part in (halves if self.wide(measure.column) else [column])]
+
+    def error(self, measure: Measure) -> float:
+        """The bound on the error of the measure; zero if it is exact."""
+        part = rule.states(measure)[0].part
+        tolerated = measure.error and self._sketch(measure).error
+        return sketches.error(part, tolerated) if tolerated and sketches.size(part, tolerated) else 0.0
+
+    def _integer(self, column: str | None) -> bool:
+        return self.statistics.types.get(str(column)) == "int64"
+
+    def _unreadable(self, measure: Measure) -> str | None:
+        """Why Druid cannot compute a measure that the rule of layouts permits; None if it can."""
+        part, column = rule.states(measure)[0].part, str(measure.column)
+        if part not in SKETCHED or (part is Part.DISTINCT and self._has_values(measure)):
+            return None
+        if not sketches.size(part, measure.error):
+            near = "so near" if measure.error else "exact"
+            return f"Druid keeps no values to tell {measure} by, and no sketch is {near}"
+        if not self._has_values(measure) and not self._stored_sketch(measure):
+            return f"{self.layout.name} keeps no sketch for {measure}"
+        if part is Part.QUANTILE and self._integer(column) and self.statistics.magnitude[column] >= MAX_EXACT_DOUBLE:
+            return f"quantiles sketches keep doubles, and {column} may have integers that no double is"
+        return None
+
+    def _merged(self, state: State) -> str:
+        """The SQL that computes a state from raw events, or merges it from a roll-up's rows."""
+        if not self.raw:
+            function = state.part.upper() if state.part in (Part.MIN, Part.MAX) else "SUM"
+            return f"{function}({quoted(str(state))})"
+        if state.part is Part.ROWS:
+            return "COUNT(*)"
+        return f"{'COUNT' if state.part is Part.KNOWN else state.part.upper()}({quoted(state.column or '')})"
+
+    def _halves(self, column: str | None) -> tuple[str, str]:
+        """The signed upper bits of a sum and its lower 32 bits; neither can overflow."""
+        high, low = f"SUM({self._half(column, HIGH)})", f"SUM({self._half(column, LOW)})"
+        return f"{high} + BITWISE_SHIFT_RIGHT({low}, {HALF_BITS})", f"BITWISE_AND({low}, {LOW_MASK})"
+
+    def _half(self, column: str | None, half: str) -> str:
+        if not self.raw:
+            return quoted(f"{State(Part.SUM, column)}{half}")
+        name = quoted(column or "")
+        return f"BITWISE_SHIFT_RIGHT({name}, {HALF_BITS})" if half == HIGH else f"BITWISE_AND({name}, {LOW_MASK})"
+
+    def _mean(self, column: str | None) -> str:
+        if not self.wide(column):
+            total = f"CAST({self._merged(State(Part.SUM, column))} AS DOUBLE)"
+        else:
+            high, low = self._halves(column)
+            total = f"(CAST({high} AS DOUBLE) * {LOW_MASK + 1} + {low})"
+        return f"{total} / NULLIF({self._merged(State(Part.KNOWN, column))}, 0)"
+
+    def _stored_sketch(self, measure: Measure) -> State | None:
+        """The most accurate stored sketch that serves the measure."""
+        part = rule.states(measure)[0].part
+        serving = [s for s in self.states if (s.part, s.column) == (part, measure.column) and s.error <= measure.error]
+        return min(serving, key=lambda s: s.error, default=None)
+
+    def _sketch(self, measure: Measure) -> State:
+        """The sketch to use: a stored one, or one made at query time if the column's values are stored."""
+        return (None if self._has_values(measure) else self._stored_sketch(measure)) or rule.states(measure)[0]
+
+    def _has_values(self, measure: Measure) -> bool:
+        """Whether the values of the measure's column are stored."""
+        return self.raw or measure.column in self.layout.by
+
+    def _distinct(self, measure: Measure) -> str:
+        sketch, name = self._sketch(measure), quoted(measure.column or "")
+        size = sketches.size(Part.DISTINCT, sketch.error)
+        if size is None:
+            return f"COUNT(DISTINCT {name})"
+        if not self._has_values(measure):
+            name = quoted(str(sketch))
+        elif self.sql_type(measure.column or "") == "VARCHAR":
+            name = f"CONCAT({name}, '.')"  # sketches leave out the empty text
+        return f"APPROX_COUNT_DISTINCT_DS_HLL({name}, {size})"
+
+    def _quantile(self, measure: Measure) -> str:
+        sketch = self._sketch(measure)
+        column = quoted((measure.column or "") if self._has_values(measure) else str(sketch))
+        estimate = f"APPROX_QUANTILE_DS({column}, {measure.at!r}, {sketches.size(Part.QUANTILE, sketch.error)})"
+        return f"CASE WHEN {estimate} <= {sys.float_info.max!r} THEN {estimate} END"  # the quantile of no value is NaN

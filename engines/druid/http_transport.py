@@ -1,0 +1,70 @@
+"""HTTP requests to one host of Druid over a connection that is kept alive."""
+
+import base64
+import http.client
+
+import msgspec
+
+from rollup_bench.errors import FailureError
+from rollup_bench.servers import Connection
+
+CLOSED = (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError)
+TIMEOUT = 60.0
+
+
+class Transport:
+    """The HTTP connection of one client; it opens at the first request, and again if the server has closed it."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._address = connection.location
+        self._headers = {"Content-Type": "application/json"}
+        if connection.user is not None:
+            login = f"{connection.user}:{connection.password or ''}"
+            self._headers["Authorization"] = f"Basic {base64.b64encode(login.encode()).decode()}"
+        host, port, context = connection.hosts[0], connection.port, connection.ssl_context()
+        secure = http.client.HTTPSConnection(host, port, context=context) if context else None
+        self._http = secure or http.client.HTTPConnection(host, port)
+
+    def send(self, method: str, path: str, body: bytes | None = None, seconds: float = TIMEOUT) -> bytes:
+        """The body of the response; FailureError with Druid's message, or if there is no response in time."""
+        try:
+            status, reply = self.exchange(method, path, body, seconds)
+        except TimeoutError:
+            self.close()
+            raise FailureError(f"druid {self._address} gives no answer in {seconds:g} s") from None
+        except (OSError, http.client.HTTPException) as error:
+            self.close()
+            raise FailureError(f"druid does not answer {self._address}: {type(error).__name__}") from None
+        if status >= 400:
+            raise FailureError(f"druid: {status}: {_error_message(reply)}")
+        return reply
+
+    def exchange(self, method: str, path: str, body: bytes | None, seconds: float) -> tuple[int, bytes]:
+        """The status and the body; the request is repeated if the server had closed the kept-alive connection."""
+        reused = self._http.sock is not None
+        self._http.timeout = seconds
+        if reused:
+            self._http.sock.settimeout(seconds)
+        try:
+            self._http.request(method, path, body, self._headers)
+            response = self._http.getresponse()
+        except CLOSED:
+            if not reused:
+                raise
+            self.close()
+            return self.exchange(method, path, body, seconds)
+        return response.status, response.read()
+
+    def close(self) -> None:
+        """Closes the connection."""
+        self._http.close()
+
+
+def _error_message(body: bytes) -> str:
+    """Druid's error message in one line."""
+    try:
+        reply = msgspec.json.decode(body)
+        text = str(reply.get("errorMessage") or reply.get("error") or reply)
+    except (msgspec.DecodeError, AttributeError):
+        text = body.decode(errors="replace")
+    return " ".join(text.split())[:300]
