@@ -1,4 +1,4 @@
-"""DuckDB behind the contract: a file a plan, in it the tables of its layout."""
+"""The DuckDB adapter: a file for each plan, with the tables of its layout."""
 
 import time
 from collections.abc import Iterator
@@ -12,7 +12,8 @@ from rollup_bench.engines.contract import Engine, Loaded, Plan, Session, Support
 from rollup_bench.engines.duckdb import rollup, sql, tables
 from rollup_bench.engines.duckdb.cohort import cohort
 from rollup_bench.engines.duckdb.funnel import funnel
-from rollup_bench.engines.duckdb.limit import SECONDS, Limit
+from rollup_bench.engines.duckdb.timeout import SECONDS, Timeout
+from rollup_bench.engines.sql import quoted
 from rollup_bench.errors import FailureError
 from rollup_bench.servers import Server
 from rollup_bench.servers.budget import Budget
@@ -29,7 +30,7 @@ BUCKET = pa.field("bucket", INSTANT)
 
 
 class DuckDB(Engine):
-    """DuckDB in this process, its files under `home`."""
+    """DuckDB in this process, with its files under `home`."""
 
     name = "duckdb"
     version = duckdb.__version__
@@ -44,9 +45,9 @@ class DuckDB(Engine):
         }
 
     def plan(self, dataset: Dataset, layout: Layout, statistics: Statistics) -> Plan:
-        kept = tables.tables(dataset, layout, statistics)
-        text = tables.text(kept, statistics, dataset.columns.time.name)
-        return Plan(self.name, dataset, layout, statistics, text, kept)
+        table_set = tables.tables(dataset, layout, statistics)
+        text = tables.statements(table_set, statistics, dataset.columns.time.name)
+        return Plan(self.name, dataset, layout, statistics, text, table_set)
 
     def support(self, question: Question, plan: Plan) -> Support:
         return _support(question, plan)
@@ -61,9 +62,8 @@ class DuckDB(Engine):
         path = self._path(plan)
         with _failures(), self._connected(path) as connection:
             connection.execute(sql.MACROS)
-            connection.register(
-                "batches", pa.RecordBatchReader.from_batches(_naive(plan.schema), _watched(events, watch))
-            )
+            batches = pa.RecordBatchReader.from_batches(_naive(plan.schema), _watched(events, watch))
+            connection.register("batches", batches)
             with watch.ending(connection.interrupt):
                 connection.execute(plan.text)
                 connection.execute("CHECKPOINT")
@@ -90,8 +90,8 @@ class DuckDB(Engine):
     def session(self, plan: Plan) -> Iterator[Session]:
         with self._connected(self._path(plan), read_only=True) as connection:
             connection.execute(sql.MACROS)
-            with closing(Limit(connection.interrupt)) as limit:
-                yield _Session(connection, plan, limit)
+            with closing(Timeout(connection.interrupt)) as timeout:
+                yield _Session(connection, plan, timeout)
 
     def _path(self, plan: Plan) -> Path:
         return self._folder / f"{plan.name}.duckdb"
@@ -101,7 +101,7 @@ class DuckDB(Engine):
 
 
 def statement(question: Question, plan: Plan) -> tuple[str, list[object]]:
-    """The SQL of a question and the values bound to it."""
+    """The SQL of a question and its values; RequestError if the question is not supported."""
     demand(_support(question, plan))
     subject, time = plan.dataset.columns.subject, _time(plan)
     integers = {name for name, kind in plan.statistics.types.items() if kind == "int64"}
@@ -115,7 +115,7 @@ def statement(question: Question, plan: Plan) -> tuple[str, list[object]]:
 
 
 def _aggregate(question: Aggregate, plan: Plan, integers: set[str]) -> tuple[str, list[object]]:
-    """Over the smallest table that can answer it."""
+    """Reads the smallest table that can answer the question."""
     layout, _ = _source(question, plan)
     if layout is None:
         return sql.aggregate(question, _time(plan), "events", lambda m: sql.measure(m, integers))
@@ -130,26 +130,25 @@ def _support(question: Question, plan: Plan) -> Support:
 
 
 def _source(question: Question, plan: Plan) -> tuple[Layout | None, str | None]:
-    """The roll-up that answers the question; else None, and why the plan cannot, if it keeps no events either."""
-    kept: tables.Tables = plan.tables
-    reasons = [(layout, rollup.obstacle(question, layout)) for layout in kept.rollups]
-    for layout, reason in reasons:
-        if reason is None:
-            return layout, None
-    return None, None if kept.order else reasons[0][1]
+    """The smallest roll-up that answers the question, if there is one; and why the plan cannot answer it, if so."""
+    table_set: tables.TableSet = plan.tables
+    reasons = [rollup.unsupported_reason(question, layout) for layout in table_set.rollups]
+    if None in reasons:
+        return table_set.rollups[reasons.index(None)], None
+    return None, None if table_set.order else reasons[0]
 
 
 def _counts(connection: duckdb.DuckDBPyConnection, plan: Plan) -> dict[str, int]:
     """The rows of each table."""
     names = plan.tables.names
-    counted = ", ".join(f"(SELECT count(*) FROM {sql.quoted(name)})" for name in names)
-    (found,) = connection.execute(f"SELECT {counted}").fetchall()
-    return dict(zip(names, found, strict=True))
+    counts = ", ".join(f"(SELECT count(*) FROM {quoted(name)})" for name in names)
+    (row,) = connection.execute(f"SELECT {counts}").fetchall()
+    return dict(zip(names, row, strict=True))
 
 
 @contextmanager
 def _failures() -> Iterator[None]:
-    """DuckDB's errors as the contract's."""
+    """Raises DuckDB's errors as those of the contract."""
     try:
         yield
     except (duckdb.OutOfRangeException, duckdb.ConversionException) as error:
@@ -161,16 +160,16 @@ def _failures() -> Iterator[None]:
 
 
 class _Session(Session):
-    def __init__(self, connection: duckdb.DuckDBPyConnection, plan: Plan, limit: Limit) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, plan: Plan, timeout: Timeout) -> None:
         self._connection = connection
         self._plan = plan
-        self._limit = limit
+        self._timeout = timeout
 
     def ask(self, question: Question) -> pa.Table:
         text, values = statement(question, self._plan)
-        with _failures(), self._limit:
+        with _failures(), self._timeout:
             answer: pa.Table = self._connection.sql(text, params=values).to_arrow_table()
-        if isinstance(question, Aggregate):  # only its bucket has another type, and a cast costs more than all else
+        if isinstance(question, Aggregate):  # only the bucket has another type; casting the whole table would be slow
             chunks = [chunk.view(INSTANT) for chunk in answer.column(0).chunks]
             return answer.set_column(0, BUCKET, pa.chunked_array(chunks, INSTANT))
         return answer.cast(answers.schema(question, self._plan.schema))
@@ -190,6 +189,6 @@ def _watched(events: Events, watch: Watch) -> Iterator[pa.RecordBatch]:
 
 
 def _naive(schema: pa.Schema) -> pa.Schema:
-    """The schema with times as UTC timestamps without a zone, which DuckDB would else shift to this machine's."""
+    """The schema with UTC timestamps without a zone; DuckDB converts those with a zone to this machine's."""
     plain = [f.with_type(pa.timestamp("ms")) if pa.types.is_timestamp(f.type) else f for f in schema]
     return pa.schema(plain)

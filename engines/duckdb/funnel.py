@@ -1,19 +1,20 @@
-"""Funnels as DuckDB's SQL: from each entry to the next step's first event after it, by ASOF joins."""
+"""Funnels as DuckDB's SQL: ASOF joins from each entry to the first later event of the next step, and so on."""
 
-from rollup_bench.engines.duckdb.sql import Sql, conditions, quoted, span
+from rollup_bench.engines.duckdb.sql import conditions, span
+from rollup_bench.engines.sql import Parameters, quoted
 from rollup_bench.workloads.questions import Funnel
 
 
 def funnel(question: Funnel, subject: str, time: str) -> tuple[str, list[object]]:
     """The statement of a funnel over the table `events`, and its values."""
-    sql = Sql()
+    parameters = Parameters()
     steps = range(1, len(question.steps) + 1)
     by = [f"by{i}" for i in range(len(question.by))]
     joins = [_join(k) for k in steps[1:]]
     in_time = [f"CAST(time{k} <= time1 + to_seconds({question.window}) AS BIGINT)" for k in steps[1:]]
     reached = " + ".join(["1", *(f"coalesce({reach}, 0)" for reach in in_time)])
     order = ", ".join(["reached DESC", "time1", *(f"{d} NULLS LAST" for d in by)])
-    ctes = [f"step{k} AS ({_step(question, k, subject, time, sql)})" for k in steps]
+    ctes = [f"step{k} AS ({_step(question, k, subject, time, parameters)})" for k in steps]
     ctes += [
         f"entries AS (SELECT step1.*, {reached} AS reached FROM step1 {' '.join(joins)})",
         f"best AS (SELECT * FROM entries QUALIFY row_number() OVER (PARTITION BY subject ORDER BY {order}) = 1)",
@@ -25,11 +26,11 @@ def funnel(question: Funnel, subject: str, time: str) -> tuple[str, list[object]
         f"SELECT {counted} FROM best, range(1, {len(steps) + 1}) AS steps(step) GROUP BY ALL",
         f"ORDER BY {', '.join([*(f'{d} NULLS LAST' for d in map(quoted, question.by)), 'step'])}",
     ]
-    return "\n".join(lines), sql.values
+    return "\n".join(lines), parameters.values
 
 
 def _join(k: int) -> str:
-    """The first event of step k after the one of the step before; none where that step was not reached.
+    """Joins the first event of step k after that of the step before; NULL if that step was not reached.
 
     DuckDB before 2.0 joins a NULL on the left with the earliest event on the right, so no NULL is compared.
     """
@@ -37,9 +38,13 @@ def _join(k: int) -> str:
     return f"ASOF LEFT JOIN step{k} ON step1.subject = step{k}.subject AND {before} < time{k}"
 
 
-def _step(question: Funnel, k: int, subject: str, time: str, sql: Sql) -> str:
-    """The events of the span that match a step; of the first with the values of the dimensions."""
+def _step(question: Funnel, k: int, subject: str, time: str, parameters: Parameters) -> str:
+    """The events of the span that match step k; those of the first step with the dimensions."""
     by = [f"{quoted(name)} AS by{i}" for i, name in enumerate(question.by)] if k == 1 else []
     columns = ", ".join([f"{quoted(subject)} AS subject", f"{quoted(time)} AS time{k}", *by])
-    where = [f"{quoted(subject)} IS NOT NULL", *span(question.span, time, sql), *conditions(question.steps[k - 1], sql)]
+    where = [
+        f"{quoted(subject)} IS NOT NULL",
+        *span(question.span, time, parameters),
+        *conditions(question.steps[k - 1], parameters),
+    ]
     return f"SELECT {columns} FROM events WHERE {' AND '.join(where)}"

@@ -1,6 +1,7 @@
-"""Roll-ups in DuckDB: a table of states by bucket and dimensions, and measures read off it."""
+"""Roll-ups in DuckDB: tables of states by bucket and dimensions, and the SQL of measures over them."""
 
-from rollup_bench.engines.duckdb.sql import Sql, bucket, is_local, quoted
+from rollup_bench.engines.duckdb.sql import bucket, is_local
+from rollup_bench.engines.sql import Parameters, quoted
 from rollup_bench.workloads import rule
 from rollup_bench.workloads.layouts import Layout
 from rollup_bench.workloads.measures import ESTIMABLE, Function, Measure
@@ -10,44 +11,44 @@ from rollup_bench.workloads.rule import Part, State
 MERGES = {Part.ROWS: "sum", Part.KNOWN: "sum", Part.SUM: "sum", Part.MIN: "min", Part.MAX: "max"}
 
 
-class Printed(Sql):
-    """A statement with its values written out, for a plan to print."""
+class Literals(Parameters):
+    """Writes values into the text, because CREATE TABLE takes no parameters."""
 
     def bind(self, value: object) -> str:
-        """The value as a literal."""
+        """The value as a string literal."""
         return "'" + str(value).replace("'", "''") + "'"
 
 
 def create(layout: Layout, time: str, source: str) -> str:
-    """The statement that makes the table of a layout from a table of events.
+    """The statement that creates the table of a layout from the events in `source`.
 
-    A sum of integers is kept as HUGEINT: that of one group may exceed 64 bits where the answer does not.
+    Sums of integers are stored as HUGEINT, because that of a group may exceed 64 bits even if the answer does not.
     """
-    sql, grain = Printed(), Grain(layout.grain or Grain.ALL)
+    parameters, grain = Literals(), Grain(layout.grain or Grain.ALL)
     instant = "make_timestamp(bucket * 1000)"
     if is_local(grain, layout.zone):
-        instant = f"timezone('UTC', first_instant(bucket, {sql.bind(layout.zone)}))"
+        instant = f"timezone('UTC', first_instant(bucket, {parameters.bind(layout.zone)}))"
     by = [quoted(d) for d in layout.by]
-    kept = [f"{_expression(s)} AS {_column(s)}" for s in rule.kept(layout) if s.part in MERGES]
-    grouped = ", ".join([f"{bucket(quoted(time), grain, layout.zone, sql)} AS bucket", *by, *kept])
+    states = [f"{_expression(s)} AS {_column(s)}" for s in rule.kept(layout) if s.part in MERGES]
+    grouped = ", ".join([f"{bucket(quoted(time), grain, layout.zone, parameters)} AS bucket", *by, *states])
     return (
         f"CREATE TABLE {quoted(layout.name)} AS SELECT {instant} AS {quoted(time)}, * EXCLUDE (bucket) "
         f"FROM (SELECT {grouped} FROM {source} GROUP BY ALL) ORDER BY ALL"
     )
 
 
-def obstacle(question: Question, layout: Layout) -> str | None:
-    """Why the table cannot answer the question: by the rule, or for want of a state that DuckDB could keep."""
+def unsupported_reason(question: Question, layout: Layout) -> str | None:
+    """Why the table cannot answer the question, by the rule of layouts or in DuckDB; None if it can."""
     reason = rule.obstacle(question, layout)
     if reason is None and isinstance(question, Aggregate):
-        for asked in question.measures:
-            if asked.function in ESTIMABLE and asked.column not in layout.by:
-                return f"a table of DuckDB keeps no state from which {asked} could be merged; raw answers it exactly"
+        for measure in question.measures:
+            if measure.function in ESTIMABLE and measure.column not in layout.by:
+                return f"a table of DuckDB keeps no state from which {measure} could be merged; raw answers it exactly"
     return reason
 
 
 def measure(measure: Measure, layout: Layout, integers: set[str]) -> str:
-    """The expression of a measure over the table's states."""
+    """The SQL of a measure over the table's states."""
     if measure.function is Function.DISTINCT:
         return f"count(DISTINCT {quoted(measure.column or '')})"
     merged = [_merged(s) for s in rule.states(measure)]
@@ -62,15 +63,11 @@ def _merged(state: State) -> str:
 
 
 def _column(state: State) -> str:
-    """Not its name alone, which an answer's own column may have."""
+    """The column of a state; the prefix keeps it from having the name of an answer's column."""
     return quoted(f"kept {state}")
 
 
 def _expression(state: State) -> str:
-    match state.part:
-        case Part.ROWS:
-            return "count(*)"
-        case Part.KNOWN:
-            return f"count({quoted(state.column or '')})"
-        case _:
-            return f"{state.part}({quoted(state.column or '')})"
+    if state.part is Part.ROWS:
+        return "count(*)"
+    return f"{'count' if state.part is Part.KNOWN else state.part}({quoted(state.column or '')})"

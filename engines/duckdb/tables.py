@@ -1,4 +1,4 @@
-"""Which tables a layout is in DuckDB, and which of them answers a question."""
+"""The tables of a layout in DuckDB."""
 
 from dataclasses import dataclass
 from math import prod
@@ -6,79 +6,85 @@ from math import prod
 import msgspec
 
 from rollup_bench.engines.duckdb import rollup
-from rollup_bench.engines.duckdb.sql import quoted
+from rollup_bench.engines.sql import quoted
 from rollup_bench.workloads import layouts
+from rollup_bench.workloads.calendar import DAY
 from rollup_bench.workloads.dataset import Dataset
 from rollup_bench.workloads.events import Statistics
 from rollup_bench.workloads.layouts import Layout
 from rollup_bench.workloads.questions import Aggregate, Grain
 
 TYPES = {"timestamp": "TIMESTAMP", "string": "VARCHAR", "int64": "BIGINT", "double": "DOUBLE"}
-DAYS = {Grain.DAY: 1, Grain.HOUR: 24, Grain.MINUTE: 1440}
-WORTH = 4
-"""A roll-up is worth its keep where it has so many times fewer rows than there are events."""
+BUCKETS_A_DAY = {Grain.DAY: 1, Grain.HOUR: 24, Grain.MINUTE: 1440}
+MIN_EVENTS_PER_ROW = 4
+"""A roll-up is worth building if there are so many events for each of its rows."""
 
 
 @dataclass(frozen=True)
-class Tables:
-    """The roll-ups, smallest first, and whether there is a table of all events behind them, and in which order."""
+class TableSet:
+    """Roll-ups, smallest first, and the columns that order the table of all events; None if there is no such table."""
 
     rollups: tuple[Layout, ...]
     order: tuple[str, ...] | None
 
     @property
     def names(self) -> list[str]:
-        """All tables."""
+        """The names of all tables."""
         return [*([] if self.order is None else ["events"]), *(layout.name for layout in self.rollups)]
 
 
-def tables(dataset: Dataset, layout: Layout, statistics: Statistics) -> Tables:
+def tables(dataset: Dataset, layout: Layout, statistics: Statistics) -> TableSet:
     """The tables of a layout.
 
-    `tuned` is the events in the order in which the questions read them (by subject where they follow subjects),
-    and for each aggregate that days, hours or minutes can answer a roll-up, where that is much smaller.
+    `tuned` has the events, ordered by subject if a question follows subjects, and a roll-up by day, hour or minute for
+    each aggregate that it can answer, if the roll-up is much smaller than the events.
     """
     time, subject = dataset.columns.time.name, dataset.columns.subject
     if layout == layouts.raw:
-        return Tables((), (time,))
+        return TableSet((), (time,))
     if layout != layouts.tuned:
-        return Tables((layout,), None)
-    asked = [template.fill() for template in dataset.questions.values()]
-    made: dict[tuple[object, ...], Layout] = {}
-    for question in asked:
-        fitting = _fitting(question, dataset, statistics) if isinstance(question, Aggregate) else None
-        if fitting:
-            key = (fitting.grain, fitting.zone, frozenset(fitting.by))
-            there = made.get(key, fitting)
-            made[key] = msgspec.structs.replace(there, measures=tuple(dict.fromkeys(there.measures + fitting.measures)))
-    smallest = sorted(made.values(), key=lambda one: _groups(one, statistics))
-    named = [msgspec.structs.replace(one, name=f"rollup{i}") for i, one in enumerate(smallest)]
-    follows = any(not isinstance(question, Aggregate) for question in asked)
-    return Tables(tuple(named), (subject, time) if follows else (time,))
+        return TableSet((layout,), None)
+    questions = [template.fill() for template in dataset.questions.values()]
+    rollups: dict[tuple[object, ...], Layout] = {}
+    for question in questions:
+        new = _question_rollup(question, dataset, statistics) if isinstance(question, Aggregate) else None
+        if new:
+            key = (new.grain, new.zone, frozenset(new.by))
+            measures = dict.fromkeys(rollups.get(key, new).measures + new.measures)
+            rollups[key] = msgspec.structs.replace(rollups.get(key, new), measures=tuple(measures))
+    smallest = sorted(rollups.values(), key=lambda rollup: _max_groups(rollup, statistics))
+    named = [msgspec.structs.replace(rollup, name=f"rollup{i}") for i, rollup in enumerate(smallest)]
+    follows = any(not isinstance(question, Aggregate) for question in questions)
+    return TableSet(tuple(named), (subject, time) if follows else (time,))
 
 
-def text(kept: Tables, statistics: Statistics, time: str) -> str:
-    """The statements that make the tables, the events first."""
+def statements(tables: TableSet, statistics: Statistics, time: str) -> str:
+    """Creates and fills the tables, that of the events first."""
     columns = ", ".join(f"{quoted(name)} {TYPES[kind]}" for name, kind in statistics.types.items())
-    source = "events" if kept.order else "batches"
-    made = [rollup.create(layout, time, source) for layout in kept.rollups]
-    if kept.order:
-        order = ", ".join(quoted(name) for name in kept.order)
-        made = [f"CREATE TABLE events ({columns})", f"INSERT INTO events SELECT * FROM batches ORDER BY {order}", *made]
-    return ";\n".join(made)
+    rollups = [rollup.create(layout, time, "events" if tables.order else "batches") for layout in tables.rollups]
+    events = []
+    if tables.order:
+        order = ", ".join(map(quoted, tables.order))
+        events = [f"CREATE TABLE events ({columns})", f"INSERT INTO events SELECT * FROM batches ORDER BY {order}"]
+    return ";\n".join([*events, *rollups])
 
 
-def _fitting(question: Aggregate, dataset: Dataset, statistics: Statistics) -> Layout | None:
-    """The coarsest roll-up of whole days, hours or minutes that answers a question, if it is worth its keep."""
+def _question_rollup(question: Aggregate, dataset: Dataset, statistics: Statistics) -> Layout | None:
+    """The coarsest roll-up by day, hour or minute that answers a question; None if none is worth building."""
     by = tuple(dict.fromkeys([*question.by, *(condition.column for condition in question.where)]))
     if not set(by) <= set(dataset.columns.texts):
         return None
-    made = (Layout("rollup", grain, question.zone, by, question.measures) for grain in DAYS)
-    fitting = (layout for layout in made if rollup.obstacle(question, layout) is None)
-    return next((layout for layout in fitting if _groups(layout, statistics) * WORTH <= statistics.rows), None)
+    layouts = (Layout("rollup", grain, question.zone, by, question.measures) for grain in BUCKETS_A_DAY)
+    for layout in layouts:
+        small = _max_groups(layout, statistics) * MIN_EVENTS_PER_ROW <= statistics.rows
+        if small and rollup.unsupported_reason(question, layout) is None:
+            return layout
+    return None
 
 
-def _groups(layout: Layout, statistics: Statistics) -> int:
+def _max_groups(layout: Layout, statistics: Statistics) -> int:
     """The most groups that a roll-up could have."""
-    days = (statistics.last - statistics.first) // 86_400_000 + 1
-    return days * DAYS[Grain(layout.grain or Grain.ALL)] * prod(statistics.cardinality[d] + 1 for d in layout.by)
+    days = (statistics.last - statistics.first) // DAY + 1
+    return (
+        days * BUCKETS_A_DAY[Grain(layout.grain or Grain.ALL)] * prod(statistics.cardinality[d] + 1 for d in layout.by)
+    )

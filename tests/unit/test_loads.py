@@ -10,7 +10,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from rollup_bench.engines.duckdb import limit
+from rollup_bench.engines.duckdb import timeout
 from rollup_bench.engines.duckdb.engine import DuckDB
 from rollup_bench.errors import FailureError
 from rollup_bench.harness.run import loading
@@ -159,8 +159,8 @@ def test_work_that_cannot_check_is_ended_at_its_deadline() -> None:
 
 
 def test_an_answer_that_takes_too_long_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limit, "SECONDS", 0.1)
-    with duckdb.connect() as connection, closing(limit.Limit(connection.interrupt)) as limited:
+    monkeypatch.setattr(timeout, "SECONDS", 0.1)
+    with duckdb.connect() as connection, closing(timeout.Timeout(connection.interrupt)) as limited:
         with pytest.raises(duckdb.InterruptException), limited:
             connection.execute(ENDLESS)
         with limited:
