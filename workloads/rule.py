@@ -1,8 +1,8 @@
-"""The rule of what a layout can answer, once for all engines.
+"""The rule of which questions a layout can answer, the same for all engines.
 
-A roll-up keeps states: numbers (or sets, or sketches) that of two groups of events can be merged into that of both.
-A question can be answered from it if its buckets, groups and filters fall between the roll-up's groups and never
-through one, and if each of its measures can be read off states that are kept.
+A roll-up stores states of groups of events. A state is a number, a set or a sketch; the states of two groups can be
+merged into the state of both groups together. A roll-up answers an aggregate if each group of the roll-up lies in one
+group of the answer or in none, and if each measure can be computed from stored states.
 """
 
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ from rollup_bench.workloads.questions import Aggregate, Grain, Question, Span
 
 
 class Part(StrEnum):
-    """What a state holds: `rows` and `known` count the events, and those whose value is not NULL."""
+    """What a state holds: `rows` counts all events, `known` those with a value that is not NULL."""
 
     ROWS = "rows"
     KNOWN = "known"
@@ -31,14 +31,14 @@ class Part(StrEnum):
 
 
 class State(msgspec.Struct, frozen=True, order=True):
-    """A state of a column; `error` is what it tolerates: zero is a set of values, more is a sketch."""
+    """A state of a column. `error` is its tolerated error: with zero it is a set of values, with more a sketch."""
 
     part: Part
     column: str | None = None
     error: float = 0.0
 
     def __str__(self) -> str:
-        """A name for a column that holds it, as in `known(gold)`."""
+        """The name of the column that stores the state, for example `known(gold)`."""
         error = f", error={self.error:g}" if self.error else ""
         return str(self.part) if self.column is None else f"{self.part}({self.column}{error})"
 
@@ -52,6 +52,7 @@ STATES = {
     Function.DISTINCT: (Part.DISTINCT,),
     Function.QUANTILE: (Part.QUANTILE,),
 }
+"""The states that each function is computed from."""
 COARSER: dict[Grain, list[Grain]] = {
     Grain.MINUTE: list(Grain),
     Grain.HOUR: [g for g in Grain if g is not Grain.MINUTE],
@@ -62,56 +63,58 @@ COARSER: dict[Grain, list[Grain]] = {
     Grain.YEAR: [Grain.YEAR, Grain.ALL],
     Grain.ALL: [],
 }
+"""The grains whose buckets consist of whole buckets of a grain."""
 
 
 def states(measure: Measure) -> tuple[State, ...]:
-    """The states that a measure is read off, and that a roll-up which declares it keeps."""
+    """The states that a measure is computed from; a roll-up that declares the measure stores them."""
     return tuple(State(part, measure.column, measure.error) for part in STATES[measure.function])
 
 
 @lru_cache(maxsize=256)
-def kept(layout: Layout) -> tuple[State, ...]:
-    """The states of each group of a roll-up, each once, in the order in which they are declared."""
+def stored_states(layout: Layout) -> tuple[State, ...]:
+    """The states that a roll-up stores for each group, without repetition, in the order of the declared measures."""
     return tuple(dict.fromkeys(s for measure in layout.measures for s in states(measure)))
 
 
 @lru_cache(maxsize=4096)
-def holds(layout: Layout, wanted: State) -> State | None:
-    """The kept state that serves as the one wanted, the most accurate of several."""
-    serving = [
-        s for s in kept(layout) if (s.part, s.column) == (wanted.part, wanted.column) and s.error <= wanted.error
-    ]
-    return min(serving, key=lambda s: s.error, default=None)
+def serving_state(layout: Layout, wanted: State) -> State | None:
+    """The most accurate stored state that can be used as the wanted one; None if no stored state is accurate enough."""
+    serving = [state for state in _same_kind(layout, wanted) if state.error <= wanted.error]
+    return min(serving, key=lambda state: state.error, default=None)
 
 
-def obstacle(question: Question, layout: Layout) -> str | None:
-    """Why the layout cannot answer the question, in words; None where it can.
+def _same_kind(layout: Layout, wanted: State) -> list[State]:
+    """The stored states that differ from the wanted one at most in their error."""
+    return [s for s in stored_states(layout) if (s.part, s.column) == (wanted.part, wanted.column)]
 
-    Raw events answer everything; what `tuned` answers is each engine's own affair.
+
+def unsupported_reason(question: Question, layout: Layout) -> str | None:
+    """Why the layout cannot answer the question; None if it can.
+
+    The rule permits everything on `raw` and `tuned`: on `tuned`, each engine decides by its own tables.
     """
     if layout.name in (RAW, TUNED):
         return None
     if not isinstance(question, Aggregate):
-        return (
-            f"{layout.name} keeps no events to follow a subject by; a {question.__class__.__name__.lower()} needs raw"
-        )
-    return next(_obstacles(question, layout), None)
+        return f"layout {layout.name} stores no single events; a {type(question).__name__.lower()} needs layout raw"
+    return next(_reasons(question, layout), None)
 
 
-def _obstacles(question: Aggregate, layout: Layout) -> Iterator[str]:
-    yield from _cut(question, layout)
+def _reasons(question: Aggregate, layout: Layout) -> Iterator[str]:
+    yield from _cut_buckets(question, layout)
     for dimension in question.by:
         if dimension not in layout.by:
-            yield f"{layout.name} does not keep {dimension} apart"
+            yield f"layout {layout.name} does not group by {dimension}"
     for condition in question.where:
         if condition.column not in layout.by:
-            yield f"{layout.name} does not keep {condition.column} apart, so it cannot be filtered by"
+            yield f"layout {layout.name} does not group by {condition.column}, so it cannot filter by it"
     for measure in question.measures:
-        yield from _unread(measure, layout)
+        yield from _missing_states(measure, layout)
 
 
-def _cut(question: Aggregate, layout: Layout) -> Iterator[str]:
-    """Why the layout's buckets would be cut by the question's, or by its span."""
+def _cut_buckets(question: Aggregate, layout: Layout) -> Iterator[str]:
+    """Reasons if a bucket of the question or its span would contain a part of a bucket of the layout."""
     grain = Grain(layout.grain or Grain.ALL)
     if question.grain not in COARSER[grain]:
         yield f"{grain}s do not add up to {question.grain}s"
@@ -119,36 +122,35 @@ def _cut(question: Aggregate, layout: Layout) -> Iterator[str]:
         yield f"{grain}s in {layout.zone} do not add up to {question.grain}s in {question.zone}"
     for name, instant in zip(("start", "end"), question.span.milliseconds, strict=True):
         if not begins(instant, grain, layout.zone):
-            yield f"{name} falls inside a {grain} of {layout.name} (in {layout.zone})"
+            yield f"{name} falls inside a {grain} of layout {layout.name} (in {layout.zone})"
 
 
 def _same_clock(question: Aggregate, grain: Grain, layout: Layout) -> bool:
-    """Whether the two zones agree, all through the span, on where a minute, an hour or a day begins."""
+    """Whether a minute, an hour or a day begins at the same instants in both zones, everywhere in the span."""
     if question.grain is Grain.ALL or (question.zone == layout.zone and grain not in CLOCK):
         return True
     length, days = CLOCK.get(grain, DAY), _days(question.span)
-    kept, asked = (offsets(days, zone) for zone in (layout.zone, question.zone))
-    whole = grain not in CLOCK or not np.any(np.diff(kept) % length)  # no clock change by a part of an hour
-    return whole and not np.any((asked - kept) % length)
+    stored, wanted = (offsets(days, zone) for zone in (layout.zone, question.zone))
+    whole = grain not in CLOCK or not np.any(np.diff(stored) % length)  # no clock change by a part of an hour
+    return whole and not np.any((wanted - stored) % length)
 
 
 def _days(span: Span) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """An instant of each day of the span, and its last."""
+    """One instant of each day of the span, and the span's last instant, in milliseconds since 1970, UTC."""
     start, end = span.milliseconds
     return np.append(np.arange(start, end, DAY), end - 1)
 
 
-def _unread(measure: Measure, layout: Layout) -> Iterator[str]:
-    """Why a measure cannot be read off what is kept. What is distinct of a dimension kept apart, its groups tell."""
+def _missing_states(measure: Measure, layout: Layout) -> Iterator[str]:
+    """Reasons if a measure cannot be computed from the stored states."""
     if measure.function is Function.DISTINCT and measure.column in layout.by:
-        return
+        return  # the distinct values of a dimension of the layout are its groups
     for state in states(measure):
-        if holds(layout, state):
+        if serving_state(layout, state):
             continue
-        rough = [s for s in kept(layout) if (s.part, s.column) == (state.part, state.column)]
-        if rough:
-            yield f"{layout.name} keeps {rough[0]}, too rough for {measure}"
+        if inaccurate := _same_kind(layout, state):
+            yield f"layout {layout.name} stores {inaccurate[0]}, which is not accurate enough for {measure}"
         elif measure.function is Function.MEAN:
-            yield f"{layout.name} keeps no {state}: declare {measure}, which keeps the sum and how many were added"
+            yield f"layout {layout.name} stores no {state}: declare {measure}, which stores a sum and a count"
         else:
-            yield f"{layout.name} does not keep {measure}, and cannot make it from what it keeps"
+            yield f"layout {layout.name} stores nothing from which {measure} can be computed"

@@ -137,7 +137,7 @@ class AccessPath(Protocol):
 def access_path(question: Question, plan: Plan) -> AccessPath | str:
     """The best way to answer a question from the plan's tables, or the reason why there is none."""
     design: planning.Design = plan.tables
-    if reason := rule.obstacle(question, plan.layout):
+    if reason := rule.unsupported_reason(question, plan.layout):
         return reason
     if plan.layout.grain is not None:  # a declared roll-up: the rule has permitted the question
         assert isinstance(question, Aggregate)
@@ -167,7 +167,7 @@ def _rollup_reader(question: Aggregate, plan: Plan) -> RollupReader | None:
     for rollup in candidates:
         span = whole_buckets(question.span, rollup.grain, rollup.layout.zone, plan.statistics)
         filters = tuple(f for f in question.where if f not in rollup.where)
-        if rule.obstacle(msgspec.structs.replace(question, where=filters, span=span), rollup.layout) is None:
+        if rule.unsupported_reason(msgspec.structs.replace(question, where=filters, span=span), rollup.layout) is None:
             return RollupReader(question, rollup_statements(spanless(question), plan, rollup), span)
     return None
 

@@ -168,7 +168,7 @@ def _rollup(template: Template, question: Aggregate, dataset: Dataset, statistic
     by = tuple(dict.fromkeys((*leading, *question.by, *(f.column for f in varied))))
     layout = Layout(f"for {template.name}", grain, question.zone, by, question.measures)
     span = whole_buckets(question.span, grain, question.zone, statistics)
-    if rule.obstacle(msgspec.structs.replace(question, where=tuple(varied), span=span), layout):
+    if rule.unsupported_reason(msgspec.structs.replace(question, where=tuple(varied), span=span), layout):
         return None
     return RequiredRollup(layout, fixed, leading)
 

@@ -64,7 +64,7 @@ class Datasource:
     @cached_property
     def states(self) -> list[State]:
         """The stored states of a roll-up, always with the number of events; exact sets of values are not stored."""
-        declared = () if self.raw else (State(Part.ROWS), *rule.kept(self.layout))
+        declared = () if self.raw else (State(Part.ROWS), *rule.stored_states(self.layout))
         return [s for s in dict.fromkeys(declared) if s.part not in SKETCHED or sketches.size(s.part, s.error)]
 
     @property
@@ -74,7 +74,7 @@ class Datasource:
 
     def unsupported_reason(self, question: Question) -> str | None:
         """Why the datasource cannot answer the question; None if it can."""
-        if reason := rule.obstacle(question, self.layout):
+        if reason := rule.unsupported_reason(question, self.layout):
             return reason
         if isinstance(question, Funnel):
             return "Druid has nothing that follows a subject from one step to the next"

@@ -29,7 +29,7 @@ def create(layout: Layout, time: str, source: str) -> str:
     if is_local(grain, layout.zone):
         instant = f"timezone('UTC', first_instant(bucket, {parameters.bind(layout.zone)}))"
     by = [quoted(d) for d in layout.by]
-    states = [f"{_expression(s)} AS {_column(s)}" for s in rule.kept(layout) if s.part in MERGES]
+    states = [f"{_expression(s)} AS {_column(s)}" for s in rule.stored_states(layout) if s.part in MERGES]
     grouped = ", ".join([f"{bucket(quoted(time), grain, layout.zone, parameters)} AS bucket", *by, *states])
     return (
         f"CREATE TABLE {quoted(layout.name)} AS SELECT {instant} AS {quoted(time)}, * EXCLUDE (bucket) "
@@ -39,7 +39,7 @@ def create(layout: Layout, time: str, source: str) -> str:
 
 def unsupported_reason(question: Question, layout: Layout) -> str | None:
     """Why the table cannot answer the question, by the rule of layouts or in DuckDB; None if it can."""
-    reason = rule.obstacle(question, layout)
+    reason = rule.unsupported_reason(question, layout)
     if reason is None and isinstance(question, Aggregate):
         for measure in question.measures:
             if measure.function in ESTIMABLE and measure.column not in layout.by:

@@ -283,7 +283,7 @@ def _ask_built_in(subject: Subject, dataset: datasets.Dataset, layout: str, kept
 
 
 def _built_in(engine: Engine, plan: Plan, dataset: str, name: str, question: Question) -> BuiltIn:
-    support, ruled = engine.support(question, plan), rule.obstacle(question, plan.layout) is not None
+    support, ruled = engine.support(question, plan), rule.unsupported_reason(question, plan.layout) is not None
     return BuiltIn(dataset, plan.layout.name, name, kind(question), support.where, support.reason, ruled)
 
 

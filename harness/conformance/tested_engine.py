@@ -121,7 +121,7 @@ def _answers(session: Session, plan: Plan, kept: Events, question: Question) -> 
         assert getattr(question, "top", None), "an integer beyond 64 bits went unnoticed"
         return
     assert verdict.kind in RIGHT, f"{verdict.kind}: {verdict.reason}"
-    obstacle = rule.obstacle(question, plan.layout)
+    obstacle = rule.unsupported_reason(question, plan.layout)
     assert obstacle is None, f"it answers, though {obstacle}"
 
 

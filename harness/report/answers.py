@@ -13,7 +13,7 @@ from rich.text import Text
 
 from rollup_bench.workloads.dataset import Dataset
 from rollup_bench.workloads.layouts import TUNED
-from rollup_bench.workloads.rule import obstacle
+from rollup_bench.workloads.rule import unsupported_reason
 
 ROWS = 40
 """Rows of an answer that are shown."""
@@ -69,6 +69,6 @@ def layouts_by_question(dataset: Dataset) -> Table:
     for layout in layouts:
         table.add_column(layout.name)
     for name, template in dataset.questions.items():
-        reasons = [obstacle(template.fill(), layout) for layout in layouts]
+        reasons = [unsupported_reason(template.fill(), layout) for layout in layouts]
         table.add_row(name, *(Text(r, style="dim") if r else Text("yes", style="green") for r in reasons))
     return table

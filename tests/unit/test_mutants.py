@@ -65,3 +65,7 @@ def test_an_argument_without_a_survivor_is_to_be_removed(tmp_path: Path, monkeyp
 def test_a_path_without_a_module_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["harness/none.py"]) == 2
     assert "harness/none.py: no such module; give the beginning of one of workloads/truth" in capsys.readouterr().err
+
+
+def test_each_argument_is_about_a_line_that_the_code_has() -> None:
+    assert [one for one in mutants._arguments() if one.line == 1] == []

@@ -9,7 +9,7 @@ from rollup_bench.workloads.filters import parse as where
 from rollup_bench.workloads.layouts import Layout
 from rollup_bench.workloads.measures import parse
 from rollup_bench.workloads.questions import Age, Aggregate, Cohort, Funnel, Grain, Question, Span
-from rollup_bench.workloads.rule import Part, State, obstacle
+from rollup_bench.workloads.rule import Part, State, unsupported_reason
 
 YEAR = Span(datetime(2013, 1, 1, tzinfo=UTC), datetime(2014, 1, 1, tzinfo=UTC))
 HOWE = Span(datetime(2012, 12, 31, 13, tzinfo=UTC), datetime(2013, 12, 31, 13, tzinfo=UTC))
@@ -38,16 +38,16 @@ def question(*measures: str, span: Span = YEAR, grain: str = "all", zone: str = 
     ],
 )
 def test_a_finer_grain_divides_a_coarser_one(fine: str, coarse: str) -> None:
-    assert obstacle(question(grain=coarse), layout(fine)) is None
+    assert unsupported_reason(question(grain=coarse), layout(fine)) is None
     if fine != coarse:
-        assert obstacle(question(grain=fine), layout(coarse)) == f"{coarse}s do not add up to {fine}s"
+        assert unsupported_reason(question(grain=fine), layout(coarse)) == f"{coarse}s do not add up to {fine}s"
 
 
 def test_weeks_do_not_divide_months() -> None:
     whole_weeks = Span(datetime(2013, 1, 7, tzinfo=UTC), datetime(2013, 1, 21, tzinfo=UTC))
-    assert obstacle(question(grain="week", span=whole_weeks), layout("week")) is None
+    assert unsupported_reason(question(grain="week", span=whole_weeks), layout("week")) is None
     for grain in ("month", "quarter", "year"):
-        assert obstacle(question(grain=grain, span=whole_weeks), layout("week"))
+        assert unsupported_reason(question(grain=grain, span=whole_weeks), layout("week"))
 
 
 @pytest.mark.parametrize(
@@ -84,24 +84,24 @@ def test_weeks_do_not_divide_months() -> None:
     ],
 )
 def test_the_grain_divides_in_that_zone(kept: str, kept_in: str, grain: str, zone: str, span: Span, can: bool) -> None:
-    assert (obstacle(question(grain=grain, zone=zone, span=span), layout(kept, zone=kept_in)) is None) is can
+    assert (unsupported_reason(question(grain=grain, zone=zone, span=span), layout(kept, zone=kept_in)) is None) is can
 
 
 def test_the_span_begins_and_ends_with_a_bucket() -> None:
     noon = Span(datetime(2013, 1, 1, 12, tzinfo=UTC), YEAR.end)
-    assert obstacle(question(span=noon), layout("day")) == "start falls inside a day of kept (in UTC)"
-    assert obstacle(question(span=noon), layout("hour")) is None
+    assert unsupported_reason(question(span=noon), layout("day")) == "start falls inside a day of layout kept (in UTC)"
+    assert unsupported_reason(question(span=noon), layout("hour")) is None
     early = Span(YEAR.start, noon.start)
-    assert obstacle(question(span=early), layout("day")) == "end falls inside a day of kept (in UTC)"
+    assert unsupported_reason(question(span=early), layout("day")) == "end falls inside a day of layout kept (in UTC)"
 
 
 def test_dimensions_and_filters_are_kept_apart() -> None:
     kept = layout("day", by=("origin",))
-    assert obstacle(question(by=("origin",), where=where({"origin": "JFK"})), kept) is None
-    assert obstacle(question(by=("dest",)), kept) == "kept does not keep dest apart"
+    assert unsupported_reason(question(by=("origin",), where=where({"origin": "JFK"})), kept) is None
+    assert unsupported_reason(question(by=("dest",)), kept) == "layout kept does not group by dest"
     assert (
-        obstacle(question(where=where({"dest": "LAX"})), kept)
-        == "kept does not keep dest apart, so it cannot be filtered by"
+        unsupported_reason(question(where=where({"dest": "LAX"})), kept)
+        == "layout kept does not group by dest, so it cannot filter by it"
     )
 
 
@@ -126,33 +126,33 @@ def test_dimensions_and_filters_are_kept_apart() -> None:
     ],
 )
 def test_each_measure_is_additive_or_its_state_is_kept(asked: str, kept: str, can: bool) -> None:
-    reason = obstacle(question(asked), layout("day", "count()", kept, by=("origin",)))
+    reason = unsupported_reason(question(asked), layout("day", "count()", kept, by=("origin",)))
     assert (reason is None) is can
 
 
 def test_reasons_say_what_to_declare() -> None:
-    assert obstacle(question("mean(x)"), layout("day", "sum(x)")) == (
-        "kept keeps no known(x): declare mean(x), which keeps the sum and how many were added"
+    assert unsupported_reason(question("mean(x)"), layout("day", "sum(x)")) == (
+        "layout kept stores no known(x): declare mean(x), which stores a sum and a count"
     )
-    assert obstacle(question("distinct(who)"), layout("day", "distinct(who, error=0.01)")) == (
-        "kept keeps distinct(who, error=0.01), too rough for distinct(who)"
+    assert unsupported_reason(question("distinct(who)"), layout("day", "distinct(who, error=0.01)")) == (
+        "layout kept stores distinct(who, error=0.01), which is not accurate enough for distinct(who)"
     )
 
 
 def test_cohorts_and_funnels_need_raw() -> None:
     asked: list[Question] = [Cohort(YEAR, YEAR.end, Age(Grain.MONTH, 3), grain=Grain.MONTH), Funnel(YEAR, ((), ()), 60)]
     for one in asked:
-        assert "needs raw" in str(obstacle(one, layout("day", by=("who",))))
-        assert obstacle(one, layouts.raw) is None
-    said = "kept keeps no events to follow a subject by; a cohort needs raw"
-    assert obstacle(asked[0], layout("day", by=("who",))) == said
+        assert "needs layout raw" in str(unsupported_reason(one, layout("day", by=("who",))))
+        assert unsupported_reason(one, layouts.raw) is None
+    said = "layout kept stores no single events; a cohort needs layout raw"
+    assert unsupported_reason(asked[0], layout("day", by=("who",))) == said
 
 
 def test_states_are_kept_once_in_the_order_declared() -> None:
     kept = layout("day", "sum(x)", "mean(x)", "count()", "quantile(x, 0.5, error=0.1)", "quantile(x, 0.9, error=0.1)")
-    assert [str(s) for s in rule.kept(kept)] == ["sum(x)", "known(x)", "rows", "quantile(x, error=0.1)"]
+    assert [str(s) for s in rule.stored_states(kept)] == ["sum(x)", "known(x)", "rows", "quantile(x, error=0.1)"]
 
 
 def test_the_most_accurate_state_serves() -> None:
     kept = layout("day", "distinct(who, error=0.02)", "distinct(who, error=0.01)")
-    assert rule.holds(kept, State(Part.DISTINCT, "who", 0.05)) == State(Part.DISTINCT, "who", 0.01)
+    assert rule.serving_state(kept, State(Part.DISTINCT, "who", 0.05)) == State(Part.DISTINCT, "who", 0.01)
