@@ -213,7 +213,7 @@ def _dataset(path: Path, file: File) -> Dataset:
             made = template(raw, file.zone)
             if made.name in questions:
                 raise ValueError("the name stands twice")
-            _check_columns(made.filled({}), file.columns)
+            _check_columns(made.build({}), file.columns)
             questions[made.name] = made
     dashboards: dict[str, list[str]] = {}
     for name, asked in file.dashboards.items():

@@ -1,35 +1,35 @@
-"""How fast rows go by, and how long the rest of them takes."""
+"""Progress of a task that handles rows: rows a second and the time left."""
 
 import time
 from collections import deque
 from collections.abc import Callable
 
 RECENT = 20
-"""Steps over which the rate is taken, so that it follows what happens now."""
+"""The rate is that of so many last steps."""
 
 
 class Pace:
-    """Says how many rows are done, how many a second, and about how long it still takes."""
+    """Reports the rows done, the rows a second and the time left, through `say`, whenever more rows are done."""
 
     def __init__(self, say: Callable[[str], None], what: str, rows: int) -> None:
         self._say, self._what, self._rows = say, what, rows
         self._steps = deque([(time.monotonic(), 0)], RECENT)
 
     def __call__(self, more: int) -> None:
-        """So many more rows are done."""
+        """Adds rows to those that are done."""
         self.at(self._steps[-1][1] + more)
 
     def at(self, done: int) -> None:
-        """So many rows are done in all; as many as before are no news."""
+        """Sets how many rows are done in all; reports nothing if that is no more than before."""
         (then, before), now = self._steps[0], time.monotonic()
         if done <= self._steps[-1][1]:
             return
         self._steps.append((now, done))
         rate = (done - before) / max(now - then, 1e-3)
-        still = left((self._rows - done) / rate)
-        self._say(f"{self._what}{done:,} of {self._rows:,} rows, {rate:,.0f} a second, {still}")
+        remaining = time_left((self._rows - done) / rate)
+        self._say(f"{self._what}{done:,} of {self._rows:,} rows, {rate:,.0f} a second, {remaining}")
 
 
-def left(seconds: float) -> str:
-    """How long it still takes, in words."""
+def time_left(seconds: float) -> str:
+    """The text for a time that is left."""
     return f"about {seconds / 60:.0f} min left" if seconds > 90 else f"about {seconds:.0f} s left"

@@ -1,7 +1,8 @@
-"""Question templates: a question of a dataset file, with parameters that a person or a replay fills in."""
+"""Question templates: questions of a dataset file, with parameters that a person or a replay sets."""
 
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime
+from random import Random
 from typing import Any
 
 import msgspec
@@ -15,10 +16,10 @@ from rollup_bench.workloads.specs import SPECS, check_name, zone_info
 
 
 class Template(msgspec.Struct, frozen=True, kw_only=True):
-    """A named question with a story of who asks it, and parameters with their defaults.
+    """A named question with a story of who asks it, and its parameters with their defaults.
 
-    `body` is the question as written; a value `"$n"` in it stands for the parameter `n`. `start` and `end` are
-    parameters of every question. `draw` says what a replay sets the parameters to.
+    `body` is the question as the file writes it; the value `"$n"` in it stands for the parameter `n`. Every question
+    has the parameters `start` and `end`. `draw` says how a replay draws the parameters.
     """
 
     name: str
@@ -28,18 +29,21 @@ class Template(msgspec.Struct, frozen=True, kw_only=True):
     draw: Draw | None = None
 
     def fill(self, values: Mapping[str, Any] | None = None) -> Question:
-        """The question with its parameters set to `values`, else to their defaults; RequestError where it cannot be."""
-        given = dict(values or {})
-        if strange := sorted(set(given) - set(self.parameters)):
-            raise RequestError(f"{self.name} has no parameter `{strange[0]}`; it has {', '.join(self.parameters)}")
+        """The question with these values of parameters, and the defaults of the others.
+
+        RequestError if a parameter is unknown or a value does not fit.
+        """
+        values = values or {}
+        if unknown := sorted(set(values) - set(self.parameters)):
+            raise RequestError(f"{self.name} has no parameter `{unknown[0]}`; it has {', '.join(self.parameters)}")
         try:
-            return self.filled(given)
+            return self.build(values)
         except ValueError as error:
             raise RequestError(f"question {self.name}: {error}") from None
 
-    def filled(self, given: Mapping[str, Any]) -> Question:
-        """The same of known parameters; ValueError where it cannot be."""
-        values = self.parameters | dict(given)
+    def build(self, values: Mapping[str, Any]) -> Question:
+        """Like `fill`, for known parameters; ValueError if a value does not fit."""
+        values = self.parameters | dict(values)
         body = {"start": values["start"], "end": values["end"]} | _substitute(self.body, values)
         kind = body.get("kind")
         if kind not in SPECS:
@@ -48,19 +52,25 @@ class Template(msgspec.Struct, frozen=True, kw_only=True):
         zone_info(spec.zone)
         return spec.question()
 
+    def drawn(self, seed: int) -> Iterator[Question]:
+        """The question again and again, without end, each time with parameters drawn as `draw` says."""
+        rng = Random(f"{seed} {self.name}")
+        while True:
+            yield self.fill(self.draw.values(self.parameters, rng) if self.draw else None)
+
     def parse(self, name: str, text: str) -> object:
-        """The value of parameter `name` that `text` writes, read as its default is."""
+        """The value of the parameter `name` from a text, in the type of its default."""
         if name not in self.parameters:
             raise RequestError(f"--set {name}: {self.name} has no such parameter; it has {', '.join(self.parameters)}")
         default = self.parameters[name]
         try:
             return _parse(text, default)
         except (ValueError, OverflowError):
-            raise RequestError(f"--set {name}={text} is not like its default, {_written(default)}") from None
+            raise RequestError(f"--set {name}={text} is not a value like the default, {_written(default)}") from None
 
 
 class Head(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What every `[[questions]]` table has beside its question."""
+    """The keys that every `[[questions]]` table has, whatever its kind."""
 
     name: str
     parameters: dict[str, Any]
@@ -71,26 +81,30 @@ class Head(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         check_name("name", self.name)
         for name in ("start", "end"):
             if name not in self.parameters:
-                raise ValueError(f"parameters.{name} is missing; it is a date or a time, as in 2013-06-01")
+                raise ValueError(f"parameters.{name} is missing; write a date or a time, as in 2013-06-01")
 
 
 def template(raw: Mapping[str, Any], zone: str) -> Template:
-    """The template that a `[[questions]]` table writes, tried once with its defaults; ValueError where it cannot be."""
+    """The template of a `[[questions]]` table; ValueError if it is wrong or its defaults make no question.
+
+    `zone` is the time zone of a question that names none.
+    """
     body = {k: v for k, v in raw.items() if k not in Head.__struct_fields__}
     head = read({k: v for k, v in raw.items() if k not in body}, Head)
-    if given := sorted({"start", "end"} & set(body)):
-        raise ValueError(f"{given[0]} goes under [questions.parameters]")
+    if misplaced := sorted({"start", "end"} & set(body)):
+        raise ValueError(f"{misplaced[0]} goes under [questions.parameters]")
     if unused := sorted(set(head.parameters) - {"start", "end"} - set(_references(body))):
-        raise ValueError(f'parameters.{unused[0]} is not used; write "${unused[0]}" where it goes')
+        raise ValueError(f'parameters.{unused[0]} is not used; write "${unused[0]}" where its value goes, or remove it')
     draw = None if head.draw is None else parse_draw(head.draw, head.parameters)
-    made = Template(
+    parsed = Template(
         name=head.name, story=head.story, body={"zone": zone} | body, parameters=dict(head.parameters), draw=draw
     )
-    made.filled({})
-    return made
+    parsed.build({})
+    return parsed
 
 
 def _references(value: object) -> Iterator[str]:
+    """The parameters that a part of a body names."""
     if isinstance(value, str) and value.startswith("$"):
         yield value[1:]
     elif isinstance(value, dict):
@@ -101,16 +115,17 @@ def _references(value: object) -> Iterator[str]:
             yield from _references(part)
 
 
-def _substitute(value: Any, filled: Mapping[str, Any]) -> Any:
-    if isinstance(value, dict):
-        return {k: _substitute(v, filled) for k, v in value.items()}
-    if isinstance(value, list):
-        return [_substitute(v, filled) for v in value]
-    if isinstance(value, str) and value.startswith("$"):
-        if value[1:] not in filled:
-            raise ValueError(f"`{value}` names no parameter; there are {', '.join(filled)}")
-        return filled[value[1:]]
-    return value
+def _substitute(part: Any, values: Mapping[str, Any]) -> Any:
+    """A part of a body with the values of the parameters that it names."""
+    if isinstance(part, dict):
+        return {key: _substitute(value, values) for key, value in part.items()}
+    if isinstance(part, list):
+        return [_substitute(item, values) for item in part]
+    if isinstance(part, str) and part.startswith("$"):
+        if part[1:] not in values:
+            raise ValueError(f"`{part}` names no parameter; there are {', '.join(values)}")
+        return values[part[1:]]
+    return part
 
 
 def _parse(text: str, default: object) -> object:

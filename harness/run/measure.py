@@ -24,7 +24,7 @@ from rollup_bench.servers.watch import Watch
 from rollup_bench.workloads import answers
 from rollup_bench.workloads.dataset import Dataset
 from rollup_bench.workloads.events import Events
-from rollup_bench.workloads.pace import left
+from rollup_bench.workloads.pace import time_left
 
 Servers = dict[str, Server | None]
 RESTART = 300.0
@@ -74,7 +74,7 @@ class LaunchPace:
         if progress.widest is not None:
             parts.append(f"ratios known to ±{progress.widest:.0%}")
         if done > self._began[1]:
-            parts.append(left((now - self._began[0]) * (1 - done) / (done - self._began[1])))
+            parts.append(time_left((now - self._began[0]) * (1 - done) / (done - self._began[1])))
         self._say(", ".join(parts))
 
 

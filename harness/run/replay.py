@@ -8,7 +8,6 @@ import numpy as np
 
 from rollup_bench.errors import RequestError
 from rollup_bench.workloads.questions import Question
-from rollup_bench.workloads.replay import filled
 from rollup_bench.workloads.templates import Template
 
 Accepts = Callable[[Question], bool]
@@ -25,7 +24,7 @@ def replay(template: Template, accepts: Accepts, rng: np.random.Generator) -> It
     default = template.fill()
     yield default
     if template.draw:
-        drawn = filled(template, int(rng.integers(2**32)))
+        drawn = template.drawn(int(rng.integers(2**32)))
         while True:
             yield next(filter(accepts, islice(drawn, _TRIES)), default)
     shift = next((shift for shift in (_days, _months) if _fits(template, shift, accepts)), None)
