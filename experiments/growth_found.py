@@ -119,28 +119,28 @@ def _row(cells: Sequence[Cell]) -> tuple[str, ...]:
     if found is None:
         return ("", "", "", *ends, "", f"{len(timed)} cells are too few; {_verdicts(cells)}")
     parts = ("", "", "")
-    if found.outcome == "told":
+    if found.outcome == "known":
         curve = found.curve
         parts = (
             _between(curve.a * 1e3, found.a, 1e3),
             _between(curve.b * 1e3, found.b, 1e3),
             f"{curve.c:.2f} ({found.c[0]:.2f} to {found.c[1]:.2f})",
         )
-    return (*parts, *ends, f"×{found.off:.2f}", words(found, timed))
+    return (*parts, *ends, f"×{found.largest_deviation:.2f}", words(found, timed))
 
 
 def words(found: Growth, timed: Sequence[Cell]) -> str:
     """What is told of the growth."""
-    low, high = found.times_between
+    low, high = found.ratio_interval
     more = timed[-1].events / timed[0].events
-    took = f"{more:,.0f}× the events, {found.times:.3g}× the time ({low:.3g} to {high:.3g})"
+    took = f"{more:,.0f}× the events, {found.ratio:.3g}× the time ({low:.3g} to {high:.3g})"
     match found.outcome:
         case "flat":
             return f"flat within noise: {took}"
-        case "told":
+        case "known":
             return took
         case _:
-            return f"c cannot be told, {found.c[0]:.2g} to {found.c[1]:.2g}: {took}"
+            return f"c is unknown, {found.c[0]:.2g} to {found.c[1]:.2g}: {took}"
 
 
 def draw(path: Path, header: Header, cells: Sequence[Cell]) -> None:

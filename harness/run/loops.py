@@ -11,7 +11,7 @@ from rollup_bench.harness.records.lines import Cache, ClosedLoop, OpenLoop
 from rollup_bench.harness.run.clients import Endpoint, Work, drive
 from rollup_bench.harness.run.costs import Gauge
 from rollup_bench.harness.stats import histograms
-from rollup_bench.harness.stats.percentiles import in_sequence
+from rollup_bench.harness.stats.percentiles import queue_percentiles
 
 CLIENTS = (1, 2, 4, 8)
 SESSIONS = 64
@@ -154,8 +154,8 @@ def read(record: OpenLoop) -> OpenLoopResult:
     return msgspec.structs.replace(
         result,
         maximum=float(response.max()) / 1e6 if len(response) else None,
-        response=_seconds(in_sequence(response)),
-        service=_seconds(in_sequence(services(record))),
+        response=_seconds(queue_percentiles(response)),
+        service=_seconds(queue_percentiles(services(record))),
         lateness=late_p99,
     )
 

@@ -15,7 +15,7 @@ from rollup_bench.harness.records.lines import Cache, Cost, Rounds, WarmUp
 from rollup_bench.harness.run.costs import Gauge, Meter, pressure, stalled
 from rollup_bench.harness.run.warm_up import warm_up
 from rollup_bench.harness.stats.abba import abba, original, with_control
-from rollup_bench.harness.stats.estimate import estimate, logarithms, within_share
+from rollup_bench.harness.stats.estimate import estimate, launch_width, logarithms
 
 Ask = Callable[[Any], object]
 Clock = Callable[[], int]
@@ -117,7 +117,7 @@ class _Measurement:
         if rounds < effort.least or rounds % _LOOK:
             return False
         self.width = widest({name: self.times[name] for name in self.alive}, rng)
-        return bool(self.width <= effort.width * within_share(effort.launches))
+        return bool(self.width <= effort.width * launch_width(effort.launches))
 
 
 def widest(times: Mapping[str, Sequence[tuple[int, int]]], rng: np.random.Generator) -> float:

@@ -1,1 +1,1 @@
-"""Estimates, intervals, percentiles, growth: arithmetic over times."""
+"""Estimates, intervals, percentiles and growth curves, computed from measured times."""

@@ -1,23 +1,23 @@
-"""In which order a round asks its arms."""
+"""The ABBA order of a round, and the A/A control: one arm that is measured under two names."""
 
 from collections.abc import Sequence
 
 import numpy as np
 
-AGAIN = " (again)"
+AGAIN = " (again)"  # the suffix of the second name of the A/A control
 
 
 def abba(arms: Sequence[str], rng: np.random.Generator) -> tuple[str, ...]:
-    """Every arm twice: a random order, then its mirror, so that no arm gains by drift or by whom it follows."""
+    """Returns every arm twice: a random order and then its reverse, so that a steady drift favours no arm."""
     order = tuple(arms[i] for i in rng.permutation(len(arms)))
     return order + order[::-1]
 
 
 def with_control(arms: Sequence[str], control: str) -> tuple[str, ...]:
-    """The arms, one of them entered once more under a second name."""
+    """Returns the arms and, at the end, the second name of the arm `control`."""
     return (*arms, control + AGAIN)
 
 
 def original(arm: str) -> str:
-    """The arm behind a second name."""
+    """Returns the arm's own name for its second name; any other name is unchanged."""
     return arm.removesuffix(AGAIN)

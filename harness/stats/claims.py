@@ -1,4 +1,4 @@
-"""When a difference may be claimed."""
+"""Decides which differences may be claimed."""
 
 import math
 from collections.abc import Sequence
@@ -13,7 +13,10 @@ Outcome = Literal["faster", "slower", "no difference seen"]
 
 
 class Claim(msgspec.Struct, frozen=True):
-    """A ratio of times with its interval (None where unknown), what is claimed, what could be detected."""
+    """A ratio of times, its interval, the outcome, and the smallest detectable slowdown (1.1 is 10%).
+
+    Numbers that cannot be estimated are None.
+    """
 
     ratio: float
     low: float | None
@@ -22,40 +25,41 @@ class Claim(msgspec.Struct, frozen=True):
     detectable: float | None
 
     def inverted(self) -> "Claim":
-        """The same claim with the two sides exchanged."""
-        turned: dict[Outcome, Outcome] = {"faster": "slower", "slower": "faster"}
+        """Returns the same claim for the inverse ratio."""
+        inverse: dict[Outcome, Outcome] = {"faster": "slower", "slower": "faster"}
         low, high = (None if bound is None else 1 / bound for bound in (self.high, self.low))
-        return Claim(1 / self.ratio, low, high, turned.get(self.outcome, self.outcome), self.detectable)
+        return Claim(1 / self.ratio, low, high, inverse.get(self.outcome, self.outcome), self.detectable)
 
 
-def false_discoveries_held(ps: Sequence[float], rate: float = 1 - LEVEL) -> list[bool]:
-    """Which of many tests are discoveries, at most `rate` of these false (Benjamini, Hochberg 1995)."""
-    order = np.argsort(ps)
-    passed = np.asarray(ps)[order] <= rate * np.arange(1, len(ps) + 1) / max(len(ps), 1)
+def discoveries(p_values: Sequence[float], rate: float = 1 - LEVEL) -> list[bool]:
+    """Marks the tests that are discoveries, at a false discovery rate of at most `rate` (Benjamini, Hochberg 1995)."""
+    order = np.argsort(p_values)
+    passed = np.asarray(p_values)[order] <= rate * np.arange(1, len(p_values) + 1) / max(len(p_values), 1)
     last = int(np.max(np.nonzero(passed)[0], initial=-1))
-    held = set(order[: last + 1].tolist())
-    return [place in held for place in range(len(ps))]
+    discovered = set(order[: last + 1].tolist())
+    return [place in discovered for place in range(len(p_values))]
 
 
 def claims(estimates: Sequence[Estimate], floors: Sequence[Estimate | None], level: float = LEVEL) -> list[Claim]:
-    """One claim for each log-ratio, all of one family, each beside the A/A ratio that is its noise floor.
+    """Returns a claim for each log-ratio; the false discovery rate is controlled over all of them together.
 
-    A difference is claimed only if it is a discovery at this level and its interval lies outside the floor's.
+    `floors` holds the noise floor of each log-ratio: the log-ratio of its A/A control. A difference is claimed only if
+    it is a discovery at this level and its interval lies outside the interval of the noise floor.
     """
-    held = false_discoveries_held([one.p for one in estimates], 1 - level)
-    return [_claim(one, floor, found, level) for one, floor, found in zip(estimates, floors, held, strict=True)]
+    discovered = discoveries([estimate.p for estimate in estimates], 1 - level)
+    return [_claim(*arguments, level) for arguments in zip(estimates, floors, discovered, strict=True)]
 
 
-def _claim(one: Estimate, floor: Estimate | None, found: bool, level: float) -> Claim:
-    low, high = one.interval(level)
-    quiet, loud = floor.interval(level) if floor else (1.0, 1.0)
+def _claim(estimate: Estimate, floor: Estimate | None, discovered: bool, level: float) -> Claim:
+    low, high = estimate.interval(level)
+    floor_low, floor_high = floor.interval(level) if floor else (1.0, 1.0)
     outcome: Outcome = "no difference seen"
-    if found and high < min(quiet, 1.0):
+    if discovered and high < min(floor_low, 1.0):
         outcome = "faster"
-    if found and low > max(loud, 1.0):
+    if discovered and low > max(floor_high, 1.0):
         outcome = "slower"
-    reach = max(abs(math.log(bound)) if 0 < bound < math.inf else math.inf for bound in (quiet, loud))
-    return Claim(one.ratio, _finite(low), _finite(high), outcome, _finite(one.detectable(reach, level)))
+    reach = max(abs(math.log(bound)) if 0 < bound < math.inf else math.inf for bound in (floor_low, floor_high))
+    return Claim(estimate.ratio, _finite(low), _finite(high), outcome, _finite(estimate.detectable(reach, level)))
 
 
 def _finite(value: float) -> float | None:

@@ -1,4 +1,4 @@
-"""What paired rounds say of a ratio: its centre, its uncertainty, what it could have detected."""
+"""Estimates a ratio of two times from rounds: the ratio, its uncertainty and the smallest detectable slowdown."""
 
 import math
 from collections.abc import Sequence
@@ -11,36 +11,38 @@ from rollup_bench.harness.stats import student
 
 Logs = NDArray[np.float64]
 LEVEL = 0.99
+"""The confidence level of all published intervals and claims."""
 POWER = 0.8
+"""The probability of claiming a slowdown that is as large as the smallest detectable one."""
 _REPLICATES = 1000
 
 
 class Estimate(msgspec.Struct, frozen=True):
-    """A log-ratio with its standard error and degrees of freedom; an unknown error is infinite."""
+    """A log-ratio with its standard error and degrees of freedom; the error is infinite if it is unknown."""
 
     centre: float
     error: float
     dof: float
 
     def interval(self, level: float = LEVEL) -> tuple[float, float]:
-        """Where the ratio lies, as a ratio (not its logarithm), at this level of confidence."""
+        """Returns the confidence interval of the ratio itself, not of its logarithm."""
         reach = self._reach((1 + level) / 2)
         return _exp(self.centre - reach), _exp(self.centre + reach)
 
     @property
     def ratio(self) -> float:
-        """The ratio at the centre."""
+        """The estimated ratio."""
         return math.exp(self.centre)
 
     @property
     def p(self) -> float:
-        """How probable a log-ratio so far from 0 is where nothing differs."""
+        """The p-value of the two-sided test that the true log-ratio is 0."""
         if self.error == 0:
             return float(self.centre == 0)
         return student.two_sided(self.centre / self.error, self.dof)
 
     def detectable(self, floor: float = 0.0, level: float = LEVEL) -> float:
-        """The smallest slowdown (1.1 is 10%) found in four runs of five; the noise floor is a log-ratio."""
+        """Returns the smallest slowdown (1.1 is 10%) that four runs of five claim; `floor` is a log-ratio."""
         return _exp(floor + self._reach((1 + level) / 2) + self._reach(POWER))
 
     def _reach(self, probability: float) -> float:
@@ -48,73 +50,77 @@ class Estimate(msgspec.Struct, frozen=True):
 
 
 def logarithms(pairs: Sequence[tuple[int, int]]) -> Logs:
-    """One number a round: the mean of the logarithms of its two times, in nanoseconds."""
+    """Returns a value for each round: the mean of the natural logarithms of the round's two times in nanoseconds."""
     return np.asarray(np.log(np.asarray(pairs)).mean(axis=1))
 
 
 def midmean(values: Logs) -> Logs:
-    """The mean of the middle half along the last axis: a hiccup does not move it, small noises average out."""
+    """Returns the mean of the middle half of the values along the last axis, which ignores outliers."""
     cut = values.shape[-1] // 4
     return np.asarray(np.sort(values)[..., cut : values.shape[-1] - cut].mean(axis=-1))
 
 
 def estimate(launches: Sequence[Logs], rng: np.random.Generator, replicates: int = _REPLICATES) -> Estimate:
-    """The log-ratio over all launches, each given as the log-ratios of its rounds (two or more for an error).
+    """Estimates the log-ratio over all launches from the log-ratios of each launch's rounds.
 
-    Hierarchical bootstrap: launches are drawn with replacement, then rounds within each. Few launches
-    understate their own spread, so their deviations are widened by n / (n - 1) in variance, and the interval is
-    Student's with Satterthwaite's degrees of freedom. One launch tells nothing of how launches differ: then
-    rounds alone count.
+    The error is that of a hierarchical bootstrap, which draws launches with replacement and then rounds within each.
+    Few launches underestimate the variance between launches, so that variance is multiplied by n / (n - 1). The
+    interval uses Student's t with Satterthwaite's degrees of freedom. A single launch has no variance between launches,
+    so only its rounds count. The error is infinite if a launch has fewer than two rounds.
     """
     centres = np.array([float(midmean(rounds)) for rounds in launches])
     centre, count = float(centres.mean()), len(centres)
-    kept = [len(rounds) - 2 * (len(rounds) // 4) for rounds in launches]
-    if min(kept) < 2:
+    in_middle_half = [len(rounds) - 2 * (len(rounds) // 4) for rounds in launches]
+    if min(in_middle_half) < 2:
         return Estimate(centre, math.inf, 1.0)
-    noise = np.stack([_within(rounds, rng, replicates) for rounds in launches])
+    noise = np.stack([_bootstrap_deviations(rounds, rng, replicates) for rounds in launches])
     drawn = rng.integers(count, size=(count, replicates))
     deviations = (centres - centre) * math.sqrt(count / max(count - 1, 1))
     totals = (deviations[drawn] + noise[drawn, rng.integers(replicates, size=drawn.shape)]).mean(axis=0)
     between, within = float(deviations @ deviations) / count**2, float(noise.var()) / count
-    return Estimate(centre, float(totals.std()), _satterthwaite(between, count - 1, within, sum(kept) - count))
+    dof = _satterthwaite(between, count - 1, within, sum(in_middle_half) - count)
+    return Estimate(centre, float(totals.std()), dof)
 
 
-def within_share(launches: int, level: float = LEVEL) -> float:
-    """How narrow the rounds of one launch must be for the whole to be of width 1 about, where launches do not differ.
+def launch_width(launches: int, level: float = LEVEL) -> float:
+    """Returns the interval width that each launch alone needs so that all launches together have a width of about 1.
 
-    More launches narrow it; but then their spread is added, with few degrees of freedom, and as it is in the median.
+    It assumes that the true ratio is the same in all launches. More launches narrow the combined interval, but their
+    estimated variance adds to it and has few degrees of freedom; the median of that variance is assumed.
     """
     if launches == 1:
         return 1.0
     dof = launches - 1
-    spread = (1 - 2 / (9 * dof)) ** 3  # the median of chi squared over its degrees of freedom
-    few, many = (student.quantile((1 + level) / 2, one) for one in ((1 + spread) ** 2 * dof / spread**2, math.inf))
-    return math.sqrt(launches / (1 + spread)) * many / few
+    variance = (1 - 2 / (9 * dof)) ** 3  # the median of chi squared divided by its degrees of freedom
+    combined_dof = (1 + variance) ** 2 * dof / variance**2
+    few, many = (student.quantile((1 + level) / 2, dof) for dof in (combined_dof, math.inf))
+    return math.sqrt(launches / (1 + variance)) * many / few
 
 
 def difference(after: Estimate, before: Estimate, shift: float = 0.0) -> Estimate:
-    """What changed between two estimates made apart, less a shift common to all (Welch)."""
+    """Returns the difference of two independent estimates minus `shift`, with Welch's degrees of freedom."""
     error = math.hypot(after.error, before.error)
     dof = _satterthwaite(after.error**2, after.dof, before.error**2, before.dof)
     return Estimate(after.centre - before.centre - shift, error, dof)
 
 
-def _within(rounds: Logs, rng: np.random.Generator, replicates: int) -> Logs:
-    """How the centre of a launch moves when its rounds are drawn again: one deviation a replicate."""
+def _bootstrap_deviations(rounds: Logs, rng: np.random.Generator, replicates: int) -> Logs:
+    """Draws the rounds of a launch with replacement; returns the deviation of each replicate's midmean."""
     drawn = midmean(rounds[rng.integers(len(rounds), size=(replicates, len(rounds)))])
     return np.asarray(drawn - drawn.mean())
 
 
-def _satterthwaite(one: float, dof_one: float, other: float, dof_other: float) -> float:
-    """Degrees of freedom of the sum of two independent variances."""
-    if not 0 < one + other < math.inf:
+def _satterthwaite(variance: float, dof: float, other_variance: float, other_dof: float) -> float:
+    """Returns the degrees of freedom of the sum of two independent variances."""
+    total = variance + other_variance
+    if not 0 < total < math.inf:
         return 1.0
-    terms = ((one, dof_one), (other, dof_other))
-    return (one + other) ** 2 / sum(variance**2 / dof for variance, dof in terms if variance > 0)
+    terms = ((variance, dof), (other_variance, other_dof))
+    return total**2 / sum(part**2 / part_dof for part, part_dof in terms if part > 0)
 
 
 def _exp(value: float) -> float:
-    """As `math.exp`, infinite where it overflows."""
+    """Returns `math.exp(value)`, or infinity where that overflows."""
     try:
         return math.exp(value)
     except OverflowError:

@@ -1,4 +1,4 @@
-"""How time grows with events: a + b (n / a million)^c by least squares, and how far off its parts may be."""
+"""Fits seconds = a + b (n / a million)^c to the times at several numbers of events n, with confidence intervals."""
 
 import math
 from collections.abc import Sequence
@@ -13,12 +13,13 @@ from rollup_bench.harness.stats.estimate import LEVEL, midmean
 from rollup_bench.harness.stats.percentiles import interval
 
 MILLION = 10**6
-PARTS = 3  # of a curve, so that more cells than that are needed
+PARTS = 3
+"""The parameters of a curve; a fit needs more cells than that."""
 EXPONENTS = np.arange(0.05, 2.005, 0.01)
 FLAT = (1.1, 2.0)
-"""Times as long, from the fewest events to the most: flat if it may be less than the one and is less than the other."""
+"""The growth is flat if the interval of `ratio` begins below the first bound and ends below the second."""
 WIDE = 0.5
-"""Of the interval of c, from which on c is not told."""
+"""The exponent c is unknown if its interval is wider than this."""
 _REPLICATES = 1000
 
 Floats = NDArray[np.float64]
@@ -26,55 +27,56 @@ Interval = tuple[float, float]
 
 
 class Curve(msgspec.Struct, frozen=True):
-    """Seconds for n events: `a` whatever n is, and `b` for a million, which grow as n to the power of `c`."""
+    """Seconds for n events: a constant `a`, plus `b` seconds for a million events that grow with the exponent `c`."""
 
     a: float
     b: float
     c: float
 
     def __call__(self, events: ArrayLike) -> Floats:
-        """Seconds for each number of events."""
+        """Returns the seconds for each number of events."""
         return self.a + self.b * (np.asarray(events) / MILLION) ** self.c
 
 
 class Growth(msgspec.Struct, frozen=True):
-    """A curve with the intervals of its parts, at 99%.
+    """A curve with the 99% intervals of its parameters.
 
-    `times` is how many times as long the most events take as the fewest, on the curve, with its interval; `off` is
-    the largest ratio between a cell and the curve: large where it is not the number of events alone that counts.
+    `ratio` is the curve's time at the largest number of events divided by that at the smallest, with its interval.
+    `largest_deviation` is the largest ratio between a cell and the curve, in either direction; it is large if the time
+    depends on more than the number of events.
     """
 
     curve: Curve
     a: Interval
     b: Interval
     c: Interval
-    times: float
-    times_between: Interval
-    off: float
+    ratio: float
+    ratio_interval: Interval
+    largest_deviation: float
 
     @property
-    def outcome(self) -> Literal["told", "flat", "not told"]:
-        """Whether c is told, and if not whether that is because nothing grows."""
-        low, high = self.times_between
+    def outcome(self) -> Literal["known", "flat", "unknown"]:
+        """Whether the exponent c is known, the time does not grow, or the exponent is unknown."""
+        low, high = self.ratio_interval
         if low < FLAT[0]:
-            return "flat" if high < FLAT[1] else "not told"
-        return "told" if self.c[1] - self.c[0] <= WIDE else "not told"
+            return "flat" if high < FLAT[1] else "unknown"
+        return "known" if self.c[1] - self.c[0] <= WIDE else "unknown"
 
 
 def growth(events: Sequence[int], seconds: Sequence[ArrayLike], rng: np.random.Generator) -> Growth:
-    """The curve through cells, each given as its events and the seconds of its rounds; more than three cells.
+    """Fits a curve to more than three cells; each has a number of events and the seconds of its rounds.
 
-    Least squares are of relative distances, since cells differ by orders of magnitude. The intervals are those of a
-    bootstrap: the rounds of each cell are drawn again, and the cell's own distance from the curve is put to either
-    side of it, widened for few cells. So they cover the noise, and what the number of events does not explain.
+    The fit minimises relative squared errors, because times differ by orders of magnitude. The intervals come from a
+    bootstrap that draws each cell's rounds with replacement and gives each cell's residual a random sign. Residuals are
+    widened if there are few cells. So the intervals cover the noise and the misfit of the curve.
     """
-    n, logs = np.asarray(events), [np.log(np.asarray(one)) for one in seconds]
-    centres = np.array([float(midmean(one)) for one in logs])
+    n, logs = np.asarray(events), [np.log(np.asarray(rounds)) for rounds in seconds]
+    centres = np.array([float(midmean(rounds)) for rounds in logs])
     curve = Curve(*(float(part[0]) for part in _fit(n, np.exp(centres)[None, :])))
-    distances = centres - np.log(curve(n))
-    noise = np.stack([_drawn_again(one, rng) for one in logs], axis=1)
-    sides = rng.choice((-1.0, 1.0), size=noise.shape)
-    drawn = np.log(curve(n)) + sides * distances * _widened(len(n)) + noise
+    residuals = centres - np.log(curve(n))
+    noise = np.stack([_bootstrap_deviations(rounds, rng) for rounds in logs], axis=1)
+    signs = rng.choice((-1.0, 1.0), size=noise.shape)
+    drawn = np.log(curve(n)) + signs * residuals * _widening(len(n)) + noise
     a, b, c = _fit(n, np.exp(drawn))
     least, most = (a + b * (bound / MILLION) ** c for bound in (n.min(), n.max()))
     ends = curve((n.min(), n.max()))
@@ -83,41 +85,41 @@ def growth(events: Sequence[int], seconds: Sequence[ArrayLike], rng: np.random.G
         a=interval(a, LEVEL),
         b=interval(b, LEVEL),
         c=interval(c, LEVEL),
-        times=float(ends[1] / ends[0]),
-        times_between=interval(most / least, LEVEL),
-        off=math.exp(float(np.abs(distances).max())),
+        ratio=float(ends[1] / ends[0]),
+        ratio_interval=interval(most / least, LEVEL),
+        largest_deviation=math.exp(float(np.abs(residuals).max())),
     )
 
 
 def _fit(n: Floats, seconds: Floats) -> tuple[Floats, Floats, Floats]:
-    """a, b and c of each row of seconds: for each exponent that may be the best line, neither part negative."""
+    """Returns a, b and c for each row of seconds: the best non-negative a and b for each exponent, then the best c."""
     grown, weights = (n / MILLION) ** EXPONENTS[:, None], 1 / seconds
-    one, other = weights.sum(axis=1, keepdims=True), weights @ grown.T
-    squares, both, grown_squares = (
+    total, grown_total = weights.sum(axis=1, keepdims=True), weights @ grown.T
+    squares, products, grown_squares = (
         (weights**2).sum(axis=1, keepdims=True),
         weights**2 @ grown.T,
         weights**2 @ grown.T**2,
     )
-    determinant = squares * grown_squares - both**2
-    a = (one * grown_squares - other * both) / determinant
-    b = (squares * other - both * one) / determinant
-    a, b = np.where(b < 0, one / squares, a), np.where(a < 0, other / grown_squares, b)
+    determinant = squares * grown_squares - products**2
+    a = (total * grown_squares - grown_total * products) / determinant
+    b = (squares * grown_total - products * total) / determinant
+    a, b = np.where(b < 0, total / squares, a), np.where(a < 0, grown_total / grown_squares, b)
     a, b = np.maximum(a, 0), np.maximum(b, 0)
-    explained = a * one + b * other  # the rest of the number of cells is what is left of the squares
+    explained = a * total + b * grown_total  # the number of cells minus this is the residual sum of squares
     best = explained.argmax(axis=1)
     row = np.arange(len(seconds))
     return a[row, best], b[row, best], EXPONENTS[best]
 
 
-def _drawn_again(logs: Floats, rng: np.random.Generator) -> Floats:
-    """How the centre of a cell moves when its rounds are drawn again: one deviation a replicate, none of one round."""
+def _bootstrap_deviations(logs: Floats, rng: np.random.Generator) -> Floats:
+    """Draws a cell's rounds with replacement; returns the deviation of each replicate's midmean, 0 for one round."""
     count = len(logs)
     drawn = midmean(logs[rng.integers(count, size=(_REPLICATES, count))])
     return np.asarray((drawn - drawn.mean()) * math.sqrt(count / max(count - 1, 1)))
 
 
-def _widened(cells: int) -> float:
-    """What distances from a curve of three parts are multiplied by, since the curve was drawn towards few cells."""
-    left = cells - PARTS
-    few, many = (student.quantile((1 + LEVEL) / 2, dof) for dof in (left, math.inf))
-    return math.sqrt(cells / left) * few / many
+def _widening(cells: int) -> float:
+    """Returns the factor for residuals, which are too small because the curve was fitted to the same few cells."""
+    degrees = cells - PARTS
+    few, many = (student.quantile((1 + LEVEL) / 2, dof) for dof in (degrees, math.inf))
+    return math.sqrt(cells / degrees) * few / many

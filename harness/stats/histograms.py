@@ -1,4 +1,4 @@
-"""HdrHistograms of microseconds, as text that can be kept and merged."""
+"""HdrHistograms of microseconds, encoded as text that a run's file can store."""
 
 from collections.abc import Iterable
 
@@ -8,7 +8,7 @@ _HOUR = 3_600_000_000
 
 
 def encode(microseconds: Iterable[int]) -> str:
-    """A histogram of times up to an hour, to three digits; base64, readable by every HdrHistogram."""
+    """Encodes times as a base64 HdrHistogram of three significant digits; times over an hour count as an hour."""
     histogram = _empty()
     for value in microseconds:
         histogram.record_value(min(max(value, 1), _HOUR))
@@ -16,7 +16,7 @@ def encode(microseconds: Iterable[int]) -> str:
 
 
 def merge(texts: Iterable[str]) -> str:
-    """One histogram of all."""
+    """Merges encoded histograms into one encoded histogram."""
     histogram = _empty()
     for text in texts:
         histogram.decode_and_add(text)
@@ -24,12 +24,12 @@ def merge(texts: Iterable[str]) -> str:
 
 
 def count(text: str) -> int:
-    """How many times it holds."""
+    """Returns the number of times in an encoded histogram."""
     return int(HdrHistogram.decode(text).get_total_count())
 
 
 def percentile(text: str, share: float) -> float:
-    """Seconds within which this share (0.99) of the times lies, to three digits."""
+    """Returns the seconds that this share of the times (0.99 for p99) does not exceed, to three significant digits."""
     return float(HdrHistogram.decode(text).get_value_at_percentile(100 * share)) / 1e6
 
 

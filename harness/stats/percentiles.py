@@ -1,4 +1,4 @@
-"""The times of one arm: median with its interval, maximum, and the percentiles that the samples can carry."""
+"""The times of one arm: the median with its interval, the maximum, and the percentiles with enough samples."""
 
 from collections.abc import Sequence
 
@@ -7,12 +7,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 BEYOND = 10
+"""A percentile is published only if at least this many samples, or episodes of a queue, lie above it."""
 _REPLICATES = 400
 PERCENTILES = (0.5, 0.75, 0.9, 0.95, 0.99, 0.999)
 
 
 class Percentiles(msgspec.Struct, frozen=True):
-    """Seconds: the median, its interval, the maximum, and by name each percentile with ten samples beyond."""
+    """The number of samples; in seconds, the median, its interval, the maximum, and the percentiles by name (p95)."""
 
     samples: int
     median: float
@@ -23,10 +24,13 @@ class Percentiles(msgspec.Struct, frozen=True):
 
 
 def percentiles(launches: Sequence[ArrayLike], rng: np.random.Generator, level: float = 0.99) -> Percentiles:
-    """Of the seconds of each launch; the interval comes from drawing launches, then samples within them."""
+    """Summarises the seconds of each launch; the interval of the median is a hierarchical bootstrap.
+
+    The bootstrap draws launches with replacement, and then samples with replacement within each launch.
+    """
     arrays = [np.asarray(launch) for launch in launches]
     everything = np.concatenate(arrays)
-    low, high = interval([_median_drawn_again(arrays, rng) for _ in range(_REPLICATES)], level)
+    low, high = interval([_bootstrap_median(arrays, rng) for _ in range(_REPLICATES)], level)
     return Percentiles(
         samples=len(everything),
         median=float(np.median(everything)),
@@ -34,7 +38,7 @@ def percentiles(launches: Sequence[ArrayLike], rng: np.random.Generator, level: 
         high=high,
         maximum=float(everything.max()),
         percentiles={
-            name(p): float(np.quantile(everything, p))
+            _name(p): float(np.quantile(everything, p))
             for p in PERCENTILES
             if round(len(everything) * (1 - p), 6) >= BEYOND  # 100 * (1 - 0.9) is less than 10 in floats
         },
@@ -42,30 +46,30 @@ def percentiles(launches: Sequence[ArrayLike], rng: np.random.Generator, level: 
 
 
 def interval(values: ArrayLike, level: float) -> tuple[float, float]:
-    """The quantiles between which this share of the values lies, with as many below as above."""
+    """Returns the two quantiles that enclose the middle `level` (0.99 for 99%) of the values."""
     low, high = np.quantile(np.asarray(values), [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
 
 
-def in_sequence(values: ArrayLike) -> dict[str, float]:
-    """The percentiles of a queue's responses in order of arrival, where ten separate episodes lie beyond.
+def queue_percentiles(values: ArrayLike) -> dict[str, float]:
+    """Returns percentiles of times in order of arrival, each only if ten separate episodes lie above it.
 
-    Requests that waited behind one another were slow together: neighbours beyond a percentile are one.
+    Requests that wait behind one another are slow together, so adjacent values above a percentile are one episode.
     """
     array = np.asarray(values)
-    found = {p: float(np.quantile(array, p)) for p in PERCENTILES if len(array)}
-    return {name(p): value for p, value in found.items() if _episodes(array > value) >= BEYOND}
+    quantiles = {p: float(np.quantile(array, p)) for p in PERCENTILES if len(array)}
+    return {_name(p): value for p, value in quantiles.items() if _episodes(array > value) >= BEYOND}
 
 
-def name(percentile: float) -> str:
-    """p50, p99, p99.9."""
-    return f"p{100 * percentile:g}"
+def _name(quantile: float) -> str:
+    """Formats 0.5 as p50 and 0.999 as p99.9."""
+    return f"p{100 * quantile:g}"
 
 
 def _episodes(beyond: NDArray[np.bool_]) -> int:
     return int(np.count_nonzero(np.diff(beyond.astype(np.int8), prepend=0) == 1))
 
 
-def _median_drawn_again(launches: Sequence[NDArray[np.float64]], rng: np.random.Generator) -> float:
+def _bootstrap_median(launches: Sequence[NDArray[np.float64]], rng: np.random.Generator) -> float:
     drawn = [launches[i] for i in rng.integers(len(launches), size=len(launches))]
     return float(np.median(np.concatenate([rng.choice(launch, len(launch)) for launch in drawn])))

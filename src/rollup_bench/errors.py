@@ -1,9 +1,9 @@
-"""The two ways in which something can be refused."""
+"""The two errors that the command line prints as one line and turns into an exit status."""
 
 
 class RequestError(Exception):
-    """The request is at fault: one line that names the file, key or flag and what would be right (exit 2)."""
+    """The request is wrong; the message is one line that names the file, key or flag and the remedy (exit status 2)."""
 
 
 class FailureError(Exception):
-    """It started and something failed: one line that says what, and where to look (exit 1)."""
+    """The work failed after it started; the message is one line that says what failed and where to look (exit 1)."""

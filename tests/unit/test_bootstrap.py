@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from rollup_bench.harness.stats.estimate import Estimate, difference, estimate, midmean, within_share
+from rollup_bench.harness.stats.estimate import Estimate, difference, estimate, launch_width, midmean
 from rollup_bench.harness.stats.percentiles import interval, percentiles
 
 MANY = 20_000  # replicates: what is drawn is then within 3% of what is expected
@@ -117,7 +117,7 @@ def test_a_side_without_error_leaves_the_degrees_to_the_other() -> None:
     ("launches", "level", "share"), [(1, 0.99, 1.0), (2, 0.99, 0.9428), (5, 0.99, 1.4843), (5, 0.9, 1.5676)]
 )
 def test_the_share_of_one_launch_is_as_worked_out_apart(launches: int, level: float, share: float) -> None:
-    assert within_share(launches, level) == pytest.approx(share, rel=2e-3)
+    assert launch_width(launches, level) == pytest.approx(share, rel=2e-3)
 
 
 def test_a_spread_counts_all_samples_and_draws_launches_again() -> None:

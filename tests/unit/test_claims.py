@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from rollup_bench.harness.stats.claims import Claim, claims, false_discoveries_held
+from rollup_bench.harness.stats.claims import Claim, claims, discoveries
 from rollup_bench.harness.stats.estimate import Estimate
 
 BENJAMINI_HOCHBERG = [
@@ -24,20 +24,20 @@ def between(low: float, high: float) -> Estimate:
 
 
 def test_the_example_of_benjamini_and_hochberg_has_four_discoveries() -> None:
-    assert false_discoveries_held(BENJAMINI_HOCHBERG, 0.05) == [True] * 4 + [False] * 11
-    assert false_discoveries_held(BENJAMINI_HOCHBERG[::-1], 0.05) == [False] * 11 + [True] * 4
+    assert discoveries(BENJAMINI_HOCHBERG, 0.05) == [True] * 4 + [False] * 11
+    assert discoveries(BENJAMINI_HOCHBERG[::-1], 0.05) == [False] * 11 + [True] * 4
 
 
 def test_a_test_is_held_by_one_further_on_that_passes() -> None:
-    assert false_discoveries_held([0.03, 0.04, 0.04], 0.05) == [True] * 3
-    assert false_discoveries_held([0.03, 0.04, 0.9], 0.05) == [False] * 3
+    assert discoveries([0.03, 0.04, 0.04], 0.05) == [True] * 3
+    assert discoveries([0.03, 0.04, 0.9], 0.05) == [False] * 3
 
 
 def test_the_rate_is_one_percent_and_a_p_of_just_that_passes() -> None:
-    assert false_discoveries_held([0.01]) == [True]
-    assert false_discoveries_held([0.25], 0.25) == [True]
-    assert false_discoveries_held([0.02]) == [False]
-    assert false_discoveries_held([]) == []
+    assert discoveries([0.01]) == [True]
+    assert discoveries([0.25], 0.25) == [True]
+    assert discoveries([0.02]) == [False]
+    assert discoveries([]) == []
 
 
 def test_an_inverted_claim_has_its_sides_exchanged() -> None:

@@ -75,7 +75,7 @@ def test_times_on_a_curve_give_it_and_intervals_of_no_width(made: Curve, expecte
     found = grown(made(EVENTS).tolist())
     assert (found.curve.a, found.curve.b, found.curve.c) == pytest.approx(expected, rel=1e-4, abs=1e-9)
     times = float(made(5_000_000) / made(1_000))
-    assert (found.times, *found.times_between, found.off) == pytest.approx((times, times, times, 1.0))
+    assert (found.ratio, *found.ratio_interval, found.largest_deviation) == pytest.approx((times, times, times, 1.0))
     for interval, value in zip((found.a, found.b, found.c), expected, strict=True):
         assert interval == pytest.approx((value, value), rel=1e-4, abs=1e-9)
 
@@ -83,7 +83,7 @@ def test_times_on_a_curve_give_it_and_intervals_of_no_width(made: Curve, expecte
 def test_the_order_of_cells_does_not_matter() -> None:
     made = Curve(0.01, 0.2, 0.85)
     found = growth(EVENTS[::-1], [[one] for one in made(EVENTS[::-1])], np.random.default_rng(1))
-    assert (found.times, *found.times_between) == pytest.approx((float(made(5_000_000) / made(1_000)),) * 3)
+    assert (found.ratio, *found.ratio_interval) == pytest.approx((float(made(5_000_000) / made(1_000)),) * 3)
 
 
 def test_what_is_off_the_curve_is_put_to_either_side_and_widened_for_few_cells() -> None:
@@ -91,7 +91,7 @@ def test_what_is_off_the_curve_is_put_to_either_side_and_widened_for_few_cells()
     times = Curve(0.05, 0.2, 0.8)(EVENTS) * np.exp([0.002, -0.003, 0.004, -0.002, 0.001])
     found = grown(times.tolist())
     distances = np.log(times / found.curve(EVENTS))
-    assert found.off == pytest.approx(math.exp(np.abs(distances).max()))
+    assert found.largest_deviation == pytest.approx(math.exp(np.abs(distances).max()))
     drawn = [
         searched((found.curve(EVENTS) * np.exp(WIDENED * distances * sides)).tolist())
         for sides in product((-1, 1), repeat=5)
@@ -100,7 +100,7 @@ def test_what_is_off_the_curve_is_put_to_either_side_and_widened_for_few_cells()
         (found.a, [one.a for one in drawn]),
         (found.b, [one.b for one in drawn]),
         (found.c, [one.c for one in drawn]),
-        (found.times_between, [float(one(5_000_000) / one(1_000)) for one in drawn]),
+        (found.ratio_interval, [float(one(5_000_000) / one(1_000)) for one in drawn]),
     ]
     for interval, values in ends:
         assert interval == pytest.approx((min(values), max(values)), rel=1e-3)
@@ -124,7 +124,7 @@ def test_rounds_are_drawn_again_and_widened_where_they_are_few(
     mean = sum(rounds) / len(rounds)
     cells[2] = [cells[2][0] * math.exp(0.1 * (each - mean)) for each in rounds]
     found = growth(EVENTS, cells, np.random.default_rng(1))
-    assert (found.curve.c, found.off) == pytest.approx((0.8, 1.0))
+    assert (found.curve.c, found.largest_deviation) == pytest.approx((0.8, 1.0))
     moved = []
     for move in moves:
         times = made(EVENTS)
@@ -143,13 +143,13 @@ def test_the_middle_half_of_the_rounds_counts() -> None:
     ("times", "c", "outcome"),
     [
         ((1.09, 1.99), (0.1, 1.9), "flat"),
-        ((1.09, 2.0), (0.5, 0.6), "not told"),
-        ((1.1, 1.9), (0.5, 1.0), "told"),
-        ((1.1, 1.9), (0.5, 1.01), "not told"),
+        ((1.09, 2.0), (0.5, 0.6), "unknown"),
+        ((1.1, 1.9), (0.5, 1.0), "known"),
+        ((1.1, 1.9), (0.5, 1.01), "unknown"),
     ],
 )
 def test_an_exponent_is_told_where_something_grows_and_its_interval_is_narrow(
     times: Interval, c: Interval, outcome: str
 ) -> None:
-    found = Growth(Curve(1, 1, 1), (1, 1), (1, 1), c, times=1.5, times_between=times, off=1.0)
+    found = Growth(Curve(1, 1, 1), (1, 1), (1, 1), c, ratio=1.5, ratio_interval=times, largest_deviation=1.0)
     assert found.outcome == outcome

@@ -13,9 +13,9 @@ from experiments.identical import ALLOWED, differing
 from rollup_bench.harness.records.findings import Run
 from rollup_bench.harness.records.lines import Rounds, of_type
 from rollup_bench.harness.stats import student
-from rollup_bench.harness.stats.claims import claims, false_discoveries_held
-from rollup_bench.harness.stats.estimate import Estimate, Logs, difference, estimate, logarithms, within_share
-from rollup_bench.harness.stats.percentiles import in_sequence, percentiles
+from rollup_bench.harness.stats.claims import claims, discoveries
+from rollup_bench.harness.stats.estimate import Estimate, Logs, difference, estimate, launch_width, logarithms
+from rollup_bench.harness.stats.percentiles import percentiles, queue_percentiles
 from tests.support import ROOT
 
 Noise = Callable[[np.random.Generator, tuple[int, ...]], Logs]
@@ -82,7 +82,7 @@ def test_rounds_of_one_launch_stop_where_the_whole_run_is_as_narrow_as_was_asked
         wanted, got = [], []
         for _ in range(300):
             ratios = [rng.normal(0, 0.1, 30) for _ in range(launches)]
-            wanted.append(_half_width(estimate(ratios[:1], rng, 300)) / within_share(launches))
+            wanted.append(_half_width(estimate(ratios[:1], rng, 300)) / launch_width(launches))
             got.append(_half_width(estimate(ratios, rng, 300)))
         assert np.median(got) == pytest.approx(np.median(wanted), rel=0.2)
 
@@ -118,7 +118,7 @@ def test_too_few_rounds_tell_nothing() -> None:
 @given(st.lists(st.floats(0, 1), max_size=30), st.floats(0.001, 0.5))
 @settings(max_examples=100)
 def test_false_discoveries_as_defined(ps: list[float], rate: float) -> None:
-    held = false_discoveries_held(ps, rate)
+    held = discoveries(ps, rate)
     passing = [k for k in range(1, len(ps) + 1) if sorted(ps)[k - 1] <= rate * k / len(ps)]
     assert sum(held) >= max(passing, default=0)
     assert max((p for p, one in zip(ps, held, strict=True) if one), default=0) <= rate
@@ -155,9 +155,9 @@ def test_a_queue_has_fewer_percentiles_than_as_many_independent_samples() -> Non
     rng = np.random.default_rng(4)
     apart = rng.random(2000)
     together = np.sort(apart)
-    assert "p99" in in_sequence(apart)
-    assert in_sequence(together) == {}
-    assert in_sequence([]) == {}
+    assert "p99" in queue_percentiles(apart)
+    assert queue_percentiles(together) == {}
+    assert queue_percentiles([]) == {}
 
 
 def test_recorded_arms_that_are_identical_do_not_differ_and_slowed_ones_do() -> None:

@@ -28,7 +28,7 @@ def found(curve: Curve, noise: float, seed: int, own: float = 0.0, rounds: int =
 def test_a_curve_is_found_again_in_noisy_times(c: float) -> None:
     made = Curve(a=0.02, b=0.3, c=c)
     grown = found(made, noise=0.1, seed=1)
-    assert grown.outcome == "told"
+    assert grown.outcome == "known"
     assert grown.curve.a == pytest.approx(made.a, rel=0.2)
     assert grown.curve.b == pytest.approx(made.b, rel=0.1)
     assert grown.curve.c == pytest.approx(made.c, abs=0.05)
@@ -37,7 +37,7 @@ def test_a_curve_is_found_again_in_noisy_times(c: float) -> None:
 def test_without_noise_the_curve_is_exact() -> None:
     grown = found(Curve(a=0.004, b=0.05, c=0.75), noise=0, seed=1)
     assert (grown.curve.a, grown.curve.b, grown.curve.c) == pytest.approx((0.004, 0.05, 0.75))
-    assert grown.off == pytest.approx(1)
+    assert grown.largest_deviation == pytest.approx(1)
 
 
 @pytest.mark.parametrize("own", [0.0, 0.1])
@@ -46,7 +46,7 @@ def test_the_intervals_hold_what_was_put_in(own: float) -> None:
     truly = float(made(EVENTS[-1]) / made(EVENTS[0]))
     for seed in range(25):
         grown = found(made, 0.1, seed, own)
-        bounds = (grown.a, grown.b, grown.c, grown.times_between)
+        bounds = (grown.a, grown.b, grown.c, grown.ratio_interval)
         held += [low <= value <= high for value, (low, high) in zip((0.002, 0.05, 0.9, truly), bounds, strict=True)]
     assert (held >= 22).all()  # of 25
 
@@ -59,7 +59,7 @@ def test_what_does_not_grow_is_called_flat(rounds: int) -> None:
 
 @pytest.mark.parametrize(("made", "noise"), [(Curve(0.01, 0.01, 1.0), 0.3), (Curve(0.01, 0, 1.0), 1.5)])
 def test_an_exponent_is_not_told_where_noise_hides_it(made: Curve, noise: float) -> None:
-    assert found(made, noise, seed=3, rounds=3).outcome == "not told"
+    assert found(made, noise, seed=3, rounds=3).outcome == "unknown"
 
 
 def test_no_part_is_negative_where_times_fall() -> None:
@@ -75,7 +75,7 @@ def test_one_cell_off_the_curve_is_seen() -> None:
     seconds = made(EVENTS)
     seconds[4] *= 2
     grown = growth(EVENTS, [[one, one] for one in seconds], np.random.default_rng(5))
-    assert grown.off > 1.5
+    assert grown.largest_deviation > 1.5
 
 
 @pytest.fixture

@@ -31,7 +31,7 @@ from rollup_bench.harness.run.loops import (
 )
 from rollup_bench.harness.run.null import NullEngine
 from rollup_bench.harness.stats import histograms
-from rollup_bench.harness.stats.percentiles import in_sequence
+from rollup_bench.harness.stats.percentiles import queue_percentiles
 from tests.support.open_loops import record
 
 SPENT = Spent(seconds=1.0, client=0.1)
@@ -268,7 +268,7 @@ def test_requests_that_were_never_sent_or_answered_wrongly_void_a_rate() -> None
     ],
 )
 def test_a_percentile_of_a_sequence_has_ten_episodes_beyond(values: list[int], found: dict[str, float]) -> None:
-    assert in_sequence(values) == found
+    assert queue_percentiles(values) == found
 
 
 def _offered(rate: float, response: int, requests: int = 40, **changes: object) -> OpenLoop:

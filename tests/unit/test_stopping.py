@@ -13,7 +13,7 @@ from rollup_bench.harness.run import costs, rounds
 from rollup_bench.harness.run.costs import Gauge
 from rollup_bench.harness.run.rounds import Ask, Effort, Progress, TimedQuestion, cost, launch, widest
 from rollup_bench.harness.stats.abba import AGAIN
-from rollup_bench.harness.stats.estimate import Estimate, estimate, logarithms, within_share
+from rollup_bench.harness.stats.estimate import Estimate, estimate, launch_width, logarithms
 
 SECOND = 10**9
 
@@ -81,7 +81,7 @@ def test_the_width_that_is_asked_for_is_that_of_all_launches_together() -> None:
     assert counted(Clock(a=seconds).launch(effort(1, 15, width=reached[10] * 1.001))) == [10]
     assert counted(Clock(a=seconds).launch(effort(1, 15, width=reached[10] * 0.999))) == [15]
     for launches in (2, 5):
-        share = within_share(launches)
+        share = launch_width(launches)
         assert counted(Clock(a=seconds).launch(effort(1, 15, reached[10] / share * 1.001, launches))) == [10]
         assert counted(Clock(a=seconds).launch(effort(1, 15, reached[10] / share * 0.999, launches))) == [15]
 
