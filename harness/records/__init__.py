@@ -1,1 +1,1 @@
-"""The file of a run, and what is found in it."""
+"""The file of a run, and the results that are computed from it."""

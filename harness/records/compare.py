@@ -1,4 +1,4 @@
-"""Which changes between two runs are real."""
+"""Compares two runs cell by cell and decides which changes may be claimed."""
 
 from collections import defaultdict
 from typing import NamedTuple
@@ -10,70 +10,71 @@ from rollup_bench.harness.stats.abba import AGAIN
 from rollup_bench.harness.stats.claims import Claim, claims
 from rollup_bench.harness.stats.estimate import Estimate, Logs, difference, estimate, logarithms, midmean
 
-_ENOUGH = 4  # cells from which on their median tells what all have in common
+_ENOUGH = 4  # the cells of both runs that are needed to compute a common change
 
 
 class Change(NamedTuple):
-    """What became of a cell; ratios over 1 are slower in the second run. No claim: it is in one run only."""
+    """The typical seconds of a cell in each run, and the claim about their ratio; over 1, the second run is slower.
+
+    A cell that only one run has gets no claim.
+    """
 
     cell: Cell
-    before: float | None  # seconds, at the centre
+    before: float | None
     after: float | None
     claim: Claim | None
 
 
 class Comparison(NamedTuple):
-    """The changes, beside what all cells have in common: a machine in another mood, or a change to everything."""
+    """All changes, and `common`: the median ratio of all cells, for example because the machine became slower."""
 
     common: float
     changes: list[Change]
 
 
 def compare(before: Run, after: Run) -> Comparison:
-    """Every cell of either run; the shift that is common to all is taken out before anything is claimed."""
-    levels = _levels(before), _levels(after)
-    both = [cell for cell in levels[0] if cell in levels[1]]
-    moves = [levels[1][cell].centre - levels[0][cell].centre for cell in both]
-    common = float(np.median(moves)) if len(both) >= _ENOUGH else 0.0
-    changed = [difference(levels[1][cell], levels[0][cell], common) for cell in both]
+    """Compares every cell of either run; ratios are divided by the common ratio before anything is claimed."""
+    old, new = _levels(before), _levels(after)
+    both = [cell for cell in old if cell in new]
+    common = float(np.median([new[cell].centre - old[cell].centre for cell in both])) if len(both) >= _ENOUGH else 0.0
+    ratios = [difference(new[cell], old[cell], common) for cell in both]
     noise = floors(before), floors(after)
-    made = dict(zip(both, claims(changed, [_louder(cell, *noise) for cell in both]), strict=True))
-    cells = dict.fromkeys([*levels[0], *levels[1]])
-    rows = [
-        Change(cell, _seconds(levels[0].get(cell)), _seconds(levels[1].get(cell)), made.get(cell)) for cell in cells
-    ]
-    return Comparison(float(np.exp(common)), rows)
+    claimed = dict(zip(both, claims(ratios, [_wider_floor(cell, *noise) for cell in both]), strict=True))
+    cells = dict.fromkeys([*old, *new])
+    changes = [Change(cell, _seconds(old.get(cell)), _seconds(new.get(cell)), claimed.get(cell)) for cell in cells]
+    return Comparison(float(np.exp(common)), changes)
 
 
 def _levels(run: Run) -> dict[Cell, Estimate]:
-    """The logarithm of the nanoseconds of each cell, less what came and went in each round for all the others."""
+    """Estimates the logarithm of each cell's nanoseconds, after the drift of each round is subtracted."""
     rng = np.random.default_rng(SEED)
     times = _times(run)
-    centres = {cell: float(np.mean([midmean(one) for one in launches.values()])) for cell, launches in times.items()}
+    centres = {cell: float(np.mean([midmean(rounds) for rounds in times[cell].values()])) for cell in times}
     deviations = {
-        cell: {launch: one - centres[cell] for launch, one in launches.items()} for cell, launches in times.items()
+        cell: {launch: rounds - centres[cell] for launch, rounds in launches.items()}
+        for cell, launches in times.items()
     }
     return {
-        cell: estimate([one - _weather(deviations, cell, launch) for launch, one in launches.items()], rng)
+        cell: estimate([rounds - _drift(deviations, cell, launch) for launch, rounds in launches.items()], rng)
         for cell, launches in times.items()
     }
 
 
 def _times(run: Run) -> dict[Cell, dict[int, Logs]]:
-    """The logarithms of each cell's rounds, by launch."""
-    found: dict[Cell, dict[int, Logs]] = defaultdict(dict)
+    """Returns the logarithms of each cell's rounds by launch; second names of A/A controls are left out."""
+    times: dict[Cell, dict[int, Logs]] = defaultdict(dict)
     for (question, cache), launches in run.questions.items():
-        for one in launches:
-            for arm, pairs in one.times.items():
+        for launch in launches:
+            for arm, pairs in launch.times.items():
                 if not arm.endswith(AGAIN) and pairs:
-                    found[Cell(question, cache, arm)][one.launch] = logarithms(pairs)
-    return dict(found)
+                    times[Cell(question, cache, arm)][launch.launch] = logarithms(pairs)
+    return dict(times)
 
 
-def _weather(deviations: dict[Cell, dict[int, Logs]], cell: Cell, launch: int) -> Logs:
-    """By how much the other cells were off their own centres in each round of a launch: their median, 0 if none."""
+def _drift(deviations: dict[Cell, dict[int, Logs]], cell: Cell, launch: int) -> Logs:
+    """Returns the drift of each round of a launch: the median deviation of all other cells, or 0 if there are none."""
     rounds = len(deviations[cell][launch])
-    others = [one[launch][:rounds] for other, one in deviations.items() if other != cell and launch in one]
+    others = [logs[launch][:rounds] for other, logs in deviations.items() if other != cell and launch in logs]
     padded = np.full((len(others) + 1, rounds), np.nan)
     for row, values in zip(padded, others, strict=False):
         row[: len(values)] = values
@@ -81,10 +82,10 @@ def _weather(deviations: dict[Cell, dict[int, Logs]], cell: Cell, launch: int) -
     return np.asarray(np.nanmedian(padded, axis=0))
 
 
-def _louder(cell: Cell, *noise: dict[tuple[str, str], Estimate]) -> Estimate | None:
-    """The wider of the two runs' A/A ratios of this question."""
-    found = [floor[cell[:2]] for floor in noise if cell[:2] in floor]
-    return max(found, key=lambda one: one.error, default=None)
+def _wider_floor(cell: Cell, *noise: dict[tuple[str, str], Estimate]) -> Estimate | None:
+    """Returns the noise floor of the cell's question with the larger error, from either run."""
+    question_floors = [floors[cell[:2]] for floors in noise if cell[:2] in floors]
+    return max(question_floors, key=lambda floor: floor.error, default=None)
 
 
 def _seconds(level: Estimate | None) -> float | None:

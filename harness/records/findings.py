@@ -1,4 +1,4 @@
-"""What a run says, computed from its file alone."""
+"""Computes the results of a run from its file alone: times, noise floors and differences between arms."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -12,17 +12,17 @@ import numpy as np
 from rollup_bench.errors import RequestError
 from rollup_bench.harness.records import lines
 from rollup_bench.harness.records.lines import Header, Record, Rounds, of_type
-from rollup_bench.harness.records.run_log import standing
+from rollup_bench.harness.records.run_log import newest
 from rollup_bench.harness.stats.abba import AGAIN
 from rollup_bench.harness.stats.claims import Claim, claims
 from rollup_bench.harness.stats.estimate import Estimate, Logs, estimate, logarithms
 from rollup_bench.harness.stats.percentiles import Percentiles, percentiles
 
-SEED = 20130101  # of what is drawn again, so that the same file gives the same figures
+SEED = 20130101  # the seed of every bootstrap, so that the same file always gives the same figures
 
 
 class Cell(NamedTuple):
-    """A question asked of an arm in a state of the caches."""
+    """One question asked of one arm in one cache state."""
 
     question: str
     cache: str
@@ -30,7 +30,7 @@ class Cell(NamedTuple):
 
 
 class Difference(NamedTuple):
-    """Whether an arm is faster or slower than another at a question: ratios over 1 are slower."""
+    """A claim about `arm` against `versus` at one question; a ratio over 1 means that `arm` is slower."""
 
     question: str
     cache: str
@@ -40,7 +40,11 @@ class Difference(NamedTuple):
 
 
 class NoiseFloor(NamedTuple):
-    """The A/A pairs of a run, one for each question: ratios of identical code, and how many seemed to differ."""
+    """The noise of a run, from the ratios of its A/A controls, one for each question and cache state.
+
+    `differing` counts the ratios whose 99% interval excludes 1, although both sides are the same arm. `low` and `high`
+    are the outermost bounds of all intervals; `median_half_width` is a fraction (0.05 is 5%).
+    """
 
     pairs: int
     differing: int
@@ -51,57 +55,58 @@ class NoiseFloor(NamedTuple):
 
 @dataclass(frozen=True)
 class Run:
-    """A run's header and the lines that stand."""
+    """A run's header, and the newest line of each measurement."""
 
     header: Header
     lines: Sequence[Record]
 
     @classmethod
     def read(cls, path: Path) -> "Run":
-        """Of a file; RequestError where it does not hold one."""
+        """Reads a run from a file; raises RequestError if the file does not hold a run."""
         return cls.of(lines.read(path), str(path))
 
     @classmethod
-    def of(cls, kept: Iterable[Record], name: str) -> "Run":
-        """Of records, which come from what is called `name`."""
-        records = list(kept)
-        if not records or not isinstance(records[0], Header):
+    def of(cls, records: Iterable[Record], name: str) -> "Run":
+        """Returns the run that consists of these records; errors call their source `name`."""
+        remaining = iter(records)
+        header = next(remaining, None)
+        if not isinstance(header, Header):
             raise RequestError(f"{name}: its first line is not the header of a run; give a .jsonl that `run` wrote")
-        return cls(records[0], standing(records[1:]))
+        return cls(header, newest(remaining))
 
     @property
     def questions(self) -> dict[tuple[str, str], list[Rounds]]:
-        """The launches of each question and state of caches, in order."""
-        found: dict[tuple[str, str], list[Rounds]] = defaultdict(list)
-        for one in sorted(of_type(self.lines, Rounds), key=lambda one: one.launch):
-            found[one.question, one.cache].append(one)
-        return dict(found)
+        """The rounds of each question and cache state, in the order of the launches."""
+        questions: dict[tuple[str, str], list[Rounds]] = defaultdict(list)
+        for rounds in sorted(of_type(self.lines, Rounds), key=lambda rounds: rounds.launch):
+            questions[rounds.question, rounds.cache].append(rounds)
+        return dict(questions)
 
 
 def timings(run: Run) -> dict[Cell, Percentiles]:
-    """The times of each cell; a second name adds nothing and is left out."""
+    """Returns the percentiles of each cell's times; second names of A/A controls are left out."""
     rng = np.random.default_rng(SEED)
-    found: dict[Cell, Percentiles] = {}
+    cells: dict[Cell, Percentiles] = {}
     for (question, cache), launches in run.questions.items():
         for arm in _arms(launches):
-            times = [np.asarray(one.times[arm]).ravel() / 1e9 for one in launches if arm in one.times]
-            found[Cell(question, cache, arm)] = percentiles(times, rng)
-    return found
+            times = [np.asarray(launch.times[arm]).ravel() / 1e9 for launch in launches if arm in launch.times]
+            cells[Cell(question, cache, arm)] = percentiles(times, rng)
+    return cells
 
 
 def floors(run: Run) -> dict[tuple[str, str], Estimate]:
-    """The A/A ratio of each question."""
+    """Returns the noise floor of each question and cache state: the log-ratio of its A/A control."""
     rng = np.random.default_rng(SEED)
-    found = {key: _ratio(launches, *launches[0].control, rng) for key, launches in run.questions.items()}
-    return {key: one for key, one in found.items() if one is not None}
+    ratios = {key: _ratio(launches, *launches[0].control, rng) for key, launches in run.questions.items()}
+    return {key: ratio for key, ratio in ratios.items() if ratio is not None}
 
 
 def noise_floor(run: Run) -> NoiseFloor | None:
-    """The noise of the whole run; None where nothing was timed."""
+    """Returns the noise floor of the whole run, or None if nothing was timed."""
     pairs = list(floors(run).values())
     if not pairs:
         return None
-    bounds = [one.interval() for one in pairs]
+    bounds = [ratio.interval() for ratio in pairs]
     return NoiseFloor(
         pairs=len(pairs),
         differing=sum(not low <= 1 <= high for low, high in bounds),
@@ -112,8 +117,8 @@ def noise_floor(run: Run) -> NoiseFloor | None:
 
 
 def differences(run: Run) -> list[Difference]:
-    """Every two arms of every question, one family of claims."""
-    rng, floor = np.random.default_rng(SEED), floors(run)
+    """Compares every two arms at every question; the false discovery rate is controlled over all comparisons."""
+    rng, question_floors = np.random.default_rng(SEED), floors(run)
     named: list[tuple[str, str, str, str]] = []
     ratios: list[Estimate] = []
     for (question, cache), launches in run.questions.items():
@@ -122,20 +127,19 @@ def differences(run: Run) -> list[Difference]:
             if ratio is not None:
                 named.append((question, cache, arm, versus))
                 ratios.append(ratio)
-    made = claims(ratios, [floor.get(name[:2]) for name in named])
-    return [Difference(*name, claim) for name, claim in zip(named, made, strict=True)]
+    noise = [question_floors.get((question, cache)) for question, cache, *_ in named]
+    return [Difference(*name, claim) for name, claim in zip(named, claims(ratios, noise), strict=True)]
 
 
 def _ratio(launches: Sequence[Rounds], before: str, after: str, rng: np.random.Generator) -> Estimate | None:
-    """How much longer `after` takes, from the rounds in which both answered."""
+    """Estimates the log-ratio of the times of `after` to those of `before`; None if no round has both."""
     paired: list[Logs] = []
-    for one in launches:
-        both = min(len(one.times.get(before, ())), len(one.times.get(after, ())))
-        if both:
-            paired.append(logarithms(one.times[after][:both]) - logarithms(one.times[before][:both]))
+    for times in (launch.times for launch in launches):
+        if both := min(len(times.get(before, ())), len(times.get(after, ()))):
+            paired.append(logarithms(times[after][:both]) - logarithms(times[before][:both]))
     return estimate(paired, rng) if paired else None
 
 
 def _arms(launches: Sequence[Rounds]) -> list[str]:
-    """The arms that were timed, in order, without second names."""
-    return list(dict.fromkeys(arm for one in launches for arm in one.times if not arm.endswith(AGAIN)))
+    """Returns the names of the timed arms in order, without second names of A/A controls."""
+    return list(dict.fromkeys(arm for launch in launches for arm in launch.times if not arm.endswith(AGAIN)))

@@ -1,4 +1,4 @@
-"""Runs where they are kept: in files, and in the commits of the repository that one stands in."""
+"""Finds runs in files and in commits of the Git repository of the current folder."""
 
 import shutil
 import subprocess
@@ -10,18 +10,21 @@ from rollup_bench.harness.records.findings import Run
 
 RESULTS = "results"
 SECONDS = 60.0
-"""How long git may take."""
+"""The time limit of a git command."""
 
 
 def find(name: str) -> Run:
-    """The run of a file, of a commit that holds a single one under `results`, or of COMMIT:FILE."""
+    """Returns the run of a file, of a commit with exactly one run under `results/`, or of COMMIT:FILE.
+
+    Raises RequestError if the name matches no run, or several.
+    """
     if Path(name).is_file() or (name.endswith(".jsonl") and ":" not in name):
         return Run.read(Path(name))
     commit, _, file = name.partition(":")
     files = [file] if file else _files(commit)
     if len(files) != 1:
-        several = f"one of {', '.join(f'{commit}:{one}' for one in files)}" if files else "a run's .jsonl file"
-        raise RequestError(f"{name}: holds {len(files)} runs under {RESULTS}; give {several}")
+        remedy = f"one of {', '.join(f'{commit}:{path}' for path in files)}" if files else "a run's .jsonl file"
+        raise RequestError(f"{name}: holds {len(files)} runs under {RESULTS}; give {remedy}")
     text = _git(name, "show", f"{commit}:{files[0]}")
     return Run.of(lines.parse(text.splitlines(keepends=True), name), name)
 
@@ -34,12 +37,12 @@ def _files(commit: str) -> list[str]:
 def _git(name: str, *arguments: str) -> bytes:
     git = shutil.which("git")
     if git is None:
-        raise RequestError(f"{name} is no file, and git, which could read it as a commit, is not installed")
+        raise RequestError(f"{name} is not a file; install git, or give a run's .jsonl file")
     try:
         done = subprocess.run([git, *arguments], capture_output=True, check=False, timeout=SECONDS)
     except subprocess.TimeoutExpired:
-        raise FailureError(f"{name}: git gives no answer in {SECONDS:.0f} s") from None
+        raise FailureError(f"{name}: git did not finish within {SECONDS:.0f} s") from None
     if done.returncode:
-        said = done.stderr.decode(errors="replace").strip().splitlines()
-        raise RequestError(f"{name} is neither a file nor a commit with a run: {said[0] if said else 'git failed'}")
+        error = [*done.stderr.decode(errors="replace").strip().splitlines(), "git failed"][0]
+        raise RequestError(f"{name} is neither a file nor a commit with a run: {error}")
     return done.stdout

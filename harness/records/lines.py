@@ -1,7 +1,7 @@
-"""The lines of a run's file: one says what was run, then one for each thing measured, with its raw samples.
+"""The lines of a run's file: a header, and then a line for each measurement with its raw samples.
 
-JSON lines; each is an object whose `record` names one of the classes below. Everything published is computed from these
-lines alone.
+The format is JSON lines. The `record` key of each line names one of the classes below. All published figures are
+computed from these lines alone.
 """
 
 from collections.abc import Iterable, Iterator
@@ -17,81 +17,82 @@ Cache = Literal["cold", "lukewarm", "hot", "cached"]
 
 
 class _Record(msgspec.Struct, frozen=True, tag_field="record", omit_defaults=True, kw_only=True):
-    """A line of the file."""
+    """A line of a run's file."""
 
 
 class Header(_Record, frozen=True, tag="run"):
-    """The first line: what was run, where, and under which limits; it decides whether a run may go on."""
+    """The first line: what is run, where, and with which budget. A run resumes only with an equal header."""
 
     dataset: str
     rows: int
     seed: int
     profile: str
     machine: dict[str, str | int]
-    versions: dict[str, str]  # of each engine, and of this program under "rollup-bench"
-    budget: dict[str, int]  # cores and bytes of memory, for each engine
-    scope: list[str]  # in words: one node, replication 1, not enforced, embedded, what was not measured
+    versions: dict[str, str]  # by engine; the key "rollup-bench" holds the version of this program
+    budget: dict[str, int]  # "cores", and "memory" in bytes, for each engine
+    scope: list[str]  # sentences: how each engine runs, and what is not measured
     schema: int = SCHEMA
-    started: str = ""  # ISO 8601, UTC
+    started: str = ""  # ISO 8601 in UTC
 
 
 class LoadCost(_Record, frozen=True, tag="load"):
-    """What a layout costs an arm before it answers. Seconds are for the whole layout and until it is settled."""
+    """The cost of a load: `seconds` end when the whole layout is loaded and the engine has settled."""
 
     arm: str
     seconds: float
     rows: int
-    bytes: int | None  # None where it cannot be told
-    reused: bool = False  # loaded before, and unchanged since
-    start_up: float | None = None  # seconds until the engine answers
+    bytes: int | None  # on disk; None if the engine cannot report it
+    reused: bool = False  # an earlier load was still valid, so nothing was loaded
+    start_up: float | None = None  # seconds from the start of the server to its first answer
 
 
 class Verdict(_Record, frozen=True, tag="verdict"):
-    """Whether an arm answers a question, by which text, and where the aggregation runs."""
+    """The verdict on an arm's answer to a question, and where the events are aggregated."""
 
     arm: str
     question: str
     verdict: Literal["right", "within bound", "wrong", "unsupported", "failed"]
     where: str = ""
     reason: str = ""
-    asked: str = ""  # exactly what was sent
-    rows: int | None = None
+    query: str = msgspec.field(name="asked", default="")  # the exact text that is sent to the engine
+    rows: int | None = None  # of the answer
 
 
 class WarmUp(msgspec.Struct, frozen=True):
-    """Medians of the windows of a warm-up in nanoseconds, and whether it reached a steady state."""
+    """The median time of each window of a warm-up in nanoseconds, and whether it reached a steady state."""
 
     windows: list[int]
     steady: bool
 
 
 class Spent(msgspec.Struct, frozen=True):
-    """Over a stretch of `seconds`: processor seconds, bytes resident at its end; absent where it cannot be told."""
+    """Resources used in a period of `seconds`; None if they cannot be measured."""
 
     seconds: float
-    client: float
-    engine: float | None = None
-    resident: int | None = None
-    pressure: dict[str, float] | None = None  # share of the time in which some task waited, by resource
+    client: float  # processor seconds of the clients
+    engine: float | None = None  # processor seconds of the engine's own processes
+    resident: int | None = None  # the engine's resident bytes at the end of the period
+    pressure: dict[str, float] | None = None  # by resource, the share of the period in which some task waited for it
 
 
 class Rounds(_Record, frozen=True, tag="rounds"):
-    """One question in one launch: each round asked every arm in a seeded order and then in its mirror."""
+    """The rounds of one question in one launch; each round asks every arm twice, in ABBA order."""
 
     question: str
     cache: Cache
     launch: int
-    control: tuple[str, str] = msgspec.field(name="twin")  # the A/A control: an arm, and its second name
-    times: dict[str, list[tuple[int, int]]]  # nanoseconds by arm: a pair for each round, order and mirror
+    control: tuple[str, str] = msgspec.field(name="twin")  # the A/A control: an arm and its second name
+    times: dict[str, list[tuple[int, int]]]  # by arm, nanoseconds: in each round a forward and a backward time
     warm: dict[str, WarmUp]
-    failed: dict[str, str]  # arms that stopped answering, and how
-    pressure: dict[str, float] | None = None  # as in Spent, over this launch
+    failed: dict[str, str]  # by arm, the error after which the launch stopped asking the arm
+    pressure: dict[str, float] | None = None  # as in Spent, over all rounds of this launch
 
 
 class First(_Record, frozen=True, tag="first"):
-    """The first time that a question was asked of an arm in a launch, after those before it in the file.
+    """The time of the first request of a question to an arm in a launch.
 
-    `cold`: the engine was just restarted and the page cache dropped; `lukewarm`: not all of that could be done.
+    `cold` means that the engine was restarted and the page cache was emptied before the launch; `lukewarm` means that
+    at least one of the two was not done. First requests of other questions may come before this one.
     """
 
     arm: str
@@ -102,54 +103,56 @@ class First(_Record, frozen=True, tag="first"):
 
 
 class Cost(_Record, frozen=True, tag="cost"):
-    """What some questions cost an arm that was asked nothing else, one client, nothing interleaved."""
+    """The resources that one client used when it asked one arm the same question, while no other arm was asked."""
 
     arm: str
     question: str
     cache: Cache
     launch: int
-    questions: int
+    questions: int  # the number of requests
     spent: Spent
 
 
 class ClosedLoop(_Record, frozen=True, tag="sweep"):
-    """Closed loop: some clients, each asking again as soon as it is answered."""
+    """A closed loop: each client sends its next request as soon as it has the last answer."""
 
     arm: str
     question: str
     cache: Cache
     clients: int
-    seconds: float  # until the last answer
+    seconds: float  # from the start to the last answer
+    # The numbers of requests by result:
     right: int
     wrong: int
     failed: int
-    service: str  # HdrHistogram of microseconds, base64
+    service: str  # service times: HdrHistogram of microseconds, base64
     spent: Spent
 
 
 class OpenLoop(_Record, frozen=True, tag="open"):
-    """OpenLoop loop: a schedule fixed beforehand. Microseconds in order of intent, from the start of the schedule."""
+    """An open loop: requests follow a fixed schedule. All times are microseconds after its start, by request."""
 
     arm: str
     question: str
     cache: Cache
-    rate: float  # requests a second
-    load: str  # which rate this is: 50%, 80%, common
-    clients: int  # how many requests may be under way at once
-    limit: float  # seconds after which a request counts as failed, and for at least which it then counts
+    rate: float  # requests per second
+    load: str  # the meaning of the rate: 50% or 80% of the capacity, common, or objective
+    clients: int  # the most requests that can run at the same time
+    limit: float  # seconds until a timeout; also the least response time of a request without an answer
     intended: list[int]
-    sent: list[int | None]  # None: given up before it was sent
-    done: list[int | None]
-    waited: list[int]  # from handed to the clients, to sent by the first that was free and got a processor
-    state: str  # a letter for each: r right, w wrong, f failed, t timed out, u never sent
-    response: str  # HdrHistograms of microseconds, base64
+    sent: list[int | None]  # None: never sent
+    done: list[int | None]  # when the answer or an error arrived; None: neither did
+    waited: list[int]  # from the time when the clients could take the request to its sending; 0: never sent
+    state: str  # a letter per request: r right, w wrong, f failed, t timed out, u never sent
+    # HdrHistograms of microseconds, base64:
+    response: str
     service: str
     lateness: str
     spent: Spent
 
 
 class Fault(_Record, frozen=True, tag="fault"):
-    """An arm that dropped out while something was done; the others went on without it. History once the run ended."""
+    """An arm that dropped out of the run while `doing` something; the other arms continued. A later `Ended` line cancels it."""
 
     arm: str
     doing: str
@@ -158,7 +161,7 @@ class Fault(_Record, frozen=True, tag="fault"):
 
 
 class Ended(_Record, frozen=True, tag="end"):
-    """The last line: everything that the profile wants is there."""
+    """The last line: the run measured everything that its profile asks for."""
 
 
 Record = Header | LoadCost | Verdict | Rounds | First | Cost | ClosedLoop | OpenLoop | Fault | Ended
@@ -167,27 +170,27 @@ _decoder: msgspec.json.Decoder[Record] = msgspec.json.Decoder(Record)
 
 
 def parts(arm: str) -> tuple[str, str]:
-    """The engine and the layout of an arm's name."""
+    """Splits the name of an arm into its engine and its layout."""
     engine, _, layout = arm.partition("/")
     return engine, layout
 
 
 def read(path: Path) -> Iterator[Record]:
-    """The lines of a run's file; RequestError names the line that is not one."""
+    """Reads the lines of a run's file; raises RequestError with the number of the first invalid line."""
     return parse(_lines(path), str(path))
 
 
 def parse(lines: Iterable[bytes], name: str) -> Iterator[Record]:
-    """Records of lines, which come from what is called `name`."""
+    """Decodes lines of a run's file; errors call their source `name`."""
     for number, line in enumerate(lines, 1):
         try:
-            yield _decoder.decode(line.replace(b'/tailored"', b'/tuned"'))  # the name of `tuned` in older files
+            yield _decoder.decode(line.replace(b'/tailored"', b'/tuned"'))  # older files call the layout `tuned` so
         except msgspec.DecodeError as error:
-            raise RequestError(f"{name}, line {number}: {error}; expected a run written by rollup-bench") from None
+            raise RequestError(f"{name}, line {number}: {error}; give a file that `run` wrote") from None
 
 
 def of_type(records: Iterable[Record], kind: type[T]) -> list[T]:
-    """Only the records of one kind."""
+    """Returns the records of one type."""
     return [record for record in records if isinstance(record, kind)]
 
 
@@ -196,4 +199,4 @@ def _lines(path: Path) -> Iterator[bytes]:
         with path.open("rb") as file:
             yield from (line for line in file if line.endswith(b"\n"))
     except OSError as error:
-        raise RequestError(f"{path}: {error.strerror}; expected the file of a run") from None
+        raise RequestError(f"{path}: {error.strerror}; give the file of a run") from None

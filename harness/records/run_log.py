@@ -1,7 +1,7 @@
-"""A run's file while the run is made: lines are appended as they come, and a run that was interrupted is resumed.
+"""The run log: appends each measurement to the run's file, and resumes a run that was interrupted.
 
-What the file holds is not measured again, and a half-written last line is dropped. What an arm did not answer is asked
-again, its rounds beside all the others. Of two lines that measure the same thing the last counts.
+A resumed run skips the measurements that the file holds and repeats those that failed. If two lines hold the same
+measurement, the newer line counts. An incomplete last line is removed.
 """
 
 import os
@@ -13,17 +13,17 @@ import msgspec
 from rollup_bench.errors import RequestError
 from rollup_bench.harness.records.lines import Ended, Fault, Header, Record, Rounds, T, Verdict, read
 
-_NAMED = ("arm", "question", "cache", "launch", "clients", "load", "doing")
+_KEY_FIELDS = ("arm", "question", "cache", "launch", "clients", "load", "doing")
 Key = tuple[object, ...]
 
 
 def key(record: Record) -> Key:
-    """What a line measures, whatever came out: of a run's lines with one key the last stands."""
-    return (type(record), *(getattr(record, name, None) for name in _NAMED))
+    """Identifies the measurement of a line, without its result; the newest line with a key replaces the others."""
+    return (type(record), *(getattr(record, name, None) for name in _KEY_FIELDS))
 
 
-def spoilt(record: Record) -> bool:
-    """Whether an arm gave no answer, so that it is to be asked again."""
+def is_failure(record: Record) -> bool:
+    """Whether an arm failed in this measurement, so that a resumed run repeats it."""
     match record:
         case Verdict():
             return record.verdict == "failed"
@@ -32,76 +32,75 @@ def spoilt(record: Record) -> bool:
     return isinstance(record, Fault)
 
 
-def standing(lines: Iterable[Record]) -> list[Record]:
-    """The lines that count, see `_put`."""
-    kept: dict[Key, Record] = {}
+def newest(lines: Iterable[Record]) -> list[Record]:
+    """Returns the newest line of each measurement.
+
+    An `Ended` line removes earlier `Fault` lines, and a `Fault` line removes an earlier `Ended` line.
+    """
+    newest_lines: dict[Key, Record] = {}
     for line in lines:
-        _put(kept, line)
-    return list(kept.values())
+        _put(newest_lines, line)
+    return list(newest_lines.values())
 
 
-def _put(kept: dict[Key, Record], record: Record) -> None:
-    """Takes the place of a line that measured the same; an end makes faults good, a fault undoes an end."""
-    undone = {Ended: Fault, Fault: Ended}.get(type(record))
-    if undone is not None:
-        for one in [one for one in kept if one[0] is undone]:
-            del kept[one]
-    kept[key(record)] = record
+def _put(lines: dict[Key, Record], record: Record) -> None:
+    """Adds a line in place of an older line with the same key; see `newest` for `Ended` and `Fault` lines."""
+    removed = {Ended: Fault, Fault: Ended}.get(type(record))
+    for old in [old for old in lines if old[0] is removed]:
+        del lines[old]
+    lines[key(record)] = record
 
 
 class RunLog:
-    """A run's file, open to be added to."""
+    """A run's file to which lines are appended."""
 
     def __init__(self, path: Path, header: Header) -> None:
-        """Starts the file, or goes on with it; RequestError if it holds a run of something else."""
+        """Creates the file or resumes its run; raises RequestError if its header differs, apart from the start time."""
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
-        known = list(read(path))
-        if known:
-            self._same_run(known[0], header)
-        self._standing: dict[Key, Record] = {}
-        for one in standing(known):
-            if not isinstance(one, Fault):  # what it hit is tried again
-                self._standing[key(one)] = one
-        _drop_half_a_line(path)
-        if not known:
+        written = list(read(path))
+        if written:
+            self._check_header(written[0], header)
+        self._newest: dict[Key, Record] = {key(line): line for line in newest(written) if not isinstance(line, Fault)}
+        _drop_incomplete_line(path)
+        if not written:
             self.add(header)
 
     @property
     def records(self) -> list[Record]:
-        """The lines that stand; of faults, those since it was opened."""
-        return list(self._standing.values())
+        """The newest line of each measurement, without faults that were added before this object opened the file."""
+        return list(self._newest.values())
 
-    def has(self, kind: type[Record], **named: object) -> bool:
-        """Whether it holds what a line of this kind measures, named by its fields, and nothing of it is spoilt."""
-        found = self.get(kind, **named)
-        return found is not None and not spoilt(found)
+    def has(self, kind: type[Record], **fields: object) -> bool:
+        """Whether the file holds a line of this type with these key fields that is not a failure."""
+        line = self.get(kind, **fields)
+        return line is not None and not is_failure(line)
 
-    def get(self, kind: type[T], **named: object) -> T | None:
-        """The line of this kind that stands, named by its fields."""
-        found = self._standing.get((kind, *(named.get(name) for name in _NAMED)))
-        return found if isinstance(found, kind) else None
+    def get(self, kind: type[T], **fields: object) -> T | None:
+        """Returns the newest line of this type with these key fields, or None; fields not given must be None."""
+        line = self._newest.get((kind, *(fields.get(name) for name in _KEY_FIELDS)))
+        return line if isinstance(line, kind) else None
 
     def add(self, record: Record) -> None:
-        """Writes the line through to the disk before it returns."""
+        """Appends a line and returns after it is written to the disk."""
         with self.path.open("ab") as file:
             file.write(msgspec.json.encode(record) + b"\n")
             file.flush()
             os.fsync(file.fileno())
-        _put(self._standing, record)
+        _put(self._newest, record)
 
-    def _same_run(self, first: Record, header: Header) -> None:
+    def _check_header(self, first: Record, header: Header) -> None:
         if not isinstance(first, Header):
             raise RequestError(f"{self.path}: its first line is not the header of a run; name another file with --out")
         for field in header.__struct_fields__:
-            was, now = getattr(first, field), getattr(header, field)
-            if field != "started" and was != now:
-                what = f"{field} {was!r}, asked is {now!r}"
-                raise RequestError(f"{self.path}: holds a run of {what}; name another file with --out")
+            old, new = getattr(first, field), getattr(header, field)
+            if field != "started" and old != new:
+                differs = f"holds a run whose {field} is {old!r}, but this run's is {new!r}"
+                raise RequestError(f"{self.path}: {differs}; name another file with --out")
 
 
-def _drop_half_a_line(path: Path) -> None:
+def _drop_incomplete_line(path: Path) -> None:
     with path.open("rb+") as file:
         content = file.read()
         file.truncate(content.rfind(b"\n") + 1)

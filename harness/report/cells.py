@@ -76,7 +76,7 @@ class _Findings:
             verdict=line.verdict,
             where=line.where,
             reason=line.reason,
-            asked=line.asked,
+            asked=line.query,
             rows=line.rows,
             time=self._times.get(cell),
             cached=self._times.get(Cell(question, "cached", arm)),

@@ -103,7 +103,7 @@ def verdict(arm: Arm, name: str, default: Question, checked: Sequence[Checked]) 
         verdict=decisive.verdict.kind.value,
         where=decisive.support.where or "",
         reason=decisive.verdict.reason or decisive.support.reason,
-        asked=_sent(arm, default) if decisive.support.where else "",
+        query=_sent(arm, default) if decisive.support.where else "",
         rows=checked[0].rows,
     )
 

@@ -12,7 +12,7 @@ from rollup_bench.engines.contract import Engine
 from rollup_bench.errors import FailureError, RequestError
 from rollup_bench.harness.records.findings import Run
 from rollup_bench.harness.records.lines import Cache, Cost, Ended, Fault, First, Header, LoadCost, Rounds
-from rollup_bench.harness.records.run_log import RunLog, spoilt
+from rollup_bench.harness.records.run_log import RunLog, is_failure
 from rollup_bench.harness.run import load_test, result_cache
 from rollup_bench.harness.run.admission import admit, answering, loaded, noted, reconnected, right_arms, sessions, timed
 from rollup_bench.harness.run.arms import Arm, Say, budget, connected, served, warn_untested
@@ -53,7 +53,7 @@ def measure(request: Request, out: Path | None, say: Say) -> tuple[Path, Run]:
             pace.launch = number
             _launch(request, log, arms, servers, number, pace)
         load_test.measure(request, log, arms, servers, say)
-    if not log.has(Ended) and not any(map(spoilt, log.records)):
+    if not log.has(Ended) and not any(map(is_failure, log.records)):
         log.add(Ended())
     return log.path, Run.read(log.path)
 

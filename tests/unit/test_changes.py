@@ -87,7 +87,7 @@ def test_rounds_that_no_other_cell_has_are_left_as_they_are() -> None:
         assert (claim.ratio, claim.low, claim.high) == pytest.approx((1.0,) * 3)
 
 
-def test_the_weather_of_a_launch_is_that_of_the_cells_in_it() -> None:
+def test_the_drift_of_a_launch_comes_from_the_cells_in_it() -> None:
     """The second launch is twice as slow for all three cells, the first is not; each has its own centre."""
     slow = {arm: [base * slower for slower in PATTERN] for arm, base in (("a", 100), ("b", 300), ("c", 700))}
     fast = {arm: [base * slower for slower in PATTERN[::-1]] for arm, base in (("a", 100), ("b", 300))}
@@ -97,7 +97,7 @@ def test_the_weather_of_a_launch_is_that_of_the_cells_in_it() -> None:
     assert (claim.ratio, claim.low, claim.high) == pytest.approx((1.0,) * 3)
 
 
-def test_of_several_other_cells_the_median_is_the_weather() -> None:
+def test_the_drift_is_the_median_of_several_other_cells() -> None:
     """In every second round `d` alone is slow, which is not taken for a slow machine."""
     times = {"a": [100] * 4, "b": [100] * 4, "c": [100] * 4, "d": [100, 900, 100, 900]}
     claim = changes(run(rounds("q", times)), steady(a=100, b=100, c=100))["a"].claim

@@ -153,7 +153,7 @@ def test_an_ended_run_is_read_and_not_measured_again(rides: Dataset, tmp_path: P
     assert out.read_bytes() == before
     assert not [text for text in said if "launch" in text]
     other = dataclasses.replace(_request(rides, tmp_path), seed=2)
-    with pytest.raises(RequestError, match="seed 1, asked is 2"):
+    with pytest.raises(RequestError, match="seed is 1, but this run's is 2"):
         measure(other, out, _quiet)
 
 

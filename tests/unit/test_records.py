@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from rollup_bench.errors import RequestError
 from rollup_bench.harness.records.lines import Header, LoadCost, Rounds, Verdict, WarmUp, of_type, read
-from rollup_bench.harness.records.run_log import RunLog, key, standing
+from rollup_bench.harness.records.run_log import RunLog, key, newest
 from rollup_bench.harness.run.costs import Gauge, Meter, stalled
 
 HEADER = Header(
@@ -46,7 +46,7 @@ def test_a_run_is_read_back_as_it_was_written(tmp_path: Path, written: list[Roun
     for record in written:
         log.add(record)
     assert list(read(path)) == [HEADER, *written]
-    assert standing([HEADER, *written]) == log.records
+    assert newest([HEADER, *written]) == log.records
     assert {key(record) for record in written} == {key(record) for record in log.records[1:]}
 
 
@@ -74,7 +74,10 @@ def test_an_empty_file_is_a_run_not_yet_begun(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("change", "says"),
-    [({"seed": 2}, "seed 1, asked is 2"), ({"dataset": "game"}, "dataset 'flights', asked is 'game'")],
+    [
+        ({"seed": 2}, "seed is 1, but this run's is 2"),
+        ({"dataset": "game"}, "dataset is 'flights', but this run's is 'game'"),
+    ],
 )
 def test_another_run_is_not_mixed_in(tmp_path: Path, change: dict[str, object], says: str) -> None:
     path = tmp_path / "run.jsonl"

@@ -185,7 +185,7 @@ def test_every_cell_opens_by_keyboard_and_by_link_to_the_exact_query(opened: Ope
     cell = page.locator('[id="cell-carriers~duckdb/raw"]')
     cell.focus()
     page.keyboard.press("Enter")
-    expect(page.locator("pre")).to_have_text(asked["carriers", "duckdb/raw"].asked)
+    expect(page.locator("pre")).to_have_text(asked["carriers", "duckdb/raw"].query)
     expect(cell).to_be_focused()
     linked = opened("#/tradeoffs?open=weekly-aircraft~duckdb/day")
     expect(linked.locator("tr.detail")).to_contain_text(asked["weekly-aircraft", "duckdb/day"].reason)
