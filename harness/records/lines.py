@@ -152,7 +152,7 @@ class OpenLoop(_Record, frozen=True, tag="open"):
 
 
 class Fault(_Record, frozen=True, tag="fault"):
-    """An arm that dropped out of the run while `doing` something; the other arms continued. A later `Ended` line cancels it."""
+    """An arm that dropped out while `doing` something; the other arms continued. A later `Ended` line cancels it."""
 
     arm: str
     doing: str
