@@ -8,7 +8,6 @@ have real-time priority where the system allows it; without, a busy machine make
 import sys
 import time
 from collections.abc import Iterator
-from typing import ClassVar
 
 import msgspec
 import numpy as np
@@ -70,19 +69,6 @@ def kept_to_schedule(service: float = 0.001) -> Iterator[tuple[int, str, float]]
     for rate in RATES:
         result = read(offer(target, rate, 3.0, "common", 1, Gauge()))
         yield rate, result.outcome, result.lateness or float("nan")
-
-
-class Clocks:
-    """What the harness adds to each question, for asv."""
-
-    version = "1"
-    unit = "seconds"
-    timeout = 120
-    param_names: ClassVar = ["where"]
-    params: ClassVar = [["inside", "around"]]
-
-    def track_added(self, where: str) -> float:
-        return float(getattr(added(), where))
 
 
 def main() -> None:

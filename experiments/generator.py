@@ -100,51 +100,6 @@ def _written(command: Callable[[str], list[str]]) -> Cost:
         )
 
 
-class Generator:
-    """Processor seconds for a million rows and for a megabyte, for asv."""
-
-    version = "1"
-    timeout = 900
-    params = ("game", "lineitem")
-    param_names = ("made",)
-
-    def setup_cache(self) -> Pace:
-        """Measured once for all."""
-        return measure()
-
-    def setup(self, pace: Pace, made: str) -> None:
-        if not getattr(pace, made):
-            raise NotImplementedError("tpchgen-cli is not installed here")
-
-    def track_rows(self, pace: Pace, made: str) -> dict[str, object]:
-        return _seconds(getattr(pace, made))
-
-    def track_bytes(self, pace: Pace, made: str) -> dict[str, object]:
-        return _seconds(getattr(pace, f"{made}_bytes"))
-
-    track_rows.unit = "seconds a million rows"  # type: ignore[attr-defined]
-    track_bytes.unit = "seconds a megabyte"  # type: ignore[attr-defined]
-
-
-class Memory:
-    """The most memory held, Python and Arrow included, while the last two files of a game are written, for asv."""
-
-    version = "1"
-    timeout = 300
-    params = SIZES
-    param_names = ("rows",)
-
-    def track_memory(self, rows: int) -> int:
-        return game(rows, 2).memory
-
-    track_memory.unit = "bytes"  # type: ignore[attr-defined]
-
-
-def _seconds(rates: list[float]) -> dict[str, object]:
-    """As asv wants it, where more is worse: processor seconds for a million."""
-    return {"samples": [1e6 / rate for rate in rates], "number": 1}
-
-
 def main() -> None:
     """Prints all of it; ends with 1 where the generator is too slow or takes too much memory."""
     if TPCHGEN is None:

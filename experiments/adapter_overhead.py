@@ -1,0 +1,162 @@
+"""What an adapter adds to its bare client: processor seconds of the asking thread, in ABBA order.
+
+By hand: `python -m experiments.adapter_overhead [--engines duckdb,druid,cassandra]`. The bare client sends the same
+statement over the same connection and reads the same rows. A question with an answer of one row gives what is added to
+each question; one with thousands of rows gives, less that, what is added to each row. Each request is over other days,
+as in a replay, so that no adapter knows the question beforehand.
+"""
+
+import http.client
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import cycle, islice
+from typing import Any
+
+import click
+import msgspec
+import numpy as np
+
+from rollup_bench.engines.contract import Session
+from rollup_bench.harness.cli.options import engines_default
+from rollup_bench.harness.report.terminal import ended
+from rollup_bench.harness.run import arms as running
+from rollup_bench.harness.run.arms import Arm
+from rollup_bench.harness.run.home import home
+from rollup_bench.harness.stats.percentiles import percentiles
+from rollup_bench.workloads import answers, dataset, events
+from rollup_bench.workloads.measures import parse
+from rollup_bench.workloads.questions import Aggregate, Grain, Span
+
+WARM_UP = 200
+DAYS = 30
+LAYOUTS = {"duckdb": "raw", "druid": "raw", "cassandra": "day"}
+LIMITS = {"question": {"duckdb": 200e-6, "druid": 300e-6, "cassandra": 300e-6}, "row": dict.fromkeys(LAYOUTS, 1e-6)}
+"""Seconds that an adapter may add."""
+MEASURES = tuple(map(parse, ("count()", "sum(distance)", "max(dep_delay)")))
+START = datetime(2013, 7, 1, 4, tzinfo=UTC)
+ZONE = "America/New_York"
+ONE_ROW = Aggregate(Span(START, START.replace(day=2)), MEASURES, zone=ZONE)
+MANY_ROWS = Aggregate(Span(START, START.replace(month=10)), MEASURES, Grain.DAY, ZONE, ("carrier", "origin", "dest"))
+Bare = Callable[[], int]
+"""Sends what the adapter sends for a question; returns the number of rows that it reads."""
+
+
+class Overhead(msgspec.Struct, frozen=True):
+    """Seconds that the adapter adds to a question and to each row of an answer, a sample for each ABBA pair."""
+
+    question: list[float]
+    row: list[float]
+
+
+def overhead(engine: str, pairs: int = 400) -> Overhead:
+    """Loads the flights and asks both; the question with many rows a twentieth as often."""
+    flights = dataset.read("flights")
+    rows = events.prepare(flights, home())
+    with running.opened([engine], "native", home(), lambda _: None) as (opened,):
+        arm = running.arm(opened, flights.layout(LAYOUTS[engine]), flights, rows, home(), lambda _: None)
+        with opened.session(arm.plan) as session:
+            once, few = _added(arm, session, ONE_ROW, pairs)
+            more, count = _added(arm, session, MANY_ROWS, max(pairs // 20, 5))
+    return Overhead(once, [(seconds - float(np.median(once))) / (count - few) for seconds in more])
+
+
+def _added(arm: Arm, session: Session, question: Aggregate, pairs: int) -> tuple[list[float], float]:
+    """Seconds that the adapter adds, a sample for each ABBA pair; and the mean number of rows."""
+    questions = [_moved(question, days) for days in range(DAYS)]
+    bare = [BARE[arm.engine.name](arm, session, each) for each in questions]
+    turns = cycle(zip(questions, bare, strict=True))
+    samples = (_pair(session, [next(turns), next(turns)]) for _ in range(pairs + WARM_UP))
+    return list(islice(samples, WARM_UP, None)), float(np.mean([read() for read in bare]))
+
+
+def _pair(session: Session, both: Sequence[tuple[Aggregate, Bare]]) -> float:
+    (first, read), (second, read_again) = both
+    order = (lambda: session.ask(first), read, read_again, lambda: session.ask(second))
+    a, b, c, d = map(_seconds, order)
+    return (a - b - c + d) / 2
+
+
+def _seconds(call: Callable[[], object]) -> float:
+    began = time.thread_time()
+    call()
+    return time.thread_time() - began
+
+
+def _moved(question: Aggregate, days: int) -> Aggregate:
+    later = timedelta(days=days)
+    return msgspec.structs.replace(question, span=Span(question.span.start + later, question.span.end + later))
+
+
+def _duckdb(arm: Arm, session: Any, question: Aggregate) -> Bare:
+    from rollup_bench.engines.duckdb.engine import statement
+
+    text, values = statement(question, arm.plan)
+    return lambda: int(session._connection.sql(text, params=values).to_arrow_table().num_rows)
+
+
+def _druid(arm: Arm, _session: Session, question: Aggregate) -> Bare:
+    from rollup_bench.engines.druid.client import payload
+    from rollup_bench.engines.druid.engine import statement
+
+    sent = statement(question, arm.plan)
+    body = msgspec.json.encode(payload(sent.text, sent.values))
+    assert arm.engine.server is not None
+    address = arm.engine.server.connection
+    connection = http.client.HTTPConnection(address.hosts[0], address.port, timeout=60)
+
+    def bare() -> int:
+        connection.request("POST", "/druid/v2/sql", body, {"Content-Type": "application/json"})
+        rows: list[object] = msgspec.json.decode(connection.getresponse().read())
+        return len(rows) - 1
+
+    return bare
+
+
+def _cassandra(arm: Arm, _session: Session, question: Aggregate) -> Bare:
+    from rollup_bench.engines.cassandra.driver import Reader
+    from rollup_bench.engines.cassandra.engine import supported_path
+    from rollup_bench.engines.cassandra.loading import read_manifest
+
+    sent: list[tuple[str, Any]] = []
+
+    class Recording(Reader):
+        def results(self, requests: Iterable[tuple[str, Any]]) -> Iterator[list[Any]]:
+            sent.extend(known := list(requests))
+            return super().results(known)
+
+    driver = arm.engine._driver  # type: ignore[attr-defined]  # the adapter's own, so that all else is equal
+    recording = Recording(driver)
+    manifest = read_manifest(recording, arm.plan)
+    sent.clear()
+    supported_path(question, arm.plan).answer(recording, manifest, answers.schema(question, arm.plan.schema))
+    statements = [(recording.prepare(text), values) for text, values in sent]
+
+    def bare() -> int:
+        waiting = [driver.execute_async(statement, values) for statement, values in statements]
+        return sum(len(future.result().all()) for future in waiting)
+
+    return bare
+
+
+BARE: dict[str, Callable[[Arm, Any, Aggregate], Bare]] = {"duckdb": _duckdb, "druid": _druid, "cassandra": _cassandra}
+
+
+@click.command()
+@engines_default("duckdb")
+def main(engines: list[str]) -> None:
+    """Prints what each adapter adds beside what it may add; ends with 1 where one adds more."""
+    rng, within = np.random.default_rng(1), True
+    for engine in engines:
+        added = overhead(engine)
+        for what, samples in (("question", added.question), ("row", added.row)):
+            found, limit = percentiles([samples], rng), LIMITS[what][engine]
+            low, median, high = (f"{1e6 * value:.3f}" for value in (found.low, found.median, found.high))
+            click.echo(f"{engine} adds {median} µs to a {what} (99%: {low} to {high}); at most {1e6 * limit:g} allowed")
+            within = within and found.median <= limit
+    sys.exit(not within)
+
+
+if __name__ == "__main__":
+    ended(lambda: main(standalone_mode=False))
