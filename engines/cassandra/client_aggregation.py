@@ -192,16 +192,14 @@ def _grouping_set(question: Aggregate, by: tuple[str, ...], groups: Groups, sche
     if question.subtotals != "none":
         columns["grouping_id"] = pa.array(np.full(part.totals.num_rows, grouping_id(question, by)))
     try:
-        typed = [_typed(columns.get(field.name), field.type, part.totals.num_rows) for field in schema]
+        nulls = pa.nulls(part.totals.num_rows)
+        typed = [_typed(columns.get(field.name, nulls), field.type) for field in schema]
     except pa.ArrowInvalid as error:
         raise OverflowError(str(error)) from None
     return pa.table(typed, schema=schema)
 
 
-def _typed(column: pa.ChunkedArray | pa.Array | None, arrow_type: pa.DataType, rows: int) -> pa.ChunkedArray | pa.Array:
-    """The column in a type; NULLs if there is no column."""
-    if column is None:
-        return pa.nulls(rows, arrow_type)
+def _typed(column: pa.ChunkedArray | pa.Array, arrow_type: pa.DataType) -> pa.ChunkedArray | pa.Array:
     return column if column.type == arrow_type else column.cast(arrow_type)
 
 

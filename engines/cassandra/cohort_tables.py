@@ -1,6 +1,6 @@
 """Cohorts as tables: the activity of subjects by age is stored at load and summed by the server."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import pyarrow as pa
@@ -8,16 +8,7 @@ import pyarrow.compute as pc
 
 from rollup_bench.engines.cassandra import codec, cohort_activity
 from rollup_bench.engines.cassandra.client_aggregation import EVENTS, Partial
-from rollup_bench.engines.cassandra.cohort_activity import (
-    AGE,
-    BORN,
-    COHORT,
-    FIRST,
-    LAST,
-    ROWS,
-    SUBJECT,
-    question_partials,
-)
+from rollup_bench.engines.cassandra.cohort_activity import AGE, BORN, COHORT, FIRST, LAST, ROWS, SUBJECT
 from rollup_bench.engines.cassandra.driver import Reader
 from rollup_bench.engines.cassandra.tables import CQL_TYPES, Manifest, Table, bucket_width, partitions
 from rollup_bench.engines.contract import Plan, Support, Where
@@ -46,13 +37,37 @@ def definition(question: Cohort) -> Cohort:
 
 
 @dataclass(frozen=True)
-class CohortTable:
+class StoredCohort:
     """The stored activity of a definition, with births by bucket of `grain` and ages below `count` (None: all ages)."""
 
+    name: str
     definition: Cohort
     grain: Grain
     partials: tuple[Partial, ...]
     count: int | None
+
+    def merged(self, other: "StoredCohort") -> "StoredCohort":
+        """The same activity with the partial aggregates and the ages of both."""
+        count = None if None in (self.count, other.count) else max(self.count or 0, other.count or 0)
+        partials = tuple(dict.fromkeys((*self.partials, *other.partials)))
+        name = f"{self.name} and {other.name.removeprefix('for ')}"
+        return replace(self, name=name, partials=partials, count=count)
+
+    def table(self, name: str, columns: Columns, statistics: Statistics) -> Table:
+        """The table, partitioned by the time of births."""
+        keys = {BORN: "timestamp"} | ({COHORT: "text"} if self.definition.by else {}) | {AGE: "bigint", SUBJECT: "text"}
+        sums = {str(p): CQL_TYPES[str(p.arrow_type(statistics))] for p in (EVENTS, *self.partials)}
+        types = keys | {FIRST: "bigint", LAST: "bigint"} | sums
+        rows = statistics.rows + statistics.cardinality[columns.subject]
+        width = bucket_width(rows, statistics.last - statistics.first, types)
+        return Table(name, types, tuple(keys), width, f"activity {self.name}")
+
+
+@dataclass(frozen=True)
+class CohortTable:
+    """A table that stores the activity of a cohort."""
+
+    stored: StoredCohort
     table: Table
 
     def answers(self, question: Cohort, span: Span, statistics: Statistics) -> bool:
@@ -61,52 +76,33 @@ class CohortTable:
         An age is in the answer only if it has ended by `until`, so later events do not matter, except to unbounded
         retention.
         """
-        if definition(question) != self.definition or not set(question_partials(question)) <= set(self.partials):
-            return False
-        if question.retention == "unbounded" and (
-            self.count is not None or milliseconds(question.until) <= statistics.last
-        ):
-            return False
-        return (self.count is None or question.age.count <= self.count) and all(
-            calendar.begins(end, self.grain, question.zone) for end in span.milliseconds
+        count, later_events = self.stored.count, milliseconds(question.until) <= statistics.last
+        return (
+            definition(question) == self.stored.definition
+            and set(cohort_activity.question_partials(question)) <= set(self.stored.partials)
+            and (question.retention != "unbounded" or (count is None and not later_events))
+            and (count is None or question.age.count <= count)
+            and all(calendar.begins(end, self.stored.grain, question.zone) for end in span.milliseconds)
         )
 
     def rows(self, events: Events) -> pa.Table:
         """The rows to store for all events, in the order of the key."""
-        names = cohort_activity.event_columns(self.definition, events.columns, self.partials)
+        question, partials = self.stored.definition, self.stored.partials
+        names = cohort_activity.event_columns(question, events.columns, partials)
         rows = cohort_activity.activity(
-            self.definition,
-            self.grain,
+            question,
+            self.stored.grain,
             lambda: map(pa.table, events.batches(names)),
             events.columns,
-            self.partials,
+            partials,
             events.statistics,
         )
-        if self.count is not None:
-            rows = rows.filter(pc.field(AGE) < self.count)
+        if self.stored.count is not None:
+            rows = rows.filter(pc.field(AGE) < self.stored.count)
         for name in (COHORT, SUBJECT):
             if name in rows.column_names:
                 rows = rows.set_column(rows.column_names.index(name), name, codec.key(rows[name]))
         return rows.sort_by([(name, "ascending") for name in self.table.clustering])
-
-
-def cohort_table(
-    name: str,
-    comment: str,
-    definition: Cohort,
-    grain: Grain,
-    partials: tuple[Partial, ...],
-    count: int | None,
-    columns: Columns,
-    statistics: Statistics,
-) -> CohortTable:
-    """The table of a definition, partitioned by the time of births."""
-    keys = {BORN: "timestamp"} | ({COHORT: "text"} if definition.by else {}) | {AGE: "bigint", SUBJECT: "text"}
-    sums = {str(partial): CQL_TYPES[str(partial.arrow_type(statistics))] for partial in (EVENTS, *partials)}
-    types = keys | {FIRST: "bigint", LAST: "bigint"} | sums
-    rows = statistics.rows + statistics.cardinality[columns.subject]
-    width = bucket_width(rows, statistics.last - statistics.first, types)
-    return CohortTable(definition, grain, partials, count, Table(name, types, tuple(keys), width, comment))
 
 
 @dataclass(frozen=True)
@@ -115,18 +111,18 @@ class CohortReader:
 
     question: Cohort
     plan: Plan
-    stored: CohortTable
+    cohort: CohortTable
     span: Span
 
     @property
     def support(self) -> Support:
         """On the server."""
-        return Support(Where.SERVER, f"{self.stored.table.comment}: a row for each subject and age, added up there")
+        return Support(Where.SERVER, f"{self.cohort.table.comment}: a row for each subject and age, added up there")
 
     @property
     def text(self) -> str:
         """The statement that sums a partition."""
-        table, by = self.stored.table, [*([COHORT] if self.question.by else []), AGE]
+        table, by = self.cohort.table, [*([COHORT] if self.question.by else []), AGE]
         columns = [f"to_unix_timestamp({quoted(BORN)})", *map(quoted, by), "count(*)"]
         columns += [f"sum({quoted(name)})" for name in self._sums]
         where = f" AND {quoted(BORN)} >= ? AND {quoted(BORN)} < ?"
@@ -139,12 +135,12 @@ class CohortReader:
     def answer(self, reader: Reader, manifest: Manifest, schema: pa.Schema) -> pa.Table:
         """The answer in its schema."""
         (start, end), by = self.span.milliseconds, self.question.by
-        keys = partitions(self.stored.table, manifest, start, end - 1)
+        keys = partitions(self.cohort.table, manifest, start, end - 1)
         results = reader.results((self.text, (*key, start, end)) for key in keys)
         sums = codec.table([row for rows in results for row in rows], self._types)
         if by is not None:
             sums = sums.set_column(1, COHORT, codec.unkeyed(sums[COHORT], self.plan.schema.field(by).type))
-        elif self.question.grain not in (None, self.stored.grain) and sums.num_rows:
+        elif self.question.grain not in (None, self.cohort.stored.grain) and sums.num_rows:
             grain = Grain(self.question.grain or Grain.ALL)
             sums = sums.set_column(0, BORN, calendar.starts(sums[BORN], grain, self.question.zone))
         return cohort_activity.answer(self.question, sums, schema)
@@ -153,7 +149,9 @@ class CohortReader:
     def _sums(self) -> dict[str, pa.DataType]:
         """The columns to sum and their types; none if the question counts rows."""
         if self.question.measure:
-            return {str(p): p.arrow_type(self.plan.statistics) for p in question_partials(self.question)}
+            return {
+                str(p): p.arrow_type(self.plan.statistics) for p in cohort_activity.question_partials(self.question)
+            }
         if self.question.retention == "unbounded":
             return {LAST: pa.int64()}
         return {FIRST: pa.int64()} if self.question.cumulative else {}

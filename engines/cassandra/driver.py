@@ -8,14 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from cassandra import (
-    AuthenticationFailed,
-    ConsistencyLevel,
-    DriverException,
-    OperationTimedOut,
-    ProtocolVersion,
-    Unauthorized,
-)
+import cassandra
+from cassandra import AuthenticationFailed, ConsistencyLevel, OperationTimedOut, ProtocolVersion, Unauthorized
 from cassandra.auth import PlainTextAuthProvider
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, NoHostAvailable, ResponseFuture, Session
 from cassandra.connection import ConnectionException
@@ -36,7 +30,7 @@ LEVELS = ("ONE", "TWO", "THREE", "QUORUM", "ALL", "LOCAL_ONE", "LOCAL_QUORUM", "
 TIMEOUT = 60.0
 """Seconds to wait for a page of a result."""
 CONCURRENT_READS = 8
-ERRORS = (DriverException, ErrorMessage, NoHostAvailable, ConnectionException)
+ERRORS = (cassandra.DriverException, ErrorMessage, NoHostAvailable, ConnectionException)
 Row = tuple[Any, ...]
 
 

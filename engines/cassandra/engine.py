@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property, lru_cache, partial
 from pathlib import Path
-from typing import Protocol
 
 import msgspec
 import pyarrow as pa
@@ -17,7 +16,6 @@ from rollup_bench.engines.cassandra.event_scans import EventScan, ServerAggregat
 from rollup_bench.engines.cassandra.loading import LoadCheckpoint
 from rollup_bench.engines.cassandra.rollup_reader import RollupReader, rollup_statements
 from rollup_bench.engines.cassandra.rollup_tables import whole_buckets
-from rollup_bench.engines.cassandra.tables import Manifest
 from rollup_bench.engines.contract import Engine, Loaded, Plan, Session, Support, unsupported
 from rollup_bench.errors import RequestError
 from rollup_bench.servers import Server
@@ -120,18 +118,8 @@ class _Session(Session):
         return supported_path(question, self._plan).answer(self._reader, self._manifest, schema)
 
 
-class AccessPath(Protocol):
-    """A way to answer a question."""
-
-    @property
-    def support(self) -> Support:
-        """How well and where it answers."""
-
-    def explain(self) -> str:
-        """The statements, how often they are sent, and what the client does with the results."""
-
-    def answer(self, reader: Reader, manifest: Manifest, schema: pa.Schema) -> pa.Table:
-        """The answer in its schema."""
+AccessPath = RollupReader | CohortReader | ServerAggregation | EventScan
+"""A way to answer a question."""
 
 
 def access_path(question: Question, plan: Plan) -> AccessPath | str:
@@ -166,7 +154,7 @@ def _rollup_reader(question: Aggregate, plan: Plan) -> RollupReader | None:
     candidates.sort(key=lambda rollup: (len(rollup.fixed(question)), rollup.totals.bucket_width), reverse=True)
     for rollup in candidates:
         span = whole_buckets(question.span, rollup.grain, rollup.layout.zone, plan.statistics)
-        filters = tuple(f for f in question.where if f not in rollup.where)
+        filters = tuple(f for f in question.where if f not in rollup.stored.where)
         if rule.unsupported_reason(msgspec.structs.replace(question, where=filters, span=span), rollup.layout) is None:
             return RollupReader(question, rollup_statements(spanless(question), plan, rollup), span)
     return None
@@ -177,7 +165,7 @@ def _cohort_reader(question: Question, plan: Plan) -> CohortReader | None:
     if not isinstance(question, Cohort):
         return None
     for cohort in plan.tables.cohorts:
-        span = whole_buckets(question.span, cohort.grain, question.zone, plan.statistics)
+        span = whole_buckets(question.span, cohort.stored.grain, question.zone, plan.statistics)
         if cohort.answers(question, span, plan.statistics):
             return CohortReader(question, plan, cohort, span)
     return None

@@ -9,14 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from rollup_bench.engines.cassandra import client_aggregation, codec, cohort_activity, funnels
-from rollup_bench.engines.cassandra.client_aggregation import (
-    Accumulator,
-    Groups,
-    Partial,
-    matching,
-    partials,
-    value_columns,
-)
+from rollup_bench.engines.cassandra.client_aggregation import Accumulator, Groups, Partial
 from rollup_bench.engines.cassandra.cohort_activity import question_partials
 from rollup_bench.engines.cassandra.driver import Reader
 from rollup_bench.engines.cassandra.tables import HOUR, Manifest, Table, partitions
@@ -89,7 +82,7 @@ class EventScan:
         """Aggregates partition by partition."""
         groups, statistics = Accumulator(), self.plan.statistics
         for events in self.events(reader, manifest):
-            rows = matching(events, question.where)
+            rows = client_aggregation.matching(events, question.where)
             if rows.num_rows:
                 starts = calendar.of(question, rows[self.plan.tables.events.time].cast(pa.int64()))
                 rows = rows.append_column("bucket", starts)
@@ -129,7 +122,7 @@ class ServerAggregation:
     @staticmethod
     def answers(question: Aggregate, plan: Plan) -> bool:
         """Whether the question is about all events, in few buckets, with measures that can be merged."""
-        if question.by or question.where or value_columns(question.measures):
+        if question.by or question.where or client_aggregation.value_columns(question.measures):
             return False
         days = (plan.statistics.last - plan.statistics.first) / (24 * HOUR)
         return question.grain not in (Grain.MINUTE, Grain.HOUR) and days <= MAX_DAYS
@@ -182,7 +175,7 @@ class ServerAggregation:
 
     @cached_property
     def _partials(self) -> list[Partial]:
-        return partials(self.question.measures)
+        return client_aggregation.partials(self.question.measures)
 
     def _expression(self, partial: Partial) -> str:
         """The aggregate in CQL; sums that may overflow are of varints, because sums of bigints wrap around silently."""

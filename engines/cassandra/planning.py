@@ -1,21 +1,20 @@
 """The tables of a layout; for `tuned`, the tables that the questions of a dataset require."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import msgspec
 
 from rollup_bench.engines.cassandra import tables
-from rollup_bench.engines.cassandra.client_aggregation import Partial
 from rollup_bench.engines.cassandra.cohort_activity import question_partials
-from rollup_bench.engines.cassandra.cohort_tables import CohortTable, cohort_table, definition
-from rollup_bench.engines.cassandra.rollup_tables import Rollup, rollup, whole_buckets
+from rollup_bench.engines.cassandra.cohort_tables import CohortTable, StoredCohort, definition
+from rollup_bench.engines.cassandra.rollup_tables import RollupTables, StoredRollup, rollup_tables, whole_buckets
 from rollup_bench.engines.cassandra.tables import CQL_TYPES, Table
 from rollup_bench.engines.contract import Plan
 from rollup_bench.engines.sql import quoted
 from rollup_bench.workloads import calendar, layouts, rule
 from rollup_bench.workloads.dataset import Dataset
 from rollup_bench.workloads.events import Statistics
-from rollup_bench.workloads.filters import Filter, Op
+from rollup_bench.workloads.filters import Op
 from rollup_bench.workloads.layouts import Layout
 from rollup_bench.workloads.questions import Aggregate, Cohort, Grain, Span
 from rollup_bench.workloads.templates import Template
@@ -34,7 +33,7 @@ class Design:
     """The tables of a plan: perhaps one of events, roll-ups, and tables of cohorts."""
 
     events: Table | None
-    rollups: tuple[Rollup, ...] = ()
+    rollups: tuple[RollupTables, ...] = ()
     cohorts: tuple[CohortTable, ...] = ()
     replication: int = 1
 
@@ -63,28 +62,12 @@ def _design(dataset: Dataset, layout: Layout, statistics: Statistics, replicatio
     if layout == layouts.raw:
         return Design(events_table(dataset, statistics), replication=replication)
     if layout != layouts.tuned:
-        return Design(None, (rollup("rollup", layout, time, statistics),), replication=replication)
-    required = requirements(dataset, statistics)
-    return Design(
-        events_table(dataset, statistics) if required.events else None,
-        tuple(
-            rollup(f"rollup{i}", r.layout, time, statistics, r.where, r.leading) for i, r in enumerate(required.rollups)
-        ),
-        tuple(
-            cohort_table(
-                f"activity{i}",
-                f"activity {c.name}",
-                c.definition,
-                c.grain,
-                c.partials,
-                c.count,
-                dataset.columns,
-                statistics,
-            )
-            for i, c in enumerate(required.cohorts)
-        ),
-        replication,
-    )
+        return Design(None, (rollup_tables("rollup", StoredRollup(layout), time, statistics),), replication=replication)
+    required, columns = requirements(dataset, statistics), dataset.columns
+    rollups = [rollup_tables(f"rollup{i}", r, time, statistics) for i, r in enumerate(required.rollups)]
+    cohorts = [CohortTable(c, c.table(f"activity{i}", columns, statistics)) for i, c in enumerate(required.cohorts)]
+    events = events_table(dataset, statistics) if required.events else None
+    return Design(events, tuple(rollups), tuple(cohorts), replication)
 
 
 def events_table(dataset: Dataset, statistics: Statistics) -> Table:
@@ -98,50 +81,18 @@ def events_table(dataset: Dataset, statistics: Statistics) -> Table:
 
 
 @dataclass(frozen=True)
-class RequiredRollup:
-    """A roll-up that questions require: of the events that match `where`, ordered by `leading` before time."""
-
-    layout: Layout
-    where: tuple[Filter, ...]
-    leading: tuple[str, ...]
-
-    def merged(self, other: "RequiredRollup") -> "RequiredRollup":
-        """The same roll-up with the measures and the name of both."""
-        measures = dict.fromkeys((*self.layout.measures, *other.layout.measures))
-        name = f"{self.layout.name} and {other.layout.name.removeprefix('for ')}"
-        return replace(self, layout=msgspec.structs.replace(self.layout, name=name, measures=tuple(measures)))
-
-
-@dataclass(frozen=True)
-class RequiredCohort:
-    """A cohort table that questions require, with ages below `count` (None: all ages)."""
-
-    name: str
-    definition: Cohort
-    grain: Grain
-    partials: tuple[Partial, ...]
-    count: int | None
-
-    def merged(self, other: "RequiredCohort") -> "RequiredCohort":
-        """The same table with the partial aggregates and the ages of both."""
-        count = None if None in (self.count, other.count) else max(self.count or 0, other.count or 0)
-        partials = tuple(dict.fromkeys((*self.partials, *other.partials)))
-        return replace(self, name=f"{self.name} and {other.name.removeprefix('for ')}", partials=partials, count=count)
-
-
-@dataclass(frozen=True)
 class Requirements:
     """The tables that questions require; `events` if one of them can only be answered from the events."""
 
-    rollups: tuple[RequiredRollup, ...]
-    cohorts: tuple[RequiredCohort, ...]
+    rollups: tuple[StoredRollup, ...]
+    cohorts: tuple[StoredCohort, ...]
     events: bool
 
 
 def requirements(dataset: Dataset, statistics: Statistics) -> Requirements:
     """The tables that the questions of a dataset require."""
-    rollups: dict[tuple[object, ...], RequiredRollup] = {}
-    cohorts: dict[tuple[object, ...], RequiredCohort] = {}
+    rollups: dict[tuple[object, ...], StoredRollup] = {}
+    cohorts: dict[tuple[object, ...], StoredCohort] = {}
     events = False
     for template in dataset.questions.values():
         question = template.fill()
@@ -156,7 +107,7 @@ def requirements(dataset: Dataset, statistics: Statistics) -> Requirements:
     return Requirements(tuple(rollups.values()), tuple(cohorts.values()), events)
 
 
-def _rollup(template: Template, question: Aggregate, dataset: Dataset, statistics: Statistics) -> RequiredRollup | None:
+def _rollup(template: Template, question: Aggregate, dataset: Dataset, statistics: Statistics) -> StoredRollup | None:
     """The roll-up of a question; None if a parameter is about something that no key can hold."""
     written = template.body.get("where", {})
     fixed = tuple(f for f in question.where if not _has_parameter(written[f.column]))
@@ -170,10 +121,10 @@ def _rollup(template: Template, question: Aggregate, dataset: Dataset, statistic
     span = whole_buckets(question.span, grain, question.zone, statistics)
     if rule.unsupported_reason(msgspec.structs.replace(question, where=tuple(varied), span=span), layout):
         return None
-    return RequiredRollup(layout, fixed, leading)
+    return StoredRollup(layout, fixed, leading)
 
 
-def _cohort(template: Template, question: Cohort, statistics: Statistics) -> RequiredCohort | None:
+def _cohort(template: Template, question: Cohort, statistics: Statistics) -> StoredCohort | None:
     """The table of a cohort; None if a parameter is about more than the span and `until`."""
     grain = _grain(question.grain or Grain.ALL, question.span, question.zone, statistics)
     body = {name: part for name, part in template.body.items() if name not in SPAN_PARAMETERS}
@@ -181,7 +132,7 @@ def _cohort(template: Template, question: Cohort, statistics: Statistics) -> Req
         return None
     count = None if question.retention == "unbounded" else question.age.count
     partials = tuple(question_partials(question))
-    return RequiredCohort(f"for {template.name}", definition(question), grain, partials, count)
+    return StoredCohort(f"for {template.name}", definition(question), grain, partials, count)
 
 
 def _grain(grain: Grain, span: Span, zone: str, statistics: Statistics) -> Grain | None:

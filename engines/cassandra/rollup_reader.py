@@ -9,17 +9,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rollup_bench.engines.cassandra import client_aggregation, codec
-from rollup_bench.engines.cassandra.client_aggregation import (
-    COUNT,
-    VALUE,
-    Groups,
-    matching,
-    merge_function,
-    partials,
-    value_columns,
-)
+from rollup_bench.engines.cassandra.client_aggregation import COUNT, VALUE, Groups, value_columns
 from rollup_bench.engines.cassandra.driver import Reader
-from rollup_bench.engines.cassandra.rollup_tables import Rollup
+from rollup_bench.engines.cassandra.rollup_tables import RollupTables
 from rollup_bench.engines.cassandra.tables import Manifest, Table, partitions
 from rollup_bench.engines.contract import Plan, Support, Where
 from rollup_bench.engines.sql import quoted
@@ -36,12 +28,12 @@ class RollupStatements:
 
     question: Aggregate
     plan: Plan
-    rollup: Rollup
+    rollup: RollupTables
 
     @cached_property
     def types(self) -> dict[str, pa.DataType]:
         """The type of each partial aggregate."""
-        return {str(p): p.arrow_type(self.plan.statistics) for p in partials(self.question.measures)}
+        return {str(p): p.arrow_type(self.plan.statistics) for p in client_aggregation.partials(self.question.measures)}
 
     @cached_property
     def totals(self) -> str:
@@ -49,7 +41,9 @@ class RollupStatements:
         table, group = self.rollup.totals, self._adjacent
         if group is None:
             return self._select(table, list(map(quoted, self.types)))
-        merges = self._select(table, [f"{merge_function(name)}({quoted(name)})" for name in self.types])
+        merges = self._select(
+            table, [f"{client_aggregation.merge_function(name)}({quoted(name)})" for name in self.types]
+        )
         return merges + table.group_by(group)
 
     def values(self, column: str) -> str:
@@ -84,7 +78,7 @@ class RollupStatements:
     @cached_property
     def limits_time(self) -> bool:
         """Whether the statements restrict the time: all leading dimensions are fixed, so time is next in the key."""
-        return len(self._fixed) == len(self.rollup.leading)
+        return len(self._fixed) == len(self.rollup.stored.leading)
 
     @cached_property
     def one_bucket(self) -> bool:
@@ -95,7 +89,7 @@ class RollupStatements:
     def client_filters(self) -> tuple[Filter, ...]:
         """Filters that the client applies."""
         fixed = {f for f in self.question.where if f.column in self._fixed and f.op in (Op.EQ, Op.IN)}
-        return tuple(f for f in self.question.where if f not in fixed and f not in self.rollup.where)
+        return tuple(f for f in self.question.where if f not in fixed and f not in self.rollup.stored.where)
 
     @cached_property
     def dimensions(self) -> list[str]:
@@ -206,7 +200,7 @@ class RollupReader:
         for place, dimension in enumerate(known.dimensions, start=1):
             arrow_type = known.plan.schema.field(dimension).type
             rows = rows.set_column(place, dimension, codec.unkeyed(rows[dimension], arrow_type))
-        rows = matching(rows, known.client_filters)
+        rows = client_aggregation.matching(rows, known.client_filters)
         layout = known.rollup.layout
         if known.one_bucket:
             start = pa.scalar(question.span.milliseconds[0], INSTANT)

@@ -1,8 +1,9 @@
 """Roll-ups as tables: one of totals, and one of values for each column of a distinct count or quantile."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -21,20 +22,38 @@ HOURS = {Grain.MINUTE: 1 / 60, Grain.HOUR: 1, Grain.DAY: 24, Grain.WEEK: 168, Gr
 YEAR_HOURS = 8760
 
 
-@dataclass(frozen=True, eq=False)
-class Rollup:
-    """A layout's aggregates of the events that match `where`, and the tables that store them.
-
-    The rows of a partition are ordered by the dimensions `leading`, then by time, then by the other dimensions. In
-    keys every dimension and value is text, in which NULL is escaped.
-    """
+@dataclass(frozen=True)
+class StoredRollup:
+    """A layout's aggregates of the events that match `where`, ordered by the dimensions `leading` before time."""
 
     layout: Layout
-    where: tuple[Filter, ...]
-    leading: tuple[str, ...]
+    where: tuple[Filter, ...] = ()
+    leading: tuple[str, ...] = ()
+
+    def merged(self, other: "StoredRollup") -> "StoredRollup":
+        """The same roll-up with the measures and the name of both."""
+        measures = dict.fromkeys((*self.layout.measures, *other.layout.measures))
+        name = f"{self.layout.name} and {other.layout.name.removeprefix('for ')}"
+        return replace(self, layout=msgspec.structs.replace(self.layout, name=name, measures=tuple(measures)))
+
+
+@dataclass(frozen=True, eq=False)
+class RollupTables:
+    """The tables that store a roll-up: the totals, and the values of columns.
+
+    The rows of a partition are ordered by the leading dimensions, then by time, then by the other dimensions. In keys
+    every dimension and value is text, in which NULL is escaped.
+    """
+
+    stored: StoredRollup
     time: str
     totals: Table
     values: dict[str, Table]
+
+    @property
+    def layout(self) -> Layout:
+        """The layout of the roll-up."""
+        return self.stored.layout
 
     @property
     def grain(self) -> Grain:
@@ -43,13 +62,13 @@ class Rollup:
 
     def groups(self, question: Aggregate) -> bool:
         """Whether its events are those of the question, and its dimensions include those of the question."""
-        filtered = {f.column for f in question.where if f not in self.where}
-        return set(self.where) <= set(question.where) and filtered | set(question.by) <= set(self.layout.by)
+        filtered = {f.column for f in question.where if f not in self.stored.where}
+        return set(self.stored.where) <= set(question.where) and filtered | set(question.by) <= set(self.layout.by)
 
     def fixed(self, question: Aggregate) -> dict[str, tuple[Value, ...]]:
         """The values that a question asks for of the leading dimensions, up to the first dimension with no filter."""
         fixed = {}
-        for dimension in self.leading:
+        for dimension in self.stored.leading:
             filters = [f for f in question.where if f.column == dimension and f.op in (Op.EQ, Op.IN)]
             if len(filters) != 1:
                 break
@@ -63,7 +82,7 @@ class Rollup:
 
     def aggregated(self, batch: pa.RecordBatch, statistics: Statistics) -> Groups | None:
         """The groups of a batch of events; None if no event matches."""
-        events = matching(pa.table(batch), self.where)
+        events = matching(pa.table(batch), self.stored.where)
         if not events.num_rows:
             return None
         starts = calendar.starts(events[self.time].cast(pa.int64()), self.grain, self.layout.zone)
@@ -87,15 +106,9 @@ class Rollup:
         return pa.table(columns).sort_by([(name, "ascending") for name in table.clustering])
 
 
-def rollup(
-    name: str,
-    layout: Layout,
-    time: str,
-    statistics: Statistics,
-    where: tuple[Filter, ...] = (),
-    leading: tuple[str, ...] = (),
-) -> Rollup:
-    """A roll-up whose table names begin with `name`; the number of groups is estimated from the statistics."""
+def rollup_tables(name: str, stored: StoredRollup, time: str, statistics: Statistics) -> RollupTables:
+    """The tables of a roll-up, whose names begin with `name`; the number of groups is estimated from the statistics."""
+    layout, leading = stored.layout, stored.leading
     keys = dict.fromkeys(leading, "text") | {time: "timestamp"}
     keys |= dict.fromkeys((dimension for dimension in layout.by if dimension not in leading), "text")
     totals = {str(partial): CQL_TYPES[str(partial.arrow_type(statistics))] for partial in partials(layout.measures)}
@@ -111,7 +124,7 @@ def rollup(
         column: table(f"values{i}", keys | {VALUE: "text", COUNT: "bigint"}, f"{comment}: {column}", column)
         for i, column in enumerate(value_columns(layout.measures))
     }
-    return Rollup(layout, where, leading, time, table("totals", keys | totals, comment), values)
+    return RollupTables(stored, time, table("totals", keys | totals, comment), values)
 
 
 def _max_groups(layout: Layout, statistics: Statistics, value: str | None) -> int:

@@ -71,16 +71,10 @@ class Table:
     def create(self, keyspace: str) -> str:
         """The statement that creates the table."""
         columns = {BUCKET: "bigint", self.shard: "int"} | self.columns
-        lines = [f"  {quoted(name)} {cql_type}," for name, cql_type in columns.items()]
         key = ", ".join([f"({quoted(BUCKET)}, {quoted(self.shard)})", *map(quoted, self.clustering)])
-        return "\n".join(
-            [
-                f"CREATE TABLE {quoted(keyspace)}.{quoted(self.name)} (",
-                *lines,
-                f"  PRIMARY KEY ({key})",
-                f") WITH comment = {literal(self.comment)}",
-            ]
-        )
+        lines = [f"  {quoted(name)} {cql_type}," for name, cql_type in columns.items()]
+        lines = [f"CREATE TABLE {quoted(keyspace)}.{quoted(self.name)} (", *lines, f"  PRIMARY KEY ({key})"]
+        return "\n".join([*lines, f") WITH comment = {literal(self.comment)}"])
 
     def insert(self, keyspace: str) -> str:
         """The statement that writes one row; it is idempotent."""
