@@ -1,4 +1,4 @@
-"""What an engine is: plan, support, load, session. An adapter states how its engine does each, and no more."""
+"""The interface that an adapter implements: plan, support, explain, load, session."""
 
 import hashlib
 from abc import ABC, abstractmethod
@@ -32,11 +32,10 @@ class Where(StrEnum):
 
 @dataclass(frozen=True)
 class Support:
-    """What an engine says of a question on a plan.
+    """Whether an engine supports a question on a plan.
 
-    Supported where `where` is set; else `reason` says why not. `error` bounds the error of the answer and holds with
-    probability `confidence`; an exact answer has `error` 0, even where the question tolerates an error. `reason` of a
-    supported question says what is worth knowing.
+    If `where` is None it does not, and `reason` says why. Else `reason` may describe how it answers, and the error of
+    the answer is at most `error` with probability `confidence`; `error` is 0 if the answer is exact.
     """
 
     where: Where | None
@@ -46,22 +45,22 @@ class Support:
 
 
 def unsupported(reason: str) -> Support:
-    """The support of a question that the engine, by its own experts' word, should not be asked."""
+    """The support of a question that experts of the engine would not ask it, with the reason."""
     return Support(None, reason)
 
 
 def demand(support: Support) -> None:
-    """RequestError, with the reason, where a question is not supported."""
+    """Raises RequestError with the reason if a question is not supported."""
     if support.where is None:
         raise RequestError(support.reason)
 
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """What an engine makes of a dataset's events in a layout.
+    """What an engine creates to store a dataset's events in a layout.
 
-    `text` prints all that it creates; `tables` is the engine's own description of that. Plans with the same `key`
-    create the same things, whose names start with `name`.
+    `text` shows all statements or schemas for people; `tables` holds the same for the adapter. Plans with the same
+    `key` create the same tables. Names of what is created start with `name`.
     """
 
     engine: str
@@ -78,19 +77,19 @@ class Plan:
 
     @cached_property
     def key(self) -> str:
-        """A hash of the events and of all that is made of them."""
+        """A hash of the events and of all that is created."""
         parts = (self.engine, self.dataset.name, self.layout.name, self.statistics.fingerprint, self.text)
         return hashlib.blake2b("\n".join(parts).encode(), digest_size=8).hexdigest()
 
     @cached_property
     def name(self) -> str:
-        """A name of lower-case letters, digits and underscores that no other plan has."""
+        """A unique name of lower-case letters, digits and underscores."""
         return f"rb_{self.key}"
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """What a load took: rows kept, seconds until settled, bytes at rest (None where unknowable)."""
+    """The result of a load: rows stored, seconds until settled, bytes at rest (None if unknown)."""
 
     rows: int
     seconds: float
@@ -98,9 +97,9 @@ class Loaded:
 
 
 UNANSWERED = (RequestError, OverflowError, FailureError)
-"""What a session raises that gives no answer."""
+"""The errors that a session may raise."""
 GROUP = "rollup_bench.engines"
-"""The group of entry points by which other packages declare their engines."""
+"""The group of entry points in which other packages declare their engines."""
 
 
 class Session(ABC):
@@ -108,27 +107,26 @@ class Session(ABC):
 
     @abstractmethod
     def ask(self, question: Question) -> pa.Table:
-        """The answer, in the question's own schema and row order.
+        """The answer, in the question's schema and row order.
 
-        RequestError where the question is not supported, OverflowError where an integer of the answer exceeds 64 bits,
-        FailureError where the engine does not answer; its own client decides how long to wait. After a RequestError or
-        an OverflowError the session answers on, with nothing left of the request that failed. After a FailureError it
-        may be closed.
+        RequestError if the question is not supported, OverflowError if an integer of the answer exceeds 64 bits,
+        FailureError if the engine does not answer; the adapter sets the timeout. After a RequestError or an
+        OverflowError the session must answer the next request right; after a FailureError it may be closed.
         """
 
 
 class Engine(ABC):
-    """One engine, reached through its server (None where it is embedded).
+    """An engine; `server` is None if it is embedded.
 
-    `home` is the folder of all engines' data on this machine: touch only what begins with a plan's name. Several
-    processes may share it: one at a time loads a plan, any number ask it.
+    `home` is the folder for the data of all engines on this machine: change only files that begin with a plan's name.
+    Several processes may share it: one at a time loads a plan, any number ask it.
     """
 
     name: ClassVar[str]
     version: str
     scope: str
     resumes: ClassVar[bool] = False
-    """Whether `load` goes on with what a load that was cut off has left; else that is dropped first."""
+    """Whether `load` resumes an interrupted load; otherwise the plan is dropped before it is loaded again."""
 
     def __init__(self, server: Server | None, home: Path, budget: Budget) -> None:
         self.server = server
@@ -138,47 +136,48 @@ class Engine(ABC):
 
     @property
     def served_by(self) -> Server:
-        """The server, of an engine that is never without one."""
-        assert self.server is not None
+        """The server of an engine that needs one; RequestError if there is none."""
+        if self.server is None:
+            raise RequestError(f"{self.name} is reached through a server: give --via native, compose or external")
         return self.server
 
     @abstractmethod
     def plan(self, dataset: Dataset, layout: Layout, statistics: Statistics) -> Plan:
-        """What would be created for the layout, and for `tuned` for the dataset's own questions.
+        """What to create for the layout; for `tuned`, for the dataset's questions.
 
-        An engine that tunes nothing returns a plan for `tuned` too, and refuses every question on it.
+        An engine without tuning must return a plan for `tuned` too, and support no question on it.
         """
 
     @abstractmethod
     def support(self, question: Question, plan: Plan) -> Support:
-        """Whether, how well and where the question is answered on the plan."""
+        """Whether, where and with which error the plan answers the question."""
 
     @abstractmethod
     def explain(self, question: Question, plan: Plan) -> str:
-        """What is sent for the question, and what the client still has to finish."""
+        """The statements that are sent for the question, and what the client does with the results."""
 
     @abstractmethod
     def load(self, plan: Plan, events: Events, watch: Watch) -> Loaded:
-        """Creates and fills the plan's tables; returns when they have settled.
+        """Creates and fills the plan's tables; returns when the engine has no background work left.
 
-        Only an engine with `resumes` finds a part of an earlier load; for others it was dropped before.
+        Only an engine with `resumes` may find a part of an interrupted load.
         """
 
     @abstractmethod
     def rows(self, plan: Plan) -> int | None:
-        """The rows kept under the plan, asked of the engine; None where there is no such table."""
+        """The stored rows, counted by the engine; None if the plan is not loaded."""
 
     @abstractmethod
     def drop(self, plan: Plan) -> None:
-        """Removes what a load of the plan made, whole or cut off, and nothing else."""
+        """Deletes everything that a complete or interrupted load of the plan created, and nothing else."""
 
     @abstractmethod
     def session(self, plan: Plan) -> AbstractContextManager[Session]:
-        """A session, one for each concurrent client."""
+        """A session for one client; concurrent clients have one each."""
 
     def cached_session(self, plan: Plan) -> AbstractContextManager[Session] | None:
-        """A session whose answers may come from a cache of results; None where the engine has none."""
+        """A session that may answer from a cache of results; None if the engine has no such cache."""
         return None
 
     def close(self) -> None:  # noqa: B027
-        """Lets go of connections, where there are any; the server is not the engine's to stop."""
+        """Closes all connections; it must not stop the server."""

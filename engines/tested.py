@@ -2,6 +2,7 @@
 
 import json
 import re
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 
@@ -13,14 +14,20 @@ REQUIREMENT = re.compile(r"([\w.-]+)>=([\d.]+)(?:,[^;]*)?; extra == .(\w+).")
 
 
 def refuse_old(name: str) -> None:
-    """RequestError where the client library of an engine is older than this package requires."""
+    """RequestError if the client library of an engine is older than this package requires."""
     for requirement in map(REQUIREMENT.fullmatch, requires("rollup-bench") or ()):
         if requirement and requirement[3] == name:
-            _refuse_older(requirement[1], requirement[2])
+            package, lowest = requirement[1], requirement[2]
+            with suppress(PackageNotFoundError):  # the import of the engine reports it
+                if _numbers(installed := version(package)) < _numbers(lowest):
+                    remedy = f"pip install '{package}>={lowest}'"
+                    raise RequestError(
+                        f"{package} {installed} is older than {lowest}, the oldest version tested: {remedy}"
+                    )
 
 
 def newer(engine: Engine) -> str | None:
-    """One line where the version is newer than the tested one, by its first two numbers; else None."""
+    """A warning if the engine's version is newer than the tested one in its first two numbers; else None."""
     report = HERE / engine.name / "verified.json"
     if not report.exists():
         return None
@@ -28,16 +35,6 @@ def newer(engine: Engine) -> str | None:
     if _numbers(engine.version)[:2] <= _numbers(tested)[:2]:
         return None
     return f"{engine.name} {engine.version} is newer than {tested}, the newest version tested"
-
-
-def _refuse_older(package: str, lowest: str) -> None:
-    try:
-        installed = version(package)
-    except PackageNotFoundError:  # the import of the engine says so
-        return
-    if _numbers(installed) < _numbers(lowest):
-        remedy = f"pip install '{package}>={lowest}'"
-        raise RequestError(f"{package} {installed} is older than {lowest}, the oldest version tested: {remedy}")
 
 
 def _numbers(version: str) -> tuple[int, ...]:

@@ -8,7 +8,7 @@ their sums give retention that accumulates over ages, because each subject count
 
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -37,8 +37,14 @@ UNITS_BETWEEN = {
     Grain.YEAR: pc.years_between,
 }
 Longs = npt.NDArray[np.int64]
-ReadEvents = Callable[[], Iterable[pa.Table]]
-"""Reads the events anew at each call."""
+
+
+class EventSource(NamedTuple):
+    """Events that `read` reads anew at each call."""
+
+    read: Callable[[], Iterable[pa.Table]]
+    columns: Columns
+    statistics: Statistics
 
 
 @dataclass(frozen=True)
@@ -66,20 +72,13 @@ def event_columns(question: Cohort, columns: Columns, partials: Iterable[Partial
     return list(dict.fromkeys(name for name in names if name is not None))
 
 
-def activity(
-    question: Cohort,
-    grain: Grain,
-    read: ReadEvents,
-    columns: Columns,
-    partials: Collection[Partial],
-    statistics: Statistics,
-) -> pa.Table:
+def activity(question: Cohort, grain: Grain, source: EventSource, partials: Collection[Partial]) -> pa.Table:
     """The activity before `until` of all who were born in the span.
 
     `born` is the start of the birth's bucket of `grain`, in milliseconds since 1970, UTC.
     """
-    births = first_events(question, read, columns)
-    returns = _returns(question, births, read, columns, partials, statistics)
+    births = _first_events(question, source)
+    returns = _returns(question, births, source, partials)
     places = np.concatenate([np.arange(len(births.subjects)), np.asarray(returns["place"])])
     birth_rows = pa.table({AGE: np.full(len(births.subjects), BIRTH)})
     rows = pa.concat_tables([birth_rows, returns.drop_columns(["place"])], promote_options="default")
@@ -91,16 +90,17 @@ def activity(
     return rows if births.cohorts is None else rows.append_column(COHORT, births.cohorts.take(pa.array(places)))
 
 
-def first_events(question: Cohort, read: ReadEvents, columns: Columns) -> Births:
+def _first_events(question: Cohort, source: EventSource) -> Births:
     """The first matching event ever of each subject; among simultaneous ones, that whose `by` sorts first."""
-    time = columns.time.name
-    names = list(dict.fromkeys([columns.subject, time, *([question.by] if question.by else [])]))
-    firsts = _first_rows(pa.concat_tables([_first_rows(matching(t, question.birth).select(names)) for t in read()]))
+    subject, time = source.columns.subject, source.columns.time.name
+    names = list(dict.fromkeys([subject, time, *([question.by] if question.by else [])]))
+    firsts = [_first_rows(matching(table, question.birth).select(names)) for table in source.read()]
+    first = _first_rows(pa.concat_tables(firsts))
     start, end = question.span.milliseconds
-    instants = np.asarray(firsts[time].cast(pa.int64()))
-    born = firsts.filter(pa.array((start <= instants) & (instants < end))).combine_chunks()
+    instants = np.asarray(first[time].cast(pa.int64()))
+    born = first.filter(pa.array((start <= instants) & (instants < end))).combine_chunks()
     cohorts = born[question.by].combine_chunks() if question.by else None
-    return Births(born[columns.subject].combine_chunks(), np.asarray(born[time].cast(pa.int64())), cohorts)
+    return Births(born[subject].combine_chunks(), np.asarray(born[time].cast(pa.int64())), cohorts)
 
 
 def _first_rows(events: pa.Table) -> pa.Table:
@@ -114,27 +114,20 @@ def _first_rows(events: pa.Table) -> pa.Table:
     return ordered.filter(pa.array(np.append(True, changes)))
 
 
-def _returns(
-    question: Cohort,
-    births: Births,
-    read: ReadEvents,
-    columns: Columns,
-    partials: Collection[Partial],
-    statistics: Statistics,
-) -> pa.Table:
+def _returns(question: Cohort, births: Births, source: EventSource, partials: Collection[Partial]) -> pa.Table:
     """A row for each subject (by its place in `births`) and age at which it returned, in that order."""
     added = {str(partial): partial for partial in (EVENTS, *partials)}
     sums, parts = dict.fromkeys(added, "sum"), []
-    for table in read():
+    for table in source.read():
         events = matching(table, question.returns)
-        indices = pc.index_in(events[columns.subject], births.subjects)
+        indices = pc.index_in(events[source.columns.subject], births.subjects)
         events, places = events.filter(indices.is_valid()), np.asarray(indices.drop_null(), np.int64)
-        instants = np.asarray(events[columns.time.name].cast(pa.int64()))
+        instants = np.asarray(events[source.columns.time.name].cast(pa.int64()))
         born = births.instants[places]
         counts = (instants >= born + question.repeat) & (instants < milliseconds(question.until))
         ages = age_at(born[counts], instants[counts], question.age, question.zone)
         counted = events.filter(pa.array(counts))
-        values = {name: partial.of_events(counted, statistics) for name, partial in added.items()}
+        values = {name: partial.of_events(counted, source.statistics) for name, partial in added.items()}
         parts.append(aggregate_rows(pa.table({"place": places[counts], AGE: ages} | values), ["place", AGE], sums))
     rows = aggregate_rows(pa.concat_tables(parts), ["place", AGE], sums)
     rows = rows.sort_by([("place", "ascending"), (AGE, "ascending")])

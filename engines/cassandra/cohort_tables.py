@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 
 from rollup_bench.engines.cassandra import codec, cohort_activity
 from rollup_bench.engines.cassandra.client_aggregation import EVENTS, Partial
-from rollup_bench.engines.cassandra.cohort_activity import AGE, BORN, COHORT, FIRST, LAST, ROWS, SUBJECT
+from rollup_bench.engines.cassandra.cohort_activity import AGE, BORN, COHORT, FIRST, LAST, ROWS, SUBJECT, EventSource
 from rollup_bench.engines.cassandra.driver import Reader
 from rollup_bench.engines.cassandra.tables import CQL_TYPES, Manifest, Table, bucket_width, partitions
 from rollup_bench.engines.contract import Plan, Support, Where
@@ -89,14 +89,8 @@ class CohortTable:
         """The rows to store for all events, in the order of the key."""
         question, partials = self.stored.definition, self.stored.partials
         names = cohort_activity.event_columns(question, events.columns, partials)
-        rows = cohort_activity.activity(
-            question,
-            self.stored.grain,
-            lambda: map(pa.table, events.batches(names)),
-            events.columns,
-            partials,
-            events.statistics,
-        )
+        source = EventSource(lambda: map(pa.table, events.batches(names)), events.columns, events.statistics)
+        rows = cohort_activity.activity(question, self.stored.grain, source, partials)
         if self.stored.count is not None:
             rows = rows.filter(pc.field(AGE) < self.stored.count)
         for name in (COHORT, SUBJECT):

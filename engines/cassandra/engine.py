@@ -48,23 +48,17 @@ class Cassandra(Engine):
             return str(self._driver.execute("SELECT release_version FROM system.local").one()[0])
 
     @property
-    def _reached(self) -> Server:
-        if self.server is None:
-            raise RequestError("cassandra is reached through a server: give --via native, compose or external")
-        return self.server
-
-    @property
     def _driver(self) -> DriverSession:
         if self._connected is not None and driver.all_nodes_down(self._connected):
             self.close()
         if self._connected is None:
-            self._connected = driver.connect(self._reached.connection, self._settings.consistency)
+            self._connected = driver.connect(self.served_by.connection, self._settings.consistency)
             self._check_nodes(len(self._connected.cluster.metadata.all_hosts()))
         return self._connected
 
     def _check_nodes(self, nodes: int) -> None:
         """RequestError if there are fewer nodes than copies; else describes an external cluster in `scope`."""
-        if self._reached.via == "external":
+        if self.served_by.via == "external":
             self.scope = f"{nodes} node{'s' * (nodes != 1)}, {self._settings}"
         if nodes < self._settings.replication:
             copies = self._settings.replication
@@ -84,7 +78,7 @@ class Cassandra(Engine):
         with driver.failures():
             checkpoint = LoadCheckpoint(self._driver, plan)
             rows = loading.load(self._driver, plan, events, checkpoint, watch)
-            size = loading.settle(self._driver, plan, self._reached.shares_disk, watch)
+            size = loading.settle(self._driver, plan, self.served_by.shares_disk, watch)
             loading.mark_complete(self._driver, plan)
         return Loaded(rows, checkpoint.seconds, size)
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from rollup_bench.engines.cassandra import client_aggregation, codec, cohort_activity, funnels
 from rollup_bench.engines.cassandra.client_aggregation import Accumulator, Groups, Partial
-from rollup_bench.engines.cassandra.cohort_activity import question_partials
+from rollup_bench.engines.cassandra.cohort_activity import EventSource, question_partials
 from rollup_bench.engines.cassandra.driver import Reader
 from rollup_bench.engines.cassandra.tables import HOUR, Manifest, Table, partitions
 from rollup_bench.engines.contract import Plan, Support, Where
@@ -44,14 +44,14 @@ class EventScan:
         return Support(Where.CLIENT, f"no table was made for it: each event of the span is shipped, of {rows:,}")
 
     @property
-    def text(self) -> str:
-        """The statement that reads a partition's events of a span."""
+    def _text(self) -> str:
+        """Reads a partition's events of a span."""
         time = quoted(self.plan.tables.events.time)
         return _span_statement(self.plan, [f"to_unix_timestamp({time})", *map(quoted, self._columns)])
 
     def explain(self) -> str:
         """The statement and what follows it."""
-        return f"{self.text}\n-- for each partition of the span; the client filters, groups and sorts"
+        return f"{self._text}\n-- for each partition of the span; the client filters, groups and sorts"
 
     def answer(self, reader: Reader, manifest: Manifest, schema: pa.Schema) -> pa.Table:
         """The answer in its schema."""
@@ -61,8 +61,8 @@ class EventScan:
                 return client_aggregation.answer(question, self._groups(question, reader, manifest), schema)
             case Cohort() as question:
                 events, summed = list(self.events(reader, manifest)), question_partials(question)
-                grain = question.grain or Grain.DAY
-                rows = cohort_activity.activity(question, grain, lambda: events, columns, summed, self.plan.statistics)
+                source = EventSource(lambda: events, columns, self.plan.statistics)
+                rows = cohort_activity.activity(question, question.grain or Grain.DAY, source, summed)
                 sums = cohort_activity.summed(rows, summed, question.by is not None)
                 return cohort_activity.answer(question, sums, schema)
             case Funnel() as question:
@@ -73,7 +73,7 @@ class EventScan:
         table, (start, end) = self.plan.tables.events, self._period
         types = {table.time: pa.int64()} | {name: self.plan.schema.field(name).type for name in self._columns}
         schema = pa.schema(types | {table.time: INSTANT})
-        text, keys = self.text, partitions(table, manifest, start, end - 1)
+        text, keys = self._text, partitions(table, manifest, start, end - 1)
         yield schema.empty_table()
         for rows in reader.results((text, (*key, start, end)) for key in keys):
             yield codec.table(rows, types).cast(schema)
@@ -133,17 +133,16 @@ class ServerAggregation:
         return Support(Where.SERVER, "partition by partition; the client adds up their sums")
 
     @property
-    def text(self) -> str:
-        """The statement that aggregates an interval of a partition."""
+    def _text(self) -> str:
         return _span_statement(self.plan, [self._expression(partial) for partial in self._partials])
 
     def explain(self) -> str:
         """The statement and what follows it."""
-        return f"{self.text}\n-- for each partition of each bucket; the client adds up and sorts"
+        return f"{self._text}\n-- for each partition of each bucket; the client adds up and sorts"
 
     def answer(self, reader: Reader, manifest: Manifest, schema: pa.Schema) -> pa.Table:
         """The answer in its schema."""
-        table, text = self.plan.tables.events, self.text
+        table, text = self.plan.tables.events, self._text
         requests = [
             (bucket, (*key, start, end))
             for bucket, start, end in self._intervals()

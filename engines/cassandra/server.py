@@ -1,4 +1,4 @@
-"""Cassandra's server: one process a node."""
+"""How to start Cassandra: one process for each node."""
 
 import socket
 import struct
@@ -15,7 +15,7 @@ def stages(place: Place) -> list[list[JavaProcess]]:
 
 
 def node(place: Place, name: str, host: str, memory: int) -> JavaProcess:
-    """Half of the memory is heap, a quarter off it; threads and the page cache have the rest."""
+    """A node: half of its memory is heap, a quarter is off-heap, the rest is for threads and the page cache."""
     values = {
         "config": (place.conf(name) / "cassandra.yaml").as_uri(),
         "data": place.data(name),
@@ -35,27 +35,23 @@ def node(place: Place, name: str, host: str, memory: int) -> JavaProcess:
 
 
 def answers(connection: Connection) -> bool:
-    """Whether a node tells which versions of CQL it speaks, as it does once it serves, before any login."""
+    """Whether a node reports the versions of CQL that it supports, which it does without a login once it serves."""
     return any(_serves(connection, host) for host in connection.hosts)
 
 
 def _serves(connection: Connection, host: str) -> bool:
+    """Sends an OPTIONS request of protocol version 4 and expects SUPPORTED."""
+    context = connection.ssl_context()
     try:
-        return _options(connection, host)
+        plain = socket.create_connection((host, connection.port), timeout=5)
+        with context.wrap_socket(plain, server_hostname=host) if context else plain as connected:
+            connected.sendall(struct.pack(">BBhBi", 0x04, 0, 0, 0x05, 0))
+            reply = connected.recv(9)
     except SSLCertVerificationError:
         raise
     except OSError:
         return False
-
-
-def _options(connection: Connection, host: str) -> bool:
-    context = connection.ssl_context()
-    with socket.create_connection((host, connection.port), timeout=5) as plain:
-        connected = context.wrap_socket(plain, server_hostname=host) if context else plain
-        with connected:
-            connected.sendall(struct.pack(">BBhBi", 0x04, 0, 0, 0x05, 0))  # version 4, OPTIONS, no body
-            reply = connected.recv(9)
-    return len(reply) == 9 and reply[4] == 0x06  # SUPPORTED
+    return len(reply) == 9 and reply[4] == 0x06
 
 
 RECIPE = Recipe(

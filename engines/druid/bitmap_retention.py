@@ -85,14 +85,11 @@ def _masks(question: Cohort) -> list[int]:
 def _number(question: Cohort, instant: datetime) -> int:
     """The value of the SQL of `ordinal` at an instant."""
     day = instant.astimezone(ZoneInfo(question.zone)).date()
-    match question.age.unit:
-        case Grain.YEAR:
-            return day.year
-        case Grain.QUARTER:
-            return day.year * 4 + (day.month + 2) // 3
-        case Grain.MONTH:
-            return day.year * 12 + day.month
-        case Grain.WEEK:
-            return (day.toordinal() + 6) // 7
-        case _:
-            return day.toordinal()
+    ordinals = {
+        Grain.DAY: day.toordinal(),
+        Grain.WEEK: (day.toordinal() + 6) // 7,
+        Grain.MONTH: day.year * 12 + day.month,
+        Grain.QUARTER: day.year * 4 + (day.month + 2) // 3,
+        Grain.YEAR: day.year,
+    }
+    return ordinals[question.age.unit]

@@ -194,8 +194,7 @@ class _Session(Session):
         if isinstance(question, Aggregate):
             prepared, schema = self._prepared(spanless(question), datasource)
             return sql.answer(question, datasource, schema, self._rows(prepared.over(question.span)))
-        assert isinstance(question, Cohort)
-        query = _cohort_statement(question, datasource, self._plan)
+        query = statement(question, self._plan)
         return _cohort_module(question).answer(question, datasource, self._rows(query))
 
     def _rows(self, query: Statement) -> list[list[Any]]:
@@ -234,16 +233,12 @@ def statement(question: Question, plan: Plan) -> Statement:
     """The statement that is sent for a question; RequestError if the question is not supported."""
     datasource = _required(question, plan)
     if isinstance(question, Aggregate):
-        return sql.aggregate(question, datasource, plan.name + datasource.suffix).over(question.span)
-    assert isinstance(question, Cohort)
-    return _cohort_statement(question, datasource, plan)
-
-
-def _cohort_statement(question: Cohort, datasource: Datasource, plan: Plan) -> Statement:
+        return _prepare(plan, question, datasource)[0].over(question.span)
     query: Statement = _cohort_module(question).statement(question, datasource, plan.name + datasource.suffix)
     return query
 
 
-def _cohort_module(question: Cohort) -> Any:
+def _cohort_module(question: Question) -> Any:
     """The module that writes and reads the statement of a cohort."""
+    assert isinstance(question, Cohort)
     return bitmap_retention if bitmap_retention.applies(question) else cohort

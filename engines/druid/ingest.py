@@ -112,14 +112,8 @@ def _metrics(state: State, datasource: Datasource) -> list[dict[str, Any]]:
         case Part.SUM | Part.MIN | Part.MAX:
             return [{"type": f"{kind}{state.part.title()}", "name": name, "fieldName": column}]
         case Part.DISTINCT:
-            return [
-                {
-                    "type": "HLLSketchBuild",
-                    "name": name,
-                    "fieldName": _sketch_field(state, datasource),
-                    "lgK": sketches.size(state.part, state.error),
-                }
-            ]
+            size, source = sketches.size(state.part, state.error), _sketch_field(state, datasource)
+            return [{"type": "HLLSketchBuild", "name": name, "fieldName": source, "lgK": size}]
         case Part.QUANTILE:
             size = sketches.size(state.part, state.error)
             return [{"type": "quantilesDoublesSketch", "name": name, "fieldName": column, "k": size}]

@@ -1,8 +1,7 @@
-"""Druid's servers: ZooKeeper and five roles."""
+"""How to start Druid: ZooKeeper and five roles."""
 
 import json
 import socket
-from collections.abc import Callable
 from contextlib import closing, suppress
 from http import HTTPStatus
 from http.client import HTTPException
@@ -56,7 +55,7 @@ def role(place: Place, name: str) -> JavaProcess:
         heap=max(2 * SMALL, int(memory * HEAP[name])),
         direct=max(SMALL, int(memory * DIRECT.get(name, 0))),
         values=_values(place, name),
-        ready=healthy(Connection(("127.0.0.1",), place.ports[name]), READY[name]),
+        ready=lambda: healthy(Connection(("127.0.0.1",), place.ports[name]), READY[name]),
     )
 
 
@@ -79,16 +78,12 @@ def _values(place: Place, process: str) -> dict[str, object]:
     return {"data": data, "tmp": data / "tmp", "shared": place.data("shared"), **hosts, **place.ports}
 
 
-def healthy(connection: Connection, path: str) -> Callable[[], bool]:
-    """A check whether a role reports that it is ready."""
-
-    def ready() -> bool:
-        with suppress(OSError, HTTPException):
-            _call(connection, path)
-            return True
-        return False
-
-    return ready
+def healthy(connection: Connection, path: str) -> bool:
+    """Whether a role reports at `path` that it is ready."""
+    with suppress(OSError, HTTPException):
+        _call(connection, path)
+        return True
+    return False
 
 
 def _call(connection: Connection, path: str, body: object = None) -> bytes:

@@ -1,4 +1,4 @@
-"""The truth behind the contract of an engine, so that it can be asked and shown beside them."""
+"""The truth as an engine, so that it can be asked like one."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +18,7 @@ from rollup_bench.workloads.questions import Question
 
 
 class Truth(Engine):
-    """Keeps nothing: a load remembers the events."""
+    """Computes answers from the events; a load only remembers these."""
 
     name = "truth"
     version = "1"

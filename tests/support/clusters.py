@@ -173,8 +173,14 @@ def _roles(place: Place, shown: Certificate) -> list[list[JavaProcess]]:
     second = roles.role(replace(place, ports=place.ports | {"historical": port}), "historical")
     second = replace(second, name="historical2", values=second.values | {"data": data, "tmp": data / "tmp"})
     at = Connection(NODES[:1], place.ports["router"], tls=True, ca=shown.pem)
-    ready = roles.healthy(at, roles.READY["router"])
-    return [first, [second, *(replace(one, ready=ready) if one.name == "router" else one for one in others)]]
+    ready = roles.READY["router"]
+    return [
+        first,
+        [
+            second,
+            *(replace(one, ready=lambda: roles.healthy(at, ready)) if one.name == "router" else one for one in others),
+        ],
+    ]
 
 
 def _granted(nobody: Connection, watch: Watch) -> Connection:
