@@ -92,10 +92,10 @@ def assign_partitions(table: Table, times: Longs, bucket_rows: dict[int, int]) -
 
 
 def batches(table: Table, prepared: PreparedStatement, rows: pa.Table) -> Iterator[BatchStatement]:
-    """The rows in batches of one partition each; `rows` has the columns of the partition key too."""
-    ordered = rows.sort_by([(BUCKET, "ascending"), (table.shard, "ascending")]).combine_chunks()
+    """The rows, at least one, in batches of one partition each; `rows` has the columns of the partition key too."""
+    (ordered,) = rows.sort_by([(BUCKET, "ascending"), (table.shard, "ascending")]).combine_chunks().to_batches()
     types = {BUCKET: "bigint", table.shard: "int"} | table.columns
-    columns = [codec.encoded(_array(ordered[name]), cql_type) for name, cql_type in types.items()]
+    columns = [codec.encoded(ordered[name], cql_type) for name, cql_type in types.items()]
     values = list(zip(*columns, strict=True))
     size = max(1, BATCH_BYTES * len(values) // max(1, ordered.nbytes))
     for begin, end in _partition_ranges(np.asarray(ordered[BUCKET]), np.asarray(ordered[table.shard])):
@@ -117,7 +117,3 @@ def _partition_ranges(buckets: Longs, shards: Longs) -> Iterator[tuple[int, int]
     """The begin and end of each partition's rows."""
     changes = np.flatnonzero(np.diff(buckets) | np.diff(shards)) + 1
     return pairwise([0, *changes.tolist(), len(buckets)])
-
-
-def _array(column: pa.ChunkedArray) -> pa.Array:
-    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()

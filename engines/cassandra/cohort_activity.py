@@ -219,15 +219,12 @@ def age_at(births: Longs, instants: Longs, age: Age, zone: str) -> Longs:
 def ended_ages(question: Cohort, starts: Longs) -> Longs:
     """How many ages of each cohort have ended by `until`; `starts` are the buckets of cohorts by time."""
     end = milliseconds(question.span.end)
-    next_starts = (
-        np.full(len(starts), end) if question.grain is None else _next_starts(starts, question.grain, question)
-    )
+    next_starts = np.full(len(starts), end)
+    if question.grain in calendar.CLOCK:
+        next_starts = starts + calendar.CLOCK[question.grain]
+    elif question.grain is not None:
+        in_next = starts + int(DAYS_INTO_NEXT[question.grain] * DAY)
+        next_starts = np.asarray(calendar.starts(pa.array(in_next), question.grain, question.zone))
     last_births = np.minimum(next_starts, end) - 1
     until = np.full(len(starts), milliseconds(question.until))
     return np.minimum(age_at(last_births, until, question.age, question.zone), question.age.count)
-
-
-def _next_starts(starts: Longs, grain: Grain, question: Cohort) -> Longs:
-    if grain in calendar.CLOCK:
-        return starts + calendar.CLOCK[grain]
-    return np.asarray(calendar.starts(pa.array(starts + int(DAYS_INTO_NEXT[grain] * DAY)), grain, question.zone))

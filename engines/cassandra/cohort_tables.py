@@ -114,8 +114,7 @@ class CohortReader:
         return Support(Where.SERVER, f"{self.cohort.table.comment}: a row for each subject and age, added up there")
 
     @property
-    def text(self) -> str:
-        """The statement that sums a partition."""
+    def _text(self) -> str:
         table, by = self.cohort.table, [*([COHORT] if self.question.by else []), AGE]
         columns = [f"to_unix_timestamp({quoted(BORN)})", *map(quoted, by), "count(*)"]
         columns += [f"sum({quoted(name)})" for name in self._sums]
@@ -124,13 +123,13 @@ class CohortReader:
 
     def explain(self) -> str:
         """The statement and what follows it."""
-        return f"{self.text}\n-- for each partition of births in the span; the client adds up and sorts"
+        return f"{self._text}\n-- for each partition of births in the span; the client adds up and sorts"
 
     def answer(self, reader: Reader, manifest: Manifest, schema: pa.Schema) -> pa.Table:
         """The answer in its schema."""
         (start, end), by = self.span.milliseconds, self.question.by
         keys = partitions(self.cohort.table, manifest, start, end - 1)
-        results = reader.results((self.text, (*key, start, end)) for key in keys)
+        results = reader.results((self._text, (*key, start, end)) for key in keys)
         sums = codec.table([row for rows in results for row in rows], self._types)
         if by is not None:
             sums = sums.set_column(1, COHORT, codec.unkeyed(sums[COHORT], self.plan.schema.field(by).type))

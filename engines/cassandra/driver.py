@@ -3,9 +3,10 @@
 import os
 import re
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import cassandra
@@ -131,17 +132,11 @@ def all_nodes_down(session: Session) -> bool:
 
 
 class Reader:
-    """Executes prepared statements, several at once."""
+    """Executes statements, several at once; each text is prepared once."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._prepared: dict[str, PreparedStatement] = {}
-
-    def prepare(self, text: str) -> PreparedStatement:
-        """The prepared statement; each text is prepared once."""
-        if text not in self._prepared:
-            self._prepared[text] = self._session.prepare(text)
-        return self._prepared[text]
+        self.prepare: Callable[[str], PreparedStatement] = cache(session.prepare)
 
     def results(self, requests: Iterable[tuple[str, Row]]) -> Iterator[list[Row]]:
         """The rows of each request (a statement and its values), in order; FailureError if one fails."""

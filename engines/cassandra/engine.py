@@ -128,7 +128,7 @@ def access_path(question: Question, plan: Plan) -> AccessPath | str:
     if tuned is not None:
         return tuned
     if design.events is None:
-        return "no table was made for it, and none keeps the events"
+        return "no table is planned for it, and the events are not stored"
     if isinstance(question, Aggregate) and ServerAggregation.answers(question, plan):
         return ServerAggregation(question, plan)
     return EventScan(question, plan)

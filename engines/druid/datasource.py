@@ -77,7 +77,7 @@ class Datasource:
         if reason := rule.unsupported_reason(question, self.layout):
             return reason
         if isinstance(question, Funnel):
-            return "Druid has nothing that follows a subject from one step to the next"
+            return "Druid cannot follow a subject from one step to the next"
         if isinstance(question, Cohort):
             return None
         return next((reason for m in question.measures if (reason := self._unreadable(m))), None)
@@ -95,7 +95,7 @@ class Datasource:
             case Function.QUANTILE:
                 return (self._quantile(measure),)
             case Function.SUM if self.wide(column):
-                return self._halves(column)
+                return self._sum_halves(column)
             case _:
                 return (self._merged(State(Part(measure.function), column)),)
 
@@ -104,8 +104,7 @@ class Datasource:
         if measure.column is None:
             return ["COUNT(*)"]
         column = alias + quoted(measure.column)
-        halves = [f"BITWISE_SHIFT_RIGHT({column}, {HALF_BITS})", f"BITWISE_AND({column}, {LOW_MASK})"]
-        return [f"SUM({part})" for part in (halves if self.wide(measure.column) else [column])]
+        return [f"SUM({part})" for part in (_halves(column) if self.wide(measure.column) else [column])]
 
     def error(self, measure: Measure) -> float:
         """The bound on the error of the measure; zero if it is exact."""
@@ -122,12 +121,12 @@ class Datasource:
         if part not in SKETCHED or (part is Part.DISTINCT and self._has_values(measure)):
             return None
         if not sketches.size(part, measure.error):
-            near = "so near" if measure.error else "exact"
-            return f"Druid keeps no values to tell {measure} by, and no sketch is {near}"
+            near = "accurate enough" if measure.error else "exact"
+            return f"Druid can only estimate {measure}, and no sketch is {near}"
         if not self._has_values(measure) and not self._stored_sketch(measure):
-            return f"{self.layout.name} keeps no sketch for {measure}"
+            return f"{self.layout.name} stores no sketch for {measure}"
         if part is Part.QUANTILE and self._integer(column) and self.statistics.magnitude[column] >= MAX_EXACT_DOUBLE:
-            return f"quantiles sketches keep doubles, and {column} may have integers that no double is"
+            return f"quantiles sketches store doubles, and {column} may have integers that a double cannot represent"
         return None
 
     def _merged(self, state: State) -> str:
@@ -139,22 +138,17 @@ class Datasource:
             return "COUNT(*)"
         return f"{'COUNT' if state.part is Part.KNOWN else state.part.upper()}({quoted(state.column or '')})"
 
-    def _halves(self, column: str | None) -> tuple[str, str]:
+    def _sum_halves(self, column: str | None) -> tuple[str, str]:
         """The signed upper bits of a sum and its lower 32 bits; neither can overflow."""
-        high, low = f"SUM({self._half(column, HIGH)})", f"SUM({self._half(column, LOW)})"
+        stored = (quoted(f"{State(Part.SUM, column)}{half}") for half in (HIGH, LOW))
+        high, low = (f"SUM({half})" for half in (_halves(quoted(column or "")) if self.raw else stored))
         return f"{high} + BITWISE_SHIFT_RIGHT({low}, {HALF_BITS})", f"BITWISE_AND({low}, {LOW_MASK})"
-
-    def _half(self, column: str | None, half: str) -> str:
-        if not self.raw:
-            return quoted(f"{State(Part.SUM, column)}{half}")
-        name = quoted(column or "")
-        return f"BITWISE_SHIFT_RIGHT({name}, {HALF_BITS})" if half == HIGH else f"BITWISE_AND({name}, {LOW_MASK})"
 
     def _mean(self, column: str | None) -> str:
         if not self.wide(column):
             total = f"CAST({self._merged(State(Part.SUM, column))} AS DOUBLE)"
         else:
-            high, low = self._halves(column)
+            high, low = self._sum_halves(column)
             total = f"(CAST({high} AS DOUBLE) * {LOW_MASK + 1} + {low})"
         return f"{total} / NULLIF({self._merged(State(Part.KNOWN, column))}, 0)"
 
@@ -188,3 +182,7 @@ class Datasource:
         column = quoted((measure.column or "") if self._has_values(measure) else str(sketch))
         estimate = f"APPROX_QUANTILE_DS({column}, {measure.at!r}, {sketches.size(Part.QUANTILE, sketch.error)})"
         return f"CASE WHEN {estimate} <= {sys.float_info.max!r} THEN {estimate} END"  # the quantile of no value is NaN
+
+
+def _halves(column: str) -> tuple[str, str]:
+    return f"BITWISE_SHIFT_RIGHT({column}, {HALF_BITS})", f"BITWISE_AND({column}, {LOW_MASK})"

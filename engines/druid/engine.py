@@ -74,7 +74,7 @@ class Druid(Engine):
     def explain(self, question: Question, plan: Plan) -> str:
         query = statement(question, plan)
         cut = "\n-- the client keeps the first of each bucket" if sql.client_cuts(question) else ""
-        return f"{query.text}\n-- bound: {', '.join(map(repr, query.values))}{cut}"
+        return f"{query.text}\n-- parameters: {', '.join(map(repr, query.values))}{cut}"
 
     def load(self, plan: Plan, events: Events, watch: Watch) -> Loaded:
         began = time.perf_counter()

@@ -112,7 +112,9 @@ def _metrics(state: State, datasource: Datasource) -> list[dict[str, Any]]:
         case Part.SUM | Part.MIN | Part.MAX:
             return [{"type": f"{kind}{state.part.title()}", "name": name, "fieldName": column}]
         case Part.DISTINCT:
-            size, source = sketches.size(state.part, state.error), _sketch_field(state, datasource)
+            size = sketches.size(state.part, state.error)
+            text = datasource.statistics.types[state.column or ""] == "string"
+            source = column_name(f"{state}{TEXT}") if text else column
             return [{"type": "HLLSketchBuild", "name": name, "fieldName": source, "lgK": size}]
         case Part.QUANTILE:
             size = sketches.size(state.part, state.error)
@@ -131,12 +133,6 @@ def _transforms(state: State, datasource: Datasource) -> list[dict[str, str]]:
         {"type": "expression", "name": column_name(f"{state}{part}"), "expression": e}
         for part, e in expressions.items()
     ]
-
-
-def _sketch_field(state: State, datasource: Datasource) -> str:
-    """The field of a distinct count's sketch; sketches leave out the empty text, so texts are transformed."""
-    column = state.column or ""
-    return column_name(f"{state}{TEXT}" if datasource.statistics.types[column] == "string" else column)
 
 
 def _field(name: str, column: pa.Array) -> pa.Array:

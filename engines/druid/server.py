@@ -97,11 +97,9 @@ def _call(connection: Connection, path: str, body: object = None) -> bytes:
 
 
 def _listens(port: int) -> bool:
-    try:
-        socket.create_connection(("127.0.0.1", port), timeout=5).close()
-    except OSError:
-        return False
-    return True
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=5):
+        return True
+    return False
 
 
 RECIPE = Recipe(

@@ -54,7 +54,7 @@ class DuckDB(Engine):
 
     def explain(self, question: Question, plan: Plan) -> str:
         text, values = statement(question, plan)
-        return f"{text}\n-- bound: {', '.join(map(repr, values))}"
+        return f"{text}\n-- parameters: {', '.join(map(repr, values))}"
 
     def load(self, plan: Plan, events: Events, watch: Watch) -> Loaded:
         began = time.perf_counter()
@@ -103,23 +103,18 @@ class DuckDB(Engine):
 def statement(question: Question, plan: Plan) -> tuple[str, list[object]]:
     """The SQL of a question and its values; RequestError if the question is not supported."""
     demand(_support(question, plan))
-    subject, time = plan.dataset.columns.subject, _time(plan)
+    subject, time = plan.dataset.columns.subject, plan.dataset.columns.time.name
     integers = {name for name, kind in plan.statistics.types.items() if kind == "int64"}
     match question:
         case Aggregate():
-            return _aggregate(question, plan, integers)
+            layout, _ = _source(question, plan)
+            if layout is None:
+                return sql.aggregate(question, time, "events", lambda m: sql.measure(m, integers))
+            return sql.aggregate(question, time, layout.name, lambda m: rollup.measure(m, layout, integers))
         case Cohort():
             return cohort(question, subject, time, integers)
         case Funnel():
             return funnel(question, subject, time)
-
-
-def _aggregate(question: Aggregate, plan: Plan, integers: set[str]) -> tuple[str, list[object]]:
-    """Reads the smallest table that can answer the question."""
-    layout, _ = _source(question, plan)
-    if layout is None:
-        return sql.aggregate(question, _time(plan), "events", lambda m: sql.measure(m, integers))
-    return sql.aggregate(question, _time(plan), layout.name, lambda m: rollup.measure(m, layout, integers))
 
 
 def _support(question: Question, plan: Plan) -> Support:
@@ -173,10 +168,6 @@ class _Session(Session):
             chunks = [chunk.view(INSTANT) for chunk in answer.column(0).chunks]
             return answer.set_column(0, BUCKET, pa.chunked_array(chunks, INSTANT))
         return answer.cast(answers.schema(question, self._plan.schema))
-
-
-def _time(plan: Plan) -> str:
-    return plan.dataset.columns.time.name
 
 
 def _watched(events: Events, watch: Watch) -> Iterator[pa.RecordBatch]:

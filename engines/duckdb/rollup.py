@@ -43,7 +43,7 @@ def unsupported_reason(question: Question, layout: Layout) -> str | None:
     if reason is None and isinstance(question, Aggregate):
         for measure in question.measures:
             if measure.function in ESTIMABLE and measure.column not in layout.by:
-                return f"a table of DuckDB keeps no state from which {measure} could be merged; raw answers it exactly"
+                return f"DuckDB cannot merge stored states of {measure}; raw answers it exactly"
     return reason
 
 

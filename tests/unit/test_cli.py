@@ -138,7 +138,7 @@ def test_explain_prints_what_is_bound(command: Command, mine: str) -> None:
     assert "layout raw: aggregated in process" in shown
     assert "CREATE TABLE events" in shown
     assert '"n" >= $' in shown
-    _, _, bound = shown.partition("-- bound: ")
+    _, _, bound = shown.partition("-- parameters: ")
     assert bound.strip().endswith("7") or " 7," in bound
     assert "'Europe/Paris'" in bound
     assert "read every event" in command.done("explain", "back", "--dataset", mine, "--engine", "truth")

@@ -41,7 +41,7 @@ class SQLite(Engine):
         return Support(Where.PROCESS)
 
     def explain(self, question: Question, plan: Plan) -> str:
-        return "{}\n-- bound: {}".format(*statement(question, plan))
+        return "{}\n-- parameters: {}".format(*statement(question, plan))
 
     def load(self, plan: Plan, events: Events, watch: Watch) -> Loaded:
         began, insert = time.perf_counter(), f"INSERT INTO events VALUES ({', '.join('?' * len(plan.schema))})"
