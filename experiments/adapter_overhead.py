@@ -116,7 +116,7 @@ def _druid(arm: Arm, _session: Session, question: Aggregate) -> Bare:
 
 def _cassandra(arm: Arm, _session: Session, question: Aggregate) -> Bare:
     from rollup_bench.engines.cassandra.driver import Reader
-    from rollup_bench.engines.cassandra.engine import supported_path
+    from rollup_bench.engines.cassandra.engine import access_path
     from rollup_bench.engines.cassandra.loading import read_manifest
 
     sent: list[tuple[str, Any]] = []
@@ -130,7 +130,7 @@ def _cassandra(arm: Arm, _session: Session, question: Aggregate) -> Bare:
     recording = Recording(driver)
     manifest = read_manifest(recording, arm.plan)
     sent.clear()
-    supported_path(question, arm.plan).answer(recording, manifest, answers.schema(question, arm.plan.schema))
+    access_path(question, arm.plan).answer(recording, manifest, answers.schema(question, arm.plan.schema))
     statements = [(recording.prepare(text), values) for text, values in sent]
 
     def bare() -> int:

@@ -71,19 +71,16 @@ def failures() -> Iterator[None]:
 
 def summary(error: BaseException) -> str:
     """The error in one line, without the addresses and the user that the driver's messages contain."""
+    first_line = next(iter(str(error).splitlines()), type(error).__name__)
     match error:
         case NoHostAvailable():
             return f"no node answers: {', '.join(sorted({type(e).__name__ for e in error.errors.values()}))}"
         case OperationTimedOut():
             return "no answer in time"
         case Unauthorized():
-            return re.sub("User .* has no", f"{USER} has no", _first_line(error))
+            return re.sub("User .* has no", f"{USER} has no", first_line)
         case _:
-            return _first_line(error)
-
-
-def _first_line(error: BaseException) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__)
+            return first_line
 
 
 def connect(connection: Connection, consistency: str = Settings.consistency) -> Session:

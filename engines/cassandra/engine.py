@@ -68,11 +68,13 @@ class Cassandra(Engine):
         return planning.plan(self.name, dataset, layout, statistics, self._settings.replication)
 
     def support(self, question: Question, plan: Plan) -> Support:
-        path = access_path(question, plan)
-        return unsupported(path) if isinstance(path, str) else path.support
+        try:
+            return access_path(question, plan).support
+        except RequestError as error:
+            return unsupported(str(error))
 
     def explain(self, question: Question, plan: Plan) -> str:
-        return supported_path(question, plan).explain()
+        return access_path(question, plan).explain()
 
     def load(self, plan: Plan, events: Events, watch: Watch) -> Loaded:
         with driver.failures():
@@ -109,18 +111,18 @@ class _Session(Session):
 
     def ask(self, question: Question) -> pa.Table:
         schema = self._schema(spanless(question))
-        return supported_path(question, self._plan).answer(self._reader, self._manifest, schema)
+        return access_path(question, self._plan).answer(self._reader, self._manifest, schema)
 
 
 AccessPath = RollupReader | CohortReader | ServerAggregation | EventScan
 """A way to answer a question."""
 
 
-def access_path(question: Question, plan: Plan) -> AccessPath | str:
-    """The best way to answer a question from the plan's tables, or the reason why there is none."""
+def access_path(question: Question, plan: Plan) -> AccessPath:
+    """The best way to answer a question from the plan's tables; RequestError if there is none."""
     design: planning.Design = plan.tables
     if reason := rule.unsupported_reason(question, plan.layout):
-        return reason
+        raise RequestError(reason)
     if plan.layout.grain is not None:  # a declared roll-up: the rule has permitted the question
         assert isinstance(question, Aggregate)
         return RollupReader(question, rollup_statements(spanless(question), plan, design.rollups[0]), question.span)
@@ -128,18 +130,10 @@ def access_path(question: Question, plan: Plan) -> AccessPath | str:
     if tuned is not None:
         return tuned
     if design.events is None:
-        return "no table is planned for it, and the events are not stored"
+        raise RequestError("no table is planned for it, and the events are not stored")
     if isinstance(question, Aggregate) and ServerAggregation.answers(question, plan):
         return ServerAggregation(question, plan)
     return EventScan(question, plan)
-
-
-def supported_path(question: Question, plan: Plan) -> AccessPath:
-    """The best way to answer a question; RequestError if the plan does not support it."""
-    path = access_path(question, plan)
-    if isinstance(path, str):
-        raise RequestError(path)
-    return path
 
 
 def _rollup_reader(question: Aggregate, plan: Plan) -> RollupReader | None:
@@ -147,9 +141,12 @@ def _rollup_reader(question: Aggregate, plan: Plan) -> RollupReader | None:
     candidates = [rollup for rollup in plan.tables.rollups if rollup.groups(question)]
     candidates.sort(key=lambda rollup: (len(rollup.fixed(question)), rollup.totals.bucket_width), reverse=True)
     for rollup in candidates:
-        span = whole_buckets(question.span, rollup.grain, rollup.layout.zone, plan.statistics)
+        span = whole_buckets(question.span, rollup.grain, rollup.stored.layout.zone, plan.statistics)
         filters = tuple(f for f in question.where if f not in rollup.stored.where)
-        if rule.unsupported_reason(msgspec.structs.replace(question, where=filters, span=span), rollup.layout) is None:
+        if (
+            rule.unsupported_reason(msgspec.structs.replace(question, where=filters, span=span), rollup.stored.layout)
+            is None
+        ):
             return RollupReader(question, rollup_statements(spanless(question), plan, rollup), span)
     return None
 

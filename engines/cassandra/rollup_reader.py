@@ -63,7 +63,7 @@ class RollupStatements:
     @cached_property
     def server_counted(self) -> list[str]:
         """Columns whose distinct values the server counts, because the question's groups are those of the roll-up."""
-        layout, question = self.rollup.layout, self.question
+        layout, question = self.rollup.stored.layout, self.question
         same = question.grain is layout.grain and question.zone == layout.zone and question.subtotals == "none"
         if not same or self.client_filters or set(question.by) | set(self._fixed) != set(layout.by):
             return []
@@ -139,7 +139,7 @@ class RollupReader:
     @property
     def support(self) -> Support:
         """At ingest, or on the server if it counts distinct values."""
-        name = f"roll-up {self.statements.rollup.layout.name}"
+        name = f"roll-up {self.statements.rollup.stored.layout.name}"
         if self.statements.server_counted:
             return Support(Where.SERVER, f"{name}: the values in it are counted there")
         merged = self.statements.client_merged
@@ -201,7 +201,7 @@ class RollupReader:
             arrow_type = known.plan.schema.field(dimension).type
             rows = rows.set_column(place, dimension, codec.unkeyed(rows[dimension], arrow_type))
         rows = client_aggregation.matching(rows, known.client_filters)
-        layout = known.rollup.layout
+        layout = known.rollup.stored.layout
         if known.one_bucket:
             start = pa.scalar(question.span.milliseconds[0], INSTANT)
             rows = rows.set_column(0, "bucket", pa.repeat(start, rows.num_rows))

@@ -51,19 +51,16 @@ class RollupTables:
     values: dict[str, Table]
 
     @property
-    def layout(self) -> Layout:
-        """The layout of the roll-up."""
-        return self.stored.layout
-
-    @property
     def grain(self) -> Grain:
         """The grain of its buckets."""
-        return Grain(self.layout.grain or Grain.ALL)
+        return Grain(self.stored.layout.grain or Grain.ALL)
 
     def groups(self, question: Aggregate) -> bool:
         """Whether its events are those of the question, and its dimensions include those of the question."""
         filtered = {f.column for f in question.where if f not in self.stored.where}
-        return set(self.stored.where) <= set(question.where) and filtered | set(question.by) <= set(self.layout.by)
+        return set(self.stored.where) <= set(question.where) and filtered | set(question.by) <= set(
+            self.stored.layout.by
+        )
 
     def fixed(self, question: Aggregate) -> dict[str, tuple[Value, ...]]:
         """The values that a question asks for of the leading dimensions, up to the first dimension with no filter."""
@@ -85,9 +82,9 @@ class RollupTables:
         events = matching(pa.table(batch), self.stored.where)
         if not events.num_rows:
             return None
-        starts = calendar.starts(events[self.time].cast(pa.int64()), self.grain, self.layout.zone)
+        starts = calendar.starts(events[self.time].cast(pa.int64()), self.grain, self.stored.layout.zone)
         events = events.append_column("bucket", starts)
-        return client_aggregation.aggregated(events, self.layout.by, self.layout.measures, statistics)
+        return client_aggregation.aggregated(events, self.stored.layout.by, self.stored.layout.measures, statistics)
 
     def rows(self, groups: Groups) -> list[tuple[Table, pa.Table]]:
         """The rows of each table in the order of its key. NULL values get a NULL count, which `count` leaves out."""
@@ -102,7 +99,7 @@ class RollupTables:
 
     def _keyed(self, rows: pa.Table, table: Table) -> pa.Table:
         columns = {self.time if name == "bucket" else name: rows[name] for name in rows.column_names}
-        columns |= {dimension: codec.key(rows[dimension]) for dimension in self.layout.by}
+        columns |= {dimension: codec.key(rows[dimension]) for dimension in self.stored.layout.by}
         return pa.table(columns).sort_by([(name, "ascending") for name in table.clustering])
 
 

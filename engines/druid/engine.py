@@ -63,9 +63,10 @@ class Druid(Engine):
         return Plan(self.name, dataset, layout, statistics, text, datasources)
 
     def support(self, question: Question, plan: Plan) -> Support:
-        datasource = _answering(question, plan)
-        if isinstance(datasource, str):
-            return unsupported(datasource)
+        try:
+            datasource = _answering(question, plan)
+        except RequestError as refusal:
+            return unsupported(str(refusal))
         measures = question.measures if isinstance(question, Aggregate) else ()
         error = max((datasource.error(m) for m in measures), default=0.0)
         where = Where.SERVER if datasource.raw else Where.INGEST
@@ -190,7 +191,7 @@ class _Session(Session):
         self._prepared = lru_cache(partial(_prepare, plan))
 
     def ask(self, question: Question) -> pa.Table:
-        datasource = _required(question, self._plan)
+        datasource = _answering(question, self._plan)
         if isinstance(question, Aggregate):
             prepared, schema = self._prepared(spanless(question), datasource)
             return sql.answer(question, datasource, schema, self._rows(prepared.over(question.span)))
@@ -211,27 +212,19 @@ def _sources(plan: Plan) -> list[str]:
     return [plan.name + datasource.suffix for datasource in plan.tables]
 
 
-def _answering(question: Question, plan: Plan) -> Datasource | str:
-    """The first datasource that can answer; else the reason why the last, which stores most, cannot."""
-    reason = ""
+def _answering(question: Question, plan: Plan) -> Datasource:
+    """The first datasource that can answer; RequestError with the reason of the last, which stores most."""
+    reason = None
     for datasource in plan.tables:
         reason = datasource.unsupported_reason(question)
         if reason is None:
             return datasource  # type: ignore[no-any-return]
-    return reason
-
-
-def _required(question: Question, plan: Plan) -> Datasource:
-    """The datasource that answers; RequestError if the question is not supported."""
-    datasource = _answering(question, plan)
-    if isinstance(datasource, str):
-        raise RequestError(datasource)
-    return datasource
+    raise RequestError(reason)
 
 
 def statement(question: Question, plan: Plan) -> Statement:
     """The statement that is sent for a question; RequestError if the question is not supported."""
-    datasource = _required(question, plan)
+    datasource = _answering(question, plan)
     if isinstance(question, Aggregate):
         return _prepare(plan, question, datasource)[0].over(question.span)
     query: Statement = _cohort_module(question).statement(question, datasource, plan.name + datasource.suffix)

@@ -8,13 +8,13 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from rollup_bench.engines.contract import Engine, Loaded, Plan, Session, Support, Where, demand, unsupported
+from rollup_bench.engines.contract import Engine, Loaded, Plan, Session, Support, Where, unsupported
 from rollup_bench.engines.duckdb import rollup, sql, tables
 from rollup_bench.engines.duckdb.cohort import cohort
 from rollup_bench.engines.duckdb.funnel import funnel
 from rollup_bench.engines.duckdb.timeout import SECONDS, Timeout
 from rollup_bench.engines.sql import quoted
-from rollup_bench.errors import FailureError
+from rollup_bench.errors import FailureError, RequestError
 from rollup_bench.servers import Server
 from rollup_bench.servers.budget import Budget
 from rollup_bench.servers.watch import Watch
@@ -50,7 +50,10 @@ class DuckDB(Engine):
         return Plan(self.name, dataset, layout, statistics, text, table_set)
 
     def support(self, question: Question, plan: Plan) -> Support:
-        return _support(question, plan)
+        try:
+            return Support(Where.PROCESS if _rollup(question, plan) is None else Where.INGEST)
+        except RequestError as refusal:
+            return unsupported(str(refusal))
 
     def explain(self, question: Question, plan: Plan) -> str:
         text, values = statement(question, plan)
@@ -102,12 +105,11 @@ class DuckDB(Engine):
 
 def statement(question: Question, plan: Plan) -> tuple[str, list[object]]:
     """The SQL of a question and its values; RequestError if the question is not supported."""
-    demand(_support(question, plan))
+    layout = _rollup(question, plan)
     subject, time = plan.dataset.columns.subject, plan.dataset.columns.time.name
     integers = {name for name, kind in plan.statistics.types.items() if kind == "int64"}
     match question:
         case Aggregate():
-            layout, _ = _source(question, plan)
             if layout is None:
                 return sql.aggregate(question, time, "events", lambda m: sql.measure(m, integers))
             return sql.aggregate(question, time, layout.name, lambda m: rollup.measure(m, layout, integers))
@@ -117,20 +119,15 @@ def statement(question: Question, plan: Plan) -> tuple[str, list[object]]:
             return funnel(question, subject, time)
 
 
-def _support(question: Question, plan: Plan) -> Support:
-    layout, reason = _source(question, plan)
-    if layout is not None:
-        return Support(Where.INGEST)
-    return Support(Where.PROCESS) if reason is None else unsupported(reason)
-
-
-def _source(question: Question, plan: Plan) -> tuple[Layout | None, str | None]:
-    """The smallest roll-up that answers the question, if there is one; and why the plan cannot answer it, if so."""
+def _rollup(question: Question, plan: Plan) -> Layout | None:
+    """The smallest roll-up that answers the question; None if the events do; RequestError if the plan cannot."""
     table_set: tables.TableSet = plan.tables
     reasons = [rollup.unsupported_reason(question, layout) for layout in table_set.rollups]
     if None in reasons:
-        return table_set.rollups[reasons.index(None)], None
-    return None, None if table_set.order else reasons[0]
+        return table_set.rollups[reasons.index(None)]
+    if table_set.order is None:
+        raise RequestError(reasons[0])
+    return None
 
 
 def _counts(connection: duckdb.DuckDBPyConnection, plan: Plan) -> dict[str, int]:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rollup_bench.engines.cassandra import batch_writer, codec, planning, tables
-from rollup_bench.engines.cassandra.engine import supported_path
+from rollup_bench.engines.cassandra.engine import access_path
 from rollup_bench.engines.cassandra.tables import Table
 from rollup_bench.workloads import dataset
 from rollup_bench.workloads.events import Statistics
@@ -115,6 +115,6 @@ def test_the_server_adds_up_what_lies_side_by_side_in_the_key(asked: dict[str, A
     plan = planning.plan("cassandra", flights, flights.layout("day"), kept, 1)
     span = Span(datetime(2013, 7, 1, 4, tzinfo=UTC), datetime(2013, 8, 1, 4, tzinfo=UTC))
     question = Aggregate(span, (parse("max(dep_delay)"),), zone="America/New_York", **asked)
-    statement = supported_path(question, plan).explain().splitlines()[0]
+    statement = access_path(question, plan).explain().splitlines()[0]
     assert sent in statement
     assert ("GROUP BY" in statement) == ("GROUP BY" in sent)
