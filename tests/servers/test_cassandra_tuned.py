@@ -57,7 +57,7 @@ BODIES = [
 
 @dataclass(repr=False)
 class Asked:
-    """The dataset's tuned layout, loaded by a load that went on where another was cut off."""
+    """The dataset's tuned layout, loaded by a load that resumed an interrupted one."""
 
     subject: Subject
     dataset: Dataset
@@ -105,7 +105,7 @@ def asked(cassandra_server: Server, tmp_path_factory: pytest.TempPathFactory) ->
     engine.close()
 
 
-def test_every_question_has_tables_of_its_own(asked: Asked) -> None:
+def test_every_question_has_its_own_tables(asked: Asked) -> None:
     assert asked.plan.tables.events is None
     supports = [
         asked.subject.engine.support(template.fill(), asked.plan) for template in asked.dataset.questions.values()
@@ -133,7 +133,7 @@ def moment(half_days: int) -> datetime:
 
 
 class Unsure:
-    """A session in which each batch arrives, yet at first seems not to have."""
+    """A session in which each batch arrives, but the first attempt reports a timeout."""
 
     def __init__(self, session: Any) -> None:
         self._session = session
@@ -151,7 +151,7 @@ class Unsure:
         failed(OperationTimedOut())
 
 
-def test_a_write_that_is_tried_again_counts_once(asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_repeated_write_counts_once(asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
     sessions: list[Unsure] = []
 
     def unsure(session: Any, watch: Watch) -> BatchWriter:
@@ -168,7 +168,7 @@ def test_a_write_that_is_tried_again_counts_once(asked: Asked, monkeypatch: pyte
     engine.drop(plan)
 
 
-def test_rows_that_were_noted_and_are_lost_are_missed(asked: Asked) -> None:
+def test_a_load_fails_if_rows_before_its_checkpoint_are_missing(asked: Asked) -> None:
     engine = cast("Cassandra", asked.subject.engine)
     kept = few([{"when": datetime(2013, 1, day, tzinfo=UTC), "user": "u"} for day in range(1, 29)])
     plan = engine.plan(RANDOM, layouts.raw, kept.statistics)

@@ -1,4 +1,4 @@
-"""What is Cassandra's own: partitions that are bounded, keys that hold NULL, writes that count once."""
+"""The Cassandra adapter: sizes of partitions, NULL in keys, encoding of values, statements."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -42,22 +42,22 @@ def test_evenly_spread_events_fill_a_quarter_to_half_of_a_partition(rows: int, m
 
 
 @given(st.lists(st.tuples(st.integers(0, 40), st.integers(1, 70_000)), min_size=1, max_size=8))
-def test_no_partition_has_more_rows_than_it_may_however_skewed_the_events(bursts: list[tuple[int, int]]) -> None:
+def test_no_partition_exceeds_its_maximum_of_rows_if_events_are_skewed(bursts: list[tuple[int, int]]) -> None:
     table = events_table(sum(rows for _, rows in bursts), YEAR)
     before: dict[int, int] = {}
-    found: dict[tuple[int, int], int] = {}
+    partitions: dict[tuple[int, int], int] = {}
     for day, rows in bursts:
         times = np.full(rows, -YEAR // 2 + day * 24 * tables.HOUR)
         for place in zip(*batch_writer.assign_partitions(table, times, before), strict=True):
-            found[place] = found.get(place, 0) + 1
-    assert max(found.values()) <= table.max_rows <= tables.MAX_ROWS
-    assert sum(found.values()) == sum(before.values()) == sum(rows for _, rows in bursts)
-    shards = {bucket: max(s for b, s in found if b == bucket) + 1 for bucket, _ in found}
+            partitions[place] = partitions.get(place, 0) + 1
+    assert max(partitions.values()) <= table.max_rows <= tables.MAX_ROWS
+    assert sum(partitions.values()) == sum(before.values()) == sum(rows for _, rows in bursts)
+    shards = {bucket: max(s for b, s in partitions if b == bucket) + 1 for bucket, _ in partitions}
     assert shards == {bucket: -(-rows // table.max_rows) for bucket, rows in before.items()}
 
 
 @given(st.lists(st.one_of(st.none(), st.text(alphabet="\\aé\x00 ", max_size=4))))
-def test_a_text_key_tells_null_from_every_text(values: list[str | None]) -> None:
+def test_text_keys_distinguish_null_from_every_text(values: list[str | None]) -> None:
     keys = codec.key(pa.array(values, pa.string()))
     assert keys.null_count == 0
     assert len(set(keys.to_pylist())) == len(set(values))
@@ -65,12 +65,12 @@ def test_a_text_key_tells_null_from_every_text(values: list[str | None]) -> None
 
 
 @given(st.lists(st.one_of(st.none(), st.integers(-(2**63), 2**63 - 1))))
-def test_an_integer_key_comes_back(values: list[int | None]) -> None:
+def test_integer_keys_survive_a_round_trip(values: list[int | None]) -> None:
     assert codec.unkeyed(codec.key(pa.array(values, pa.int64())), pa.int64()).to_pylist() == values
 
 
 @pytest.mark.parametrize("value", [0, 1, -1, 127, 128, -128, -129, 2**63, -(2**63), 10**30])
-def test_a_varint_is_written_as_the_driver_would(value: int) -> None:
+def test_varints_are_encoded_as_the_driver_decodes_them(value: int) -> None:
     from cassandra.cqltypes import IntegerType
 
     (cell,) = codec.encoded(pa.array([value], pa.decimal128(38, 0)), "varint")
@@ -90,7 +90,7 @@ def test_names_are_quoted_and_never_collide() -> None:
     ]
 
 
-def test_flights_are_kept_in_partitions_of_tens_of_thousands() -> None:
+def test_partitions_of_the_flights_have_at_most_fifty_thousand_rows() -> None:
     flights = dataset.read("flights")
     kinds = {"time_hour": "timestamp", "tailnum": "string", "distance": "int64"}
     statistics = Statistics("", 336_776, 1_357_034_400_000, 1_388_548_800_000, kinds, {}, {})
@@ -99,7 +99,7 @@ def test_flights_are_kept_in_partitions_of_tens_of_thousands() -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "sent"),
+    ("changes", "expected"),
     [
         ({}, 'max("max(dep_delay)") FROM'),
         ({"grain": Grain.DAY}, 'GROUP BY "bucket", "shard", "time_hour"'),
@@ -107,14 +107,12 @@ def test_flights_are_kept_in_partitions_of_tens_of_thousands() -> None:
         ({"grain": Grain.DAY, "by": ("carrier", "origin", "dest")}, '"max(dep_delay)" FROM'),
     ],
 )
-def test_the_server_adds_up_what_lies_side_by_side_in_the_key(asked: dict[str, Any], sent: str) -> None:
-    flights, kept = (
-        dataset.read("flights"),
-        Statistics("", 336_776, 1_357_034_400_000, 1_388_548_800_000, KINDS, SEEN, {}),
-    )
-    plan = planning.plan("cassandra", flights, flights.layout("day"), kept, 1)
+def test_the_server_merges_rows_that_are_adjacent_in_the_key(changes: dict[str, Any], expected: str) -> None:
+    flights = dataset.read("flights")
+    statistics = Statistics("", 336_776, 1_357_034_400_000, 1_388_548_800_000, KINDS, SEEN, {})
+    plan = planning.plan("cassandra", flights, flights.layout("day"), statistics, 1)
     span = Span(datetime(2013, 7, 1, 4, tzinfo=UTC), datetime(2013, 8, 1, 4, tzinfo=UTC))
-    question = Aggregate(span, (parse("max(dep_delay)"),), zone="America/New_York", **asked)
+    question = Aggregate(span, (parse("max(dep_delay)"),), zone="America/New_York", **changes)
     statement = access_path(question, plan).explain().splitlines()[0]
-    assert sent in statement
-    assert ("GROUP BY" in statement) == ("GROUP BY" in sent)
+    assert expected in statement
+    assert ("GROUP BY" in statement) == ("GROUP BY" in expected)

@@ -1,4 +1,4 @@
-"""What is Druid's own: sketches large enough, sums that never wrap, events as JSON, zones that it loses count in."""
+"""The Druid adapter: sizes of sketches, wide sums, events as JSON, buckets in zones that Druid counts wrongly."""
 
 import json
 from datetime import UTC, datetime
@@ -33,7 +33,7 @@ def statistics(rows: int = 1, years: float = 1, magnitude: float = 1.0) -> Stati
 
 
 @given(st.sampled_from([Part.DISTINCT, Part.QUANTILE]), st.floats(0.005, 0.5))
-def test_the_smallest_sketch_whose_error_is_tolerated_is_taken(part: Part, tolerated: float) -> None:
+def test_size_is_of_the_smallest_sketch_whose_error_is_tolerated(part: Part, tolerated: float) -> None:
     size = sketches.size(part, tolerated)
     assert size is not None
     assert sketches.error(part, tolerated) <= tolerated
@@ -48,7 +48,7 @@ def test_no_sketch_is_exact() -> None:
 
 
 @given(st.lists(st.tuples(st.none() | st.text(), st.none() | st.floats(allow_nan=False, allow_infinity=False))))
-def test_events_are_written_so_that_json_reads_them_back(rows: list[tuple[str | None, float | None]]) -> None:
+def test_events_survive_a_round_trip_through_json(rows: list[tuple[str | None, float | None]]) -> None:
     schema = pa.schema([("when", INSTANT), ('a,"b', pa.string()), ("score", pa.float64())])
     table = pa.table(
         {"when": pa.array([7] * len(rows)).cast(INSTANT), 'a,"b': [r[0] for r in rows], "score": [r[1] for r in rows]},
@@ -64,13 +64,13 @@ def test_events_are_written_so_that_json_reads_them_back(rows: list[tuple[str | 
     ("rows", "years", "granularity"),
     [(30_000_000, 1, "YEAR"), (30_000_001, 1, "MONTH"), (300_000_000, 10, "YEAR"), (10**9, 2, "DAY")],
 )
-def test_an_interval_of_segments_holds_thirty_million_rows_at_most(rows: int, years: float, granularity: str) -> None:
+def test_a_segment_interval_has_at_most_thirty_million_rows(rows: int, years: float, granularity: str) -> None:
     assert ingest.granularity(statistics(rows, years)) == granularity
 
 
-def test_sums_that_could_wrap_are_kept_in_halves() -> None:
+def test_sums_that_may_overflow_are_stored_in_halves() -> None:
     layout = Layout("day", Grain.DAY, "UTC", ("user",), (parse("sum(gold)"), parse("sum(score)")))
-    kept = {
+    names = {
         magnitude: [
             m["name"]
             for m in ingest.schema(Datasource("", layout, statistics(magnitude=magnitude), "when", "user"), "d")[
@@ -79,28 +79,28 @@ def test_sums_that_could_wrap_are_kept_in_halves() -> None:
         ]
         for magnitude in (2.0**62, 2.0**63)
     }
-    assert kept[2.0**62] == ["rows", "sum(gold)", "sum(score)"]
-    assert kept[2.0**63] == ["rows", "sum(gold):high", "sum(gold):low", "sum(score)"]
+    assert names[2.0**62] == ["rows", "sum(gold)", "sum(score)"]
+    assert names[2.0**63] == ["rows", "sum(gold):high", "sum(gold):low", "sum(score)"]
 
 
-def test_an_identifier_keeps_its_quotes() -> None:
+def test_identifiers_escape_quotes_and_commas() -> None:
     assert quoted('a"b,c%') == '"a""b%2Cc%25"'
 
 
-def test_zones_whose_buckets_are_not_counted_on_are_floored_event_by_event() -> None:
+def test_each_event_is_floored_in_zones_in_which_druid_counts_buckets_wrongly() -> None:
     assert "TIME_SHIFT" not in buckets.bucket(Grain.DAY, "America/New_York", statistics(years=50))
     assert "TIME_SHIFT" in buckets.bucket(Grain.HOUR, "Australia/Lord_Howe", statistics(years=50))
     assert "TIME_SHIFT" in buckets.bucket(Grain.DAY, "America/Sao_Paulo", statistics(years=50))
     repeated = int(datetime(2013, 11, 3, 5, tzinfo=UTC).timestamp() * 1000)
-    began = f"WHEN {repeated} THEN {repeated - 3_600_000}"
-    assert began in buckets.bucket(Grain.DAY, "America/Havana", statistics(years=50))
+    first_midnight = f"WHEN {repeated} THEN {repeated - 3_600_000}"
+    assert first_midnight in buckets.bucket(Grain.DAY, "America/Havana", statistics(years=50))
 
 
-def test_what_is_kept_of_raw_events_is_each_of_them() -> None:
-    made = ingest.schema(Datasource("", layouts.raw, statistics(), "when", "user"), "d")
-    assert made["granularitySpec"]["rollup"] is False
-    assert made["metricsSpec"] == []
-    assert [d["type"] for d in made["dimensionsSpec"]["dimensions"]] == ["string", "long", "long", "double"]
+def test_raw_stores_every_event() -> None:
+    schema = ingest.schema(Datasource("", layouts.raw, statistics(), "when", "user"), "d")
+    assert schema["granularitySpec"]["rollup"] is False
+    assert schema["metricsSpec"] == []
+    assert [d["type"] for d in schema["dimensionsSpec"]["dimensions"]] == ["string", "long", "long", "double"]
 
 
 def retention(until: datetime, unit: Grain = Grain.MONTH, **more: Any) -> Cohort:
@@ -108,13 +108,13 @@ def retention(until: datetime, unit: Grain = Grain.MONTH, **more: Any) -> Cohort
     return Cohort(span, until, Age(unit, 3), grain=Grain.MONTH, **more)
 
 
-def test_a_mask_serves_while_its_bits_last() -> None:
+def test_bitmaps_apply_to_63_periods_at_most() -> None:
     assert bitmap_retention.applies(retention(datetime(2025, 3, 31, tzinfo=UTC)))
     assert not bitmap_retention.applies(retention(datetime(2025, 4, 1, tzinfo=UTC)))
     assert not bitmap_retention.applies(retention(datetime(2020, 4, 1, tzinfo=UTC), Grain.DAY))
 
 
-def test_a_mask_serves_only_where_nothing_that_counts_precedes_the_birth() -> None:
+def test_bitmaps_apply_only_if_no_return_can_precede_the_birth() -> None:
     bought = (Filter("action", Op.EQ, ("buy",)),)
     until = datetime(2020, 6, 1, tzinfo=UTC)
     assert bitmap_retention.applies(retention(until, birth=bought, returns=bought))
@@ -124,13 +124,13 @@ def test_a_mask_serves_only_where_nothing_that_counts_precedes_the_birth() -> No
     assert not bitmap_retention.applies(retention(until, measure=parse("count()")))
 
 
-def test_tables_are_listed_again_where_one_went_meanwhile(tmp_path: Path) -> None:
-    said = ['druid: 500: Cannot invoke "Table.getJdbcTableType()" because "table" is null', "druid: 500: no memory"]
+def test_tables_are_listed_again_if_one_was_dropped_meanwhile(tmp_path: Path) -> None:
+    messages = ['druid: 500: Cannot invoke "Table.getJdbcTableType()" because "table" is null', "druid: 500: no memory"]
 
     class Stumbling:
         def rows(self, _text: str, _values: list[str]) -> list[list[int]]:
-            if said:
-                raise FailureError(said.pop(0))
+            if messages:
+                raise FailureError(messages.pop(0))
             return [[1]]
 
     druid = Druid(None, tmp_path, Budget(1, 1 << 30))
