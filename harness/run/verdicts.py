@@ -1,4 +1,4 @@
-"""Verdicts: an engine's answer held against the truth."""
+"""Verdicts: compares an engine's answer with the truth."""
 
 import math
 from collections.abc import Callable
@@ -17,10 +17,11 @@ from rollup_bench.workloads.questions import Aggregate, Cohort, Funnel, Question
 from rollup_bench.workloads.truth import aggregate, cohort, order
 
 RELATIVE = 1e-9
+"""The relative error that floats may have."""
 
 
 class Kind(StrEnum):
-    """What became of a question: only the first two are ever timed."""
+    """The kinds of verdict; only answers of the first two kinds are timed."""
 
     RIGHT = "right"
     WITHIN = "within bound"
@@ -30,12 +31,12 @@ class Kind(StrEnum):
 
 
 RIGHT = (Kind.RIGHT, Kind.WITHIN)
-"""As right as was asked for."""
+"""The kinds of answers that satisfy the question."""
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """A kind, its reason, and of an approximate answer the largest error observed beside the one tolerated."""
+    """A verdict with its reason; if it is `within bound`, also the largest observed and the largest tolerated error."""
 
     kind: Kind
     reason: str = ""
@@ -44,12 +45,12 @@ class Judgement:
 
 
 @dataclass(frozen=True)
-class _Difference(Exception):  # noqa: N818
+class _WrongAnswerError(Exception):
     reason: str
 
 
 def check(question: Question, answer: pa.Table, events: Events) -> Judgement:
-    """The verdict on an answer; OverflowError where the truth itself does not fit 64 bits."""
+    """Compares an answer with the truth; raises OverflowError if the truth does not fit 64-bit integers."""
     try:
         _check_form(question, answer, events)
         match question:
@@ -58,16 +59,16 @@ def check(question: Question, answer: pa.Table, events: Events) -> Judgement:
             case Cohort():
                 observed = _check_cohort(question, answer, *_cohort_evidence(question, events))
             case Funnel():
-                observed = _check_rows(question, answer, _funnel(question, events), lambda _row, _name: 0.0)
-    except _Difference as difference:
-        return Judgement(Kind.WRONG, difference.reason)
-    return (
-        Judgement(Kind.WITHIN, observed=observed, tolerated=_tolerated(question)) if observed else Judgement(Kind.RIGHT)
-    )
+                observed = _check_rows(question, answer, _funnel_truth(question, events), lambda _row, _name: 0.0)
+    except _WrongAnswerError as error:
+        return Judgement(Kind.WRONG, error.reason)
+    if not observed:
+        return Judgement(Kind.RIGHT)
+    return Judgement(Kind.WITHIN, observed=observed, tolerated=_tolerated(question))
 
 
 def _tolerated(question: Question) -> float:
-    """The largest error that the question tolerates."""
+    """Returns the largest error that the question tolerates in any measure or in its top-n."""
     match question:
         case Aggregate():
             return max([m.error for m in question.measures] + [question.top.error if question.top else 0.0])
@@ -77,39 +78,28 @@ def _tolerated(question: Question) -> float:
             return 0.0
 
 
-@lru_cache(maxsize=1)
-def _cohort_evidence(question: Cohort, events: Events) -> tuple[pa.Table, list[float]]:
-    """Worked out once where one question is asked of several arms."""
-    return cohort.evidence(question, events)
-
-
-@lru_cache(maxsize=1)
-def _evidence(question: Aggregate, events: Events) -> aggregate.Evidence:
-    """Worked out once where one question is asked of several arms."""
-    return aggregate.evidence(question, events)
-
-
-@lru_cache(maxsize=1)
-def _funnel(question: Funnel, events: Events) -> pa.Table:
-    """Worked out once where one question is asked of several arms."""
-    return truth.answer(question, events)
+# Arms are asked the same question one after the other, so the truth of the last question is cached.
+_evidence = lru_cache(maxsize=1)(aggregate.evidence)
+_cohort_evidence = lru_cache(maxsize=1)(cohort.evidence)
+_funnel_truth = lru_cache(maxsize=1)(truth.answer)
 
 
 def _check_form(question: Question, answer: pa.Table, events: Events) -> None:
     wanted = schema(question, events.statistics.schema)
     if not answer.schema.equals(wanted):
-        raise _Difference(f"its columns are {_columns(answer.schema)}, not {_columns(wanted)}")
+        raise _WrongAnswerError(f"the answer's columns are {_columns(answer.schema)}, not {_columns(wanted)}")
     if not order.arrange(question, answer).equals(answer):
-        raise _Difference("its rows are out of order")
+        raise _WrongAnswerError("the answer's rows are out of order")
 
 
 def _check_aggregate(question: Aggregate, answer: pa.Table, evidence: aggregate.Evidence) -> float:
-    """The largest error observed of what was tolerated."""
+    """Returns the largest observed error; raises _WrongAnswerError if an error exceeds what its measure tolerates."""
     rows = _rows(evidence.whole, keys(question))
     got = _rows(answer, keys(question))
     expected = order.top(question, evidence.whole)
     if answer.num_rows > len(got):
-        raise _Difference(f"it has {answer.num_rows} rows, of which {answer.num_rows - len(got)} repeat another's keys")
+        repeated = answer.num_rows - len(got)
+        raise _WrongAnswerError(f"the answer has {answer.num_rows} rows; {repeated} repeat the keys of another row")
     observed = _check_members(question, got, rows, expected, evidence.whole)
     for measure in question.measures:
         column, true = answer[str(measure)].to_pylist(), evidence.whole[str(measure)].to_pylist()
@@ -117,7 +107,7 @@ def _check_aggregate(question: Aggregate, answer: pa.Table, evidence: aggregate.
         for key, place in got.items():
             error = check(rows[key], column[place], true[rows[key]])
             if error > measure.error:
-                raise _Difference(_said(question, key, str(measure), column[place], true[rows[key]]))
+                raise _WrongAnswerError(_mismatch(question, key, str(measure), column[place], true[rows[key]]))
             observed = max(observed, error)
     return observed
 
@@ -125,21 +115,21 @@ def _check_aggregate(question: Aggregate, answer: pa.Table, evidence: aggregate.
 def _check_members(
     question: Aggregate, got: dict[Any, int], rows: dict[Any, int], expected: pa.Table, whole: pa.Table
 ) -> float:
-    """That the rows are those of the truth, or good enough members of its top."""
+    """Checks which groups the answer has; returns the largest error of a top-n group, or 0 if all groups are right."""
     wanted = _rows(expected, keys(question))
-    if strange := [k for k in got if k not in rows]:
-        raise _Difference(f"it has a row {_key(question, strange[0])} that the truth has not")
+    if unknown := [k for k in got if k not in rows]:
+        raise _WrongAnswerError(f"the answer has a row {_key(question, unknown[0])} that the truth does not have")
     if len(got) != len(wanted):
         missing = next((k for k in wanted if k not in got), None)
-        lost = f"; {_key(question, missing)} is missing" if missing is not None else ""
-        raise _Difference(f"it has {len(got)} rows, the truth {len(wanted)}{lost}")
+        example = f"; {_key(question, missing)} is missing" if missing is not None else ""
+        raise _WrongAnswerError(f"the answer has {len(got)} rows; the truth has {len(wanted)}{example}")
     if question.top is None or got.keys() == wanted.keys():
         return 0.0
     return max(_shortfall(question, key, wanted, whole, rows) for key in got.keys() - wanted.keys())
 
 
 def _shortfall(question: Aggregate, key: Any, wanted: dict[Any, int], whole: pa.Table, rows: dict[Any, int]) -> float:
-    """How far a member that should not be in the top lies below its nth, relative to that."""
+    """Returns the error of a group that is not in the true top n: its relative distance to the nth group's value."""
     assert question.top is not None
     values = whole[str(question.top.measure)].to_pylist()
     value = values[rows[key]]
@@ -147,12 +137,15 @@ def _shortfall(question: Aggregate, key: Any, wanted: dict[Any, int], whole: pa.
     error = abs(nth - value) / abs(nth) if nth and value is not None else math.inf
     exact = question.top.measure.function is not Function.MEAN and isinstance(value, int)
     if error > question.top.error + (0.0 if exact else RELATIVE) or (error == 0 and exact and not question.top.error):
-        raise _Difference(f"{_key(question, key)} is not among the top {question.top.n}")
+        raise _WrongAnswerError(f"{_key(question, key)} is not among the top {question.top.n}")
     return error
 
 
 def _checker(measure: Measure, evidence: aggregate.Evidence) -> Any:
-    """A function of (row of the whole, got, true) that gives the error: 0 where right, infinite where hopeless."""
+    """Returns a function of (row of the evidence, value, true value) that computes the error of one value.
+
+    The error is 0 for a right value, and infinite for a wrong value that no tolerated error permits.
+    """
     kind = evidence.whole.schema.field(str(measure)).type
     if measure.error and measure.function is Function.DISTINCT:
         return lambda _row, got, true: _relative(got, true)
@@ -185,7 +178,7 @@ def _float_error(got: float | None, true: float | None, scale: Any) -> float:
 
 
 def _check_cohort(question: Cohort, answer: pa.Table, expected: pa.Table, magnitudes: list[float]) -> float:
-    """The largest error of a size or a number of subjects, as a share of the cohort's size."""
+    """Returns the largest error of a size or a number of subjects, relative to the true size of the cohort."""
     sizes, values = expected["size"].to_pylist(), expected["value"].to_pylist()
 
     def allowed(row: int, name: str) -> float:
@@ -208,17 +201,17 @@ def _check_cohort(question: Cohort, answer: pa.Table, expected: pa.Table, magnit
 def _check_rows(
     question: Question, answer: pa.Table, expected: pa.Table, allowed: Callable[[int, str], float]
 ) -> float:
-    """The largest difference; each is at most what is allowed at that row and column."""
+    """Returns the largest difference from the truth; raises _WrongAnswerError if one exceeds `allowed(row, column)`."""
     largest = 0.0
     for row, (got, true) in enumerate(zip(answer.to_pylist(), expected.to_pylist(), strict=False)):
         for name, value in true.items():
             difference = _difference(got[name], value)
             if difference and difference > allowed(row, name):
                 key = tuple(true[k] for k in keys(question))
-                raise _Difference(_said(question, key, name, got[name], value))
+                raise _WrongAnswerError(_mismatch(question, key, name, got[name], value))
             largest = max(largest, difference)
     if answer.num_rows != expected.num_rows:
-        raise _Difference(f"it has {answer.num_rows} rows, the truth {expected.num_rows}")
+        raise _WrongAnswerError(f"the answer has {answer.num_rows} rows; the truth has {expected.num_rows}")
     return largest
 
 
@@ -234,8 +227,8 @@ def _rows(table: pa.Table, names: list[str]) -> dict[Any, int]:
     return {key: i for i, key in enumerate(zip(*(c.to_pylist() for c in columns), strict=True))}
 
 
-def _said(question: Question, key: Any, column: str, got: Any, true: Any) -> str:
-    return f"{column} of {_key(question, key)} is {got}, the truth {true}"
+def _mismatch(question: Question, key: Any, column: str, got: Any, true: Any) -> str:
+    return f"{column} of {_key(question, key)} is {got}; the truth is {true}"
 
 
 def _key(question: Question, key: Any) -> str:

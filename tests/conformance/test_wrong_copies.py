@@ -226,7 +226,7 @@ class Unnamed(Altered):
 DROPS_NULL = Flaw(answers(WithoutNull), checks.nulls, "country=None) is missing")
 FLAWS = {
     "it drops NULL": DROPS_NULL,
-    "it counts NULL as a distinct value": Flaw(answers(CountingNull), checks.nulls, ", the truth 3"),
+    "it counts NULL as a distinct value": Flaw(answers(CountingNull), checks.nulls, "; the truth is 3"),
     "an error spoils the next answer": Flaw(answers(BrokenByErrors), checks.after_errors, "wrong: it has"),
     "it answers right the second time": Flaw(
         answers(RightTheSecondTime),

@@ -66,23 +66,23 @@ def test_columns_are_those_of_the_question() -> None:
     right = answer(question(), TWO, ("a", 2), ("b", 1))
     got = right.rename_columns(["bucket", "country", "n"])
     said = "bucket timestamp[ms, tz=UTC], country string"
-    assert check(question(), got, TWO) == wrong(f"its columns are {said}, n int64, not {said}, count() int64")
+    assert check(question(), got, TWO) == wrong(f"the answer's columns are {said}, n int64, not {said}, count() int64")
 
 
 def test_rows_are_in_order() -> None:
-    assert judged(question(), TWO, ("b", 1), ("a", 2)) == wrong("its rows are out of order")
+    assert judged(question(), TWO, ("b", 1), ("a", 2)) == wrong("the answer's rows are out of order")
 
 
 @pytest.mark.parametrize(
     ("rows", "reason"),
     [
-        ([("a", 2), ("a", 2), ("b", 1)], "it has 3 rows, of which 1 repeat another's keys"),
-        ([("a", 2), ("c", 1)], f"it has a row ({AT}, country=c) that the truth has not"),
-        ([("a", 2), ("b", 1), ("c", 1)], f"it has a row ({AT}, country=c) that the truth has not"),
-        ([("a", 2)], f"it has 1 rows, the truth 2; ({AT}, country=b) is missing"),
-        ([("b", 1)], f"it has 1 rows, the truth 2; ({AT}, country=a) is missing"),
-        ([("a", 2), ("b", 3)], f"count() of ({AT}, country=b) is 3, the truth 1"),
-        ([("a", 1), ("b", 1)], f"count() of ({AT}, country=a) is 1, the truth 2"),
+        ([("a", 2), ("a", 2), ("b", 1)], "the answer has 3 rows; 1 repeat the keys of another row"),
+        ([("a", 2), ("c", 1)], f"the answer has a row ({AT}, country=c) that the truth does not have"),
+        ([("a", 2), ("b", 1), ("c", 1)], f"the answer has a row ({AT}, country=c) that the truth does not have"),
+        ([("a", 2)], f"the answer has 1 rows; the truth has 2; ({AT}, country=b) is missing"),
+        ([("b", 1)], f"the answer has 1 rows; the truth has 2; ({AT}, country=a) is missing"),
+        ([("a", 2), ("b", 3)], f"count() of ({AT}, country=b) is 3; the truth is 1"),
+        ([("a", 1), ("b", 1)], f"count() of ({AT}, country=a) is 1; the truth is 2"),
     ],
 )
 def test_what_is_wrong_is_said(rows: list[tuple[str, int]], reason: str) -> None:
@@ -92,7 +92,7 @@ def test_what_is_wrong_is_said(rows: list[tuple[str, int]], reason: str) -> None
 def test_every_measure_is_checked() -> None:
     asked = question("count()", "sum(gold)")
     assert judged(asked, TWO, ("a", 2, 2), ("b", 1, 1)) == RIGHT
-    assert judged(asked, TWO, ("a", 2, 2), ("b", 1, 2)) == wrong(f"sum(gold) of ({AT}, country=b) is 2, the truth 1")
+    assert judged(asked, TWO, ("a", 2, 2), ("b", 1, 2)) == wrong(f"sum(gold) of ({AT}, country=b) is 2; the truth is 1")
 
 
 @pytest.mark.parametrize("measure", ["sum(score)", "mean(score)"])
@@ -100,7 +100,7 @@ def test_of_zeros_nothing_but_zero_is_right(measure: str) -> None:
     zeros = events("score", {"a": [0.0, 0.0]})
     assert judged(question(measure), zeros, ("a", 0.0)) == RIGHT
     assert judged(question(measure), zeros, ("a", 1e-10)) == wrong(
-        f"{measure} of ({AT}, country=a) is 1e-10, the truth 0.0"
+        f"{measure} of ({AT}, country=a) is 1e-10; the truth is 0.0"
     )
 
 
@@ -140,9 +140,9 @@ ROUGHLY = "distinct(user, error=0.1)"
         (10, RIGHT),
         (11, within(0.1, 0.1)),
         (9, within(0.1, 0.1)),
-        (12, wrong("distinct(user, error=0.1) of (bucket=1356998400000) is 12, the truth 10")),
-        (8, wrong("distinct(user, error=0.1) of (bucket=1356998400000) is 8, the truth 10")),
-        (None, wrong("distinct(user, error=0.1) of (bucket=1356998400000) is None, the truth 10")),
+        (12, wrong("distinct(user, error=0.1) of (bucket=1356998400000) is 12; the truth is 10")),
+        (8, wrong("distinct(user, error=0.1) of (bucket=1356998400000) is 8; the truth is 10")),
+        (None, wrong("distinct(user, error=0.1) of (bucket=1356998400000) is None; the truth is 10")),
     ],
 )
 def test_an_estimate_of_distinct_values_may_be_off_by_a_share(got: int | None, verdict: Judgement) -> None:
@@ -222,8 +222,8 @@ MANY = counts(a=10, b=8, c=8, d=7, e=4)
         (0.12, "ad", wrong(f"({AT}, country=d) is not among the top 2")),
         (0.2, "cd", within(1 / 8, 0.2)),
         (0.2, "ae", wrong(f"({AT}, country=e) is not among the top 2")),
-        (0.2, "a", wrong(f"it has 1 rows, the truth 2; ({AT}, country=b) is missing")),
-        (0.2, "abc", wrong("it has 3 rows, the truth 2")),
+        (0.2, "a", wrong(f"the answer has 1 rows; the truth has 2; ({AT}, country=b) is missing")),
+        (0.2, "abc", wrong("the answer has 3 rows; the truth has 2")),
     ],
 )
 def test_members_of_a_top_are_those_of_the_truth_or_nearly_as_large(
@@ -302,18 +302,18 @@ def cohort(measure: str | None = None, error: float = 0.0) -> Cohort:
     ("error", "rows", "verdict"),
     [
         (0.0, [("a", 10, 0, 10), ("b", 20, 0, 20)], RIGHT),
-        (0.0, [("a", 10, 0, 10), ("b", 21, 0, 20)], wrong("size of (cohort=b, age=0) is 21, the truth 20")),
-        (0.0, [("a", 10, 0, 9), ("b", 20, 0, 20)], wrong("value of (cohort=a, age=0) is 9, the truth 10")),
+        (0.0, [("a", 10, 0, 10), ("b", 21, 0, 20)], wrong("size of (cohort=b, age=0) is 21; the truth is 20")),
+        (0.0, [("a", 10, 0, 9), ("b", 20, 0, 20)], wrong("value of (cohort=a, age=0) is 9; the truth is 10")),
         (0.1, [("a", 10, 0, 10), ("b", 20, 0, 20)], RIGHT),
         (0.1, [("a", 10, 0, 10), ("b", 20, 0, 18)], within(0.1, 0.1)),
         (0.1, [("a", 10, 0, 10), ("b", 21, 0, 20)], within(0.05, 0.1)),
         (0.1, [("a", 11, 0, 10), ("b", 21, 0, 20)], within(0.1, 0.1)),
-        (0.1, [("a", 12, 0, 10), ("b", 20, 0, 20)], wrong("size of (cohort=a, age=0) is 12, the truth 10")),
-        (0.1, [("a", 10, 0, 10), ("b", 20, 0, 23)], wrong("value of (cohort=b, age=0) is 23, the truth 20")),
-        (0.9, [("a", 10, 0, 10), ("b", 20, 1, 20)], wrong("age of (cohort=b, age=0) is 1, the truth 0")),
-        (0.9, [("a", 10, 0, 10), ("c", 20, 0, 20)], wrong("cohort of (cohort=b, age=0) is c, the truth b")),
-        (0.9, [("a", 10, 0, 10), ("b", 20, 0, None)], wrong("value of (cohort=b, age=0) is None, the truth 20")),
-        (0.9, [("a", 10, 0, 10)], wrong("it has 1 rows, the truth 2")),
+        (0.1, [("a", 12, 0, 10), ("b", 20, 0, 20)], wrong("size of (cohort=a, age=0) is 12; the truth is 10")),
+        (0.1, [("a", 10, 0, 10), ("b", 20, 0, 23)], wrong("value of (cohort=b, age=0) is 23; the truth is 20")),
+        (0.9, [("a", 10, 0, 10), ("b", 20, 1, 20)], wrong("age of (cohort=b, age=0) is 1; the truth is 0")),
+        (0.9, [("a", 10, 0, 10), ("c", 20, 0, 20)], wrong("cohort of (cohort=b, age=0) is c; the truth is b")),
+        (0.9, [("a", 10, 0, 10), ("b", 20, 0, None)], wrong("value of (cohort=b, age=0) is None; the truth is 20")),
+        (0.9, [("a", 10, 0, 10)], wrong("the answer has 1 rows; the truth has 2")),
     ],
 )
 def test_a_cohort_may_be_off_by_a_share_of_its_size(
@@ -324,7 +324,7 @@ def test_a_cohort_may_be_off_by_a_share_of_its_size(
 
 def test_a_row_too_many_of_a_cohort_is_wrong() -> None:
     rows = [("a", 10, 0, 10), ("b", 20, 0, 20), ("c", 1, 0, 1)]
-    assert judged(cohort(), BORN, *rows) == wrong("it has 3 rows, the truth 2")
+    assert judged(cohort(), BORN, *rows) == wrong("the answer has 3 rows; the truth has 2")
 
 
 def test_a_sum_of_integers_of_a_cohort_is_exact_and_its_size_alone_estimated() -> None:
@@ -351,5 +351,5 @@ def test_a_funnel_is_exact() -> None:
     asked = Funnel(SPAN, ((), ()), 60)
     assert truth.answer(asked, TWO).to_pylist() == [{"step": 1, "subjects": 3}, {"step": 2, "subjects": 0}]
     assert judged(asked, TWO, (1, 3), (2, 0)) == RIGHT
-    assert judged(asked, TWO, (1, 3), (2, 1)) == wrong("subjects of (step=2) is 1, the truth 0")
-    assert judged(asked, TWO, (1, 3)) == wrong("it has 1 rows, the truth 2")
+    assert judged(asked, TWO, (1, 3), (2, 1)) == wrong("subjects of (step=2) is 1; the truth is 0")
+    assert judged(asked, TWO, (1, 3)) == wrong("the answer has 1 rows; the truth has 2")
