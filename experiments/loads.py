@@ -47,7 +47,7 @@ def load(engine: str, layout: str, rows: int) -> Load:
     one = engine_type(engine)(server, home(), running.budget())
     plan = one.plan(game, game.layout(layout), kept.statistics)
     one.drop(plan)
-    done = one.load(plan, kept, Watch(seconds=loading.patience(rows)))
+    done = one.load(plan, kept, Watch(seconds=loading.time_limit(rows)))
     one.drop(plan)
     one.close()
     return Load(engine, layout, rows, done.rows, done.seconds, done.bytes, _peak())
@@ -56,7 +56,7 @@ def load(engine: str, layout: str, rows: int) -> Load:
 def measured(engine: str, layout: str, rows: int) -> Load:
     """The same in a process of its own."""
     call = [sys.executable, "-m", "experiments.loads", "--alone", engine, layout, str(rows)]
-    done = subprocess.run(call, stdout=subprocess.PIPE, check=True, timeout=2 * loading.patience(rows))
+    done = subprocess.run(call, stdout=subprocess.PIPE, check=True, timeout=2 * loading.time_limit(rows))
     return msgspec.json.decode(done.stdout, type=Load)
 
 

@@ -156,7 +156,7 @@ def dashboard(name: str, dataset: str, engine: str, layout: str, rows: int | Non
         events = event_store.prepare(data, home(), say)
         with running.opened([engine], via, home(), say) as (opened,):
             arm = running.arm(opened, wanted, data, events, home(), say)
-            records, seconds = dashboards.shown(arm, templates, events, seed, say)
+            records, seconds = dashboards.measure(arm, templates, events, seed, say)
             found = Run(header(data, events, [opened], "dashboard", seed), records)
     tables.dashboard_table(found, seconds, console())
     if any(line.verdict in (Kind.WRONG, Kind.FAILED) for line in of_type(found.lines, Verdict)):

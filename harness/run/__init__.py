@@ -1,1 +1,1 @@
-"""How a run is made: arms, loads, verdicts, rounds, clients under load, costs."""
+"""Performs a run: loads the arms, checks their answers, times the rounds and measures engines under load."""

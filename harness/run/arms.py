@@ -103,7 +103,7 @@ def arm(engine: Engine, layout: Layout, dataset: Dataset, events: Events, home: 
 
 def load(engine: Engine, plan: Plan, events: Events, home: Path, say: Say) -> Arm:
     """The engine's load of the plan, made now unless it is there already."""
-    watch = Watch(partial(_say_loading, say, engine.name), loading.patience(events.statistics.rows))
+    watch = Watch(partial(_say_loading, say, engine.name), loading.time_limit(events.statistics.rows))
     loaded, reused = loading.ensure(engine, plan, events, home, watch)
     return Arm(engine, plan, loaded, reused)
 

@@ -1,4 +1,4 @@
-"""A circuit breaker: once a server is gone, its questions fail at once, and a run ends in bounded time."""
+"""The circuit breaker: after a server is gone, its questions fail at once, so that a run ends in bounded time."""
 
 import pyarrow as pa
 
@@ -9,14 +9,14 @@ from rollup_bench.workloads.questions import Question
 
 
 class CircuitBreaker(Session):
-    """Asks a session until a question fails while the server does not answer either; from then on fails at once."""
+    """A session whose questions fail at once after a question failed and the server was down."""
 
     def __init__(self, session: Session, server: Server | None) -> None:
         self._session, self._server = session, server
         self._failure: str | None = None
 
     def ask(self, question: Question) -> pa.Table:
-        """The session's answer; FailureError with the first failure's text once the server was gone."""
+        """Returns the session's answer; raises FailureError with the first failure's message if the server is gone."""
         if self._failure is not None:
             raise FailureError(self._failure)
         try:

@@ -1,4 +1,4 @@
-"""What answering costs beside time: processor seconds, memory, and pressure on the machine."""
+"""Measures what answers cost beside time: processor seconds, memory, and pressure on the machine."""
 
 import time
 from collections.abc import Callable
@@ -10,27 +10,30 @@ from rollup_bench.harness.records.lines import Spent
 _PRESSURE = Path("/proc/pressure")
 
 
-def _untold() -> None:
+def _unknown() -> None:
     return None
 
 
 class Gauge(NamedTuple):
-    """Reads an engine's own processes: processor seconds since they started, bytes resident now; None: untold."""
+    """Reads the processor seconds since the start and the resident bytes of an engine's processes; None if unknown."""
 
-    processor: Callable[[], float | None] = _untold
-    resident: Callable[[], int | None] = _untold
+    processor: Callable[[], float | None] = _unknown
+    resident: Callable[[], int | None] = _unknown
 
 
 class Meter:
-    """What a stretch of time costs, one engine being asked in it and no other."""
+    """Measures the resources used in a period in which one engine is asked and no other."""
 
     def __init__(self, gauge: Gauge) -> None:
         self._gauge = gauge
         self._start, self._client, self._engine = time.perf_counter(), time.process_time(), gauge.processor()
-        self._stalled = stalled()
+        self._stall_seconds = stall_seconds()
 
     def read(self, clients: float = 0.0) -> Spent:
-        """Since the meter was made; `clients` adds processor seconds of clients in processes of their own."""
+        """Returns the resources used since the meter was created.
+
+        `clients` is the processor seconds of client processes, which are added to those of this process.
+        """
         engine = self._gauge.processor()
         seconds = time.perf_counter() - self._start
         return Spent(
@@ -38,27 +41,30 @@ class Meter:
             client=time.process_time() - self._client + clients,
             engine=None if engine is None or self._engine is None else engine - self._engine,
             resident=self._gauge.resident(),
-            pressure=pressure(self._stalled, seconds),
+            pressure=pressure(self._stall_seconds, seconds),
         )
 
 
-def stalled() -> dict[str, float] | None:
-    """Seconds since boot in which some task waited for `cpu`, `io` or `memory`; None where the kernel is silent."""
+def stall_seconds() -> dict[str, float] | None:
+    """Returns the seconds since boot in which some task waited for `cpu`, `io` or `memory`; None if not available."""
     try:
-        return {what: _total((_PRESSURE / what).read_text()) for what in ("cpu", "io", "memory")}
+        return {resource: _total((_PRESSURE / resource).read_text()) for resource in ("cpu", "io", "memory")}
     except OSError:
         return None
 
 
 def pressure(since: dict[str, float] | None, seconds: float) -> dict[str, float] | None:
-    """The share of these last seconds in which some task waited, by resource."""
-    now = stalled()
+    """Returns, by resource, the share of the last `seconds` in which some task waited for it.
+
+    `since` is the result of `stall_seconds()` at the beginning of that period.
+    """
+    now = stall_seconds()
     if now is None or since is None:
         return None
-    return {what: round((now[what] - since[what]) / seconds, 4) for what in now}
+    return {resource: round((now[resource] - since[resource]) / seconds, 4) for resource in now}
 
 
 def _total(text: str) -> float:
-    """Seconds, of `some avg10=0.00 avg60=0.00 avg300=0.00 total=MICROSECONDS`."""
+    """Returns the seconds of the line `some avg10=0.00 avg60=0.00 avg300=0.00 total=MICROSECONDS`."""
     some = text.splitlines()[0]
     return int(some.rpartition("total=")[2]) / 1e6

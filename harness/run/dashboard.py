@@ -1,4 +1,4 @@
-"""A dashboard: several questions asked at once, each by a client of its own; complete when the last is answered."""
+"""Measures a dashboard: each client asks one question, all at the same time, until the last answer arrives."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -22,15 +22,16 @@ from rollup_bench.workloads.questions import Question
 from rollup_bench.workloads.templates import Template
 
 ROUNDS = 10
-"""Of an even number: a record of a round holds the times of two requests."""
+"""The number of timed rounds; it is even because a `Rounds` line stores times in pairs."""
 
 
-def shown(
+def measure(
     arm: Arm, templates: Mapping[str, Template], events: Events, seed: int, say: Say
 ) -> tuple[list[Record], list[float]]:
-    """Checks each question alone, then asks all at once, in each round with other parameters from the replay.
+    """Checks each question alone, and then asks all questions at the same time in each round.
 
-    Returns the records of each question, and the seconds of each round; none where a question is not right.
+    The requests of each round come from the questions' replays. Returns the lines of the run's file, and the seconds of
+    each round until the last answer; there are no rounds if any verdict is not right.
     """
     with ExitStack() as stack:
         sessions = {name: stack.enter_context(quietly_closed(arm.engine.session(arm.plan))) for name in templates}
@@ -47,9 +48,9 @@ def shown(
         }
         taken: list[dict[str, float]] = []
         for number in range(ROUNDS + 1):
-            say(f"{arm.name}: all at once, {number} of {ROUNDS}")
+            say(f"{arm.name}: asking all questions at the same time, round {number} of {ROUNDS}")
             taken.append(at_once(sessions, {name: next(sequence) for name, sequence in sequences.items()}))
-    timed = taken[1:]  # the first, with the defaults, warms up
+    timed = taken[1:]  # the first round, with the default parameters, is the warm-up
     rounds = [_rounds(arm, name, [seconds[name] for seconds in timed]) for name in templates]
     return [*records, *rounds], [max(seconds.values()) for seconds in timed]
 
@@ -62,14 +63,14 @@ def _rounds(arm: Arm, name: str, seconds: Sequence[float]) -> Rounds:
 
 
 def at_once(sessions: Mapping[str, Session], questions: Mapping[str, Question]) -> dict[str, float]:
-    """Seconds until each answer, from the one moment at which all are asked."""
+    """Asks all questions at the same time; returns the seconds to each answer by the question's name."""
     start: list[float] = []
     together = Barrier(len(questions), action=lambda: start.append(time.perf_counter()))
 
-    def answered(name: str) -> float:
+    def seconds(name: str) -> float:
         together.wait()
         sessions[name].ask(questions[name])
         return time.perf_counter() - start[0]
 
     with ThreadPoolExecutor(len(questions)) as clients:
-        return dict(zip(questions, clients.map(answered, questions), strict=True))
+        return dict(zip(questions, clients.map(seconds, questions), strict=True))

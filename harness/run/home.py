@@ -1,4 +1,4 @@
-"""Where things are kept between runs."""
+"""The home folder: it holds events, loads, servers and runs."""
 
 import os
 from pathlib import Path
@@ -9,15 +9,15 @@ VARIABLE = "ROLLUP_BENCH_HOME"
 
 
 def home() -> Path:
-    """The folder of events, loads and servers: `.rollup-bench` here, or what ROLLUP_BENCH_HOME names.
+    """Returns `.rollup-bench` in the current folder, or the folder that ROLLUP_BENCH_HOME names.
 
-    Made if it is not there; RequestError where it cannot be written.
+    Creates the folder if it is missing; raises RequestError if it is not writable.
     """
     path = Path(os.environ.get(VARIABLE) or ".rollup-bench").absolute()
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise RequestError(f"{path}: {error.strerror}; {VARIABLE} names a folder that can be written") from None
+        raise RequestError(f"{path}: {error.strerror}; set {VARIABLE} to a writable folder") from None
     if not os.access(path, os.W_OK | os.X_OK):
-        raise RequestError(f"{path} cannot be written; {VARIABLE} names a folder that can")
+        raise RequestError(f"{path} is not writable; set {VARIABLE} to a writable folder")
     return path

@@ -1,7 +1,7 @@
-"""Loads: done once for the same events, plan and engine version, recorded last, and never trusted when cut off.
+"""Loads a plan once for the same events and engine version, and reuses the load afterwards.
 
-One that was cut off goes on in Cassandra, whose loads are the long ones and whose rows, sent again, meet themselves.
-DuckDB's and Druid's begin again: a transaction and a task are whole or nothing, and cost a few minutes for millions.
+A load is recorded only after it is complete. An interrupted load resumes in Cassandra, where loads take long and
+writing a row twice is harmless. It starts again in DuckDB and Druid, where transactions and tasks are atomic.
 """
 
 import fcntl
@@ -16,12 +16,12 @@ from rollup_bench.engines.contract import Engine, Loaded, Plan
 from rollup_bench.servers.watch import Watch
 from rollup_bench.workloads.events import Events
 
-LEAST = 300.0
-RATE = 1_000
+LEAST_SECONDS = 300.0
+ROWS_PER_SECOND = 1_000
 
 
 class CompletedLoad(msgspec.Struct, frozen=True):
-    """What is known of a load that is done."""
+    """The record of a complete load."""
 
     engine: str
     version: str
@@ -33,18 +33,18 @@ class CompletedLoad(msgspec.Struct, frozen=True):
 
 
 def ensure(engine: Engine, plan: Plan, events: Events, home: Path, watch: Watch) -> tuple[Loaded, bool]:
-    """The plan's load, and whether it was found done and reused.
+    """Returns the plan's load, and whether an earlier load was reused.
 
-    It is reused when it is recorded and the engine still keeps as many rows. Else what there is of it is dropped, but
-    for what a load that was cut off has left to an engine that can go on with it.
+    An earlier load is reused if it is recorded for this engine version and the engine still stores as many rows.
+    Otherwise it is dropped, unless it was interrupted and the engine can resume it.
     """
     path = home / "loads" / f"{engine.name}-{plan.key}.json"
-    if found := _kept(engine, plan, path):
-        return found, True
+    if earlier := _earlier_load(engine, plan, path):
+        return earlier, True
     path.parent.mkdir(parents=True, exist_ok=True)
-    with _alone(path.with_suffix(".lock"), watch):
-        if found := _kept(engine, plan, path):
-            return found, True
+    with _locked(path.with_suffix(".lock"), watch):
+        if earlier := _earlier_load(engine, plan, path):
+            return earlier, True
         if path.exists() or not engine.resumes:
             engine.drop(plan)
             path.unlink(missing_ok=True)
@@ -53,12 +53,12 @@ def ensure(engine: Engine, plan: Plan, events: Events, home: Path, watch: Watch)
     return loaded, False
 
 
-def patience(rows: int) -> float:
-    """Seconds in which a layout must be loaded: five minutes, and one second for each thousand rows."""
-    return LEAST + rows / RATE
+def time_limit(rows: int) -> float:
+    """Returns the seconds that a load may take: five minutes, plus one second for each thousand rows."""
+    return LEAST_SECONDS + rows / ROWS_PER_SECOND
 
 
-def _kept(engine: Engine, plan: Plan, path: Path) -> Loaded | None:
+def _earlier_load(engine: Engine, plan: Plan, path: Path) -> Loaded | None:
     record = _read(path)
     if record is None or record.version != engine.version or engine.rows(plan) != record.rows:
         return None
@@ -66,15 +66,15 @@ def _kept(engine: Engine, plan: Plan, path: Path) -> Loaded | None:
 
 
 @contextmanager
-def _alone(path: Path, watch: Watch) -> Iterator[None]:
-    """One process loads a plan at a time; the lock dies with its holder."""
+def _locked(path: Path, watch: Watch) -> Iterator[None]:
+    """Lets one process at a time load a plan; the system releases the lock when its process ends."""
     with path.open("w") as file:
         while True:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
             except BlockingIOError:
-                watch.say("what another process is loading")
+                watch.say("the layout, which another process is loading")
                 watch.pause(0.1)
         yield
 

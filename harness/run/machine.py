@@ -1,4 +1,4 @@
-"""The machine that a run was made on, without its name or its paths, and the scope of its figures."""
+"""Describes the machine of a run, without its name or paths, and the scope of the run's figures."""
 
 import os
 import platform
@@ -12,7 +12,7 @@ NOT_MEASURED = "not measured: fan-out over nodes, replication, failover, data la
 
 
 def machine() -> dict[str, str | int]:
-    """Processor, cores that may be used, bytes of memory, kernel, interpreter."""
+    """Returns the processor, usable cores, bytes of memory, kernel and Python version of this machine."""
     return {
         "processor": _processor(),
         "cores": len(os.sched_getaffinity(0)),
@@ -23,17 +23,17 @@ def machine() -> dict[str, str | int]:
 
 
 def scope(engines: Sequence[Engine], budget: Budget) -> str:
-    """One line that says on what the figures were measured."""
-    lines = dict.fromkeys(f"{one.name} {one.version} ({one.scope})" for one in engines)
+    """Returns a line that says how the engines ran and with which budget."""
+    descriptions = dict.fromkeys(f"{engine.name} {engine.version} ({engine.scope})" for engine in engines)
     size = f"{budget.cores} cores and {budget.memory / 2**30:.1f} GiB"
     machine = f"one node, {size} for each engine, not enforced by cgroup"
-    if any(one.server and one.server.via == "external" for one in engines):
-        machine = f"servers elsewhere, with what they have there; {size} for an embedded engine"
-    return f"{machine}; {'; '.join(lines)}"
+    if any(engine.server and engine.server.via == "external" for engine in engines):
+        machine = f"external servers with their own resources; {size} for an embedded engine"
+    return f"{machine}; {'; '.join(descriptions)}"
 
 
 def drop_page_cache() -> bool:
-    """Makes the kernel forget what it read from disk; False where we may not."""
+    """Empties the kernel's page cache; returns False if this process lacks the permission."""
     os.sync()
     try:
         Path("/proc/sys/vm/drop_caches").write_text("1\n")

@@ -148,8 +148,8 @@ def _launch(
         right = {name: [arm for arm in right_arms(log, name) if arm in by_name] for name in names}
         cells = [_cell(request, by_name, name, right[name], number) for name in names if right[name]]
         _first(log, cells, asks, number, cold, pace)
-        caching = result_cache.ways(stack, list(by_name.values()), log, number)
-        repeated = list(result_cache.cells(request, log, number, right, asks, caching))
+        caching = result_cache.cached_asks(stack, list(by_name.values()), log, number)
+        repeated = list(result_cache.cached_questions(request, log, number, right, asks, caching))
         measured = launch(number, [*repeated, *cells], asks, request.profile.effort, request.seed, pace, cached=caching)
         for line in measured[: len(repeated)]:
             if not log.has(Rounds, question=line.question, cache=line.cache, launch=number):

@@ -1,4 +1,4 @@
-"""An engine that does nothing for a known time: what is measured of it, the harness and its clients added."""
+"""The null engine: it sleeps for a known time, so that any other measured time is overhead of the harness."""
 
 import multiprocessing
 import time
@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing.sharedctypes import Synchronized
 
-from rollup_bench.harness.run.sender import first, sleep_until
+from rollup_bench.harness.run.sender import real_time, sleep_until
 
 
 class NullEngine:
-    """Serves request i, an index, for `services[i]` seconds: all at once, or in a queue that clients share.
+    """Serves request number i for `services[i]` seconds, in parallel, or one after the other with `queue`.
 
-    It answers with the nanoseconds (monotonic clock) at which it began and was done.
+    The answer is the pair of nanoseconds (monotonic clock) at which the service began and ended.
     """
 
     def __init__(self, services: Sequence[float], queue: bool = False) -> None:
@@ -23,8 +23,8 @@ class NullEngine:
 
     @contextmanager
     def __call__(self) -> Iterator[Callable[[int], tuple[int, int]]]:
-        """A client's session, real-time like the sender: what differs from theory is then ours, not the machine's."""
-        with first():
+        """Opens a client's session with real-time priority, so that other processes of the machine do not delay it."""
+        with real_time():
             yield self._serve
 
     def _serve(self, request: int) -> tuple[int, int]:
@@ -43,7 +43,7 @@ class NullEngine:
 
 
 def lindley(arrivals: Sequence[int], services: Sequence[int]) -> list[int]:
-    """Response times of a queue with one server, from arrivals in order and service times, in the same unit."""
+    """Returns the response times of a queue with one server (Lindley's recursion); all times are in the same unit."""
     responses, free = [], 0
     for arrival, service in zip(arrivals, services, strict=True):
         free = max(arrival, free) + service

@@ -1,4 +1,4 @@
-"""How much is measured: profiles by name."""
+"""The profiles: each says how much a run measures."""
 
 import msgspec
 
@@ -6,37 +6,33 @@ from rollup_bench.harness.run.rounds import Effort
 
 
 class UnderLoad(msgspec.Struct, frozen=True):
-    """Open loop on so many of the questions that are timed; seconds of each sweep; the objective of capacity."""
+    """How much a run measures under load; the objective is a bound on a percentile of the response time."""
 
-    questions: int
-    sweep: float = 3.0
-    requests: int = 500  # that a schedule holds about
-    least: float = 5.0  # seconds of a schedule
-    most: float = 20.0
-    percentile: str = "p95"
-    objective: float = 0.1  # seconds
+    questions: int  # how many of the timed questions are measured under load
+    sweep: float = 3.0  # seconds of each closed loop
+    requests: int = 500  # the approximate number of requests in a schedule
+    least: float = 5.0  # the shortest schedule in seconds
+    most: float = 20.0  # the longest schedule in seconds
+    percentile: str = "p95"  # the percentile of the objective
+    objective: float = 0.1  # the bound of the objective in seconds
 
 
 class Profile(msgspec.Struct, frozen=True):
-    """How many rows where a dataset is made to order, how many questions are timed, and how long.
-
-    `checked` requests of each question, the default first, are compared with the truth before it is timed. A run that
-    was interrupted is resumed, unless the profile `resumes` none.
-    """
+    """How much a run measures."""
 
     name: str
-    rows: tuple[int, ...]
-    timed: int | None
-    checked: int
+    rows: tuple[int, ...]  # the sizes of a generated dataset
+    timed: int | None  # how many questions are timed; None: all
+    checked: int  # how many requests of each question, the default first, are compared with the truth
     effort: Effort
     load: UnderLoad | None = None
-    resumes: bool = True
+    resumes: bool = True  # whether an interrupted run is resumed
 
 
 PROFILES = {
-    one.name: one
-    for one in (
-        Profile(  # a first look
+    profile.name: profile
+    for profile in (
+        Profile(
             "look",
             rows=(),
             timed=None,
@@ -44,7 +40,7 @@ PROFILES = {
             effort=Effort(launches=1, least=3, most=5, width=0.05, warm=0.1, cell=5.0, cost=0.1),
             resumes=False,
         ),
-        Profile(  # verdicts alone
+        Profile(
             "check",
             rows=(250_000,),
             timed=0,

@@ -1,4 +1,4 @@
-"""A replay: a question asked again and again over other spans, the same for every engine, so that nothing is cached."""
+"""A replay: requests for one question with other parameters each time, so that no cached result can answer them."""
 
 from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta
@@ -11,15 +11,15 @@ from rollup_bench.workloads.questions import Question
 from rollup_bench.workloads.templates import Template
 
 Accepts = Callable[[Question], bool]
-_TRIES = 100  # draws for one that every arm answers
-_REACH = 0.1  # of the span, by which it moves at most; or three steps where that is more
+_TRIES = 100  # the draws of parameters to try until all arms support the request
+_LARGEST_SHIFT = 0.1  # the largest shift, as a fraction of the time range; at least three steps
 
 
 def replay(template: Template, accepts: Accepts, rng: np.random.Generator) -> Iterator[Question]:
-    """The question with its defaults, then without end with others: drawn as the dataset says, or later by some steps.
+    """Yields the question with its default parameters, and then without end with other parameters.
 
-    A step is a day, or a month where some arm answers only whole months. A question that some arm answers over no
-    other span stays as it is.
+    If the dataset says how to draw parameters, they are drawn; else `start` and `end` move later by the same random
+    number of days, or of months if `accepts` refuses days. If it refuses both, the default request is repeated.
     """
     default = template.fill()
     yield default
@@ -48,7 +48,7 @@ def _most(template: Template, shift: Shift) -> int:
     start, end = template.parameters["start"], template.parameters["end"]
     days = _date(end) - _date(start)
     step = _date(shift(start, 1)) - _date(start)
-    return max(3, int(_REACH * (days / step)))
+    return max(3, int(_LARGEST_SHIFT * (days / step)))
 
 
 def _moved(template: Template, shift: Shift, steps: int) -> Question:
@@ -56,7 +56,7 @@ def _moved(template: Template, shift: Shift, steps: int) -> Question:
 
 
 def _fits(template: Template, shift: Shift, accepts: Accepts) -> bool:
-    """Whether the first step and the last make questions that every arm answers."""
+    """Whether the question, moved by one step and by the most steps, is accepted."""
     try:
         return all(accepts(_moved(template, shift, steps)) for steps in (1, _most(template, shift)))
     except (RequestError, ValueError, TypeError):

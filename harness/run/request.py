@@ -1,4 +1,4 @@
-"""What a run is asked to measure."""
+"""The request of a run: what it measures."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -23,7 +23,7 @@ from rollup_bench.workloads.templates import Template
 
 @dataclass(frozen=True)
 class Request:
-    """These questions of these engines on these layouts."""
+    """The dataset, events, engines, layouts, questions and profile of a run, and how its servers are started."""
 
     dataset: Dataset
     events: Events
@@ -37,24 +37,24 @@ class Request:
 
     @cached_property
     def defaults(self) -> dict[str, Question]:
-        """Each question with the defaults of its parameters, by name."""
+        """By name, each question with its default parameters."""
         return {name: template.fill() for name, template in self.questions.items()}
 
     def replay(self, name: str, arms: Sequence[Arm], launch: int = 0) -> Iterator[Question]:
-        """The requests of a question that all these arms can answer, other ones in every launch."""
+        """Yields requests of a question that all these arms support; each launch has other requests."""
         rng = np.random.default_rng([self.seed, list(self.questions).index(name), launch])
         return replay(self.questions[name], lambda question: all(answers(arm, question) for arm in arms), rng)
 
 
 def answers(arm: Arm, question: Question) -> bool:
-    """Whether the arm's engine says that it answers this; one that fails to say is asked, and fails there."""
+    """Whether the arm's engine supports the question; True if its `support` raises an error."""
     with suppress(Exception):
         return arm.engine.support(question, arm.plan).where is not None
     return True
 
 
 def gauge(server: Server | None) -> Gauge:
-    """Of an engine's processes; an embedded one has none of its own, and its memory is ours."""
+    """Returns the gauge of a server's processes; for an embedded engine (None), that of this process's memory."""
     if server is None:
         return Gauge(resident=lambda: int(psutil.Process().memory_info().rss))
     return Gauge(server.cpu_seconds, server.resident_bytes)

@@ -1,4 +1,4 @@
-"""Answers from caches of results, where an engine keeps them: the same request again and again, a state of its own."""
+"""The cache state `cached`: the same request again and again to engines that have a result cache."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
@@ -14,18 +14,18 @@ from rollup_bench.harness.run.rounds import Ask, TimedQuestion
 from rollup_bench.workloads.questions import Question
 
 
-def ways(stack: ExitStack, arms: Sequence[Arm], log: RunLog, number: int) -> dict[str, Ask]:
-    """How each arm is asked whose engine keeps results; of one that fails to open a session the file says why."""
-    found: dict[str, Ask] = {}
+def cached_asks(stack: ExitStack, arms: Sequence[Arm], log: RunLog, number: int) -> dict[str, Ask]:
+    """Opens a session with a result cache for each arm whose engine has one; failures are added to the run log."""
+    asks: dict[str, Ask] = {}
     for arm in arms:
-        with noted(log, arm.name, "opening a session with a cache", number):
-            opened = arm.engine.cached_session(arm.plan)
-            if opened is not None:
-                found[arm.name] = stack.enter_context(quietly_closed(opened)).ask
-    return found
+        with noted(log, arm.name, "opening a session with a result cache", number):
+            session = arm.engine.cached_session(arm.plan)
+            if session is not None:
+                asks[arm.name] = stack.enter_context(quietly_closed(session)).ask
+    return asks
 
 
-def cells(
+def cached_questions(
     request: Request,
     log: RunLog,
     number: int,
@@ -33,22 +33,29 @@ def cells(
     asks: Mapping[str, Ask],
     cached: Mapping[str, Ask],
 ) -> Iterator[TimedQuestion]:
-    """A cell for each question and the arms that give from a cache what they give without; a fault for others."""
+    """Yields each question with the arms whose cached answers equal their other answers; others get a fault."""
     for name, arms in right.items():
         question = request.defaults[name]
-        same = []
+        equal = []
         for arm in (arm for arm in arms if arm in cached):
-            with suppress(Exception):  # said by the rounds, which ask again
-                if _same(question, asks[arm], cached[arm]):
-                    same.append(arm)
+            with suppress(Exception):  # the rounds ask again and report the error
+                if _equal(question, asks[arm], cached[arm]):
+                    equal.append(arm)
                 else:
-                    doing = f"answering {name} from its cache"
-                    log.add(Fault(arm=arm, doing=doing, reason="not the answer without it", launch=number))
-        if same:
-            yield TimedQuestion(name, tuple(same), same[0], lambda question=question: question, "cached")  # type: ignore[misc]
+                    doing = f"answering {name} from its result cache"
+                    log.add(
+                        Fault(
+                            arm=arm,
+                            doing=doing,
+                            reason="the answer differs from the one without the cache",
+                            launch=number,
+                        )
+                    )
+        if equal:
+            yield TimedQuestion(name, tuple(equal), equal[0], lambda question=question: question, "cached")  # type: ignore[misc]
 
 
-def _same(question: Question, ask: Ask, cached: Ask) -> bool:
-    """Whether an answer that fills the cache and one that comes from it are those without a cache."""
+def _equal(question: Question, ask: Ask, cached: Ask) -> bool:
+    """Whether two cached requests, of which the first fills the cache, give the answer without a cache."""
     expected = Expected([ask(question)], tolerated(question))
     return all(expected(0, cached(question)) for _ in range(2))

@@ -12,7 +12,7 @@ import numpy as np
 
 from rollup_bench.engines.failures import reason
 from rollup_bench.harness.records.lines import Cache, Cost, Rounds, WarmUp
-from rollup_bench.harness.run.costs import Gauge, Meter, pressure, stalled
+from rollup_bench.harness.run.costs import Gauge, Meter, pressure, stall_seconds
 from rollup_bench.harness.run.warm_up import warm_up
 from rollup_bench.harness.stats.abba import abba, original, with_control
 from rollup_bench.harness.stats.estimate import estimate, launch_width, logarithms
@@ -146,7 +146,7 @@ def launch(
         _Measurement(cell, ways.get(cell.cache, asks), with_control(cell.arms, cell.control), clock) for cell in cells
     ]
     _warm_up(measured, effort, say)
-    rng, stalled_before, start = np.random.default_rng([seed, number]), stalled(), time.perf_counter()
+    rng, stalled_before, start = np.random.default_rng([seed, number]), stall_seconds(), time.perf_counter()
     _all_rounds(measured, effort, rng, say)
     waited = pressure(stalled_before, time.perf_counter() - start)
     return [

@@ -1,4 +1,4 @@
-"""Keeps to a schedule: hands each request to whichever client is free, when it is intended."""
+"""The sender of an open loop: at each request's intended time, it hands the request to the first free client."""
 
 import os
 import time
@@ -8,17 +8,20 @@ from multiprocessing.connection import Connection
 from struct import Struct
 
 _SECOND = 10**9
-_NUMBER = Struct("q")  # short enough for a pipe to pass it on in one piece, to one reader
-_FULL = 0.001  # seconds until a pipe that is full is tried again
+_NUMBER = Struct("q")  # a pipe delivers a write of this size whole, to one reader
+_FULL = 0.001  # seconds between attempts to write to a full pipe
 
 
 def hand_over(intended: Sequence[int], start: int, end: int, outbox: Connection) -> list[int]:
-    """Writes the number of each request at its intended nanosecond; gives when, of as many as it could until `end`."""
+    """Writes the number of each request at `start` plus its intended nanoseconds, until `end`.
+
+    Returns the nanoseconds (monotonic clock) of each write; requests that do not fit before `end` have none.
+    """
     handed: list[int] = []
     os.set_blocking(outbox.fileno(), False)
-    with first(priority=2):  # before a null engine's clients too
+    with real_time(priority=2):  # above the clients of a null engine
         for number in due(intended, start):
-            now = time.monotonic_ns()  # before it is written, so that no client can have it earlier
+            now = time.monotonic_ns()  # read before the write, so that no client can receive the request earlier
             if not _written(outbox.fileno(), number, end):
                 break
             handed.append(now)
@@ -31,14 +34,14 @@ def due(
     clock: Callable[[], int] = time.monotonic_ns,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Iterator[int]:
-    """The number of each request when it is intended, or at once if that has passed."""
+    """Yields the number of each request at its intended time, or at once if that time has passed."""
     for number, after in enumerate(intended):
         sleep_until(start + after, clock, sleep)
         yield number
 
 
 def received(inbox: Connection) -> Iterator[int]:
-    """The numbers that come to this one of several readers, until the sender has closed."""
+    """Yields the request numbers that this client reads from the shared pipe, until the sender closes it."""
     while number := os.read(inbox.fileno(), _NUMBER.size):
         yield _NUMBER.unpack(number)[0]
 
@@ -46,14 +49,14 @@ def received(inbox: Connection) -> Iterator[int]:
 def sleep_until(
     then: int, clock: Callable[[], int] = time.monotonic_ns, sleep: Callable[[float], None] = time.sleep
 ) -> None:
-    """Sleeps until this nanosecond."""
+    """Sleeps until the clock shows this nanosecond."""
     while (left := then - clock()) > 0:
         sleep(left / _SECOND)
 
 
 @contextmanager
-def first(priority: int = 1) -> Iterator[None]:
-    """This thread goes before all of ordinary or lower priority, where the system lets us; else it takes its turn."""
+def real_time(priority: int = 1) -> Iterator[None]:
+    """Gives this thread a real-time priority inside the block, if the system permits it."""
     with ExitStack() as stack:
         with suppress(AttributeError, OSError):
             before = os.sched_getscheduler(0), os.sched_getparam(0)
@@ -63,7 +66,7 @@ def first(priority: int = 1) -> Iterator[None]:
 
 
 def _written(pipe: int, number: int, end: int) -> bool:
-    """Waits for room; False once `end` has passed, or where nobody reads any more."""
+    """Writes as soon as the pipe has room; returns False after `end`, or if no client reads the pipe any more."""
     while time.monotonic_ns() < end:
         try:
             os.write(pipe, _NUMBER.pack(number))

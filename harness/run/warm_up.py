@@ -1,4 +1,4 @@
-"""Warm-up: asking until the times no longer shift."""
+"""Warm-up: asks a question until its times no longer shift."""
 
 import math
 import time
@@ -9,12 +9,12 @@ import numpy as np
 from rollup_bench.harness.records.lines import WarmUp
 
 WINDOWS = 20
-_WINDOW = 0.01  # seconds that a window lasts at least
-_SHIFT = 0.05  # probability under which a shift is taken for real
+_WINDOW = 0.01  # the least seconds of a window
+_SHIFT = 0.05  # the significance level of the test for a shift
 
 
 def shift(windows: Sequence[float]) -> float:
-    """How probable so large a shift is where there is none (Pettitt 1979: rank test for one change point)."""
+    """Returns the p-value of Pettitt's rank test (1979) for one change point in the windows' times."""
     values = np.asarray(windows)
     n = len(values)
     signs = np.sign(values[:, None] - values[None, :])
@@ -23,17 +23,20 @@ def shift(windows: Sequence[float]) -> float:
 
 
 def steady(windows: Sequence[float]) -> bool:
-    """Whether the last 20 windows show no shift; fewer windows cannot tell."""
+    """Whether the last 20 windows show no significant shift; with fewer windows it is False."""
     return len(windows) >= WINDOWS and shift(windows[-WINDOWS:]) > _SHIFT
 
 
 def warm_up(ask: Callable[[], bool], seconds: float, clock: Callable[[], int] = time.perf_counter_ns) -> WarmUp:
-    """Asks until steady, until `ask` is refused, or for these seconds: then there is no steady state."""
+    """Asks until the times are steady, until `ask` returns False, or until `seconds` have passed.
+
+    Each window holds one request, or as many requests as take 10 ms together.
+    """
     windows: list[int] = []
     end, answering = clock() + int(seconds * 1e9), True
     while answering and not steady(windows) and clock() < end:
         times: list[int] = []
-        while answering and sum(times) < _WINDOW * 1e9:  # one request, or as many as fill a window
+        while answering and sum(times) < _WINDOW * 1e9:
             start = clock()
             answering = ask()
             times.append(max(clock() - start, 1))

@@ -34,7 +34,7 @@ from rollup_bench.harness.run.loops import (
     sweep,
 )
 from rollup_bench.harness.run.null import NullEngine, lindley
-from rollup_bench.harness.run.sender import due, first
+from rollup_bench.harness.run.sender import due, real_time
 from rollup_bench.harness.stats import histograms
 from tests.support.open_loops import record
 
@@ -258,7 +258,7 @@ def test_a_check_that_fails_is_not_taken_for_the_engine() -> None:
 
 def test_the_sender_s_priority_is_its_own_again_afterwards() -> None:
     before = os.sched_getscheduler(0)
-    with pytest.raises(KeyError), first():
+    with pytest.raises(KeyError), real_time():
         raise KeyError
     assert os.sched_getscheduler(0) == before
 

@@ -135,7 +135,7 @@ def test_a_run_is_right_and_tells_its_scope(outside: Outside, external: Command,
     for text in (looked, kept):
         told = " ".join(text.split())
         assert SCOPES[outside.engine] in told
-        assert "servers elsewhere" in told
+        assert "external servers" in told
         assert "one node" not in told
     assert any("run.jsonl" in str(path) for path in external.files())
     _nothing_seen(outside, "\n".join([looked, kept, *lines]))

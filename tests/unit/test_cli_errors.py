@@ -250,7 +250,7 @@ def test_a_home_that_cannot_be_written(
     monkeypatch.setenv(VARIABLE, str(here / place))
     line = command.refused("ask", QUESTION)
     assert str(here / place) in line
-    assert f"{VARIABLE} names a folder that can be written" in line
+    assert f"set {VARIABLE} to a writable folder" in line
 
 
 def test_a_dimension_that_there_is_not_by_a_parameter(command: Command, here: Path) -> None:

@@ -20,7 +20,7 @@ def shown(folder: Path, layout: str) -> tuple[list[Verdict], list[Rounds], list[
     prepared = events.prepare(GAME, folder)
     engine = DuckDB(None, folder, arms.budget())
     arm = arms.arm(engine, GAME.layout(layout), GAME, prepared, folder, lambda _: None)
-    records, seconds = dashboard.shown(arm, GAME.dashboard("morning"), prepared, 1, lambda _: None)
+    records, seconds = dashboard.measure(arm, GAME.dashboard("morning"), prepared, 1, lambda _: None)
     return of_type(records, Verdict), of_type(records, Rounds), seconds
 
 

@@ -139,12 +139,12 @@ def test_the_load_of_another_process_is_not_waited_for_without_end(folder: Path)
     record.unlink()
     with record.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        with pytest.raises(FailureError, match=r"not done after 0.3 s: what another process is loading"):
+        with pytest.raises(FailureError, match=r"not done after 0.3 s: the layout, which another process is loading"):
             ensure(folder, watch=Watch(seconds=0.3))
 
 
 def test_a_run_says_which_load_took_too_long(folder: Path, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loading, "LEAST", -1.0)
+    monkeypatch.setattr(loading, "LEAST_SECONDS", -1.0)
     status, out, _ = command("run", "--dataset", str(folder / "mine.toml"))
     assert status == 1
     assert "duckdb/raw dropped out while loading: not done after 0 s" in out

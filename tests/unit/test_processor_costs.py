@@ -7,7 +7,7 @@ import pytest
 
 from rollup_bench.harness.records.lines import Spent
 from rollup_bench.harness.run import costs
-from rollup_bench.harness.run.costs import Gauge, Meter, pressure, stalled
+from rollup_bench.harness.run.costs import Gauge, Meter, pressure, stall_seconds
 
 
 def _stall(folder: Path, **microseconds: int) -> None:
@@ -32,18 +32,18 @@ class Clocks:
 
 
 def test_stalled_seconds_are_those_of_some_task(kernel: Path) -> None:
-    assert stalled() == {"cpu": 1.0, "io": 2.5, "memory": 0.0}
+    assert stall_seconds() == {"cpu": 1.0, "io": 2.5, "memory": 0.0}
 
 
 def test_a_kernel_without_pressure_tells_nothing(kernel: Path) -> None:
-    since = stalled()
+    since = stall_seconds()
     (kernel / "memory").unlink()
-    assert stalled() is None
+    assert stall_seconds() is None
     assert pressure(since, 1.0) is None
 
 
 def test_pressure_is_the_share_of_the_seconds(kernel: Path) -> None:
-    since = stalled()
+    since = stall_seconds()
     _stall(kernel, cpu=1_500_000, io=2_500_000, memory=123_456)
     assert pressure(since, 4.0) == {"cpu": 0.125, "io": 0.0, "memory": 0.0309}
     assert pressure(None, 4.0) is None

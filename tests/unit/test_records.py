@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from rollup_bench.errors import RequestError
 from rollup_bench.harness.records.lines import Header, LoadCost, Rounds, Verdict, WarmUp, of_type, read
 from rollup_bench.harness.records.run_log import RunLog, key, newest
-from rollup_bench.harness.run.costs import Gauge, Meter, stalled
+from rollup_bench.harness.run.costs import Gauge, Meter, stall_seconds
 
 HEADER = Header(
     dataset="flights",
@@ -119,7 +119,7 @@ def test_a_meter_reads_differences_and_is_silent_where_nothing_is_told() -> None
 
 def test_pressure_is_a_share_or_absent() -> None:
     shares = Meter(Gauge()).read().pressure
-    if stalled() is None:
+    if stall_seconds() is None:
         assert shares is None
     else:
         assert shares is not None
