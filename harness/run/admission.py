@@ -1,4 +1,4 @@
-"""Admission: only answers that were compared with the truth and are right are timed."""
+"""Admission: asks every arm every question and compares the answers with the truth; only right ones are timed."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -21,7 +21,7 @@ from rollup_bench.workloads.questions import Question
 
 
 class Checked(NamedTuple):
-    """A question asked once of an arm: what the engine says of it, the verdict, and the rows of the answer."""
+    """The result of one question to one arm: the support, the verdict, and the number of rows of the answer."""
 
     support: Support
     verdict: verdicts.Judgement
@@ -29,7 +29,7 @@ class Checked(NamedTuple):
 
 
 def check(arm: Arm, session: Session | None, question: Question, events: Events) -> Checked:
-    """Asks a question and compares the answer with the truth; an arm that supports none needs no session."""
+    """Asks a question and compares the answer with the truth; `session` may be None if the arm supports no question."""
     try:
         support = arm.engine.support(question, arm.plan)
         if support.where is None:
@@ -45,12 +45,12 @@ def check(arm: Arm, session: Session | None, question: Question, events: Events)
 
 
 def loaded(request: Request, engines: Sequence[Engine], log: RunLog, say: Say) -> Iterator[Arm]:
-    """The arms; a layout on which an engine supports no question is not loaded.
+    """Yields the arms, loaded; a layout is not loaded if the engine supports no question on it.
 
-    An arm whose load fails is left out, and the file says why.
+    An arm whose load fails is left out, and a fault is added to the run log.
     """
     for engine, layout in product(engines, request.layouts):
-        with noted(log, f"{engine.name}/{layout.name}", "loading", passing=RequestError):
+        with log_fault(log, f"{engine.name}/{layout.name}", "loading", passing=RequestError):
             plan = engine.plan(request.dataset, layout, request.events.statistics)
             if _supports_any(engine, plan, request.defaults.values()):
                 yield running.load(engine, plan, request.events, request.home, say)
@@ -59,34 +59,34 @@ def loaded(request: Request, engines: Sequence[Engine], log: RunLog, say: Say) -
 
 
 def reconnected(request: Request, arms: Sequence[Arm], engines: Sequence[Engine], log: RunLog) -> Iterator[Arm]:
-    """The arms over engines that were connected anew; one whose load is gone and fails is left out, see `loaded`."""
+    """Yields the arms of these newly connected engines; an arm is loaded again if its load is lost, as in `loaded`."""
     by_name = {engine.name: engine for engine in engines}
     for arm in arms:
         if arm.engine.name in by_name:
-            with noted(log, arm.name, "loading", passing=RequestError):
+            with log_fault(log, arm.name, "loading", passing=RequestError):
                 yield running.load(by_name[arm.engine.name], arm.plan, request.events, request.home, lambda _: None)
 
 
 def sessions(stack: ExitStack, arms: Sequence[Arm], log: RunLog, launch: int | None) -> dict[str, Session]:
-    """A session for each loaded arm, by name; an arm that cannot be reached is left out, and the file says why."""
-    found: dict[str, Session] = {}
+    """Opens a session for each loaded arm, by name; an arm that fails to open one gets a fault in the run log."""
+    by_name: dict[str, Session] = {}
     for arm in arms:
         if arm.loaded is not None:
-            with noted(log, arm.name, "opening a session", launch):
+            with log_fault(log, arm.name, "opening a session", launch):
                 session = stack.enter_context(quietly_closed(arm.engine.session(arm.plan)))
-                found[arm.name] = CircuitBreaker(session, arm.engine.server)
-    return found
+                by_name[arm.name] = CircuitBreaker(session, arm.engine.server)
+    return by_name
 
 
 def admit(request: Request, log: RunLog, arms: Sequence[Arm], sessions: Mapping[str, Session], say: Say) -> None:
-    """Adds the verdicts that the file lacks: of the default request, and of some of the replay."""
+    """Adds the missing verdicts to the run log; the default request and some requests of the replay are checked."""
     reached = [arm for arm in arms if arm.loaded is None or arm.name in sessions]
     for name, default in request.defaults.items():
         missing = [arm for arm in reached if not log.has(Verdict, arm=arm.name, question=name)]
         replayed = request.replay(name, [arm for arm in reached if answers(arm, default)])
         questions = list(dict.fromkeys(next(replayed) for _ in range(request.profile.checked)))
         checked: dict[str, list[Checked]] = {arm.name: [] for arm in missing}
-        for question in questions:  # the arms side by side, so that the truth of each question is computed once
+        for question in questions:  # all arms of a question in turn, so that its truth is computed once
             for arm in missing:
                 say(f"checking {name} of {arm.name}")
                 checked[arm.name].append(check(arm, sessions.get(arm.name), question, request.events))
@@ -95,7 +95,7 @@ def admit(request: Request, log: RunLog, arms: Sequence[Arm], sessions: Mapping[
 
 
 def verdict(arm: Arm, name: str, default: Question, checked: Sequence[Checked]) -> Verdict:
-    """The line of the file about a question that was checked: the first answer that is not right decides."""
+    """Returns the run log's line about the checked requests: the first that is not right decides the verdict."""
     decisive = next((each for each in checked if each.verdict.kind not in RIGHT), checked[0])
     return Verdict(
         arm=arm.name,
@@ -103,37 +103,37 @@ def verdict(arm: Arm, name: str, default: Question, checked: Sequence[Checked]) 
         verdict=decisive.verdict.kind.value,
         where=decisive.support.where or "",
         reason=decisive.verdict.reason or decisive.support.reason,
-        query=_sent(arm, default) if decisive.support.where else "",
+        query=_query(arm, default) if decisive.support.where else "",
         rows=checked[0].rows,
     )
 
 
 def right_arms(log: RunLog, name: str) -> list[str]:
-    """The arms whose answers to this question were right."""
+    """Returns the arms whose answers to this question were right."""
     return [line.arm for line in of_type(log.records, Verdict) if line.question == name and line.verdict in RIGHT]
 
 
 def answering(log: RunLog, names: Sequence[str]) -> set[str]:
-    """The arms whose answer to one of these questions was right."""
+    """Returns the arms whose answers to at least one of these questions were right."""
     return {arm for name in names for arm in right_arms(log, name)}
 
 
 def timed(request: Request, log: RunLog) -> list[str]:
-    """The questions that some arm answers right, as many as the profile times."""
+    """Returns the questions to time: as many as the profile says of those that some arm answers right."""
     return spaced([name for name in request.defaults if right_arms(log, name)], request.profile.timed)
 
 
 def spaced(names: Sequence[str], count: int | None) -> list[str]:
-    """So many of them, evenly apart, since neighbours in a dataset are of a kind; all if None."""
+    """Selects `count` names (None: all) at even distances, because neighbours in a dataset are similar."""
     count = len(names) if count is None else min(count, len(names))
     return [names[i * len(names) // count] for i in range(count)]
 
 
 @contextmanager
-def noted(
+def log_fault(
     log: RunLog, arm: str, doing: str, launch: int | None = None, passing: type[Exception] | tuple[()] = ()
 ) -> Iterator[None]:
-    """Adds an error that is raised inside to the file, as a fault of the arm; errors that are `passing` are raised."""
+    """Adds an error of the block to the run log as a fault of the arm; errors of type `passing` are raised again."""
     try:
         yield
     except passing:
@@ -143,15 +143,15 @@ def noted(
 
 
 def _supports_any(engine: Engine, plan: Plan, questions: Iterable[Question]) -> bool:
-    """Whether the plan is worth loading; so it is where `support` fails, which is reported with its question later."""
+    """Whether the engine supports any question; True if `support` raises an error, which `check` reports later."""
     try:
         return any(engine.support(question, plan).where for question in questions)
     except Exception:
         return True
 
 
-def _sent(arm: Arm, question: Question) -> str:
-    """What the engine is sent; nothing where it fails to say."""
+def _query(arm: Arm, question: Question) -> str:
+    """Returns the text that the engine is sent, or an empty text if `explain` raises an error."""
     with suppress(Exception):
         return arm.engine.explain(question, arm.plan)
     return ""

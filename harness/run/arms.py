@@ -1,11 +1,10 @@
-"""Arms: engines over their servers, each with the plan of a layout, loaded."""
+"""Starts servers, connects engines to them, and loads layouts: an arm is one engine with one loaded layout."""
 
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -30,7 +29,7 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, eq=False)
 class Arm:
-    """One thing compared: an engine's plan of a layout, and its load; None where it supports no question."""
+    """One engine with its plan of one layout; `loaded` is None if the engine supports no question on it."""
 
     engine: Engine
     plan: Plan
@@ -39,26 +38,26 @@ class Arm:
 
     @property
     def name(self) -> str:
-        """The engine and the layout, as tables show them."""
+        """The name in tables and in the run's file: `engine/layout`."""
         return f"{self.engine.name}/{self.plan.layout.name}"
 
 
 def budget() -> Budget:
-    """All cores, and a quarter of the memory, for each engine."""
+    """Returns the budget of each engine: all cores and a quarter of the memory."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return Budget(len(os.sched_getaffinity(0)), memory // 4)
 
 
 @contextmanager
 def opened(names: Sequence[str], via: str, home: Path, say: Say) -> Iterator[list[Engine]]:
-    """The engines of those names over their servers; a server that was not up is started, and stopped at the end."""
+    """Provides the engines of these names; servers that are down are started, and stopped at the end of the block."""
     with served(names, via, home, say) as servers, connected(servers, home) as engines:
         warn_untested(engines)
         yield engines
 
 
 def warn_untested(engines: Iterable[Engine]) -> None:
-    """A line on standard error for each engine newer than the tested version; none for one that does not answer."""
+    """Warns on standard error of each engine that is newer than the tested version; ignores engines that are down."""
     for engine in engines:
         with suppress(FailureError):
             if line := newer(engine):
@@ -67,7 +66,7 @@ def warn_untested(engines: Iterable[Engine]) -> None:
 
 @contextmanager
 def served(names: Sequence[str], via: str, home: Path, say: Say) -> Iterator[dict[str, Server | None]]:
-    """The servers of those engines, None for one that is embedded, up while inside."""
+    """Keeps the servers of these engines running inside the block, by name; an embedded engine's server is None."""
     for name in names:
         engine_type(name)
     with ExitStack() as stack:
@@ -83,7 +82,7 @@ def served(names: Sequence[str], via: str, home: Path, say: Say) -> Iterator[dic
 
 @contextmanager
 def connected(servers: Mapping[str, Server | None], home: Path) -> Iterator[list[Engine]]:
-    """The engines over their servers, closed at the end; an unexpected error inside becomes a FailureError."""
+    """Connects engines to their servers and closes them at the end; an unexpected error becomes a FailureError."""
     with ExitStack() as stack:
         try:
             yield [
@@ -97,25 +96,22 @@ def connected(servers: Mapping[str, Server | None], home: Path) -> Iterator[list
 
 
 def arm(engine: Engine, layout: Layout, dataset: Dataset, events: Events, home: Path, say: Say) -> Arm:
-    """The engine's load of the layout."""
+    """Loads the layout into the engine unless it is already loaded."""
     return load(engine, engine.plan(dataset, layout, events.statistics), events, home, say)
 
 
 def load(engine: Engine, plan: Plan, events: Events, home: Path, say: Say) -> Arm:
-    """The engine's load of the plan, made now unless it is there already."""
-    watch = Watch(partial(_say_loading, say, engine.name), loading.time_limit(events.statistics.rows))
+    """Loads the plan into the engine unless it is already loaded."""
+    limit = loading.time_limit(events.statistics.rows)
+    watch = Watch(lambda text: say(f"{engine.name}: loading {text}"), limit)
     loaded, reused = loading.ensure(engine, plan, events, home, watch)
     return Arm(engine, plan, loaded, reused)
-
-
-def _say_loading(say: Say, engine: str, text: str) -> None:
-    say(f"{engine}: loading {text}")
 
 
 def ask(
     dataset: Dataset, events: Events, engine: str, layout: Layout, question: Question, via: str, home: Path, say: Say
 ) -> tuple[pa.Table, Arm]:
-    """One answer of one engine; RequestError where the engine does not support the question there."""
+    """Asks one engine one question; raises RequestError if the engine does not support it on this layout."""
     answers.schema(question, events.statistics.schema)
     with opened([engine], via, home, say) as (opened_engine,):
         plan, _ = supported(opened_engine, dataset, events, layout, question)
@@ -127,9 +123,9 @@ def ask(
 def supported(
     engine: Engine, dataset: Dataset, events: Events, layout: Layout, question: Question
 ) -> tuple[Plan, Support]:
-    """The plan that would be loaded, and the support of the question on it; RequestError where it is not answered."""
+    """Returns the layout's plan and the question's support on it; raises RequestError if it is not supported."""
     plan = engine.plan(dataset, layout, events.statistics)
     support = engine.support(question, plan)
     if support.where is None:
-        raise RequestError(f"{engine.name} does not answer this on layout {layout.name}: {support.reason}")
+        raise RequestError(f"{engine.name} does not support this question on layout {layout.name}: {support.reason}")
     return plan, support

@@ -10,15 +10,11 @@ from rollup_bench.harness.records.lines import Spent
 _PRESSURE = Path("/proc/pressure")
 
 
-def _unknown() -> None:
-    return None
-
-
 class Gauge(NamedTuple):
     """Reads the processor seconds since the start and the resident bytes of an engine's processes; None if unknown."""
 
-    processor: Callable[[], float | None] = _unknown
-    resident: Callable[[], int | None] = _unknown
+    processor: Callable[[], float | None] = lambda: None
+    resident: Callable[[], int | None] = lambda: None
 
 
 class Meter:

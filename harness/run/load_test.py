@@ -19,7 +19,7 @@ from rollup_bench.errors import FailureError
 from rollup_bench.harness.records.lines import ClosedLoop, Fault, OpenLoop, of_type
 from rollup_bench.harness.records.run_log import RunLog
 from rollup_bench.harness.run import loops
-from rollup_bench.harness.run.admission import answering, noted, reconnected, right_arms, spaced, timed
+from rollup_bench.harness.run.admission import answering, log_fault, reconnected, right_arms, spaced, timed
 from rollup_bench.harness.run.arms import Arm, Say, budget, connected
 from rollup_bench.harness.run.clients import Endpoint
 from rollup_bench.harness.run.costs import Gauge
@@ -81,7 +81,7 @@ def measure(request: Request, log: RunLog, arms: Sequence[Arm], servers: dict[st
             questions = list(islice(replayed, request.profile.checked))  # the very ones that were checked
             targets = {}
             for arm in (arm for arm in again if arm.name in right_arms(log, name)):
-                with noted(log, arm.name, f"asked {name} before the load"):
+                with log_fault(log, arm.name, f"asked {name} before the load"):
                     targets[arm] = _target(request, arm, name, questions)
             _Loads(request, log, servers, name, targets, say).measure()
 

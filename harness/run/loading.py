@@ -59,8 +59,11 @@ def time_limit(rows: int) -> float:
 
 
 def _earlier_load(engine: Engine, plan: Plan, path: Path) -> Loaded | None:
-    record = _read(path)
-    if record is None or record.version != engine.version or engine.rows(plan) != record.rows:
+    try:
+        record = msgspec.json.decode(path.read_bytes(), type=CompletedLoad)
+    except (FileNotFoundError, UnicodeError, msgspec.DecodeError):
+        return None
+    if record.version != engine.version or engine.rows(plan) != record.rows:
         return None
     return Loaded(record.rows, record.seconds, record.bytes)
 
@@ -92,10 +95,3 @@ def _record(path: Path, engine: Engine, plan: Plan, loaded: Loaded) -> None:
     part = path.with_suffix(f".{os.getpid()}.part")
     part.write_bytes(msgspec.json.encode(done))
     part.replace(path)
-
-
-def _read(path: Path) -> CompletedLoad | None:
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=CompletedLoad)
-    except (FileNotFoundError, UnicodeError, msgspec.DecodeError):
-        return None

@@ -14,7 +14,16 @@ from rollup_bench.harness.records.findings import Run
 from rollup_bench.harness.records.lines import Cache, Cost, Ended, Fault, First, Header, LoadCost, Rounds
 from rollup_bench.harness.records.run_log import RunLog, is_failure
 from rollup_bench.harness.run import load_test, result_cache
-from rollup_bench.harness.run.admission import admit, answering, loaded, noted, reconnected, right_arms, sessions, timed
+from rollup_bench.harness.run.admission import (
+    admit,
+    answering,
+    loaded,
+    log_fault,
+    reconnected,
+    right_arms,
+    sessions,
+    timed,
+)
 from rollup_bench.harness.run.arms import Arm, Say, budget, connected, served, warn_untested
 from rollup_bench.harness.run.machine import NOT_MEASURED, drop_page_cache, machine, scope
 from rollup_bench.harness.run.request import Request, gauge
@@ -161,7 +170,7 @@ def _launch(
                 ):
                     pace(Progress(f"what {cell.question} costs {arm}", 1.0))
                     reads, doing = gauge(servers[by_name[arm].engine.name]), f"asked {cell.question} alone"
-                    with noted(log, arm, doing, number):
+                    with log_fault(log, arm, doing, number):
                         log.add(cost(cell, arm, asks[arm], number, request.profile.effort.cost, reads))
             log.add(line)
         _failures(log, measured, number)

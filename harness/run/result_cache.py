@@ -6,7 +6,7 @@ from contextlib import ExitStack, suppress
 from rollup_bench.engines.failures import quietly_closed
 from rollup_bench.harness.records.lines import Fault
 from rollup_bench.harness.records.run_log import RunLog
-from rollup_bench.harness.run.admission import noted
+from rollup_bench.harness.run.admission import log_fault
 from rollup_bench.harness.run.arms import Arm
 from rollup_bench.harness.run.load_test import Expected, tolerated
 from rollup_bench.harness.run.request import Request
@@ -18,7 +18,7 @@ def cached_asks(stack: ExitStack, arms: Sequence[Arm], log: RunLog, number: int)
     """Opens a session with a result cache for each arm whose engine has one; failures are added to the run log."""
     asks: dict[str, Ask] = {}
     for arm in arms:
-        with noted(log, arm.name, "opening a session with a result cache", number):
+        with log_fault(log, arm.name, "opening a session with a result cache", number):
             session = arm.engine.cached_session(arm.plan)
             if session is not None:
                 asks[arm.name] = stack.enter_context(quietly_closed(session)).ask
@@ -42,15 +42,8 @@ def cached_questions(
                 if _equal(question, asks[arm], cached[arm]):
                     equal.append(arm)
                 else:
-                    doing = f"answering {name} from its result cache"
-                    log.add(
-                        Fault(
-                            arm=arm,
-                            doing=doing,
-                            reason="the answer differs from the one without the cache",
-                            launch=number,
-                        )
-                    )
+                    doing, reason = f"answering {name} from its result cache", "the cached answer differs"
+                    log.add(Fault(arm=arm, doing=doing, reason=reason, launch=number))
         if equal:
             yield TimedQuestion(name, tuple(equal), equal[0], lambda question=question: question, "cached")  # type: ignore[misc]
 
