@@ -34,16 +34,22 @@ from rollup_bench.workloads import generated
 )
 @click.version_option(package_name="rollup-bench")
 def cli() -> None:
-    """Asks the same roll-ups and cohorts of several engines, checks every answer, times the right ones."""
+    """Asks several engines the same questions, checks every answer, and times the right ones."""
 
 
 @cli.command()
 @engine_argument
 @via_option
-@click.option("--examples", default=300, show_default=True, type=click.IntRange(1), help="How many random questions.")
+@click.option(
+    "--examples",
+    default=300,
+    show_default=True,
+    type=click.IntRange(1),
+    help="How many random questions the engine must answer.",
+)
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table")
 def verify(engine: str, via: str, examples: int, form: str) -> None:
-    """Puts an ENGINE through the conformance kit: what it must show before its figures mean anything."""
+    """Runs the conformance kit on an ENGINE: the checks that it must pass before its times mean anything."""
     try:
         from rollup_bench.harness.conformance import report as conformance
         from rollup_bench.harness.conformance.tested_engine import Subject
@@ -52,13 +58,13 @@ def verify(engine: str, via: str, examples: int, form: str) -> None:
         raise RequestError(
             f"verify needs the Python package {error.name}: make all, or pip install 'rollup-bench[verify]'"
         ) from None
-    with progress() as say, running.opened([engine], via, home(), say) as (one,):
-        shown = conformance.verified(Subject(one, home(), examples), say=printed(say))
+    with progress() as say, running.opened([engine], via, home(), say) as (opened,):
+        report = conformance.verified(Subject(opened, home(), examples), say=printed(say))
     if form == "json":
-        click.echo(conformance.encoded(shown))
+        click.echo(conformance.encoded(report))
     else:
-        kit.show(shown, console())
-    if not shown.passed:
+        kit.show(report, console())
+    if not report.passed:
         sys.exit(1)
 
 
@@ -66,7 +72,7 @@ def verify(engine: str, via: str, examples: int, form: str) -> None:
 @click.argument("what", type=click.Choice(["engines", "datasets", "questions", "layouts"]))
 @dataset_option
 def list_(what: str, dataset: str) -> None:
-    """Lists engines, datasets, or the questions or layouts of a dataset."""
+    """Lists the engines or datasets, or the questions or layouts of a dataset."""
     answer_tables.listing(what, _listed(what, dataset), console())
     if what == "layouts":
         console().print(answer_tables.layouts_by_question(datasets.read(dataset)))
@@ -93,14 +99,14 @@ def _engine_line(name: str) -> str:
 
 @cli.group(cls=Group, invoke_without_command=True)
 def data() -> None:
-    """Works on data."""
+    """Drafts dataset files and writes generated events."""
 
 
 @data.command(name="describe")
 @click.argument("file", type=click.Path(path_type=Path))
 @separator_option
 def describe_(file: Path, separator: str) -> None:
-    """Drafts the dataset TOML of a FILE, or of a folder of them, on standard output."""
+    """Prints a first draft of a dataset file for a FILE or a folder of events."""
     click.echo(describe.draft(file, separator), nl=False)
 
 
@@ -108,12 +114,12 @@ def describe_(file: Path, separator: str) -> None:
 @click.argument("dataset")
 @rows_option
 @seed_option
-@out_option(folder=True, required=True, help="The folder of files.")
+@out_option(folder=True, required=True, help="The folder for the Parquet files.")
 def make(dataset: str, rows: int | None, seed: int | None, out: Path) -> None:
-    """Makes the events of a DATASET to order, as Parquet files; what was cut off goes on."""
+    """Writes the events of a generated DATASET as Parquet files; an interrupted write resumes."""
     source = datasets.read(dataset).sized(rows, seed).source
     if source.generator is None:
-        raise RequestError(f"data make {dataset}: it is not made to order, it has the rows of its files")
+        raise RequestError(f"data make {dataset}: the dataset is not generated; its events are in files")
     with progress() as say:
         paths = generated.write(source, out, say)
     click.echo(f"{source.rows:,} rows in {len(paths)} files in {out}")
@@ -129,7 +135,7 @@ def main() -> None:
 
 
 def program() -> NoReturn:
-    """The command line as a process, which ends at once: Python aborts where a library's thread still reads ahead."""
+    """Runs the command line and ends the process at once: Python aborts if a library's thread still reads at exit."""
     status: Any = 0
     try:
         main()

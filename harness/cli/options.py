@@ -1,4 +1,4 @@
-"""Options that several commands take, checked before anything is done."""
+"""Options and arguments that several commands share; each value is checked before the command starts."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -19,49 +19,53 @@ def _parts(_context: click.Context, _option: click.Parameter, value: str) -> lis
     return list(dict.fromkeys(part for part in value.split(",") if part))
 
 
-def _some(context: click.Context, option: click.Parameter, value: str) -> list[str]:
+def _nonempty(context: click.Context, option: click.Parameter, value: str) -> list[str]:
     if not (parts := _parts(context, option, value)):
-        raise click.BadParameter("at least one is wanted")
+        raise click.BadParameter("name at least one")
     return parts
 
 
 def _engine(_context: click.Context, _option: click.Parameter, value: str) -> str:
     if value not in names():
-        raise click.BadParameter(f"`{value}` is not an engine; there are {', '.join(names())}")
+        raise click.BadParameter(f"`{value}` is not an engine; the engines are {', '.join(names())}")
     return value
 
 
 def _engines(context: click.Context, option: click.Parameter, value: str) -> list[str]:
-    return [_engine(context, option, one) for one in _some(context, option, value)]
+    return [_engine(context, option, name) for name in _nonempty(context, option, value)]
 
 
-def _several(context: click.Context, option: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(_engine(context, option, one) for one in value)
+def _engine_arguments(context: click.Context, option: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(_engine(context, option, name) for name in value)
 
 
 def _separator(_context: click.Context, _option: click.Parameter, value: str) -> str:
     if len(value) != 1:
-        raise click.BadParameter(f"`{value}` is not one character; a space stands for any run of blanks")
+        raise click.BadParameter(f"`{value}` is not one character; a space stands for any run of spaces and tabs")
     return value
 
 
 def _writable(_context: click.Context, _option: click.Parameter, value: Path | None) -> Path | None:
     if value is not None:
-        there = next(p for p in (value.absolute(), *value.absolute().parents) if p.exists())
-        if not os.access(there, os.W_OK) or not (there.is_dir() or there == value.absolute()):
-            raise click.BadParameter(f"`{value}` cannot be written: {there} is no folder to write into")
+        existing = next(path for path in (value.absolute(), *value.absolute().parents) if path.exists())
+        if not os.access(existing, os.W_OK) or not (existing.is_dir() or existing == value.absolute()):
+            raise click.BadParameter(f"`{value}` cannot be written: {existing} is not a writable folder")
     return value
 
 
 def out_option(folder: bool = False, required: bool = False, help: str = "") -> Callable[..., Callable[..., None]]:
-    """`--out`: a file, or a folder of them."""
+    """Returns the option `--out`, which takes a file or, with `folder`, a folder."""
     path = click.Path(path_type=Path, file_okay=not folder, dir_okay=folder)
     return click.option("--out", type=path, callback=_writable, required=required, help=help)
 
 
-dataset_option = click.option("--dataset", default="flights", show_default=True, help="A built-in one, or a TOML file.")
-rows_option = click.option("--rows", type=click.IntRange(1), help="How many, where the dataset is made to order.")
-seed_option = click.option("--seed", type=click.IntRange(0), help="Of events made to order, and with it of all chance.")
+dataset_option = click.option(
+    "--dataset", default="flights", show_default=True, help="A built-in dataset, or a TOML file."
+)
+rows_option = click.option("--rows", type=click.IntRange(1), help="Rows of a generated dataset.")
+seed_option = click.option(
+    "--seed", type=click.IntRange(0), help="The seed of generated events, random orders and replays."
+)
 via_option = click.option(
     "--via", type=click.Choice(sorted(WAYS)), default="native", show_default=True, help="How servers are started."
 )
@@ -71,7 +75,7 @@ engine_option = click.option(
 
 
 def engines_default(names: str) -> Callable[..., Callable[..., None]]:
-    """`--engines`, with these if none are given."""
+    """Returns the option `--engines` with these names as its default."""
     return click.option(
         "--engines", default=names, callback=_engines, metavar="A,B", show_default=True, help="Engines to compare."
     )
@@ -82,31 +86,34 @@ layout_option = click.option("--layout", default=layouts.RAW, show_default=True,
 layouts_option = click.option(
     "--layouts",
     default=layouts.RAW,
-    callback=_some,
+    callback=_nonempty,
     metavar="A,B",
     show_default=True,
-    help="Layouts to load, or `all`.",
+    help="Layouts to load and ask, or `all`.",
 )
 questions_option = click.option(
-    "--questions", default="", callback=_parts, metavar="A,B", help="Questions to ask; all of the dataset's if none."
+    "--questions", default="", callback=_parts, metavar="A,B", help="Questions to ask; without it, all of the dataset."
 )
 separator_option = click.option(
-    "--separator", default=",", callback=_separator, help="Of a text file's columns; a space: any run of blanks."
+    "--separator",
+    default=",",
+    callback=_separator,
+    help="The character between columns of a text file; a space means any run of spaces and tabs.",
 )
 engine_argument = click.argument("engine", callback=_engine)
-engines_argument = click.argument("engines", nargs=-1, callback=_several, metavar="[ENGINE]...")
+engines_argument = click.argument("engines", nargs=-1, callback=_engine_arguments, metavar="[ENGINE]...")
 
 
 def layouts_of(dataset: Dataset, names: list[str]) -> list[Layout]:
-    """The layouts that `--layouts` names, or all that the dataset has; RequestError for one that it has not."""
+    """Returns the layouts that `--layouts` names; `all` names every layout. RequestError if the dataset lacks one."""
     with blaming("--layouts"):
         return [dataset.layout(name) for name in (dataset.layouts if names == ["all"] else names)]
 
 
 @contextmanager
-def blaming(what: str) -> Iterator[None]:
-    """Names the flag or the question that is at fault."""
+def blaming(culprit: str) -> Iterator[None]:
+    """Puts the flag or question that is at fault before the text of a RequestError."""
     try:
         yield
     except RequestError as error:
-        raise RequestError(f"{what}: {error}") from None
+        raise RequestError(f"{culprit}: {error}") from None

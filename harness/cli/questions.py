@@ -1,4 +1,4 @@
-"""Commands that ask one question, or those of a dashboard, of one engine."""
+"""Commands that ask one engine one question or all questions of a dashboard."""
 
 import sys
 from collections.abc import Callable
@@ -37,7 +37,7 @@ from rollup_bench.workloads.templates import Template
 
 
 class _Asked(NamedTuple):
-    """A question of a dataset with the values of its parameters, and of whom it is asked."""
+    """A question, the parameter values from `--set`, and the engine and layout to ask."""
 
     dataset: Dataset
     template: Template
@@ -52,7 +52,7 @@ class _Asked(NamedTuple):
 
 
 def _question_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Gives the command the question that its options name."""
+    """Adds the options that choose a question; the command receives their values as one `_Asked`."""
 
     @wraps(command)
     def called(
@@ -75,7 +75,7 @@ def _question_options(command: Callable[..., None]) -> Callable[..., None]:
         command(_Asked(data, template, _values(template, assignments), engine, wanted, via), **others)
 
     for option in (
-        click.option("--set", "assignments", multiple=True, metavar="NAME=VALUE", help="A parameter of the question."),
+        click.option("--set", "assignments", multiple=True, metavar="NAME=VALUE", help="The value of a parameter."),
         layout_option,
         engine_option,
         dataset_option,
@@ -89,7 +89,7 @@ def _question_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def _values(template: Template, assignments: tuple[str, ...]) -> dict[str, Any]:
-    """The values that `--set` gives; RequestError for one that is not NAME=VALUE, or that the parameter cannot take."""
+    """Parses the assignments of `--set`. RequestError if one is not NAME=VALUE or does not fit its parameter."""
     values = {}
     for assignment in assignments:
         name, equals, text = assignment.partition("=")
@@ -122,18 +122,18 @@ def ask(asked: _Asked, form: str) -> None:
 @click.command()
 @_question_options
 def explain(asked: _Asked) -> None:
-    """Shows what an engine is sent for a QUESTION, what it was loaded with, and what the client finishes."""
+    """Prints the exact query of a QUESTION, the plan of what a load creates, and what the client computes."""
     dataset, template, _, engine, layout, via = asked
     question = asked.question
     with progress() as say:
         events = event_store.prepare(dataset, home(), say)
         with blaming(f"question {template.name}"):
             answers.schema(question, events.statistics.schema)
-        with running.opened([engine], via, home(), say) as (one,):
-            plan, support = running.supported(one, dataset, events, layout, question)
-            text = one.explain(question, plan)
-    click.echo(f"-- {engine} {one.version}, layout {layout.name}: aggregated {support.where}")
-    click.echo(f"-- kept as\n{plan.text}\n\n-- asked\n{text}")
+        with running.opened([engine], via, home(), say) as (opened,):
+            plan, support = running.supported(opened, dataset, events, layout, question)
+            query = opened.explain(question, plan)
+    click.echo(f"-- {engine} {opened.version}, layout {layout.name}: aggregated {support.where}")
+    click.echo(f"-- plan\n{plan.text}\n\n-- query\n{query}")
 
 
 @click.command()
@@ -145,7 +145,7 @@ def explain(asked: _Asked) -> None:
 @seed_option
 @via_option
 def dashboard(name: str, dataset: str, engine: str, layout: str, rows: int | None, seed: int | None, via: str) -> None:
-    """Asks all questions of a dashboard at once; NAME is that of the dashboard or DATASET/NAME."""
+    """Asks all questions of a dashboard at once; NAME is the dashboard, or DATASET/NAME."""
     if "/" in name:
         dataset, _, name = name.rpartition("/")
     data, seed = datasets.read(dataset).sized(rows, seed), 1 if seed is None else seed
@@ -157,9 +157,9 @@ def dashboard(name: str, dataset: str, engine: str, layout: str, rows: int | Non
         with running.opened([engine], via, home(), say) as (opened,):
             arm = running.arm(opened, wanted, data, events, home(), say)
             records, seconds = dashboards.measure(arm, templates, events, seed, say)
-            found = Run(header(data, events, [opened], "dashboard", seed), records)
-    tables.dashboard_table(found, seconds, console())
-    if any(line.verdict in (Kind.WRONG, Kind.FAILED) for line in of_type(found.lines, Verdict)):
+            measured = Run(header(data, events, [opened], "dashboard", seed), records)
+    tables.dashboard_table(measured, seconds, console())
+    if any(line.verdict in (Kind.WRONG, Kind.FAILED) for line in of_type(measured.lines, Verdict)):
         sys.exit(1)
 
 

@@ -1,4 +1,4 @@
-"""Commands that make a run, print one and compare two."""
+"""Commands that record a run, print a run, and compare two runs."""
 
 import shlex
 import sys
@@ -43,11 +43,11 @@ from rollup_bench.workloads.dataset import Dataset
 @questions_option
 @via_option
 @click.option(
-    "--profile", type=click.Choice(list(PROFILES)), default="look", show_default=True, help="How much is measured."
+    "--profile", type=click.Choice(list(PROFILES)), default="look", show_default=True, help="How much to measure."
 )
 @rows_option
 @seed_option
-@out_option(help="The file that records the run; a run that was interrupted is resumed.")
+@out_option(help="The file that records the run; an interrupted run resumes.")
 def run(
     dataset: str,
     engines: list[str],
@@ -63,7 +63,7 @@ def run(
     chosen, base = PROFILES[profile], datasets.read(dataset)
     sizes = chosen.rows if chosen.rows and rows is None and base.source.generator else (rows,)
     if out and len(sizes) > 1:
-        raise RequestError(f"--out holds one run, and {profile} makes {len(sizes)}: give --rows, or leave --out out")
+        raise RequestError(f"--out records one run, but {profile} makes {len(sizes)}: add --rows, or remove --out")
     wanted = layouts_of(base, layouts)
     with blaming("--questions"):
         templates = {name: base.question(name) for name in questions or base.questions}
@@ -75,27 +75,27 @@ def run(
             request = Request(
                 sized, events, engines, wanted, templates, via, home(), 1 if seed is None else seed, chosen
             )
-            path, found = measure(request, out, say)
-        tables.run_table(found, console())
-        tables.loads_table(found, console())
-        click.echo(f"kept in {path}")
-        complete = complete and _complete(found)
+            path, measured = measure(request, out, say)
+        tables.run_table(measured, console())
+        tables.loads_table(measured, console())
+        click.echo(f"recorded in {path}")
+        complete = complete and _complete(measured)
     if profile == "look":
-        _suggest(found, base, {"--dataset": dataset, "--rows": rows, "--seed": seed}, via, engines)
+        _suggest(measured, base, {"--dataset": dataset, "--rows": rows, "--seed": seed}, via, engines)
     if not complete:
         sys.exit(1)
 
 
-def _complete(found: Run) -> bool:
-    """Whether a run has everything that its profile wants, and no answer was wrong."""
-    wrong = any(line.verdict == "wrong" for line in of_type(found.lines, Verdict))
-    return bool(of_type(found.lines, Ended)) and not wrong
+def _complete(measured: Run) -> bool:
+    """Returns whether the run measured all that its profile demands and no answer was wrong."""
+    wrong = any(line.verdict == "wrong" for line in of_type(measured.lines, Verdict))
+    return bool(of_type(measured.lines, Ended)) and not wrong
 
 
 @click.command()
 @click.argument("run")
 def show(run: str) -> None:
-    """Prints a RUN that is kept: a file, a COMMIT, or COMMIT:FILE under results."""
+    """Prints the tables of a RUN: a file, a COMMIT with one run under results, or COMMIT:FILE."""
     tables.run_table(history.find(run), console())
 
 
@@ -103,23 +103,23 @@ def show(run: str) -> None:
 @click.argument("first")
 @click.argument("second")
 def compare_(first: str, second: str) -> None:
-    """Says which changes between two runs are real: each a file, a COMMIT, or COMMIT:FILE under results."""
+    """Prints which cells changed between two runs; each is a file, a COMMIT, or COMMIT:FILE under results."""
     tables.comparison_table(compare(history.find(first), history.find(second)), console())
 
 
-def _suggest(found: Run, dataset: Dataset, data: Mapping[str, object], via: str, engines: list[str]) -> None:
-    """Commands to try next, about a question that was answered right, with rows where there is one."""
-    right = [line for line in of_type(found.lines, Verdict) if line.verdict in RIGHT]
+def _suggest(measured: Run, dataset: Dataset, data_options: Mapping[str, object], via: str, engines: list[str]) -> None:
+    """Prints commands to try next for a question that was answered right, if possible with rows."""
+    right = [line for line in of_type(measured.lines, Verdict) if line.verdict in RIGHT]
     if not right:
         return
     best = max(right, key=lambda line: bool(line.rows))
-    given = {**data, "--via": None if via == "native" else via}
-    options = [str(part) for name, value in given.items() if value is not None for part in (name, value)]
+    chosen = {**data_options, "--via": None if via == "native" else via}
+    options = [str(part) for name, value in chosen.items() if value is not None for part in (name, value)]
     values = dataset.question(best.question).parameters
     dates = [part for name in ("start", "end") for part in ("--set", f"{name}={values[name].isoformat()}")]
     engine, layout = parts(best.arm)
-    about = [best.question, *options, "--engine", engine, "--layout", layout]
-    commands = [["ask", *about, *dates], ["explain", *about]]
+    asked = [best.question, *options, "--engine", engine, "--layout", layout]
+    commands = [["ask", *asked, *dates], ["explain", *asked]]
     if len(engines) == 1:
         commands.append(["run", *options, "--engines", "duckdb,druid,cassandra"])
     click.echo("\nNext:")

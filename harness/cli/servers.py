@@ -1,4 +1,4 @@
-"""The verbs that work on servers: up, down, status, logs."""
+"""Commands for servers: up, down, status, logs."""
 
 from collections.abc import Callable, Iterator, Sequence
 
@@ -18,11 +18,11 @@ GIB = 1 << 30
 
 
 def _servers(engines: Sequence[str], via: str) -> Iterator[Server]:
-    """Those of the engines named; of all engines that have one where none is named."""
+    """Yields the servers of the named engines, or of all engines with a server if none is named."""
     for name in engines or [name for name in names() if recipe(name)]:
         declared = recipe(name)
         if declared is None:
-            raise RequestError(f"{name} has no server: it runs in this process")
+            raise RequestError(f"{name} has no server: it runs in the asking process")
         yield open_server(declared, via, home(), budget())
 
 
@@ -33,19 +33,19 @@ def _options(command: Callable[..., None]) -> Callable[..., None]:
 @click.command()
 @_options
 def up(engines: tuple[str, ...], via: str) -> None:
-    """Starts servers and leaves them running; those of all engines if none is named."""
+    """Starts servers and leaves them running; without ENGINE, those of all engines."""
     servers = list(_servers(engines, via))
-    given = budget()
-    click.echo(f"each engine: {given.cores} cores, {given.memory / GIB:.1f} GiB of memory, on loopback only", err=True)
+    limit = budget()
+    click.echo(f"each engine: {limit.cores} cores, {limit.memory / GIB:.1f} GiB of memory, on loopback only", err=True)
     for server in servers:
         if not server.start(Watch(lambda text: click.echo(text, err=True), UP)):
-            click.echo(f"{server.name}: was up already, at {server.status().address}", err=True)
+            click.echo(f"{server.name}: already runs at {server.status().address}", err=True)
 
 
 @click.command()
 @_options
 def down(engines: tuple[str, ...], via: str) -> None:
-    """Stops servers, in order; their data stay."""
+    """Stops servers and keeps their data; without ENGINE, those of all engines."""
     for server in list(_servers(engines, via)):
         server.stop()
 
@@ -56,23 +56,23 @@ def status(engines: tuple[str, ...], via: str) -> None:
     """Shows which servers answer, and where."""
     table = Table("engine", "via", "address", "memory", "started in", Column("processes", overflow="fold"))
     for server in _servers(engines, via):
-        now = server.status()
+        state = server.status()
         table.add_row(
             server.name,
             server.via,
-            now.address or "down",
-            f"{now.resident_bytes / GIB:.1f} GiB" if now.resident_bytes else "",
-            f"{now.startup_seconds:.0f} s" if now.startup_seconds else "",
-            " ".join(f"{name}={pid}" for name, pid in now.pids.items()),
+            state.address or "down",
+            f"{state.resident_bytes / GIB:.1f} GiB" if state.resident_bytes else "",
+            f"{state.startup_seconds:.0f} s" if state.startup_seconds else "",
+            " ".join(f"{name}={pid}" for name, pid in state.pids.items()),
         )
     console().print(table)
 
 
 @click.command()
 @_options
-@click.option("--lines", type=click.IntRange(min=1), default=20, show_default=True, help="Of each process.")
+@click.option("--lines", type=click.IntRange(min=1), default=20, show_default=True, help="Lines of each process's log.")
 def logs(engines: tuple[str, ...], via: str, lines: int) -> None:
-    """Prints the end of each process's log."""
+    """Prints the end of each server process's log."""
     for server in _servers(engines, via):
         click.echo(server.logs(lines))
 

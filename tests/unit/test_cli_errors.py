@@ -16,7 +16,7 @@ from rollup_bench.harness.run.home import VARIABLE
 from tests.support.command import Command
 
 SQL = "x'; DROP TABLE events; --"
-ENGINE = ("`x` is not an engine; there are ", "duckdb")
+ENGINE = ("`x` is not an engine; the engines are ", "duckdb")
 CHOICE = ("is not one of",)
 QUESTION = "carriers"
 BOARD = "game/morning"
@@ -74,7 +74,7 @@ COMMANDS: dict[str, dict[str, list[Case]]] = {
         ],
         "--engines": [
             (["run", "--engines", "duckdb,x"], ("'--engines'", *ENGINE)),
-            (["run", "--engines", ","], ("'--engines'", "at least one is wanted")),
+            (["run", "--engines", ","], ("'--engines'", "name at least one")),
         ],
         "--layouts": [
             (
@@ -82,7 +82,7 @@ COMMANDS: dict[str, dict[str, list[Case]]] = {
                 ("--layouts: the layout `tailored` is called `tuned` now: write `tuned`",),
             ),
             (["run", "--layouts", "raw,x"], ("--layouts: flights has no layout `x`; it has raw, day, tuned",)),
-            (["run", "--layouts", ""], ("'--layouts'", "at least one is wanted")),
+            (["run", "--layouts", ""], ("'--layouts'", "name at least one")),
         ],
         "--questions": [(["run", "--questions", "x"], ("--questions: flights has no question `x`; it has",))],
         "--via": [(["run", "--via", "x"], ("'--via'", *CHOICE))],
@@ -94,7 +94,7 @@ COMMANDS: dict[str, dict[str, list[Case]]] = {
         "--seed": [(["run", "--seed", "-1"], ("'--seed'", "-1 is not in the range x>=0"))],
         "--out": [
             (["run", "--profile", "quick", "--out", "."], ("'--out'", "is a directory")),
-            (["run", "--profile", "quick", "--out", "taken/run.jsonl"], ("'--out'", "is no folder to write into")),
+            (["run", "--profile", "quick", "--out", "taken/run.jsonl"], ("'--out'", "is not a writable folder")),
         ],
     },
     "ask": asking("ask") | {"--format": [(["ask", QUESTION, "--format", "xml"], ("'--format'", *CHOICE))]},
@@ -149,14 +149,17 @@ COMMANDS: dict[str, dict[str, list[Case]]] = {
             (["data", "describe", "taken"], ("taken: this is no Parquet, CSV",)),
             (["data", "describe", "empty.csv"], ("empty.csv: the file is empty",)),
             (["data", "describe", "header.csv"], ("header.csv: there are no rows",)),
-            (["data", "describe", "timeless.csv"], ("timeless.csv: no column looks like a time; there are a, b",)),
+            (
+                ["data", "describe", "timeless.csv"],
+                ("timeless.csv: no column looks like a time; the columns are a, b",),
+            ),
         ],
         "--separator": [(["data", "describe", "empty.csv", "--separator", "ab"], ("'--separator'", "one character"))],
     },
     "data make": {
         "dataset": [
             (["data", "make", "--out", "made"], ("Missing argument 'DATASET'",)),
-            (["data", "make", "flights", "--out", "made"], ("it is not made to order",)),
+            (["data", "make", "flights", "--out", "made"], ("the dataset is not generated",)),
             (["data", "make", "x", "--out", "made"], ("x is neither a TOML file nor one of",)),
         ],
         "--rows": [(["data", "make", "game", "--out", "made", "--rows", "-1"], ("'--rows'", "not in the range x>=1"))],
@@ -164,7 +167,7 @@ COMMANDS: dict[str, dict[str, list[Case]]] = {
         "--out": [
             (["data", "make", "game"], ("Missing option '--out'",)),
             (["data", "make", "game", "--out", "taken"], ("'--out'", "is a file")),
-            (["data", "make", "game", "--out", "taken/made"], ("'--out'", "is no folder to write into")),
+            (["data", "make", "game", "--out", "taken/made"], ("'--out'", "is not a writable folder")),
         ],
     },
 }

@@ -121,7 +121,7 @@ def test_words_for_null_in_a_column_of_numbers_are_written_down(command: Command
     drafted = tomllib.loads(text)
     assert drafted["source"]["null"] == ["", "NA"]
     assert drafted["columns"]["measures"] == ["fare"]
-    assert "# what stands for NULL; in plan too\n" in text
+    assert "# read as NULL; also in plan\n" in text
     (tmp_path / "f.toml").write_text(text)
     asked = ["ask", "by-day", "--dataset", str(tmp_path / "f.toml"), "--format", "csv"]
     assert "2013-01-02 00:00:00.000Z" in command.done(*asked)
@@ -162,5 +162,5 @@ def test_a_row_that_is_no_time_is_named(command: Command, tmp_path: Path) -> Non
 def test_columns_that_no_role_fits_are_named(command: Command, tmp_path: Path) -> None:
     (tmp_path / "data.csv").write_text("at,who,size,seen\n" + "2020-01-02,ann,1,2020-01-03\n" * 3)
     drafted = command.done("data", "describe", str(tmp_path / "data.csv"))
-    assert '# not in it: "size", "seen"\n' in drafted
+    assert '# columns not used: "size", "seen"\n' in drafted
     tomllib.loads(drafted)
