@@ -1,1 +1,1 @@
-"""The conformance kit: what an engine must show before its figures mean anything."""
+"""The conformance kit: the checks that an engine must pass before its times mean anything."""

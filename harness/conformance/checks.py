@@ -1,4 +1,4 @@
-"""The checks, each a function that raises AssertionError in words; its docstring is what a report says it demands."""
+"""The checks of the conformance kit. A check that fails raises AssertionError; its docstring says what it demands."""
 
 import inspect
 from collections import Counter
@@ -29,17 +29,17 @@ from rollup_bench.workloads.questions import Age, Aggregate, Cohort, Funnel, Gra
 
 Check = Callable[[Subject], None]
 ALL: list[Check] = []
-MADE = 5_000
-"""Rows of a dataset that is made to order."""
+GENERATED_ROWS = 5_000
+"""Rows of each generated dataset on which the built-in questions are asked."""
 HUGE = Measure(Function.SUM, "huge")
 
 
-class DoesNotApply(Exception):  # noqa: N818 (it is no error)
-    """A check proves nothing about the engine; says why."""
+class DoesNotApply(Exception):  # noqa: N818 (not an error)
+    """Raised by a check that proves nothing about the engine; its text gives the reason."""
 
 
 def _check(function: Check) -> Check:
-    """Adds a check to ALL. The check does not apply where the engine answered none of its questions."""
+    """Adds a check to ALL. The check raises DoesNotApply if the engine answered none of its questions."""
 
     @wraps(function)
     def check(subject: Subject) -> None:
@@ -48,47 +48,45 @@ def _check(function: Check) -> Check:
         function(subject)
         reasons = Counter(subject.refused[refused:])
         if len(subject.answered) == answered and (reasons or subject.notes):
-            raise DoesNotApply("; ".join([*_refusals(reasons), *subject.notes]))
+            commonest = [
+                f"every question was refused, {number} of {reasons.total()} because: {reason}"
+                for reason, number in reasons.most_common(1)
+            ]
+            raise DoesNotApply("; ".join([*commonest, *subject.notes]))
 
     ALL.append(check)
     return check
 
 
-def _refusals(reasons: Counter[str]) -> Iterator[str]:
-    for reason, number in reasons.most_common(1):
-        yield f"every question was refused, {number} of {reasons.total()} because: {reason}"
-
-
 def _scripted(script: scripted_events.Script) -> Check:
-    """The check that asks the questions of a script; the script's docstring says what it demands."""
+    """Turns a script into a check that asks the script's questions and demands what the script's docstring says."""
 
     @wraps(script)
     def check(subject: Subject) -> None:
-        subject.ask(
-            scripted(), *(question for scene in scripted_events.numbered()[script] for question in scene.questions)
-        )
+        scenes = scripted_events.numbered()[script]
+        subject.ask(scripted(), *(question for scene in scenes for question in scene.questions))
 
     return _check(check)
 
 
 @_check
 def signatures(subject: Subject) -> None:
-    """The engine's methods take what the contract says."""
+    """The engine's methods have the parameters that the contract names."""
     for name in Engine.__abstractmethods__ - {"__init__"}:
         wanted = list(inspect.signature(getattr(Engine, name)).parameters)
         got = list(inspect.signature(getattr(type(subject.engine), name)).parameters)
         assert got == wanted, f"{name} takes {', '.join(got)}, the contract says {', '.join(wanted)}"
     for name in ("name", "version", "scope"):
-        assert isinstance(getattr(subject.engine, name), str), f"`{name}` is a text"
-    assert subject.engine.version, "the version is asked of the engine"
+        assert isinstance(getattr(subject.engine, name), str), f"`{name}` is not a string"
+    assert subject.engine.version, "the engine reports no version"
 
 
 @_check
 def counts(subject: Subject) -> None:
-    """The engine counts raw events, the least that an engine answers."""
+    """The engine counts raw events; every engine must answer this question."""
     question = Aggregate(JUNE, (COUNT,))
     support = subject.engine.support(question, subject.shared(scripted()))
-    assert support.where is not None, f"it refuses to count raw events: {support.reason}"
+    assert support.where is not None, f"the engine refuses to count raw events: {support.reason}"
     subject.ask(scripted(), question)
 
 
@@ -106,16 +104,16 @@ edges = _scripted(scripted_events.edges)
 
 @_check
 def overflow(subject: Subject) -> None:
-    """An integer beyond 64 bits is an error, never another integer."""
+    """An integer beyond 64 bits raises an error and never becomes another integer."""
     total = Aggregate(JUNE, (HUGE,))
-    subject.ask(_beyond(), total)
+    subject.ask(_overflowing(), total)
     subject.ask(few([event(huge=2**62), event(huge=2**62 - 1)]), total)
     subject.ask(few([event(huge=-(2**63)), event(huge=2**63 - 1)]), total)
 
 
 @_check
 def after_errors(subject: Subject) -> None:
-    """After a request that overflowed or was refused, the same session answers the next ones right."""
+    """After a question that overflows or is refused, the same session answers the next questions right."""
     median = Aggregate(JUNE, (Measure(Function.QUANTILE, "huge", 0.5),))
     too_large: list[Question] = [Aggregate(JUNE, (HUGE,), by=by) for by in ((), ("country",), ("user", "country"))]
     hard: list[Question] = [median, Cohort(JUNE, JUNE.end, Age(Grain.DAY, 2), by="country"), Funnel(JUNE, ((),), 60)]
@@ -123,120 +121,120 @@ def after_errors(subject: Subject) -> None:
         Aggregate(JUNE, (COUNT,), by=("country",)),
         Aggregate(JUNE, (COUNT,), by=("level",), subtotals="cube"),
     ]
-    subject.ask(_beyond(), *(question for one in too_large + hard for question in [one, *plain]))
+    subject.ask(_overflowing(), *(question for first in too_large + hard for question in [first, *plain]))
 
 
 @_check
 def random_questions(subject: Subject) -> None:
-    """Random questions over random events are answered as the truth answers them, or refused with a reason."""
-    kept = packed()
-    plan = subject.shared(kept)
+    """Random questions about random events get the answer of the truth, or a refusal with a reason."""
+    events = packed()
+    plan = subject.shared(events)
     with subject.engine.session(plan) as session:
-        ask_random(subject, session, plan, kept, strategies.questions(), subject.examples)
+        ask_random(subject, session, plan, events, strategies.questions(), subject.examples)
 
 
 @_check
 def random_roll_ups(subject: Subject) -> None:
-    """Random questions over roll-ups are answered from what a roll-up stores and on whole buckets, or refused."""
-    kept = packed()
+    """Roll-ups answer random questions right, from stored measures and whole buckets, or refuse them."""
+    events = packed()
     for layout in (strategies.HOURS, strategies.DAYS):
-        plan = subject.engine.plan(RANDOM, layout, kept.statistics)
+        plan = subject.engine.plan(RANDOM, layout, events.statistics)
         if _supports_any(subject, plan, RANDOM.name, strategies.stored(layout)):
-            with subject.loaded(kept, layout=layout.name) as plan, subject.engine.session(plan) as session:
-                ask_random(subject, session, plan, kept, strategies.rolled_up(layout), (subject.examples + 1) // 2)
+            with subject.loaded(events, layout=layout.name) as plan, subject.engine.session(plan) as session:
+                ask_random(subject, session, plan, events, strategies.rolled_up(layout), (subject.examples + 1) // 2)
 
 
 @_check
 def clients(subject: Subject) -> None:
-    """Four clients at once get the answers that one gets."""
-    kept = packed()
-    subject.shared(kept)
+    """Four clients at the same time all get right answers."""
+    events = packed()
+    subject.shared(events)
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda _: subject.ask(kept, *islice(_questions(), 20)), range(4)))
+        list(pool.map(lambda _: subject.ask(events, *islice(_questions(), 20)), range(4)))
 
 
 @_check
 def cached_answers(subject: Subject) -> None:
-    """Answers that may come from a cache of results are right, the second time as well."""
-    kept = packed()
-    plan = subject.shared(kept)
+    """Answers of a session with a result cache are right, the first time and when repeated."""
+    events = packed()
+    plan = subject.shared(events)
     opened = subject.engine.cached_session(plan)
     if opened is None:
-        raise DoesNotApply("it has no cache of results")
+        raise DoesNotApply("the engine has no result cache")
     with opened as session:
         for question in islice(_questions(), 20):
-            subject.check(session, plan, kept, question)
-            subject.check(session, plan, kept, question)
+            subject.check(session, plan, events, question)
+            subject.check(session, plan, events, question)
 
 
 @_check
 def cut_off(subject: Subject) -> None:
-    """A load that was cut off is not trusted; the next one starts from nothing and is whole."""
-    kept = packed(2)
-    plan = subject.engine.plan(RANDOM, RANDOM.layout("raw"), kept.statistics)
+    """An interrupted load is not used; the next load stores all events, and is not repeated once complete."""
+    events = packed(2)
+    plan = subject.engine.plan(RANDOM, RANDOM.layout("raw"), events.statistics)
     subject.engine.drop(plan)
-    with _fails("a load ended well though its events did not"):
-        loading.ensure(subject.engine, plan, _Cut(kept), subject.home, subject.watch())
+    with _fails("a load succeeded although reading its events failed"):
+        loading.ensure(subject.engine, plan, _Interrupted(events), subject.home, subject.watch())
     try:
-        loaded, reused = loading.ensure(subject.engine, plan, kept, subject.home, subject.watch())
-        assert not reused, "the load that was cut off was taken for done"
-        assert loaded.rows == kept.statistics.rows == subject.engine.rows(plan), (
-            f"{loaded.rows} of {kept.statistics.rows} rows"
+        loaded, reused = loading.ensure(subject.engine, plan, events, subject.home, subject.watch())
+        assert not reused, "the interrupted load was taken for a complete one"
+        assert loaded.rows == events.statistics.rows == subject.engine.rows(plan), (
+            f"{loaded.rows} of {events.statistics.rows} rows"
         )
-        _, reused = loading.ensure(subject.engine, plan, kept, subject.home, subject.watch())
-        assert reused, "a load that is done was done again"
+        _, reused = loading.ensure(subject.engine, plan, events, subject.home, subject.watch())
+        assert reused, "a complete load was loaded again"
     finally:
         subject.engine.drop(plan)
 
 
 @_check
 def dropped(subject: Subject) -> None:
-    """Dropping a plan leaves nothing of it and all of the others; dropping it twice is no error."""
+    """Dropping a plan removes all its rows and none of another plan; dropping it twice is not an error."""
     mine, other = few([event()]), few([event(), event()])
-    with subject.loaded(other) as kept:
+    with subject.loaded(other) as other_plan:
         with subject.loaded(mine) as plan:
             rows = subject.engine.rows(plan)
-            assert rows == 1, f"it keeps {rows} rows of 1"
+            assert rows == 1, f"the plan stores {rows} rows, not 1"
         assert subject.engine.rows(plan) is None, "rows are left after drop"
         subject.engine.drop(plan)
-        assert subject.engine.rows(kept) == 2, "the rows of another plan are gone"
+        assert subject.engine.rows(other_plan) == 2, "the rows of another plan are gone"
 
 
 @_check
 def server_gone(subject: Subject) -> None:
-    """With its server gone, the engine says so in bounded time; with the server back, it answers right again."""
+    """While its server is stopped, the engine raises FailureError; after a restart, it answers right again."""
     server = subject.engine.server
     if server is None or not server.restartable:
-        raise DoesNotApply("it has no server that the kit may stop")
-    kept = few([event(gold=n) for n in range(5)])
+        raise DoesNotApply("the engine has no server that the kit may stop")
+    events = few([event(gold=n) for n in range(5)])
     question = Aggregate(JUNE, (COUNT, Measure(Function.SUM, "gold")))
-    with subject.loaded(kept) as plan:
+    with subject.loaded(events) as plan:
         with subject.engine.session(plan) as session:
-            subject.check(session, plan, kept, question)
+            subject.check(session, plan, events, question)
             server.stop()
-            with _fails("it answered with its server gone"):
+            with _fails("the engine answered while its server was stopped"):
                 session.ask(question)
         server.start(subject.watch())
-        _again(subject, plan, kept, question)
+        _check_restarted(subject, plan, events, question)
 
 
 @contextmanager
-def _fails(unless: str) -> Iterator[None]:
-    """A failure as the contract knows it is raised inside; AssertionError with these words where none is."""
+def _fails(message: str) -> Iterator[None]:
+    """Expects a FailureError inside the block; raises AssertionError with the message if none is raised."""
     try:
         yield
     except FailureError:
         return
-    raise AssertionError(unless)
+    raise AssertionError(message)
 
 
-def _again(subject: Subject, plan: Plan, kept: Events, question: Question) -> None:
-    """Asks until there is an answer, then it must be right."""
+def _check_restarted(subject: Subject, plan: Plan, events: Events, question: Question) -> None:
+    """Repeats the question until the engine answers, and demands a right answer."""
     watch = subject.watch()
     while True:
         try:
             with subject.engine.session(plan) as session:
-                subject.check(session, plan, kept, question)
+                subject.check(session, plan, events, question)
                 return
         except FailureError:
             watch.pause(0.5)
@@ -244,41 +242,43 @@ def _again(subject: Subject, plan: Plan, kept: Events, question: Question) -> No
 
 @_check
 def built_in_questions(subject: Subject) -> None:
-    """Every question of every built-in dataset whose data is installed is right or refused, on every layout."""
+    """Every built-in question on installed data is answered right or refused, on every layout."""
     for dataset in map(datasets.read, datasets.built_in()):
         if dataset.source.generator is None and not sources.installed(dataset.source):
-            subject.notes.append(f"{dataset.name} was not asked: its data is not installed, `make all` installs it")
+            subject.notes.append(f"{dataset.name} was not asked: its data is not installed; `make all` installs it")
             continue
-        sized = dataset.sized(MADE, 1) if dataset.source.generator is not None else dataset
-        kept = event_store.prepare(sized, subject.home)
+        sized = dataset.sized(GENERATED_ROWS, 1) if dataset.source.generator is not None else dataset
+        events = event_store.prepare(sized, subject.home)
         for layout in sized.layouts:
-            _ask_built_in(subject, sized, layout, kept)
+            _ask_built_in(subject, sized, layout, events)
 
 
 @_check
 def left_over(subject: Subject) -> None:
-    """Dropping the loads that checks shared leaves none of their rows."""
+    """Dropping the loads that the checks shared leaves no rows of them."""
     subject.shared(scripted())
     plans = subject.close()
-    kept = [plan.name for plan in plans if subject.engine.rows(plan) is not None]
-    assert not kept, f"rows of {', '.join(kept)} are left after drop"
+    remaining = [plan.name for plan in plans if subject.engine.rows(plan) is not None]
+    assert not remaining, f"rows of {', '.join(remaining)} are left after drop"
 
 
-def _ask_built_in(subject: Subject, dataset: datasets.Dataset, layout: str, kept: Events) -> None:
-    """Notes what is supported on a layout; loads it and asks, unless none of what would be asked is supported."""
-    apart = replace(dataset, name=f"verify {dataset.name}")  # so that the loads of a run are not dropped
-    plan = subject.engine.plan(apart, dataset.layout(layout), kept.statistics)
+def _ask_built_in(subject: Subject, dataset: datasets.Dataset, layout: str, events: Events) -> None:
+    """Records the support of a dataset's questions on a layout, then loads and asks them unless none is supported."""
+    renamed = replace(dataset, name=f"verify {dataset.name}")  # keeps the loads of runs
+    plan = subject.engine.plan(renamed, dataset.layout(layout), events.statistics)
     questions = {name: template.fill() for name, template in dataset.questions.items()}
-    subject.built_in += [_built_in(subject.engine, plan, dataset.name, *one) for one in questions.items()]
+    subject.built_in += [
+        _built_in(subject.engine, plan, dataset.name, name, question) for name, question in questions.items()
+    ]
     asked = {n: q for n, q in questions.items() if subject.whole or f"{dataset.name}/{n}" in SAMPLE}
     if not asked or not _supports_any(subject, plan, dataset.name, list(asked.values())):
         return
-    with subject.loaded(kept, apart, layout) as plan, subject.engine.session(plan) as session:
+    with subject.loaded(events, renamed, layout) as plan, subject.engine.session(plan) as session:
         for name, question in asked.items():
             try:
-                subject.check(session, plan, kept, question)
+                subject.check(session, plan, events, question)
             except Exception as error:
-                error.add_note(f"which is {dataset.name}/{name} on {layout}")
+                error.add_note(f"the question is {dataset.name}/{name} on {layout}")
                 raise
 
 
@@ -288,19 +288,19 @@ def _built_in(engine: Engine, plan: Plan, dataset: str, name: str, question: Que
 
 
 def _supports_any(subject: Subject, plan: Plan, dataset: str, questions: Sequence[Question]) -> bool:
-    """Whether the engine supports one of the questions on the plan; where it supports none, a note says so."""
+    """Returns whether the engine supports at least one question on the plan; if none, adds a note."""
     supports = [subject.engine.support(question, plan) for question in questions]
-    if any(one.where for one in supports):
+    if any(support.where for support in supports):
         return True
-    reason = Counter(one.reason for one in supports).most_common(1)[0][0]
+    reason = Counter(support.reason for support in supports).most_common(1)[0][0]
     subject.notes.append(
         f"{dataset}/{plan.layout.name} was not loaded: none of {len(questions)} questions is supported there ({reason})"
     )
     return False
 
 
-def _beyond() -> Events:
-    """Events whose values of `huge` add up to 2**63, the first integer beyond 64 bits; all of `level` is NULL."""
+def _overflowing() -> Events:
+    """Returns events whose `huge` values sum to 2**63, one more than 64 bits hold, and whose `level` is always NULL."""
     return few([event(country=country, huge=huge) for country, huge in (("b", 0), ("a", 2**62), ("a", 2**62))])
 
 
@@ -311,8 +311,8 @@ def _questions() -> Iterator[Question]:
             yield Aggregate(span, (COUNT, Measure(Function.SUM, "gold")), grain, by=by)
 
 
-class _Cut(Events):
-    """Events that end in the middle with an error."""
+class _Interrupted(Events):
+    """Events whose reading fails after half of the first batch."""
 
     def __init__(self, whole: Events) -> None:
         self._whole = whole
@@ -322,4 +322,4 @@ class _Cut(Events):
     def batches(self, wanted: list[str] | None = None) -> Iterator[pa.RecordBatch]:
         for batch in self._whole.batches(wanted):
             yield batch.slice(0, batch.num_rows // 2)
-            raise FailureError("cut off on purpose")
+            raise FailureError("interrupted on purpose")

@@ -1,4 +1,4 @@
-"""Random questions: drawn until enough were answered."""
+"""Asks random questions until enough of them were answered."""
 
 from hypothesis import HealthCheck, Phase, Verbosity, given, reject, settings
 from hypothesis.errors import Flaky, Unsatisfiable
@@ -10,15 +10,15 @@ from rollup_bench.workloads.events import Events
 from rollup_bench.workloads.questions import Question
 
 DRAWS = 10
-"""Random questions drawn at most for each that must be answered."""
+"""The largest number of random questions drawn for each question that must be answered."""
 
 
 def ask_random(
-    subject: Subject, session: Session, plan: Plan, kept: Events, questions: SearchStrategy[Question], wanted: int
+    subject: Subject, session: Session, plan: Plan, events: Events, questions: SearchStrategy[Question], wanted: int
 ) -> None:
-    """Draws random questions until `wanted` of them were answered; a refused question does not count.
+    """Draws random questions until the engine answered `wanted` of them; a refused question does not count.
 
-    If the limit of draws is reached first, a note says how many were answered.
+    Stops after DRAWS * `wanted` questions; then a note on the subject says how many were answered.
     """
     before, drawn = len(subject.answered), 0
     failed: list[Exception] = []
@@ -39,7 +39,7 @@ def ask_random(
             return
         drawn += 1
         try:
-            support = subject.check(session, plan, kept, question)
+            support = subject.check(session, plan, events, question)
         except Exception as error:
             failed.append(error)
             raise
@@ -48,18 +48,18 @@ def ask_random(
 
     try:
         each()
-    except Unsatisfiable:  # none was answered, which the note says
+    except Unsatisfiable:  # raised if no question was answered; the note below says so
         pass
     except Flaky:
-        raise _unsteady(failed[-1]) from failed[-1]
+        raise _unrepeatable(failed[-1]) from failed[-1]
     answered = len(subject.answered) - before
     if answered < wanted:
         subject.notes.append(f"on {plan.layout.name} {answered:,} of {drawn:,} random questions were answered")
 
 
-def _unsteady(first: Exception) -> AssertionError:
-    """Says that an answer that was wrong was right when its question was asked again."""
-    error = AssertionError(f"it gave different answers to the same question when asked again; the wrong one: {first}")
+def _unrepeatable(first: Exception) -> AssertionError:
+    """Returns the error of a question that got a wrong answer first and a right one when it was repeated."""
+    error = AssertionError(f"the engine gave different answers to the same question; the first was wrong: {first}")
     for note in getattr(first, "__notes__", []):
         error.add_note(note)
     return error

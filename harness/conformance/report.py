@@ -1,4 +1,4 @@
-"""Runs the checks of the conformance kit on an engine, and says how each ended."""
+"""Runs the checks of the conformance kit on an engine and reports how each ended."""
 
 import time
 from collections import Counter
@@ -19,7 +19,7 @@ End = Literal["passed", "failed", "does not apply"]
 class Outcome(msgspec.Struct, frozen=True):
     """One check: its name, what it demands, how it ended, and how many questions were answered right and refused.
 
-    `seen` says why a check failed or does not apply; `notes` say what a check left out.
+    `seen` says why the check failed or does not apply; `notes` list what it left out.
     """
 
     check: str
@@ -33,7 +33,7 @@ class Outcome(msgspec.Struct, frozen=True):
 
 
 class Report(msgspec.Struct, frozen=True):
-    """All checks of one engine, and what it made of the built-in questions as far as they were asked."""
+    """The outcomes of all checks on one engine, and its support for the built-in questions."""
 
     engine: str
     version: str
@@ -42,21 +42,21 @@ class Report(msgspec.Struct, frozen=True):
 
     @property
     def passed(self) -> bool:
-        """Whether no check failed."""
-        return all(one.ended != "failed" for one in self.outcomes)
+        """Returns whether no check failed."""
+        return all(outcome.ended != "failed" for outcome in self.outcomes)
 
     @property
     def total(self) -> dict[str, int]:
-        """How many checks ended in each way, and how many questions were answered right and refused in all of them."""
-        ended = Counter(one.ended for one in self.outcomes)
-        asked = {name: sum(getattr(one, name) for one in self.outcomes) for name in ("answered", "refused")}
+        """Counts the checks by how they ended, and the questions answered right and refused in all checks."""
+        ended = Counter(outcome.ended for outcome in self.outcomes)
+        asked = {name: sum(getattr(outcome, name) for outcome in self.outcomes) for name in ("answered", "refused")}
         return {end: ended[end] for end in get_args(End)} | asked
 
 
 def verified(
     subject: Subject, wanted: Sequence[checks.Check] = (), say: Callable[[str], None] = lambda _text: None
 ) -> Report:
-    """Runs the checks, all of them unless some are named, and drops the loads that they share."""
+    """Runs the wanted checks, or all if none is named, and then drops the loads that they shared."""
     version, chosen = subject.engine.version, wanted or checks.ALL
     outcomes = []
     with closing(subject):
@@ -67,7 +67,7 @@ def verified(
 
 
 def encoded(report: Report) -> str:
-    """The report as JSON, with the total of its checks."""
+    """Returns the report as JSON text, with `total` added."""
     return msgspec.json.format(msgspec.json.encode(msgspec.to_builtins(report) | {"total": report.total})).decode()
 
 
@@ -79,8 +79,8 @@ def _outcome(check: checks.Check, subject: Subject) -> Outcome:
         check(subject)
     except checks.DoesNotApply as reason:
         ended, seen = "does not apply", str(reason)
-    except Exception as error:  # whatever an engine raises is a finding about it
-        ended, seen = "failed", _said(error)
+    except Exception as error:  # any exception of the engine fails the check
+        ended, seen = "failed", _text(error)
     return Outcome(
         check=_name(check),
         demands=check.__doc__ or "",
@@ -97,7 +97,7 @@ def _name(check: checks.Check) -> str:
     return check.__name__.replace("_", " ")
 
 
-def _said(error: Exception) -> str:
-    """The words of a check; the type, text and place of an error that an engine raised."""
-    said = str(error) if isinstance(error, AssertionError) else ""
-    return "\n".join([said or described(error), *getattr(error, "__notes__", [])])
+def _text(error: Exception) -> str:
+    """Returns the message of a failed assertion, or the type, text and source line of any other error."""
+    message = str(error) if isinstance(error, AssertionError) else ""
+    return "\n".join([message or described(error), *getattr(error, "__notes__", [])])

@@ -1,4 +1,4 @@
-"""Random events and random questions, with every trap of the field in reach."""
+"""Random events and questions, drawn to hit hard cases: clock changes, odd texts, NULLs, ties, large integers."""
 
 import random
 from datetime import UTC, datetime, timedelta
@@ -27,7 +27,7 @@ SCHEMA = pa.schema(
     | {"case": pa.int64(), "gold": pa.int64(), "huge": pa.int64(), "score": pa.float64()}
 )
 ZONES = ["UTC", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe", "America/Sao_Paulo", "America/Havana"]
-TURNS = [  # clock changes of those zones, midnights that they skip or repeat, ends of years, a leap day
+TURNS = [  # clock changes in ZONES, midnights that they skip or repeat, ends of years, a leap day
     datetime(2013, 3, 10, 7, tzinfo=UTC),
     datetime(2013, 11, 3, 5, tzinfo=UTC),
     datetime(2013, 11, 3, 6, tzinfo=UTC),
@@ -66,7 +66,7 @@ CASES = 60
 
 
 def packed(seed: int = 1) -> pa.Table:
-    """Many small sets of events in one table, told apart by `case`."""
+    """Returns CASES small sets of random events in one table; the column `case` holds the number of the set."""
     draw = random.Random(seed)
     rows = [_event(draw, case) for case in range(CASES) for _ in range(draw.choice([1, 2, 5, 12, 40, 40, 120, 120]))]
     return pa.Table.from_pylist(rows, SCHEMA)
@@ -90,7 +90,7 @@ def _event(draw: random.Random, case: int) -> dict[str, object]:
 
 @st.composite
 def spans(draw: st.DrawFn) -> Span:
-    """All of time, or spans that begin and end at clock changes, or at local midnights, or a little beside."""
+    """Draws a span of 80 years, or one that starts at or some days before an instant in TURNS or its local midnight."""
     if draw(st.booleans()):
         return Span(datetime(1950, 1, 1, tzinfo=UTC), datetime(2030, 1, 1, tzinfo=UTC))
     zone = ZoneInfo(draw(st.sampled_from(ZONES)))
@@ -102,7 +102,7 @@ def spans(draw: st.DrawFn) -> Span:
 
 
 def measures() -> st.SearchStrategy[Measure]:
-    """All seven, exact and with a tolerated error."""
+    """Returns all seven measures; distinct counts and quantiles are exact or estimated."""
     numbers = st.sampled_from(["gold", "huge", "score"])
     plain = st.builds(Measure, st.sampled_from([Function.SUM, Function.MIN, Function.MAX, Function.MEAN]), numbers)
     texts = st.sampled_from(["user", "country", "level", "did"])
@@ -113,13 +113,13 @@ def measures() -> st.SearchStrategy[Measure]:
 
 
 def filters() -> st.SearchStrategy[Filter]:
-    """Conditions on texts, integers and floats."""
+    """Returns conditions on columns of texts, integers and floats."""
 
     def on(column: str, value: st.SearchStrategy[str | int | float]) -> st.SearchStrategy[Filter]:
         compared = [Op.EQ, Op.NE, Op.LT, Op.LE, Op.GT, Op.GE]
-        one = st.builds(lambda op, v: Filter(column, op, (v,)), st.sampled_from(compared), value)
-        some = st.lists(value, min_size=1, max_size=3).map(lambda vs: Filter(column, Op.IN, tuple(vs)))
-        return st.one_of(one, some, st.booleans().map(lambda null: Filter(column, Op.NULL, (null,))))
+        comparison = st.builds(lambda op, v: Filter(column, op, (v,)), st.sampled_from(compared), value)
+        member = st.lists(value, min_size=1, max_size=3).map(lambda values: Filter(column, Op.IN, tuple(values)))
+        return st.one_of(comparison, member, st.booleans().map(lambda null: Filter(column, Op.NULL, (null,))))
 
     texts = st.sampled_from([*TEXTS, "DE", "open"])
     return st.one_of(
@@ -134,7 +134,7 @@ def filters() -> st.SearchStrategy[Filter]:
 
 @st.composite
 def aggregates(draw: st.DrawFn) -> Aggregate:
-    """Any aggregate over one case."""
+    """Draws any aggregate over the events of one case."""
     by = tuple(draw(st.permutations(["country", "level", "user", "did"]))[: draw(st.integers(0, 3))])
     asked = tuple(draw(st.lists(measures(), min_size=1, max_size=4, unique=True)))
     subtotals = draw(st.sampled_from(["none", "none", "rollup", "cube"]))
@@ -170,25 +170,27 @@ DAYS = Layout(
 
 
 def stored(layout: Layout) -> list[Question]:
-    """The questions that read each measure of a roll-up back as it is stored."""
+    """Returns a question for each measure of a roll-up, with the roll-up's own grain, zone and dimensions."""
     assert layout.grain
     start, end = (datetime(year, 1, 1, tzinfo=ZoneInfo(layout.zone)).astimezone(UTC) for year in (2013, 2014))
-    return [Aggregate(Span(start, end), (one,), layout.grain, layout.zone, layout.by) for one in layout.measures]
+    return [
+        Aggregate(Span(start, end), (measure,), layout.grain, layout.zone, layout.by) for measure in layout.measures
+    ]
 
 
 @st.composite
 def rolled_up(draw: st.DrawFn, layout: Layout) -> Aggregate:
-    """An aggregate over one case that the layout can answer more often than not."""
+    """Draws an aggregate over one case that the layout can usually answer."""
     asked = draw(aggregates())
     zone = ZoneInfo(layout.zone)
     start = datetime(draw(st.sampled_from([1960, 2012, 2013])), draw(st.sampled_from([1, 3, 11])), 1, tzinfo=zone)
     length = timedelta(days=draw(st.sampled_from([1, 11, 400, 8_000])))
     end = (start.replace(tzinfo=None) + length).replace(tzinfo=zone)
     by = tuple(draw(st.permutations(layout.by[1:]))[: draw(st.integers(0, 2))])
-    kept = [*layout.measures, *(Measure(Function.DISTINCT, d) for d in layout.by[1:])]
-    kept += [Measure(Function.SUM, m.column) for m in layout.measures if m.function is Function.MEAN]
-    measures = tuple(draw(st.lists(st.sampled_from(kept), min_size=1, max_size=4, unique=True)))
-    more = [f for f in asked.where[1:] if f.column in layout.by]
+    derivable = [*layout.measures, *(Measure(Function.DISTINCT, d) for d in layout.by[1:])]
+    derivable += [Measure(Function.SUM, m.column) for m in layout.measures if m.function is Function.MEAN]
+    measures = tuple(draw(st.lists(st.sampled_from(derivable), min_size=1, max_size=4, unique=True)))
+    conditions = [condition for condition in asked.where[1:] if condition.column in layout.by]
     topped = by and asked.subtotals == "none" and draw(st.integers(0, 1))
     top = Top(draw(st.integers(1, 4)), draw(st.sampled_from(measures))) if topped else None
     return Aggregate(
@@ -198,19 +200,19 @@ def rolled_up(draw: st.DrawFn, layout: Layout) -> Aggregate:
         zone=draw(st.sampled_from([layout.zone, layout.zone, asked.zone])),
         by=by,
         subtotals=asked.subtotals,
-        where=(asked.where[0], *more),
+        where=(asked.where[0], *conditions),
         top=top,
     )
 
 
-def sometimes(thing: st.SearchStrategy[Filter]) -> st.SearchStrategy[list[Filter]]:
-    """None of it, or one at times."""
-    return st.one_of(st.just([]), st.just([]), st.lists(thing, min_size=1, max_size=1))
+def optional_filter() -> st.SearchStrategy[list[Filter]]:
+    """Returns an empty list two times in three, else a list of one filter."""
+    return st.one_of(st.just([]), st.just([]), st.lists(filters(), min_size=1, max_size=1))
 
 
 @st.composite
 def cohorts(draw: st.DrawFn) -> Cohort:
-    """Any cohort over one case."""
+    """Draws any cohort over the events of one case."""
     turn = draw(st.integers(0, CASES - 1)) if draw(st.booleans()) else None
     case = Filter("case", Op.EQ, (draw(st.integers(0, CASES - 1)) if turn is None else turn,))
     first = TURNS[(turn or 0) % len(TURNS)] - timedelta(days=draw(st.sampled_from([0, 1, 30, 900])))
@@ -235,8 +237,8 @@ def cohorts(draw: st.DrawFn) -> Cohort:
         grain=draw(st.sampled_from([g for g in Grain if g is not Grain.ALL])) if by is None else None,
         by=by,
         zone=draw(st.sampled_from(ZONES)),
-        birth=(case, *draw(sometimes(filters()))),
-        returns=(case, *draw(sometimes(filters()))),
+        birth=(case, *draw(optional_filter())),
+        returns=(case, *draw(optional_filter())),
         repeat=draw(st.booleans()),
         retention="unbounded" if unbounded else "exact",
         cumulative=not unbounded and draw(st.booleans()),
@@ -245,9 +247,9 @@ def cohorts(draw: st.DrawFn) -> Cohort:
 
 @st.composite
 def funnels(draw: st.DrawFn) -> Funnel:
-    """Any funnel over one case."""
+    """Draws any funnel over the events of one case."""
     case = Filter("case", Op.EQ, (draw(st.integers(0, CASES - 1)),))
-    steps = sometimes(filters()).map(lambda more: (case, *more))
+    steps = optional_filter().map(lambda conditions: (case, *conditions))
     return Funnel(
         span=draw(spans()),
         steps=tuple(draw(st.lists(steps, min_size=1, max_size=4))),
@@ -257,5 +259,5 @@ def funnels(draw: st.DrawFn) -> Funnel:
 
 
 def questions() -> st.SearchStrategy[Question]:
-    """Any question over one case."""
+    """Returns any aggregate, cohort or funnel over the events of one case."""
     return st.one_of(aggregates(), cohorts(), funnels())

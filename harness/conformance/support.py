@@ -1,4 +1,4 @@
-"""Which kinds of question an engine supports, on which layout, and where they run: a table of what it was asked."""
+"""Makes the table of which kinds of question an engine supports on each layout, and where it aggregates the events."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -40,16 +40,16 @@ SAMPLE = (
     "game/first-day-purchase",
     "cdnow/customers-by-month",
 )
-"""Built-in questions, at least one of each kind on each layout on which an engine answers that kind."""
+"""Built-in questions: at least one of every kind and layout that any engine answers."""
 LAYOUTS = (RAW, "roll-up", TUNED)
-"""A question is on `roll-up` what the best of the declared roll-ups makes of it."""
+"""Columns of the table; `roll-up` stands for the roll-up of the dataset that supports the question best."""
 
 
 class BuiltIn(msgspec.Struct, frozen=True):
-    """A built-in question asked on a layout: answered right `where` its events are aggregated, or refused (None).
+    """An engine's support for a built-in question on a layout.
 
-    `reason` says why, or of an answer what is worth knowing. `ruled` where the layout does not keep what the question
-    needs, whatever the engine.
+    `where` says where the events are aggregated; None means that the engine refuses the question. `reason` explains
+    either. `ruled` means that the layout does not store what the question needs, so that no engine can answer.
     """
 
     dataset: str
@@ -62,14 +62,14 @@ class BuiltIn(msgspec.Struct, frozen=True):
 
 
 class SupportTable(NamedTuple):
-    """Rows of cells, the heading first; and the reasons that the numbers in cells stand for, from 1."""
+    """Rows of cells, the heading first, and the reasons to which the numbers in cells refer, counted from 1."""
 
     rows: list[list[str]]
     reasons: list[str]
 
 
 def kind(question: Question) -> str:
-    """The hardest thing that a question asks for, as KINDS names it."""
+    """Returns the member of KINDS that names the hardest part of a question."""
     match question:
         case Aggregate():
             return _aggregate(question)
@@ -85,7 +85,7 @@ def kind(question: Question) -> str:
 
 def _aggregate(question: Aggregate) -> str:
     for function, name in ((Function.QUANTILE, "quantiles"), (Function.DISTINCT, "distinct")):
-        errors = [one.error for one in question.measures if one.function is function]
+        errors = [measure.error for measure in question.measures if measure.function is function]
         if errors:
             return f"{name}, {'estimated' if all(errors) else 'exact'}"
     if question.top:
@@ -93,47 +93,47 @@ def _aggregate(question: Aggregate) -> str:
     return "counts and sums" if question.subtotals == "none" else "subtotals"
 
 
-def table(asked: Mapping[str, Sequence[BuiltIn]]) -> SupportTable:
-    """A row for each kind of question and a column for each layout, of what each engine was asked."""
-    found = {engine: _places(lines) for engine, lines in asked.items()}
-    arms = [(one, layout) for one, places in found.items() for layout in LAYOUTS if any(p[1] == layout for p in places)]
+def table(built_in: Mapping[str, Sequence[BuiltIn]]) -> SupportTable:
+    """Returns a table with a row for each kind of question and a column for each engine and layout."""
+    best = {engine: _best(supports) for engine, supports in built_in.items()}
+    arms = [(engine, layout) for engine in best for layout in LAYOUTS if any(key[1] == layout for key in best[engine])]
     reasons: dict[str, str] = {}
     rows = [["question", *map("/".join, arms)]]
     for name in KINDS:
-        cells = [(engine, found[engine].get((name, layout), [])) for engine, layout in arms]
-        if most := max(len(lines) for _, lines in cells):
-            rows.append([f"{name} ({most})", *(_cell(engine, lines, reasons) for engine, lines in cells)])
-    return SupportTable(rows, [f"{where}: {reason}" for reason, where in reasons.items()])
+        cells = [(engine, best[engine].get((name, layout), [])) for engine, layout in arms]
+        if most := max(len(supports) for _, supports in cells):
+            rows.append([f"{name} ({most})", *(_cell(engine, supports, reasons) for engine, supports in cells)])
+    return SupportTable(rows, [f"{example}: {reason}" for reason, example in reasons.items()])
 
 
-def _places(asked: Iterable[BuiltIn]) -> dict[tuple[str, str], list[BuiltIn]]:
-    """By kind and one of LAYOUTS, what each question met there at best.
+def _best(supports: Iterable[BuiltIn]) -> dict[tuple[str, str], list[BuiltIn]]:
+    """Returns the best support of each question, by the question's kind and a member of LAYOUTS.
 
-    It was answered; or else was refused for the engine's own reason, which says more than the rule's.
+    An answer is best; then a refusal for the engine's own reason, which says more than that the layout lacks data.
     """
     best: dict[tuple[str, str, str], BuiltIn] = {}
-    for one in sorted(asked, key=lambda one: (one.where is None, one.ruled)):
-        best.setdefault((one.dataset, one.question, _layout(one)), one)
-    found: dict[tuple[str, str], list[BuiltIn]] = {}
-    for one in best.values():
-        found.setdefault((one.kind, _layout(one)), []).append(one)
-    return found
+    for support in sorted(supports, key=lambda support: (support.where is None, support.ruled)):
+        best.setdefault((support.dataset, support.question, _column(support)), support)
+    by_kind: dict[tuple[str, str], list[BuiltIn]] = {}
+    for support in best.values():
+        by_kind.setdefault((support.kind, _column(support)), []).append(support)
+    return by_kind
 
 
-def _layout(one: BuiltIn) -> str:
-    return one.layout if one.layout in LAYOUTS else "roll-up"
+def _column(support: BuiltIn) -> str:
+    return support.layout if support.layout in LAYOUTS else "roll-up"
 
 
-def _cell(engine: str, asked: Sequence[BuiltIn], reasons: dict[str, str]) -> str:
-    """Where questions run, and how many where not all do the same; a number for the commonest reason of a no.
+def _cell(engine: str, supports: Sequence[BuiltIn], reasons: dict[str, str]) -> str:
+    """Says where the questions are aggregated, with counts if that differs, and numbers the commonest reason for a no.
 
-    `reasons` gains those that are new, each with the question and the arm of which it was said first.
+    Adds a new reason to `reasons`, with the first question and arm to which it applies.
     """
-    outcomes = Counter(one.where or "no" for one in asked)
-    said = [name if len(outcomes) == 1 else f"{name} {outcomes[name]}" for name in (*Where, "no") if name in outcomes]
-    against = [one for one in asked if one.where is None]
-    for reason, _ in Counter(one.reason for one in against).most_common(1):
-        first = next(one for one in against if one.reason == reason)
+    outcomes = Counter(support.where or "no" for support in supports)
+    texts = [name if len(outcomes) == 1 else f"{name} {outcomes[name]}" for name in (*Where, "no") if name in outcomes]
+    refusals = [support for support in supports if support.where is None]
+    for reason, _ in Counter(refusal.reason for refusal in refusals).most_common(1):
+        first = next(refusal for refusal in refusals if refusal.reason == reason)
         reasons.setdefault(reason, f"{first.question} on {engine}/{first.layout}")
-        said[-1] += f" [{list(reasons).index(reason) + 1}]"
-    return ", ".join(said)
+        texts[-1] += f" [{list(reasons).index(reason) + 1}]"
+    return ", ".join(texts)

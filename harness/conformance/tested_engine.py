@@ -1,4 +1,4 @@
-"""The engine under test, the loads that checks share, and what it answered and refused."""
+"""The engine under test, the loads that checks share, and the counts of answers and refusals."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -15,7 +15,8 @@ from rollup_bench.harness.conformance.support import BuiltIn
 from rollup_bench.harness.run import verdicts
 from rollup_bench.harness.run.verdicts import RIGHT
 from rollup_bench.servers.watch import Watch
-from rollup_bench.workloads import events, layouts, rule, truth
+from rollup_bench.workloads import events as event_store
+from rollup_bench.workloads import layouts, rule, truth
 from rollup_bench.workloads.dataset import Dataset, Source
 from rollup_bench.workloads.events import Events
 from rollup_bench.workloads.questions import Question
@@ -29,18 +30,18 @@ RANDOM = Dataset(
     layouts={layout.name: layout for layout in (layouts.raw, strategies.HOURS, strategies.DAYS)},
     questions={},
 )
-PATIENCE = 300.0
-"""Seconds that a load of the kit's small events may take."""
+LOAD_SECONDS = 300.0
+"""The deadline of a load or restart during a check, in seconds."""
 
 
 @dataclass
 class Subject:
-    """An engine, a folder for records, how many random questions it must answer, and what came of all questions.
+    """The engine under test and the results of the checks so far.
 
-    Without `whole`, only a sample of the built-in questions is asked for answers. `answered` holds each question that
-    was answered right; an overflow that the engine rightly raised is an answer. `refused` holds the reason of each
-    refusal. `notes` say in words what the last check left out. `built_in` holds what the engine says of the built-in
-    questions. `close` drops the loads that checks share.
+    `home` is the folder for records of loads; `examples` is how many random questions the engine must answer. Without
+    `whole`, only the built-in questions in SAMPLE are asked. `answered` holds each question that was answered right,
+    including overflows that the engine had to raise. `refused` holds the reason of each refusal. `notes` say what the
+    last check left out. `built_in` holds the engine's support for each built-in question.
     """
 
     engine: Engine
@@ -55,105 +56,105 @@ class Subject:
     _loads: ExitStack = field(default_factory=ExitStack)
 
     def watch(self) -> Watch:
-        """A deadline for each load."""
-        return Watch(seconds=PATIENCE)
+        """Returns a new deadline, for one load or one restart."""
+        return Watch(seconds=LOAD_SECONDS)
 
     @contextmanager
-    def loaded(self, kept: Events, dataset: Dataset = RANDOM, layout: str = layouts.RAW) -> Iterator[Plan]:
-        """A plan, loaded while inside and dropped after it."""
-        plan = self.engine.plan(dataset, dataset.layout(layout), kept.statistics)
+    def loaded(self, events: Events, dataset: Dataset = RANDOM, layout: str = layouts.RAW) -> Iterator[Plan]:
+        """Loads events into a layout, yields the plan, and drops the plan at the end of the block."""
+        plan = self.engine.plan(dataset, dataset.layout(layout), events.statistics)
         self.engine.drop(plan)
         try:
-            self.engine.load(plan, kept, self.watch())
+            self.engine.load(plan, events, self.watch())
             yield plan
         finally:
             self.engine.drop(plan)
 
-    def shared(self, kept: Events) -> Plan:
-        """A plan of raw events, loaded by the first check that asks for it and dropped by `close`."""
-        if kept.fingerprint not in self._shared:
-            self._shared[kept.fingerprint] = self._loads.enter_context(self.loaded(kept))
-        return self._shared[kept.fingerprint]
+    def shared(self, events: Events) -> Plan:
+        """Returns the plan of these raw events; the first call loads it, and `close` drops it."""
+        if events.fingerprint not in self._shared:
+            self._shared[events.fingerprint] = self._loads.enter_context(self.loaded(events))
+        return self._shared[events.fingerprint]
 
     def close(self) -> list[Plan]:
-        """Drops the loads that checks share, and returns their plans."""
+        """Drops the loads that the checks shared and returns their plans."""
         plans = list(self._shared.values())
         self._shared.clear()
         self._loads.close()
         return plans
 
-    def ask(self, kept: Events, *questions: Question) -> None:
-        """Checks questions one after the other, on one session over a shared load."""
-        plan = self.shared(kept)
+    def ask(self, events: Events, *questions: Question) -> None:
+        """Checks the questions one after the other, in one session on the shared load of the events."""
+        plan = self.shared(events)
         with self.engine.session(plan) as session:
             for question in questions:
-                self.check(session, plan, kept, question)
+                self.check(session, plan, events, question)
 
-    def check(self, session: Session, plan: Plan, kept: Events, question: Question) -> Support:
-        """Demands the right answer where the question is supported, and a RequestError where it is not."""
+    def check(self, session: Session, plan: Plan, events: Events, question: Question) -> Support:
+        """Demands a right answer if the engine supports the question, else a RequestError. Returns the support."""
         support = self.engine.support(question, plan)
         if support.where is None:
-            _refuses(session, question, support.reason)
+            _check_refusal(session, question, support.reason)
             self.refused.append(support.reason)
             return support
-        sent = self.engine.explain(question, plan)
-        assert isinstance(sent, str), f"explain returns a {type(sent).__name__}, the contract says a text"
+        query = self.engine.explain(question, plan)
+        assert isinstance(query, str), f"explain returns a {type(query).__name__}; the contract says a string"
         try:
-            _answers(session, plan, kept, question)
+            _check_answer(session, plan, events, question)
         except Exception as error:
-            error.add_note(f"{question}\non {plan.layout.name}: {plan.layout.summary}\n{sent}")
+            error.add_note(f"{question}\non {plan.layout.name}: {plan.layout.summary}\n{query}")
             raise
         self.answered.append(question)
         return support
 
 
-def _answers(session: Session, plan: Plan, kept: Events, question: Question) -> None:
+def _check_answer(session: Session, plan: Plan, events: Events, question: Question) -> None:
     try:
         answer = session.ask(question)
     except OverflowError:
-        if _overflows(question, kept):
+        if _overflows(question, events):
             return
         raise
-    assert isinstance(answer, pa.Table), f"ask returns a {type(answer).__name__}, the contract says a table"
+    assert isinstance(answer, pa.Table), f"ask returns a {type(answer).__name__}; the contract says a table"
     try:
-        verdict = verdicts.check(question, answer, kept)
-    except OverflowError:  # an engine may never compute the groups that a top leaves out
-        assert getattr(question, "top", None), "an integer beyond 64 bits went unnoticed"
+        verdict = verdicts.check(question, answer, events)
+    except OverflowError:  # the truth overflowed; an engine need not compute groups outside a top-n
+        assert getattr(question, "top", None), "the engine answered although an integer exceeds 64 bits"
         return
     assert verdict.kind in RIGHT, f"{verdict.kind}: {verdict.reason}"
-    obstacle = rule.unsupported_reason(question, plan.layout)
-    assert obstacle is None, f"it answers, though {obstacle}"
+    reason = rule.unsupported_reason(question, plan.layout)
+    assert reason is None, f"the engine answers a question that it must refuse: {reason}"
 
 
-def _overflows(question: Question, kept: Events) -> bool:
+def _overflows(question: Question, events: Events) -> bool:
     try:
-        truth.answer(question, kept)
+        truth.answer(question, events)
     except OverflowError:
         return True
     return False
 
 
-def _refuses(session: Session, question: Question, reason: str) -> None:
-    assert reason, f"support says no without a reason: {question}"
+def _check_refusal(session: Session, question: Question, reason: str) -> None:
+    assert reason, f"support refuses without a reason: {question}"
     try:
         session.ask(question)
     except RequestError:
         return
-    raise AssertionError(f"support says `{reason}`, yet it answers: {question}")
+    raise AssertionError(f"support refuses with `{reason}`, but the engine answers: {question}")
 
 
 @cache
 def packed(seed: int = 1) -> Events:
-    """Many small sets of random events in one load."""
-    return events.of(strategies.packed(seed), strategies.COLUMNS)
+    """Returns many small sets of random events for one load; see `strategies.packed`."""
+    return event_store.of(strategies.packed(seed), strategies.COLUMNS)
 
 
 @cache
 def scripted() -> Events:
-    """The events of all scripted scenes in one load."""
+    """Returns the events of all scripted scenes for one load."""
     return few(scripted_events.rows())
 
 
 def few(rows: list[scripted_events.Row]) -> Events:
-    """Events as written, columns that are left out NULL."""
-    return events.of(pa.Table.from_pylist(rows, strategies.SCHEMA), strategies.COLUMNS)
+    """Returns these rows as events; missing columns are NULL."""
+    return event_store.of(pa.Table.from_pylist(rows, strategies.SCHEMA), strategies.COLUMNS)

@@ -231,15 +231,19 @@ FLAWS = {
     "it answers right the second time": Flaw(
         answers(RightTheSecondTime),
         checks.random_questions,
-        "it gave different answers to the same question when asked again; the wrong one: wrong: it has",
+        "the engine gave different answers to the same question; the first was wrong: wrong: it has",
     ),
     "it denies what it answers": Flaw(
-        says(unsupported("too hard for it")), checks.nothing, "support says `too hard for it`, yet it answers"
+        says(unsupported("too hard for it")),
+        checks.nothing,
+        "support refuses with `too hard for it`, but the engine answers",
     ),
     "it claims what it refuses": Flaw(says(Support(Where.SERVER)), checks.random_roll_ups, "RequestError: "),
     "it keeps what is dropped": Flaw(keeps_what_is_dropped, checks.dropped, "rows are left after drop"),
-    "it trusts a part": Flaw(trusts_a_part, checks.cut_off, "a load ended well though its events did not"),
-    "it keeps events as they are": Flaw(keeps_events_as_they_are, checks.random_roll_ups, "it answers, though"),
+    "it trusts a part": Flaw(trusts_a_part, checks.cut_off, "a load succeeded although reading its events failed"),
+    "it keeps events as they are": Flaw(
+        keeps_events_as_they_are, checks.random_roll_ups, "the engine answers a question that it must refuse"
+    ),
     "it asserts without a word": Flaw(asserts, checks.dropped, "AssertionError ("),
     "it fails in brackets": Flaw(fails_in_brackets, checks.dropped, "near [select] at [/b]"),
     "it explains nothing": Flaw(explains_nothing, checks.counts, "explain returns a NoneType"),
