@@ -1,1 +1,1 @@
-"""Tables, formats and the site."""
+"""Reports: tables in the terminal, answers in formats for programs, and the web pages."""

@@ -1,4 +1,4 @@
-"""Answers, names and layouts as tables in the terminal."""
+"""Prints answers, lists of names, and layouts as tables in the terminal."""
 
 import re
 from collections.abc import Sequence
@@ -16,27 +16,29 @@ from rollup_bench.workloads.layouts import TUNED
 from rollup_bench.workloads.rule import unsupported_reason
 
 ROWS = 40
-"""Rows of an answer that are shown."""
-CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # a value must not steer the terminal
+"""The largest number of rows printed of an answer."""
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # characters that could control the terminal
 MIDNIGHT = time()
 
 
 def answer_table(answer: pa.Table, title: str, zone: str, console: Console) -> None:
-    """An answer, its first rows, times as the question's zone shows them."""
+    """Prints the first ROWS rows of an answer, with times in the question's zone."""
     console.print(Text(title))
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for field in answer.schema:
         number = pa.types.is_integer(field.type) or pa.types.is_floating(field.type)
-        whole = number or pa.types.is_timestamp(field.type)
-        table.add_column(Text(field.name), justify="right" if number else "left", overflow="fold", no_wrap=whole)
+        no_wrap = number or pa.types.is_timestamp(field.type)
+        table.add_column(Text(field.name), justify="right" if number else "left", overflow="fold", no_wrap=no_wrap)
     for row in answer.slice(0, ROWS).to_pylist():
-        table.add_row(*(_shown(value, zone) for value in row.values()))
+        table.add_row(*(_text(value, zone) for value in row.values()))
     console.print(table)
     if answer.num_rows > ROWS:
-        console.print(f"[dim]the first {ROWS} of {answer.num_rows:,} rows; --format csv, json or arrow gives all[/dim]")
+        console.print(
+            f"[dim]the first {ROWS} of {answer.num_rows:,} rows; --format csv, json or arrow prints all[/dim]"
+        )
 
 
-def _shown(value: object, zone: str) -> Text:
+def _text(value: object, zone: str) -> Text:
     match value:
         case None:
             return Text("NULL", style="dim")
@@ -48,21 +50,21 @@ def _shown(value: object, zone: str) -> Text:
         case int():
             return Text(f"{value:,}")
         case _:
-            return Text(CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", str(value)))
+            return Text(CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", str(value)))
 
 
 def listing(what: str, rows: Sequence[tuple[str, str]], console: Console) -> None:
-    """Names, each with a line about it."""
+    """Prints names, each with a line of description."""
     table = Table(show_header=False, box=None, pad_edge=False)
     table.add_column(what, no_wrap=True, style="bold")
     table.add_column("about")
-    for name, line in rows:
-        table.add_row(name, Text(line))
+    for name, description in rows:
+        table.add_row(name, Text(description))
     console.print(table)
 
 
 def layouts_by_question(dataset: Dataset) -> Table:
-    """Which layout can answer which question with its default parameters, and why not."""
+    """Returns a table of which layouts can answer each question with its default parameters, or why not."""
     layouts = [layout for name, layout in dataset.layouts.items() if name != TUNED]
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("question", no_wrap=True)

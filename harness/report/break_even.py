@@ -1,4 +1,4 @@
-"""Break-even: what a layout costs to load and what it saves beside raw events of the same engine, from one run."""
+"""Break-even: after how many questions the time that a layout saves against raw equals the time of its load."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,42 +11,38 @@ from rollup_bench.harness.stats.percentiles import Percentiles
 from rollup_bench.workloads.layouts import RAW
 
 CLOSE = 4 / 3
-"""Up to so many times faster or slower nothing is said: between identical arms a standard run saw as much."""
+"""The largest ratio of times that may be chance: identical arms differed this much in a standard run."""
 
 
 @dataclass(frozen=True)
 class BreakEven:
-    """A layout beside raw on the same engine, over the questions that both were timed at.
+    """A layout compared with raw on the same engine, over the questions that were timed on both."""
 
-    Events for each stored row; how many times faster it is (geometric mean); after how many questions its load is
-    repaid (None: never); whether all of that is too close to tell.
-    """
-
-    ratio: float
+    events_per_row: float
     questions: int
-    speedup: float
-    after: int | None
-    close: bool
+    speedup: float  # geometric mean of the raw time over the layout's time
+    after: int | None  # questions until the load is repaid; None if never
+    too_close: bool  # all ratios of times are within CLOSE, so that they may be chance
 
 
 def break_even(run: Run, load: LoadCost, timed: Mapping[Cell, Percentiles]) -> BreakEven | None:
-    """The break-even of one load; None for raw itself, and where raw was not timed at the same questions."""
+    """Returns the break-even of one load; None for raw, or if no question was timed on raw and on the layout."""
     engine, layout = parts(load.arm)
     raw = {cell.question: time.median for cell, time in timed.items() if cell[1:] == ("hot", f"{engine}/{RAW}")}
     own = {cell.question: time.median for cell, time in timed.items() if cell[1:] == ("hot", load.arm)}
-    both = [(raw[name], own[name]) for name in own if name in raw]
-    if layout == RAW or not both:
+    pairs = [(raw[name], own[name]) for name in own if name in raw]
+    if layout == RAW or not pairs:
         return None
-    repaid = questions_to_repay(load.seconds, mean(before - now for before, now in both))
+    repaid = questions_to_repay(load.seconds, mean(before - now for before, now in pairs))
     return BreakEven(
-        ratio=run.header.rows / max(load.rows, 1),
-        questions=len(both),
-        speedup=exp(mean(log(before / now) for before, now in both)),
+        events_per_row=run.header.rows / max(load.rows, 1),
+        questions=len(pairs),
+        speedup=exp(mean(log(before / now) for before, now in pairs)),
         after=None if repaid is None else ceil(repaid),
-        close=all(1 / CLOSE <= before / now <= CLOSE for before, now in both),
+        too_close=all(1 / CLOSE <= before / now <= CLOSE for before, now in pairs),
     )
 
 
 def questions_to_repay(load: float, saved: float) -> float | None:
-    """How often a question must be asked until a load is repaid; both in seconds. None where nothing is saved."""
+    """Returns how many questions repay a load, or None if they save no time. `load` and `saved` are in seconds."""
     return load / saved if saved > 0 else None

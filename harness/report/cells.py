@@ -1,4 +1,4 @@
-"""What a run found of each question and arm: the figures of the terminal's table and of the page."""
+"""The figures of each question on each arm, for the terminal's table and for the trade-offs page."""
 
 from collections.abc import Iterator, Mapping
 from statistics import median
@@ -18,7 +18,7 @@ T = TypeVar("T", ClosedLoop, Cost, First)
 
 
 class CellView(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A question asked of an arm. Seconds throughout; None where not measured."""
+    """The verdict and figures of one question on one arm. Times are in seconds; None means not measured."""
 
     question: str
     arm: str
@@ -28,28 +28,28 @@ class CellView(msgspec.Struct, frozen=True, omit_defaults=True):
     asked: str
     rows: int | None = None
     time: Percentiles | None = None
-    cached: Percentiles | None = None  # the same request again, where a cache of results may answer it
-    first: tuple[float, str] | None = None  # the median over launches of the first request, and its cache state
-    processor: float | None = None  # client and engine, a question
+    cached: Percentiles | None = None  # times of a repeated request that the result cache may answer
+    first: tuple[float, str] | None = None  # median over launches of the first request's time; its cache state
+    processor: float | None = None  # processor time of client and engine for one question
     lowest: bool = False  # no arm on the same layout has a lower median
-    against: Claim | None = None  # the arm on the same layout with the lowest median
-    break_even: float | None = None  # questions after which the layout's load is saved, against raw of its engine
-    capacity: float | None = None  # right answers a second, of any number of clients
+    against: Claim | None = None  # comparison with the arm that has the lowest median
+    break_even: float | None = None  # how many such questions repay the load, against raw of the same engine
+    capacity: float | None = None  # right answers a second, with the best number of clients
 
 
 def by_question(run: Run) -> dict[str, list[CellView]]:
-    """The cells of each question, in the order of the file, with answers from warm caches."""
+    """Returns the cells of each question, in the order of the run's file; times and claims are in the hot state."""
     findings = _Findings(run)
-    found: dict[str, list[CellView]] = {}
+    cells: dict[str, list[CellView]] = {}
     for line in of_type(run.lines, Verdict):
-        found.setdefault(line.question, []).append(findings.cell(line))
-    return found
+        cells.setdefault(line.question, []).append(findings.cell(line))
+    return cells
 
 
 def lowest(timed: Mapping[Cell, Percentiles], cell: Cell) -> Cell | None:
-    """The cell with the lowest median of those with the same question and layout; None where there is no other.
+    """Returns the cell with the lowest median for the same question, cache state and layout.
 
-    None on `tuned` too, whose tables are not designed alike on all engines.
+    None if no other arm has that layout, and on `tuned`, whose tables differ between engines.
     """
     layout = parts(cell.arm)[1]
     rivals = [rival for rival in timed if rival[:2] == cell[:2] and parts(rival.arm)[1] == layout]
@@ -57,12 +57,12 @@ def lowest(timed: Mapping[Cell, Percentiles], cell: Cell) -> Cell | None:
 
 
 class _Findings:
-    """All that was computed from a run, to be looked up by question and arm."""
+    """The measurements of a run, to be looked up by question and arm."""
 
     def __init__(self, run: Run) -> None:
         self._run, self._times = run, timings(run)
         self._claims = {
-            (each.question, each.arm, each.versus): each.claim for each in differences(run) if each.cache == "hot"
+            (one.question, one.arm, one.versus): one.claim for one in differences(run) if one.cache == "hot"
         }
         self._loads = {load.arm: load for load in of_type(run.lines, LoadCost)}
 
@@ -112,10 +112,10 @@ class _Findings:
         return inverted.inverted() if inverted else self._claims.get((question, arm, versus))
 
     def _break_even(self, question: str, arm: str) -> float | None:
-        """Only of a layout that is claimed to be faster than raw."""
+        """Returns the break-even of a layout that is claimed to be faster than raw on this question; else None."""
         raw = f"{parts(arm)[0]}/{RAW}"
         claim = self._claim(question, arm, raw)
         if arm == raw or claim is None or claim.outcome != "faster":
             return None
-        before, after = (self._times[Cell(question, "hot", each)].median for each in (raw, arm))
+        before, after = (self._times[Cell(question, "hot", name)].median for name in (raw, arm))
         return questions_to_repay(self._loads[arm].seconds, before - after)

@@ -1,4 +1,4 @@
-"""An answer as CSV, JSON or Arrow, for programs."""
+"""Writes an answer as CSV, JSON or Arrow, for programs."""
 
 import sys
 from typing import Any
@@ -31,7 +31,7 @@ class Answer(msgspec.Struct):
 
 
 def write(answer: pa.Table, form: str, question: str, parameters: dict[str, Any], arm: Arm) -> None:
-    """Writes the answer to standard output."""
+    """Writes the answer to standard output in the format `form`: csv, json or arrow."""
     out = sys.stdout.buffer
     match form:
         case "csv":
@@ -51,6 +51,6 @@ def _described(answer: pa.Table, question: str, parameters: dict[str, Any], arm:
         engine=arm.engine.name,
         version=arm.engine.version,
         layout=arm.plan.layout.name,
-        columns=[Column(f.name, str(f.type)) for f in answer.schema],
+        columns=[Column(field.name, str(field.type)) for field in answer.schema],
         rows=[list(row.values()) for row in answer.to_pylist()],
     )

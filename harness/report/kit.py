@@ -1,4 +1,4 @@
-"""The report of the conformance kit as a person reads it."""
+"""Prints the report of the conformance kit in the terminal."""
 
 from rich import box
 from rich.console import Console
@@ -7,29 +7,29 @@ from rich.text import Text
 
 from rollup_bench.harness.conformance import support
 from rollup_bench.harness.conformance.report import End, Report
-from rollup_bench.harness.report.terminal import spared
+from rollup_bench.harness.report.terminal import say_omitted
 
 WIDE = 100
-"""Columns of a terminal that has room for what each check demands."""
+"""The terminal width, in characters, from which the table shows what each check demands."""
 _STYLES: dict[End, str] = {"passed": "green", "failed": "bold red", "does not apply": "dim"}
 _COUNTED = ("answered", "refused", "seconds")
-_WORDS = "what it demands"
+_DEMANDS = "what it demands"
 
 
 def show(report: Report, console: Console) -> None:
-    """The report for people; on a narrow terminal without what each check demands."""
+    """Prints the report; on a terminal narrower than WIDE, without what each check demands."""
     console.print(Text(f"{report.engine} {report.version}", style="bold"))
     wide = console.width >= WIDE
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for heading in ("check", "", *_COUNTED, *([_WORDS] if wide else [])):
+    for heading in ("check", "", *_COUNTED, *([_DEMANDS] if wide else [])):
         table.add_column(heading, justify="right" if heading in _COUNTED else "left")
-    for one in report.outcomes:
-        counts = f"{one.answered:,}", f"{one.refused:,}", f"{one.seconds:.1f}"
-        ended = Text(one.ended, style=_STYLES[one.ended])
-        table.add_row(one.check, ended, *counts, *([one.demands] if wide else []))
+    for outcome in report.outcomes:
+        counts = f"{outcome.answered:,}", f"{outcome.refused:,}", f"{outcome.seconds:.1f}"
+        ended = Text(outcome.ended, style=_STYLES[outcome.ended])
+        table.add_row(outcome.check, ended, *counts, *([outcome.demands] if wide else []))
     console.print(table)
     if not wide:
-        spared([_WORDS], console)
+        say_omitted([_DEMANDS], console)
     for line in _lines(report):
         console.print(line)
     if report.passed and report.built_in:
@@ -38,13 +38,18 @@ def show(report: Report, console: Console) -> None:
 
 
 def _lines(report: Report) -> list[Text]:
-    """What failed, what does not apply and why, and what was left out."""
-    failed = [Text.assemble((", ".join(names), "bold red"), ": ", seen) for seen, names in _findings(report).items()]
-    idle = [Text(f"{one.check} does not apply: {one.seen}") for one in report.outcomes if one.ended == "does not apply"]
-    notes = [
-        Text(f"{one.check}: {note}") for one in report.outcomes if one.ended != "does not apply" for note in one.notes
-    ]
-    return [*failed, *idle, *notes]
+    """Returns the failures, then the reasons of checks that do not apply, then the notes on what was left out."""
+    failed: dict[str, list[str]] = {}
+    idle, notes = [], []
+    for outcome in report.outcomes:
+        if outcome.ended == "failed":
+            failed.setdefault(outcome.seen, []).append(outcome.check)
+        if outcome.ended == "does not apply":
+            idle.append(Text(f"{outcome.check} does not apply: {outcome.seen}"))
+        else:
+            notes += [Text(f"{outcome.check}: {note}") for note in outcome.notes]
+    failures = [Text.assemble((", ".join(checks), "bold red"), ": ", seen) for seen, checks in failed.items()]
+    return [*failures, *idle, *notes]
 
 
 def _total(report: Report) -> Text:
@@ -56,22 +61,12 @@ def _total(report: Report) -> Text:
 
 def _show_support(report: Report, console: Console) -> None:
     (heading, *rows), reasons = support.table({report.engine: report.built_in})
-    datasets = ", ".join(sorted({one.dataset for one in report.built_in}))
-    console.print(
-        f"Where the questions of {datasets} run, by kind and how many they are; `roll-up` is the best of each."
-    )
+    datasets = ", ".join(sorted({question.dataset for question in report.built_in}))
+    console.print(f"Where the events are aggregated for each kind of question of {datasets}, with counts of questions.")
+    console.print("`roll-up` stands for the dataset's roll-up that supports the question best.")
     table = Table(*heading, box=box.SIMPLE_HEAD, pad_edge=False)
     for row in rows:
         table.add_row(*map(Text, row))
     console.print(table)
     for number, reason in enumerate(reasons, 1):
         console.print(Text(f"{number}. {reason}"))
-
-
-def _findings(report: Report) -> dict[str, list[str]]:
-    """What was seen, with the checks that failed by it."""
-    found: dict[str, list[str]] = {}
-    for one in report.outcomes:
-        if one.ended == "failed":
-            found.setdefault(one.seen, []).append(one.check)
-    return found

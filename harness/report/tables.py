@@ -1,4 +1,4 @@
-"""Tables of runs that were kept in files."""
+"""Prints runs and comparisons of runs as tables in the terminal."""
 
 from collections.abc import Sequence
 from statistics import median
@@ -25,12 +25,12 @@ from rollup_bench.harness.records.lines import (
 )
 from rollup_bench.harness.report.break_even import BreakEven, break_even
 from rollup_bench.harness.report.cells import by_question
-from rollup_bench.harness.report.terminal import spared
+from rollup_bench.harness.report.terminal import say_omitted
 from rollup_bench.harness.run import loops as under_load
 from rollup_bench.harness.stats.claims import Claim
 from rollup_bench.harness.stats.percentiles import Percentiles
 
-_SPARE = (
+_OMITTED_FIRST = (
     "cached ms",
     "first ms",
     "max ms",
@@ -44,13 +44,13 @@ _SPARE = (
     "against lowest",
     "capacity",
 )
-"""Columns in the order in which a narrow terminal goes without them."""
+"""Columns in the order in which a narrow terminal omits them."""
 _STYLES = {"faster": "green", "slower": "red"}
 _VERDICTS = {"right": "green", "within bound": "green", "wrong": "bold red", "failed": "bold red"}
 
 
 def run_table(run: Run, console: Console) -> None:
-    """All that a run found: each question and arm, the noise floor, and what became of them under load."""
+    """Prints a run: each question on each arm, the noise floor, the faults, and the figures under load."""
     _print_head(run.header, console)
     _print(_cells(run), console)
     console.print(f"[dim]{noise(run)}[/dim]")
@@ -64,30 +64,30 @@ def run_table(run: Run, console: Console) -> None:
 
 
 def loads_table(run: Run, console: Console) -> None:
-    """Rows, seconds and bytes of each load, and what it saves beside raw of the same engine."""
+    """Prints the rows, seconds and bytes of each load, and its break-even against raw of the same engine."""
     loads, timed = of_type(run.lines, LoadCost), timings(run)
-    saved = {load.arm: break_even(run, load, timed) for load in loads}
-    compared = any(saved.values())
-    beside_raw = ("events/row", "faster than raw", "pays after") if compared else ()
-    table = _table("load", right=("rows", "load s", "bytes", *beside_raw))
+    by_arm = {load.arm: break_even(run, load, timed) for load in loads}
+    compared = any(by_arm.values())
+    against_raw = ("events/row", "faster than raw", "pays after") if compared else ()
+    table = _table("load", right=("rows", "load s", "bytes", *against_raw))
     table.add_column("")
     for load in loads:
         figures = (f"{load.rows:,}", f"{load.seconds:.2f}", "unknown" if load.bytes is None else f"{load.bytes:,}")
         note = "reused, nothing has changed" if load.reused else "loaded now"
-        table.add_row(load.arm, *figures, *(_saved(saved[load.arm]) if compared else ()), note)
+        table.add_row(load.arm, *figures, *(_break_even_cells(by_arm[load.arm]) if compared else ()), note)
     console.print(table)
 
 
-def _saved(found: BreakEven | None) -> tuple[str, str, str]:
-    if found is None:
+def _break_even_cells(paid: BreakEven | None) -> tuple[str, str, str]:
+    if paid is None:
         return "", "", ""
-    after = "never" if found.after is None else f"{found.after:,} questions"
-    faster = f"{found.speedup:.1f}x over {found.questions}"
-    return f"{found.ratio:.1f}", faster, "too close to say" if found.close else after
+    after = "never" if paid.after is None else f"{paid.after:,} questions"
+    faster = f"{paid.speedup:.1f}x over {paid.questions}"
+    return f"{paid.events_per_row:.1f}", faster, "too close to say" if paid.too_close else after
 
 
 def dashboard_table(run: Run, seconds: Sequence[float], console: Console) -> None:
-    """Each question of a dashboard, timed among the others, and how long the whole takes, or that it is not timed."""
+    """Prints each question of a dashboard and the times of all at once, or that they are not timed."""
     _print_head(run.header, console)
     _print(_cells(run), console)
     if not seconds:
@@ -99,17 +99,13 @@ def dashboard_table(run: Run, seconds: Sequence[float], console: Console) -> Non
 
 
 def _print_head(header: Header, console: Console) -> None:
-    console.print(f"[bold]{header.dataset}, {header.rows:,} rows[/bold]\n[dim]{scope(header)}[/dim]")
-
-
-def scope(header: Header) -> str:
-    """On what the figures were measured, and what was not measured."""
-    machine = header.machine
-    return f"{machine.get('processor', '')}, {machine.get('cores', '?')} cores; {'; '.join(header.scope)}"
+    machine = f"{header.machine.get('processor', '')}, {header.machine.get('cores', '?')} cores"
+    console.print(f"[bold]{header.dataset}, {header.rows:,} rows[/bold]")
+    console.print(f"[dim]{machine}; {'; '.join(header.scope)}[/dim]")
 
 
 def noise(run: Run) -> str:
-    """The noise floor in words."""
+    """Describes the noise floor of a run and counts the warm-ups that reached no steady state."""
     floor = noise_floor(run)
     if floor is None:
         return "nothing was timed"
@@ -122,17 +118,17 @@ def noise(run: Run) -> str:
 
 
 def comparison_table(comparison: Comparison, console: Console) -> None:
-    """The cells of two runs, those that changed first."""
+    """Prints the cells of two runs; those that changed come first."""
     console.print(
         f"[dim]All cells together took {comparison.common:.3f} times as long in the second run; "
-        "that is taken out below, since it may be the machine.[/dim]"
+        "the ratios below exclude this factor, since the machine may cause it.[/dim]"
     )
     table = _table(
         "question", "engine/layout", "caches", right=("before ms", "after ms", "ratio", "interval", "detects")
     )
     table.add_column("outcome")
-    for change in sorted(comparison.changes, key=lambda one: (_rank(one.claim), one.cell)):
-        figures = (milliseconds(change.before), milliseconds(change.after), *_claimed(change.claim))
+    for change in sorted(comparison.changes, key=lambda change: (_rank(change.claim), change.cell)):
+        figures = (milliseconds(change.before), milliseconds(change.after), *_claim_cells(change.claim))
         outcome = change.claim.outcome if change.claim else "only in one run"
         cell = change.cell
         table.add_row(cell.question, cell.arm, cell.cache, *figures, Text(outcome, style=_STYLES.get(outcome, "dim")))
@@ -146,13 +142,13 @@ def _cells(run: Run) -> Table:
     for question, rows in by_question(run).items():
         for number, cell in enumerate(rows):
             claim = cell.against
-            ratio, _, detects = _claimed(claim)
+            ratio, _, detects = _claim_cells(claim)
             outcome = claim.outcome if claim else "lowest median" if cell.lowest else cell.reason
             table.add_row(
                 "" if number else question,
                 cell.arm,
                 Text(cell.verdict, style=_VERDICTS.get(cell.verdict, "yellow")),
-                *_times(cell.time),
+                *_time_cells(cell.time),
                 f"{milliseconds(cell.first[0])} {cell.first[1]}" if cell.first else "",
                 milliseconds(cell.cached.median if cell.cached else None),
                 milliseconds(cell.processor),
@@ -164,7 +160,7 @@ def _cells(run: Run) -> Table:
     return table
 
 
-def _times(time: Percentiles | None) -> tuple[str, str, str]:
+def _time_cells(time: Percentiles | None) -> tuple[str, str, str]:
     if time is None:
         return "", "", ""
     return (
@@ -177,17 +173,18 @@ def _times(time: Percentiles | None) -> tuple[str, str, str]:
 def _under_load(run: Run) -> Table:
     right = ("rate a second", "p50 ms", "p95 ms", "p99 ms", "max ms", "capacity")
     table = _table("question", "engine/layout", "load", "outcome", right=right)
-    sweeps, opens, above = of_type(run.lines, ClosedLoop), of_type(run.lines, OpenLoop), ""
-    for question, arm in dict.fromkeys((one.question, one.arm) for one in sweeps):
-        capacity = under_load.capacity([one for one in sweeps if (one.question, one.arm) == (question, arm)])
-        shown = "a wrong answer or none" if capacity is None else f"{capacity:.3g}"
-        for one in [one for one in opens if (one.question, one.arm) == (question, arm)]:
-            read = under_load.read(one)
-            times = [milliseconds(read.response.get(name)) for name in ("p50", "p95", "p99")]
-            rate, longest = f"{one.rate:.3g}", milliseconds(read.maximum)
+    sweeps, schedules, above = of_type(run.lines, ClosedLoop), of_type(run.lines, OpenLoop), ""
+    for cell in dict.fromkeys((sweep.question, sweep.arm) for sweep in sweeps):
+        question, arm = cell
+        capacity = under_load.capacity([sweep for sweep in sweeps if (sweep.question, sweep.arm) == cell])
+        most = "wrong or no answers" if capacity is None else f"{capacity:.3g}"
+        for schedule in [line for line in schedules if (line.question, line.arm) == cell]:
+            result = under_load.read(schedule)
+            times = [milliseconds(result.response.get(name)) for name in ("p50", "p95", "p99")]
+            rate, longest = f"{schedule.rate:.3g}", milliseconds(result.maximum)
             named = "" if question == above else question
-            table.add_row(named, arm, one.load, read.outcome, rate, *times, longest, shown)
-            above, arm, shown = question, "", ""
+            table.add_row(named, arm, schedule.load, result.outcome, rate, *times, longest, most)
+            above, arm, most = question, "", ""
     return table
 
 
@@ -201,28 +198,28 @@ def _table(*left: str, right: Sequence[str]) -> Table:
 
 
 def _print(table: Table, console: Console) -> None:
-    """The table without empty columns and, where it is too wide, without some that can be spared; says which."""
+    """Prints a table without its empty columns; if it is too wide, omits columns of _OMITTED_FIRST and says which."""
     table.columns = [column for column in table.columns if any(map(str, column.cells))]
     headings = [column.header for column in table.columns]
-    without: list[str] = []
-    for heading in filter(headings.__contains__, _SPARE):
+    omitted: list[str] = []
+    for heading in filter(headings.__contains__, _OMITTED_FIRST):
         if sum(map(_width, table.columns)) <= console.width:
             break
         table.columns = [column for column in table.columns if column.header != heading]
-        without.append(heading)
+        omitted.append(heading)
     console.print(table)
-    if without:
-        spared(without, console)
+    if omitted:
+        say_omitted(omitted, console)
 
 
 def _width(column: Column) -> int:
-    """Characters that a column needs, its margin included; one that may wrap can do with some twenty."""
+    """Returns the characters that a column needs, with its margin; a column that wraps needs at most 20 of text."""
     longest = max(cell_len(str(cell)) for cell in (column.header, *column.cells))
     return 3 + (longest if column.no_wrap else min(longest, 20))
 
 
-def _claimed(claim: Claim | None) -> tuple[str, str, str]:
-    """Ratio, interval and what could be detected, for people."""
+def _claim_cells(claim: Claim | None) -> tuple[str, str, str]:
+    """Returns the texts of a claim's ratio, interval and smallest detectable slowdown; empty without a claim."""
     if claim is None:
         return "", "", ""
     interval = "unknown" if claim.low is None or claim.high is None else f"{claim.low:.3f} to {claim.high:.3f}"
@@ -234,5 +231,5 @@ def _rank(claim: Claim | None) -> int:
 
 
 def milliseconds(seconds: float | None) -> str:
-    """Seconds in milliseconds, three digits of them; nothing where there are none."""
+    """Returns seconds as milliseconds with three significant digits; an empty text for None."""
     return "" if seconds is None else f"{seconds * 1000:.3g}" if seconds < 0.1 else f"{seconds * 1000:,.0f}"

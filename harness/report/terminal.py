@@ -1,4 +1,4 @@
-"""The terminal: what goes to a person, and how a call ends."""
+"""Output for people, progress, and the exit status of a command."""
 
 import os
 import sys
@@ -14,36 +14,37 @@ from rich.text import Text
 from rollup_bench.engines.failures import described
 from rollup_bench.errors import FailureError, RequestError
 
-WIDE = 10_000
+UNLIMITED = 10_000
+"""The width of tables, in characters, if standard output is not a terminal."""
 
 
 def console() -> Console:
-    """Standard output: as wide as the terminal; where it is none, as wide as what is shown, and nothing is folded."""
-    return Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else WIDE)
+    """Returns a console for standard output, as wide as the terminal; without a terminal, no line is folded."""
+    return Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else UNLIMITED)
 
 
-def spared(headings: Sequence[str], console: Console) -> None:
-    """Says which columns of a table had no room."""
-    console.print(f"[dim]a wider terminal shows {', '.join(headings)} too[/dim]")
+def say_omitted(headings: Sequence[str], console: Console) -> None:
+    """Prints which columns of a table were omitted because the terminal is too narrow."""
+    console.print(f"[dim]a wider terminal also shows {', '.join(headings)}[/dim]")
 
 
 @contextmanager
 def progress() -> Iterator[Callable[[str], None]]:
-    """Shows what is being done, on standard error: a line that changes, or nothing where that is no terminal."""
+    """Yields a function that shows progress on one line of standard error; without a terminal, it shows nothing."""
     with Console(stderr=True).status("starting") as status:
         yield lambda text: status.update(Text(text))
 
 
 def printed(say: Callable[[str], None]) -> Callable[[str], None]:
-    """Progress as lines of their own where standard error is no terminal; else as `say` shows it."""
+    """Returns `say` if standard error is a terminal; else a function that prints each text as a line there."""
     return say if sys.stderr.isatty() else partial(click.echo, err=True)
 
 
 class Group(click.Group):
-    """Commands; help where none is named."""
+    """A group of commands that prints its help if no command is named."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Runs the command; an interrupt ends it without the empty line that Click would write."""
+        """Runs the command. An interrupt aborts it without the empty line that Click prints."""
         try:
             result = super().invoke(ctx)
         except KeyboardInterrupt:
@@ -54,7 +55,7 @@ class Group(click.Group):
 
 
 def ended(call: Callable[[], object]) -> None:
-    """Calls; exits with 2 and one line where the request is at fault, with 1 where something failed."""
+    """Calls a function. An error prints one line and exits: 2 for a bad request, 130 for an interrupt, else 1."""
     try:
         call()
         sys.stdout.flush()
@@ -64,7 +65,7 @@ def ended(call: Callable[[], object]) -> None:
         _end(str(error), 2)
     except (click.Abort, KeyboardInterrupt):
         _end("stopped", 130)
-    except BrokenPipeError:  # whoever read our output has seen enough
+    except BrokenPipeError:  # the reader of standard output closed it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except OSError as error:

@@ -92,7 +92,7 @@ def test_a_report_counts_answers_and_refusals_on_any_terminal(
     assert max(map(len, lines)) <= width
     assert all(heading in lines[2] for heading in ("answered", "refused"))
     assert ("what it demands" in lines[2]) is wide
-    assert ("a wider terminal shows what it demands too" in words.getvalue()) is not wide
+    assert ("a wider terminal also shows what it demands" in words.getvalue()) is not wide
     told = " ".join(words.getvalue().split())
     refusal = "births does not apply: every question was refused, 1 of 1 because: only aggregates over raw events"
     assert refusal in told

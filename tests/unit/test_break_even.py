@@ -27,7 +27,7 @@ def found(raw: dict[str, float], own: dict[str, float], load: LoadCost = LOAD) -
 def test_a_roll_up_pays_when_what_it_saves_has_made_up_for_its_load() -> None:
     paid = found({"a": 0.4, "b": 0.8, "c": 9.0}, {"a": 0.1, "b": 0.2})
     assert paid is not None
-    assert paid.ratio == 4
+    assert paid.events_per_row == 4
     assert paid.questions == 2
     assert round(paid.speedup, 9) == 4
     assert paid.after == 7  # 3 s of load against 0.45 s saved by a question
@@ -46,7 +46,7 @@ def test_a_roll_up_that_saves_nothing_never_pays() -> None:
 def test_it_is_close_where_no_question_tells_them_apart(seconds: tuple[float, float], close: bool) -> None:
     paid = found({"a": 0.1, "b": 0.1}, dict(zip("ab", seconds, strict=True)))
     assert paid is not None
-    assert paid.close is close
+    assert paid.too_close is close
 
 
 def test_raw_and_questions_that_raw_was_not_asked_have_no_break_even() -> None:

@@ -110,5 +110,5 @@ def test_labels_of_the_page() -> None:
     page = ROOT / "harness" / "report" / "site" / "page"
     labels = re.findall(r"<label>(.+?) <", (page / "tradeoffs.html").read_text("utf-8"))
     labels += re.findall(r"(?:\[|line\()'([A-Z][a-z-].*?)',", (page / "tradeoffs.js").read_text("utf-8"))
-    assert {"Layout", "Noise", "Break-even", "At rest"} < set(labels)
+    assert {"Layout", "Noise", "Break-even", "On disk"} < set(labels)
     assert set(labels) - explained("The trade-offs page") == set()

@@ -1,1 +1,1 @@
-"""The published pages: asv's site made to work with no network, and a page of its own on the trade-offs."""
+"""The web site: asv's pages changed to work without a network, and the trade-offs page."""

@@ -1,4 +1,4 @@
-"""asv's page without its CDNs: the same scripts and styles from files that come along."""
+"""Makes asv's page load its scripts and styles from copies in VENDOR instead of from the network."""
 
 import re
 import shutil
@@ -24,17 +24,17 @@ _CHECKED = re.compile(r'\s(?:integrity|crossorigin|referrerpolicy)="[^"]*"')
 
 
 def localised(html: str) -> str:
-    """The page with each of those addresses turned into a file's; FailureError where there is one of another file."""
+    """Returns the page with each remote address replaced by that of a copy; FailureError for a file without one."""
 
-    def local(found: re.Match[str]) -> str:
-        before, name, after = found.groups()
+    def local(match: re.Match[str]) -> str:
+        before, name, after = match.groups()
         if name not in FILES:
-            raise FailureError(f"asv's page loads {name}, of which there is no copy in {VENDOR.name}")
+            raise FailureError(f"asv's page loads {name}, but {VENDOR.name} has no copy of it")
         return f'{before}vendor/{FILES[name]}"{_CHECKED.sub("", after)}'
 
     return _REMOTE.sub(local, html)
 
 
-def bring_along(site: Path) -> None:
-    """Copies the files, each with its license."""
+def copy_vendor(site: Path) -> None:
+    """Copies the files of VENDOR and their licenses into the site."""
     shutil.copytree(VENDOR, site / "vendor", dirs_exist_ok=True)

@@ -1,4 +1,4 @@
-"""What `asv publish` calls last: it adds the trade-offs page to the site and cuts the site's ties to the network."""
+"""Adds the trade-offs page to asv's site and makes the site work offline; `asv publish` calls it last."""
 
 import shutil
 from pathlib import Path
@@ -9,7 +9,7 @@ from asv.publishing import OutputPublisher
 
 from rollup_bench.errors import FailureError
 from rollup_bench.harness.records.findings import Run
-from rollup_bench.harness.report.site.offline import bring_along, localised
+from rollup_bench.harness.report.site.offline import copy_vendor, localised
 from rollup_bench.harness.report.site.tradeoffs import view
 
 PAGE = Path(__file__).parent / "page"
@@ -21,7 +21,7 @@ SCRIPT = '<link href="asv.css"'
 
 
 class TradeOffs(OutputPublisher):  # type: ignore[misc]
-    """The page on which every run under `results_dir` is shown."""
+    """The publisher of the page that shows every run under `results_dir`."""
 
     name = "tradeoffs"
     button_label = "Trade-offs"
@@ -30,29 +30,25 @@ class TradeOffs(OutputPublisher):  # type: ignore[misc]
 
     @classmethod
     def publish(cls, conf: Any, repo: Any, benchmarks: Any, graphs: Any, revisions: Any) -> None:
-        """Writes page and data beside asv's own."""
+        """Writes the page and its data into asv's site."""
         site = Path(conf.html_dir)
-        for never in [one for one in benchmarks if not site.joinpath(f"graphs/summary/{one}.json").exists()]:
-            del benchmarks[never]  # asv's grid would ask for graphs of what was never measured
+        for name in [name for name in benchmarks if not site.joinpath(f"graphs/summary/{name}.json").exists()]:
+            del benchmarks[name]  # never measured; asv's grid would request its missing graph
         runs = [view(path.stem, Run.read(path)) for path in sorted(Path(conf.results_dir).glob("*/*.jsonl"))]
         site.joinpath("tradeoffs.json").write_bytes(msgspec.json.encode(runs))
         shutil.copytree(PAGE, site, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.html"))
-        bring_along(site)
+        copy_vendor(site)
         index = site / "index.html"
         index.write_text(with_page(localised(index.read_text("utf-8"))), "utf-8")
 
 
 def with_page(html: str) -> str:
-    """asv's page with the trade-offs in front of its own views."""
+    """Returns asv's page with the trade-offs page and a link to it before its own views."""
     pane = PAGE.joinpath("tradeoffs.html").read_text("utf-8")
     link = '<li id="nav-li-tradeoffs"><a href="#/tradeoffs">Trade-offs</a></li>'
     loads = '<link href="tradeoffs.css" rel="stylesheet">\n    <script src="tradeoffs.js"></script>'
-    for anchor, added in ((HEAD, PHONE), (NAV, link), (PANE, pane), (SCRIPT, loads)):
-        html = _before(anchor, added, html)
+    for anchor, inserted in ((HEAD, PHONE), (NAV, link), (PANE, pane), (SCRIPT, loads)):
+        if html.count(anchor) != 1:
+            raise FailureError(f"asv's page does not have exactly one `{anchor}`, the place of the trade-offs page")
+        html = html.replace(anchor, f"{inserted}\n    {anchor}")
     return html.replace("<html>", '<html lang="en">', 1)
-
-
-def _before(anchor: str, added: str, html: str) -> str:
-    if html.count(anchor) != 1:
-        raise FailureError(f"asv's page has no longer one `{anchor}`, before which the trade-offs would go")
-    return html.replace(anchor, f"{added}\n    {anchor}")

@@ -1,4 +1,4 @@
-"""What the trade-offs page shows of a run, computed from the run's file; stories come from the dataset's own."""
+"""Computes the data of the trade-offs page from a run's file, the dataset's stories and the engines' READMEs."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from rollup_bench.workloads.questions import Aggregate, Cohort, Funnel, Question
 
 
 class QuestionView(msgspec.Struct, frozen=True):
-    """A question and what every arm made of it."""
+    """A question with its cells on all arms; `error` is the largest error that the question tolerates."""
 
     name: str
     story: str
@@ -26,14 +26,14 @@ class QuestionView(msgspec.Struct, frozen=True):
 
 
 class Words(msgspec.Struct, frozen=True):
-    """What an engine is good and bad at, by the README beside its adapter."""
+    """What an engine is good and bad at, according to the README of its adapter."""
 
     good: list[str]
     bad: list[str]
 
 
 class RunView(msgspec.Struct, frozen=True):
-    """A run as the page has it."""
+    """All data of one run on the page."""
 
     name: str
     title: str
@@ -45,29 +45,29 @@ class RunView(msgspec.Struct, frozen=True):
 
 
 def view(name: str, run: Run) -> RunView:
-    """All that is shown of the run of this name."""
-    known, questions = _dataset(run.header.dataset), by_question(run)
+    """Returns the page's data of a run; `name` is the run's name in the page's address."""
+    data, questions = _dataset(run.header.dataset), by_question(run)
     arms = [cell.arm for cells in questions.values() for cell in cells]
     return RunView(
         name=name,
-        title=known.title if known else run.header.dataset,
+        title=data.title if data else run.header.dataset,
         header=run.header,
         noise=tables.noise(run),
         loads=of_type(run.lines, LoadCost),
-        questions=[_question(question, known, cells) for question, cells in questions.items()],
+        questions=[_question(question, data, cells) for question, cells in questions.items()],
         engines={engine: words(engine) for engine in dict.fromkeys(parts(arm)[0] for arm in arms)},
     )
 
 
 def words(engine: str) -> Words:
-    """The lists under `Good at` and `Bad at`; empty for an engine of another package."""
+    """Returns the lists under `Good at` and `Bad at`; both are empty for an engine of another package."""
     path = Path(engines.__file__).parent / engine / "README.md"
     text = path.read_text("utf-8") if path.exists() else ""
     return Words(_list(text, "## Good at"), _list(text, "## Bad at"))
 
 
-def _question(name: str, known: Dataset | None, cells: list[CellView]) -> QuestionView:
-    template = known.questions.get(name) if known else None
+def _question(name: str, data: Dataset | None, cells: list[CellView]) -> QuestionView:
+    template = data.questions.get(name) if data else None
     if template is None:
         return QuestionView(name, "", "", 0.0, cells)
     question = template.fill()
@@ -75,10 +75,10 @@ def _question(name: str, known: Dataset | None, cells: list[CellView]) -> Questi
 
 
 def tolerated(question: Question) -> float:
-    """The largest error that a question accepts."""
+    """Returns the largest error that a question tolerates; 0.0 if it must be exact."""
     match question:
         case Aggregate():
-            return max((one.error for one in question.measures), default=0.0)
+            return max((measure.error for measure in question.measures), default=0.0)
         case Cohort():
             return question.error
         case Funnel():

@@ -9,14 +9,14 @@ $(document).ready(function () {
 
     if (!location.hash) { history.replaceState(null, '', '#/tradeoffs'); }
 
-    /* An element; attributes that are null are left out, children may be text. */
+    /* Makes an element. It omits attributes and children that are null; children may be text. */
     function h(tag, attributes, ...children) {
-        const made = document.createElement(tag);
+        const element = document.createElement(tag);
         for (const [name, value] of Object.entries(attributes || {})) {
-            if (value !== null && value !== undefined) { made.setAttribute(name, value); }
+            if (value !== null && value !== undefined) { element.setAttribute(name, value); }
         }
-        made.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== ''));
-        return made;
+        element.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== ''));
+        return element;
     }
 
     const count = (value) => Math.round(value).toLocaleString('en');
@@ -33,7 +33,7 @@ $(document).ready(function () {
     }
     function times(ratio) { return (ratio < 10 ? Number(ratio.toPrecision(3)) : count(ratio)) + '×'; }
 
-    /* State: what the address says, with defaults. */
+    /* The state of the page, read from the address. */
     function read(params) {
         const one = (name) => (params[name] || [''])[0] || '';
         const state = { open: one('open') };
@@ -41,8 +41,8 @@ $(document).ready(function () {
         return state;
     }
     function write(state) {
-        const kept = Object.entries(state).filter(([, value]) => value);
-        location.hash = '#/tradeoffs' + (kept.length ? '?' + new URLSearchParams(kept) : '');
+        const set = Object.entries(state).filter(([, value]) => value);
+        location.hash = '#/tradeoffs' + (set.length ? '?' + new URLSearchParams(set) : '');
     }
 
     function options(name, choices, chosen) {
@@ -65,7 +65,7 @@ $(document).ready(function () {
         };
     }
 
-    /* An engine's arms stand together. */
+    /* The arms of the run, grouped by engine. */
     function arms(run) {
         const all = [...new Set(run.questions.flatMap((one) => one.cells.map((cell) => cell.arm)))];
         return [...new Set(all.map(engine))].flatMap((name) => all.filter((arm) => engine(arm) === name));
@@ -88,7 +88,7 @@ $(document).ready(function () {
         at('scope').replaceChildren(...rows.map(([name, text]) => h('div', {}, h('dt', {}, name), h('dd', {}, text))));
     }
 
-    /* Where seconds lie on the scale that all cells share, in percent. */
+    /* The logarithmic scale that all cells share; `place` converts seconds to percent of the width. */
     function scale(questions) {
         const bounds = questions.flatMap((one) => one.cells.flatMap((cell) => cell.time ? [cell.time.low, cell.time.high] : []));
         const low = Math.log(Math.min(...bounds)), high = Math.log(Math.max(...bounds));
@@ -102,9 +102,9 @@ $(document).ready(function () {
     }
 
     function compared(cell) {
-        if (cell.lowest) { return 'lowest median of its layout'; }
+        if (cell.lowest) { return 'lowest median on its layout'; }
         if (!cell.against) { return ''; }
-        return cell.against.outcome === 'slower' ? times(cell.against.ratio) + ' the lowest of its layout' : cell.against.outcome;
+        return cell.against.outcome === 'slower' ? times(cell.against.ratio) + ' the lowest on its layout' : cell.against.outcome;
     }
     function summary(question, cell, place) {
         const verdict = (GLYPHS[cell.verdict] || '') + ' ';
@@ -132,17 +132,17 @@ $(document).ready(function () {
             rows.push(['Percentiles', Object.entries(time.percentiles).map(([name, value]) => `${name} ${seconds(value)}`).join(', ')]);
         }
         if (cell.cached) {
-            rows.push(['From a cache', `${seconds(cell.cached.median)} where the same is asked again and results are kept`]);
+            rows.push(['From a cache', `${seconds(cell.cached.median)} when the same request is repeated and the engine may use its result cache`]);
         }
         if (against) {
             const known = against.low === null ? 'unknown' : `${digits(against.low)} to ${digits(against.high)}`;
-            rows.push(['Against the lowest of its layout', `${times(against.ratio)} its time, 99% interval ${known}: ${against.outcome}`
-                + (against.detectable ? `; a slowdown of ${percent(against.detectable - 1)} would be seen` : '')]);
+            rows.push(['Against the lowest on its layout', `${times(against.ratio)} its median, 99% interval ${known}: ${against.outcome}`
+                + (against.detectable ? `; the smallest detectable slowdown is ${percent(against.detectable - 1)}` : '')]);
         }
-        if (cell.processor) { rows.push(['Processor', seconds(cell.processor) + ' of client and engine, a question']); }
+        if (cell.processor) { rows.push(['Processor', seconds(cell.processor) + ' of processor time for one question, client and engine together']); }
         if (cell.capacity) { rows.push(['Capacity', digits(cell.capacity) + ' right answers a second']); }
         if (cell.break_even) {
-            rows.push(['Break-even', `its load is saved after ${count(Math.ceil(cell.break_even))} such questions, against raw`]);
+            rows.push(['Break-even', `after ${count(Math.ceil(cell.break_even))} such questions, the time saved against raw equals the time of the load`]);
         }
         if (cell.rows !== null && cell.rows !== undefined) { rows.push(['Answer', count(cell.rows) + ' rows']); }
         return h('dl', {}, rows.filter(([, text]) => text).map(([name, text]) => h('div', {}, h('dt', {}, name), h('dd', {}, text))));
@@ -158,7 +158,7 @@ $(document).ready(function () {
         const line = (name, text) => h('tr', { role: 'row' }, h('th', { role: 'rowheader', scope: 'row' }, name),
             shown.map((arm) => h('td', { role: 'cell', 'data-arm': arm }, loads.has(arm) ? text(loads.get(arm)) : '–')));
         return h('tbody', { role: 'rowgroup', class: 'costs' }, line('Load until settled', (one) => seconds(one.seconds)),
-            line('At rest', (one) => bytes(one.bytes)), line('Rows kept', (one) => count(one.rows)));
+            line('On disk', (one) => bytes(one.bytes)), line('Rows stored', (one) => count(one.rows)));
     }
     function table(run, questions, shown, state) {
         const { place, low, high, empty } = scale(questions);
@@ -177,10 +177,10 @@ $(document).ready(function () {
             return open ? [row, detail(question, open, shown.length + 1)] : [row];
         });
         at('table').replaceChildren(h('table', { role: 'table', style: `--arms:${shown.length}` }, head, costs(run, shown), h('tbody', { role: 'rowgroup' }, body)));
-        at('legend').textContent = !questions.length ? 'No question is left by these filters.'
+        at('legend').textContent = !questions.length ? 'No question matches these filters.'
             : 'Median, and its 99% interval as a bar' + (empty ? '' : ` on one logarithmic scale from ${seconds(low)} to ${seconds(high)}`)
             + '. ✓ right, ≈ within the tolerated error, ✗ wrong (never timed), – unsupported, ! failed. '
-            + 'Each cell opens: the exact query, and all that was measured.';
+            + 'Click a cell to see its exact query and all its figures.';
     }
 
     function engines(run, questions, shown) {
@@ -192,14 +192,14 @@ $(document).ready(function () {
             const code = (text) => text.split('`').map((part, place) => place % 2 ? h('code', {}, part) : part);
             const list = (title, items) => items.length ? [h('h3', {}, title), h('ul', {}, items.map((item) => h('li', {}, ...code(item))))] : [];
             return h('article', {}, h('h2', {}, name),
-                h('p', {}, `Here: ${asked} of ${questions.length} questions timed, ${without} of ${cells.length} cells unsupported.`),
+                h('p', {}, `In this run: ${asked} of ${questions.length} questions timed, ${without} of ${cells.length} cells unsupported.`),
                 list('Good at', words.good), list('Bad at', words.bad));
         });
         at('engines').replaceChildren(...cards);
     }
 
     function render(state) {
-        if (!runs.length) { at('legend').textContent = 'No run has been kept under results yet.'; return; }
+        if (!runs.length) { at('legend').textContent = 'No run is recorded under results yet.'; return; }
         const run = runs.find((one) => one.name === state.run) || runs[0];
         const chosen = { ...state, ...filters(run, state) };
         const shown = arms(run).filter((arm) => !chosen.layout || layout(arm) === chosen.layout);
