@@ -1,10 +1,6 @@
 """The engine that CONTRIBUTING builds: from the document alone, through every check, beside an installed package."""
 
-import os
 import re
-import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import closing
 from importlib.util import module_from_spec, spec_from_file_location
@@ -105,22 +101,3 @@ def test_a_report_counts_answers_and_refusals_on_any_terminal(
         "answered": 1,
         "refused": 1,
     }
-
-
-def test_an_installed_package_brings_an_engine(tmp_path: Path) -> None:
-    package = tmp_path / "site" / "my_package"
-    package.mkdir(parents=True)
-    shutil.copy(EXAMPLE, package / "engine.py")
-    (package / "__init__.py").touch()
-    declared = tmp_path / "site" / "my_package-1.dist-info"
-    declared.mkdir()
-    (declared / "METADATA").write_text("Metadata-Version: 2.1\nName: my-package\nVersion: 1\n")
-    (declared / "entry_points.txt").write_text("[rollup_bench.engines]\nsqlite = my_package.engine\n")
-    command = [sys.executable, "-c", "from rollup_bench.harness.cli.main import main; main()"]
-    environment = os.environ | {"PYTHONPATH": str(tmp_path / "site"), "ROLLUP_BENCH_HOME": str(tmp_path / "home")}
-    asked = ["ask", "carriers", "--engine", "sqlite", "--format", "csv", "--set", "start=2013-01-01T05:00:00Z"]
-    listed = subprocess.run([*command, "list", "engines"], env=environment, capture_output=True, text=True, check=True)
-    assert "sqlite" in listed.stdout
-    refused = subprocess.run([*command, *asked], env=environment, capture_output=True, text=True, check=False)
-    assert refused.returncode == 2
-    assert "SQLite has no time zones" in refused.stderr

@@ -8,10 +8,9 @@ from functools import partial
 from itertools import count
 from typing import Any
 
-import msgspec
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rollup_bench.errors import FailureError
@@ -22,7 +21,6 @@ from rollup_bench.harness.run.loops import (
     Target,
     capacity,
     capacity_at,
-    growth,
     lateness,
     meets,
     next_rate,
@@ -120,38 +118,6 @@ def test_a_queue_below_its_capacity_is_sustained_and_one_above_is_not() -> None:
     assert above.count("not sustained") >= 90
 
 
-def test_not_sustained_has_no_percentiles() -> None:
-    result = read(_queue(rate=200, service=0.01, seconds=10, seed=1))
-    assert (result.outcome, result.response, result.service, result.maximum) == ("not sustained", {}, {}, None)
-    unsent = record([0, 10], [5, None], sent=[0, None], state="ru")
-    assert read(unsent).outcome == "not sustained"
-
-
-def test_a_late_client_voids_the_run_and_a_busy_engine_does_not() -> None:
-    intended = [i * 10_000 for i in range(1000)]
-    late = record(intended, [at + 9000 for at in intended], sent=[at + 2000 for at in intended])
-    assert read(late).outcome == "client too slow"
-    assert read(late).response == {}
-    assert read(msgspec.structs.replace(late, waited=[1999] * 1000)).outcome == "sustained"
-    assert read(record(intended, [at + 50_000 for at in intended], sent=[at + 2000 for at in intended])).outcome == (
-        "sustained"
-    )
-
-
-def test_a_failed_request_counts_for_its_limit_at_least() -> None:
-    failing = record([0, 0, 0, 0], [10, 20, 40_000_000, 50], state="rftr")
-    assert responses(failing).tolist() == [10, 30_000_000, 40_000_000, 50]
-    assert services(failing).tolist() == [10, 50]
-    hung = record([0, 0], [None, 50], state="tr")
-    assert responses(hung).tolist() == [30_000_000, 50]
-    assert read(failing).failed == 2
-
-
-def test_one_wrong_answer_voids_a_rate() -> None:
-    assert read(record([0, 10], [5, 15], state="rw")).outcome == "wrong answers"
-    assert not meets(record([0, 10], [5, 15], state="rw"), "p50", 1.0)
-
-
 def test_capacity_at_an_objective_is_found_by_halving() -> None:
     intended = [i * 1000 for i in range(5000)]
     rng = np.random.default_rng(1)
@@ -168,19 +134,6 @@ def test_capacity_at_an_objective_is_found_by_halving() -> None:
     found = capacity_at(records, "p99", 0.01)
     assert found is not None
     assert 400 <= found <= 640  # p99 is 4.6 / (1000 - rate): 10 ms at 540
-
-
-def test_a_rate_with_too_few_requests_says_nothing_of_an_objective() -> None:
-    """Neither that it is missed there, nor that a higher one that is met is not the capacity."""
-    rare = record([0, 10_000_000], [1000, 10_001_000], rate=0.2)
-    often = [i * 10_000 for i in range(2000)]
-    took = np.random.default_rng(1).exponential(1000, len(often))
-    frequent = record(often, [at + int(one) for at, one in zip(often, took, strict=True)], rate=100.0)
-    objective = partial(meets, percentile="p95", seconds=0.01)
-    assert (objective(rare), objective(frequent)) == (None, True)
-    assert capacity_at([rare, frequent], "p95", 0.01) == 100.0
-    assert next_rate([rare, frequent], 140.0, objective) == 120.0
-    assert capacity_at([rare], "p95", 0.01) is None
 
 
 def _right_below(limit: int, number: int, answer: object) -> bool:
@@ -293,20 +246,3 @@ def test_failures_and_timeouts_are_counted_with_their_limit() -> None:
     assert responses(offered)[[state != "r" for state in offered.state]].min() >= 100_000
     assert histograms.count(offered.response) == len(offered.state)
     assert len(lateness(offered)) == len(offered.state)
-
-
-@given(st.lists(st.integers(1, 10**9), min_size=1, max_size=50), st.lists(st.integers(1, 10**9), max_size=50))
-@settings(max_examples=50)
-def test_histograms_merge_as_if_they_had_been_one(one: list[int], other: list[int]) -> None:
-    merged = histograms.merge([histograms.encode(one), histograms.encode(other)])
-    assert merged == histograms.encode(one + other)
-    assert histograms.count(merged) == len(one + other)
-    assert histograms.percentile(merged, 1.0) == pytest.approx(max(one + other) / 1e6, rel=2e-3)
-
-
-@given(st.integers(2, 200))
-def test_a_backlog_that_does_not_change_does_not_grow(requests: int) -> None:
-    intended = [i * 1000 for i in range(requests)]
-    assert growth(record(intended, [at + 1 for at in intended])) == pytest.approx(0, abs=1e-6)
-    stuck = record(intended, [10**9] * requests)
-    assert growth(stuck) == pytest.approx(requests - 1)

@@ -3,14 +3,12 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-import msgspec
 import numpy as np
 import pytest
 
-from rollup_bench.errors import RequestError
 from rollup_bench.harness.records.compare import compare
-from rollup_bench.harness.records.findings import Cell, Run, differences, floors, noise_floor, timings
-from rollup_bench.harness.records.lines import Header, LoadCost
+from rollup_bench.harness.records.findings import Run, differences, floors, noise_floor
+from rollup_bench.harness.records.lines import Header
 from rollup_bench.harness.records.run_log import RunLog
 from rollup_bench.harness.run.rounds import Ask, Effort, TimedQuestion, launch
 
@@ -98,15 +96,6 @@ def test_two_runs_of_the_same_differ_in_nothing_but_the_machine(runs: tuple[Run,
     assert all(one.claim and one.claim.ratio == 1 for one in compare(runs[0], runs[0]).changes)
 
 
-def test_cells_of_one_run_only_are_shown_and_not_claimed(runs: tuple[Run, Run, Run]) -> None:
-    fewer = Run(runs[1].header, [one for one in runs[1].lines if getattr(one, "question", "") != "q03"])
-    changes = {one.cell: one for one in compare(runs[0], fewer).changes}
-    gone = changes[Cell("q03", "hot", "b")]
-    assert (gone.claim, gone.after) == (None, None)
-    assert gone.before is not None
-    assert len(changes) == 2 * len(QUESTIONS)
-
-
 def test_a_run_publishes_its_own_noise(runs: tuple[Run, Run, Run]) -> None:
     floor = noise_floor(runs[0])
     assert floor is not None
@@ -115,18 +104,3 @@ def test_a_run_publishes_its_own_noise(runs: tuple[Run, Run, Run]) -> None:
     assert 0 < floor.median_half_width < 0.1
     assert floor.differing == 0
     assert noise_floor(Run(runs[0].header, [])) is None
-
-
-def test_what_is_printed_again_is_the_same(runs: tuple[Run, Run, Run]) -> None:
-    assert timings(runs[0]) == timings(runs[0])
-    assert differences(runs[2]) == differences(runs[2])
-    first = timings(runs[0])[Cell("q00", "hot", "a")]
-    assert first.samples == 2 * sum(len(one.times["a"]) for one in runs[0].questions["q00", "hot"])
-    assert first.low <= first.median <= first.high < first.maximum
-
-
-def test_a_file_without_a_header_is_no_run(tmp_path: Path) -> None:
-    path = tmp_path / "no.jsonl"
-    path.write_bytes(msgspec.json.encode(LoadCost(arm="a", seconds=1, rows=1, bytes=1)) + b"\n")
-    with pytest.raises(RequestError, match="not the header of a run"):
-        Run.read(path)

@@ -150,6 +150,13 @@ def test_times_are_from_intent_to_done_from_sent_to_done_and_from_intent_to_hand
     assert lateness(line).tolist() == [4, 38, 37]
 
 
+def test_a_failed_request_counts_for_its_limit_at_least() -> None:
+    failing = record([0, 0, 0, 0], [10, 20, 40_000_000, 50], state="rftr")
+    assert responses(failing).tolist() == [10, 30_000_000, 40_000_000, 50]
+    assert services(failing).tolist() == [10, 50]
+    assert read(failing).failed == 2
+
+
 arrivals = st.lists(st.tuples(st.integers(0, 1000), st.integers(0, 400)), min_size=2, max_size=40)
 
 
@@ -186,7 +193,10 @@ def _stuck(requests: int, every: int) -> OpenLoop:
     ],
 )
 def test_a_backlog_that_gains_twenty_and_a_twentieth_of_all_is_not_sustained(line: OpenLoop, outcome: str) -> None:
-    assert read(line).outcome == outcome
+    found = read(line)
+    assert found.outcome == outcome
+    if outcome == "not sustained":
+        assert (found.response, found.service, found.maximum) == ({}, {}, None)
 
 
 def _late(by: Sequence[int], response: int) -> OpenLoop:
@@ -264,6 +274,7 @@ def test_requests_that_were_never_sent_or_answered_wrongly_void_a_rate() -> None
         ([0, 1] * 9, {}),
         ([0, 0, 0, 1, 1] * 10, {"p50": 0.0}),
         ([0, 1, 2, 0, 1, 2], {}),
+        ([0] * 1000 + [1] * 1000, {}),
         ([], {}),
     ],
 )

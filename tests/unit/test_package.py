@@ -147,6 +147,9 @@ def test_the_wheel_runs_on_events_of_ones_own_outside_the_repository(programs: P
             folder=tmp_path,
         )
         assert list(csv.reader(io.StringIO(text)))[1:] == ANSWER
+    refused = called(programs / "rollup-bench", "ask", "retention", *about, "--engine", "sqlite", folder=tmp_path)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "only aggregates over raw events are written for SQLite" in refused.stderr
 
 
 def test_an_engine_of_another_package_is_listed(programs: Path, tmp_path: Path) -> None:

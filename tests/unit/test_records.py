@@ -107,16 +107,6 @@ def test_a_run_without_a_header_is_refused(tmp_path: Path) -> None:
         RunLog(path, HEADER)
 
 
-def test_a_meter_reads_differences_and_is_silent_where_nothing_is_told() -> None:
-    told, seconds = Meter(Gauge(iter([5.0, 7.5]).__next__, lambda: 4096)), Meter(Gauge())
-    sum(i * i for i in range(10**6))
-    spent, silent = told.read(clients=1.0), seconds.read()
-    assert (spent.engine, spent.resident) == (2.5, 4096)
-    assert (silent.engine, silent.resident) == (None, None)
-    assert silent.seconds > 0
-    assert spent.client > 1.0 + silent.client / 2 > 1.0
-
-
 def test_pressure_is_a_share_or_absent() -> None:
     shares = Meter(Gauge()).read().pressure
     if stall_seconds() is None:

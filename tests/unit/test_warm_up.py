@@ -64,6 +64,15 @@ def test_a_request_too_short_for_the_clock_counts_as_a_nanosecond() -> None:
     assert warm_up(clock.ask, 10.0, clock).windows == [1] * 20
 
 
+def test_a_warm_up_goes_on_while_times_fall_until_its_time_is_up() -> None:
+    falling = range(50 * MILLISECOND, 10 * MILLISECOND, -MILLISECOND)
+    for seconds, steady_at_last in ((10.0, True), (1.0, False)):
+        clock = Clock([*falling, 10 * MILLISECOND])
+        found = warm_up(clock.ask, seconds, clock)
+        assert found.steady is steady_at_last
+        assert (len(found.windows) > len(falling)) is steady_at_last
+
+
 def test_a_warm_up_ends_when_its_time_is_up_to_the_nanosecond() -> None:
     clock = Clock([100 * MILLISECOND, 200 * MILLISECOND, 300 * MILLISECOND, 400 * MILLISECOND])
     found = warm_up(clock.ask, 1.0, clock)
