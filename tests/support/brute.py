@@ -13,11 +13,22 @@ from zoneinfo import ZoneInfo
 
 from rollup_bench.workloads.filters import Filter
 from rollup_bench.workloads.measures import Measure
-from rollup_bench.workloads.questions import Aggregate, Cohort, Funnel
+from rollup_bench.workloads.questions import Aggregate, Cohort, Funnel, Question
 
 Row = dict[str, Any]
 TICK = timedelta(milliseconds=1)
 LENGTHS = {"minute": timedelta(minutes=1), "hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(7)}
+
+
+def answer(question: Question, rows: list[Row]) -> list[tuple[Any, ...]]:
+    """The rows of the answer, in order."""
+    match question:
+        case Aggregate():
+            return aggregate(question, rows)
+        case Cohort():
+            return sorted(cohort(question, rows), key=lambda row: [ordered(row[0]), row[2]])
+        case Funnel():
+            return sorted(funnel(question, rows), key=lambda row: [*map(ordered, row[:-1])])
 
 
 def aggregate(question: Aggregate, rows: list[Row]) -> list[tuple[Any, ...]]:

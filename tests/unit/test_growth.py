@@ -83,7 +83,7 @@ def test_every_cell_is_checked_kept_and_drawn_again(
     counted = {one.rows: one.events for one in cells if one.span == "ten years"}
     assert all(0.99 * rows < counted[rows] <= rows for rows in (2_000, 4_000, 8_000))
     shown = capsys.readouterr().out
-    assert "hour does not keep item apart" in shown
+    assert "hour does not group by item, so it cannot filter by it" in shown
     call(asked, "--from", str(tmp_path / "growth.jsonl"))
     assert capsys.readouterr().out == shown
     assert (tmp_path / "growth.svg").read_bytes() == drawn
