@@ -1,1 +1,1 @@
-"""What is asked: events, datasets, questions, layouts and the truth. Knows no engine."""
+"""Events, datasets, questions, layouts and the truth. Nothing here knows an engine."""

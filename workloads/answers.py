@@ -10,7 +10,7 @@ from rollup_bench.workloads.questions import Aggregate, Cohort, Funnel, Question
 
 
 def schema(question: Question, events: pa.Schema) -> pa.Schema:
-    """The schema of a question's answer over events of that schema; RequestError where it does not fit them."""
+    """The schema of a question's answer; RequestError if the question does not fit the schema of the events."""
     match question:
         case Aggregate():
             return _aggregate(question, events)
@@ -21,7 +21,7 @@ def schema(question: Question, events: pa.Schema) -> pa.Schema:
 
 
 def keys(question: Question) -> list[str]:
-    """The columns that say which row it is; the others are values."""
+    """The columns that identify a row of the answer; the other columns are values."""
     match question:
         case Aggregate(subtotals="none"):
             return ["bucket", *question.by]
@@ -68,23 +68,23 @@ def measure_type(measure: Measure, events: pa.Schema) -> pa.DataType:
 
 
 def check_filters(filters: tuple[Filter, ...], events: pa.Schema) -> None:
-    """RequestError where a filter names no column of the events, or compares it with a value of another type."""
+    """RequestError if a filter names a column that events lack, or compares a column with a value of another type."""
     for condition in filters:
         kind = _type(condition.column, events, "where")
         if pa.types.is_timestamp(kind):
-            raise RequestError(f"where.{condition.column}: times are chosen by start and end")
+            raise RequestError(f"where.{condition.column}: no filter compares times; use start and end")
         if condition.op is Op.NULL:
             continue
         wanted = {"string": (str,), "int64": (int,), "double": (int, float)}[str(kind)]
         for value in condition.values:
             if not isinstance(value, wanted) or isinstance(value, bool):
-                raise RequestError(f"where.{condition.column}: `{value}` is not like the column, which is {kind}")
+                raise RequestError(f"where.{condition.column}: `{value}` is not a value of the column, which is {kind}")
 
 
 def _text(name: str, events: pa.Schema, where: str) -> pa.DataType:
     kind = _type(name, events, where)
     if kind not in (pa.string(), pa.int64()):
-        raise RequestError(f"{where}: `{name}` is {kind}; a subject or a dimension is wanted")
+        raise RequestError(f"{where}: `{name}` is {kind}; name a subject or a dimension, which is string or int64")
     return kind
 
 

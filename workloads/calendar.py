@@ -1,4 +1,4 @@
-"""Buckets of time as engines and the rule of layouts compute them; the truth computes its own."""
+"""Buckets of time for engines and for the rule of layouts; the truth computes its buckets by code of its own."""
 
 from functools import lru_cache
 from typing import TypeAlias
@@ -20,8 +20,8 @@ Instants: TypeAlias = "pa.Array | pa.ChunkedArray"
 def starts(instants: Instants, grain: Grain, zone: str) -> Instants:
     """The start of each instant's bucket in a zone, both in milliseconds since 1970, UTC.
 
-    A minute or an hour begins where the local clock shows it full, so an hour that a clock change repeats is two
-    buckets. A longer bucket begins with the first instant of its first local day.
+    A minute or an hour begins when the local clock shows a full minute or hour, so an hour that a clock change repeats
+    is two buckets. A longer bucket begins with the first instant of its first local day.
     """
     wall = local(instants, zone)
     if grain in CLOCK:
@@ -34,7 +34,7 @@ def starts(instants: Instants, grain: Grain, zone: str) -> Instants:
 
 
 def of(question: Aggregate, instants: Instants) -> Instants:
-    """The buckets of a question, of instants in its span."""
+    """The start of each instant's bucket for a question; the instants lie in the question's span."""
     if question.grain is Grain.ALL:
         return pa.array(np.full(len(instants), question.span.milliseconds[0]))
     return starts(instants, question.grain, question.zone)

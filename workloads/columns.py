@@ -1,4 +1,4 @@
-"""Columns of a source made into columns of events: times, texts and numbers of fixed types."""
+"""Converts columns of a source to columns of events: times, texts and numbers of fixed types."""
 
 from collections.abc import Callable
 
@@ -15,7 +15,7 @@ Convert = Callable[[pa.Array], pa.Array]
 
 
 class ValueAtError(ValueError):
-    """A value that cannot be read, with its place (from 0) in its batch or file; None where it is the whole column."""
+    """A value that cannot be read. `place` counts rows of its batch or file from 0; None for the whole column."""
 
     def __init__(self, place: int | None, reason: str) -> None:
         super().__init__(reason)
@@ -23,7 +23,7 @@ class ValueAtError(ValueError):
 
 
 def column(batch: pa.RecordBatch, name: str) -> pa.Array:
-    """A column of a source, NULL where the batch lacks it; dictionaries and bytes as the texts that they stand for."""
+    """A column of a batch: dictionaries decoded, bytes as text; all NULL if the batch lacks the column."""
     array = batch.column(name) if name in batch.schema.names else pa.nulls(batch.num_rows)
     if pa.types.is_dictionary(array.type):
         array = array.dictionary_decode()
@@ -31,21 +31,21 @@ def column(batch: pa.RecordBatch, name: str) -> pa.Array:
 
 
 def widest(known: pa.DataType | None, array: pa.Array, role: str) -> pa.DataType | None:
-    """The type that holds what was seen of a column and `array` too; None while nothing but NULL was seen.
+    """The type for a column whose earlier batches have type `known` and whose next batch is `array`.
 
-    Texts (`role` is "text") are int64 where every value is an integer as integers are written, else string.
-    Measures are int64 where every value is a whole number of 64 bits, else float64.
+    None while all values are NULL. A column with `role` "text" is int64 if every value is an integer in its usual
+    notation, else string. A measure is int64 if every value is a whole number of 64 bits, else float64.
     """
     if array.null_count == len(array):
         return known
-    seen = _text_type(array) if role == "text" else _number_type(array)
-    if known is None or known == seen:
-        return seen
+    kind = _text_type(array) if role == "text" else _number_type(array)
+    if known is None or known == kind:
+        return kind
     return pa.string() if role == "text" else pa.float64()
 
 
 def events(batch: pa.RecordBatch, columns: Columns, types: dict[str, pa.DataType]) -> pa.RecordBatch:
-    """A batch of events in the order of `columns.all`; ValueAtError where a value cannot be read."""
+    """The batch as events, with columns in the order of `columns.all`; ValueAtError if a value cannot be read."""
     arrays = [instants(column(batch, t.name), t) for t in columns.times]
     required = arrays[0]
     if required.null_count:
@@ -56,19 +56,19 @@ def events(batch: pa.RecordBatch, columns: Columns, types: dict[str, pa.DataType
 
 
 def instants(array: pa.Array, time: Time) -> pa.Array:
-    """A column of times as instants, in whole milliseconds; ValueAtError where a value is none."""
+    """A column of times as instants in whole milliseconds; ValueAtError if a value is not a time."""
     if pa.types.is_null(array.type):
         return array.cast(INSTANT)
-    found = _each(array, *_times(array.type, time))
-    since = found.cast(pa.int64())
+    converted = _each(array, *_times(array.type, time))
+    since = converted.cast(pa.int64())
     beyond = pc.or_(pc.less(since, YEARS[0]), pc.greater(since, YEARS[1]))
     if (place := pc.index(beyond, True).as_py()) >= 0:
-        raise ValueAtError(place, f"{time.name} is `{array[place]}`, not in the years 1 to 9999; is its format right?")
-    return found
+        raise ValueAtError(place, f"{time.name} is `{array[place]}`, not in the years 1 to 9999; check its format")
+    return converted
 
 
 def _times(kind: pa.DataType, time: Time) -> tuple[Convert, str, str]:
-    """How times of that type are read, and what to say of one that is none."""
+    """The conversion of times of this type, the column's name, and what a value must be, for an error message."""
     numeric = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
     if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
         return lambda a: _instant(a, time.zone), time.name, "a time"
@@ -80,17 +80,18 @@ def _times(kind: pa.DataType, time: Time) -> tuple[Convert, str, str]:
         return lambda a: _instant(read(a), time.zone), time.name, f"like {time.format}"
     if _is_text(kind):
         return lambda a: _iso(a, time.zone), time.name, "ISO 8601, as in 2013-06-01T12:00:00Z; else give its `format`"
-    counts = "; where numbers count seconds or milliseconds, `format` says which" if numeric else ""
-    raise ValueAtError(None, f"{time.name} is {kind}, no time{counts}")
+    remedy = '; write format = "seconds" or "milliseconds" if it counts from 1970' if numeric else ""
+    raise ValueAtError(None, f"{time.name} is {kind}, not a time{remedy}")
 
 
 def _iso(array: pa.Array, zone: str) -> pa.Array:
-    """Row by row, a time without an offset is meant in the zone."""
+    """ISO 8601 texts as instants; a text without an offset is a local time of the zone."""
     texts = pc.replace_substring_regex(array, BELOW_MILLISECONDS, r"\1")
-    offset = pc.match_substring_regex(texts, OFFSET)
+    has_offset = pc.match_substring_regex(texts, OFFSET)
     none = pa.scalar(None, pa.string())
-    there = pc.if_else(offset, texts, none).cast(INSTANT)
-    return pc.coalesce(there, _instant(pc.if_else(offset, none, texts).cast(pa.timestamp("ms")), zone))
+    with_offset = pc.if_else(has_offset, texts, none).cast(INSTANT)
+    local = pc.if_else(has_offset, none, texts).cast(pa.timestamp("ms"))
+    return pc.coalesce(with_offset, _instant(local, zone))
 
 
 def _instant(array: pa.Array, zone: str) -> pa.Array:
@@ -147,7 +148,7 @@ def _numbers(array: pa.Array, kind: pa.DataType, name: str) -> pa.Array:
 
 
 def _each(array: pa.Array, convert: Convert, name: str, wanted: str) -> pa.Array:
-    """The array converted; where that fails, the first value at fault by bisection."""
+    """The converted array; if that fails, ValueAtError for the first wrong value, which bisection finds."""
     try:
         return convert(array)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):

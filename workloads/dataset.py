@@ -1,4 +1,4 @@
-"""A dataset is one TOML file: where events come from, their columns, the layouts kept and the questions asked."""
+"""A dataset is one TOML file: where its events are, the roles of their columns, its layouts and its questions."""
 
 import tomllib
 from collections.abc import Iterator
@@ -23,10 +23,11 @@ RESERVED = ("bucket", "grouping_id", "cohort", "size", "age", "value", "step", "
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Where the events are: a `path` beside the TOML file or inside an installed `package`, or a `generator`.
+    """Where the events are: a `path` relative to the TOML file or in an installed `package`, or a `generator`.
 
-    Of CSV: `separator`, one character, of which a space stands for any run of blanks; `names` where the file has no
-    line of them; `null`, what stands for NULL where it is not quoted. A generator makes `rows` from `seed`.
+    For CSV files: `separator` is one character, and a space means any run of spaces and tabs; `names` are the column
+    names of a file without a header line; `null` are the unquoted texts that mean NULL. A generator makes `rows` rows
+    from `seed`.
     """
 
     path: str | None = None
@@ -40,17 +41,17 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     def __post_init__(self) -> None:
         if (self.path is None) == (self.generator is None):
-            raise ValueError("a source has a `path` or a `generator`, one of the two")
+            raise ValueError("a source has either a `path` or a `generator`")
         if len(self.separator) != 1:
             raise ValueError("`separator` is one character; a space stands for any run of spaces")
 
 
 class Time(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A column of time, kept to the millisecond.
+    """A column of times, stored in whole milliseconds.
 
-    `format` is as strptime has it, or `seconds`, `milliseconds` or `microseconds` since 1970; without it times are
-    ISO 8601. `zone` is meant where a time has no offset: of a local time that a clock change repeats the earlier is
-    taken, of one that it skips the instant of the change.
+    `format` is one of strptime's, or `seconds`, `milliseconds` or `microseconds` since 1970; without it, times are
+    ISO 8601. `zone` is the zone of times without an offset. A local time that a clock change repeats means the earlier
+    instant; one that a clock change skips means the instant of the change.
     """
 
     name: str
@@ -60,11 +61,11 @@ class Time(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     def __post_init__(self) -> None:
         zone_info(self.zone)
         if self.format is not None and self.format not in EPOCHS and "%" not in self.format:
-            raise ValueError(f"format `{self.format}` is not strptime's, as in %Y%m%d, nor one of {', '.join(EPOCHS)}")
+            raise ValueError(f"format is `{self.format}`; write one of strptime, as in %Y%m%d, or {', '.join(EPOCHS)}")
 
 
 class Columns(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The roles of the source's columns; columns without a role are left out."""
+    """The roles of the source's columns; events have no columns without a role."""
 
     time: Time
     subject: str
@@ -82,7 +83,7 @@ class Columns(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     @property
     def texts(self) -> list[str]:
-        """The columns that are text or integers and never summed: subject, action, id and the dimensions."""
+        """The columns of texts or integers, which are never summed: subject, action, id and the dimensions."""
         return [c for c in (self.subject, self.action, self.id) if c is not None] + self.dimensions
 
     @property
@@ -92,12 +93,12 @@ class Columns(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     @property
     def all(self) -> list[str]:
-        """Every column that events have, in their order."""
+        """All columns of the events, in order."""
         return [t.name for t in self.times] + self.texts + self.measures
 
 
 class Dataset(msgspec.Struct, frozen=True, kw_only=True):
-    """A dataset file, read. `folder` is where it lies; paths in it are relative to that."""
+    """The content of a dataset file. `folder` is the file's folder; paths in the file are relative to it."""
 
     name: str
     title: str
@@ -109,13 +110,16 @@ class Dataset(msgspec.Struct, frozen=True, kw_only=True):
     dashboards: dict[str, list[str]] = {}
 
     def sized(self, rows: int | None, seed: int | None) -> "Dataset":
-        """The same with so many rows from that seed, where they are given and the dataset is made to order."""
+        """A generated dataset with another number of rows or another seed, unless these are None.
+
+        Another dataset is returned unchanged; RequestError if `rows` is not None.
+        """
         if self.source.generator is None:
             if rows is not None:
-                raise RequestError(f"--rows goes with a generator; {self.name} has the rows of its files")
+                raise RequestError(f"--rows needs a generated dataset; {self.name} has files: leave --rows out")
             return self
-        given = {key: value for key, value in (("rows", rows), ("seed", seed)) if value is not None}
-        return msgspec.structs.replace(self, source=msgspec.structs.replace(self.source, **given))
+        changes = {key: value for key, value in (("rows", rows), ("seed", seed)) if value is not None}
+        return msgspec.structs.replace(self, source=msgspec.structs.replace(self.source, **changes))
 
     @property
     def file(self) -> Path:
@@ -123,23 +127,23 @@ class Dataset(msgspec.Struct, frozen=True, kw_only=True):
         return self.folder / f"{self.name}.toml"
 
     def question(self, name: str) -> Template:
-        """The question of that name; RequestError names those that there are."""
+        """The question of that name; RequestError with all names if there is none."""
         return _named(self.questions, name, f"{self.name} has no question")
 
     def dashboard(self, name: str) -> dict[str, Template]:
-        """The questions of the dashboard of that name; RequestError names those that there are."""
-        asked = _named(self.dashboards, name, f"{self.name} has no dashboard")
-        return {question: self.questions[question] for question in asked}
+        """The questions of the dashboard of that name; RequestError with all names if there is none."""
+        questions = _named(self.dashboards, name, f"{self.name} has no dashboard")
+        return {question: self.questions[question] for question in questions}
 
     def layout(self, name: str) -> Layout:
-        """The layout of that name; RequestError names those that there are."""
+        """The layout of that name; RequestError with all names if there is none."""
         if name == "tailored" and name not in self.layouts:
             raise RequestError("the layout `tailored` is called `tuned` now: write `tuned`")
         return _named(self.layouts, name, f"{self.name} has no layout")
 
 
 class LayoutSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A roll-up as a dataset file writes it."""
+    """A roll-up in the form of the dataset file."""
 
     grain: Grain
     measures: Annotated[list[str], msgspec.Meta(min_length=1)]
@@ -147,20 +151,20 @@ class LayoutSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     zone: str | None = None
 
     def layout(self, name: str, zone: str, columns: Columns) -> Layout:
-        """The layout that this writes; ValueError says what is wrong with it."""
-        kept = tuple(measures.parse(m) for m in self.measures)
+        """The layout; ValueError if it is wrong. `zone` is its zone if it names none."""
+        parsed = tuple(measures.parse(m) for m in self.measures)
         unique("by", self.by)
-        unique("measures", [str(m) for m in kept])
+        unique("measures", [str(m) for m in parsed])
         for dimension in self.by:
-            _known("by", dimension, columns.texts)
-        for measure in kept:
-            _known(f"measures: {measure}", measure.column, columns.all)
+            _check_column("by", dimension, columns.texts)
+        for measure in parsed:
+            _check_column(f"measures: {measure}", measure.column, columns.all)
         zone_info(self.zone or zone)
-        return Layout(name, self.grain, self.zone or zone, tuple(self.by), kept)
+        return Layout(name, self.grain, self.zone or zone, tuple(self.by), parsed)
 
 
 class File(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A dataset file as it is written; `zone` is meant where a layout or a question names none."""
+    """A dataset file before its parts are checked; `zone` is the zone of layouts and questions that name none."""
 
     title: str
     source: Source
@@ -172,77 +176,78 @@ class File(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 def built_in() -> list[str]:
-    """The names of the datasets that come along."""
+    """The names of the datasets of this package."""
     return sorted(p.parent.name for p in BUILT_IN.glob("*/*.toml") if p.stem == p.parent.name)
 
 
 def read(name: str) -> Dataset:
-    """The dataset of a built-in name or of a path to a TOML file; RequestError says what is wrong with it."""
+    """The dataset of a built-in name or of a path to a TOML file; RequestError if there is none or it is wrong."""
     if name in built_in():
         return parse(BUILT_IN / name / f"{name}.toml")
     path = Path(name)
     if path.suffix != ".toml":
-        raise RequestError(f"--dataset {name} is neither a TOML file nor one of {', '.join(built_in())}")
+        raise RequestError(f"--dataset {name} is not a built-in dataset; give a .toml file or {', '.join(built_in())}")
     return parse(path)
 
 
 def parse(path: Path) -> Dataset:
-    """The dataset in the TOML file `path`."""
+    """The dataset in the TOML file `path`; RequestError names the file and the key that is wrong."""
     try:
         return _dataset(path, read_typed(tomllib.loads(path.read_text(encoding="utf-8")), File))
     except OSError as error:
         raise RequestError(f"{path}: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise RequestError(f"{path}: this is not TOML: {error}") from None
+        raise RequestError(f"{path} is not TOML: {error}") from None
     except ValueError as error:
         raise RequestError(f"{path}: {error}") from None
 
 
 def _dataset(path: Path, file: File) -> Dataset:
     zone_info(file.zone)
-    kept = {layouts.RAW: layouts.raw}
+    rollups: dict[str, Layout] = {}
     for name, raw in file.layouts.items():
         with _under(f"layouts.{name}"):
             check_name("its name", name)
             if name in (layouts.RAW, layouts.TUNED):
-                raise ValueError(f"the name is taken; `{name}` is always there")
-            kept[name] = read_typed(raw, LayoutSpec).layout(name, file.zone, file.columns)
+                raise ValueError(f"every dataset has a layout `{name}`; give this one another name")
+            rollups[name] = read_typed(raw, LayoutSpec).layout(name, file.zone, file.columns)
     questions: dict[str, Template] = {}
     for place, raw in enumerate(file.questions):
         with _under(f"question {raw['name']}" if isinstance(raw.get("name"), str) else f"questions[{place}]"):
-            made = template(raw, file.zone)
-            if made.name in questions:
-                raise ValueError("the name stands twice")
-            _check_columns(made.build({}), file.columns)
-            questions[made.name] = made
+            parsed = template(raw, file.zone)
+            if parsed.name in questions:
+                raise ValueError("two questions have this name; rename one")
+            _check_columns(parsed.build({}), file.columns)
+            questions[parsed.name] = parsed
     dashboards: dict[str, list[str]] = {}
-    for name, asked in file.dashboards.items():
+    for name, entries in file.dashboards.items():
         with _under(f"dashboards.{name}"):
-            dashboards[name] = _dashboard(asked, questions)
+            dashboards[name] = _dashboard(entries, questions)
     return Dataset(
         name=path.stem,
         title=file.title,
         folder=path.parent,
         source=file.source,
         columns=file.columns,
-        layouts=kept | {layouts.TUNED: layouts.tuned},
+        layouts={layouts.RAW: layouts.raw} | rollups | {layouts.TUNED: layouts.tuned},
         questions=questions,
         dashboards=dashboards,
     )
 
 
-def _dashboard(asked: object, questions: dict[str, Template]) -> list[str]:
-    if not isinstance(asked, list) or not asked:
+def _dashboard(names: object, questions: dict[str, Template]) -> list[str]:
+    if not isinstance(names, list) or not names:
         raise ValueError("a dashboard is a list of names of questions")
-    unique("it", asked)
-    for name in asked:
+    unique("it", names)
+    for name in names:
         if name not in questions:
             raise ValueError(f"there is no question `{name}`; there are {', '.join(questions) or 'none'}")
-    return asked
+    return names
 
 
 @contextmanager
 def _under(key: str) -> Iterator[None]:
+    """Puts the key in front of the text of a ValueError."""
     try:
         yield
     except ValueError as error:
@@ -250,31 +255,31 @@ def _under(key: str) -> Iterator[None]:
 
 
 def _check_columns(question: Question, columns: Columns) -> None:
-    """ValueError where a question names a column that there is not; its type is known only when the events are."""
+    """ValueError if a question names an unknown column; types are checked later, when the events are read."""
     by = question.by if not isinstance(question.by, str) else (question.by,)
     for dimension in by or ():
-        _known("by", dimension, columns.texts)
+        _check_column("by", dimension, columns.texts)
     match question:
         case Aggregate():
-            asked, filters = question.measures, {"where": question.where}
+            measured, filters = question.measures, {"where": question.where}
         case Cohort():
-            asked = (question.measure,) if question.measure else ()
+            measured = (question.measure,) if question.measure else ()
             filters = {"birth": question.birth, "returns": question.returns}
         case Funnel():
-            asked, filters = (), {f"steps[{i}]": step for i, step in enumerate(question.steps)}
-    for measure in asked:
-        _known(f"measures: {measure}", measure.column, columns.all)
+            measured, filters = (), {f"steps[{i}]": step for i, step in enumerate(question.steps)}
+    for measure in measured:
+        _check_column(f"measures: {measure}", measure.column, columns.all)
     for key, conditions in filters.items():
         for condition in conditions:
-            _known(f"{key}.{condition.column}", condition.column, columns.texts + columns.measures)
+            _check_column(f"{key}.{condition.column}", condition.column, columns.texts + columns.measures)
 
 
-def _known(key: str, name: str | None, there: list[str]) -> None:
-    if name is not None and name not in there:
-        raise ValueError(f"{key}: there is no column `{name}`; there are {', '.join(there)}")
+def _check_column(key: str, name: str | None, known: list[str]) -> None:
+    if name is not None and name not in known:
+        raise ValueError(f"{key}: there is no column `{name}`; there are {', '.join(known)}")
 
 
-def _named(things: dict[str, _T], name: str, complaint: str) -> _T:
-    if name not in things:
-        raise RequestError(f"{complaint} `{name}`; it has {', '.join(things) or 'none'}")
-    return things[name]
+def _named(by_name: dict[str, _T], name: str, complaint: str) -> _T:
+    if name not in by_name:
+        raise RequestError(f"{complaint} `{name}`; it has {', '.join(by_name) or 'none'}")
+    return by_name[name]

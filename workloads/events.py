@@ -1,4 +1,4 @@
-"""Events as a value: batches in a fixed schema, table statistics, a fingerprint, a cut by time of receipt."""
+"""Events: rows in a fixed schema with statistics and a fingerprint, prepared once and stored under the home."""
 
 import hashlib
 import json
@@ -56,7 +56,7 @@ class Statistics(msgspec.Struct, frozen=True):
 
 
 class Events:
-    """Rows in a fixed schema, read from where they lie, as often as wanted."""
+    """Rows in a fixed schema, which can be read again and again."""
 
     def __init__(self, rows: pa.dataset.Dataset, columns: Columns, statistics: Statistics) -> None:
         self._rows = rows
@@ -65,7 +65,7 @@ class Events:
 
     @property
     def fingerprint(self) -> str:
-        """The same for the same rows in the same order."""
+        """A hash that is equal for equal rows in the same order."""
         return self.statistics.fingerprint
 
     def batches(self, wanted: list[str] | None = None) -> Iterator[pa.RecordBatch]:
@@ -75,9 +75,11 @@ class Events:
                 yield batch
 
     def until(self, received: datetime) -> "Events":
-        """The events received before an instant; RequestError where the dataset has no such column."""
+        """The events received before an instant; RequestError if the dataset has no column `received`."""
         if self.columns.received is None:
-            raise RequestError("columns.received: events are cut by the time they were received, and none is named")
+            raise RequestError(
+                "columns.received is missing; name the column of the times at which events were received"
+            )
         column = self.columns.received.name
         cut = pa.scalar(milliseconds(received), pa.int64()).cast(columns.INSTANT)
         rows = self._rows.filter(pc.field(column) < cut)
@@ -85,7 +87,7 @@ class Events:
 
 
 def of(table: pa.Table, columns: Columns) -> Events:
-    """Events of a table in memory that has the columns in their types."""
+    """Events from a table in memory that already has the columns in the types of events."""
     rows = pa.dataset.dataset(table.select(columns.all).combine_chunks())
     sink = hashlib.blake2b(digest_size=16)
     for batch in rows.to_batches():
@@ -94,33 +96,33 @@ def of(table: pa.Table, columns: Columns) -> Events:
 
 
 def prepare(dataset: Dataset, home: Path, say: Callable[[str], None] = lambda _: None) -> Events:
-    """The dataset's events, made once into a Parquet file under `home` and reused while the source is the same."""
-    made = _generated if dataset.source.generator is not None else _read
-    events = made(dataset, home / "events", say)
+    """The dataset's events, converted once to a Parquet file under `home` and reused while the source is unchanged."""
+    load = _generated if dataset.source.generator is not None else _read
+    events = load(dataset, home / "events", say)
     _check(dataset, events.statistics.schema)
     return events
 
 
 def _read(dataset: Dataset, folder: Path, say: Callable[[str], None]) -> Events:
     try:
-        found = sources.files(dataset)
+        paths = sources.files(dataset)
     except RequestError as error:
         raise RequestError(f"{dataset.file}: source.{error}") from None
-    key = _digest(FORMAT, sources.content(found), dataset.source, dataset.columns)
+    key = _digest(FORMAT, sources.content(paths), dataset.source, dataset.columns)
     path = folder / f"{key}.parquet"
     record = path.with_suffix(".json")
-    statistics = _kept(lambda: pa.parquet.read_metadata(path).num_rows, record)
+    statistics = _recorded(lambda: pa.parquet.read_metadata(path).num_rows, record)
     if statistics is None:
-        say(f"reading {found[0].name if len(found) == 1 else f'{len(found)} files'}")
+        say(f"reading {paths[0].name if len(paths) == 1 else f'{len(paths)} files'}")
         path.parent.mkdir(parents=True, exist_ok=True)
-        _write(path, _normalised(found, dataset), found[0])
+        _write(path, _normalised(paths, dataset), paths[0])
         statistics = measured(pa.dataset.dataset(path), dataset.columns, key)
         _replace(record, lambda part: part.write_bytes(msgspec.json.encode(statistics)))
     return Events(pa.dataset.dataset(path), dataset.columns, statistics)
 
 
 def _check(dataset: Dataset, schema: pa.Schema) -> None:
-    """RequestError where a question of the dataset does not fit its events, whose types are known only now."""
+    """RequestError if a question of the dataset does not fit the types of its events, which are known only now."""
     for name, template in dataset.questions.items():
         try:
             answers.schema(template.fill(), schema)
@@ -128,7 +130,7 @@ def _check(dataset: Dataset, schema: pa.Schema) -> None:
             raise RequestError(f"{dataset.file}: question {name}: {error}") from None
 
 
-def _kept(rows: Callable[[], int], record: Path) -> Statistics | None:
+def _recorded(rows: Callable[[], int], record: Path) -> Statistics | None:
     """The statistics in `record`; None unless it can be read and counts as many rows as the prepared file holds."""
     try:
         statistics = msgspec.json.decode(record.read_bytes(), type=Statistics)
@@ -141,7 +143,7 @@ def _generated(dataset: Dataset, folder: Path, say: Callable[[str], None]) -> Ev
     rows = generated.rows(dataset, folder, say)
     key = _digest(FORMAT, [Path(name).name for name in rows.files], dataset.columns)
     record = folder / f"{key}.json"
-    statistics = _kept(rows.count_rows, record)
+    statistics = _recorded(rows.count_rows, record)
     if statistics is None:
         say(f"measuring {dataset.name}")
         statistics = measured(rows, dataset.columns, key)
@@ -177,37 +179,37 @@ def measured(rows: pa.dataset.Dataset, roles: Columns, fingerprint: str) -> Stat
 
 
 class _Distinct:
-    """Counts distinct values but NULL; new ones wait until they are as many as those told apart before."""
+    """Counts distinct values except NULL; new values are merged when they are as many as the known ones."""
 
     def __init__(self, kind: pa.DataType) -> None:
-        self._apart = pa.array([], kind)
+        self._known = pa.array([], kind)
         self._waiting: list[pa.Array] = []
 
     def add(self, values: pa.Array) -> None:
         self._waiting.append(values.unique())
-        if sum(map(len, self._waiting)) >= max(len(self._apart), BATCH):
+        if sum(map(len, self._waiting)) >= max(len(self._known), BATCH):
             self.count()
 
     def count(self) -> int:
-        self._apart = pa.concat_arrays([self._apart, *self._waiting]).unique()
+        self._known = pa.concat_arrays([self._known, *self._waiting]).unique()
         self._waiting.clear()
-        return len(self._apart) - int(self._apart.null_count)
+        return len(self._known) - int(self._known.null_count)
 
 
-def _normalised(found: list[Path], dataset: Dataset) -> Iterator[pa.RecordBatch]:
-    types = _types(found, dataset)
-    for file, before, batch in sources.batches(found, dataset.source, dataset.columns.all):
+def _normalised(paths: list[Path], dataset: Dataset) -> Iterator[pa.RecordBatch]:
+    types = _types(paths, dataset)
+    for file, before, batch in sources.batches(paths, dataset.source, dataset.columns.all):
         try:
             yield columns.events(batch, dataset.columns, types)
         except columns.ValueAtError as error:
             raise sources.refusal(file, before, error) from None
 
 
-def _types(found: list[Path], dataset: Dataset) -> dict[str, pa.DataType]:
+def _types(paths: list[Path], dataset: Dataset) -> dict[str, pa.DataType]:
     roles = dict.fromkeys(dataset.columns.texts, "text") | dict.fromkeys(dataset.columns.measures, "measure")
     known: dict[str, pa.DataType | None] = dict.fromkeys(roles)
     seen: set[str] = set()
-    for file, before, batch in sources.batches(found, dataset.source, dataset.columns.all):
+    for file, before, batch in sources.batches(paths, dataset.source, dataset.columns.all):
         seen.update(batch.schema.names)
         try:
             for name, role in roles.items():
@@ -215,7 +217,7 @@ def _types(found: list[Path], dataset: Dataset) -> dict[str, pa.DataType]:
         except columns.ValueAtError as error:
             raise sources.refusal(file, before, error) from None
     if seen and (missing := [c for c in dataset.columns.all if c not in seen]):
-        raise RequestError(f"{found[0]}: no row has a `{missing[0]}`")
+        raise RequestError(f"{paths[0]}: no row has a column `{missing[0]}`; correct its name under [columns]")
     return {n: t or (pa.string() if roles[n] == "text" else pa.float64()) for n, t in known.items()}
 
 
@@ -223,7 +225,7 @@ def _write(path: Path, batches: Iterator[pa.RecordBatch], source: Path) -> None:
     def fill(part: Path) -> None:
         head = next(batches, None)
         if head is None:
-            raise RequestError(f"{source}: there are no rows")
+            raise RequestError(f"{source} has no rows; give a file with rows")
         with pa.parquet.ParquetWriter(part, head.schema, compression="zstd") as writer:
             writer.write_batch(head)
             for batch in batches:
@@ -233,10 +235,10 @@ def _write(path: Path, batches: Iterator[pa.RecordBatch], source: Path) -> None:
 
 
 def _replace(path: Path, fill: Callable[[Path], object]) -> None:
-    """Writes a file whole or not at all, and clears away what processes that were killed have left."""
-    for left in path.parent.glob("*.part"):
-        if not psutil.pid_exists(int(left.suffixes[-2][1:])):
-            left.unlink(missing_ok=True)
+    """Writes a file whole or not at all, and removes partial files of processes that no longer run."""
+    for partial in path.parent.glob("*.part"):
+        if not psutil.pid_exists(int(partial.suffixes[-2][1:])):
+            partial.unlink(missing_ok=True)
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
         fill(part)

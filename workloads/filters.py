@@ -1,4 +1,4 @@
-"""Filters: which events a question is about."""
+"""Filters: conditions that select the events of a question."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -9,7 +9,7 @@ Value = str | int | float | bool
 
 
 class Op(StrEnum):
-    """How a column is compared. As in SQL, a NULL satisfies none of them but `null = true`."""
+    """The comparisons. As in SQL, a NULL satisfies no condition except `null = true`."""
 
     EQ = "eq"
     NE = "ne"
@@ -22,7 +22,7 @@ class Op(StrEnum):
 
 
 class Filter(msgspec.Struct, frozen=True, order=True):
-    """One condition; a question's conditions hold all at once. `values` has one value, or any number for `in`."""
+    """One condition; events must satisfy all conditions of a question. Only `in` has more than one value."""
 
     column: str
     op: Op
@@ -30,14 +30,14 @@ class Filter(msgspec.Struct, frozen=True, order=True):
 
     @property
     def value(self) -> Value:
-        """The one value of every operator but `in`."""
+        """The value, for every comparison except `in`."""
         return self.values[0]
 
 
 def parse(where: Mapping[str, object], key: str = "where") -> tuple[Filter, ...]:
-    """Filters from their written form, `{origin = "JFK", dest = ["LAX", "SFO"], dep_delay = {ge = 15}}`.
+    """The filters of a table such as `{origin = "JFK", dest = ["LAX", "SFO"], dep_delay = {ge = 15}}`.
 
-    ValueError where they are not, with the `key` under which they stand.
+    ValueError if one is wrong; its text begins with `key`, the table's name in the file.
     """
     return tuple(f for column, condition in where.items() for f in _conditions(f"{key}.{column}", column, condition))
 

@@ -1,4 +1,4 @@
-"""Events that are made to order: by which generator, in how many rows, from which seed."""
+"""Generated events: which generators there are, and how their files are written and read."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +15,11 @@ GENERATORS = {"game": game.write}
 
 
 def write(source: Source, folder: Path, say: Callable[[str], None] = lambda _: None) -> list[Path]:
-    """Writes the source's events as Parquet files into `folder`, each whole or absent; those there are left alone."""
+    """Writes the source's events as Parquet files into `folder` and returns their paths.
+
+    A file is written whole or not at all; existing files are not written again. RequestError if there is no such
+    generator.
+    """
     if source.generator not in GENERATORS:
         raise RequestError(f"source.generator: `{source.generator}` is not one of {', '.join(GENERATORS)}")
     pace = Pace(say, f"making {source.generator}: ", source.rows)
@@ -23,9 +27,11 @@ def write(source: Source, folder: Path, say: Callable[[str], None] = lambda _: N
 
 
 def rows(dataset: Dataset, folder: Path, say: Callable[[str], None]) -> pa.dataset.Dataset:
-    """The dataset's events, made into `folder` where they are not there yet, with the columns in their order."""
-    made = pa.dataset.dataset(write(dataset.source, folder, say))
-    there = made.schema.names
-    if missing := [c for c in dataset.columns.all if c not in there]:
-        raise RequestError(f"columns: {dataset.source.generator} makes no `{missing[0]}`; it makes {', '.join(there)}")
-    return made.replace_schema(pa.schema([made.schema.field(name).with_nullable(True) for name in dataset.columns.all]))
+    """The dataset's events with the dataset's columns, from files in `folder`; missing files are written first."""
+    files = pa.dataset.dataset(write(dataset.source, folder, say))
+    generated = files.schema.names
+    if missing := [c for c in dataset.columns.all if c not in generated]:
+        generator, known = dataset.source.generator, ", ".join(generated)
+        raise RequestError(f"columns: {generator} has no column `{missing[0]}`; it has {known}")
+    fields = [files.schema.field(name).with_nullable(True) for name in dataset.columns.all]
+    return files.replace_schema(pa.schema(fields))

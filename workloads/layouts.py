@@ -1,4 +1,4 @@
-"""Layouts: how events are kept."""
+"""Layouts: how events are stored."""
 
 import msgspec
 
@@ -9,13 +9,17 @@ RAW = "raw"
 TUNED = "tuned"
 STORED = {
     RAW: "each event, nothing aggregated",
-    TUNED: "what people who know the engine would build for these very questions",
+    TUNED: "the tables that an expert of the engine would make for these questions",
 }
+"""What the layouts store that no dataset file declares."""
 
 
 class Layout(msgspec.Struct, frozen=True, cache_hash=True):
-    """A named way to keep events: `raw` keeps each one, a roll-up keeps measures of buckets by dimensions,
-    `tuned` is whatever people who know the engine would build for the dataset's own questions."""
+    """A named way to store events.
+
+    `raw` stores each event. A roll-up stores `measures` of groups by bucket of `grain` in `zone` and by the dimensions
+    `by`. `tuned` stores the tables that an expert of the engine would make for the dataset's own questions.
+    """
 
     name: str
     grain: Grain | None = None

@@ -1,4 +1,4 @@
-"""Measures: what is computed of the events of a group."""
+"""Measures: what is computed from the events of a group."""
 
 import re
 from enum import StrEnum
@@ -14,7 +14,7 @@ CALL = re.compile(
 
 
 class Function(StrEnum):
-    """What a measure computes; NULLs are left out by all but `count`."""
+    """What a measure computes. Every function except `count` ignores NULL."""
 
     COUNT = "count"
     SUM = "sum"
@@ -32,9 +32,9 @@ FORMS = "count(), sum(x), min(x), max(x), mean(x), distinct(x), distinct(x, erro
 class Measure(msgspec.Struct, frozen=True, order=True):
     """One measure.
 
-    `at` is a quantile's fraction in (0, 1): its value is the smallest one that at least this fraction of the
-    values do not exceed. `error` is what the asker tolerates: relative for `distinct`, in rank for `quantile`;
-    zero asks for the exact value.
+    `at` is the fraction of a quantile, between 0 and 1: the quantile is the smallest value that at least this fraction
+    of the values do not exceed. `error` is the tolerated error: relative for `distinct`, in rank for `quantile`; 0 asks
+    for the exact value.
     """
 
     function: Function
@@ -46,14 +46,14 @@ class Measure(msgspec.Struct, frozen=True, order=True):
         if (self.column is None) != (self.function is Function.COUNT):
             raise ValueError(f"{self.function} takes {'no' if self.column else 'a'} column")
         if (self.at is None) == (self.function is Function.QUANTILE):
-            raise ValueError("a fraction goes with quantile, as in quantile(x, 0.9)")
+            raise ValueError("quantile takes a fraction, as in quantile(x, 0.9); other functions take none")
         if self.at is not None and not 0 < self.at < 1:
-            raise ValueError(f"a quantile's fraction lies between 0 and 1, not at {self.at:g}")
+            raise ValueError(f"the fraction of a quantile is {self.at:g}; it must be between 0 and 1")
         if self.error and (self.function not in ESTIMABLE or not 0 < self.error < 1):
-            raise ValueError("error= goes with distinct and quantile and lies between 0 and 1")
+            raise ValueError("only distinct and quantile take error=, which must be between 0 and 1")
 
     def __str__(self) -> str:
-        """The measure as it is written, which is also its column's name in an answer."""
+        """The measure in the notation of dataset files, which is also its column's name in an answer."""
         return _written(self)
 
 
@@ -68,13 +68,13 @@ def _written(measure: Measure) -> str:
 
 
 def parse(text: str) -> Measure:
-    """The measure that `text` writes, as in `distinct(user, error=0.02)`; ValueError where it writes none."""
-    found = CALL.fullmatch(text.strip())
-    if not found or found["function"] not in list(Function):
+    """The measure of a text such as `distinct(user, error=0.02)`; ValueError if it is not a measure."""
+    call = CALL.fullmatch(text.strip())
+    if not call or call["function"] not in list(Function):
         raise ValueError(f"`{text}` is not a measure; write {FORMS}")
     try:
-        at = float(found["at"]) if found["at"] else None
-        error = float(found["error"]) if found["error"] else 0.0
+        at = float(call["at"]) if call["at"] else None
+        error = float(call["error"]) if call["error"] else 0.0
     except ValueError:
-        raise ValueError(f"`{text}` has a number that cannot be read") from None
-    return Measure(Function(found["function"]), found["quoted"] or found["column"], at, error)
+        raise ValueError(f"`{text}` has a number that cannot be read; write {FORMS}") from None
+    return Measure(Function(call["function"]), call["quoted"] or call["column"], at, error)

@@ -1,4 +1,4 @@
-"""Questions are values: what is asked, with every parameter filled in."""
+"""Questions: values that say what is asked, with a value for every parameter."""
 
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -13,7 +13,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Grain(StrEnum):
-    """How long a bucket of time is. Weeks start on Monday; `all` is one bucket, the span's."""
+    """The length of a bucket of time. Weeks start on Monday; `all` is one bucket for the whole span."""
 
     ALL = "all"
     MINUTE = "minute"
@@ -26,7 +26,7 @@ class Grain(StrEnum):
 
 
 class Span(msgspec.Struct, frozen=True):
-    """The instants from `start` up to but not including `end`, with zone, in whole milliseconds."""
+    """The instants from `start` up to but not including `end`; both have a zone and whole milliseconds."""
 
     start: datetime
     end: datetime
@@ -47,11 +47,11 @@ def milliseconds(instant: datetime) -> int:
 
 
 class Top(msgspec.Struct, frozen=True):
-    """Of each bucket only the `n` groups largest (or smallest) by `measure`.
+    """Only the `n` groups of each bucket that are largest (or smallest) by `measure`.
 
-    Ties go to the group whose `by` values sort first (text by code point, NULL last), so the answer is one answer. A
-    top cannot be combined with subtotals.
-    `error` tolerates members whose true value is at least (1 - error) of the nth's.
+    Of equal groups, those whose `by` values sort first (text by code point, NULL last) come first, so only one answer
+    is right. A top cannot be combined with subtotals. With `error`, an answer may contain other groups if their true
+    value is at least (1 - error) of the nth group's.
     """
 
     n: int
@@ -61,7 +61,7 @@ class Top(msgspec.Struct, frozen=True):
 
 
 class Aggregate(msgspec.Struct, frozen=True, tag="aggregate", tag_field="kind"):
-    """Measures of the events of a span, by bucket of time and by dimensions."""
+    """Measures of the events of a span, grouped by bucket of time and by dimensions."""
 
     span: Span
     measures: tuple[Measure, ...]
@@ -76,10 +76,10 @@ class Aggregate(msgspec.Struct, frozen=True, tag="aggregate", tag_field="kind"):
 class Age(msgspec.Struct, frozen=True):
     """How a subject's age is counted.
 
-    An age is `width` units long, and ages 0 to `count` - 1 are asked for. `elapsed` ages step whole units after the
-    birth itself, and need a unit of fixed length: minute, hour, day (of 24 hours) or week. `calendar` ages step at
-    the boundaries of the unit in the question's zone: born in January, in February the age is 1. Calendar minutes
-    and hours step whole units after the start of the minute or hour that the birth fell into.
+    An age is `width` units long, and the question asks for the ages 0 to `count` - 1. `elapsed` ages begin whole units
+    after the birth, and need a unit of fixed length: minute, hour, day (of 24 hours) or week. `calendar` ages begin
+    where the unit begins in the question's zone: a subject born in January has age 1 in February. Calendar minutes and
+    hours begin whole units after the start of the minute or hour in which the birth lies.
     """
 
     unit: Grain
@@ -89,24 +89,23 @@ class Age(msgspec.Struct, frozen=True):
 
 
 class Cohort(msgspec.Struct, frozen=True, tag="cohort", tag_field="kind"):
-    """Who comes back: of the subjects born in a span, what they do at each age.
+    """Who comes back: what the subjects born in a span do at each age.
 
-    A subject is born at its first event ever that matches `birth`; `span` says which births count. NULL is no
-    subject. Its cohort is the bucket of `grain` its birth falls into, or the value of the dimension `by` at birth; of
-    several such events in the millisecond of birth the value that sorts first (text by code point, NULL last).
+    A subject is born at its first event ever that matches `birth`. Births in `span` count; events with a NULL subject
+    do not. Either `grain` or `by` is set, and `grain` is not `all`. The cohort of a subject is the bucket of `grain` in
+    which its birth lies, or the value of the dimension `by` at its birth. If several matching events are in the
+    millisecond of the birth, the value of `by` that sorts first (text by code point, NULL last) counts.
 
-    An event counts if it matches `returns`, is not before the birth (with `repeat`: is after it, by at least a
-    millisecond) and is before `until`. Without a `measure`, `value` is the number of distinct subjects with an event at
-    that age; with one, it is `count()` or `sum(x)` of those events. With `cumulative`, the events are those at that age
-    and all before it; with `retention` unbounded, those at that age and all after it, also beyond the last age asked
-    for, and `measure` and `cumulative` must be absent. Either `grain` or `by` is given; `grain` is not `all`. A subject
-    is counted once in each cell in which it counts at all. `error` tolerates sizes and numbers of subjects that are off
-    by that share of their cohort's true size.
+    An event counts if it matches `returns`, is before `until`, and is not before the birth; with `repeat`, it must be
+    at least a millisecond after the birth. Without a `measure`, `value` is the number of distinct subjects with an
+    event that counts at that age; with a `measure`, it is `count()` or `sum(x)` of those events. With `cumulative`,
+    events at earlier ages count too. With unbounded `retention`, events at later ages count too, also beyond the last
+    age of the question; then there is no `measure` and no `cumulative`. `error` tolerates sizes and numbers of subjects
+    that differ from the truth by that share of their cohort's true size.
 
-    `size` is the number of all subjects of a cohort. A cohort has cells for the ages 0 to k - 1, where k is the age at
-    `until` of someone born in the cohort's last millisecond (the last of its bucket or of the span, the earlier), at
-    most `age.count`. A cell in which nothing happened has 0, or NULL for a sum. A cohort whose k is 0 or less is
-    absent.
+    `size` is the number of all subjects of a cohort. A cohort has cells for the ages 0 to k - 1. k is the age at
+    `until` of a subject born in the last millisecond of the cohort's bucket or of the span, whichever is earlier, and
+    at most `age.count`. A cell without events has 0, or NULL for a sum. A cohort whose k is 0 or less is absent.
     """
 
     span: Span
@@ -127,12 +126,14 @@ class Cohort(msgspec.Struct, frozen=True, tag="cohort", tag_field="kind"):
 class Funnel(msgspec.Struct, frozen=True, tag="funnel", tag_field="kind"):
     """How far subjects get through steps that must follow each other.
 
-    A subject (NULL is none) enters at an event of the span that matches the first step, and reaches step k by an
-    event that matches it, at least a millisecond after the one of step k - 1, at most `window` seconds after
-    entering and before the span's end; other events may lie between. Each subject counts once, for its entry that
-    gets furthest, the earliest of equals: in every step up to that one, under the values of the dimensions `by` at
-    that entry (of several equal entries in one millisecond those that sort first, NULL last). Steps count from 1;
-    whoever enters under some values brings a row for each step, with 0 where nobody came so far.
+    A subject enters at an event of the span that matches the first step; events with a NULL subject do not count. It
+    reaches step k by an event that matches step k, at least a millisecond after its event of step k - 1, at most
+    `window` seconds after the entry, and before the end of the span. Other events may lie between.
+
+    Each subject counts once, by the entry that gets furthest, or the earliest of several that get equally far. It
+    counts in every step up to the furthest, under the values of the dimensions `by` at that entry; of equal entries in
+    one millisecond, those whose values sort first (NULL last) count. Steps are numbered from 1. For all values of `by`
+    at entries that count, the answer has a row for each step, with 0 if no subject reached it.
     """
 
     span: Span
@@ -147,7 +148,7 @@ SOME = Span(EPOCH, EPOCH + timedelta(days=1))
 
 
 def spanless(question: Q) -> Q:
-    """One and the same for a question over any span: what is found out of it holds for all of them."""
+    """The question with a fixed span: equal for questions that differ in their span only, so usable as a cache key."""
     return msgspec.structs.replace(question, span=SOME)
 
 

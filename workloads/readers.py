@@ -1,4 +1,4 @@
-"""Readers: Parquet, CSV and JSON lines as batches of the columns that are wanted, as they stand there."""
+"""Readers of Parquet, CSV and JSON lines: batches of the wanted columns, not yet converted."""
 
 import csv
 import io
@@ -22,18 +22,18 @@ Reader = Callable[[pa.NativeFile, Source, list[str]], Iterator[pa.RecordBatch]]
 
 
 def reader(name: str) -> Reader | None:
-    """The reader of a file of that name; None where its ending says nothing."""
+    """The reader for a file name; None if its ending is unknown."""
     return next((read for ending, read in READERS.items() if name.lower().endswith(ending)), None)
 
 
-def _wanted(columns: list[str], there: list[str]) -> list[str]:
-    """The columns to read, all where none are named; ValueAtError where one is missing or stands twice."""
-    for name in columns or there:
-        if name not in there:
-            raise ValueAtError(None, f"there is no column `{name}`; there are {', '.join(there)}")
-        if there.count(name) > 1:
-            raise ValueAtError(None, f"the column `{name}` stands there twice; rename one")
-    return columns or there
+def _wanted(columns: list[str], known: list[str]) -> list[str]:
+    """The columns to read: those named, or all known ones; ValueAtError if one is missing or two have its name."""
+    for name in columns or known:
+        if name not in known:
+            raise ValueAtError(None, f"there is no column `{name}`; there are {', '.join(known)}")
+        if known.count(name) > 1:
+            raise ValueAtError(None, f"two columns are named `{name}`; rename one")
+    return columns or known
 
 
 def _parquet(stream: pa.NativeFile, _: Source, columns: list[str]) -> Iterator[pa.RecordBatch]:
@@ -72,7 +72,7 @@ def _csv(stream: pa.NativeFile, source: Source, columns: list[str]) -> Iterator[
         )
     except pa.ArrowInvalid as error:
         if "straddl" in str(error):
-            raise ValueAtError(None, f"a row is longer than {BLOCK >> 20} MiB; is a quote left open?") from None
+            raise ValueAtError(None, f"a row is longer than {BLOCK >> 20} MiB; look for an open quote") from None
         if not refused:
             raise
         (row,) = refused
@@ -103,19 +103,19 @@ class _Squeezed(io.RawIOBase):
         while not self._rest and (lines := self._lines.readlines(len(room))):
             squeezed = (BLANKS.sub(b" ", line.strip()) for line in lines)
             self._rest = b"".join(line + b"\n" for line in squeezed if line)
-        given, self._rest = self._rest[: len(room)], self._rest[len(room) :]
-        room[: len(given)] = given
-        return len(given)
+        part, self._rest = self._rest[: len(room)], self._rest[len(room) :]
+        room[: len(part)] = part
+        return len(part)
 
 
 def _json(stream: pa.NativeFile, _: Source, columns: list[str]) -> Iterator[pa.RecordBatch]:
-    """A column is in a batch if any of its rows has it."""
+    """Batches of JSON lines; a batch has the columns that at least one of its rows has."""
     text = io.BufferedReader(stream, BLOCK)
     before = 0
     while lines := text.readlines(BLOCK):
         rows = _objects(lines, before)
-        there = dict.fromkeys(name for row in rows for name in row)
-        arrays = {name: _array([row.get(name) for row in rows]) for name in columns or there if name in there}
+        known = dict.fromkeys(name for row in rows for name in row)
+        arrays = {name: _array([row.get(name) for row in rows]) for name in columns or known if name in known}
         yield pa.RecordBatch.from_pydict(arrays) if arrays else pa.RecordBatch.from_pylist([{}] * len(rows))
         before += len(rows)
 
@@ -128,12 +128,12 @@ def _objects(lines: list[bytes], before: int) -> list[dict[str, Any]]:
             rows += [OBJECT.decode(text)] if text else []
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             reason = str(error).partition(" - at `$`")[0].partition(" (byte")[0]
-            raise ValueAtError(before + len(rows), f"no JSON object on this line: {reason}") from None
+            raise ValueAtError(before + len(rows), f"this line is not a JSON object: {reason}") from None
     return rows
 
 
 def _array(values: list[Any]) -> pa.Array:
-    """The values as they are; as text where they are of several kinds, or too large for Arrow."""
+    """The values as an Arrow array, or as texts if they have several types or are too large for Arrow."""
     try:
         return pa.array(values)
     except (pa.ArrowException, OverflowError):

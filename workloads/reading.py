@@ -1,4 +1,4 @@
-"""Reads what a TOML file holds into typed values; an error names the key, and what would be right."""
+"""Converts parts of a TOML file to typed values; an error names the key and says what its value must be."""
 
 import re
 from typing import Any, TypeVar
@@ -12,16 +12,17 @@ NAMED = re.compile(r"Object (contains unknown|missing required) field `(.*)`")
 
 
 def read(raw: object, kind: type[_T], key: str = "") -> _T:
-    """`raw`, which stands under `key`, as a value of `kind`; ValueError where it is none."""
+    """`raw` as a value of `kind`; ValueError if it is not one. `key` is the name of `raw` in the file."""
     try:
         return msgspec.convert(raw, kind)
     except msgspec.ValidationError as error:
         message, _, path = str(error).partition(" - at `$")
         steps = [name or int(place) for name, place in STEP.findall(path.rstrip("`"))]
-        raise ValueError(_said(message, key, steps, raw, inspect.type_info(kind))) from None
+        raise ValueError(_message(message, key, steps, raw, inspect.type_info(kind))) from None
 
 
-def _said(message: str, key: str, steps: list[str | int], raw: Any, node: inspect.Type) -> str:
+def _message(message: str, key: str, steps: list[str | int], raw: Any, node: inspect.Type) -> str:
+    """The error of msgspec in our words; `steps` lead from `raw` to the part that is wrong."""
     for step in steps:
         raw, node = raw[step], _within(node, step)
         key += f"[{step}]" if isinstance(step, int) else f".{step}" if key else step

@@ -1,4 +1,4 @@
-"""Sources: a file, an archive or a folder of them, found, opened and read as batches."""
+"""Sources of events: finds and opens a file, an archive or a folder of files, and reads them as batches."""
 
 import csv
 import hashlib
@@ -23,41 +23,41 @@ WANTED = "Parquet, CSV (.csv, .tsv, .txt) or JSON lines (.json, .jsonl, .ndjson)
 
 
 def files(dataset: Dataset) -> list[Path]:
-    """The source's files, a folder's in order of their names; RequestError where there is none to read.
+    """The source's files, in the order of their names; RequestError if there is none to read.
 
-    The error starts with the key of the source that is at fault.
+    The error's text begins with the key of `[source]` that is wrong.
     """
     path = _located(dataset.source, dataset.folder)
     try:
-        found = sorted(_inside(path)) if path.is_dir() else [path]
-        for file in found:
+        paths = sorted(_inside(path)) if path.is_dir() else [path]
+        for file in paths:
             file.open("rb").close()
     except OSError as error:
         raise RequestError(f"path: {error.filename}: {error.strerror}") from None
     except ValueError as error:
         raise RequestError(f"path: {path}: {error}") from None
-    if not found or not _is_known(found[0].name):
-        raise RequestError(f"path: {path}: this is no {WANTED}, nor a folder of them")
-    return found
+    if not paths or not _is_known(paths[0].name):
+        raise RequestError(f"path: {path} is neither a file nor a folder of {WANTED}")
+    return paths
 
 
-def content(found: list[Path]) -> str:
+def content(paths: list[Path]) -> str:
     """A hash of the files' names and contents."""
     digest = hashlib.blake2b(digest_size=16)
-    for file in found:
+    for file in paths:
         digest.update(f"{file.name}\n".encode())
         with file.open("rb") as stream:
             digest.update(hashlib.file_digest(stream, "blake2b").digest())
     return digest.hexdigest()
 
 
-def batches(found: list[Path], source: Source, columns: list[str]) -> Iterator[tuple[str, int, pa.RecordBatch]]:
-    """Of each file its batches with the wanted columns, behind the file's name and the count of its rows before.
+def batches(paths: list[Path], source: Source, columns: list[str]) -> Iterator[tuple[str, int, pa.RecordBatch]]:
+    """Yields the batches of all files: the file's name, the number of its rows before the batch, and the batch.
 
-    All columns if none are named. A line of JSON may lack a column, a batch of CSV or Parquet has them all.
-    RequestError names the file, and the row where a row is at fault.
+    A batch has the named columns, or all if none are named; a batch of JSON lines may lack some. RequestError names
+    the file, and the row if a row is wrong.
     """
-    for file in found:
+    for file in paths:
         name = str(file)
         with _blamed(name):
             for name, read, stream in _opened(file):
@@ -69,24 +69,25 @@ def batches(found: list[Path], source: Source, columns: list[str]) -> Iterator[t
 
 
 def refusal(file: str, before: int, error: ValueAtError) -> RequestError:
-    """The error of a value in a batch, with its file and its row, counted from 1 without a line of column names."""
+    """The error of a value, with its file and its row; rows count from 1, without the header line."""
     row = "" if error.place is None else f"row {before + error.place + 1}: "
     return RequestError(f"{file}: {row}{error}")
 
 
 @contextmanager
 def _blamed(name: str) -> Iterator[None]:
+    """Turns errors of reading into a RequestError that begins with the file's name."""
     try:
         yield
     except ValueAtError as error:
         raise refusal(name, 0, error) from None
     except DAMAGES as error:
         reason = str(error).strip() or "it ends too early"
-        raise RequestError(f"{name}: it cannot be read: {reason.splitlines()[0]}") from None
+        raise RequestError(f"{name} cannot be read: {reason.splitlines()[0]}") from None
 
 
 def _inside(folder: Path) -> Iterator[Path]:
-    """The files in a folder and below; as others do, names that start with a dot or an underscore are left out."""
+    """The files with a known ending in a folder and below; names that start with a dot or an underscore are ignored."""
 
     def stop(error: OSError) -> None:
         raise error
@@ -97,7 +98,7 @@ def _inside(folder: Path) -> Iterator[Path]:
 
 
 def installed(source: Source) -> bool:
-    """Whether the Python package that a source's files come with, if any, is here."""
+    """Whether the Python package that contains the source's files is installed; True if the source names none."""
     try:
         return source.package is None or bool(distribution(source.package))
     except (PackageNotFoundError, ValueError):
@@ -109,7 +110,9 @@ def _located(source: Source, folder: Path) -> Path:
     if source.package is None:
         return folder / Path(source.path).expanduser()
     if not installed(source):
-        raise RequestError(f"package: there is no Python package {source.package} here: make all, or pip install it")
+        raise RequestError(
+            f"package: the Python package {source.package} is not installed: make all, or pip install it"
+        )
     package = distribution(source.package)
     for file in package.files or []:
         if str(file).endswith(source.path):
@@ -130,21 +133,21 @@ def _compression(name: str) -> str | None:
 
 
 def _opened(file: Path) -> Iterator[tuple[str, Reader, pa.NativeFile]]:
-    """The file, or each file in an archive, with its reader, uncompressed."""
+    """Yields the name, the reader and the uncompressed stream of the file, or of each file in a .zip archive."""
     if file.suffix.lower() != ".zip":
-        found = _reader(file.name)
-        assert found is not None
-        yield str(file), found, pa.input_stream(str(file), compression=_compression(file.name))
+        read = _reader(file.name)
+        assert read is not None
+        yield str(file), read, pa.input_stream(str(file), compression=_compression(file.name))
         return
     with zipfile.ZipFile(file) as archive:
         members = [m for m in sorted(archive.namelist()) if _reader(m) and Path(m).name[0] not in "._"]
         if not members:
-            raise RequestError(f"{file}: in it is no {WANTED}")
+            raise RequestError(f"{file} contains no {WANTED}")
         for member in members:
             try:
                 stream = archive.open(member)
             except (RuntimeError, NotImplementedError) as error:
                 raise RequestError(f"{file}: {error}") from None
-            found = _reader(member)
-            assert found is not None
-            yield f"{file}/{member}", found, pa.input_stream(stream, compression=_compression(member))
+            read = _reader(member)
+            assert read is not None
+            yield f"{file}/{member}", read, pa.input_stream(stream, compression=_compression(member))

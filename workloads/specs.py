@@ -1,4 +1,4 @@
-"""How a dataset file writes the three kinds of question."""
+"""The three kinds of question in the form of the dataset file."""
 
 import re
 from datetime import UTC, date, datetime, time
@@ -23,7 +23,7 @@ class _Spec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     zone: str = "UTC"
 
     def moment(self, name: str) -> datetime:
-        """An instant in UTC; a date or a time without an offset is meant in the question's zone."""
+        """The value of a key as an instant in UTC; without an offset, it is a local time in the question's zone."""
         value = getattr(self, name)
         if not isinstance(value, date):
             raise ValueError(f"{name} is `{value}`, not a date or a time, as in 2013-06-01 or 2013-06-01T12:00:00Z")
@@ -34,7 +34,7 @@ class _Spec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         try:
             return value.astimezone(UTC)
         except OverflowError:
-            raise ValueError(f"{name} is `{value}`, which is not in the years 1 to 9999 in UTC") from None
+            raise ValueError(f"{name} is `{value}`; it must be in the years 1 to 9999 in UTC") from None
 
     @property
     def span(self) -> Span:
@@ -49,7 +49,7 @@ class _TopSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class AggregateSpec(_Spec, frozen=True, kw_only=True, tag="aggregate", tag_field="kind"):
-    """An aggregate as a dataset file writes it."""
+    """An aggregate in the form of the dataset file."""
 
     measures: Annotated[list[str], msgspec.Meta(min_length=1)]
     grain: Grain = Grain.ALL
@@ -59,32 +59,32 @@ class AggregateSpec(_Spec, frozen=True, kw_only=True, tag="aggregate", tag_field
     top: Positive | _TopSpec | None = None
 
     def question(self) -> Aggregate:
-        """The question that this writes; ValueError says what is wrong with it."""
-        asked = tuple(parse_measure(m) for m in self.measures)
+        """The question; ValueError says what is wrong with it."""
+        measures = tuple(parse_measure(m) for m in self.measures)
         unique("by", self.by)
-        unique("measures", [str(m) for m in asked])
+        unique("measures", [str(m) for m in measures])
         if self.top is not None and self.subtotals != "none":
-            raise ValueError("top and subtotals do not go together")
+            raise ValueError("a question has either top or subtotals; remove one")
         if self.top is not None and not self.by:
             raise ValueError("top needs dimensions in `by`")
         return Aggregate(
             span=self.span,
-            measures=asked,
+            measures=measures,
             grain=self.grain,
             zone=self.zone,
             by=tuple(self.by),
             subtotals=self.subtotals,
             where=parse_filters(self.where),
-            top=self._top(asked),
+            top=self._top(measures),
         )
 
-    def _top(self, asked: tuple[Measure, ...]) -> Top | None:
+    def _top(self, measures: tuple[Measure, ...]) -> Top | None:
         if self.top is None:
             return None
         spec = self.top if isinstance(self.top, _TopSpec) else _TopSpec(n=self.top)
-        measure = parse_measure(spec.measure) if spec.measure else asked[0]
-        if measure not in asked:
-            raise ValueError(f"top.measure `{measure}` is not among the measures")
+        measure = parse_measure(spec.measure) if spec.measure else measures[0]
+        if measure not in measures:
+            raise ValueError(f"top.measure is `{measure}`; name one of {', '.join(map(str, measures))}")
         return Top(spec.n, measure, spec.smallest, spec.error)
 
 
@@ -96,7 +96,7 @@ class _AgeSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class CohortSpec(_Spec, frozen=True, kw_only=True, tag="cohort", tag_field="kind"):
-    """A cohort as a dataset file writes it."""
+    """A cohort in the form of the dataset file."""
 
     until: Any = None
     age: _AgeSpec
@@ -111,22 +111,22 @@ class CohortSpec(_Spec, frozen=True, kw_only=True, tag="cohort", tag_field="kind
     error: Share = 0.0
 
     def question(self) -> Cohort:
-        """The question that this writes; ValueError says what is wrong with it."""
+        """The question; ValueError says what is wrong with it."""
         if (self.grain is None) == (self.by is None):
-            raise ValueError("a cohort is by `grain` of the birth or `by` a dimension, one of the two")
+            raise ValueError("a cohort has either a `grain` (of the birth) or a dimension in `by`")
         if self.age.clock == "elapsed" and self.age.unit not in ("minute", "hour", "day", "week"):
-            raise ValueError("elapsed ages need a unit of fixed length: minute, hour, day or week")
+            raise ValueError("elapsed ages need a unit of fixed length: write minute, hour, day or week")
         if Grain.ALL in (self.age.unit, self.grain):
-            raise ValueError("`all` is neither an age's unit nor a cohort's grain")
+            raise ValueError("neither age.unit nor grain of a cohort can be `all`")
         measure = None if self.measure == "subjects" else parse_measure(self.measure)
         if measure and measure.function not in (Function.COUNT, Function.SUM):
-            raise ValueError("a cohort's measure is subjects, count() or sum(x)")
+            raise ValueError("the measure of a cohort is subjects, count() or sum(x)")
         if self.retention == "unbounded" and (measure or self.cumulative):
-            raise ValueError("unbounded retention counts subjects, not cumulated")
+            raise ValueError("unbounded retention counts subjects: remove measure and cumulative")
         span = self.span
         until = span.end if self.until is None else self.moment("until")
         if until < span.end:
-            raise ValueError("until is before end; births after it would not be seen")
+            raise ValueError("until is before end, so later births would not count; write a later until")
         return Cohort(
             span=span,
             until=until,
@@ -145,14 +145,14 @@ class CohortSpec(_Spec, frozen=True, kw_only=True, tag="cohort", tag_field="kind
 
 
 class FunnelSpec(_Spec, frozen=True, kw_only=True, tag="funnel", tag_field="kind"):
-    """A funnel as a dataset file writes it; `window` is in seconds."""
+    """A funnel in the form of the dataset file; `window` is in seconds."""
 
     steps: Annotated[list[Where], msgspec.Meta(min_length=1)]
     window: Positive
     by: list[str] = []
 
     def question(self) -> Funnel:
-        """The question that this writes; ValueError says what is wrong with it."""
+        """The question; ValueError says what is wrong with it."""
         unique("by", self.by)
         steps = tuple(parse_filters(step, f"steps[{i}]") for i, step in enumerate(self.steps))
         return Funnel(self.span, steps, self.window, tuple(self.by))
@@ -166,21 +166,21 @@ SPECS: dict[str, type[AggregateSpec | CohortSpec | FunnelSpec]] = {
 
 
 def check_name(key: str, name: str) -> None:
-    """ValueError where a name could not be given on the command line."""
+    """ValueError if a name cannot be written on the command line."""
     if not re.fullmatch(r"[\w.-]+", name):
-        raise ValueError(f"{key} is `{name}`, not a text of letters, digits, dots, dashes and underscores")
+        raise ValueError(f"{key} is `{name}`; write only letters, digits, dots, dashes and underscores")
 
 
 def zone_info(name: object) -> ZoneInfo:
-    """The time zone of that name; ValueError where there is none."""
+    """The time zone of that name; ValueError if there is none."""
     try:
         return ZoneInfo(name)  # type: ignore[arg-type]
     except (KeyError, TypeError, ValueError, OSError):
-        raise ValueError(f"zone is `{name}`, not a time zone; write one like Europe/Paris") from None
+        raise ValueError(f"zone is `{name}`, not a time zone; write a name like Europe/Paris") from None
 
 
 def unique(key: str, values: list[str]) -> None:
-    """ValueError where a value stands twice."""
+    """ValueError if two values are equal."""
     for value in values:
         if values.count(value) > 1:
             raise ValueError(f"{key} names `{value}` twice")

@@ -82,7 +82,7 @@ def _first_block(path: Path, files: list[Path], source: Source) -> tuple[str, li
     for file, _, block in sources.batches(files, source, []):
         if block.num_rows:
             return file, block.schema.names, dict(_readable(block))
-    raise RequestError(f"{path}: there are no rows")
+    raise RequestError(f"{path} has no rows; give a file with rows")
 
 
 def _with_null_words(

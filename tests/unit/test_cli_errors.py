@@ -30,10 +30,13 @@ def asking(command: str) -> dict[str, list[Case]]:
             ([command], ("Missing argument 'QUESTION'",)),
             ([command, "nothing"], ("flights has no question `nothing`; it has flights-by-month, carriers",)),
             ([command, f"flights/{SQL}"], ("flights has no question",)),
-            ([command, "nowhere/carriers"], ("--dataset nowhere is neither a TOML file nor one of",)),
+            ([command, "nowhere/carriers"], ("--dataset nowhere is not a built-in dataset; give a .toml file or",)),
         ],
         "--dataset": [
-            ([command, QUESTION, "--dataset", "nowhere"], ("--dataset nowhere is neither a TOML file nor one of",)),
+            (
+                [command, QUESTION, "--dataset", "nowhere"],
+                ("--dataset nowhere is not a built-in dataset; give a .toml file or",),
+            ),
             ([command, QUESTION, "--dataset", "nowhere.toml"], ("nowhere.toml: No such file",)),
             ([command, QUESTION, "--dataset"], ("'--dataset' requires an argument",)),
         ],
@@ -68,9 +71,9 @@ def asking(command: str) -> dict[str, list[Case]]:
 COMMANDS: dict[str, dict[str, list[Case]]] = {
     "run": {
         "--dataset": [
-            (["run", "--dataset", "x"], ("--dataset x is neither a TOML file nor one of",)),
-            (["run", "--dataset", "/"], ("--dataset / is neither",)),
-            (["run", "--dataset", ""], ("--dataset is neither",)),
+            (["run", "--dataset", "x"], ("--dataset x is not a built-in dataset; give a .toml file or",)),
+            (["run", "--dataset", "/"], ("--dataset / is not a built-in dataset",)),
+            (["run", "--dataset", ""], ("--dataset is not a built-in dataset",)),
         ],
         "--engines": [
             (["run", "--engines", "duckdb,x"], ("'--engines'", *ENGINE)),
@@ -104,7 +107,7 @@ COMMANDS: dict[str, dict[str, list[Case]]] = {
             (["dashboard"], ("Missing argument 'NAME'",)),
             (["dashboard", "x"], ("flights has no dashboard `x`; it has",)),
         ],
-        "--dataset": [(["dashboard", "x", "--dataset", "x"], ("--dataset x is neither",))],
+        "--dataset": [(["dashboard", "x", "--dataset", "x"], ("--dataset x is not a built-in dataset",))],
         "--engine": [(["dashboard", "x", "--engine", "x"], ("'--engine'", *ENGINE))],
         "--layout": [(["dashboard", BOARD, "--layout", "x"], ("--layout: game has no layout `x`; it has raw",))],
         "--rows": [(["dashboard", BOARD, "--rows", "0"], ("'--rows'", "not in the range x>=1"))],
@@ -140,15 +143,15 @@ COMMANDS: dict[str, dict[str, list[Case]]] = {
             (["list"], ("Missing argument", "engines")),
             (["list", "tables"], ("'tables' is not one of",)),
         ],
-        "--dataset": [(["list", "questions", "--dataset", "x"], ("--dataset x is neither",))],
+        "--dataset": [(["list", "questions", "--dataset", "x"], ("--dataset x is not a built-in dataset",))],
     },
     "data describe": {
         "file": [
             (["data", "describe"], ("Missing argument 'FILE'",)),
             (["data", "describe", "nowhere.csv"], ("nowhere.csv: No such file",)),
-            (["data", "describe", "taken"], ("taken: this is no Parquet, CSV",)),
+            (["data", "describe", "taken"], ("taken is neither a file nor a folder of Parquet, CSV",)),
             (["data", "describe", "empty.csv"], ("empty.csv: the file is empty",)),
-            (["data", "describe", "header.csv"], ("header.csv: there are no rows",)),
+            (["data", "describe", "header.csv"], ("header.csv has no rows",)),
             (
                 ["data", "describe", "timeless.csv"],
                 ("timeless.csv: no column looks like a time; the columns are a, b",),
@@ -160,7 +163,7 @@ COMMANDS: dict[str, dict[str, list[Case]]] = {
         "dataset": [
             (["data", "make", "--out", "made"], ("Missing argument 'DATASET'",)),
             (["data", "make", "flights", "--out", "made"], ("the dataset is not generated",)),
-            (["data", "make", "x", "--out", "made"], ("x is neither a TOML file nor one of",)),
+            (["data", "make", "x", "--out", "made"], ("x is not a built-in dataset; give a .toml file or",)),
         ],
         "--rows": [(["data", "make", "game", "--out", "made", "--rows", "-1"], ("'--rows'", "not in the range x>=1"))],
         "--seed": [(["data", "make", "game", "--out", "made", "--seed", "x"], ("'--seed'", "not a valid integer"))],

@@ -18,7 +18,7 @@ from rollup_bench.workloads.filters import Filter, Op
 from rollup_bench.workloads.filters import parse as where
 from rollup_bench.workloads.measures import parse
 from rollup_bench.workloads.questions import Age, Aggregate, Cohort, Funnel, Grain, Question, Span, Top
-from rollup_bench.workloads.truth import cohort, states
+from rollup_bench.workloads.truth import cohort, groups
 from tests.support import brute
 from tests.support.agreement import check
 
@@ -144,7 +144,7 @@ def test_an_answer_is_what_its_definition_says(number: int) -> None:
 def test_an_answer_is_the_same_batch_by_batch(
     kind: type[Aggregate | Cohort | Funnel], pending: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(states, "PENDING", pending)
+    monkeypatch.setattr(groups, "PENDING", pending)
     table = pa.Table.from_pylist(ROWS, strategies.SCHEMA)
     chunks = pa.concat_tables(table.slice(i, 60) for i in range(0, table.num_rows, 60))
     batches = Events(pa.dataset.dataset(chunks), strategies.COLUMNS, EVENTS.statistics)

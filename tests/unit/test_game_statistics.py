@@ -13,9 +13,9 @@ import pyarrow as pa
 import pytest
 from numpy.typing import NDArray
 
+from rollup_bench.workloads.game.blocks import split
 from rollup_bench.workloads.game.draws import power
 from rollup_bench.workloads.game.generator import LATEST, MINUTE, between
-from rollup_bench.workloads.game.plan import plan
 from rollup_bench.workloads.game.world import (
     ACTIONS,
     COUNTRIES,
@@ -44,7 +44,7 @@ Sample = dict[str, NDArray[np.int64]]
 def sample(world: World) -> Sample:
     """Rows as integers: dictionary codes, milliseconds, tenths of a second; `born` and `age` are days, `first` marks
     the first row of an id."""
-    table = pa.Table.from_batches(between(plan(ROWS, 11, world=world), 0, ROWS))
+    table = pa.Table.from_batches(between(split(ROWS, 11, world=world), 0, ROWS))
     columns: Sample = {}
     for name in table.column_names:
         chunks = [c.indices if pa.types.is_dictionary(c.type) else c for c in table[name].chunks]

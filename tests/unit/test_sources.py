@@ -341,9 +341,9 @@ def line(at: str = "2013-06-01", who: str = "a", what: str = "b", n: str = "1") 
     ("text", "roles", "said"),
     [
         ("", {}, ["f.csv: the file is empty", "names"]),
-        ("at,who,what,n\n", {}, ["f.csv: there are no rows"]),
+        ("at,who,what,n\n", {}, ["f.csv has no rows"]),
         ("when,who,what,n\n", {}, ["f.csv: there is no column `at`; there are when, who, what, n"]),
-        ("at,who,what,n,n\n2013-06-01,a,b,1,2\n", {}, ["f.csv: the column `n` stands there twice"]),
+        ("at,who,what,n,n\n2013-06-01,a,b,1,2\n", {}, ["f.csv: two columns are named `n`"]),
         (f"at,who,what,n\n{line()}a,b\n", {}, ["f.csv: row 2: it has 2 columns, not 4"]),
         (f"{line()}a,b\n", {"source": 'names = ["at", "who", "what", "n"]'}, ["row 2: it has 2 columns, not 4"]),
         (f"at,who,what,n\n{line()}{line(n='many')}", {}, ["row 2: n is `many`, not a number"]),
@@ -376,27 +376,27 @@ def test_refused_csv(tmp_path: Path, text: str, roles: dict[str, str], said: lis
             "row 2: who is `\\xff`, not text in UTF-8",
         ),
         ("f.csv", CSV.encode("utf-16"), "f.csv: its line of column names is not text in UTF-8"),
-        ("f.csv.gz", gzip.compress(CSV.encode() * 99, mtime=0)[:-20], "f.csv.gz: it cannot be read"),
-        ("f.csv.gz", CSV.encode(), "f.csv.gz: it cannot be read"),
-        ("f.csv.zst", b"\0" * 9, "f.csv.zst: it cannot be read"),
-        ("f.csv.bz2", bz2.compress(CSV.encode())[:-9], "f.csv.bz2: it cannot be read"),
-        ("f.parquet", b"", "f.parquet: it cannot be read"),
-        ("f.parquet", b"PAR1 and no more PAR1", "f.parquet: it cannot be read"),
-        ("f.zip", b"PK", "f.zip: it cannot be read"),
-        ("f.json", b"[1, 2]", "f.json: row 1: no JSON object on this line"),
-        ("f.json", JSON.encode()[:-9], "f.json: row 2: no JSON object on this line"),
-        ("f.json", b"\xff", "f.json: row 1: no JSON object on this line"),
-        ("f.json", JSON.encode().replace(b'"n"', b'"m"'), "f.json: no row has a `n`"),
-        ("f.json", b"", "f.json: there are no rows"),
+        ("f.csv.gz", gzip.compress(CSV.encode() * 99, mtime=0)[:-20], "f.csv.gz cannot be read"),
+        ("f.csv.gz", CSV.encode(), "f.csv.gz cannot be read"),
+        ("f.csv.zst", b"\0" * 9, "f.csv.zst cannot be read"),
+        ("f.csv.bz2", bz2.compress(CSV.encode())[:-9], "f.csv.bz2 cannot be read"),
+        ("f.parquet", b"", "f.parquet cannot be read"),
+        ("f.parquet", b"PAR1 and no more PAR1", "f.parquet cannot be read"),
+        ("f.zip", b"PK", "f.zip cannot be read"),
+        ("f.json", b"[1, 2]", "f.json: row 1: this line is not a JSON object"),
+        ("f.json", JSON.encode()[:-9], "f.json: row 2: this line is not a JSON object"),
+        ("f.json", b"\xff", "f.json: row 1: this line is not a JSON object"),
+        ("f.json", JSON.encode().replace(b'"n"', b'"m"'), "f.json: no row has a column `n`"),
+        ("f.json", b"", "f.json has no rows"),
         ("f.json", b'{"at": "2013-01-01", "who": 1.5, "what": 1, "n": 1}', "f.json: who is double"),
         ("f.json", b'{"at": "2013-01-01", "who": 1, "what": {"a": 1}, "n": 1}', "f.json: what is struct"),
-        ("f.json", b'{"at": 1370044800, "who": 1, "what": 1, "n": 1}', "at is int64, no time; where numbers count"),
+        ("f.json", b'{"at": 1370044800, "who": 1, "what": 1, "n": 1}', "at is int64, not a time"),
         (
             "f.json",
             b'{"at": "2013-01-01", "who": 1, "what": 1, "n": [1]}',
             "n is list<item: int64>; a measure is a number",
         ),
-        ("f.xlsx", b"", "f.xlsx: this is no Parquet, CSV"),
+        ("f.xlsx", b"", "f.xlsx is neither a file nor a folder of Parquet, CSV"),
     ],
 )
 def test_refused_files(tmp_path: Path, name: str, data: bytes, said: str) -> None:
@@ -408,7 +408,7 @@ def test_refused_files(tmp_path: Path, name: str, data: bytes, said: str) -> Non
 def test_refused_archives(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "f.zip", "w") as archive:
         archive.writestr("README.md", "")
-    with refused("f.zip: in it is no Parquet"):
+    with refused("f.zip contains no Parquet"):
         prepared(tmp_path, "f.zip")
     with zipfile.ZipFile(tmp_path / "g.zip", "w") as archive:
         archive.writestr("a.csv", CSV)
@@ -416,7 +416,7 @@ def test_refused_archives(tmp_path: Path) -> None:
     with refused("g.zip/b.csv: row 3: it has 1 columns"):
         prepared(tmp_path, "g.zip")
     damaged = (tmp_path / "g.zip").read_bytes().replace(b"2013-06", b"2014-06")
-    with refused("h.zip", "it cannot be read"):
+    with refused("h.zip", "cannot be read"):
         read(tmp_path, "h.zip", damaged)
     flags = bytearray((tmp_path / "g.zip").read_bytes())
     for place in (m.start() for m in re.finditer(b"PK\x01\x02", bytes(flags))):

@@ -1,7 +1,7 @@
-"""Random numbers by counter: the same number for the same seed, stream and counter, on every machine.
+"""Random numbers from a seed, a stream and a counter; they are the same on every machine.
 
-Integers and the four exact operations of IEEE 754 only: `exp`, `log` and `pow` differ in the last bit between
-processors, and one bit is enough to move an event.
+Only integers, square roots and the four basic operations of IEEE 754 are used. `exp`, `log` and `pow` differ in the
+last bit between processors, and one bit is enough to move an event.
 """
 
 from enum import IntEnum
@@ -21,7 +21,7 @@ _HALF = np.uint64(32)
 
 
 class Stream(IntEnum):
-    """What a number is drawn for; two streams of one seed share nothing."""
+    """What a number is drawn for; streams of the same seed are independent."""
 
     EVENT = 1
     DETAIL = 2
@@ -38,7 +38,7 @@ class Stream(IntEnum):
 
 
 def bits(seed: int, stream: int, counters: NDArray[Any]) -> Words:
-    """64 bits for each counter: SplitMix64 (Steele, Lea and Flood, 2014), started from seed and stream."""
+    """64 random bits for each counter, by SplitMix64 (Steele, Lea and Flood, 2014) started from seed and stream."""
     start = _mixed(_mixed(seed & _ALL) + stream)
     words = counters.astype(np.uint64) * np.uint64(_STEP)
     words += np.uint64(start)
@@ -57,18 +57,18 @@ def high(words: Words) -> Words:
 
 
 def below(limits: NDArray[Any] | int, halves: Words) -> Integers:
-    """Integers from 0 to below `limits` (at most 2**31 each), from 32 bits each."""
+    """Random integers from 0 up to but not including `limits` (at most 2**31 each), from 32 random bits each."""
     return ((halves * np.asarray(limits).astype(np.uint64)) >> _HALF).astype(np.int64)
 
 
 def chosen(cumulative: Floats, halves: Words) -> Integers:
-    """Indexes drawn in proportion to weights, given the weights' running sum, from 32 bits each."""
+    """Random indexes in proportion to weights, given the running sum of the weights, from 32 random bits each."""
     places: Integers = np.searchsorted(cumulative, halves * (cumulative[-1] / 2**32), side="right")
     return places
 
 
 def power(base: NDArray[Any], eighths: int) -> Floats:
-    """`base ** (eighths / 8)` by square roots and products, which every machine rounds alike."""
+    """`base ** (eighths / 8)` by square roots and products, which all machines round in the same way."""
     root = np.sqrt(np.sqrt(np.sqrt(base.astype(np.float64))))
     result = np.ones_like(root)
     for _ in range(eighths):

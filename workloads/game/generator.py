@@ -1,7 +1,7 @@
-"""The events of the game, in time order, as Arrow record batches.
+"""Generates the events of the game, in time order, as Arrow record batches.
 
-A block of time (a day, or an hour in a very large game) is made from its counters alone: who was born in it, who came
-back and what they did. So any range of rows is made without the rows before it, and any split gives the same rows.
+The events of a block of time (a day, or an hour in a very large game) follow from the counters of the block alone. So
+any range of rows can be made without the rows before it, and a game is the same however it is split.
 """
 
 from collections.abc import Iterator
@@ -11,8 +11,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from rollup_bench.errors import RequestError
+from rollup_bench.workloads.game.blocks import Blocks, split
 from rollup_bench.workloads.game.draws import Integers, Stream, Words, below, bits, chosen, high, low
-from rollup_bench.workloads.game.plan import Plan, plan
 from rollup_bench.workloads.game.visits import Visits, visits
 from rollup_bench.workloads.game.world import (
     ACTIONS,
@@ -32,10 +32,10 @@ from rollup_bench.workloads.game.world import (
 )
 
 VERSION = 1
-"""Goes up when the same seed begins to give other events."""
+"""This number changes whenever the same seed gives other events than before."""
 
 BATCH = 2**17
-"""Rows of a batch, unless one block alone has more."""
+"""Rows of a batch; a single block with more rows is a batch too."""
 
 MINUTE, LATEST = 60_000, 48 * HOUR
 
@@ -59,17 +59,17 @@ SCHEMA = pa.schema(
 
 
 def batches(rows: int, seed: int, shard: int = 0, shards: int = 1) -> Iterator[pa.RecordBatch]:
-    """Yields rows `rows * shard // shards` up to `rows * (shard + 1) // shards` of the game.
+    """Yields the rows from `rows * shard // shards` up to `rows * (shard + 1) // shards` of the game.
 
     Raises:
-        RequestError: rows or shards below 1, or a shard outside 0 to shards - 1.
+        RequestError: rows or shards are below 1, or the shard is not one of 0 to shards - 1.
     """
     if not 0 <= shard < shards:
-        raise RequestError(f"shard {shard} of {shards}: a shard is 0 to {shards - 1}")
-    return between(plan(rows, seed), rows * shard // shards, rows * (shard + 1) // shards)
+        raise RequestError(f"shard {shard} of {shards} does not exist; the first is 0")
+    return between(split(rows, seed), rows * shard // shards, rows * (shard + 1) // shards)
 
 
-def between(game: Plan, start: int, stop: int) -> Iterator[pa.RecordBatch]:
+def between(game: Blocks, start: int, stop: int) -> Iterator[pa.RecordBatch]:
     """Yields the rows from `start` up to `stop`."""
     block = int(np.searchsorted(game.rows, start, side="right")) - 1
     while start < stop:
@@ -81,8 +81,8 @@ def between(game: Plan, start: int, stop: int) -> Iterator[pa.RecordBatch]:
         start, block = max(start, end), last
 
 
-def _batch(game: Plan, block: int, last: int) -> pa.RecordBatch:
-    """Every row of the blocks from `block` up to `last`."""
+def _batch(game: Blocks, block: int, last: int) -> pa.RecordBatch:
+    """All rows of the blocks from `block` up to but not including `last`."""
     ids = np.arange(game.events[block], game.events[last])
     words = bits(game.seed, Stream.EVENT, ids)
     who = visits(game, block, last, words)
@@ -126,7 +126,10 @@ def _tenths(world: World, action: Codes, words: Words) -> NDArray[np.int32]:
 
 
 def _times(who: Visits, visit: Integers, tenths: NDArray[np.int32]) -> Integers:
-    """Each event when the one before it in its visit is over, squeezed where the block would end first."""
+    """The time of each event: when the event before it in its visit ends.
+
+    The times of a visit that would not end within its block are squeezed.
+    """
     after = np.cumsum(tenths, dtype=np.int64) * 100
     before = after - tenths * np.int64(100)
     length = after[np.append(who.first[1:], len(after)) - 1] - before[who.first]
@@ -138,8 +141,11 @@ def _times(who: Visits, visit: Integers, tenths: NDArray[np.int32]) -> Integers:
     return offset
 
 
-def _order(game: Plan, ids: Integers, time: Integers) -> tuple[Integers, Integers]:
-    """Positions in order of time, an event that is received twice two times; and where the second times stand."""
+def _order(game: Blocks, ids: Integers, time: Integers) -> tuple[Integers, Integers]:
+    """The positions of events in order of time, then the places in it of second receipts.
+
+    An event that is received twice is in the order twice.
+    """
     groups = np.arange(ids[0] // game.world.twice, ids[-1] // game.world.twice + 1)
     twice = groups * game.world.twice + below(game.world.twice, low(bits(game.seed, Stream.TWICE, groups))) - ids[0]
     twice = twice[(twice >= 0) & (twice < len(ids))]
@@ -149,19 +155,22 @@ def _order(game: Plan, ids: Integers, time: Integers) -> tuple[Integers, Integer
     return order, np.flatnonzero(order[1:] == order[:-1]) + 1
 
 
-def _received(game: Plan, ids: Integers, time: Integers, words: Words, again: Integers) -> Integers:
-    """In about a second, but some late; and a second time at any moment after the first, within the 48 hours."""
+def _received(game: Blocks, ids: Integers, time: Integers, words: Words, again: Integers) -> Integers:
+    """The times of receipt: mostly within about two seconds, some late.
+
+    A second receipt is at any time after the first, within 48 hours after the event.
+    """
     received = time + 50 + ((words >> np.uint64(12)) & np.uint64(2047)).astype(np.int64)
     late = np.flatnonzero(high(words) < 2**32 // game.world.late)
     received[late] = time[late] + MINUTE + below(LATEST - MINUTE, low(bits(game.seed, Stream.LATE, ids[late])))
     received[again] = received[again - 1]
-    left = time[again] + LATEST - received[again]
-    received[again] += below(left, low(bits(game.seed, Stream.AGAIN, ids[again])))
+    remaining = time[again] + LATEST - received[again]
+    received[again] += below(remaining, low(bits(game.seed, Stream.AGAIN, ids[again])))
     return received
 
 
-def _bought(game: Plan, ids: Integers, action: Codes) -> tuple[NDArray[np.int16], Integers, NDArray[np.bool_]]:
-    """Item and gold of each event, and where there is none: only a shop sells."""
+def _bought(game: Blocks, ids: Integers, action: Codes) -> tuple[NDArray[np.int16], Integers, NDArray[np.bool_]]:
+    """The item and the gold of each event, and a mask of the events without them: all actions except `shop`."""
     sold = np.flatnonzero(action == SHOP)
     item, gold = np.zeros(len(ids), np.int16), np.zeros(len(ids), np.int64)
     drawn = low(bits(game.seed, Stream.ITEM, ids[sold]))

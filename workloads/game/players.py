@@ -1,12 +1,12 @@
-"""Who the players are, and which of them come back."""
+"""Generates the players, and draws which of them return."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rollup_bench.workloads.game.blocks import Blocks
 from rollup_bench.workloads.game.draws import Floats, Integers, Stream, below, bits, chosen, high, low
-from rollup_bench.workloads.game.plan import Plan
 from rollup_bench.workloads.game.world import COUNTRIES, DAYS, ROLES, fade, ticks, zipf
 
 _SIXTEEN = np.uint64(16)
@@ -14,15 +14,15 @@ _SIXTEEN = np.uint64(16)
 
 @dataclass(frozen=True)
 class Players:
-    """What a player is for good, as indexes; `role` is the one played most."""
+    """What never changes of players, as indexes into the tables of `world`; `role` is the usual role."""
 
     country: NDArray[np.uint8]
     platform: NDArray[np.uint8]
     role: NDArray[np.uint8]
 
 
-def players(game: Plan, numbers: Integers) -> Players:
-    """The players with these numbers, counted from 0 in order of birth."""
+def players(game: Blocks, numbers: Integers) -> Players:
+    """The players with these numbers; players are numbered from 0 in order of birth."""
     words = bits(game.seed, Stream.PLAYER, numbers)
     platforms = ticks(game.world.platforms)
     platform = platforms[below(len(platforms), high(words) & np.uint64(0xFFFF0000))]
@@ -30,21 +30,21 @@ def players(game: Plan, numbers: Integers) -> Players:
     return Players(_country(game, numbers), platform, role.astype(np.uint8))
 
 
-def returning(game: Plan, blocks: Integers, counters: Integers) -> tuple[Integers, Integers]:
-    """Day of birth and number of the player of each visit, drawn in proportion to how often each comes at that age.
+def returning(game: Blocks, blocks: Integers, counters: Integers) -> tuple[Integers, Integers]:
+    """The day of birth and the number of the player of each visit, drawn in proportion to visits at the player's age.
 
-    By rejection: a player is proposed as if all countries were as faithful as the most faithful one, and kept with the
-    probability by which the player's own country falls short of it at that age.
+    Rejection sampling: a player is proposed as if all countries had the visits of the country with most visits at each
+    age, and accepted with the ratio of the visits of the player's own country to those at that age.
     """
     born, player = np.empty_like(blocks), np.empty_like(blocks)
     if not len(blocks):
         return born, player
     fading, base = game.world.fading, int(blocks[0])
     running = _running(game, base, int(blocks[-1]) + 1)
-    kept = np.array([fade(game.world, e) / fade(game.world, min(fading)) for e in fading]) * 2**32
-    left, words = np.arange(len(blocks)), bits(game.seed, Stream.RETURN, counters)
-    while len(left):
-        block = blocks[left]
+    accepted = np.array([fade(game.world, e) / fade(game.world, min(fading)) for e in fading]) * 2**32
+    open_visits, words = np.arange(len(blocks)), bits(game.seed, Stream.RETURN, counters)
+    while len(open_visits):
+        block = blocks[open_visits]
         today, row = block // game.slots, block - base
         day = np.searchsorted(running.ravel(), row + low(words) / 2**32, side="right") - row * running.shape[1]
         new = day == today
@@ -52,21 +52,21 @@ def returning(game: Plan, blocks: Integers, counters: Integers) -> tuple[Integer
         count = game.players[first + np.where(new, 1, game.slots)] - game.players[first]
         number = game.players[first] + below(count, high(words))
         country = _country(game, number)
-        keep = low(bits(game.seed, Stream.KEEP, words)) < kept[country % len(fading), today - day]
-        born[left[keep]], player[left[keep]] = day[keep], number[keep]
-        left, words = left[~keep], bits(game.seed, Stream.RETURN, words[~keep])
+        keep = low(bits(game.seed, Stream.KEEP, words)) < accepted[country % len(fading), today - day]
+        born[open_visits[keep]], player[open_visits[keep]] = day[keep], number[keep]
+        open_visits, words = open_visits[~keep], bits(game.seed, Stream.RETURN, words[~keep])
     return born, player
 
 
-def _country(game: Plan, numbers: Integers) -> NDArray[np.uint8]:
+def _country(game: Blocks, numbers: Integers) -> NDArray[np.uint8]:
     drawn = low(bits(game.seed, Stream.PLAYER, numbers))
     return chosen(zipf(len(COUNTRIES), game.world.country), drawn).astype(np.uint8)
 
 
-def _running(game: Plan, block: int, last: int) -> Floats:
-    """For each block its place plus the running share of each day of birth, as if all countries were the most faithful.
+def _running(game: Blocks, block: int, last: int) -> Floats:
+    """For each block its position plus the running share of visits by day of birth, for `returning` to search in.
 
-    A visit on the day of birth is by a player born in that very block.
+    All countries count as the one with most visits. A visit on the day of birth is by a player born in the same block.
     """
     place = np.arange(last - block)
     today, slot = np.divmod(block + place, game.slots)

@@ -1,12 +1,12 @@
-"""Who comes when: the visits of some blocks of time."""
+"""Generates the visits of some blocks of time."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rollup_bench.workloads.game.blocks import Blocks
 from rollup_bench.workloads.game.draws import Integers, Stream, Words, below, bits, high, low
-from rollup_bench.workloads.game.plan import Plan
 from rollup_bench.workloads.game.players import players, returning
 from rollup_bench.workloads.game.world import DAY, HOUR, ROLES, START, ticks
 
@@ -15,10 +15,10 @@ Bools = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Visits:
-    """One entry a visit; an install is a visit of one event."""
+    """The visits; each array has one entry for each visit. An install is a visit of one event."""
 
     first: Integers
-    """The position of its first event among those of the blocks."""
+    """The position of the visit's first event among the events of the blocks."""
     install: Bools
     player: Integers
     country: NDArray[np.uint8]
@@ -27,13 +27,14 @@ class Visits:
     start: Integers
     """Milliseconds since 1970 UTC."""
     end: Integers
-    """When its block ends: no visit runs into the next."""
+    """The end of the visit's block in milliseconds since 1970 UTC; no visit goes on into the next block."""
 
 
-def visits(game: Plan, block: int, last: int, words: Words) -> Visits:
-    """The visits of the blocks from `block` up to `last`, whose events drew `words`.
+def visits(game: Blocks, block: int, last: int, words: Words) -> Visits:
+    """The visits of the blocks from `block` up to but not including `last`; `words` are random bits for each event.
 
-    In each block the installs come first; then every event opens a visit by chance, which makes lengths geometric.
+    The installs are first in each block. Each later event begins a visit with a fixed probability, so that the numbers
+    of events in visits are distributed geometrically.
     """
     offsets = game.events[block : last + 1] - game.events[block]
     births = np.diff(game.players[block : last + 1])
@@ -58,22 +59,22 @@ def visits(game: Plan, block: int, last: int, words: Words) -> Visits:
 
 
 def _runs(starts: Integers, lengths: Integers) -> Integers:
-    """The positions start, start + 1, ... of each run, one run after the other."""
+    """The positions start, start + 1, ... of each run, in one array."""
     before = np.cumsum(lengths) - lengths
     return np.repeat(starts - before, lengths) + np.arange(int(lengths.sum()))
 
 
-def _roles(game: Plan, counters: Integers, usual: NDArray[np.uint8], install: Bools) -> NDArray[np.uint8]:
-    """The player's usual role at the install and in four of five visits, else any."""
+def _roles(game: Blocks, counters: Integers, usual: NDArray[np.uint8], install: Bools) -> NDArray[np.uint8]:
+    """The role of each visit: the player's usual role at the install and in four of five visits, else a random one."""
     words = bits(game.seed, Stream.ROLE, counters)
     other = below(len(ROLES), high(words)).astype(np.uint8)
     return np.where(install | (below(5, low(words)) > 0), usual, other)
 
 
 def _starts(
-    game: Plan, counters: Integers, blocks: Integers, number: Integers, born: Integers, install: Bools
+    game: Blocks, counters: Integers, blocks: Integers, number: Integers, born: Integers, install: Bools
 ) -> Integers:
-    """When each visit starts; one on the day of birth does so within an hour after the install."""
+    """The start of each visit; visits on the day of birth start within an hour after the install."""
     words = bits(game.seed, Stream.START, counters)
     start = _moments(game, blocks, words, HOUR)
     new = np.flatnonzero(born == blocks // game.slots)
@@ -84,8 +85,8 @@ def _starts(
     return start
 
 
-def _moments(game: Plan, blocks: Integers, words: Words, within: int) -> Integers:
-    """A time in each block by the rhythm of the day, in the first `within` milliseconds of its hour."""
+def _moments(game: Blocks, blocks: Integers, words: Words, within: int) -> Integers:
+    """A random time in each block: the hour by the weights of hours, then one of its first `within` milliseconds."""
     hours = ticks(game.world.hours)
     edges = np.searchsorted(hours, np.arange(game.slots + 1) * (24 // game.slots))
     day, slot = np.divmod(blocks, game.slots)

@@ -1,4 +1,4 @@
-"""What the game is like: every number of its description, and the tables that follow from them."""
+"""The parameters of the game, and tables computed from them."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -27,10 +27,10 @@ ITEMS = tuple(f"item-{rank:04}" for rank in range(1, 1001))
 
 @dataclass(frozen=True)
 class World:
-    """The parameters that the README states; weights are relative, exponents are eighths."""
+    """The parameters that the README describes. Weights are relative; exponents are in eighths."""
 
     growth: float = 1.0006
-    """Births of a day over births of the day before."""
+    """The ratio of the births of a day to the births of the day before, apart from the weights of the week."""
     week: tuple[int, ...] = (92, 88, 90, 94, 106, 122, 108)
     """Weight of Monday to Sunday, for births and visits alike."""
     hours: tuple[int, ...] = (
@@ -61,42 +61,42 @@ class World:
     )
     """Weight of each hour of the day, UTC."""
     first_day: float = 1.0
-    """Visits of a player on the day of birth, the install aside, on average."""
+    """Mean visits of a player on the day of birth, without the install."""
     next_day: float = 0.32
-    """Visits of a player on the day after birth, on average over a week."""
+    """Mean visits of a player on the day after birth, averaged over the days of the week."""
     fading: tuple[int, ...] = (5, 7, 6, 8)
-    """Eighths: visits fall off as age in days to the power -fading/8; the country of rank r takes entry r mod 4."""
+    """Visits at an age in days are proportional to age ** (-fading / 8); the country of rank r uses entry r mod 4."""
     country: int = 8
-    """Eighths: the share of the country of rank r is as r to the power -country/8."""
+    """The share of the country of rank r is proportional to r ** (-country / 8)."""
     item: int = 9
-    """Eighths: the share of the item of rank r is as r to the power -item/8."""
+    """The share of the item of rank r is proportional to r ** (-item / 8)."""
     visit: int = 3
-    """Events of a visit, on average (geometric)."""
+    """Mean events of a visit (geometric distribution)."""
     actions: tuple[int, ...] = (0, 46, 22, 14, 12, 6, 0)
     """Weight of each action after the launch that opens a visit."""
     seconds: tuple[int, ...] = (6, 60, 120, 25, 30, 10, 90)
-    """Mean duration of each action, in seconds (geometric in tenths)."""
+    """Mean duration of each action in seconds (geometric distribution of tenths)."""
     platforms: tuple[int, ...] = (60, 35, 5)
     late: int = 100
-    """One event in so many is received late: after a minute to 48 hours, not within 50 to 2,097 ms."""
+    """One event in so many is received late: after a minute to 48 hours, instead of 50 to 2,097 ms."""
     twice: int = 1000
-    """One event of so many consecutive ones is received twice."""
+    """Of so many consecutive events, one is received twice."""
 
     @cached_property
     def weekly(self) -> Floats:
-        """Weight of visits for each of the days, 1 on average over a week."""
+        """The weight of visits on each day of the ten years; 1 on average over a week."""
         monday = datetime.fromtimestamp(START / 1000, UTC).weekday()
         return np.array(self.week)[(monday + np.arange(DAYS)) % 7] / (sum(self.week) / 7)
 
     @cached_property
     def births(self) -> Floats:
-        """Weight of births for each of the days."""
+        """The weight of births on each day of the ten years."""
         return np.cumprod(np.full(DAYS, self.growth)) * self.weekly
 
 
 @cache
 def fade(world: World, eighths: int) -> Floats:
-    """Visits of a player for each age in days, before the rhythm of the week."""
+    """Mean visits of a player at each age in days, without the weights of the week."""
     visits = np.full(DAYS, world.first_day)
     visits[1:] = world.next_day / power(np.arange(1, DAYS), eighths)
     return visits
@@ -104,25 +104,25 @@ def fade(world: World, eighths: int) -> Floats:
 
 @cache
 def zipf(ranks: int, eighths: int) -> Floats:
-    """Running sum of rank ** (-eighths / 8)."""
+    """The running sum of rank ** (-eighths / 8) over the ranks from 1."""
     return np.cumsum(1 / power(np.arange(1, ranks + 1), eighths))
 
 
 @cache
 def ticks(weights: tuple[int, ...]) -> NDArray[np.uint8]:
-    """Each index as often as its weight: a uniform pick from it is a weighted one."""
+    """Each index repeated as often as its weight says, so that a uniform draw from the array is a weighted draw."""
     return np.repeat(np.arange(len(weights), dtype=np.uint8), weights)
 
 
 @cache
 def prices() -> Integers:
-    """Gold of each item: squares up to 9,801, spread over the ranks; one item in a hundred is free."""
+    """The gold of each item: squares from 0 to 9,801; one item in a hundred is free."""
     return np.asarray((np.arange(1, len(ITEMS) + 1) * 37 % 100) ** 2, np.int64)
 
 
 @cache
 def durations(means: tuple[int, ...], steps: int) -> NDArray[np.int32]:
-    """For each mean in seconds a row: tenths of a second at `steps` equal steps of a geometric distribution."""
+    """Tenths of a second at `steps` equal steps of a geometric distribution; one row for each mean in seconds."""
     places = (np.arange(steps) + 0.5) / steps
     stays = [np.cumprod(np.full(mean * 200, 1 - 1 / (10 * mean))) for mean in means]
     return np.array([np.searchsorted(1 - stay, places) + 1 for stay in stays], np.int32)

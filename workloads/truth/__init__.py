@@ -1,4 +1,4 @@
-"""The truth: answers computed straight from the events with Arrow and NumPy, sharing no computation with any engine."""
+"""The truth: answers computed from the events with Arrow and NumPy, by code that shares no function with any engine."""
 
 import pyarrow as pa
 
@@ -9,7 +9,7 @@ from rollup_bench.workloads.truth import aggregate, cohort, funnel
 
 
 def answer(question: Question, events: Events) -> pa.Table:
-    """The right answer; OverflowError where an integer of it does not fit 64 bits."""
+    """The right answer; OverflowError if one of its integers does not fit into 64 bits."""
     wanted = schema(question, events.statistics.schema)
     if not events.statistics.rows:
         return wanted.empty_table()

@@ -1,4 +1,4 @@
-"""Ages: how old subjects are at their events, and which ages have ended."""
+"""Ages of subjects at their events, and how many ages of a cohort have ended."""
 
 import numpy as np
 
@@ -9,9 +9,9 @@ FIXED = LENGTHS | {Grain.DAY: DAY, Grain.WEEK: 7 * DAY}
 
 
 def ages(births: Longs, instants: Longs, age: Age, zone: str) -> Longs:
-    """The age at each instant of a subject born at the birth beside it; negative before the birth.
+    """For each pair of a birth and an instant, the age at the instant; negative before the birth.
 
-    Instants and births are milliseconds since 1970, UTC.
+    Births and instants are milliseconds since 1970, UTC.
     """
     if age.clock == "elapsed":
         return (instants - births) // (FIXED[age.unit] * age.width)
@@ -21,10 +21,10 @@ def ages(births: Longs, instants: Longs, age: Age, zone: str) -> Longs:
 
 
 def ended(question: Cohort, starts: Longs | None) -> Longs:
-    """How many of its ages have ended by `until` for each cohort, given by the start of its bucket.
+    """For each cohort, how many of its ages have ended by `until`; at most as many as the question asks for.
 
-    That is the age at `until` of the last that could be born into it. None stands for the one span of births that
-    all cohorts by a dimension share.
+    `starts` are the starts of the cohorts' buckets; None means that all cohorts share the question's span, as cohorts
+    by a dimension do. The number is the age at `until` of a subject born in the last millisecond of the cohort.
     """
     end = milliseconds(question.span.end)
     last = np.array([end - 1]) if starts is None else np.minimum(following(starts, question), end) - 1
@@ -33,7 +33,7 @@ def ended(question: Cohort, starts: Longs | None) -> Longs:
 
 
 def following(starts: Longs, question: Cohort) -> Longs:
-    """Where the bucket after each of these starts."""
+    """The start of the bucket that follows each bucket."""
     grain = Grain(question.grain or Grain.ALL)
     if grain in LENGTHS:
         return starts + LENGTHS[grain]
@@ -42,7 +42,7 @@ def following(starts: Longs, question: Cohort) -> Longs:
 
 
 def ordinal(instants: Longs, unit: Grain, zone: str) -> Longs:
-    """The number of each instant's local day, week, month, quarter or year, counted without gaps."""
+    """The number of each instant's local day, week, month, quarter or year; successive ones differ by 1."""
     days = to_local(instants, zone) // DAY
     if unit is Grain.DAY:
         return days
@@ -52,7 +52,7 @@ def ordinal(instants: Longs, unit: Grain, zone: str) -> Longs:
 
 
 def first_days(ordinals: Longs, unit: Grain) -> Longs:
-    """The first day of the day, week, month, quarter or year of each number; days count from 1970-01-01."""
+    """The first day of each day, week, month, quarter or year that `ordinal` numbers; days count from 1970-01-01."""
     if unit is Grain.DAY:
         return ordinals
     if unit is Grain.WEEK:

@@ -1,7 +1,8 @@
-"""Aggregates: events folded into states by bucket and dimensions, values read off them at the end.
+"""Aggregates: events are folded into totals by bucket and dimensions, and measures are computed from the totals.
 
-`totals` has a row a group: its rows, and of each number its count, sum, minimum and maximum. `values[column]` has a
-row a group and distinct value with the number of times it occurs; distinct counts and quantiles are read off it.
+`totals` has one row for each group: its number of rows, and the count, sum, minimum and maximum of each number.
+`values[column]` has one row for each group and distinct value, with the number of times that the value occurs; distinct
+counts and quantiles are computed from it.
 """
 
 from dataclasses import dataclass
@@ -19,9 +20,9 @@ from rollup_bench.workloads.events import Events
 from rollup_bench.workloads.measures import ESTIMABLE, Function, Measure
 from rollup_bench.workloads.questions import Aggregate
 from rollup_bench.workloads.truth.buckets import bucket
+from rollup_bench.workloads.truth.groups import GroupFold, regroup
 from rollup_bench.workloads.truth.order import arrange, top
 from rollup_bench.workloads.truth.selection import matching, within
-from rollup_bench.workloads.truth.states import State, regroup
 
 HALF = 32
 LONG = range(-(2**63), 2**63)
@@ -30,24 +31,24 @@ TOTALS = {"count": "sum", "sum": "sum", "high": "sum", "low": "sum", "min": "min
 
 @dataclass(frozen=True)
 class Groups:
-    """The groups of one grouping set: keys, totals and values, each in the order of the keys."""
+    """The groups of one grouping set: keys, totals and values, sorted by the keys."""
 
     totals: pa.Table
     values: dict[str, pa.Table]
     keys: list[str]
 
-    def over(self, kept: list[str]) -> "Groups":
-        """The same, grouped by fewer keys."""
+    def over(self, keys: list[str]) -> "Groups":
+        """The groups merged into larger groups by fewer keys."""
         fold = {c: TOTALS.get(c.rpartition(":")[2], "sum") for c in self.totals.column_names if c not in self.keys}
-        values = {c: regroup(t, [*kept, "value"], {"times": "sum"}) for c, t in self.values.items()}
-        return Groups(regroup(self.totals, kept, fold), values, kept)
+        values = {c: regroup(t, [*keys, "value"], {"times": "sum"}) for c, t in self.values.items()}
+        return Groups(regroup(self.totals, keys, fold), values, keys)
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """A right answer with every group in it, not only the top, and what it was computed from.
+    """The right answer with all groups, not only those of a top, and the groups that it was computed from.
 
-    Row i of `whole` was read off group `places[i]` of grouping set `sets[i]`.
+    Row i of `whole` was computed from group `places[i]` of grouping set `sets[i]`.
     """
 
     whole: pa.Table
@@ -56,7 +57,7 @@ class Evidence:
     places: npt.NDArray[np.int64]
 
     def magnitude(self, measure: Measure, row: int) -> float:
-        """The sum (or the mean) of the absolute values behind a row: what the difference of floats is relative to."""
+        """The sum (or the mean) of the absolute values behind a row; errors of floats are relative to it."""
         totals, place = self.groups[self.sets[row]].totals, int(self.places[row])
         if f"{measure.column}:magnitude" not in totals.column_names:
             return 0.0
@@ -65,23 +66,23 @@ class Evidence:
         return sum_of_absolutes / max(count, 1)
 
     def shares(self, measure: Measure, row: int, value: float) -> tuple[float, float]:
-        """The share of a row's events with a value below `value`, and up to it."""
+        """The share of a row's values that are below `value`, and the share of those that are at most `value`."""
         ranked = ranks(self.groups[self.sets[row]], measure.column or "")
         return ranked.shares(int(self.places[row]), value)
 
 
 def answer(question: Aggregate, events: Events) -> pa.Table:
-    """The right answer; OverflowError where a sum does not fit 64 bits."""
+    """The right answer; OverflowError if a sum does not fit into 64 bits."""
     return top(question, evidence(question, events).whole)
 
 
 def evidence(question: Aggregate, events: Events) -> Evidence:
-    """The answer with every group in it, and what it was computed from."""
+    """The answer with all groups, and the groups that it was computed from; OverflowError as in `answer`."""
     wanted = schema(question, events.statistics.schema)
     finest = grouped(question, events)
     sets = grouping_sets(question)
-    groups = [finest.over(["bucket", *kept]) for kept in sets]
-    parts = [_read(question, kept, part, wanted) for kept, part in zip(sets, groups, strict=True)]
+    groups = [finest.over(["bucket", *by]) for by in sets]
+    parts = [_rows(question, by, part, wanted) for by, part in zip(sets, groups, strict=True)]
     numbers = np.concatenate([np.full(p.num_rows, i) for i, p in enumerate(parts)])
     places = np.concatenate([np.arange(p.num_rows) for p in parts])
     marked = pa.concat_tables(parts).append_column("set", pa.array(numbers, pa.int64()))
@@ -103,16 +104,16 @@ def grouping_sets(question: Aggregate) -> list[tuple[str, ...]]:
             return subsets
 
 
-def _grouping_id(question: Aggregate, kept: tuple[str, ...]) -> int:
-    """A binary digit for each of `by`, in its order: 1 where the dimension is aggregated away."""
-    return int("0" + "".join("0" if dimension in kept else "1" for dimension in question.by), 2)
+def _grouping_id(question: Aggregate, by: tuple[str, ...]) -> int:
+    """A number with a binary digit for each dimension of the question: 1 if the grouping set `by` lacks it."""
+    return int("0" + "".join("0" if dimension in by else "1" for dimension in question.by), 2)
 
 
-def _read(question: Aggregate, kept: tuple[str, ...], groups: Groups, wanted: pa.Schema) -> pa.Table:
-    """The rows of one grouping set."""
+def _rows(question: Aggregate, by: tuple[str, ...], groups: Groups, wanted: pa.Schema) -> pa.Table:
+    """The rows of one grouping set, in the schema of the answer."""
     rows = groups.totals.num_rows
     columns = {k: groups.totals[k] for k in groups.keys}
-    columns["grouping_id"] = pa.array([_grouping_id(question, kept)] * rows, pa.int64())
+    columns["grouping_id"] = pa.array([_grouping_id(question, by)] * rows, pa.int64())
     columns |= {str(m): measured(groups, m, wanted.field(str(m)).type) for m in question.measures}
     missing = {f.name: pa.nulls(rows, f.type) for f in wanted if f.name not in columns}
     return pa.table(columns | missing).select(wanted.names).cast(wanted)
@@ -122,8 +123,8 @@ def grouped(question: Aggregate, events: Events) -> Groups:
     """The groups of the finest grouping set, merged batch by batch."""
     keys = ["bucket", *question.by]
     numbers = _columns(question, set(Function) - set(ESTIMABLE))
-    totals = State(keys, {"rows": "sum"} | _folds(numbers, events.statistics.schema))
-    values = {c: State([*keys, "value"], {"times": "sum"}) for c in _columns(question, set(ESTIMABLE))}
+    totals = GroupFold(keys, {"rows": "sum"} | _folds(numbers, events.statistics.schema))
+    values = {c: GroupFold([*keys, "value"], {"times": "sum"}) for c in _columns(question, set(ESTIMABLE))}
     for batch in events.batches(_needed(question, events)):
         rows = matching(within(batch, events.columns.time.name, question.span), question.where)
         head = _keys(question, rows, events.columns.time.name)
@@ -143,7 +144,7 @@ def measured(groups: Groups, measure: Measure, kind: pa.DataType) -> pa.Array:
         case Function.SUM:
             sums = _sums(groups.totals, column)
             if kind == pa.int64() and any(s is not None and s not in LONG for s in sums):
-                raise OverflowError(f"{measure} does not fit 64 bits")
+                raise OverflowError(f"{measure} does not fit into 64 bits")
             return pa.array(sums, kind)
         case Function.MEAN:
             sums, counts = _sums(groups.totals, column), groups.totals[f"{column}:count"].to_pylist()
@@ -160,7 +161,11 @@ def measured(groups: Groups, measure: Measure, kind: pa.DataType) -> pa.Array:
 
 @dataclass(frozen=True)
 class Ranks:
-    """The values of a column by group, ascending, with the number of events up to each."""
+    """The distinct values of a column in ascending order within each group.
+
+    `upto` counts the events with that value and with all values before it, over all groups. The values of group i are
+    those from `begins[i]` up to `ends[i]`.
+    """
 
     values: pa.Array
     upto: npt.NDArray[np.int64]
@@ -169,23 +174,23 @@ class Ranks:
 
     @property
     def before(self) -> npt.NDArray[np.int64]:
-        """Per group, the events of the groups before it."""
+        """For each group, the number of events in the groups before it."""
         return np.concatenate([[0], self.upto])[self.begins]
 
     @property
     def counts(self) -> npt.NDArray[np.int64]:
-        """Per group, its events that have a value."""
+        """For each group, the number of its events that have a value."""
         return np.concatenate([[0], self.upto])[self.ends] - self.before
 
     def at(self, fraction: float) -> pa.Array:
-        """Per group, the smallest value that at least `fraction` of its values do not exceed; NULL of none."""
+        """For each group, the smallest value that at least `fraction` of its values do not exceed, or NULL."""
         exact = Fraction(str(fraction))
         wanted = np.array([ceil(exact * int(n)) for n in self.counts], np.int64)
         places = np.searchsorted(self.upto, self.before + wanted, "left")
         return self.values.take(pa.array(places, pa.int64(), mask=self.counts == 0))
 
     def shares(self, group: int, value: float) -> tuple[float, float]:
-        """The share of a group's values below `value`, and up to it."""
+        """The share of a group's values that are below `value`, and the share of those that are at most `value`."""
         known = np.asarray(self.values.slice(self.begins[group], self.ends[group] - self.begins[group]).drop_null())
         upto = np.concatenate([[0], self.upto[self.begins[group] :][: len(known)] - self.before[group]])
         below, through = np.searchsorted(known, value, "left"), np.searchsorted(known, value, "right")
@@ -195,17 +200,16 @@ class Ranks:
 def ranks(groups: Groups, column: str) -> Ranks:
     """The ranks of a column's values in each group."""
     table = groups.values[column]
-    sizes = regroup(
-        table.append_column("one", pa.array(np.ones(table.num_rows, np.int64))), groups.keys, {"one": "sum"}
-    )
-    ends = np.cumsum(np.asarray(sizes["one"]))
+    counted = table.append_column("count", pa.array(np.ones(table.num_rows, np.int64)))
+    sizes = np.asarray(regroup(counted, groups.keys, {"count": "sum"})["count"])
+    ends = np.cumsum(sizes)
     values = table["value"].combine_chunks()
-    return Ranks(values, np.cumsum(np.asarray(table["times"])), ends - np.asarray(sizes["one"]), ends)
+    return Ranks(values, np.cumsum(np.asarray(table["times"])), ends - sizes, ends)
 
 
 def _columns(question: Aggregate, functions: set[Function]) -> list[str]:
-    asked = (m.column for m in question.measures if m.function in functions)
-    return list(dict.fromkeys(c for c in asked if c is not None))
+    columns = (m.column for m in question.measures if m.function in functions)
+    return list(dict.fromkeys(c for c in columns if c is not None))
 
 
 def _needed(question: Aggregate, events: Events) -> list[str]:
@@ -220,13 +224,13 @@ def _keys(question: Aggregate, rows: pa.RecordBatch, time: str) -> dict[str, pa.
 
 
 def _folds(numbers: list[str], kinds: pa.Schema) -> dict[str, str]:
-    kept = {
+    parts = {
         c: ("count", "high", "low", "min", "max")
         if kinds.field(c).type == pa.int64()
         else ("count", "sum", "magnitude", "min", "max")
         for c in numbers
     }
-    return {f"{c}:{part}": TOTALS[part] for c, parts in kept.items() for part in parts}
+    return {f"{c}:{part}": TOTALS[part] for c in numbers for part in parts[c]}
 
 
 def _terms(numbers: list[str], rows: pa.RecordBatch) -> dict[str, pa.Array]:
@@ -245,7 +249,7 @@ def _terms(numbers: list[str], rows: pa.RecordBatch) -> dict[str, pa.Array]:
 
 
 def _sums(totals: pa.Table, column: str) -> list[int | float | None]:
-    """The sum of each group; an integer one is kept as those of its upper and lower 32 bits, which cannot overflow."""
+    """The sum of each group. Integers are summed by upper and lower 32 bits, which cannot overflow."""
     if f"{column}:sum" in totals.column_names:
         return list(totals[f"{column}:sum"].to_pylist())
     high, low = totals[f"{column}:high"].to_pylist(), totals[f"{column}:low"].to_pylist()

@@ -1,4 +1,4 @@
-"""Buckets of time: the instant at which each event's minute, hour, day ... began in a zone."""
+"""Buckets of time: the instant at which an event's minute, hour, day, ... begins in a zone."""
 
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -17,10 +17,11 @@ MONTHS = {Grain.MONTH: 1, Grain.QUARTER: 3, Grain.YEAR: 12}
 
 
 def bucket(instants: Longs, grain: Grain, zone: str, start: int) -> Longs:
-    """The start of each instant's bucket, all in milliseconds since 1970, UTC; of the one bucket of `all`, `start`.
+    """The start of each instant's bucket, in milliseconds since 1970, UTC; for the grain `all`, `start`.
 
-    A minute or an hour begins where the local clock shows it full, with the offset in force at the event, so an hour
-    that a clock change repeats is two buckets. Longer buckets begin with the first instant of their first local day.
+    A minute or an hour begins when the local clock shows a full minute or hour, with the offset at the time of the
+    event, so an hour that a clock change repeats is two buckets. A longer bucket begins with the first instant of its
+    first local day.
     """
     if grain is Grain.ALL:
         return np.full(len(instants), start, np.int64)
@@ -43,7 +44,7 @@ def to_local(instants: Longs, zone: str) -> Longs:
 
 
 def first_day(days: Longs, grain: Grain) -> Longs:
-    """The first day of the week, month, quarter or year that each day is in; days count from 1970-01-01."""
+    """The first day of the week, month, quarter or year of each day; days count from 1970-01-01."""
     if grain is Grain.DAY:
         return days
     if grain is Grain.WEEK:

@@ -1,4 +1,4 @@
-"""Cohorts: a first pass over the events finds the births, a second what the born do at each age."""
+"""Cohorts: a first pass over the events finds the births, a second finds what the subjects do at each age."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,15 +16,15 @@ from rollup_bench.workloads.filters import Filter
 from rollup_bench.workloads.questions import Cohort, milliseconds
 from rollup_bench.workloads.truth.ages import ages, ended
 from rollup_bench.workloads.truth.buckets import Longs, bucket
+from rollup_bench.workloads.truth.groups import GroupFold
 from rollup_bench.workloads.truth.selection import matching
-from rollup_bench.workloads.truth.states import State
 
 HALF = 32
 
 
 @dataclass(frozen=True)
 class Births:
-    """Those born in the span: a subject a place, with the instant of birth and the number of its cohort."""
+    """The subjects born in the span, each with its instant of birth and the number of its cohort in `cohorts`."""
 
     subjects: pa.Array
     instants: Longs
@@ -39,7 +39,7 @@ class Births:
 
 @dataclass(frozen=True)
 class Activity:
-    """Events that count: the place of each one's subject, its age, and the rows themselves."""
+    """Events that count: for each, the position of its subject in `Births` and the subject's age; and their rows."""
 
     places: Longs
     ages: Longs
@@ -47,15 +47,15 @@ class Activity:
 
 
 def answer(question: Cohort, events: Events) -> pa.Table:
-    """The right answer; OverflowError where a sum that it shows does not fit 64 bits.
+    """The right answer; OverflowError if a sum in it does not fit into 64 bits.
 
-    Memory grows with the subjects born in the span times the ages asked for, a byte each.
+    It needs one byte of memory for each subject born in the span and each age of the question.
     """
     return evidence(question, events)[0]
 
 
 def evidence(question: Cohort, events: Events) -> tuple[pa.Table, list[float]]:
-    """The right answer, and of each row the sum of the absolute floats behind it (0 where there are none)."""
+    """The right answer, and for each row the sum of the absolute floats behind it, 0 without floats."""
     wanted = schema(question, events.statistics.schema)
     if not events.statistics.rows:
         return wanted.empty_table(), []
@@ -73,7 +73,7 @@ def evidence(question: Cohort, events: Events) -> tuple[pa.Table, list[float]]:
 
 
 def _cells(question: Cohort, born: Births) -> list[tuple[int, int]]:
-    """The number of each cohort with each of its ages that have ended, in the answer's order."""
+    """All pairs of a cohort's number and one of its ended ages, in the order of the answer."""
     starts = None if question.by else np.asarray(born.cohorts.cast(pa.int64()))
     shown = np.broadcast_to(ended(question, starts), len(born.cohorts))
     order = pc.array_sort_indices(born.cohorts).to_pylist()
@@ -81,22 +81,22 @@ def _cells(question: Cohort, born: Births) -> list[tuple[int, int]]:
 
 
 def births(question: Cohort, events: Events) -> Births:
-    """The births in the span: of each subject the first event ever that matches."""
+    """The births in the span; a subject's birth is its first event ever that matches."""
     subject, time = events.columns.subject, events.columns.time.name
-    first = State(list(dict.fromkeys([subject, question.by or subject])), {time: "min"})
+    first = GroupFold(list(dict.fromkeys([subject, question.by or subject])), {time: "min"})
     for batch in events.batches(_columns(events, question.birth, question.by)):
         rows = matching(batch, question.birth)
         first.add(pa.table(rows.filter(rows[subject].is_valid())))
-    found = first.table()
+    born = first.table()
     if question.by:
-        found = _earliest(found, subject, time, question.by)
+        born = _earliest(born, subject, time, question.by)
     start, end = question.span.milliseconds
-    instants = np.asarray(found[time].cast(pa.int64()))
-    found = found.filter(pa.array((start <= instants) & (instants < end)))
-    instants = np.asarray(found[time].cast(pa.int64()))
-    named = found[question.by] if question.by else _buckets(question, instants)
-    coded = named.combine_chunks().dictionary_encode(null_encoding="encode")
-    return Births(found[subject].combine_chunks(), instants, np.asarray(coded.indices, np.int64), coded.dictionary)
+    instants = np.asarray(born[time].cast(pa.int64()))
+    born = born.filter(pa.array((start <= instants) & (instants < end)))
+    instants = np.asarray(born[time].cast(pa.int64()))
+    cohorts = born[question.by] if question.by else _buckets(question, instants)
+    coded = cohorts.combine_chunks().dictionary_encode(null_encoding="encode")
+    return Births(born[subject].combine_chunks(), instants, np.asarray(coded.indices, np.int64), coded.dictionary)
 
 
 def _buckets(question: Cohort, instants: Longs) -> pa.ChunkedArray:
@@ -105,15 +105,15 @@ def _buckets(question: Cohort, instants: Longs) -> pa.ChunkedArray:
     return pa.chunked_array([pa.array(starts).cast(INSTANT)])
 
 
-def _earliest(found: pa.Table, subject: str, time: str, by: str) -> pa.Table:
-    """Of each subject the row with the least time, of several the first in the order of `by`."""
-    ordered = found.sort_by([(c, "ascending") for c in dict.fromkeys([subject, time, by])])
+def _earliest(born: pa.Table, subject: str, time: str, by: str) -> pa.Table:
+    """The row with the earliest time for each subject; of equal times, the row whose `by` sorts first."""
+    ordered = born.sort_by([(c, "ascending") for c in dict.fromkeys([subject, time, by])])
     codes = np.asarray(ordered[subject].combine_chunks().dictionary_encode().indices)
     return ordered.filter(pa.array(np.diff(codes, prepend=-1) != 0))
 
 
 def _activity(question: Cohort, born: Births, events: Events) -> Iterator[Activity]:
-    """What the born do, from birth to `until`, at every age that is looked at."""
+    """The events of the born subjects that count, from birth to `until`, at the ages of the question."""
     subject, time = events.columns.subject, events.columns.time.name
     column = question.measure.column if question.measure else None
     for batch in events.batches(_columns(events, question.returns, column)):
@@ -126,13 +126,13 @@ def _activity(question: Cohort, born: Births, events: Events) -> Iterator[Activi
         aged = ages(born.instants[places], instants, question.age, question.zone)
         if question.retention == "unbounded":
             aged = np.minimum(aged, question.age.count - 1)
-        asked = aged < question.age.count
-        counts[counts] = asked
-        yield Activity(places[asked], aged[asked], rows.filter(pa.array(counts)))
+        wanted = aged < question.age.count
+        counts[counts] = wanted
+        yield Activity(places[wanted], aged[wanted], rows.filter(pa.array(counts)))
 
 
 def _values(question: Cohort, born: Births, events: Events) -> tuple[list[list[Any]], list[list[float]]]:
-    """The value of each cohort at each age asked for, ended or not, and the sum of absolute values behind it."""
+    """The value of each cohort at each age of the question, ended or not, and the sum of absolute values behind it."""
     measure = question.measure
     activity = _activity(question, born, events)
     if measure is None:
@@ -149,7 +149,7 @@ def _values(question: Cohort, born: Births, events: Events) -> tuple[list[list[A
 
 
 def _terms(numbers: pa.Array) -> dict[str, npt.NDArray[Any]]:
-    """What each event adds; of integers the upper and the lower 32 bits, whose sums cannot overflow."""
+    """What each event adds to the totals; integers add their upper and lower 32 bits, whose sums cannot overflow."""
     known, values = np.asarray(numbers.is_valid(), np.int64), np.asarray(numbers.fill_null(0))
     if numbers.type == pa.int64():
         return {"known": known, "high": values >> HALF, "low": values & (1 << HALF) - 1}
@@ -157,7 +157,7 @@ def _terms(numbers: pa.Array) -> dict[str, npt.NDArray[Any]]:
 
 
 def _sums(totals: dict[str, list[list[Any]]], nothing: int | None) -> list[list[Any]]:
-    """The sum of each cell, `nothing` where there is none to add."""
+    """The sum of each cell, or `nothing` for a cell without values."""
     known = totals["known"]
     if "sum" in totals:
         values = totals["sum"]
@@ -168,16 +168,16 @@ def _sums(totals: dict[str, list[list[Any]]], nothing: int | None) -> list[list[
 
 
 def _subjects(question: Cohort, born: Births, activity: Iterator[Activity]) -> Longs:
-    """The distinct subjects of each cell, by which of them were seen at which age."""
+    """The number of distinct subjects in each cell."""
     seen = np.zeros((len(born.subjects), question.age.count), np.bool_)
     for part in activity:
         seen[part.places, part.ages] = True
     ages = _gathered(question, seen, np.logical_or).T
-    return np.stack([np.bincount(born.members[there], minlength=len(born.cohorts)) for there in ages], axis=1)
+    return np.stack([np.bincount(born.members[present], minlength=len(born.cohorts)) for present in ages], axis=1)
 
 
 def _gathered(question: Cohort, cells: npt.NDArray[Any], fold: np.ufunc) -> npt.NDArray[Any]:
-    """What each age shows: its own events, with `cumulative` those of the ages before too, unbounded those after."""
+    """The cells with earlier ages added if the question is cumulative, and with later ages if it is unbounded."""
     if question.cumulative:
         cells = fold.accumulate(cells, axis=1)
     if question.retention == "unbounded":

@@ -1,4 +1,4 @@
-"""Funnels: the events that match a step, searched for the first one after each entry's last."""
+"""Funnels: from each entry, the first event of each next step that follows the event of the step before."""
 
 from dataclasses import dataclass
 
@@ -9,19 +9,19 @@ from rollup_bench.workloads.answers import schema
 from rollup_bench.workloads.events import Events
 from rollup_bench.workloads.questions import Funnel
 from rollup_bench.workloads.truth.buckets import Longs
+from rollup_bench.workloads.truth.groups import regroup
 from rollup_bench.workloads.truth.selection import matching, within
-from rollup_bench.workloads.truth.states import regroup
 
 
 @dataclass(frozen=True)
 class Moments:
-    """Pairs of a subject and an instant as one number each, ordered by subject, then instant."""
+    """Pairs of a subject and an instant, each written as one number: a key. Keys sort by subject, then by instant."""
 
     keys: Longs
     instants: Longs
 
     def of(self, chosen: Longs) -> tuple[Longs, Longs]:
-        """The subjects (as numbers) and the instants of keys."""
+        """The subjects (as numbers) and the instants of some keys."""
         return chosen // len(self.instants), self.instants[chosen % len(self.instants)]
 
 
@@ -46,16 +46,16 @@ def answer(question: Funnel, events: Events) -> pa.Table:
 
 
 def _matches(question: Funnel, events: Events) -> pa.Table:
-    """A row for each event of the span and each step (from 0) that it matches: step, subject, time, then `by`."""
+    """One row for each event of the span and each step (from 0) that it matches: step, subject, time, then `by`."""
     subject, time = events.columns.subject, events.columns.time.name
-    kept = list(dict.fromkeys([subject, time, *question.by]))
-    needed = list(dict.fromkeys([*kept, *(f.column for step in question.steps for f in step)]))
+    columns = list(dict.fromkeys([subject, time, *question.by]))
+    needed = list(dict.fromkeys([*columns, *(f.column for step in question.steps for f in step)]))
     parts = []
     for batch in events.batches(needed):
         rows = within(batch.filter(batch[subject].is_valid()), time, question.span)
         for k, step in enumerate(question.steps):
-            found = pa.table(matching(rows, step).select(kept))
-            parts.append(found.add_column(0, "step", pa.array(np.full(found.num_rows, k))))
+            matches = pa.table(matching(rows, step).select(columns))
+            parts.append(matches.add_column(0, "step", pa.array(np.full(matches.num_rows, k))))
     return pa.concat_tables(parts).combine_chunks()
 
 
@@ -66,21 +66,21 @@ def _moments(subjects: pa.ChunkedArray, instants: Longs) -> Moments:
 
 
 def _reached(question: Funnel, moments: Moments, steps: list[Longs]) -> Longs:
-    """The furthest step, from 1, that each entry reaches when it takes the first event that it can at each."""
+    """The furthest step, from 1, that each entry reaches by taking the first possible event of each step."""
     subjects, entered = moments.of(steps[0])
     reached, now = np.ones(len(entered), np.int64), steps[0]
     for number, step in enumerate(steps[1:], start=2):
         known = np.append(np.unique(step), np.iinfo(np.int64).max)
-        found = known[np.searchsorted(known, now, "right")]
-        who, when = moments.of(found)
-        follows = (found < known[-1]) & (who == subjects) & (when - entered <= question.window * 1000)
+        next_keys = known[np.searchsorted(known, now, "right")]
+        who, when = moments.of(next_keys)
+        follows = (next_keys < known[-1]) & (who == subjects) & (when - entered <= question.window * 1000)
         reached[follows & (reached == number - 1)] = number
-        now = np.where(follows, found, known[-1] - 1)
+        now = np.where(follows, next_keys, known[-1] - 1)
     return reached
 
 
 def _best(entries: pa.Table, subject: str, time: str, by: tuple[str, ...]) -> pa.Table:
-    """Of each subject the entry that got furthest, of equals the earliest, then the first in the order of `by`."""
+    """For each subject the entry that got furthest; of equals the earliest, and then the one whose `by` sorts first."""
     order = {subject: "ascending", "step": "descending", time: "ascending"}
     ordered = entries.sort_by(list((order | {d: "ascending" for d in by if d not in order}).items()))
     codes = np.asarray(ordered[subject].combine_chunks().dictionary_encode().indices)

@@ -1,4 +1,4 @@
-"""The rows of a right answer: their order, and the groups of a top."""
+"""The order of an answer's rows, and the rows that belong to a top."""
 
 from collections import Counter
 
@@ -9,7 +9,10 @@ from rollup_bench.workloads.questions import Aggregate, Question
 
 
 def arrange(question: Question, table: pa.Table) -> pa.Table:
-    """The rows sorted by the answer's keys: text by code point, NULL last; a top's measure after the bucket."""
+    """The rows in the order of the answer: by its keys, text by code point, NULL last.
+
+    With a top, rows of a bucket are sorted by the top's measure first.
+    """
     by = dict.fromkeys(keys(question), "ascending")
     if isinstance(question, Aggregate) and question.top is not None:
         direction = "ascending" if question.top.smallest else "descending"
@@ -18,12 +21,12 @@ def arrange(question: Question, table: pa.Table) -> pa.Table:
 
 
 def top(question: Aggregate, table: pa.Table) -> pa.Table:
-    """The rows that a top leaves of rows in the answer's order: those with fewer than `n` before them in a bucket."""
+    """The first `n` rows of each bucket of a table in the order of the answer; all rows if there is no top."""
     if question.top is None:
         return table
     before: Counter[int] = Counter()
-    stays = []
+    mask = []
     for bucket in table["bucket"].cast(pa.int64()).to_pylist():
-        stays.append(before[bucket] < question.top.n)
+        mask.append(before[bucket] < question.top.n)
         before[bucket] += 1
-    return table.filter(pa.array(stays, pa.bool_())).combine_chunks()
+    return table.filter(pa.array(mask, pa.bool_())).combine_chunks()

@@ -1,4 +1,4 @@
-"""Selection: the rows of a batch that a question is about."""
+"""Selects the rows of a batch that a question is about."""
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -11,7 +11,7 @@ COMPARE |= {Op.GT: pc.greater, Op.GE: pc.greater_equal}
 
 
 def within(batch: pa.RecordBatch, time: str, span: Span) -> pa.RecordBatch:
-    """The rows with a time in the span."""
+    """The rows whose time lies in the span."""
     start, end = (pa.scalar(ms, pa.int64()).cast(batch.schema.field(time).type) for ms in span.milliseconds)
     times = batch.column(time)
     return batch.filter(pc.and_(pc.greater_equal(times, start), pc.less(times, end)))
@@ -25,7 +25,7 @@ def matching(batch: pa.RecordBatch, filters: tuple[Filter, ...]) -> pa.RecordBat
 
 
 def mask(column: pa.Array, condition: Filter) -> pa.Array:
-    """Which values satisfy the condition; a NULL satisfies `null = true` alone."""
+    """For each value whether it satisfies the condition; NULL satisfies only `null = true`."""
     if condition.op is Op.NULL:
         return column.is_null() if condition.value else column.is_valid()
     values = pa.array(list(condition.values), column.type)

@@ -1,4 +1,4 @@
-"""How many births, events and rows fall into each block of time: what lets any row be found without the others."""
+"""Splits the rows of a game over blocks of time, so that any row can be made without the rows before it."""
 
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -10,28 +10,28 @@ from rollup_bench.workloads.game.draws import Floats, Integers, Stream, below, b
 from rollup_bench.workloads.game.world import COUNTRIES, DAY, DAYS, START, WORLD, World, fade, zipf
 
 LARGE = 2**29
-"""Rows above which a block is an hour and not a day, so that one block fits in memory."""
+"""With more rows, a block is an hour instead of a day, so that one block fits into memory."""
 
 MOST = 2**33
-"""Rows above which not even an hour does."""
+"""With more rows, not even an hour fits into memory."""
 
 _UNIT = 2**24
 
 
 @dataclass(frozen=True, eq=False)
-class Plan:
-    """Blocks of equal length in time order; arrays hold one entry a block and one for the end."""
+class Blocks:
+    """The blocks of a game in time order; arrays have one entry for each block, and one for the end."""
 
     world: World
     seed: int
     total: int
-    """Rows, repeats included."""
+    """Rows of the game, with those of events that are received twice."""
     slots: int
     """Blocks in a day: 1 or 24."""
     players: Integers
-    """Players born before each block; a player's id is the number born before, plus one."""
+    """Players born before each block; the id of a player is the number of players born before, plus one."""
     events: Integers
-    """Events before each block; an event's id is the number before it."""
+    """Events before each block; the id of an event is the number of events before it."""
     rows: Integers
     """Rows before each block."""
 
@@ -42,26 +42,26 @@ class Plan:
 
     @property
     def shares(self) -> Floats:
-        """The part of a day's weight that falls into each slot."""
+        """The share of the weight of a day that each block of the day has, by `World.hours`."""
         return _shares(self.world, self.slots)
 
 
 @lru_cache(maxsize=4)
-def plan(rows: int, seed: int, slots: int = 0, world: World = WORLD) -> Plan:
-    """Splits `rows` over blocks; `slots` is 0 for the number that suits `rows`.
+def split(rows: int, seed: int, slots: int = 0, world: World = WORLD) -> Blocks:
+    """Splits `rows` over blocks. `slots` is the number of blocks in a day, or 0 for the number that suits `rows`.
 
     Raises:
         RequestError: rows below 1 or above `MOST`.
     """
     if not 1 <= rows <= MOST:
-        raise RequestError(f"--rows {rows}: a game has 1 to {MOST:,} rows")
+        raise RequestError(f"--rows is {rows}; a game has 1 to {MOST:,} rows")
     slots = slots or (1 if rows <= LARGE else 24)
     total = _events(rows, seed, world)
     players = np.rint(total / _events_a_player(world))
     births = _split(int(max(players, 1)), np.outer(world.births, _shares(world, slots)).ravel())
     visits = _split(total - int(births[-1]), _visits(births, slots, world))
     events = births + visits
-    return Plan(world, seed, rows, slots, births, events, events + repeats(events, seed, world))
+    return Blocks(world, seed, rows, slots, births, events, events + repeats(events, seed, world))
 
 
 def repeats(events: Integers, seed: int, world: World) -> Integers:
@@ -71,7 +71,7 @@ def repeats(events: Integers, seed: int, world: World) -> Integers:
 
 
 def _events(rows: int, seed: int, world: World) -> int:
-    """The fewest events that fill so many rows."""
+    """The smallest number of events that makes at least `rows` rows."""
     near = np.arange(3, dtype=np.int64) + (rows * world.twice // (world.twice + 1) - 1)
     near = near[near > 0]
     return int(near[np.argmax(near + repeats(near, seed, world) >= rows)])
@@ -84,7 +84,7 @@ def _events_a_player(world: World) -> float:
 
 
 def _split(total: int, weights: Floats) -> Integers:
-    """Running whole numbers from 0 to `total`, in proportion to the running sum of weights."""
+    """Whole numbers that grow from 0 to `total` in proportion to the running sum of weights."""
     running = np.concatenate(([0.0], np.cumsum(weights)))
     whole: Integers = np.floor(running / running[-1] * total).astype(np.int64)
     return whole
@@ -96,7 +96,7 @@ def _shares(world: World, slots: int) -> Floats:
 
 
 def _visits(births: Integers, slots: int, world: World) -> Floats:
-    """Expected visits in each block: of those born in it, and of those born on earlier days."""
+    """The expected visits in each block, by players born in it and by players born on earlier days."""
     born = np.diff(births).reshape(DAYS, slots)
     returning = np.convolve(born.sum(axis=1), _faded(world))[:DAYS] / _UNIT
     visits = born * world.first_day + np.outer(returning, _shares(world, slots))
@@ -105,9 +105,9 @@ def _visits(births: Integers, slots: int, world: World) -> Floats:
 
 @cache
 def _faded(world: World) -> Integers:
-    """Visits of a player of any country for each age in days from 1, in whole `_UNIT`ths.
+    """The mean visits of a player for each age in days, in units of 1 / `_UNIT`; 0 for age 0.
 
-    Whole numbers, because the order in which a convolution adds differs between machines.
+    They are whole numbers because a convolution of floats adds in an order that differs between machines.
     """
     shares = np.diff(zipf(len(COUNTRIES), world.country), prepend=0)
     mean = np.zeros(DAYS)
