@@ -1,1 +1,1 @@
-"""Apache Cassandra: tables made for their questions."""
+"""Apache Cassandra: a table designed for each question."""

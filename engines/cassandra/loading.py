@@ -115,7 +115,7 @@ def load(session: Session, plan: Plan, events: Events, checkpoint: LoadCheckpoin
     written = sum(sum(buckets.values()) for buckets in manifest.values())
     if counted != written:
         drop(session, plan)
-        raise FailureError(f"cassandra kept {counted} rows of {written}")
+        raise FailureError(f"cassandra stored {counted} rows of {written}")
     return counted
 
 

@@ -155,7 +155,7 @@ class Druid(Engine):
         self._cluster.wait_until_served(source, watch)
         while (count := self._count(source, datasource.count)) != rows:
             if count is not None and count > rows:
-                raise FailureError(f"druid kept {count} rows of {rows}")
+                raise FailureError(f"druid stored {count} rows of {rows}")
             watch.pause(POLL)
 
     def _input(self, folder: Path) -> dict[str, Any]:
@@ -195,8 +195,9 @@ class _Session(Session):
         if isinstance(question, Aggregate):
             prepared, schema = self._prepared(spanless(question), datasource)
             return sql.answer(question, datasource, schema, self._rows(prepared.over(question.span)))
-        query = statement(question, self._plan)
-        return _cohort_module(question).answer(question, datasource, self._rows(query))
+        module = _cohort_module(question)
+        query = module.statement(question, datasource, self._plan.name + datasource.suffix)
+        return module.answer(question, datasource, self._rows(query))
 
     def _rows(self, query: Statement) -> list[list[Any]]:
         return self._connection.rows(query.text, query.values)

@@ -1,1 +1,1 @@
-"""The truth, asked like an engine."""
+"""The truth, presented as an engine."""
