@@ -1,6 +1,5 @@
 """What a stretch of time costs, on clocks and pressure files of known content."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,27 +7,15 @@ import pytest
 from rollup_bench.harness.records.lines import Spent
 from rollup_bench.harness.run import costs
 from rollup_bench.harness.run.costs import Gauge, Meter, pressure, stall_seconds
-
-
-def _stall(folder: Path, **microseconds: int) -> None:
-    for what, total in microseconds.items():
-        some = f"some avg10=1.00 avg60=2.00 avg300=3.00 total={total}"
-        (folder / what).write_text(f"{some}\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=99\n")
+from tests.support.clocks import Clocks, stall
 
 
 @pytest.fixture
 def kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder that stands for /proc/pressure."""
     monkeypatch.setattr(costs, "_PRESSURE", tmp_path)
-    _stall(tmp_path, cpu=1_000_000, io=2_500_000, memory=0)
+    stall(tmp_path, cpu=1_000_000, io=2_500_000, memory=0)
     return tmp_path
-
-
-class Clocks:
-    """Stands for the module `time`: each call takes the next of two clocks."""
-
-    def __init__(self, wall: Iterator[float], processor: Iterator[float]) -> None:
-        self.perf_counter, self.process_time = wall.__next__, processor.__next__
 
 
 def test_stalled_seconds_are_those_of_some_task(kernel: Path) -> None:
@@ -44,7 +31,7 @@ def test_a_kernel_without_pressure_tells_nothing(kernel: Path) -> None:
 
 def test_pressure_is_the_share_of_the_seconds(kernel: Path) -> None:
     since = stall_seconds()
-    _stall(kernel, cpu=1_500_000, io=2_500_000, memory=123_456)
+    stall(kernel, cpu=1_500_000, io=2_500_000, memory=123_456)
     assert pressure(since, 4.0) == {"cpu": 0.125, "io": 0.0, "memory": 0.0309}
     assert pressure(None, 4.0) is None
 
@@ -54,7 +41,7 @@ def test_a_meter_reads_differences_and_the_resident_bytes_as_they_are(
 ) -> None:
     monkeypatch.setattr(costs, "time", Clocks(iter([10.0, 14.0]), iter([3.0, 3.5])))
     meter = Meter(Gauge(iter([7.0, 9.0]).__next__, lambda: 4096))
-    _stall(kernel, cpu=2_000_000)
+    stall(kernel, cpu=2_000_000)
     assert meter.read(clients=0.25) == Spent(
         seconds=4.0, client=0.75, engine=2.0, resident=4096, pressure={"cpu": 0.25, "io": 0.0, "memory": 0.0}
     )

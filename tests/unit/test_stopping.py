@@ -1,7 +1,7 @@
 """When rounds stop, what is said meanwhile, and what a launch keeps, on clocks whose every step is given."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from itertools import count
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from rollup_bench.harness.run.costs import Gauge
 from rollup_bench.harness.run.rounds import Ask, Effort, Progress, TimedQuestion, cost, launch, widest
 from rollup_bench.harness.stats.abba import AGAIN
 from rollup_bench.harness.stats.estimate import Estimate, estimate, launch_width, logarithms
+from tests.support.clocks import Clocks, stall
 
 SECOND = 10**9
 
@@ -212,36 +213,22 @@ def test_rounds_end_where_no_arm_answers() -> None:
     assert clock.launch(effort(9, 60))[0].times == {}
 
 
-class Clocks:
-    """Stands for the module `time`."""
-
-    def __init__(self, wall: Iterator[float]) -> None:
-        self.perf_counter, self.process_time = wall.__next__, lambda: 1.5
-
-
 @pytest.fixture
-def kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
-    """Sets for how many microseconds tasks have waited in all."""
+def kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that stands for /proc/pressure."""
     monkeypatch.setattr(costs, "_PRESSURE", tmp_path)
-
-    def waited(microseconds: int) -> None:
-        for what in ("cpu", "io", "memory"):
-            (tmp_path / what).write_text(f"some avg10=0.00 avg60=0.00 avg300=0.00 total={microseconds}\n")
-
-    waited(0)
-    return waited
+    stall(tmp_path, cpu=0, io=0, memory=0)
+    return tmp_path
 
 
-def test_the_pressure_of_a_launch_is_that_of_its_rounds(
-    kernel: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_pressure_of_a_launch_is_that_of_its_rounds(kernel: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rounds, "time", Clocks(iter([10.0, 14.0])))
     clock = Clock(a=[1.0])
     ask = clock.asks["a"]
 
     def waits(request: object) -> None:
         ask(request)
-        kernel(1_000_000)
+        stall(kernel, cpu=1_000_000, io=1_000_000, memory=1_000_000)
 
     clock.asks["a"] = waits
     (found,) = clock.launch(effort(1, 1))
@@ -250,7 +237,7 @@ def test_the_pressure_of_a_launch_is_that_of_its_rounds(
 
 @pytest.mark.parametrize(("seconds", "questions", "spent"), [(0.0, 1, 3.0), (2.0, 2, 4.0), (2.5, 3, 5.0)])
 def test_a_cost_is_of_as_many_questions_as_fit_and_of_one_at_least(
-    seconds: float, questions: int, spent: float, kernel: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
+    seconds: float, questions: int, spent: float, kernel: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The clock moves by one second when it is read: the meter begins at 0, the measured time at 1."""
     ticks = Clocks(iter(map(float, range(100))))
