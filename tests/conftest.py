@@ -12,12 +12,11 @@ from hypothesis import HealthCheck, settings
 
 from rollup_bench.engines.contract import Engine
 from rollup_bench.engines.registry import engine_type, recipe
-from rollup_bench.harness.conformance import checks
-from rollup_bench.harness.conformance.tested_engine import Subject
 from rollup_bench.harness.run import loading, verdicts
 from rollup_bench.harness.run.verdicts import RIGHT
 from rollup_bench.servers import Server, open_server
 from rollup_bench.servers.budget import Budget
+from rollup_bench.servers.recipe import Recipe
 from rollup_bench.servers.watch import Watch
 from rollup_bench.workloads import dataset as datasets
 from rollup_bench.workloads import events
@@ -68,6 +67,14 @@ def _serve(engine: str) -> Iterator[Server]:
     server = open_server(found, "native", HOME, BUDGET)
     with server.running(Watch(print, seconds=600)):
         yield server
+
+
+@pytest.fixture(params=["cassandra", "druid"])
+def declared(request: pytest.FixtureRequest) -> Recipe:
+    """How each server is started."""
+    found = recipe(request.param)
+    assert found is not None
+    return found
 
 
 @pytest.fixture(scope="session")
@@ -124,11 +131,3 @@ def ask(engine: Engine, home: Path) -> Callable[..., list[dict[str, Any]]]:
         return list(answer.to_pylist())
 
     return asked
-
-
-def conforms(check: checks.Check, subject: Subject) -> None:
-    """Passes a check of the kit, or is skipped where the engine has nothing that it is about."""
-    try:
-        check(subject)
-    except checks.DoesNotApply as reason:
-        pytest.skip(str(reason))

@@ -1,6 +1,5 @@
 """Random questions are drawn until enough were answered; the report says where too few were."""
 
-import runpy
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,9 +14,7 @@ from rollup_bench.harness.conformance.tested_engine import Subject
 from rollup_bench.harness.report.terminal import printed
 from rollup_bench.workloads.questions import Aggregate, Question
 from tests.conftest import BUDGET
-from tests.support import ROOT
-
-SQLITE: type[Engine] = runpy.run_path(str(ROOT / "tests" / "examples" / "sqlite" / "engine.py"))["SQLite"]
+from tests.support.sqlite import SQLITE
 
 
 def counts_only(engine: Engine, question: Question, plan: Plan) -> Support:

@@ -1,7 +1,6 @@
 """The kit is checked: a copy of an engine that is wrong in one way fails the check for it, in the right words."""
 
 import dataclasses
-import runpy
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from io import StringIO
@@ -27,9 +26,7 @@ from rollup_bench.workloads.events import Events, Statistics
 from rollup_bench.workloads.layouts import Layout
 from rollup_bench.workloads.questions import Aggregate, Question
 from tests.conftest import BUDGET, SERVERS
-from tests.support import ROOT
-
-EXAMPLE = ROOT / "tests" / "examples" / "sqlite" / "engine.py"
+from tests.support.sqlite import SQLITE
 
 
 class Flaw(NamedTuple):
@@ -187,22 +184,13 @@ def keeps_events_as_they_are(right: type[Engine]) -> dict[str, Any]:
     return {"plan": plan} | {name: raw(name) for name in ("support", "explain", "load", "rows", "drop", "session")}
 
 
-def asserts(right: type[Engine]) -> dict[str, Any]:
-    """An error without a word."""
+def fails(error: Exception) -> Callable[[type[Engine]], dict[str, Any]]:
+    """An engine that cannot count its rows."""
 
     def rows(self: Engine, plan: Plan) -> int | None:
-        raise AssertionError
+        raise error
 
-    return {"rows": rows}
-
-
-def fails_in_brackets(right: type[Engine]) -> dict[str, Any]:
-    """An error that would be markup."""
-
-    def rows(self: Engine, plan: Plan) -> int | None:
-        raise FailureError("near [select] at [/b]")
-
-    return {"rows": rows}
+    return lambda right: {"rows": rows}
 
 
 def explains_nothing(right: type[Engine]) -> dict[str, Any]:
@@ -244,8 +232,10 @@ FLAWS = {
     "it keeps events as they are": Flaw(
         keeps_events_as_they_are, checks.random_roll_ups, "the engine answers a question that it must refuse"
     ),
-    "it asserts without a word": Flaw(asserts, checks.dropped, "AssertionError ("),
-    "it fails in brackets": Flaw(fails_in_brackets, checks.dropped, "near [select] at [/b]"),
+    "it asserts without a word": Flaw(fails(AssertionError()), checks.dropped, "AssertionError ("),
+    "it fails with what would be markup": Flaw(
+        fails(FailureError("near [select] at [/b]")), checks.dropped, "near [select] at [/b]"
+    ),
     "it explains nothing": Flaw(explains_nothing, checks.counts, "explain returns a NoneType"),
     "it answers without a table": Flaw(answers(NoTable), checks.counts, "ask returns a list"),
     "it raises what the contract does not name": Flaw(
@@ -264,7 +254,7 @@ CASES = {
 
 def engine(name: str, home: Path, request: pytest.FixtureRequest) -> Engine:
     if name == "sqlite":
-        return runpy.run_path(str(EXAMPLE))["SQLite"](None, home, BUDGET)  # type: ignore[no-any-return]
+        return SQLITE(None, home, BUDGET)
     fixture = SERVERS[name]
     return engine_type(name)(request.getfixturevalue(fixture) if fixture else None, home, BUDGET)
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from rollup_bench.engines.registry import recipe
+from rollup_bench.engines.druid import server as druid
 from rollup_bench.servers.budget import Budget
 from rollup_bench.servers.compose import ComposeServer
 from rollup_bench.servers.java import pinned_version
@@ -18,13 +18,6 @@ from rollup_bench.servers.recipe import JavaProcess, Place, Recipe
 from tests.support import ROOT
 
 BUDGET = Budget(cores=2, memory=4 << 30)
-
-
-@pytest.fixture(params=["cassandra", "druid"])
-def declared(request: pytest.FixtureRequest) -> Recipe:
-    found = recipe(request.param)
-    assert found is not None
-    return found
 
 
 @pytest.fixture
@@ -71,10 +64,8 @@ def test_services_are_the_processes_of_a_native_start(
 
 
 def test_zookeeper_keeps_nothing_for_the_next_start(tmp_path: Path) -> None:
-    declared = recipe("druid")
-    assert declared is not None
-    values = _processes(declared, tmp_path)["zookeeper"].values
-    filled = Template((declared.folder / "conf/zookeeper/zoo.cfg").read_text()).substitute(values)
+    values = _processes(druid.RECIPE, tmp_path)["zookeeper"].values
+    filled = Template((druid.RECIPE.folder / "conf/zookeeper/zoo.cfg").read_text()).substitute(values)
     assert f"dataDir={values['tmp']}" in filled.splitlines()
 
 

@@ -16,7 +16,6 @@ from threading import Thread
 import pytest
 
 from rollup_bench.engines.druid import server as druid
-from rollup_bench.engines.registry import recipe
 from rollup_bench.errors import FailureError, RequestError
 from rollup_bench.servers import Connection, open_server, pins, ports, processes
 from rollup_bench.servers.budget import Budget
@@ -53,13 +52,6 @@ with Lock(folder / "lock", "it").hold(Watch()) as held:
         print("guarded", flush=True)
         time.sleep(600)
 """
-
-
-@pytest.fixture(params=["cassandra", "druid"])
-def declared(request: pytest.FixtureRequest) -> Recipe:
-    found = recipe(request.param)
-    assert found is not None
-    return found
 
 
 @pytest.fixture
@@ -277,11 +269,9 @@ def test_a_cluster_that_does_not_answer(declared: Recipe, tmp_path: Path, monkey
 
 @pytest.mark.parametrize("value", ["", "http://", "ftp://host", "https://secret:word@host", "a:1,b:2", "host:x", "h/p"])
 def test_a_malformed_address_is_not_repeated(value: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    declared = recipe("druid")
-    assert declared is not None
     monkeypatch.setenv("ROLLUP_BENCH_DRUID_URL", value)
     with pytest.raises(RequestError, match="ROLLUP_BENCH_DRUID_URL: give http://host:8888") as refusal:
-        open_server(declared, "external", tmp_path, BUDGET).start(Watch())
+        open_server(druid.RECIPE, "external", tmp_path, BUDGET).start(Watch())
     assert "secret" not in str(refusal.value)
 
 
