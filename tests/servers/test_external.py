@@ -20,28 +20,7 @@ from tests.conftest import HOME
 from tests.support import clusters
 from tests.support.clusters import Cluster
 from tests.support.command import Command
-
-MINE = """
-title = "mine"
-source = { path = "data.csv" }
-columns = { time = { name = "at" }, subject = "who", dimensions = ["what"], measures = ["n"] }
-[[questions]]
-name = "by-day"
-story = "How much a day?"
-kind = "aggregate"
-grain = "day"
-by = ["what"]
-measures = ["count()", "sum(n)", "mean(n)"]
-parameters = { start = 2013-01-01, end = 2014-01-01 }
-[[questions]]
-name = "back"
-story = "Who comes back?"
-kind = "cohort"
-grain = "month"
-age = { unit = "month", count = 3 }
-parameters = { start = 2013-01-01, end = 2014-01-01 }
-"""
-
+from tests.support.datasets import aggregate, cohort, write
 
 SCOPES = {
     "cassandra": "(3 nodes, replication 3, consistency LOCAL_QUORUM)",
@@ -93,8 +72,8 @@ def external(command: Command, outside: Outside, monkeypatch: pytest.MonkeyPatch
 def mine(tmp_path: Path) -> str:
     rows = (f"2013-0{1 + i % 6}-1{i % 5}T00:{i % 60:02}:00Z,{i % 37},{'ab'[i % 2]},{i}\n" for i in range(2000))
     (tmp_path / "data.csv").write_text("at,who,what,n\n" + "".join(rows))
-    (tmp_path / "mine.toml").write_text(MINE)
-    return str(tmp_path / "mine.toml")
+    by_day = aggregate("by-day", "count()", "sum(n)", "mean(n)", grain="day", by=["what"])
+    return str(write(tmp_path, by_day, cohort("back", "month", 3), columns={"dimensions": ["what"], "measures": ["n"]}))
 
 
 def _nothing_seen(outside: Outside, text: str) -> None:

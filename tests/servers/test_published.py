@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.support import ROOT
+from tests.support.datasets import aggregate, span, write
 
 SHARED = ROOT.parent / "shared" / "data"
 WIKIPEDIA = SHARED / "wikipedia" / "wikiticker-2015-09-12-sampled.json.gz"
@@ -35,26 +36,6 @@ ROLLED_UP = [
     ("2018-01-02T21:33", "7.7.7.7", 2, 161, 100288),
     ("2018-01-02T21:35", "7.7.7.7", 1, 12, 2818),
 ]
-TRAFFIC = """
-title = "Network traffic"
-[source]
-path = "traffic.csv"
-[columns]
-time = { name = "timestamp" }
-subject = "srcIP"
-dimensions = ["dstIP"]
-measures = ["packets", "bytes"]
-[[questions]]
-name = "by-minute"
-kind = "aggregate"
-grain = "minute"
-by = ["srcIP", "dstIP"]
-measures = ["count()", "sum(packets)", "sum(bytes)"]
-[questions.parameters]
-start = 2018-01-01
-end = 2018-01-03
-"""
-
 PAGES = [
     ("Wikipedia:Vandalismusmeldung", 33),
     ("User:Cyde/List of candidates for speedy deletion/Subpage", 28),
@@ -62,31 +43,6 @@ PAGES = [
     ("Wikipedia:Administrators' noticeboard/Incidents", 21),
     ("Flavia Pennetta", 20),
 ]
-EDITS = f"""
-title = "Edits of Wikipedia"
-[source]
-path = "{WIKIPEDIA}"
-[columns]
-time = {{ name = "time" }}
-subject = "user"
-dimensions = ["channel", "page"]
-[[questions]]
-name = "busiest-pages"
-kind = "aggregate"
-by = ["page"]
-measures = ["count()"]
-top = 10
-[questions.parameters]
-start = 2015-09-12
-end = 2015-09-13
-[[questions]]
-name = "everything"
-kind = "aggregate"
-measures = ["count()", "distinct(user)", "distinct(page)"]
-[questions.parameters]
-start = 2000-01-01
-end = 2020-01-01
-"""
 
 
 def values(rows: Rows, *names: str) -> list[Any]:
@@ -106,20 +62,28 @@ def test_flights_by_carrier(ask: Ask) -> None:
 
 
 def test_roll_up_of_a_file_of_ones_own(ask: Ask, tmp_path: Path) -> None:
-    (tmp_path / "traffic.csv").write_text(ROLL_UP)
-    (tmp_path / "traffic.toml").write_text(TRAFFIC)
-    rows = ask(tmp_path / "traffic.toml", "by-minute")
-    got = [
-        (f"{row['bucket']:%Y-%m-%dT%H:%M}", *values([row], "srcIP", "count()", "sum(packets)", "sum(bytes)")[0])
-        for row in rows
-    ]
+    (tmp_path / "data.csv").write_text(ROLL_UP)
+    measures = ("count()", "sum(packets)", "sum(bytes)")
+    about = {"grain": "minute", "by": ["srcIP", "dstIP"], "parameters": span("2018-01-01", "2018-01-03")}
+    columns = {"time": {"name": "timestamp"}, "subject": "srcIP", "dimensions": ["dstIP"]}
+    file = write(
+        tmp_path, aggregate("by-minute", *measures, **about), columns=columns | {"measures": ["packets", "bytes"]}
+    )
+    rows = ask(file, "by-minute")
+    got = [(f"{row['bucket']:%Y-%m-%dT%H:%M}", *values([row], "srcIP", *measures)[0]) for row in rows]
     assert got == ROLLED_UP
 
 
 @pytest.mark.skipif(not WIKIPEDIA.exists(), reason="the edits are not beside this repository")
 def test_wikipedia(ask: Ask, tmp_path: Path) -> None:
-    toml = tmp_path / "edits.toml"
-    toml.write_text(EDITS)
+    day, ever = span("2015-09-12", "2015-09-13"), span("2000-01-01", "2020-01-01")
+    toml = write(
+        tmp_path,
+        aggregate("busiest-pages", "count()", by=["page"], top=10, parameters=day),
+        aggregate("everything", "count()", "distinct(user)", "distinct(page)", parameters=ever),
+        source={"path": str(WIKIPEDIA)},
+        columns={"time": {"name": "time"}, "subject": "user", "dimensions": ["channel", "page"]},
+    )
     busiest = ask(toml, "busiest-pages")
     assert values(busiest, "page", "count()")[:5] == PAGES
     assert values(busiest, "count()")[5:] == [18, 18, 18, 17, 17]

@@ -2,75 +2,21 @@
 
 import csv
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support import ROOT
+from tests.support.datasets import cohort, span, write
 
 SHARED = ROOT.parent / "shared" / "data" / "ecommerce"
 Ask = Callable[..., list[dict[str, Any]]]
 
-PRODUCTS = f"""
-title = "Products and the days on which they sold"
-[source]
-path = "{SHARED / "data.csv"}"
-[columns]
-time = {{ name = "Reported_Date" }}
-subject = "Product_ID"
-measures = ["Number_0f_Unit_Sold"]
-[[questions]]
-name = "retention"
-kind = "cohort"
-grain = "month"
-age = {{ unit = "month", count = 12 }}
-[questions.parameters]
-start = 2021-01-01
-end = 2022-01-01
-"""
-
-# ClickHouse, tests/queries/0_stateless/00688_aggregation_retention: users 0-79, 0-49 and 0-59 on three days
-VISITS = """
-title = "Visits"
-[source]
-path = "visits.csv"
-[columns]
-time = { name = "date" }
-subject = "uid"
-[[questions]]
-name = "retention"
-kind = "cohort"
-grain = "day"
-age = { unit = "day", count = 3 }
-until = 2018-08-09
-[questions.parameters]
-start = 2018-08-06
-end = 2018-08-07
-"""
 RETAINED = [80, 50, 60]
-
-# ClickHouse, tests/queries/0_stateless/00632_aggregation_window_funnel: events 1000 to 1008, one a second
-STEPS = """
-title = "Steps"
-[source]
-path = "steps.csv"
-[columns]
-time = { name = "timestamp", format = "seconds" }
-subject = "uid"
-dimensions = ["event"]
-"""
-FUNNEL = """
-[[questions]]
-name = "{name}"
-kind = "funnel"
-steps = [{steps}]
-window = {window}
-[questions.parameters]
-start = 1970-01-01
-end = 1970-01-02
-"""
-LEVELS = [  # window, events in turn, how far it gets
+"""The users 0 to 79, 0 to 49 and 0 to 59 on three days, as in ClickHouse's test 00688_aggregation_retention."""
+LEVELS = [
     (10_000, [1000], 1),
     (10_000, [1000, 1001], 2),
     (10_000, [1000, 1001, 1002], 3),
@@ -81,12 +27,18 @@ LEVELS = [  # window, events in turn, how far it gets
     (4, [1003, 1004, 1005, 1006, 1007], 5),
     (10_000, [1008, 1001], 1),
 ]
+"""A window, the events of the steps, and how many steps are reached where the events 1000 to 1008 come one a second,
+as in ClickHouse's test 00632_aggregation_window_funnel."""
 
 
 @pytest.mark.skipif(not SHARED.exists(), reason="the products are not beside this repository")
 def test_products_by_month_of_first_sale(ask: Ask, tmp_path: Path) -> None:
-    (tmp_path / "products.toml").write_text(PRODUCTS)
-    rows = ask(tmp_path / "products.toml", "retention")
+    file = write(
+        *(tmp_path, cohort("retention", "month", 12, parameters=span("2021-01-01", "2022-01-01"))),
+        source={"path": str(SHARED / "data.csv")},
+        columns={"time": {"name": "Reported_Date"}, "subject": "Product_ID", "measures": ["Number_0f_Unit_Sold"]},
+    )
+    rows = ask(file, "retention")
     with (SHARED / "Cohort.csv").open() as published:
         expected = [
             (r["cohort_month"][:7], int(r["count_user"]), float(r["month_number"]), float(r["retention_rate"]))
@@ -105,21 +57,22 @@ def test_cdnow_in_all(ask: Ask) -> None:
 
 
 def test_retention_of_three_days(ask: Ask, tmp_path: Path) -> None:
-    days = {"2018-08-06": 80, "2018-08-07": 50, "2018-08-08": 60}
-    rows = [f"{day},{user}" for day, users in days.items() for user in range(users)]
-    (tmp_path / "visits.csv").write_text("\n".join(["date,uid", *rows]))
-    (tmp_path / "visits.toml").write_text(VISITS)
-    assert [row["value"] for row in ask(tmp_path / "visits.toml", "retention")] == RETAINED
+    rows = [f"2018-08-0{day},{user}" for day, users in enumerate(RETAINED, 6) for user in range(users)]
+    (tmp_path / "data.csv").write_text("\n".join(["at,who", *rows]))
+    first = span("2018-08-06", "2018-08-07")
+    file = write(tmp_path, cohort("retention", "day", 3, until=date(2018, 8, 9), parameters=first))
+    assert [row["value"] for row in ask(file, "retention")] == RETAINED
 
 
 def test_how_far_a_funnel_gets(ask: Ask, tmp_path: Path) -> None:
     rows = [f"{second},1,{1000 + second}" for second in range(9)]
-    (tmp_path / "steps.csv").write_text("\n".join(["timestamp,uid,event", *rows]))
+    (tmp_path / "data.csv").write_text("\n".join(["at,who,event", *rows]))
+    about = {"kind": "funnel", "parameters": span("1970-01-01", "1970-01-02")}
     asked = [
-        FUNNEL.format(name=f"f{i}", window=window, steps=", ".join(f"{{ event = {event} }}" for event in events))
+        {"name": f"f{i}", "window": window, "steps": [{"event": event} for event in events]} | about
         for i, (window, events, _) in enumerate(LEVELS)
     ]
-    (tmp_path / "steps.toml").write_text(STEPS + "".join(asked))
+    file = write(tmp_path, *asked, columns={"time": {"name": "at", "format": "seconds"}, "dimensions": ["event"]})
     for i, (_, _, level) in enumerate(LEVELS):
-        reached = ask(tmp_path / "steps.toml", f"f{i}")
+        reached = ask(file, f"f{i}")
         assert sum(row["subjects"] for row in reached) == level

@@ -1,12 +1,26 @@
 """The command line, called in this process."""
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 
-from rollup_bench.harness.cli.main import main
+from rollup_bench.harness.cli.main import cli, main
 from rollup_bench.harness.run.home import VARIABLE
+
+PROGRAM = "from rollup_bench.harness.cli.main import main; main()"
+"""The code of a process that runs the command line."""
+
+
+def commands(group: click.Group = cli, prefix: str = "") -> Iterator[tuple[str, click.Command]]:
+    """All commands by name; a group's name stands before that of a command in it."""
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from commands(command, f"{prefix}{name} ")
+        else:
+            yield prefix + name, command
 
 
 class Command:

@@ -21,32 +21,9 @@ from rollup_bench.harness.report import formats
 from rollup_bench.harness.run.home import VARIABLE
 from rollup_bench.workloads import dataset as datasets
 from tests.support import ROOT
-from tests.support.command import Command
+from tests.support.command import PROGRAM, Command
+from tests.support.datasets import SPAN, aggregate, cohort, write
 
-TOML = """
-title = "[/bold] of mine [red]"
-zone = "Europe/Paris"
-source = { path = "data.csv" }
-columns = { time = { name = "at" }, subject = "who", dimensions = ["[/what]"], measures = ["n", "x"] }
-[layouts.day]
-grain = "day"
-measures = ["count()"]
-[[questions]]
-name = "by-day"
-story = "Who asks [/this]?"
-kind = "aggregate"
-grain = "day"
-by = ["[/what]"]
-measures = ["count()", "sum(n)", "mean(x)"]
-where = { n = { ge = "$least" } }
-parameters = { start = 2013-01-01, end = 2014-01-01, least = 0 }
-[[questions]]
-name = "back"
-kind = "cohort"
-grain = "month"
-age = { unit = "month", count = 3 }
-parameters = { start = 2013-01-01, end = 2014-01-01 }
-"""
 CSV = """\
 at,who,[/what],n,x
 2013-06-01T00:30:00Z,a,"[/x] \x1b[2J",9007199254740993,1.5
@@ -58,8 +35,23 @@ at,who,[/what],n,x
 @pytest.fixture
 def mine(tmp_path: Path) -> str:
     (tmp_path / "data.csv").write_text(CSV)
-    (tmp_path / "mine.toml").write_text(TOML)
-    return str(tmp_path / "mine.toml")
+    by_day = aggregate(
+        *("by-day", "count()", "sum(n)", "mean(x)"),
+        story="Who asks [/this]?",
+        grain="day",
+        by=["[/what]"],
+        where={"n": {"ge": "$least"}},
+        parameters=SPAN | {"least": 0},
+    )
+    return str(
+        write(
+            *(tmp_path, by_day, cohort("back", "month", 3)),
+            columns={"dimensions": ["[/what]"], "measures": ["n", "x"]},
+            title="[/bold] of mine [red]",
+            zone="Europe/Paris",
+            layouts={"day": {"grain": "day", "measures": ["count()"]}},
+        )
+    )
 
 
 def test_json(command: Command, mine: str) -> None:
@@ -88,17 +80,9 @@ def test_the_schema_of_json_is_documented() -> None:
 
 
 def started(mine: str, home: Path, form: str) -> subprocess.Popen[bytes]:
-    call = [
-        sys.executable,
-        "-c",
-        "from rollup_bench.harness.cli.main import main; main()",
-        "ask",
-        "by-day",
-        "--dataset",
-        mine,
-    ]
+    call = [sys.executable, "-c", PROGRAM, "ask", "by-day", "--dataset", mine, "--format", form]
     environment = os.environ | {VARIABLE: str(home)}
-    return subprocess.Popen([*call, "--format", form], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    return subprocess.Popen(call, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
 def written(mine: str, home: Path, form: str) -> bytes:
@@ -144,10 +128,12 @@ def test_explain_prints_what_is_bound(command: Command, mine: str) -> None:
     assert "read every event" in command.done("explain", "back", "--dataset", mine, "--engine", "truth")
 
 
-def test_run(command: Command, mine: str) -> None:
+def test_a_run_loads_the_layouts_that_answer_a_question_and_says_what_to_try_next(command: Command, mine: str) -> None:
     shown = command.done("run", "--dataset", mine, "--layouts", "all")
     assert shown.startswith("mine, 3 rows\n")
-    assert re.search(r"duckdb/day +unsupported +\S", shown)
+    assert re.search(r"duckdb/day +unsupported +layout day does not group by ", shown)
+    assert re.findall(r"(\S+) .* loaded now", shown) == ["duckdb/raw", "duckdb/tuned"]
+    assert len([path for path in command.files() if path.match("loads/duckdb-*.json")]) == 2
     _, *steps = shown.partition("Next:")[2].splitlines()
     ask, explain, run = (shlex.split(line)[1:] for line in steps)
     assert ask[-8:-4] == ["--engine", "duckdb", "--layout", "raw"]

@@ -5,15 +5,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import click
 import pytest
 
-from rollup_bench.harness.cli.main import cli
 from rollup_bench.harness.run.home import VARIABLE
-from tests.support.command import Command
+from tests.support.command import PROGRAM, Command, commands
+from tests.support.datasets import SPAN, aggregate, write
 
 SQL = "x'; DROP TABLE events; --"
 ENGINE = ("`x` is not an engine; the engines are ", "duckdb")
@@ -185,18 +184,10 @@ SERVERS["logs"]["--lines"] = [(["logs", "--lines", "0"], ("'--lines'", "0 is not
 CASES = COMMANDS | SERVERS
 
 
-def commands(group: click.Group, prefix: str = "") -> Iterator[tuple[str, click.Command]]:
-    for name, command in group.commands.items():
-        if isinstance(command, click.Group):
-            yield from commands(command, f"{prefix}{name} ")
-        else:
-            yield prefix + name, command
-
-
 def test_every_flag_has_a_case() -> None:
     flags = {
         name: {p.opts[0] if isinstance(p, click.Option) else str(p.name) for p in command.params}
-        for name, command in commands(cli)
+        for name, command in commands()
     }
     assert {name: set(cases) for name, cases in CASES.items()} == flags
 
@@ -220,7 +211,7 @@ def test_wrong(command: Command, here: Path, arguments: list[str], said: tuple[s
     assert sorted(p.name for p in here.iterdir()) == ["empty.csv", "header.csv", "taken", "timeless.csv"]
 
 
-@pytest.mark.parametrize("name", [name for name, _ in commands(cli)])
+@pytest.mark.parametrize("name", [name for name, _ in commands()])
 def test_a_flag_that_there_is_not(command: Command, name: str) -> None:
     said = command.refused(*name.split(), "--colour", "red")
     assert "No such option" in said
@@ -261,19 +252,8 @@ def test_a_home_that_cannot_be_written(
 
 def test_a_dimension_that_there_is_not_by_a_parameter(command: Command, here: Path) -> None:
     (here / "data.csv").write_text("at,who,what\n2013-01-01,a,b\n")
-    (here / "mine.toml").write_text(
-        """
-title = "Mine"
-source = { path = "data.csv" }
-columns = { time = { name = "at" }, subject = "who", dimensions = ["what"] }
-[[questions]]
-name = "counts"
-kind = "aggregate"
-by = ["$what"]
-measures = ["count()"]
-parameters = { start = 2013-01-01, end = 2014-01-01, what = "what" }
-"""
-    )
+    counts = aggregate("counts", "count()", by=["$what"], parameters=SPAN | {"what": "what"})
+    write(here, counts, columns={"dimensions": ["what"]})
     line = command.refused("ask", "counts", "--dataset", "mine.toml", "--set", f"what={SQL}")
     assert f"question counts: by: there is no column `{SQL}`; there are at, who, what" in line
     assert command.refused("explain", "counts", "--dataset", "mine.toml", "--set", "what=at")
@@ -284,22 +264,9 @@ def test_interrupted(tmp_path: Path) -> None:
     with (tmp_path / "data.csv").open("w") as file:
         file.write("at,who\n")
         file.writelines(f"{i},u{i}\n" for i in range(3_000_000))
-    (tmp_path / "mine.toml").write_text(
-        """
-title = "Mine"
-source = { path = "data.csv" }
-columns = { time = { name = "at", format = "seconds" }, subject = "who" }
-"""
-    )
-    call = [
-        sys.executable,
-        "-c",
-        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-        "from rollup_bench.harness.cli.main import main; main()",
-        "run",
-        "--dataset",
-        str(tmp_path / "mine.toml"),
-    ]
+    mine = write(tmp_path, columns={"time": {"name": "at", "format": "seconds"}})
+    code = f"import signal; signal.signal(signal.SIGINT, signal.default_int_handler); {PROGRAM}"
+    call = [sys.executable, "-c", code, "run", "--dataset", str(mine)]
     running = subprocess.Popen(
         call, env=os.environ | {VARIABLE: str(home)}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )

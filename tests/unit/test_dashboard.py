@@ -11,6 +11,7 @@ from rollup_bench.harness.run import arms, dashboard
 from rollup_bench.harness.run.verdicts import RIGHT
 from rollup_bench.workloads import dataset as datasets
 from rollup_bench.workloads import events
+from tests.support.datasets import aggregate, write
 
 GAME = datasets.read("game").sized(5000, 2)
 
@@ -44,14 +45,8 @@ def test_a_dashboard_that_there_is_not_is_refused() -> None:
         GAME.dashboard("evening")
 
 
-@pytest.mark.parametrize("written", ['["best"]', '["flown", "flown"]', "[]", '"flown"'])
-def test_a_dashboard_of_questions_that_there_are_not_is_refused(tmp_path: Path, written: str) -> None:
-    file = tmp_path / "mine.toml"
-    file.write_text(
-        f'title = "t"\n[source]\npath = "x.csv"\n[columns]\ntime = {{ name = "when" }}\nsubject = "who"\n'
-        f"[dashboards]\nwall = {written}\n"
-        '[[questions]]\nname = "flown"\nkind = "aggregate"\nmeasures = ["count()"]\n'
-        "[questions.parameters]\nstart = 2013-01-01\nend = 2014-01-01\n"
-    )
+@pytest.mark.parametrize("wall", [["best"], ["flown", "flown"], [], "flown"])
+def test_a_dashboard_of_questions_that_there_are_not_is_refused(tmp_path: Path, wall: object) -> None:
+    file = write(tmp_path, aggregate("flown", "count()"), dashboards={"wall": wall})
     with pytest.raises(RequestError, match=r"dashboards\.wall: "):
         datasets.read(str(file))

@@ -1,6 +1,5 @@
 """Every key of a dataset file given wrong: one line that names the file and the key, and nothing is written."""
 
-import json
 from collections.abc import Iterator
 from copy import deepcopy
 from datetime import date, datetime, time
@@ -14,8 +13,8 @@ from rollup_bench.workloads.dataset import File, LayoutSpec
 from rollup_bench.workloads.specs import SPECS
 from rollup_bench.workloads.templates import Head
 from tests.support.command import Command
+from tests.support.datasets import SPAN, aggregate, cohort, write_whole
 
-SPAN = {"start": date(2013, 1, 1), "end": date(2014, 1, 1)}
 WHOLE: dict[str, Any] = {
     "title": "Mine",
     "zone": "UTC",
@@ -31,8 +30,8 @@ WHOLE: dict[str, Any] = {
     },
     "layouts": {"hour": {"grain": "hour", "by": ["what"], "measures": ["count()", "sum(n)"]}},
     "questions": [
-        {"name": "aggregate", "kind": "aggregate", "by": ["what"], "measures": ["count()"], "parameters": SPAN},
-        {"name": "cohort", "kind": "cohort", "grain": "day", "age": {"unit": "day", "count": 3}, "parameters": SPAN},
+        aggregate("aggregate", "count()", by=["what"]),
+        cohort("cohort", "day", 3),
         {"name": "funnel", "kind": "funnel", "steps": [{"did": "a"}], "window": 60, "parameters": SPAN},
     ],
 }
@@ -200,19 +199,6 @@ def schema() -> set[str]:
     return {*keys(File), *keys(LayoutSpec, "layout."), *keys(Head, "question."), *specs} - spans
 
 
-def written(value: Any) -> str:
-    """TOML, tables inline."""
-    match value:
-        case dict():
-            return "{" + ", ".join(f"{json.dumps(k)} = {written(v)}" for k, v in value.items()) + "}"
-        case list():
-            return "[" + ", ".join(map(written, value)) + "]"
-        case date() | time():
-            return value.isoformat()
-        case _:
-            return json.dumps(value)
-
-
 def place(whole: dict[str, Any], key: str) -> tuple[dict[str, Any], str]:
     """The table in which a key stands, and its name there."""
     first, *rest = key.split(".")
@@ -225,13 +211,16 @@ def place(whole: dict[str, Any], key: str) -> tuple[dict[str, Any], str]:
     return whole, key.rpartition(".")[2]
 
 
-def refused(command: Command, folder: Path, whole: dict[str, Any], *said: str) -> None:
+def write(folder: Path, whole: dict[str, Any]) -> str:
     (folder / "data.csv").write_text("at,who,did,id,what,n,came\n2013-01-01,a,b,1,x,1,2013-01-02\n")
-    path = folder / "mine.toml"
-    path.write_text("\n".join(f"{key} = {written(value)}" for key, value in whole.items()))
-    line = command.refused("run", "--dataset", str(path))
+    return str(write_whole(folder, whole))
+
+
+def refused(command: Command, folder: Path, whole: dict[str, Any], *said: str) -> None:
+    path = write(folder, whole)
+    line = command.refused("run", "--dataset", path)
     assert all(part in line for part in said), line
-    assert str(path) in line or str(folder / "data.csv") in line
+    assert path in line or str(folder / "data.csv") in line
 
 
 def test_every_key_has_a_case() -> None:
@@ -239,10 +228,7 @@ def test_every_key_has_a_case() -> None:
 
 
 def test_the_whole_is_right(command: Command, tmp_path: Path) -> None:
-    (tmp_path / "data.csv").write_text("at,who,did,id,what,n,came\n2013-01-01,a,b,1,x,1,2013-01-02\n")
-    path = tmp_path / "mine.toml"
-    path.write_text("\n".join(f"{key} = {written(value)}" for key, value in WHOLE.items()))
-    assert "right" in command.done("run", "--dataset", str(path))
+    assert "right" in command.done("run", "--dataset", write(tmp_path, WHOLE))
 
 
 @pytest.mark.parametrize(("key", "value", "said"), [(k, v, said) for k, cases in CASES.items() for v, *said in cases])
@@ -288,18 +274,18 @@ def test_missing_key(command: Command, tmp_path: Path, key: str) -> None:
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        (b"", "title is missing"),
-        (b"title = ", "is not TOML"),
-        (b'title = "x"\n[source', "is not TOML"),
-        (b"title = '\xff'", "is not TOML"),
-        (b"\0", "is not TOML"),
+        (b"", ": title is missing"),
+        (b"title = ", " is not TOML"),
+        (b'title = "x"\n[source', " is not TOML"),
+        (b"title = '\xff'", " is not TOML"),
+        (b"\0", " is not TOML"),
     ],
 )
 def test_no_toml(command: Command, tmp_path: Path, data: bytes, said: str) -> None:
     path = tmp_path / "mine.toml"
     path.write_bytes(data)
     line = command.refused("run", "--dataset", str(path))
-    assert f"{path} {said}" in line
+    assert f"{path}{said}" in line
 
 
 def test_span_beside_the_parameters(command: Command, tmp_path: Path) -> None:

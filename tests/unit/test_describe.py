@@ -2,6 +2,7 @@
 
 import tomllib
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
@@ -60,6 +61,17 @@ def tails() -> list[str]:
     return [line.split(",", 1)[1] for line in ROWS.splitlines()]
 
 
+@pytest.fixture
+def described(command: Command, tmp_path: Path) -> Callable[[str], str]:
+    """The draft of a dataset file for a CSV file `f.csv` of this text."""
+
+    def draft(text: str) -> str:
+        (tmp_path / "f.csv").write_text(text)
+        return command.done("data", "describe", str(tmp_path / "f.csv"))
+
+    return draft
+
+
 @pytest.mark.parametrize("form", ["csv", "csv.zip", "tsv", "parquet", "folder", "jsonl"])
 def test_a_draft_runs_as_it_is(command: Command, tmp_path: Path, form: str) -> None:
     path = written(tmp_path, form)
@@ -101,23 +113,25 @@ def test_a_draft_runs_as_it_is(command: Command, tmp_path: Path, form: str) -> N
         ),
     ],
 )
-def test_columns(command: Command, tmp_path: Path, text: str, time: dict[str, str], roles: dict[str, object]) -> None:
-    (tmp_path / "f.csv").write_text(text)
-    drafted = tomllib.loads(command.done("data", "describe", str(tmp_path / "f.csv")))["columns"]
+def test_columns(described: Callable[[str], str], text: str, time: dict[str, str], roles: dict[str, object]) -> None:
+    drafted = tomllib.loads(described(text))["columns"]
     assert drafted["time"] == time
     assert {name: drafted[name] for name in roles} == roles
 
 
-def test_the_span_is_that_of_all_rows(command: Command, tmp_path: Path) -> None:
-    rows = "".join(f"2013-01-01,{'x' * 50},a\n" for _ in range(60_000))
-    (tmp_path / "f.csv").write_text(f"at,text,who\n{rows}2015-03-04,x,a\n")
-    drafted = tomllib.loads(command.done("data", "describe", str(tmp_path / "f.csv")))
+MANY = "at,text,who\n" + f"2013-01-01,{'x' * 50},a\n" * 60_000
+"""More rows than one block of a file holds."""
+
+
+def test_the_span_is_that_of_all_rows(described: Callable[[str], str]) -> None:
+    drafted = tomllib.loads(described(f"{MANY}2015-03-04,x,a\n"))
     assert [str(d) for d in drafted["questions"][0]["parameters"].values()] == ["2013-01-01", "2015-03-05"]
 
 
-def test_words_for_null_in_a_column_of_numbers_are_written_down(command: Command, tmp_path: Path) -> None:
-    (tmp_path / "f.csv").write_text("at,who,fare,plan\n2013-01-01,a,1.5,NA\n2013-01-02,b,NA,x\n2013-01-03,a,,y\n")
-    text = command.done("data", "describe", str(tmp_path / "f.csv"))
+def test_words_for_null_in_a_column_of_numbers_are_written_down(
+    command: Command, described: Callable[[str], str], tmp_path: Path
+) -> None:
+    text = described("at,who,fare,plan\n2013-01-01,a,1.5,NA\n2013-01-02,b,NA,x\n2013-01-03,a,,y\n")
     drafted = tomllib.loads(text)
     assert drafted["source"]["null"] == ["", "NA"]
     assert drafted["columns"]["measures"] == ["fare"]
@@ -131,36 +145,28 @@ def test_words_for_null_in_a_column_of_numbers_are_written_down(command: Command
     "text", ['at,who,fare\n2013-01-01,a,"1.5"\n2013-01-02,b,"NA"\n', "at,who,fare\n2013-01-01,a,NA\n"]
 )
 def test_words_are_words_where_no_column_becomes_numbers_without_them(
-    command: Command, tmp_path: Path, text: str
+    described: Callable[[str], str], text: str
 ) -> None:
-    (tmp_path / "f.csv").write_text(text)
-    drafted = tomllib.loads(command.done("data", "describe", str(tmp_path / "f.csv")))
+    drafted = tomllib.loads(described(text))
     assert "null" not in drafted["source"]
     assert drafted["columns"]["measures"] == []
 
 
-def test_a_value_that_is_no_time_after_others_that_are(command: Command, tmp_path: Path) -> None:
-    (tmp_path / "f.csv").write_text("who,at\n1,2013-01-01\n2,soon\n")
-    line = command.refused("data", "describe", str(tmp_path / "f.csv"))
-    assert "f.csv: row 2: at is `soon`, not ISO 8601" in line
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"who,at\n1,2013-01-01\n2,soon\n", "row 2: at is `soon`, not ISO 8601"),
+        (f"{MANY}soon,x,a\n".encode(), "row 60001: at is `soon`, not ISO 8601"),
+        (b"\x14\xff,who\n1,2\n", "its line of column names is not text in UTF-8"),
+    ],
+    ids=["no time", "no time in a later block", "no text"],
+)
+def test_what_cannot_be_read_is_named(command: Command, tmp_path: Path, data: bytes, said: str) -> None:
+    (tmp_path / "f.csv").write_bytes(data)
+    assert f"f.csv: {said}" in command.refused("data", "describe", str(tmp_path / "f.csv"))
 
 
-def test_bytes_that_are_no_text(command: Command, tmp_path: Path) -> None:
-    (tmp_path / "f.csv").write_bytes(b"\x14\xff,who\n1,2\n")
-    line = command.refused("data", "describe", str(tmp_path / "f.csv"))
-    assert line.endswith("f.csv: its line of column names is not text in UTF-8")
-
-
-def test_a_row_that_is_no_time_is_named(command: Command, tmp_path: Path) -> None:
-    rows = "".join(f"2013-01-01,{'x' * 50},a\n" for _ in range(60_000))
-    (tmp_path / "f.csv").write_text(f"at,text,who\n{rows}soon,x,a\n")
-    assert "f.csv: row 60001: at is `soon`, not ISO 8601" in command.refused(
-        "data", "describe", str(tmp_path / "f.csv")
-    )
-
-
-def test_columns_that_no_role_fits_are_named(command: Command, tmp_path: Path) -> None:
-    (tmp_path / "data.csv").write_text("at,who,size,seen\n" + "2020-01-02,ann,1,2020-01-03\n" * 3)
-    drafted = command.done("data", "describe", str(tmp_path / "data.csv"))
+def test_columns_that_no_role_fits_are_named(described: Callable[[str], str]) -> None:
+    drafted = described("at,who,size,seen\n" + "2020-01-02,ann,1,2020-01-03\n" * 3)
     assert '# columns not used: "size", "seen"\n' in drafted
     tomllib.loads(drafted)

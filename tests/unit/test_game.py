@@ -21,6 +21,7 @@ from rollup_bench.workloads.game import files
 from rollup_bench.workloads.game.blocks import LARGE, MOST, split
 from rollup_bench.workloads.game.generator import LATEST, SCHEMA, batches, between
 from rollup_bench.workloads.game.world import DAY, DAYS, START
+from tests.support.datasets import write
 
 SPLITS = settings().max_examples // 10  # each makes a game several times
 
@@ -176,26 +177,19 @@ def test_a_dataset_made_to_order_is_made_once_in_the_columns_and_size_asked_for(
 
 
 @pytest.mark.parametrize(
-    ("source", "message"),
+    ("source", "subject", "message"),
     [
-        ('generator = "chess"', "source.generator: `chess` is not one of game"),
-        ('generator = "game"\nrows = 0', "rows"),
-        ('generator = "game"\nrows = 9\ncolumn = 1', "column"),
+        ({"generator": "chess"}, "player", "source.generator: `chess` is not one of game"),
+        ({"generator": "game", "rows": 0}, "player", "rows"),
+        ({"generator": "game", "rows": 9, "column": 1}, "player", "column"),
+        ({"generator": "game", "rows": 9}, "user", r"^columns: game has no column `user`; it has time, received"),
     ],
 )
-def test_an_order_that_is_wrong_is_refused(tmp_path: Path, source: str, message: str) -> None:
-    file = tmp_path / "mine.toml"
-    file.write_text(f'title = "t"\n[source]\n{source}\n[columns]\ntime = {{ name = "time" }}\nsubject = "player"\n')
+def test_an_order_that_is_wrong_is_refused(
+    tmp_path: Path, source: dict[str, object], subject: str, message: str
+) -> None:
+    file = write(tmp_path, source=source, columns={"time": {"name": "time"}, "subject": subject})
     with pytest.raises(RequestError, match=message):
-        events.prepare(datasets.read(str(file)), tmp_path)
-
-
-def test_a_column_that_is_not_made_is_refused(tmp_path: Path) -> None:
-    file = tmp_path / "mine.toml"
-    file.write_text(
-        'title = "t"\n[source]\ngenerator = "game"\nrows = 9\n[columns]\ntime = { name = "time" }\nsubject = "user"\n'
-    )
-    with pytest.raises(RequestError, match=r"^columns: game has no column `user`; it has time, received"):
         events.prepare(datasets.read(str(file)), tmp_path)
 
 

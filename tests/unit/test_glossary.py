@@ -1,7 +1,6 @@
 """The glossary explains every word that the command line takes or prints and every label of the trade-offs page."""
 
 import re
-from collections.abc import Iterator
 from typing import Any, get_args
 
 import click
@@ -12,7 +11,6 @@ from rich.table import Table
 
 from rollup_bench.engines.contract import Where
 from rollup_bench.engines.registry import names
-from rollup_bench.harness.cli.main import cli
 from rollup_bench.harness.conformance.report import End, Report
 from rollup_bench.harness.conformance.support import KINDS
 from rollup_bench.harness.records.compare import compare
@@ -25,7 +23,7 @@ from rollup_bench.harness.run.verdicts import Kind
 from rollup_bench.harness.stats import claims
 from rollup_bench.workloads.dataset import RESERVED
 from tests.support import ROOT
-from tests.support.command import Command
+from tests.support.command import Command, commands
 
 SECTIONS = dict(
     section.split("\n", 1) for section in (ROOT / "docs" / "glossary.md").read_text("utf-8").split("\n## ")[1:]
@@ -57,13 +55,6 @@ def test_a_section_explains_the_terms_of_the_code(section: str, terms: tuple[str
     assert set(terms) - explained(section) == set()
 
 
-def _commands(group: click.Group) -> Iterator[tuple[str, click.Command]]:
-    for name, command in group.commands.items():
-        yield name, command
-        if isinstance(command, click.Group):
-            yield from _commands(command)
-
-
 def _words(parameter: click.Parameter) -> list[str]:
     """The option as it is written, or the argument's name, then the values to choose from."""
     choices = parameter.type.choices if isinstance(parameter.type, click.Choice) else ()
@@ -73,8 +64,8 @@ def _words(parameter: click.Parameter) -> list[str]:
 
 
 def test_commands_arguments_options_and_their_values() -> None:
-    words = {name for name, _ in _commands(cli)}
-    words.update(word for _, command in _commands(cli) for parameter in command.params for word in _words(parameter))
+    words = {word for name, _ in commands() for word in name.split()}
+    words.update(word for _, command in commands() for parameter in command.params for word in _words(parameter))
     assert words - explained() == set()
 
 

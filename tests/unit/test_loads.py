@@ -20,23 +20,8 @@ from rollup_bench.workloads import dataset as datasets
 from rollup_bench.workloads import events
 from tests.support import ROOT
 from tests.support.command import Command
+from tests.support.datasets import aggregate, span, write
 
-TOML = """
-title = "Mine"
-source = { path = "data.csv" }
-columns = { time = { name = "at", format = "seconds" }, subject = "who" }
-[layouts.hour]
-grain = "hour"
-measures = ["count()"]
-[layouts.day]
-grain = "day"
-measures = ["count()"]
-[[questions]]
-name = "all"
-kind = "aggregate"
-measures = ["count()", "distinct(who)"]
-parameters = { start = 1970-01-01, end = 2014-01-01 }
-"""
 ENDLESS = "SELECT sum(a.range * b.range) FROM range(10000000) a, range(10000000) b"
 LOAD = """
 import sys
@@ -49,8 +34,14 @@ print(ensure(Path(sys.argv[1])))
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     fill(tmp_path, 1000)
-    (tmp_path / "mine.toml").write_text(TOML)
+    describe(tmp_path)
     return tmp_path
+
+
+def describe(folder: Path, name: str = "all", hour: str = "hour", title: str = "Mine") -> None:
+    question = aggregate(name, "count()", "distinct(who)", parameters=span("1970-01-01", "2014-01-01"))
+    layouts = {layout: {"grain": grain, "measures": ["count()"]} for layout, grain in (("hour", hour), ("day", "day"))}
+    write(folder, question, columns={"time": {"name": "at", "format": "seconds"}}, layouts=layouts, title=title)
 
 
 def fill(folder: Path, rows: int) -> None:
@@ -76,7 +67,7 @@ def test_reused_while_nothing_changed(folder: Path) -> None:
     assert ensure(folder) == (1000, False)
     before = [(p, p.stat().st_mtime_ns) for p in (folder / "home").rglob("*.duckdb")]
     assert ensure(folder) == (1000, True)
-    (folder / "mine.toml").write_text(TOML.replace('"all"', '"other"').replace("title", "# more\ntitle"))
+    describe(folder, name="other", title="Of mine")
     assert ensure(folder) == (1000, True)
     assert [(p, p.stat().st_mtime_ns) for p in (folder / "home").rglob("*.duckdb")] == before
 
@@ -85,7 +76,7 @@ def test_anew_when_the_file_or_the_layout_changed(folder: Path) -> None:
     assert ensure(folder) == (1000, False)
     assert not ensure(folder, "hour")[1]
     assert not ensure(folder, "day")[1]
-    (folder / "mine.toml").write_text(TOML.replace('grain = "hour"', 'grain = "minute"'))
+    describe(folder, hour="minute")
     assert not ensure(folder, "hour")[1]
     assert ensure(folder, "day")[1]
     fill(folder, 999)

@@ -12,13 +12,11 @@ from typing import NoReturn
 import numpy as np
 import pyarrow as pa
 import pytest
-from click.testing import CliRunner
 from rich.console import Console
 
 from rollup_bench.engines.contract import Loaded, Plan, Session
 from rollup_bench.engines.duckdb.engine import DuckDB
 from rollup_bench.errors import FailureError, RequestError
-from rollup_bench.harness.cli.main import cli, main
 from rollup_bench.harness.records.findings import Run, timings
 from rollup_bench.harness.records.history import find
 from rollup_bench.harness.records.lines import ClosedLoop, Cost, Ended, Fault, First, OpenLoop, Rounds, Verdict, of_type
@@ -38,41 +36,9 @@ from rollup_bench.workloads import events as event_store
 from rollup_bench.workloads import layouts
 from rollup_bench.workloads.dataset import Dataset
 from rollup_bench.workloads.questions import Question
+from tests.support.command import Command
+from tests.support.datasets import aggregate, span, write
 
-TOML = """
-title = "Rides"
-[source]
-path = "rides.csv"
-[columns]
-time = { name = "time" }
-subject = "rider"
-dimensions = ["city"]
-measures = ["fare"]
-[layouts.day]
-grain = "day"
-by = ["city"]
-measures = ["count()"]
-[dashboards]
-board = ["by-day"]
-[[questions]]
-name = "by-city"
-story = "Where?"
-kind = "aggregate"
-by = ["city"]
-measures = ["count()", "sum(fare)", "mean(fare)"]
-[questions.parameters]
-start = 2020-01-01
-end = 2020-03-01
-[[questions]]
-name = "by-day"
-story = "When?"
-kind = "aggregate"
-grain = "day"
-measures = ["count()"]
-[questions.parameters]
-start = 2020-01-01
-end = 2020-02-01
-"""
 TINY = Profile(
     "quick",
     rows=(1,),
@@ -90,14 +56,27 @@ def rides(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
         f"2020-0{1 + i % 3}-{1 + i % 28:02d}T00:00:00Z,r{i % 50},{'ABC'[i % 3]},{rng.integers(1, 100)}"
         for i in range(900)
     ]
-    (folder / "rides.csv").write_text("\n".join(["time,rider,city,fare", *lines]))
-    (folder / "rides.toml").write_text(TOML)
-    return datasets.read(str(folder / "rides.toml"))
+    (folder / "data.csv").write_text("\n".join(["at,who,city,fare", *lines]))
+    by_city = aggregate(
+        *("by-city", "count()", "sum(fare)", "mean(fare)"), by=["city"], parameters=span("2020-01-01", "2020-03-01")
+    )
+    by_day = aggregate("by-day", "count()", grain="day", parameters=span("2020-01-01", "2020-02-01"))
+    path = write(
+        *(folder, by_city, by_day),
+        columns={"dimensions": ["city"], "measures": ["fare"]},
+        layouts={"day": {"grain": "day", "by": ["city"], "measures": ["count()"]}},
+        dashboards={"board": ["by-day"]},
+    )
+    return datasets.read(str(path))
 
 
 def _request(dataset: Dataset, home: Path, profile: Profile = TINY) -> Request:
     events = event_store.prepare(dataset, home)
     return Request(dataset, events, ["duckdb"], [layouts.raw], dataset.questions, "native", home, 1, profile)
+
+
+def _file(dataset: Dataset) -> str:
+    return str(dataset.folder / "mine.toml")
 
 
 def _quiet(_: str) -> None:
@@ -117,7 +96,7 @@ def test_a_run_that_is_cut_off_goes_on_where_it_was(rides: Dataset, tmp_path: Pa
 
     with pytest.raises(KeyboardInterrupt):
         measure(_request(rides, tmp_path), None, cut)
-    path = tmp_path / "runs" / "rides-quick-1.jsonl"
+    path = tmp_path / "runs" / "mine-quick-1.jsonl"
     before = path.read_bytes()
     first = Run.read(path).lines
     assert [one.launch for one in of_type(first, Rounds)] == [0, 0]
@@ -134,7 +113,7 @@ def test_a_run_that_is_cut_off_goes_on_where_it_was(rides: Dataset, tmp_path: Pa
     assert len(of_type(run.lines, Cost)) == 4
     assert [one.cache for one in of_type(run.lines, First)] == ["lukewarm"] * 4
     assert len(timings(run)) == 2
-    assert measure(_request(rides, tmp_path), None, _quiet)[0].name == "rides-quick-2.jsonl"
+    assert measure(_request(rides, tmp_path), None, _quiet)[0].name == "mine-quick-2.jsonl"
 
 
 def test_a_check_keeps_verdicts_and_times_nothing(rides: Dataset, tmp_path: Path) -> None:
@@ -233,16 +212,15 @@ def test_an_answer_under_load_is_compared_with_the_one_that_was_checked() -> Non
     assert not Expected([known], {})(0, None)
 
 
-def test_compare_and_out_are_refused_in_one_line(rides: Dataset, tmp_path: Path) -> None:
-    out = tmp_path / "mine.jsonl"
-    measure(_request(rides, tmp_path), out, _quiet)
-    shown = CliRunner(env={"COLUMNS": "200"}).invoke(cli, ["compare", str(out), str(out)])
-    assert shown.exit_code == 0
-    assert "no difference" in shown.output
-    for arguments in (["compare", str(out), str(tmp_path / "none.jsonl")], ["run", "--out", str(out)]):
-        refused = CliRunner().invoke(cli, arguments)
-        assert isinstance(refused.exception, RequestError)
-    assert datetime.fromisoformat(Run.read(out).header.started).tzinfo == UTC
+def test_compare_reads_files_of_runs_and_out_names_none_of_another_run(
+    rides: Dataset, tmp_path: Path, command: Command
+) -> None:
+    out = str(tmp_path / "mine.jsonl")
+    measure(_request(rides, tmp_path), Path(out), _quiet)
+    assert "no difference" in command.done("compare", out, out)
+    command.refused("compare", out, str(tmp_path / "none.jsonl"))
+    command.refused("run", "--out", out)
+    assert datetime.fromisoformat(Run.read(Path(out)).header.started).tzinfo == UTC
 
 
 def test_a_run_is_found_in_a_file_and_in_a_commit(
@@ -370,22 +348,20 @@ def test_a_bug_of_an_adapter_is_a_failure_of_its_arm_alone(
     does: Callable[..., object],
     said: str,
     rides: Dataset,
-    tmp_path: Path,
+    command: Command,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(DuckDB, method, does)
     monkeypatch.setitem(PROFILES, "quick", TINY)
-    monkeypatch.setenv("ROLLUP_BENCH_HOME", str(tmp_path / "home"))
-    asked = ["run", "--dataset", str(rides.folder / "rides.toml"), "--engines", "duckdb,truth", "--layouts", "raw"]
-    shown = CliRunner().invoke(cli, [*asked, *(["--profile", profile] if profile else [])])
-    assert isinstance(shown.exception, SystemExit)
-    assert shown.exit_code == 1
-    assert said in "".join(shown.output.split("\n"))
-    assert "right" in shown.output
+    asked = ["run", "--dataset", _file(rides), "--engines", "duckdb,truth", "--layouts", "raw"]
+    status, out, err = command(*asked, *(["--profile", profile] if profile else []))
+    assert status == 1
+    assert said in "".join((out + err).split("\n"))
+    assert "right" in out
 
 
 @pytest.mark.parametrize(
-    ("command", "method"),
+    ("words", "method"),
     [
         (["ask", "by-day"], "plan"),
         (["ask", "by-day"], "session"),
@@ -395,30 +371,18 @@ def test_a_bug_of_an_adapter_is_a_failure_of_its_arm_alone(
     ],
 )
 def test_a_command_ends_in_one_line_where_an_adapter_is_broken(
-    command: list[str],
-    method: str,
-    rides: Dataset,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    words: list[str], method: str, rides: Dataset, command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(DuckDB, method, property(broken) if method == "version" else broken)
-    monkeypatch.setenv("ROLLUP_BENCH_HOME", str(tmp_path / "home"))
-    about = [] if command[0] == "verify" else ["--dataset", str(rides.folder / "rides.toml")]
-    monkeypatch.setattr("sys.argv", ["rollup-bench", *command, *about])
-    with pytest.raises(SystemExit) as end:
-        main()
-    assert end.value.code == 1
-    (line,) = capsys.readouterr().err.splitlines()
+    status, _, err = command(*words, *([] if words[0] == "verify" else ["--dataset", _file(rides)]))
+    assert status == 1
+    (line,) = err.splitlines()
     assert line.startswith("rollup-bench: KeyError: 'no such' (unit/test_measure.py:")
 
 
 @pytest.mark.parametrize(("method", "does"), [("close", broken), ("session", with_broken_end)])
 def test_an_error_of_closing_loses_no_answer(
-    method: str, does: Callable[..., object], rides: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    method: str, does: Callable[..., object], rides: Dataset, command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(DuckDB, method, does)
-    monkeypatch.setenv("ROLLUP_BENCH_HOME", str(tmp_path / "home"))
-    shown = CliRunner().invoke(cli, ["run", "--dataset", str(rides.folder / "rides.toml")])
-    assert shown.exit_code == 0
-    assert shown.output.count(" right ") == 2
+    assert command.done("run", "--dataset", _file(rides)).count(" right ") == 2

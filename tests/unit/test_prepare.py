@@ -15,6 +15,7 @@ import pytest
 from rollup_bench.errors import RequestError
 from rollup_bench.workloads import dataset as datasets
 from rollup_bench.workloads import events
+from tests.support.datasets import write
 
 PREPARE = r"""
 import re, sys
@@ -26,23 +27,17 @@ except Exception as error:
     print(error)
 print(int(re.search(r'VmHWM:\s+(\d+)', Path('/proc/self/status').read_text())[1]) >> 10)
 """
-TOML = """
-title = "Mine"
-[source]
-path = "data.csv"
-[columns]
-time = { name = "at", format = "seconds" }
-subject = "who"
-measures = ["n"]
-"""
 
 
 @pytest.fixture
 def toml(tmp_path: Path) -> Path:
-    path = tmp_path / "mine.toml"
-    path.write_text(TOML)
     fill(tmp_path, 1000)
-    return path
+    return describe(tmp_path)
+
+
+def describe(folder: Path, path: str = "data.csv", form: str = "seconds", **more: object) -> Path:
+    columns = {"time": {"name": "at", "format": form}, "measures": ["n"]} | more
+    return write(folder, source={"path": path}, columns=columns)
 
 
 def fill(folder: Path, rows: int) -> None:
@@ -72,7 +67,7 @@ def test_reused_while_nothing_changed(toml: Path) -> None:
     assert [(p, p.stat().st_mtime_ns) for p in kept(toml.parent / "home")] == before
     fill(toml.parent, 1001)
     assert prepare(toml).statistics.rows == 1001
-    toml.write_text(TOML.replace('"seconds"', '"milliseconds"'))
+    describe(toml.parent, form="milliseconds")
     changed = prepare(toml)
     assert changed.statistics.last == 1000
     assert len({first.fingerprint, changed.fingerprint}) == 2
@@ -122,7 +117,7 @@ def test_two_at_once(toml: Path) -> None:
 
 def test_one_bad_row_of_many_is_named_in_little_memory(toml: Path) -> None:
     small = int(start(toml).communicate()[0].split()[-1])
-    toml.write_text(TOML.replace("data.csv", "long.csv.zst"))
+    describe(toml.parent, "long.csv.zst")
     block = f"1,{'x' * 25},1\n".encode() * 10_000
     with pa.CompressedOutputStream(str(toml.parent / "long.csv.zst"), "zstd") as file:
         file.write(b"at,who,n\n")
@@ -146,10 +141,10 @@ def test_statistics(toml: Path) -> None:
 
 def test_until_needs_the_time_of_receipt(toml: Path) -> None:
     (toml.parent / "data.csv").write_text("at,who,n,came\n1,a,1,5\n2,b,2,\n3,c,3,9\n")
-    toml.write_text(TOML + 'received = { name = "came", format = "seconds" }\n')
+    describe(toml.parent, received={"name": "came", "format": "seconds"})
     found = prepare(toml)
     nine = datetime.fromtimestamp(9, UTC)
     assert [row["who"] for batch in found.until(nine).batches() for row in batch.to_pylist()] == ["a"]
-    toml.write_text(TOML)
+    describe(toml.parent)
     with pytest.raises(RequestError, match=r"columns\.received"):
         prepare(toml).until(nine)

@@ -20,7 +20,10 @@ import pytest
 from rollup_bench.errors import RequestError
 from rollup_bench.workloads import dataset as datasets
 from rollup_bench.workloads import events, readers, sources
+from tests.support.datasets import write
 
+Roles = dict[str, Any]
+NAMES = ["at", "who", "what", "n"]
 CSV = "at,who,what,n\n2013-06-01T00:00:00Z,ann,open,1\n2013-06-01T12:00:00.250Z,bob,,2\n"
 JSON = (
     '{"at": "2013-06-01T00:00:00Z", "who": "ann", "what": "open", "n": 1, "more": [1]}\n'
@@ -62,31 +65,14 @@ def plain(folder: Path, form: str) -> bytes:
 
 
 def dataset(
-    folder: Path,
-    path: str,
-    source: str = "",
-    time: str = "",
-    dimensions: str = '["what"]',
-    measures: str = '["n"]',
+    folder: Path, path: str, source: Roles | None = None, time: Roles | None = None, **columns: object
 ) -> datasets.Dataset:
-    toml = folder / "mine.toml"
-    toml.write_text(
-        f"""
-title = "Mine"
-[source]
-path = "{path}"
-{source}
-[columns]
-time = {{ name = "at" {time} }}
-subject = "who"
-dimensions = {dimensions}
-measures = {measures}
-"""
-    )
-    return datasets.read(str(toml))
+    """A dataset of one path, with more said of its source, its times and its columns."""
+    about = {"time": {"name": "at"} | dict(time or {}), "dimensions": ["what"], "measures": ["n"]} | columns
+    return datasets.read(str(write(folder, source={"path": path} | dict(source or {}), columns=about)))
 
 
-def prepared(folder: Path, path: str, **roles: str) -> events.Events:
+def prepared(folder: Path, path: str, **roles: Any) -> events.Events:
     return events.prepare(dataset(folder, path, **roles), folder / "home")
 
 
@@ -94,12 +80,12 @@ def rows(found: events.Events) -> list[dict[str, Any]]:
     return [row for batch in found.batches() for row in batch.to_pylist()]
 
 
-def read(folder: Path, name: str, data: bytes | str, **roles: str) -> list[dict[str, Any]]:
+def read(folder: Path, name: str, data: bytes | str, **roles: Any) -> list[dict[str, Any]]:
     (folder / name).write_bytes(data.encode() if isinstance(data, str) else data)
     return rows(prepared(folder, name, **roles))
 
 
-def column(folder: Path, values: pa.Array, name: str = "n", **roles: str) -> list[Any]:
+def column(folder: Path, values: pa.Array, name: str = "n", **roles: Any) -> list[Any]:
     """The column `name` of a Parquet file that has these values there."""
     table = pa.table({"at": pa.array([0] * len(values), pa.timestamp("ms", "UTC")), "who": ["a"] * len(values)})
     table = table.set_column(table.schema.get_field_index(name), name, values) if name in ("at", "who") else table
@@ -123,7 +109,7 @@ def refused(*said: str) -> Iterator[None]:
 @pytest.mark.parametrize("form", ["csv", "tsv", "parquet", "json", "jsonl", "ndjson"])
 def test_formats(tmp_path: Path, form: str, compression: str, zipped: bool) -> None:
     name, data = f"File.{form.upper()}{compression}", COMPRESSIONS[compression](plain(tmp_path, form))
-    source = r'separator = "\t"' if form == "tsv" else ""
+    source = {"separator": "\t"} if form == "tsv" else {}
     if not zipped:
         assert read(tmp_path, name, data, source=source) == TWO
         return
@@ -158,19 +144,19 @@ def test_folder_in_order_of_names(tmp_path: Path) -> None:
     ],
 )
 def test_separators(tmp_path: Path, separator: str, text: str) -> None:
-    assert read(tmp_path, "file.txt", text, source=f'separator = "{separator}"\nnull = ["", "NULL"]') == TWO
+    assert read(tmp_path, "file.txt", text, source={"separator": separator, "null": ["", "NULL"]}) == TWO
 
 
 def test_runs_of_blanks_over_many_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(readers, "BLOCK", 64)
     lines = "".join(f"  2013-06-01T00:00:00Z   u{i}  x   {i}  \n" for i in range(500))
-    got = read(tmp_path, "file.txt", lines, source='separator = " "\nnames = ["at", "who", "what", "n"]')
+    got = read(tmp_path, "file.txt", lines, source={"separator": " ", "names": NAMES})
     assert [row["n"] for row in got] == list(range(500))
 
 
 def test_names_where_there_is_no_header(tmp_path: Path) -> None:
     _, rest = CSV.split("\n", 1)
-    assert read(tmp_path, "file.csv", rest, source='names = ["at", "who", "what", "n"]') == TWO
+    assert read(tmp_path, "file.csv", rest, source={"names": NAMES}) == TWO
 
 
 @pytest.mark.parametrize(
@@ -188,7 +174,7 @@ def test_names_where_there_is_no_header(tmp_path: Path) -> None:
 )
 def test_texts(tmp_path: Path, text: str, what: str | None) -> None:
     data = f"\ufeffat,who,what,n\r\n2013-06-01,a,{text},1\r\n2013-06-01,a,other,1\r\n"
-    got = read(tmp_path, "file.csv", data, source='null = ["", "NA"]')
+    got = read(tmp_path, "file.csv", data, source={"null": ["", "NA"]})
     assert [row["what"] for row in got] == [what, "other"]
 
 
@@ -280,32 +266,32 @@ def test_dimensions(tmp_path: Path, values: pa.Array, wanted: list[Any]) -> None
     assert column(tmp_path, values, "what") == wanted
 
 
-NEW_YORK = ', zone = "America/New_York"'
+NEW_YORK = {"zone": "America/New_York"}
 
 
 @pytest.mark.parametrize(
     ("text", "time", "wanted"),
     [
-        ("2013-06-01", "", "2013-06-01T00:00:00+00:00"),
-        ("2013-06-01 10:00", "", "2013-06-01T10:00:00+00:00"),
-        ("2013-06-01T10:00:00.5", "", "2013-06-01T10:00:00.500000+00:00"),
-        ("2013-06-01T10:00:00.123456789Z", "", "2013-06-01T10:00:00.123000+00:00"),
-        ("1969-12-31T23:59:59.999999Z", "", "1969-12-31T23:59:59.999000+00:00"),
+        ("2013-06-01", {}, "2013-06-01T00:00:00+00:00"),
+        ("2013-06-01 10:00", {}, "2013-06-01T10:00:00+00:00"),
+        ("2013-06-01T10:00:00.5", {}, "2013-06-01T10:00:00.500000+00:00"),
+        ("2013-06-01T10:00:00.123456789Z", {}, "2013-06-01T10:00:00.123000+00:00"),
+        ("1969-12-31T23:59:59.999999Z", {}, "1969-12-31T23:59:59.999000+00:00"),
         ("2013-06-01T10:00:00+05:30", NEW_YORK, "2013-06-01T04:30:00+00:00"),
-        ("2013-06-01T10:00:00-0400", "", "2013-06-01T14:00:00+00:00"),
+        ("2013-06-01T10:00:00-0400", {}, "2013-06-01T14:00:00+00:00"),
         ("2013-06-01T10:00:00", NEW_YORK, "2013-06-01T14:00:00+00:00"),
         ("2013-03-10T02:30:00", NEW_YORK, "2013-03-10T07:00:00+00:00"),
         ("2013-11-03T01:30:00", NEW_YORK, "2013-11-03T05:30:00+00:00"),
-        ("20130601", ', format = "%Y%m%d"' + NEW_YORK, "2013-06-01T04:00:00+00:00"),
-        ("01/Jun/2013:10:00:00 +0200", ', format = "%d/%b/%Y:%H:%M:%S %z"', "2013-06-01T08:00:00+00:00"),
-        ("1370044800", ', format = "seconds"', "2013-06-01T00:00:00+00:00"),
-        ("-1", ', format = "milliseconds"' + NEW_YORK, "1969-12-31T23:59:59.999000+00:00"),
-        ("1370044800000999", ', format = "microseconds"', "2013-06-01T00:00:00+00:00"),
-        ("0001-01-01", "", "0001-01-01T00:00:00+00:00"),
-        ("9999-12-31", "", "9999-12-31T00:00:00+00:00"),
+        ("20130601", {"format": "%Y%m%d"} | NEW_YORK, "2013-06-01T04:00:00+00:00"),
+        ("01/Jun/2013:10:00:00 +0200", {"format": "%d/%b/%Y:%H:%M:%S %z"}, "2013-06-01T08:00:00+00:00"),
+        ("1370044800", {"format": "seconds"}, "2013-06-01T00:00:00+00:00"),
+        ("-1", {"format": "milliseconds"} | NEW_YORK, "1969-12-31T23:59:59.999000+00:00"),
+        ("1370044800000999", {"format": "microseconds"}, "2013-06-01T00:00:00+00:00"),
+        ("0001-01-01", {}, "0001-01-01T00:00:00+00:00"),
+        ("9999-12-31", {}, "9999-12-31T00:00:00+00:00"),
     ],
 )
-def test_times(tmp_path: Path, text: str, time: str, wanted: str) -> None:
+def test_times(tmp_path: Path, text: str, time: Roles, wanted: str) -> None:
     kept = datetime.fromisoformat(wanted)
     assert read(tmp_path, "f.csv", f"at,who,what,n\n{text},a,b,1\n", time=time)[0]["at"] == kept
     written = text if re.fullmatch(r"-?\d+", text) else f'"{text}"'
@@ -345,20 +331,20 @@ def line(at: str = "2013-06-01", who: str = "a", what: str = "b", n: str = "1") 
         ("when,who,what,n\n", {}, ["f.csv: there is no column `at`; there are when, who, what, n"]),
         ("at,who,what,n,n\n2013-06-01,a,b,1,2\n", {}, ["f.csv: two columns are named `n`"]),
         (f"at,who,what,n\n{line()}a,b\n", {}, ["f.csv: row 2: it has 2 columns, not 4"]),
-        (f"{line()}a,b\n", {"source": 'names = ["at", "who", "what", "n"]'}, ["row 2: it has 2 columns, not 4"]),
+        (f"{line()}a,b\n", {"source": {"names": NAMES}}, ["row 2: it has 2 columns, not 4"]),
         (f"at,who,what,n\n{line()}{line(n='many')}", {}, ["row 2: n is `many`, not a number"]),
         (f"at,who,what,n\n{line()}{line(n='inf')}", {}, ["row 2: n is infinite"]),
         (f"at,who,what,n\n{line()}{line(at='1 June')}", {}, ["row 2: at is `1 June`, not ISO 8601", "format"]),
         (f"at,who,what,n\n{line()}{line(at='')}", {}, ["row 2: at is empty"]),
-        (f"at,who,what,n\n{line(at='20130601')}", {"time": ', format = "seconds"', "measures": "[]"}, []),
-        (f"at,who,what,n\n{line(at='13')}", {"time": ', format = "%Y%m%d"'}, ["row 1: at is `13`, not like %Y%m%d"]),
-        (f"at,who,what,n\n{line(at='1.5')}", {"time": ', format = "seconds"'}, ["at is `1.5`, not whole seconds"]),
-        (f"at,who,what,n\n{line(at='9' * 18)}", {"time": ', format = "seconds"'}, ["row 1: at is `999"]),
-        (f"at,who,what,n\n{line(at='1370044800000')}", {"time": ', format = "seconds"'}, ["years 1 to 9999"]),
+        (f"at,who,what,n\n{line(at='20130601')}", {"time": {"format": "seconds"}, "measures": []}, []),
+        (f"at,who,what,n\n{line(at='13')}", {"time": {"format": "%Y%m%d"}}, ["row 1: at is `13`, not like %Y%m%d"]),
+        (f"at,who,what,n\n{line(at='1.5')}", {"time": {"format": "seconds"}}, ["at is `1.5`, not whole seconds"]),
+        (f"at,who,what,n\n{line(at='9' * 18)}", {"time": {"format": "seconds"}}, ["row 1: at is `999"]),
+        (f"at,who,what,n\n{line(at='1370044800000')}", {"time": {"format": "seconds"}}, ["years 1 to 9999"]),
         (f'at,who,what,n\n{line()}2013-06-01,"a,b,1\n{line()}', {}, ["row 2: it has 2 columns, not 4"]),
     ],
 )
-def test_refused_csv(tmp_path: Path, text: str, roles: dict[str, str], said: list[str]) -> None:
+def test_refused_csv(tmp_path: Path, text: str, roles: Roles, said: list[str]) -> None:
     if not said:
         assert read(tmp_path, "f.csv", text, **roles)[0]["at"].year == 1970
         return
