@@ -75,7 +75,7 @@ def test_roll_up_of_a_file_of_ones_own(ask: Ask, tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not WIKIPEDIA.exists(), reason="the edits are not beside this repository")
-def test_wikipedia(ask: Ask, tmp_path: Path) -> None:
+def test_the_busiest_pages_of_wikipedia(ask: Ask, tmp_path: Path) -> None:
     day, ever = span("2015-09-12", "2015-09-13"), span("2000-01-01", "2020-01-01")
     toml = write(
         tmp_path,

@@ -77,12 +77,12 @@ def _refused(declared: Recipe, home: Path, budget: Budget = BUDGET) -> str:
     return text
 
 
-def test_no_java(declared: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_start_without_java_is_refused(declared: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JAVA_HOME", str(tmp_path))
     assert f"no Java 17 in JAVA_HOME={tmp_path}: install" in _refused(declared, tmp_path)
 
 
-def test_a_wrong_java(declared: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_java_is_refused(declared: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _program(tmp_path / "jdk/bin/java", """echo 'openjdk version "11.0.2" 2019-01-15' >&2""")
     monkeypatch.setenv("JAVA_HOME", str(tmp_path / "jdk"))
     assert "only 11: install" in _refused(declared, tmp_path)
@@ -97,7 +97,7 @@ def test_the_right_java_is_found_behind_a_wrong_one(tmp_path: Path, monkeypatch:
     assert java() == tmp_path / "jvm/java-17"
 
 
-def test_no_maven(declared: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_start_without_maven_is_refused(declared: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JAVA_HOME", str(java()))
     monkeypatch.setenv("PATH", str(tmp_path))
     assert "no mvn on the path: install maven" in _refused(declared, tmp_path)
@@ -167,7 +167,7 @@ def _pinned(folder: Path, contents: dict[str, bytes]) -> Path:
     return folder / "pom.xml"
 
 
-def test_a_port_in_use(declared: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_start_on_a_port_in_use_is_refused(declared: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("rollup_bench.servers.native.jars", lambda *_: tmp_path)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
@@ -176,19 +176,19 @@ def test_a_port_in_use(declared: Recipe, tmp_path: Path, monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize("value", ["80", "x", "65536", "-1"])
-def test_a_port_that_is_none(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_number_that_is_no_port_is_refused(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ROLLUP_BENCH_DRUID_PORT", value)
     with pytest.raises(RequestError, match=r"ROLLUP_BENCH_DRUID_PORT: .* is not a port"):
         ports.wished("druid")
 
 
-def test_too_little_memory(declared: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_little_memory_is_refused(declared: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("rollup_bench.servers.native.jars", lambda *_: tmp_path)
     assert f"give it {declared.least >> 20} MiB" in _refused(declared, tmp_path, Budget(2, 100 << 20))
     assert "MiB are free" in _refused(declared, tmp_path, Budget(2, 1 << 50))
 
 
-def test_too_little_disk(declared: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_little_disk_is_refused(declared: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("rollup_bench.servers.native.DISK", 1 << 60)
     assert f"{tmp_path}: " in _refused(declared, tmp_path)
 
@@ -233,7 +233,7 @@ def test_a_later_stage_ends_before_an_earlier_one_is_told(tmp_path: Path) -> Non
     assert (tmp_path / "order").read_text().split() == ["late", "early"]
 
 
-def test_one_that_does_not_end_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_that_does_not_end_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(processes, "GRACE", 0.3)
     deaf = _trapping("''", "exec sleep 600", 0, tmp_path)
     processes.remember(tmp_path / "processes.json", [deaf])
@@ -275,7 +275,7 @@ def test_a_malformed_address_is_not_repeated(value: str, tmp_path: Path, monkeyp
     assert "secret" not in str(refusal.value)
 
 
-def test_a_way_that_is_none(declared: Recipe, tmp_path: Path) -> None:
+def test_an_unknown_way_to_start_a_server_is_refused(declared: Recipe, tmp_path: Path) -> None:
     with pytest.raises(RequestError, match="--via cloud: give one of native, compose, external"):
         open_server(declared, "cloud", tmp_path, BUDGET)
 

@@ -54,7 +54,7 @@ def mine(tmp_path: Path) -> str:
     )
 
 
-def test_json(command: Command, mine: str) -> None:
+def test_json_holds_the_question_its_parameters_and_typed_rows(command: Command, mine: str) -> None:
     out = command.done("ask", "by-day", "--dataset", mine, "--set", "least=-5", "--format", "json")
     answer = msgspec.json.decode(out, type=formats.Answer, strict=True)
     assert (answer.dataset, answer.question, answer.engine, answer.layout) == ("mine", "by-day", "duckdb", "raw")
@@ -92,7 +92,7 @@ def written(mine: str, home: Path, form: str) -> bytes:
     return out
 
 
-def test_arrow_and_csv(command: Command, mine: str) -> None:
+def test_arrow_and_csv_hold_the_same_columns_and_exact_integers(command: Command, mine: str) -> None:
     arrow = pa.ipc.open_stream(written(mine, command.home, "arrow")).read_all()
     assert arrow.column_names == ["bucket", "[/what]", "count()", "sum(n)", "mean(x)"]
     assert arrow["sum(n)"].to_pylist() == [9007199254740993, 2]
@@ -107,7 +107,7 @@ def test_the_truth_says_the_same(command: Command, mine: str) -> None:
         assert command.done(*asked, "truth") == command.done(*asked, "duckdb")
 
 
-def test_table(command: Command, mine: str) -> None:
+def test_a_table_shows_the_story_the_parameters_and_escaped_text(command: Command, mine: str) -> None:
     shown = command.done("ask", "by-day", "--dataset", mine)
     assert "Who asks [/this]?" in shown
     assert "mine/by-day  start=2013-01-01, end=2014-01-01, least=0, in Europe/Paris  by duckdb/raw" in shown
@@ -145,7 +145,7 @@ def test_a_run_loads_the_layouts_that_answer_a_question_and_says_what_to_try_nex
     assert "back" not in again
 
 
-def test_list(command: Command, mine: str) -> None:
+def test_list_shows_engines_datasets_questions_and_layouts(command: Command, mine: str) -> None:
     assert all(name in command.done("list", "engines") for name in ("duckdb", "druid", "cassandra", "truth"))
     assert all(name in command.done("list", "datasets") for name in datasets.built_in())
     assert "Who asks [/this]?" in command.done("list", "questions", "--dataset", mine)
@@ -173,7 +173,7 @@ def test_a_run_that_is_kept_is_printed_from_its_file_alone(
 
 
 @pytest.mark.parametrize("layouts", ["raw", "raw,day"])
-def test_eighty_columns(command: Command, monkeypatch: pytest.MonkeyPatch, mine: str, layouts: str) -> None:
+def test_a_run_fits_eighty_columns(command: Command, monkeypatch: pytest.MonkeyPatch, mine: str, layouts: str) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     shown = command.done("run", "--dataset", mine, "--layouts", layouts)
     table, _, _ = shown.partition("Next:")
@@ -192,7 +192,7 @@ def test_color_only_where_it_is_wanted(monkeypatch: pytest.MonkeyPatch, command:
     assert "\x1b[32m" not in command.done("run", "--dataset", mine)
 
 
-def test_a_reader_that_has_seen_enough(command: Command, mine: str) -> None:
+def test_a_reader_that_stops_reading_ends_the_command_without_a_message(command: Command, mine: str) -> None:
     rows = "".join(f"2013-06-{1 + i % 30:02d},u{i},w{i},1,1\n" for i in range(50_000))
     Path(mine).with_name("data.csv").write_text(CSV.splitlines(keepends=True)[0] + rows)
     with started(mine, command.home, "csv") as running:

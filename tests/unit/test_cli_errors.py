@@ -205,20 +205,20 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize(
     ("arguments", "said"), [case for flags in CASES.values() for cases in flags.values() for case in cases]
 )
-def test_wrong(command: Command, here: Path, arguments: list[str], said: tuple[str, ...]) -> None:
+def test_a_wrong_argument_is_refused(command: Command, here: Path, arguments: list[str], said: tuple[str, ...]) -> None:
     line = command.refused(*arguments)
     assert all(part in line for part in said), line
     assert sorted(p.name for p in here.iterdir()) == ["empty.csv", "header.csv", "taken", "timeless.csv"]
 
 
 @pytest.mark.parametrize("name", [name for name, _ in commands()])
-def test_a_flag_that_there_is_not(command: Command, name: str) -> None:
+def test_an_unknown_flag_is_refused(command: Command, name: str) -> None:
     said = command.refused(*name.split(), "--colour", "red")
     assert "No such option" in said
     assert "--colour" in said
 
 
-def test_no_such_command(command: Command) -> None:
+def test_an_unknown_command_is_refused(command: Command) -> None:
     assert "No such command 'aks'" in command.refused("aks")
 
 
@@ -241,7 +241,7 @@ def test_the_program_ends_though_a_thread_of_a_library_does_not() -> None:
 
 
 @pytest.mark.parametrize("place", ["taken", "taken/home"])
-def test_a_home_that_cannot_be_written(
+def test_a_home_that_cannot_be_written_is_refused(
     command: Command, here: Path, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
     monkeypatch.setenv(VARIABLE, str(here / place))
@@ -250,7 +250,7 @@ def test_a_home_that_cannot_be_written(
     assert f"set {VARIABLE} to a writable folder" in line
 
 
-def test_a_dimension_that_there_is_not_by_a_parameter(command: Command, here: Path) -> None:
+def test_a_parameter_that_names_no_column_is_refused(command: Command, here: Path) -> None:
     (here / "data.csv").write_text("at,who,what\n2013-01-01,a,b\n")
     counts = aggregate("counts", "count()", by=["$what"], parameters=SPAN | {"what": "what"})
     write(here, counts, columns={"dimensions": ["what"]})
@@ -259,7 +259,7 @@ def test_a_dimension_that_there_is_not_by_a_parameter(command: Command, here: Pa
     assert command.refused("explain", "counts", "--dataset", "mine.toml", "--set", "what=at")
 
 
-def test_interrupted(tmp_path: Path) -> None:
+def test_an_interrupted_run_says_so_and_leaves_no_file(tmp_path: Path) -> None:
     home = tmp_path / "home"
     with (tmp_path / "data.csv").open("w") as file:
         file.write("at,who\n")

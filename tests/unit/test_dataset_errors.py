@@ -227,12 +227,12 @@ def test_every_key_has_a_case() -> None:
     assert set(CASES) == schema()
 
 
-def test_the_whole_is_right(command: Command, tmp_path: Path) -> None:
+def test_the_file_that_all_cases_change_is_accepted(command: Command, tmp_path: Path) -> None:
     assert "right" in command.done("run", "--dataset", write(tmp_path, WHOLE))
 
 
 @pytest.mark.parametrize(("key", "value", "said"), [(k, v, said) for k, cases in CASES.items() for v, *said in cases])
-def test_wrong(command: Command, tmp_path: Path, key: str, value: Any, said: list[str]) -> None:
+def test_a_wrong_value_is_refused(command: Command, tmp_path: Path, key: str, value: Any, said: list[str]) -> None:
     whole = deepcopy(WHOLE)
     table, name = place(whole, key)
     if value == [] and name == "kind":
@@ -243,7 +243,7 @@ def test_wrong(command: Command, tmp_path: Path, key: str, value: Any, said: lis
 
 
 @pytest.mark.parametrize("key", sorted(CASES))
-def test_a_time_of_day_fits_nowhere(command: Command, tmp_path: Path, key: str) -> None:
+def test_a_time_of_day_is_refused_for_every_key(command: Command, tmp_path: Path, key: str) -> None:
     whole = deepcopy(WHOLE)
     table, name = place(whole, key)
     table[name] = time(7, 30)
@@ -251,7 +251,7 @@ def test_a_time_of_day_fits_nowhere(command: Command, tmp_path: Path, key: str) 
 
 
 @pytest.mark.parametrize("table", ["", "source", "columns", "columns.time", "layout", *SPECS, "aggregate.top"])
-def test_unknown_key(command: Command, tmp_path: Path, table: str) -> None:
+def test_an_unknown_key_is_refused(command: Command, tmp_path: Path, table: str) -> None:
     whole = deepcopy(WHOLE)
     inside, name = place(whole, f"{table}.colour" if table else "colour")
     inside[name] = "red"
@@ -264,7 +264,7 @@ REQUIRED += ["cohort.age", "cohort.age.unit", "cohort.age.count", "funnel.steps"
 
 
 @pytest.mark.parametrize("key", REQUIRED)
-def test_missing_key(command: Command, tmp_path: Path, key: str) -> None:
+def test_a_missing_key_is_refused(command: Command, tmp_path: Path, key: str) -> None:
     whole = deepcopy(WHOLE)
     table, name = place(whole, key)
     del table[name]
@@ -281,14 +281,14 @@ def test_missing_key(command: Command, tmp_path: Path, key: str) -> None:
         (b"\0", " is not TOML"),
     ],
 )
-def test_no_toml(command: Command, tmp_path: Path, data: bytes, said: str) -> None:
+def test_a_file_that_is_not_toml_is_refused(command: Command, tmp_path: Path, data: bytes, said: str) -> None:
     path = tmp_path / "mine.toml"
     path.write_bytes(data)
     line = command.refused("run", "--dataset", str(path))
     assert f"{path}{said}" in line
 
 
-def test_span_beside_the_parameters(command: Command, tmp_path: Path) -> None:
+def test_a_span_outside_the_parameters_is_refused(command: Command, tmp_path: Path) -> None:
     whole = deepcopy(WHOLE)
     whole["questions"][0]["start"] = date(2013, 1, 1)
     refused(command, tmp_path, whole, "question aggregate: start goes under [questions.parameters]")

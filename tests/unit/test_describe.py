@@ -113,7 +113,9 @@ def test_a_draft_runs_as_it_is(command: Command, tmp_path: Path, form: str) -> N
         ),
     ],
 )
-def test_columns(described: Callable[[str], str], text: str, time: dict[str, str], roles: dict[str, object]) -> None:
+def test_a_draft_names_the_time_the_subject_and_the_measures(
+    described: Callable[[str], str], text: str, time: dict[str, str], roles: dict[str, object]
+) -> None:
     drafted = tomllib.loads(described(text))["columns"]
     assert drafted["time"] == time
     assert {name: drafted[name] for name in roles} == roles

@@ -63,7 +63,7 @@ def records(folder: Path) -> list[Path]:
     return sorted((folder / "home" / "loads").glob("*.json"))
 
 
-def test_reused_while_nothing_changed(folder: Path) -> None:
+def test_a_load_is_reused_while_nothing_changed(folder: Path) -> None:
     assert ensure(folder) == (1000, False)
     before = [(p, p.stat().st_mtime_ns) for p in (folder / "home").rglob("*.duckdb")]
     assert ensure(folder) == (1000, True)
@@ -72,7 +72,7 @@ def test_reused_while_nothing_changed(folder: Path) -> None:
     assert [(p, p.stat().st_mtime_ns) for p in (folder / "home").rglob("*.duckdb")] == before
 
 
-def test_anew_when_the_file_or_the_layout_changed(folder: Path) -> None:
+def test_a_layout_is_loaded_anew_when_the_file_or_the_layout_changed(folder: Path) -> None:
     assert ensure(folder) == (1000, False)
     assert not ensure(folder, "hour")[1]
     assert not ensure(folder, "day")[1]
@@ -85,7 +85,7 @@ def test_anew_when_the_file_or_the_layout_changed(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", ["", "{", '{"rows": 1}', "\0"])
-def test_a_record_that_cannot_be_read(folder: Path, damage: str) -> None:
+def test_a_record_that_cannot_be_read_is_not_trusted(folder: Path, damage: str) -> None:
     ensure(folder)
     (record,) = records(folder)
     whole = record.read_bytes()
@@ -97,7 +97,7 @@ def test_a_record_that_cannot_be_read(folder: Path, damage: str) -> None:
     assert ensure(folder) == (1000, False)
 
 
-def test_a_database_that_is_gone_or_damaged(folder: Path) -> None:
+def test_a_database_that_is_missing_or_damaged_is_loaded_anew(folder: Path) -> None:
     ensure(folder)
     (database,) = (folder / "home").rglob("*.duckdb")
     database.unlink()
@@ -111,7 +111,7 @@ def start(folder: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(call, stdout=subprocess.PIPE, text=True, cwd=ROOT)
 
 
-def test_two_at_once_load_once(folder: Path) -> None:
+def test_two_processes_at_once_load_once(folder: Path) -> None:
     fill(folder, 100_000)
     both = [start(folder), start(folder)]
     said = sorted(one.communicate()[0].strip() for one in both)

@@ -1,4 +1,4 @@
-"""A run of a profile on DuckDB, in small: kept, cut off and gone on with, compared, under load."""
+"""Small runs of a profile on DuckDB: stored, interrupted and resumed, compared, and under load."""
 
 import dataclasses
 import subprocess

@@ -60,7 +60,7 @@ def start(toml: Path) -> subprocess.Popen[str]:
     )
 
 
-def test_reused_while_nothing_changed(toml: Path) -> None:
+def test_prepared_events_are_reused_while_nothing_changed(toml: Path) -> None:
     first = prepare(toml)
     before = [(p, p.stat().st_mtime_ns) for p in kept(toml.parent / "home")]
     assert prepare(toml).statistics == first.statistics
@@ -75,7 +75,7 @@ def test_reused_while_nothing_changed(toml: Path) -> None:
 
 @pytest.mark.parametrize("ending", [".json", ".parquet"])
 @pytest.mark.parametrize("damage", ["missing", "empty", "cut", "other"])
-def test_damage_is_prepared_anew(toml: Path, ending: str, damage: str) -> None:
+def test_damaged_events_are_prepared_anew(toml: Path, ending: str, damage: str) -> None:
     first = prepare(toml).statistics
     (path,) = (p for p in kept(toml.parent / "home") if p.suffix == ending)
     whole = path.read_bytes()
@@ -108,7 +108,7 @@ def test_a_killed_preparation_is_never_trusted(toml: Path) -> None:
     assert [p.suffix for p in kept(home)] == [".json", ".parquet"]
 
 
-def test_two_at_once(toml: Path) -> None:
+def test_two_processes_at_once_prepare_the_events_once(toml: Path) -> None:
     fill(toml.parent, 50_000)
     both = [start(toml), start(toml)]
     assert [one.communicate()[0].split()[0] for one in both] == ["50000", "50000"]
@@ -130,7 +130,7 @@ def test_one_bad_row_of_many_is_named_in_little_memory(toml: Path) -> None:
     assert [p.suffix for p in kept(toml.parent / "home")] == [".json", ".parquet"]  # of the small file
 
 
-def test_statistics(toml: Path) -> None:
+def test_statistics_are_those_of_all_rows(toml: Path) -> None:
     fill(toml.parent, 300_000)
     statistics = prepare(toml).statistics
     assert (statistics.rows, statistics.first, statistics.last) == (300_000, 0, 299_999_000)

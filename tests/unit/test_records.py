@@ -1,4 +1,4 @@
-"""A run's file: read back as written, gone on with, refused where it is another's."""
+"""The file of a run: read back as written, resumed, and refused where it belongs to another run."""
 
 from pathlib import Path
 

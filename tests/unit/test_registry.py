@@ -1,4 +1,4 @@
-"""An engine that cannot be had is one line that names where it is and what would be right."""
+"""An engine that cannot be imported is refused in one line that names its module and the remedy."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ CLASS = 'from rollup_bench.engines.contract import Engine\nclass Mine(Engine):\n
         (CLASS.format("broken"), "lacks drop, explain, load, plan, rows, scope, session, support, version"),
     ],
 )
-def test_an_engine_that_is_not_whole(
+def test_a_module_without_a_complete_engine_is_refused(
     text: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
     name = f"mine{abs(hash(request.node.name))}"
@@ -33,7 +33,7 @@ def test_an_engine_that_is_not_whole(
         registry.engine_type("broken")
 
 
-def test_a_client_library_that_is_not_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_client_library_is_named_with_its_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "mine_druid.py").write_text("import nonsense")
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(registry, "module", lambda _: "mine_druid")

@@ -107,7 +107,7 @@ def refused(*said: str) -> Iterator[None]:
 @pytest.mark.parametrize("zipped", [False, True])
 @pytest.mark.parametrize("compression", COMPRESSIONS)
 @pytest.mark.parametrize("form", ["csv", "tsv", "parquet", "json", "jsonl", "ndjson"])
-def test_formats(tmp_path: Path, form: str, compression: str, zipped: bool) -> None:
+def test_all_formats_hold_the_same_rows(tmp_path: Path, form: str, compression: str, zipped: bool) -> None:
     name, data = f"File.{form.upper()}{compression}", COMPRESSIONS[compression](plain(tmp_path, form))
     source = {"separator": "\t"} if form == "tsv" else {}
     if not zipped:
@@ -120,7 +120,7 @@ def test_formats(tmp_path: Path, form: str, compression: str, zipped: bool) -> N
     assert rows(prepared(tmp_path, "all.zip", source=source)) == TWO
 
 
-def test_folder_in_order_of_names(tmp_path: Path) -> None:
+def test_files_of_a_folder_are_read_in_the_order_of_their_names(tmp_path: Path) -> None:
     deep = tmp_path / "data" / "deep"
     deep.mkdir(parents=True)
     head, first, second = CSV.splitlines(keepends=True)
@@ -143,7 +143,7 @@ def test_folder_in_order_of_names(tmp_path: Path) -> None:
         (" ", " at   who what\t n \n2013-06-01T00:00:00Z  ann  open 1\n\n  2013-06-01T12:00:00.250Z bob NULL  2"),
     ],
 )
-def test_separators(tmp_path: Path, separator: str, text: str) -> None:
+def test_columns_may_have_other_separators(tmp_path: Path, separator: str, text: str) -> None:
     assert read(tmp_path, "file.txt", text, source={"separator": separator, "null": ["", "NULL"]}) == TWO
 
 
@@ -154,7 +154,7 @@ def test_runs_of_blanks_over_many_blocks(tmp_path: Path, monkeypatch: pytest.Mon
     assert [row["n"] for row in got] == list(range(500))
 
 
-def test_names_where_there_is_no_header(tmp_path: Path) -> None:
+def test_columns_of_a_file_without_a_header_are_named(tmp_path: Path) -> None:
     _, rest = CSV.split("\n", 1)
     assert read(tmp_path, "file.csv", rest, source={"names": NAMES}) == TWO
 
@@ -172,7 +172,7 @@ def test_names_where_there_is_no_header(tmp_path: Path) -> None:
         (" x ", " x "),
     ],
 )
-def test_texts(tmp_path: Path, text: str, what: str | None) -> None:
+def test_texts_of_csv_are_read_as_written_and_null_as_declared(tmp_path: Path, text: str, what: str | None) -> None:
     data = f"\ufeffat,who,what,n\r\n2013-06-01,a,{text},1\r\n2013-06-01,a,other,1\r\n"
     got = read(tmp_path, "file.csv", data, source={"null": ["", "NA"]})
     assert [row["what"] for row in got] == [what, "other"]
@@ -243,7 +243,7 @@ WRITES_VIEWS = pytest.mark.skipif(
         (pa.nulls(2), [None, None]),
     ],
 )
-def test_numbers(tmp_path: Path, values: pa.Array, wanted: list[Any]) -> None:
+def test_measures_become_integers_or_floats(tmp_path: Path, values: pa.Array, wanted: list[Any]) -> None:
     got = column(tmp_path, values)
     assert got == wanted
     assert [type(v) for v in got] == [type(v) for v in wanted]
@@ -262,7 +262,7 @@ def test_numbers(tmp_path: Path, values: pa.Array, wanted: list[Any]) -> None:
         (pa.array([b"\xc3\xa9"], pa.binary(2)), ["é"]),
     ],
 )
-def test_dimensions(tmp_path: Path, values: pa.Array, wanted: list[Any]) -> None:
+def test_dimensions_become_integers_or_texts(tmp_path: Path, values: pa.Array, wanted: list[Any]) -> None:
     assert column(tmp_path, values, "what") == wanted
 
 
@@ -291,7 +291,7 @@ NEW_YORK = {"zone": "America/New_York"}
         ("9999-12-31", {}, "9999-12-31T00:00:00+00:00"),
     ],
 )
-def test_times(tmp_path: Path, text: str, time: Roles, wanted: str) -> None:
+def test_times_of_csv_and_json_become_instants(tmp_path: Path, text: str, time: Roles, wanted: str) -> None:
     kept = datetime.fromisoformat(wanted)
     assert read(tmp_path, "f.csv", f"at,who,what,n\n{text},a,b,1\n", time=time)[0]["at"] == kept
     written = text if re.fullmatch(r"-?\d+", text) else f'"{text}"'
@@ -315,7 +315,7 @@ def test_times_with_and_without_offset_in_one_column(tmp_path: Path) -> None:
         (pa.array([date(2013, 6, 1)], pa.date64()), 4),
     ],
 )
-def test_times_of_parquet(tmp_path: Path, values: pa.Array, hour: int) -> None:
+def test_times_of_parquet_become_instants(tmp_path: Path, values: pa.Array, hour: int) -> None:
     assert column(tmp_path, values, "at", time=NEW_YORK)[0].hour == hour
 
 
@@ -344,7 +344,7 @@ def line(at: str = "2013-06-01", who: str = "a", what: str = "b", n: str = "1") 
         (f'at,who,what,n\n{line()}2013-06-01,"a,b,1\n{line()}', {}, ["row 2: it has 2 columns, not 4"]),
     ],
 )
-def test_refused_csv(tmp_path: Path, text: str, roles: Roles, said: list[str]) -> None:
+def test_a_wrong_csv_file_is_refused(tmp_path: Path, text: str, roles: Roles, said: list[str]) -> None:
     if not said:
         assert read(tmp_path, "f.csv", text, **roles)[0]["at"].year == 1970
         return
@@ -385,13 +385,13 @@ def test_refused_csv(tmp_path: Path, text: str, roles: Roles, said: list[str]) -
         ("f.xlsx", b"", "f.xlsx is neither a file nor a folder of Parquet, CSV"),
     ],
 )
-def test_refused_files(tmp_path: Path, name: str, data: bytes, said: str) -> None:
+def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path, name: str, data: bytes, said: str) -> None:
     with refused(said):
         read(tmp_path, name, data)
     assert not [p for p in (tmp_path / "home").rglob("*") if p.is_file()]
 
 
-def test_refused_archives(tmp_path: Path) -> None:
+def test_a_wrong_archive_is_refused(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "f.zip", "w") as archive:
         archive.writestr("README.md", "")
     with refused("f.zip contains no Parquet"):
@@ -412,7 +412,7 @@ def test_refused_archives(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", ["nowhere.csv", "nowhere/"])
-def test_missing(tmp_path: Path, path: str) -> None:
+def test_a_path_without_files_is_refused(tmp_path: Path, path: str) -> None:
     with refused("source.path", "nowhere", "No such file"):
         prepared(tmp_path, path)
     (tmp_path / "nowhere").mkdir()
@@ -434,7 +434,7 @@ def unprivileged() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("closed", ["data", "data/f.csv", "data/deep"])
-def test_unreadable(tmp_path: Path, closed: str) -> None:
+def test_a_file_or_folder_without_permission_is_refused(tmp_path: Path, closed: str) -> None:
     deep = tmp_path / "data" / "deep"
     deep.mkdir(parents=True)
     (tmp_path / "data" / "f.csv").write_text(CSV)
@@ -452,7 +452,7 @@ def test_unreadable(tmp_path: Path, closed: str) -> None:
 
 
 @pytest.mark.parametrize("form", ["csv", "jsonl"])
-def test_row_numbers_across_blocks(tmp_path: Path, form: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_names_its_row_in_any_block(tmp_path: Path, form: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(readers, "BLOCK", 4096)
     texts = ['"two\nlines"' if i % 7 == 0 and form == "csv" else f"t{i}" for i in range(3000)]
     for bad in (0, 1234, 2999):
@@ -471,7 +471,7 @@ def test_row_numbers_across_blocks(tmp_path: Path, form: str, monkeypatch: pytes
             read(tmp_path, f"f.{form}", "\n".join(lines))
 
 
-def test_column_without_a_role_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_column_without_a_role_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(readers, "BLOCK", 256)
     lines = "".join(f"{i},2013-06-01,a,b,1\n" for i in range(100))
     assert len(read(tmp_path, "f.csv", f"other,at,who,what,n\n{lines}\xff,2013-06-01,a,b,1\n".encode("latin-1"))) == 101
