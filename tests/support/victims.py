@@ -3,11 +3,12 @@
 import os
 import signal
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from unittest.mock import patch
 
 from rollup_bench.engines.registry import recipe
 from rollup_bench.harness.run import home as homes
@@ -103,7 +104,7 @@ def behind_proxy(engine: str, home: Path) -> Iterator[Victim]:
         host = f"{LOCAL}:{proxy.port}"
         variable = f"ROLLUP_BENCH_{engine.upper()}_{known.address}"
         where = {variable: f"http://{host}" if known.address == "URL" else host}
-        with _environment(where | {"ROLLUP_BENCH_CASSANDRA_REPLICATION": "1"}):
+        with patch.dict(os.environ, where | {"ROLLUP_BENCH_CASSANDRA_REPLICATION": "1"}):
             yield replace(victim, client=open_server(known, "external", home, budget()), proxy=proxy)
 
 
@@ -113,20 +114,8 @@ def three_nodes(engine: str, home: Path) -> Iterator[Victim]:
     watch = Watch(seconds=BOUND)
     with TemporaryDirectory(dir=home) as folder:
         (Path(folder) / "jars").symlink_to(homes.home() / "jars")
-        with clusters.STARTED[engine](Path(folder), watch) as cluster, _environment(cluster.environment):
+        with clusters.STARTED[engine](Path(folder), watch) as cluster, patch.dict(os.environ, cluster.environment):
             yield Victim(engine, home, cluster.server, open_server(cluster.server.recipe, "external", home, budget()))
-
-
-@contextmanager
-def _environment(more: Mapping[str, str]) -> Iterator[None]:
-    """With more in it while inside."""
-    before = dict(os.environ)
-    os.environ.update(more)
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
 
 
 def data_folder(engine: str, home: Path) -> Path:
