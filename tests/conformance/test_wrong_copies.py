@@ -215,11 +215,11 @@ DROPS_NULL = Flaw(answers(WithoutNull), checks.nulls, "country=None) is missing"
 FLAWS = {
     "it drops NULL": DROPS_NULL,
     "it counts NULL as a distinct value": Flaw(answers(CountingNull), checks.nulls, "; the truth is 3"),
-    "an error spoils the next answer": Flaw(answers(BrokenByErrors), checks.after_errors, "wrong: it has"),
+    "an error spoils the next answer": Flaw(answers(BrokenByErrors), checks.after_errors, "wrong: the answer has"),
     "it answers right the second time": Flaw(
         answers(RightTheSecondTime),
         checks.random_questions,
-        "the engine gave different answers to the same question; the first was wrong: wrong: it has",
+        "the engine gave different answers to the same question; the first was wrong: wrong: the answer has",
     ),
     "it denies what it answers": Flaw(
         says(unsupported("too hard for it")),
