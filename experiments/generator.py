@@ -45,31 +45,19 @@ class Cost(msgspec.Struct, frozen=True):
     memory: int
 
 
-class Pace(msgspec.Struct, frozen=True):
-    """One sample a pair, of rows and of bytes a processor second; none of lineitem where tpchgen-cli is not there."""
-
-    game: list[float] = []
-    game_bytes: list[float] = []
-    lineitem: list[float] = []
-    lineitem_bytes: list[float] = []
-
-
-def measure(pairs: int = 5) -> Pace:
-    """Writes both twice in each pair, one around the other."""
-    pace = Pace()
+def measure(pairs: int = 5) -> dict[str, list[float]]:
+    """Rows and bytes a processor second of each writer, a sample for each ABBA pair."""
+    writers = {"game": game, "lineitem": lineitem}
+    rates: dict[str, list[float]] = {f"{name} {what}": [] for name in writers for what in ("rows", "bytes")}
     for number in range(pairs):
-        order = [game, lineitem, lineitem, game] if number % 2 else [lineitem, game, game, lineitem]
-        costs = [(make, make()) for make in order if make is game or TPCHGEN]
-        for make, rows, size in (
-            (game, pace.game, pace.game_bytes),
-            (lineitem, pace.lineitem, pace.lineitem_bytes),
-        ):
-            found = [cost for made, cost in costs if made is make]
-            if found:
-                seconds = sum(cost.seconds for cost in found)
-                rows.append(sum(cost.rows for cost in found) / seconds)
-                size.append(sum(cost.bytes for cost in found) / seconds)
-    return pace
+        order = list(writers) if number % 2 else list(reversed(writers))
+        costs = [(name, writers[name]()) for name in [*order, *reversed(order)]]
+        for name in writers:
+            own = [cost for writer, cost in costs if writer == name]
+            seconds = sum(cost.seconds for cost in own)
+            rates[f"{name} rows"].append(sum(cost.rows for cost in own) / seconds)
+            rates[f"{name} bytes"].append(sum(cost.bytes for cost in own) / seconds)
+    return rates
 
 
 def game(rows: int = ROWS, last: int = 10**6) -> Cost:
@@ -104,14 +92,11 @@ def main() -> None:
     """Prints all of it; ends with 1 where the generator is too slow or takes too much memory."""
     if TPCHGEN is None:
         sys.exit("tpchgen-cli is not installed here: make .venv/dev.stamp")
-    pace, rng = measure(), np.random.default_rng(1)
-    for what, samples in msgspec.structs.asdict(pace).items():
-        name, _, unit = what.partition("_")
+    rates, rng = measure(), np.random.default_rng(1)
+    for what, samples in rates.items():
         median = percentiles([samples], rng).median
-        print(
-            f"{name:9}{median:13,.0f} {unit or 'rows'} a processor second (least {min(samples):,.0f} of {len(samples)})"
-        )
-    ratio = float(np.median(np.array(pace.game) / np.array(pace.lineitem)))
+        print(f"{what:15}{median:13,.0f} a processor second (least {min(samples):,.0f} of {len(samples)})")
+    ratio = float(np.median(np.array(rates["game rows"]) / np.array(rates["lineitem rows"])))
     print(f"the game makes {ratio:.2f} times lineitem's rows; at least {LEAST} are wanted")
     peaks = {rows: game(rows, 2).memory for rows in SIZES}
     for rows, peak in peaks.items():

@@ -3,8 +3,7 @@
 By hand: `python -m experiments.growth --engines duckdb,druid,cassandra --layouts raw,day,tuned`. The game is made at
 several sizes, and each question is asked over its last four weeks, its last year and all ten. Everything is loaded
 first and every answer held against the truth; then all cells of all sizes are asked in turn, in a seeded order and then
-its mirror. A cell is asked for half a second, so slow ones less often, twice at least. What was found is kept beside
-the drawing, as JSON lines, from which `--from` draws it again.
+its mirror. A cell is asked for half a second, so slow ones less often, twice at least.
 """
 
 import sys
@@ -29,7 +28,7 @@ from rollup_bench.harness.run import arms as running
 from rollup_bench.harness.run.admission import check
 from rollup_bench.harness.run.arms import Say
 from rollup_bench.harness.run.home import home
-from rollup_bench.harness.run.machine import NOT_MEASURED, machine, scope
+from rollup_bench.harness.run.machine import NOT_MEASURED, scope
 from rollup_bench.harness.run.verdicts import RIGHT, Judgement, Kind
 from rollup_bench.harness.stats.abba import abba
 from rollup_bench.workloads import dataset as datasets
@@ -208,9 +207,6 @@ def _time(cells: Sequence[Timed], say: Say) -> None:
 @click.option("--seconds", type=float, default=SECONDS, show_default=True, help="For which a cell is asked, at most.")
 @via_option
 @out_option(help="The drawing: .svg, .png or .pdf; growth.svg under the home if not given.")
-@click.option(
-    "--from", "file", type=click.Path(path_type=Path), help="Draws what such a .jsonl holds, and asks nothing."
-)
 def growth(
     engines: list[str],
     layouts: list[str],
@@ -219,28 +215,18 @@ def growth(
     seconds: float,
     via: str,
     out: Path | None,
-    file: Path | None,
 ) -> None:
     """Shows how seconds grow with events; ends with 1 where an answer was not right."""
-    out = out or (file.with_suffix(".svg") if file else home() / "growth.svg")
-    if file:
-        header, cells = found.read(file)
-    else:
-        with progress() as say, running.opened(engines, via, home(), say) as there:
-            header = found.Header(
-                machine=machine(),
-                versions={one.name: one.version for one in there},
-                scope=[scope(there, running.budget()), NOT_MEASURED],
-                started=datetime.now(UTC).isoformat(timespec="seconds"),
-            )
-            cells = measure(
-                there, layouts_of(datasets.read("game"), layouts), questions.split(","), sorted(rows), seconds, say
-            )
-        found.write(out.with_suffix(".jsonl"), header, cells)
-    found.table(header, cells, console())
-    found.draw(out, header, cells)
-    print(f"drawn in {out.name}, from {out.with_suffix('.jsonl').name} beside it")
-    sys.exit(any(one.verdict in (Kind.WRONG, Kind.FAILED) for one in cells))
+    out = out or home() / "growth.svg"
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with progress() as say, running.opened(engines, via, home(), say) as opened:
+        measured_on = f"{scope(opened, running.budget())}; {NOT_MEASURED}"
+        chosen = layouts_of(datasets.read("game"), layouts)
+        cells = measure(opened, chosen, questions.split(","), sorted(rows), seconds, say)
+    found.table(measured_on, cells, console())
+    found.draw(out, measured_on, cells)
+    print(f"drawn in {out.name}")
+    sys.exit(any(cell.verdict in (Kind.WRONG, Kind.FAILED) for cell in cells))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What `experiments.growth` found: kept as JSON lines, read again, put into a table and drawn."""
+"""The results of `experiments.growth` as a table and as a drawing."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -14,7 +14,6 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from rollup_bench.errors import RequestError
 from rollup_bench.harness.records.findings import SEED
 from rollup_bench.harness.stats.estimate import midmean
 from rollup_bench.harness.stats.growth import PARTS, Growth, Interval, growth
@@ -25,18 +24,11 @@ LOOKS = (("-", "full"), ((0, (1.2, 1.2)), "none"), ((0, (5, 1.5)), "bottom"), ((
 """Of the layouts in their order: dash, and what of a marker is filled."""
 
 
-class Header(msgspec.Struct, frozen=True, tag_field="record", tag="growth"):
-    """The first line: where it was measured, under which limits."""
+class Cell(msgspec.Struct, frozen=True):
+    """A question over a span of a game of `rows` events, asked of an arm.
 
-    machine: dict[str, str | int]
-    versions: dict[str, str]
-    scope: list[str]
-    started: str  # ISO 8601, UTC
-
-
-class Cell(msgspec.Struct, frozen=True, tag_field="record", tag="cell"):
-    """A question over a span of a game of so many rows, asked of an arm: the span's events, the seconds of each
-    request, none where the verdict is not one to be timed."""
+    `events` lie in the span. `seconds` are those of each request; none if the verdict is not one to be timed.
+    """
 
     question: str
     asks: str
@@ -52,24 +44,6 @@ class Cell(msgspec.Struct, frozen=True, tag_field="record", tag="cell"):
 
 Series = tuple[str, str]
 """A question and an arm."""
-
-
-def read(path: Path) -> tuple[Header, list[Cell]]:
-    """What was kept; RequestError where the file is not one of these."""
-    decoder = msgspec.json.Decoder(Header | Cell)
-    try:
-        head, *cells = map(decoder.decode, path.read_bytes().splitlines())
-    except (msgspec.MsgspecError, UnicodeError, OSError) as error:
-        raise RequestError(f"--from {path}: {error}; expected the .jsonl that experiments.growth wrote") from None
-    if not isinstance(head, Header):
-        raise RequestError(f"--from {path}: the first line is not a header; expected what experiments.growth wrote")
-    return head, [one for one in cells if isinstance(one, Cell)]
-
-
-def write(path: Path, header: Header, cells: Iterable[Cell]) -> None:
-    """Keeps it, a line each."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(b"".join(msgspec.json.encode(one) + b"\n" for one in (header, *cells)))
 
 
 def series(cells: Iterable[Cell]) -> dict[Series, list[Cell]]:
@@ -89,10 +63,10 @@ def fitted(cells: Sequence[Cell]) -> Growth | None:
     return growth([one.events for one in timed], [one.seconds for one in timed], np.random.default_rng(SEED))
 
 
-def table(header: Header, cells: Sequence[Cell], console: Console) -> None:
+def table(scope: str, cells: Sequence[Cell], console: Console) -> None:
     """The curve of each question and arm; below it what was not timed, and why."""
     console.print("[bold]Seconds for n events: a + b (n / million)^c, with 99% intervals[/bold]")
-    console.print(Text("; ".join(header.scope), style="dim"))
+    console.print(Text(scope, style="dim"))
     shown = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for heading in ("question", "engine/layout"):
         shown.add_column(heading, no_wrap=True)
@@ -143,7 +117,7 @@ def words(found: Growth, timed: Sequence[Cell]) -> str:
             return f"c is unknown, {found.c[0]:.2g} to {found.c[1]:.2g}: {took}"
 
 
-def draw(path: Path, header: Header, cells: Sequence[Cell]) -> None:
+def draw(path: Path, scope: str, cells: Sequence[Cell]) -> None:
     """A small picture a question, a line an arm, both axes logarithmic; told apart by dash and marker alone too."""
     import matplotlib as mpl  # of the developers' group: asv lists benchmarks without it
     from matplotlib.figure import Figure
@@ -179,16 +153,16 @@ def draw(path: Path, header: Header, cells: Sequence[Cell]) -> None:
             loc="outside upper left",
             ncols=len({arm.split("/")[0] for arm in styles}),
             frameon=False,
-            title=fill(_title(header, cells), int(size[0] * 13)),
+            title=fill(_title(scope, cells), int(size[0] * 13)),
             alignment="left",
         )
         figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None, dpi=150)
 
 
-def _title(header: Header, cells: Sequence[Cell]) -> str:
+def _title(scope: str, cells: Sequence[Cell]) -> str:
     sizes, spans = ({getattr(one, name): None for one in cells} for name in ("rows", "span"))
     games = ", ".join(f"{rows:,}" for rows in sorted(sizes))
-    return f"Cost as it grows. Games of {games} events, over {', '.join(spans)}. {'; '.join(header.scope)}"
+    return f"Cost as it grows. Games of {games} events, over {', '.join(spans)}. {scope}"
 
 
 def _styles(arms: Sequence[str]) -> dict[str, dict[str, Any]]:
