@@ -25,6 +25,7 @@ from rollup_bench.engines.contract import Plan
 from rollup_bench.engines.registry import engine_type
 from rollup_bench.errors import FailureError
 from rollup_bench.harness.cli import main as cli
+from rollup_bench.harness.cli import runs
 from rollup_bench.harness.cli.options import engines_default
 from rollup_bench.harness.records.findings import Run
 from rollup_bench.harness.records.lines import Ended, Record, Rounds, of_type
@@ -201,16 +202,8 @@ class Child:
 
     def __init__(self, victim: Victim, out: Path) -> None:
         words = ["--dataset", "game", "--rows", str(ROWS), "--layouts", "raw", "--questions", ",".join(QUESTIONS)]
-        words += [
-            "--engines",
-            f"duckdb,{victim.engine}",
-            "--via",
-            victim.client.via,
-            "--profile",
-            "quick",
-            "--out",
-            str(out),
-        ]
+        words += ["--engines", f"duckdb,{victim.engine}", "--via", victim.client.via]
+        words += ["--profile", "quick", "--out", str(out)]
         self._process = subprocess.Popen(
             [sys.executable, "-m", "experiments.faults", "run", *words],
             stdout=subprocess.PIPE,
@@ -384,7 +377,7 @@ def _spoken() -> Iterator[Callable[[str], None]]:
 if __name__ == "__main__":
     if sys.argv[1:2] == ["run"]:
         PROFILES["quick"] = SHORT
-        vars(cli)["progress"] = _spoken
+        vars(runs)["progress"] = _spoken
         cli.main()
     else:
         main()
