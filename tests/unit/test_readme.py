@@ -81,7 +81,7 @@ def test_what_is_no_report(tmp_path: Path) -> None:
 
 def test_the_medians_in_the_readme_are_those_of_the_run_that_it_names() -> None:
     found = timings(Run.read(ROOT / "results/vm/flights-standard.jsonl"))
-    section = (ROOT / "README.md").read_text("utf-8").partition("## What one run says")[2].partition("\n## ")[0]
+    section = (ROOT / "README.md").read_text("utf-8").partition("## Results of one run")[2].partition("\n## ")[0]
     header, _, *rows = (
         [cell.strip(" *") for cell in line.split("|")[1:-1]] for line in re.findall(r"^\|.*", section, re.M)
     )
