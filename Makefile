@@ -5,33 +5,33 @@ WORKERS := -n 3 --dist loadgroup --no-loadscope-reorder
 .PHONY: run all test test-oldest lint audit site preview readme lock clean
 .DELETE_ON_ERROR:
 
-run: .venv/run.stamp  ## the flights questions on DuckDB, checked and timed
+run: .venv/run.stamp  ## asks the questions of the flights on DuckDB, checks and times the answers
 	@$(BIN)/rollup-bench run --dataset flights --engines duckdb --layouts raw
 
-all: .venv/all.stamp  ## the drivers of all engines, the data of all datasets, and what `verify` needs
+all: .venv/all.stamp  ## installs the drivers of all engines, the data of all datasets, and what `verify` needs
 
-test: .venv/dev.stamp  ## every test
+test: .venv/dev.stamp  ## runs all tests, with real servers
 	@$(BIN)/python tests/support/install.py
 	$(BIN)/pytest $(WORKERS)
 
-test-oldest: .venv-oldest/stamp  ## the tests that need no server and no browser, on the oldest versions declared
+test-oldest: .venv-oldest/stamp  ## runs the tests without servers and browser, on the lowest declared versions
 	.venv-oldest/bin/pytest $(WORKERS) -m "not druid and not cassandra" -k "not test_site and not test_licences and not stored_report"
 
-lint: .venv/dev.stamp  ## style and types
+lint: .venv/dev.stamp  ## checks style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-audit: .venv/dev.stamp  ## known vulnerabilities of the locked packages, where they can be looked up
+audit: .venv/dev.stamp  ## looks up known vulnerabilities of the locked Python packages
 	@$(BIN)/python requirements/audit.py
 
-site: .venv/dev.stamp  ## asv's history and the trade-offs page into .asv/html, from results/ alone
+site: .venv/dev.stamp  ## writes asv's history and the trade-offs page to .asv/html, from results/
 	$(BIN)/asv publish --no-pull
 
-preview: site  ## the site, to this machine only
+preview: site  ## serves the site to this machine only
 	$(BIN)/python -m http.server --bind 127.0.0.1 --directory .asv/html 8080
 
-readme: .venv/dev.stamp  ## the README's table of what each engine supports, from the reports of `verify` that are kept
+readme: .venv/dev.stamp  ## writes the README's table of what each engine supports, from the stored reports of `verify`
 	$(BIN)/python -m rollup_bench.harness.report.readme README.md engines/*/verified.json
 
 .venv/build.stamp: requirements/build.txt
@@ -51,10 +51,10 @@ readme: .venv/dev.stamp  ## the README's table of what each engine supports, fro
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh requirements/oldest.sh .venv-oldest
 	@touch $@
 
-lock: .venv/dev.stamp  ## exact versions and hashes, of Python from pyproject.toml and of jars from each pom.xml; LICENCES.md
+lock: .venv/dev.stamp  ## writes the lock files of Python packages and jars, and LICENCES.md
 	PATH="$(CURDIR)/$(BIN):$$PATH" sh requirements/lock.sh
 	$(BIN)/python -m requirements.repin
 	$(BIN)/python requirements/licences.py
 
-clean:
+clean:  ## removes the virtual environments
 	rm -rf .venv .venv-oldest
