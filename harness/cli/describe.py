@@ -114,7 +114,7 @@ def _null_words(column: pa.Array) -> set[str]:
 
 
 def _no_time(path: Path, file: str, names: list[str], read: dict[str, pa.Array]) -> RequestError:
-    """Names the value that is not a time in a column whose first value is one, or says that no column holds times."""
+    """Returns the error: a column starts with a time but holds another value, or no column starts with a time."""
     for form, (name, column) in product(DATES, read.items()):
         time = Time(name=name, format=form)
         if pa.types.is_string(column.type) and _holds_times(column[:1], time):
@@ -135,7 +135,7 @@ def _readable(block: pa.RecordBatch) -> Iterator[tuple[str, pa.Array]]:
 
 
 def _holds_times(column: pa.Array, time: Time) -> bool:
-    """Returns whether every value is a time in this format, in a plausible year."""
+    """Returns whether every value that is not NULL is a time in this format, in a plausible year."""
     try:
         extremes = pc.min_max(columns.instants(column, time))
     except columns.ValueAtError:
@@ -180,7 +180,7 @@ def _is_id(name: str) -> bool:
 
 
 def _subject(sample: Sample, texts: list[str]) -> str:
-    """Returns a column named like people; else, of the columns with repeated values, the most distinct id or text."""
+    """Returns the first column named like people; else the id, or else text, with most distinct values that repeat."""
     if named := [name for name in texts if _names_people(name)]:
         return named[0]
     distinct = {name: pc.count_distinct(sample.columns[name]).as_py() for name in texts}

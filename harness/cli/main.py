@@ -40,13 +40,7 @@ def cli() -> None:
 @cli.command()
 @engine_argument
 @via_option
-@click.option(
-    "--examples",
-    default=300,
-    show_default=True,
-    type=click.IntRange(1),
-    help="How many random questions the engine must answer.",
-)
+@click.option("--examples", default=300, show_default=True, type=click.IntRange(1), help="Random questions to answer.")
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table")
 def verify(engine: str, via: str, examples: int, form: str) -> None:
     """Runs the conformance kit on an ENGINE: the checks that it must pass before its times mean anything."""

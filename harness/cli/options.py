@@ -59,13 +59,9 @@ def out_option(folder: bool = False, required: bool = False, help: str = "") -> 
     return click.option("--out", type=path, callback=_writable, required=required, help=help)
 
 
-dataset_option = click.option(
-    "--dataset", default="flights", show_default=True, help="A built-in dataset, or a TOML file."
-)
+dataset_option = click.option("--dataset", default="flights", show_default=True, help="Built-in dataset, or TOML file.")
 rows_option = click.option("--rows", type=click.IntRange(1), help="Rows of a generated dataset.")
-seed_option = click.option(
-    "--seed", type=click.IntRange(0), help="The seed of generated events, random orders and replays."
-)
+seed_option = click.option("--seed", type=click.IntRange(0), help="Seed of generated events, random orders, replays.")
 via_option = click.option(
     "--via", type=click.Choice(sorted(WAYS)), default="native", show_default=True, help="How servers are started."
 )
@@ -82,7 +78,7 @@ def engines_default(names: str) -> Callable[..., Callable[..., None]]:
 
 
 engines_option = engines_default("duckdb")
-layout_option = click.option("--layout", default=layouts.RAW, show_default=True, help="The layout to ask on.")
+layout_option = click.option("--layout", default=layouts.RAW, show_default=True, help="The layout to ask.")
 layouts_option = click.option(
     "--layouts",
     default=layouts.RAW,

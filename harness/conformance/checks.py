@@ -75,7 +75,7 @@ def signatures(subject: Subject) -> None:
     for name in Engine.__abstractmethods__ - {"__init__"}:
         wanted = list(inspect.signature(getattr(Engine, name)).parameters)
         got = list(inspect.signature(getattr(type(subject.engine), name)).parameters)
-        assert got == wanted, f"{name} takes {', '.join(got)}, the contract says {', '.join(wanted)}"
+        assert got == wanted, f"{name} takes {', '.join(got)}; the contract says {', '.join(wanted)}"
     for name in ("name", "version", "scope"):
         assert isinstance(getattr(subject.engine, name), str), f"`{name}` is not a string"
     assert subject.engine.version, "the engine reports no version"
@@ -264,7 +264,7 @@ def left_over(subject: Subject) -> None:
 
 def _ask_built_in(subject: Subject, dataset: datasets.Dataset, layout: str, events: Events) -> None:
     """Records the support of a dataset's questions on a layout, then loads and asks them unless none is supported."""
-    renamed = replace(dataset, name=f"verify {dataset.name}")  # keeps the loads of runs
+    renamed = replace(dataset, name=f"verify {dataset.name}")  # another name, so that no run's load is dropped
     plan = subject.engine.plan(renamed, dataset.layout(layout), events.statistics)
     questions = {name: template.fill() for name, template in dataset.questions.items()}
     subject.built_in += [
@@ -292,10 +292,9 @@ def _supports_any(subject: Subject, plan: Plan, dataset: str, questions: Sequenc
     supports = [subject.engine.support(question, plan) for question in questions]
     if any(support.where for support in supports):
         return True
-    reason = Counter(support.reason for support in supports).most_common(1)[0][0]
-    subject.notes.append(
-        f"{dataset}/{plan.layout.name} was not loaded: none of {len(questions)} questions is supported there ({reason})"
-    )
+    ((reason, _),) = Counter(support.reason for support in supports).most_common(1)
+    refused = f"the engine supports none of {len(questions)} questions ({reason})"
+    subject.notes.append(f"{dataset}/{plan.layout.name} was not loaded: {refused}")
     return False
 
 

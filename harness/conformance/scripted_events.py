@@ -156,7 +156,7 @@ def ages() -> Iterable[Scene]:
     millisecond, minute, day = timedelta(milliseconds=1), timedelta(minutes=1), timedelta(days=1)
     six, until = DAY + timedelta(hours=6), DAY + timedelta(hours=9)
     born = {"early": six - 40 * minute, "late": six - millisecond}
-    turns = [n * minute for n in (0, 1, 39, 40, 60, 100, 220)]  # 40 minutes after 5:20 is `six`, 220 is `until`
+    turns = [n * minute for n in (0, 1, 39, 40, 60, 100, 220)]  # from 5:20: 40 is `six`, 220 is `until`
     turns += [n * day for n in (1, 7, 30, 31, 100, 366)]
     steps = [turn + n * millisecond for turn in turns for n in (-1, 0, 1) if turn + n * millisecond >= timedelta()]
     fixed = [(unit, clock) for unit in (Grain.MINUTE, Grain.HOUR, Grain.DAY, Grain.WEEK) for clock in CLOCKS]

@@ -102,7 +102,7 @@ def spans(draw: st.DrawFn) -> Span:
 
 
 def measures() -> st.SearchStrategy[Measure]:
-    """Returns all seven measures; distinct counts and quantiles are exact or estimated."""
+    """Returns a strategy for all seven measures; distinct counts and quantiles are exact or estimated."""
     numbers = st.sampled_from(["gold", "huge", "score"])
     plain = st.builds(Measure, st.sampled_from([Function.SUM, Function.MIN, Function.MAX, Function.MEAN]), numbers)
     texts = st.sampled_from(["user", "country", "level", "did"])
@@ -113,7 +113,7 @@ def measures() -> st.SearchStrategy[Measure]:
 
 
 def filters() -> st.SearchStrategy[Filter]:
-    """Returns conditions on columns of texts, integers and floats."""
+    """Returns a strategy for filters on columns of texts, integers and floats."""
 
     def on(column: str, value: st.SearchStrategy[str | int | float]) -> st.SearchStrategy[Filter]:
         compared = [Op.EQ, Op.NE, Op.LT, Op.LE, Op.GT, Op.GE]
@@ -206,7 +206,7 @@ def rolled_up(draw: st.DrawFn, layout: Layout) -> Aggregate:
 
 
 def optional_filter() -> st.SearchStrategy[list[Filter]]:
-    """Returns an empty list two times in three, else a list of one filter."""
+    """Returns a strategy for an empty list, two times in three, or a list of one filter."""
     return st.one_of(st.just([]), st.just([]), st.lists(filters(), min_size=1, max_size=1))
 
 
@@ -259,5 +259,5 @@ def funnels(draw: st.DrawFn) -> Funnel:
 
 
 def questions() -> st.SearchStrategy[Question]:
-    """Returns any aggregate, cohort or funnel over the events of one case."""
+    """Returns a strategy for any aggregate, cohort or funnel over the events of one case."""
     return st.one_of(aggregates(), cohorts(), funnels())

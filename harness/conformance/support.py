@@ -1,4 +1,4 @@
-"""Makes the table of which kinds of question an engine supports on each layout, and where it aggregates the events."""
+"""Tabulates which kinds of question an engine supports on each layout, and where it aggregates the events."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -109,7 +109,7 @@ def table(built_in: Mapping[str, Sequence[BuiltIn]]) -> SupportTable:
 def _best(supports: Iterable[BuiltIn]) -> dict[tuple[str, str], list[BuiltIn]]:
     """Returns the best support of each question, by the question's kind and a member of LAYOUTS.
 
-    An answer is best; then a refusal for the engine's own reason, which says more than that the layout lacks data.
+    Prefers an answer, then a refusal for the engine's own reason, then a refusal because the layout lacks data.
     """
     best: dict[tuple[str, str, str], BuiltIn] = {}
     for support in sorted(supports, key=lambda support: (support.where is None, support.ruled)):

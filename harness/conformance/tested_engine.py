@@ -1,4 +1,4 @@
-"""The engine under test, the loads that checks share, and the counts of answers and refusals."""
+"""The engine under test, the loads that checks share, and the results of the checks."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager

@@ -32,7 +32,7 @@ class CellView(msgspec.Struct, frozen=True, omit_defaults=True):
     first: tuple[float, str] | None = None  # median over launches of the first request's time; its cache state
     processor: float | None = None  # processor time of client and engine for one question
     lowest: bool = False  # no arm on the same layout has a lower median
-    against: Claim | None = None  # comparison with the arm that has the lowest median
+    against: Claim | None = None  # comparison with the arm of lowest median on the layout
     break_even: float | None = None  # how many such questions repay the load, against raw of the same engine
     capacity: float | None = None  # right answers a second, with the best number of clients
 
@@ -57,7 +57,7 @@ def lowest(timed: Mapping[Cell, Percentiles], cell: Cell) -> Cell | None:
 
 
 class _Findings:
-    """The measurements of a run, to be looked up by question and arm."""
+    """Looks up the measurements of a run by question and arm."""
 
     def __init__(self, run: Run) -> None:
         self._run, self._times = run, timings(run)
@@ -99,7 +99,7 @@ class _Findings:
             times.setdefault(line.cache, []).append(line.time)
         if not times:
             return None
-        state = min(times)  # "cold" is before "lukewarm"
+        state = min(times)  # "cold" sorts before "lukewarm"
         return median(times[state]) / 1e9, state
 
     def _processor(self, question: str, arm: str) -> float | None:

@@ -110,11 +110,11 @@ def noise(run: Run) -> str:
     if floor is None:
         return "nothing was timed"
     words = (
-        f"noise floor: {floor.pairs} A/A pairs, each known to ±{floor.median_half_width:.1%} in the median, "
-        f"all within {floor.low:.2f} to {floor.high:.2f}; {floor.differing} seemed to differ"
+        f"noise floor: {floor.pairs} A/A pairs; the 99% intervals of their ratios lie within {floor.low:.2f} to "
+        f"{floor.high:.2f}, with a median half-width of {floor.median_half_width:.1%}; {floor.differing} exclude 1"
     )
-    restless = sum(not warm.steady for one in of_type(run.lines, Rounds) for warm in one.warm.values())
-    return f"{words}; {restless} warm-ups reached no steady state" if restless else words
+    unsteady = sum(not warm.steady for one in of_type(run.lines, Rounds) for warm in one.warm.values())
+    return f"{words}; {unsteady} warm-ups reached no steady state" if unsteady else words
 
 
 def comparison_table(comparison: Comparison, console: Console) -> None:
@@ -213,7 +213,7 @@ def _print(table: Table, console: Console) -> None:
 
 
 def _width(column: Column) -> int:
-    """Returns the characters that a column needs, with its margin; a column that wraps needs at most 20 of text."""
+    """Returns the width that a column needs, in characters with its margin; text that may wrap needs at most 20."""
     longest = max(cell_len(str(cell)) for cell in (column.header, *column.cells))
     return 3 + (longest if column.no_wrap else min(longest, 20))
 

@@ -64,7 +64,7 @@ def test_a_report_says_what_was_answered_what_refused_and_what_does_not_apply(sq
     ]
     assert built_in.answered >= 11  # of the game; of the flights, whose days are New York's, it answers none
     assert built_in.refused > 11
-    assert any(note.startswith("flights/raw was not loaded: none of 18 questions") for note in built_in.notes)
+    assert any(note.startswith("flights/raw was not loaded: the engine supports none of 18") for note in built_in.notes)
     assert shown.passed
 
 
