@@ -1,1 +1,1 @@
-"""The asv suite: what harness measures, read out for asv's history."""
+"""The asv suite: figures of runs for the history that asv publishes."""

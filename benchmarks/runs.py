@@ -1,8 +1,8 @@
-"""Whole runs read out for asv: made once, all arms interleaved, before the first number is asked for.
+"""Reads figures from runs for asv. A run measures all arms together, before asv asks for the first figure.
 
-What is measured is chosen by the environment: ROLLUP_BENCH_DATASETS, ROLLUP_BENCH_ENGINES and ROLLUP_BENCH_LAYOUTS
-(names with commas between; flights, duckdb and raw if not set) and ROLLUP_BENCH_PROFILE (quick). ROLLUP_BENCH_RUNS
-names files of runs that were made before (with colons between), which are then only read.
+The environment says what is measured: ROLLUP_BENCH_DATASETS, ROLLUP_BENCH_ENGINES and ROLLUP_BENCH_LAYOUTS (names
+separated by commas; by default flights, duckdb and raw) and ROLLUP_BENCH_PROFILE (by default quick). If
+ROLLUP_BENCH_RUNS names files of stored runs, separated by colons, these are read and nothing is measured.
 """
 
 import math
@@ -25,28 +25,28 @@ from rollup_bench.workloads import dataset, events
 
 Figures = dict[tuple[object, ...], Any]
 SEED = 1
-ALL = "all"  # rows of a dataset that is not made to order
+ALL = "all"  # the parameter `rows` of a dataset that is not generated
 
 
-def made() -> Iterator[Run]:
-    """The runs that the environment asks for."""
+def runs() -> Iterator[Run]:
+    """The runs that the environment names, measured or read."""
     if files := os.environ.get("ROLLUP_BENCH_RUNS"):
         yield from (Run.read(Path(file)) for file in files.split(":"))
         return
     profile = PROFILES[_chosen("PROFILE", "quick")]
     engines, layouts = _chosen("ENGINES", "duckdb").split(","), _chosen("LAYOUTS", "raw").split(",")
     for name in _chosen("DATASETS", "flights").split(","):
-        asked = dataset.read(name)
-        if asked.source.generator:
-            asked = asked.sized(profile.rows[0], SEED)
-        kept = events.prepare(asked, home())
-        wanted = [asked.layout(layout) for layout in layouts]
-        request = Request(asked, kept, engines, wanted, asked.questions, "native", home(), SEED, profile)
+        data = dataset.read(name)
+        if data.source.generator:
+            data = data.sized(profile.rows[0], SEED)
+        rows = events.prepare(data, home())
+        chosen = [data.layout(layout) for layout in layouts]
+        request = Request(data, rows, engines, chosen, data.questions, "native", home(), SEED, profile)
         yield measure(request, None, lambda _: None)[1]
 
 
 def figures(run: Run) -> Figures:
-    """Numbers and samples by metric and what they were measured of; a metric without a figure is absent."""
+    """The numbers and samples of a run by metric and parameters; a metric without a figure is absent."""
     of = run.header.dataset
     rows = run.header.rows if dataset.read(of).source.generator else ALL
     floor = noise_floor(run)
@@ -63,7 +63,7 @@ def figures(run: Run) -> Figures:
 
 
 def answers(run: Run) -> Iterator[tuple[str, str, str, tuple[int, ...], Any]]:
-    """Metric, arm, question, clients where these matter, and the figure, of all that was answered."""
+    """Metric, arm, question, number of clients if the metric depends on it, and figure, for all answers."""
     times: dict[tuple[str, str], list[float]] = defaultdict(list)
     for line in of_type(run.lines, Rounds):
         for arm, pairs in line.times.items() if line.cache == "hot" else ():
@@ -82,7 +82,7 @@ def _chosen(what: str, default: str) -> str:
 
 
 class Metric:
-    """One metric of one dataset: `class Latency(runs.Latency, dataset="flights")`; `of` names its parameters."""
+    """A metric of a dataset, as in `class Latency(runs.Latency, dataset="flights")`; `of` names its parameters."""
 
     version = "1"
     timeout = 600
@@ -93,7 +93,7 @@ class Metric:
     param_names: ClassVar[list[str]]
 
     def __init_subclass__(cls, dataset: str = "") -> None:
-        """Every value that a parameter may have, whatever is installed."""
+        """Declares all values of each parameter, independent of what is installed."""
         if dataset:
             cls.dataset = dataset
             known = _parameters(dataset)
@@ -102,59 +102,59 @@ class Metric:
             setattr(cls, f"track_{cls.unit}", cls.value)
 
     def setup_cache(self) -> Figures:
-        """All figures of all runs, for every class."""
-        return {key: value for run in made() for key, value in figures(run).items()}
+        """All figures of all runs, which all metrics share."""
+        return {key: value for run in runs() for key, value in figures(run).items()}
 
     setup_cache.timeout = 6 * 3600  # type: ignore[attr-defined]
 
     def setup(self, found: Figures, *of: object) -> None:
-        """What is not in the runs is shown as not available."""
+        """Tells asv that a figure is not available if no run has it."""
         if (type(self).__name__, self.dataset, *of) not in found:
             raise NotImplementedError("not in these runs")
 
     def value(self, found: Figures, *of: object) -> object:
-        """A number, or samples from which asv takes the median and its interval."""
+        """A number, or samples from which asv computes the median and its interval."""
         value = found[type(self).__name__, self.dataset, *of]
         return {"samples": value, "number": 1} if isinstance(value, list) else value
 
 
 class Latency(Metric):
-    """Seconds of an answer, one client, closed loop."""
+    """Seconds until an answer, with one client in a closed loop."""
 
     unit = "seconds"
     of = ("engine", "layout", "question", "rows")
 
 
 class Response(Metric):
-    """Seconds from when a request was due, at 80% of the engine's own capacity."""
+    """Seconds from the intended time of a request to its answer, at 80% of the engine's own capacity."""
 
     unit = "seconds"
     of = ("engine", "layout", "question", "rows")
 
 
 class Thousand(Metric):
-    """Seconds in which so many clients together get a thousand answers."""
+    """Seconds in which some clients together get a thousand answers."""
 
     unit = "seconds"
     of = ("engine", "layout", "question", "rows", "clients")
 
 
 class Load(Metric):
-    """Seconds until a layout is loaded and settled."""
+    """Seconds of a layout's load, until the engine has settled."""
 
     unit = "seconds"
     of = ("engine", "layout", "rows")
 
 
 class Size(Metric):
-    """Bytes at rest of a layout."""
+    """Bytes of a layout on disk."""
 
     unit = "bytes"
     of = ("engine", "layout", "rows")
 
 
 class Noise(Metric):
-    """How far apart identical code was measured: half the width of the A/A interval, in the median."""
+    """Half the width of the interval of the A/A control, in the median over questions."""
 
     unit = "ratio"
     of = ("rows",)

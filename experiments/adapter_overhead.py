@@ -1,9 +1,9 @@
-"""What an adapter adds to its bare client: processor seconds of the asking thread, in ABBA order.
+"""Measures what an adapter adds to its client library: processor seconds of the asking thread, in ABBA order.
 
-By hand: `python -m experiments.adapter_overhead [--engines duckdb,druid,cassandra]`. The bare client sends the same
-statement over the same connection and reads the same rows. A question with an answer of one row gives what is added to
-each question; one with thousands of rows gives, less that, what is added to each row. Each request is over other days,
-as in a replay, so that no adapter knows the question beforehand.
+`python -m experiments.adapter_overhead [--engines duckdb,druid,cassandra]`. The bare client sends the same statement
+and reads the same rows. A question with one row gives the time added to a question; a question with thousands of rows
+gives the time added to a row, after the time of the question is subtracted. Requests ask about different days, as in a
+replay, so that no adapter can remember an answer.
 """
 
 import http.client
@@ -51,7 +51,7 @@ class Overhead(msgspec.Struct, frozen=True):
 
 
 def overhead(engine: str, pairs: int = 400) -> Overhead:
-    """Loads the flights and asks both; the question with many rows a twentieth as often."""
+    """Loads the flights and asks both questions; the one with many rows a twentieth as often."""
     flights = dataset.read("flights")
     rows = events.prepare(flights, home())
     with running.opened([engine], "native", home(), lambda _: None) as (opened,):
@@ -146,7 +146,7 @@ BARE: dict[str, Callable[[Arm, Any, Aggregate], Bare]] = {"duckdb": _duckdb, "dr
 @click.command()
 @engines_default("duckdb")
 def main(engines: list[str]) -> None:
-    """Prints what each adapter adds beside what it may add; ends with 1 where one adds more."""
+    """Prints what each adapter adds and its limit; exits with 1 if one is above its limit."""
     rng, within = np.random.default_rng(1), True
     for engine in engines:
         added = overhead(engine)

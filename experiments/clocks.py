@@ -1,8 +1,8 @@
-"""What the clocks themselves add, on an engine that does nothing for a known time.
+"""Measures what the harness adds to a question, with an engine that waits for a known time.
 
-By hand: `python -m experiments.clocks`. It prints what the harness adds to a question, up to which rate its clients
-keep to a schedule, and how near their responses are to Lindley's recursion through a stall of a second. Its clients
-have real-time priority where the system allows it; without, a busy machine makes some responses longer.
+`python -m experiments.clocks`. It prints the time added to a question, up to which rate the clients keep a schedule,
+and how close their response times are to Lindley's recursion when one answer takes a second. The clients have real-time
+priority if the system allows it; without it, a busy machine makes some responses longer.
 """
 
 import sys
@@ -23,7 +23,7 @@ RATES = (500, 1000, 2000, 4000, 8000)
 
 
 class Added(msgspec.Struct, frozen=True):
-    """Seconds a question: read by the clock where there is nothing to read, and gone by around it."""
+    """Seconds added to a question: those in its measured time (`inside`), and those that pass in all (`around`)."""
 
     inside: float
     around: float
@@ -42,9 +42,9 @@ def added(rounds: int = 2000) -> Added:
 
 
 def near_lindley(requests: int = 300, service: float = 0.01) -> tuple[float, float]:
-    """The share of responses within 1 ms or 2% of Lindley's, and the largest difference in seconds.
+    """The share of responses within 1 ms or 2% of Lindley's recursion, and the largest difference in seconds.
 
-    Eight clients at half the capacity of one queue, a service of a second among exponential ones.
+    Eight clients ask at half the capacity of one queue. Service times are exponential, except for one of a second.
     """
     served = np.random.default_rng(5).exponential(service, requests)
     served[requests // 4] = 1.0
@@ -56,7 +56,7 @@ def near_lindley(requests: int = 300, service: float = 0.01) -> tuple[float, flo
 
 
 def ceilings(service: float = 0.001) -> Iterator[tuple[int, float]]:
-    """Answers a second to so many clients, of an engine that serves all at once."""
+    """Numbers of clients, and answers a second to them from an engine that serves all clients at once."""
     target = Target(Endpoint("null", NullEngine([service])), "nothing", [0])
     for clients in CLIENTS:
         line = sweep(target, clients, 2.0, Gauge())
@@ -64,7 +64,7 @@ def ceilings(service: float = 0.001) -> Iterator[tuple[int, float]]:
 
 
 def kept_to_schedule(service: float = 0.001) -> Iterator[tuple[int, str, float]]:
-    """Of each rate what became of it, and the 99th percentile of lateness in seconds."""
+    """Rates, each with its outcome and the 99th percentile of lateness in seconds."""
     target = Target(Endpoint("null", NullEngine([service])), "nothing", [0])
     for rate in RATES:
         result = read(offer(target, rate, 3.0, "common", 1, Gauge()))
@@ -72,10 +72,10 @@ def kept_to_schedule(service: float = 0.001) -> Iterator[tuple[int, str, float]]
 
 
 def main() -> None:
-    """Prints all; ends with 1 where the harness adds too much, or measures a response otherwise than it was."""
+    """Prints all figures; exits with 1 if the harness adds too much or measures a response time wrong."""
     figures = added()
     for name, value in msgspec.structs.asdict(figures).items():
-        print(f"added to a question, {name} its time: {value * 1e6:.2f} microseconds of {MOST * 1e6:.0f} at most")
+        print(f"added to a question, {name} its time: {value * 1e6:.2f} microseconds; the limit is {MOST * 1e6:.0f}")
     share, worst = near_lindley()
     print(f"responses within 1 ms or 2% of Lindley's, a stall of a second included: {share:.1%}; worst {worst:.4f} s")
     for clients, rate in ceilings():

@@ -1,8 +1,9 @@
-"""What a run says and keeps when a server fails in the middle, and how long until it answers right again.
+"""Makes servers fail during a run, and prints what the run says and loses, and how long until answers are right again.
 
-By hand: `python -m experiments.faults [--engines druid,cassandra] [--faults killed,paused]`. Each fault is made to
-happen to a native server during a short `run --profile quick`, a process of its own, DuckDB beside; then the server
-is helped, the same run is started again, rows are counted and answers checked. Ends with 1 where a fault cost anything.
+`python -m experiments.faults [--engines druid,cassandra] [--faults killed,paused]`. A short `run --profile quick` of
+the server's engine and DuckDB runs in a process of its own, and the fault happens to the native server during it. Then
+the server is repaired, the same run is started again, its rows are counted and its answers checked. Exits with 1 if a
+fault lost anything.
 """
 
 import os
@@ -61,12 +62,12 @@ SHORT = Profile(
     effort=Effort(launches=1, least=10, most=100_000, width=0.0, warm=1.0, cell=4.0, cost=0.1),
 )
 PAUSE = 10.0
-"""Seconds of a fault that passes by itself."""
+"""Seconds of a fault that ends by itself."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """A line of the table."""
+    """A row of the table; `good` if the fault lost nothing."""
 
     fault: str
     engine: str
@@ -82,7 +83,10 @@ class Row:
 
 @dataclass(frozen=True)
 class Fault:
-    """`strike` makes it happen during a `load` or a `replay`; `help` after so many seconds, or after the run."""
+    """`strike` makes the fault happen during a `load` or a `replay`; `help` repairs the server.
+
+    The repair comes after `passes` seconds, or after the run if that is None.
+    """
 
     name: str
     during: str
@@ -94,14 +98,14 @@ class Fault:
 
 
 def fill(victim: Victim) -> None:
-    """Until not a byte is left."""
+    """Fills the disk of the server."""
     with suppress(OSError), (data_folder(victim.engine, victim.home) / "filler").open("wb", buffering=0) as file:
         while True:
             file.write(bytes(1 << 16))
 
 
 def free(victim: Victim) -> None:
-    """Gives the space back, and starts what has ended for lack of it."""
+    """Frees the disk and starts the processes that ended for lack of space."""
     (data_folder(victim.engine, victim.home) / "filler").unlink()
     victim.start()
 
@@ -111,12 +115,12 @@ def _kill(victim: Victim) -> None:
 
 
 def _lose(victim: Victim) -> None:
-    """The last of its processes, for good."""
+    """Kills the last process of the server, which is not started again."""
     os.kill(victim.processes[-1], signal.SIGKILL)
 
 
 def _network(state: str, strike: Callable[[Proxy], object], help: Callable[[Proxy], object]) -> Fault:
-    """What passes by itself, between clients and their server."""
+    """A fault of the network between clients and server that ends by itself."""
 
     def through(act: Callable[[Proxy], object]) -> Callable[[Victim], object]:
         def acted(victim: Victim) -> object:
@@ -147,7 +151,7 @@ FAULTS = (
 
 
 def happen(fault: Fault, engine: str, home: Path) -> Row:
-    """The fault in a run, then the run started again."""
+    """Makes the fault happen in a run, then starts the run again."""
     try:
         with fault.at(engine, home) as victim:
             return _measured(fault, victim)
@@ -198,7 +202,7 @@ def _measured(fault: Fault, victim: Victim) -> Row:
 
 
 class Child:
-    """The command line in a process of its own, with the short profile, telling what it does as it does it."""
+    """A run with the short profile in a process of its own, whose progress can be waited for."""
 
     def __init__(self, victim: Victim, out: Path) -> None:
         words = ["--dataset", "game", "--rows", str(ROWS), "--layouts", "raw", "--questions", ",".join(QUESTIONS)]
@@ -229,7 +233,7 @@ class Child:
         self._process.wait()
 
     def until(self, doing: str) -> None:
-        """Waits until it loads the engine, or is in that round."""
+        """Waits until the run loads the engine ("loading"), or until its progress contains the text `doing`."""
         text = f"{self._engine}: loading" if doing == "loading" else doing
         until = time.monotonic() + BOUND
         while not any(text in line for line in self._told):
@@ -239,7 +243,7 @@ class Child:
             self._more.clear()
 
     def end(self) -> int | str:
-        """Its exit status."""
+        """Waits for the end of the run; its exit status."""
         try:
             status: int | str = self._process.wait(BOUND)
         except subprocess.TimeoutExpired:
@@ -251,7 +255,7 @@ class Child:
         return status
 
     def said(self) -> str:
-        """Of the arms that dropped out, and why it ended where it did."""
+        """The lines about arms that dropped out and about errors."""
         lines = [line for line in self._out if "dropped out" in line]
         lines += [line for line in self._told if line.startswith("rollup-bench: ")]
         return "\n".join(line.strip() for line in lines)
@@ -268,7 +272,7 @@ def _plan(victim: Victim, kept: events.Events) -> Plan:
 
 
 def _right_again(victim: Victim, kept: events.Events) -> bool:
-    """Waits until a client that comes anew gets a right answer; whether nothing had to be loaded for it."""
+    """Waits until a new client gets a right answer; whether the stored load could be used."""
     began, question = time.monotonic(), victim.data.question(QUESTIONS[0]).fill()
     while True:
         engine = engine_type(victim.engine)(victim.client, victim.home, budget())
@@ -287,7 +291,7 @@ def _right_again(victim: Victim, kept: events.Events) -> bool:
 
 
 def _lost(victim: Victim, kept: events.Events, reused: bool) -> str:
-    """What is not as it was before the fault; nothing where all of it is."""
+    """What differs from the state before the fault; empty if nothing does."""
     engine = engine_type(victim.engine)(victim.client, victim.home, budget())
     plan = engine.plan(victim.data, victim.data.layout("raw"), kept.statistics)
     found = [] if reused else ["loaded anew"]
@@ -305,24 +309,24 @@ def _lost(victim: Victim, kept: events.Events, reused: bool) -> str:
 
 
 def _kept(out: Path) -> int:
-    """The cells of the arm beside that were measured."""
+    """The number of cells of DuckDB that were measured."""
     return sum(KEPT in line.times and KEPT not in line.failed for line in _rounds(out))
 
 
 def _whole(out: Path) -> bool:
-    """Whether the run has ended with every arm in every question."""
+    """Whether the run is complete, with both arms in every question."""
     arms = [{arm for arm in line.times if "(" not in arm} for line in _rounds(out)]
     return bool(of_type(_lines(out), Ended)) and [len(one) for one in arms] == [2] * len(QUESTIONS)
 
 
 def _slowest(out: Path, engine: str) -> float:
-    """Seconds, under either of the arm's names."""
+    """The longest time of an answer of the engine in seconds, under each name of its arm."""
     times = [line.times[arm] for line in _rounds(out) for arm in line.times if arm.startswith(engine)]
     return max(taken for pairs in times for pair in pairs for taken in pair) / 1e9
 
 
 def _rounds(out: Path) -> list[Rounds]:
-    """Of answers that are computed, in which every arm takes part."""
+    """The rounds in the hot state, in which every arm is measured."""
     return [line for line in of_type(_lines(out), Rounds) if line.cache == "hot"]
 
 
@@ -331,7 +335,7 @@ def _lines(out: Path) -> Sequence[Record]:
 
 
 def table(rows: Sequence[Row]) -> Table:
-    """What happened, a line for each fault and engine."""
+    """The table with a row for each fault and engine."""
     headings = ("fault", "engine", "the run said", "status", "ended after s", "DuckDB kept")
     shown = Table(*headings, "right again after s", "started again: status", "lost", show_lines=True)
     for row in rows:
@@ -342,9 +346,11 @@ def table(rows: Sequence[Row]) -> Table:
 
 @click.command()
 @engines_default("druid,cassandra")
-@click.option("--faults", "named", default="", help="Only those whose names have one of these words, parted by commas.")
+@click.option(
+    "--faults", "named", default="", metavar="A,B", help="Only faults whose names contain one of these texts."
+)
 def main(engines: list[str], named: str) -> None:
-    """Makes each fault happen to each engine's server; prints the table."""
+    """Makes each fault happen to the server of each engine, and prints the table."""
     home = homes.home() / "faults"
     home.mkdir(exist_ok=True)
     if not (home / "jars").exists():
@@ -356,7 +362,7 @@ def main(engines: list[str], named: str) -> None:
 
 
 def _all(engine: str, words: Sequence[str], home: Path) -> Iterator[Row]:
-    """A row for each fault whose name has one of the words."""
+    """A row for each fault whose name contains one of the texts."""
     try:
         for fault in FAULTS:
             if engine in fault.engines and any(word in fault.name for word in words):
@@ -370,7 +376,7 @@ def _all(engine: str, words: Sequence[str], home: Path) -> Iterator[Row]:
 
 @contextmanager
 def _spoken() -> Iterator[Callable[[str], None]]:
-    """Progress as lines, for whoever waits for a moment."""
+    """Prints progress as lines on standard error, which `Child.until` reads."""
     yield lambda text: print(text, file=sys.stderr, flush=True)
 
 

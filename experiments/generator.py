@@ -1,8 +1,9 @@
-"""The game's generator beside tpchgen-cli, a fast generator of the field: Parquet by the same codec, on one core.
+"""Compares the generator of the game with tpchgen-cli, a fast generator: Parquet with the same codec, on one core.
 
-By hand: `python -m experiments.generator`. Each writes files from a process of its own, in abba pairs; what counts
-is rows and bytes for each processor second of that process, start and end included. The rows of TPC-H's lineitem have
-16 columns, those of the game 11: this shows that a load does not wait for the generator, not which one is better.
+`python -m experiments.generator`. Each generator writes files in processes of their own, in ABBA order. Measured are
+rows and bytes for each processor second of a process, with its start and end. Rows of TPC-H's lineitem have 16 columns
+and those of the game 11, so the figures show that a load does not wait for the generator, not which generator is
+better.
 """
 
 import os
@@ -37,7 +38,7 @@ write(folder, rows, only=range(max(0, shards - last), shards), compression=codec
 
 
 class Cost(msgspec.Struct, frozen=True):
-    """Of one process that wrote files: rows, bytes, its processor seconds and the most bytes of memory it held."""
+    """What one process wrote and needed: rows, bytes, processor seconds, and the peak of its memory in bytes."""
 
     rows: int
     bytes: int
@@ -46,7 +47,7 @@ class Cost(msgspec.Struct, frozen=True):
 
 
 def measure(pairs: int = 5) -> dict[str, list[float]]:
-    """Rows and bytes a processor second of each writer, a sample for each ABBA pair."""
+    """Rows and bytes that each generator writes in a processor second, one sample for each ABBA pair."""
     writers = {"game": game, "lineitem": lineitem}
     rates: dict[str, list[float]] = {f"{name} {what}": [] for name in writers for what in ("rows", "bytes")}
     for number in range(pairs):
@@ -61,12 +62,12 @@ def measure(pairs: int = 5) -> dict[str, list[float]]:
 
 
 def game(rows: int = ROWS, last: int = 10**6) -> Cost:
-    """Writes the last so many files of the game."""
+    """Writes the last files of a game."""
     return _written(lambda folder: [sys.executable, "-c", WRITE, folder, str(rows), CODEC.lower(), str(last)])
 
 
 def lineitem() -> Cost:
-    """Writes lineitem on one thread."""
+    """Writes the table lineitem with one thread."""
     options = ["-s", str(SCALE), "--tables=lineitem", "--num-threads=1", "--quiet", "-c", CODEC]
     assert TPCHGEN is not None
     command = [TPCHGEN, "parquet", *options]
@@ -89,7 +90,7 @@ def _written(command: Callable[[str], list[str]]) -> Cost:
 
 
 def main() -> None:
-    """Prints all of it; ends with 1 where the generator is too slow or takes too much memory."""
+    """Prints all figures; exits with 1 if the generator is too slow or needs too much memory."""
     if TPCHGEN is None:
         sys.exit("tpchgen-cli is not installed here: make .venv/dev.stamp")
     rates, rng = measure(), np.random.default_rng(1)
@@ -97,10 +98,10 @@ def main() -> None:
         median = percentiles([samples], rng).median
         print(f"{what:15}{median:13,.0f} a processor second (least {min(samples):,.0f} of {len(samples)})")
     ratio = float(np.median(np.array(rates["game rows"]) / np.array(rates["lineitem rows"])))
-    print(f"the game makes {ratio:.2f} times lineitem's rows; at least {LEAST} are wanted")
+    print(f"the game has {ratio:.2f} times the rows of lineitem; the limit is {LEAST}")
     peaks = {rows: game(rows, 2).memory for rows in SIZES}
     for rows, peak in peaks.items():
-        print(f"the last files of {rows:13,} rows: {peak / 1e6:4.0f} MB at most; {MEMORY / 1e6:.0f} are allowed")
+        print(f"the last files of {rows:13,} rows: {peak / 1e6:4.0f} MB at most; the limit is {MEMORY / 1e6:.0f} MB")
     sys.exit(ratio < LEAST or max(peaks.values()) > MEMORY)
 
 

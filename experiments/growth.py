@@ -1,9 +1,9 @@
-"""How the time of each core question grows with events, by engine and layout.
+"""Measures how the time of each core question grows with the number of events, by engine and layout.
 
-By hand: `python -m experiments.growth --engines duckdb,druid,cassandra --layouts raw,day,tuned`. The game is made at
-several sizes, and each question is asked over its last four weeks, its last year and all ten. Everything is loaded
-first and every answer held against the truth; then all cells of all sizes are asked in turn, in a seeded order and then
-its mirror. A cell is asked for half a second, so slow ones less often, twice at least.
+`python -m experiments.growth --engines duckdb,druid,cassandra --layouts raw,day,tuned`. Games of several sizes are
+loaded, and each question is asked over the last four weeks, the last year and all ten years. Every answer is compared
+with the truth first. Then the cells of all sizes are asked in turn, in ABBA order. Each cell is asked for half a second
+and at least twice.
 """
 
 import sys
@@ -19,7 +19,7 @@ import click
 import msgspec
 import numpy as np
 
-from experiments import growth_found as found
+from experiments import growth_report as found
 from rollup_bench.engines.contract import Engine, Session
 from rollup_bench.errors import FailureError
 from rollup_bench.harness.cli.options import engines_option, layouts_of, layouts_option, out_option, via_option
@@ -43,9 +43,9 @@ from rollup_bench.workloads.truth.selection import within
 ROWS = (250_000, 1_000_000, 3_000_000)
 END = date(2024, 1, 1)
 SPANS = {"a month": date(2023, 12, 4), "a year": date(2023, 1, 2), "ten years": date(2014, 1, 6)}
-"""Whole weeks up to the end: a table that keeps days or weeks can answer over them."""
+"""The first day of each span. Spans have whole weeks, so that tables by day or by week can answer."""
 GRAINS = {"ten-years": "day", "prices-paid": "week"}
-"""Of questions whose own grain does not go into four weeks."""
+"""The grain of questions whose own grain is not a part of four weeks."""
 CORE = {
     "ten-years": "counts and sums by day and action",
     "rollup-of-a-day": "subtotals over three dimensions",
@@ -58,14 +58,14 @@ CORE = {
 }
 SEED = 1
 SECONDS = 0.5
-"""For which a cell is asked."""
+"""How long a cell is asked."""
 REQUESTS = (2, 20)
-"""Of a cell, at least and at most."""
+"""The smallest and the largest number of requests of a cell."""
 
 
 @dataclass
 class Timed:
-    """A right cell while it is timed."""
+    """A cell with a right answer, while it is timed."""
 
     cell: found.Cell
     session: Session
@@ -75,7 +75,7 @@ class Timed:
     seconds: list[float] = field(default_factory=list)
 
     def ask(self) -> None:
-        """Adds a request's seconds; one that fails is not asked again."""
+        """Asks once and adds the seconds; after a failure, the cell is not asked again."""
         began = time.perf_counter()
         try:
             self.session.ask(self.question)
@@ -85,14 +85,14 @@ class Timed:
 
     @property
     def enough(self) -> bool:
-        """Whether it has had its time."""
+        """Whether the cell needs no more requests."""
         least, most = REQUESTS
-        asked = len(self.seconds)
-        return bool(self.failed) or asked >= most or (asked >= least and sum(self.seconds) >= self.most)
+        requests = len(self.seconds)
+        return bool(self.failed) or requests >= most or (requests >= least and sum(self.seconds) >= self.most)
 
     @property
     def done(self) -> found.Cell:
-        """The cell with what was found."""
+        """The cell with its seconds, or with its failure."""
         if self.failed:
             return msgspec.structs.replace(self.cell, verdict=Kind.FAILED.value, reason=self.failed)
         return msgspec.structs.replace(self.cell, seconds=self.seconds)
@@ -106,7 +106,7 @@ def measure(
     seconds: float,
     say: Say,
 ) -> list[found.Cell]:
-    """All cells: checked, then the right ones timed together."""
+    """All cells: each is checked, then those with right answers are timed together."""
     game = datasets.read("game")
     game = msgspec.structs.replace(game, questions={name: _grained(game.question(name)) for name in names})
     with ExitStack() as stack:
@@ -123,7 +123,7 @@ def measure(
 def _checked(
     stack: ExitStack, engines: Sequence[Engine], layouts: Sequence[Layout], game: Dataset, kept: Events, say: Say
 ) -> Iterator[found.Cell | tuple[found.Cell, Session, Question]]:
-    """Loads one game and asks each arm each question once over each span; right ones are ready to be timed."""
+    """Loads one game and asks each arm each question over each span; yields right cells with their session."""
     compared, lost = [], {}
     for engine, layout in product(engines, layouts):
         try:
@@ -163,7 +163,7 @@ def _cell(about: tuple[str, str, int, str, int], arm: str, verdict: Judgement, w
 
 
 def over(template: Template, start: date) -> Question:
-    """The question from a day on to the end of the game; what newcomers do is followed to there and no further."""
+    """The question from a day to the end of the game, which is also the `until` of cohorts."""
     values = {"start": start, "end": END, "until": END}
     return template.fill({name: value for name, value in values.items() if name in template.parameters})
 
@@ -174,7 +174,7 @@ def _grained(template: Template) -> Template:
 
 
 def _counts(kept: Events) -> dict[str, int]:
-    """The events of each span."""
+    """The number of events in each span."""
     time = kept.columns.time.name
     spans = {
         name: Span(*(datetime(d.year, d.month, d.day, tzinfo=UTC) for d in (start, END)))
@@ -188,7 +188,7 @@ def _counts(kept: Events) -> dict[str, int]:
 
 
 def _time(cells: Sequence[Timed], say: Say) -> None:
-    """Rounds over all cells that have not had their time, each in a seeded order and then its mirror."""
+    """Rounds in ABBA order over all cells that need more requests."""
     rng, going, rounds = np.random.default_rng(SEED), list(cells), 0
     while going:
         rounds += 1
@@ -216,7 +216,7 @@ def growth(
     via: str,
     out: Path | None,
 ) -> None:
-    """Shows how seconds grow with events; ends with 1 where an answer was not right."""
+    """Prints and draws how seconds grow with events; exits with 1 if an answer was not right."""
     out = out or home() / "growth.svg"
     out.parent.mkdir(parents=True, exist_ok=True)
     with progress() as say, running.opened(engines, via, home(), say) as opened:

@@ -1,8 +1,8 @@
-"""How many comparisons of identical arms seem to differ, on this machine as noisy as it is.
+"""Counts how many comparisons of identical arms differ on this machine.
 
-By hand: `python -m experiments.identical [FILE]`. Six names of the same DuckDB query take part in abba rounds over
-six launches, kept in FILE; then 1,000 comparisons are drawn from them: two names, five launches, sixty rounds in a
-row of each. At the 1% level ten are expected to differ, and 18 are allowed.
+`python -m experiments.identical [FILE]`. Six names of the same DuckDB query are measured in ABBA order over six
+launches, which are stored in FILE. Then 1,000 comparisons are drawn from them, each of two names in five launches and
+sixty successive rounds of each launch. At the 1% level, ten are expected to differ, and 18 are allowed.
 """
 
 import sys
@@ -28,7 +28,7 @@ ALLOWED = 18
 
 
 def record(path: Path) -> Run:
-    """Measures every query under all names, in a new database for each launch."""
+    """Measures each query under all names, in a new database for each launch."""
     import duckdb
 
     header = Header(
@@ -58,7 +58,7 @@ def record(path: Path) -> Run:
 
 
 def differing(run: Run, comparisons: int = 1000, rounds: int = 60, launches: int = 5, seed: int = 1) -> int:
-    """How many of the comparisons drawn from identical arms differ at the 1% level."""
+    """How many of some random comparisons of identical arms differ at the 1% level."""
     rng = np.random.default_rng(seed)
     lines = of_type(run.lines, Rounds)
     by_question = {name: [one for one in lines if one.question == name] for name in {one.question for one in lines}}
@@ -77,11 +77,11 @@ def differing(run: Run, comparisons: int = 1000, rounds: int = 60, launches: int
 
 
 def main() -> None:
-    """Records and counts; ends with 1 where more differ than are allowed."""
+    """Measures and counts; exits with 1 if more comparisons differ than are allowed."""
     with tempfile.TemporaryDirectory() as folder:
         run = record(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(folder) / "identical.jsonl")
     found = differing(run)
-    print(f"{found} of 1,000 comparisons of identical arms differ at the 1% level; {ALLOWED} are allowed")
+    print(f"{found} of 1,000 comparisons of identical arms differ at the 1% level; the limit is {ALLOWED}")
     sys.exit(found > ALLOWED)
 
 

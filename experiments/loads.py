@@ -1,8 +1,8 @@
-"""Loads of the game: events a second for the whole layout, what is kept, and memory against rows.
+"""Measures loads of the game: events a second, stored rows, bytes and memory.
 
-By hand: `python -m experiments.loads --rows 250000,1000000`. Each load starts from nothing and ends when it has
-settled. It is made by a process of its own, whose peak of resident memory is what the harness needs beside the server;
-of an embedded engine that is all it needs.
+`python -m experiments.loads --rows 250000,1000000`. Each load is complete and ends when the engine has settled. It runs
+in a process of its own. The peak of that process's resident memory is what the harness needs beside the server; for an
+embedded engine, it includes the engine.
 """
 
 import resource
@@ -27,7 +27,7 @@ SIZES = "250000,1000000"
 
 
 class Load(msgspec.Struct, frozen=True):
-    """One load: events, rows kept, seconds until settled, bytes at rest, and the most memory of the process."""
+    """One load: events, stored rows, seconds until settled, bytes on disk, and the peak of the process's memory."""
 
     engine: str
     layout: str
@@ -39,7 +39,7 @@ class Load(msgspec.Struct, frozen=True):
 
 
 def load(engine: str, layout: str, rows: int) -> Load:
-    """Loads in this process, over a server that is up."""
+    """Loads in this process, into a server that runs already."""
     game = dataset.read("game").sized(rows, None)
     kept = events.prepare(game, home())
     declared = recipe(engine)
@@ -54,14 +54,14 @@ def load(engine: str, layout: str, rows: int) -> Load:
 
 
 def measured(engine: str, layout: str, rows: int) -> Load:
-    """The same in a process of its own."""
+    """Loads in a process of its own."""
     call = [sys.executable, "-m", "experiments.loads", "--alone", engine, layout, str(rows)]
     done = subprocess.run(call, stdout=subprocess.PIPE, check=True, timeout=2 * loading.time_limit(rows))
     return msgspec.json.decode(done.stdout, type=Load)
 
 
 def _peak() -> int:
-    """The most memory that this process has held; `getrusage` may count what its parent had."""
+    """The peak of this process's memory in bytes; `getrusage` may include that of the parent process."""
     status = Path("/proc/self/status")
     if not status.exists():
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

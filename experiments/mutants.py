@@ -1,6 +1,6 @@
 """Mutation testing of the code that decides which answers are right and which differences are claimed.
 
-By hand: `python -m experiments.mutants [PATH ...]`, for all modules or for those whose path begins with a PATH. mutmut
+`python -m experiments.mutants [PATH ...]`, for all modules or for those whose path begins with a PATH. mutmut
 changes one expression at a time and runs the tests that reach it. A mutant is noticed when a test fails, or when it
 runs out of time. pyproject.toml lists the modules and the tests, equivalent.toml the mutants that change no output.
 The exit status is 1 if a survivor is not in equivalent.toml, or if an entry there matches no survivor.

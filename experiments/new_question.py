@@ -1,9 +1,9 @@
-"""A question that is added after the load: what each engine still needs until it answers it.
+"""Measures what a question costs that no load was made for.
 
-By hand: `python -m experiments.new_question --engines duckdb,druid,cassandra --rows 1000000`. An aggregate and a cohort
-that the game does not have are asked on `raw` as it is, which needs nothing more, and on a plan `tuned` to the question
-alone: its load is what the question costs. Every answer is compared with the truth; right ones are timed. Printed too
-is what each engine says of the question on the plan tuned to the game's own questions.
+`python -m experiments.new_question --engines duckdb,druid,cassandra --rows 1000000`. An aggregate and a cohort that the
+game does not have are asked on `raw`, which needs no other load, and on a `tuned` layout for this question alone, whose
+load is the cost of the question. Answers are compared with the truth, and right answers are timed. The program also
+prints whether each engine supports the question on the layout that is tuned to the game's own questions.
 """
 
 import sys
@@ -56,7 +56,7 @@ NEW = (
 
 
 def elsewhere(engine: Engine, game: Dataset, events: Events, new: Template) -> str:
-    """What an engine says of the question on the plan tuned to the game's own questions; nothing is asked."""
+    """The support of the question on the layout that is tuned to the game's own questions; nothing is asked."""
     support = engine.support(new.fill(), engine.plan(game, layouts.tuned, events.statistics))
     reason = f", {support.reason}" if support.reason else ""
     return f"{engine.name}, tuned to the other questions: {support.where or 'unsupported'}{reason}"
@@ -68,7 +68,7 @@ def elsewhere(engine: Engine, game: Dataset, events: Events, new: Template) -> s
 @seed_option
 @via_option
 def new_question(engines: list[str], rows: int | None, seed: int | None, via: str) -> None:
-    """Shows what a question costs that nobody foresaw; ends with 1 where an answer was not right."""
+    """Prints what a question costs that no load was made for; exits with 1 if an answer was not right."""
     game, right = datasets.read("game").sized(rows, seed), True
     for new in (template(raw, "UTC") for raw in NEW):
         only = msgspec.structs.replace(game, questions={new.name: new})

@@ -1,7 +1,7 @@
-"""Whether three slowdowns of 10% put into an adapter are found, within a run and again between two.
+"""Tests whether three slowdowns of 10% in an adapter are found, within a run and between two runs.
 
-By hand: `python -m experiments.slowdowns [FOLDER]`. DuckDB answers the flights twice, once through an adapter
-that takes a tenth longer over three questions; then the same in a second run without them. Both are kept in FOLDER.
+`python -m experiments.slowdowns [FOLDER]`. A first run measures DuckDB under two names without any slowdown. A second
+run does the same, but the second name answers three questions a tenth slower. Both runs are stored in FOLDER.
 """
 
 import sys
@@ -72,7 +72,7 @@ def _asks(flights: dataset.Dataset, rows: events.Events, slowed: Sequence[Questi
 
 
 def main() -> None:
-    """Prints what was found; ends with 1 where it is not what was put in."""
+    """Prints the claimed slowdowns; exits with 1 if they are not exactly the three."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(temporary)
         before, after = record(folder / "before.jsonl", ()), record(folder / "after.jsonl", SLOWED)
@@ -88,7 +88,7 @@ def main() -> None:
         found.append(
             {question for question, claim in claims.items() if claim and claim.outcome != "no difference seen"}
         )
-    print(f"found {[sorted(one) for one in found]}, put in {sorted(SLOWED)}")
+    print(f"found within a run and between two: {[sorted(one) for one in found]}; slowed: {sorted(SLOWED)}")
     sys.exit(found != [set(SLOWED)] * 2)
 
 

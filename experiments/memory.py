@@ -1,10 +1,10 @@
-"""Memory of the harness in a replay of an hour: the engines asked in turn, each time with other parameters.
+"""Measures how much the memory of the harness grows in a replay of an hour.
 
-By hand: `python -m experiments.replay [--seconds 3600] [--rate 20]`. Requests are sent at so many a second at most, one
-after the other, to sessions that stay open. Resident memory is that of the one process that asks; so DuckDB, which is
-in it and keeps some hundred bytes of every query, is asked only where it is named. Huge pages are off in it, for Linux
-makes them at any time of memory that Arrow's pool has freed. The first sixth fills what is kept on purpose; after that
-the most may not be a twentieth above the least. Ends with 1 where it is.
+`python -m experiments.memory [--seconds 3600] [--rate 20]`. The engines are asked in turn, each time with other
+parameters, one request after the other, by sessions that stay open. Measured is the resident memory of the asking
+process. DuckDB runs in that process and stores some hundred bytes for each query, so it is asked only if `--engines`
+names it. Huge pages are switched off, since Linux makes them at any time from memory that Arrow's pool has freed.
+Caches fill in the first sixth of the time; after that, the memory may vary by a twentieth.
 """
 
 import ctypes
@@ -33,28 +33,28 @@ SAMPLES = 120
 THP_DISABLE = 41
 """PR_SET_THP_DISABLE of <linux/prctl.h>."""
 MOST = 0.05
-"""How far above the least the most may be."""
+"""The share by which the largest sample may exceed the smallest."""
 
 
 class Replayed(msgspec.Struct, frozen=True):
-    """Requests answered, and resident bytes at equal distances of time."""
+    """The number of answered requests, and samples of the resident bytes at equal intervals of time."""
 
     requests: int
     memory: list[int]
 
     @property
     def settled(self) -> list[int]:
-        """Those after the first sixth."""
+        """The samples after the first sixth."""
         return self.memory[len(self.memory) // 6 :]
 
     @property
     def spread(self) -> float:
-        """How far the most of them is above the least, as a share of that."""
+        """The share by which the largest of these samples exceeds the smallest."""
         return max(self.settled) / min(self.settled) - 1
 
 
 def replayed(engines: list[str], seconds: float, rate: float) -> Replayed:
-    """Asks for so long, at most so often."""
+    """Asks for some seconds, at most `rate` requests a second."""
     game = dataset.read("game").sized(ROWS, 1)
     rows = events.prepare(game, home())
     with running.opened(engines, "native", home(), _told) as opened, ExitStack() as stack:
@@ -78,7 +78,7 @@ def _asked(turns: Iterator[tuple[Iterator[Question], Session]], seconds: float, 
 
 
 def _without_huge_pages() -> None:
-    """Of Linux; elsewhere the answer is an error, which changes nothing."""
+    """Switches huge pages off for this process on Linux; has no effect elsewhere."""
     with suppress(AttributeError):
         ctypes.CDLL(None).prctl(THP_DISABLE, 1, 0, 0, 0)
 
@@ -92,15 +92,15 @@ def _told(text: str) -> None:
 @click.option("--seconds", type=click.FloatRange(1), default=3600.0, show_default=True, help="How long to ask.")
 @click.option("--rate", type=click.FloatRange(0.1), default=20.0, show_default=True, help="Requests a second at most.")
 def main(engines: list[str], seconds: float, rate: float) -> None:
-    """Prints how much memory the harness held, and how flat that was."""
-    found = replayed(engines, seconds, rate)
-    kept = found.settled
-    first, last, least, most = (f"{size / 1e6:.1f}" for size in (kept[0], kept[-1], min(kept), max(kept)))
+    """Prints how much memory the harness used and by how much it varied; exits with 1 if that is above the limit."""
+    result = replayed(engines, seconds, rate)
+    sizes = result.settled
+    first, last, least, most = (f"{size / 1e6:.1f}" for size in (sizes[0], sizes[-1], min(sizes), max(sizes)))
     click.echo(
-        f"{', '.join(engines)}: {found.requests:,} requests in {seconds:,.0f} s; {first} MB of memory after the first"
-        f" sixth and {last} at the end, {least} to {most} between, {found.spread:.1%} apart; {MOST:.0%} are allowed"
+        f"{', '.join(engines)}: {result.requests:,} requests in {seconds:,.0f} s; {first} MB of memory after the first"
+        f" sixth and {last} at the end, {least} to {most} between, {result.spread:.1%} apart; the limit is {MOST:.0%}"
     )
-    sys.exit(found.spread > MOST)
+    sys.exit(result.spread > MOST)
 
 
 if __name__ == "__main__":

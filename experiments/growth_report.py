@@ -1,6 +1,5 @@
-"""The results of `experiments.growth` as a table and as a drawing."""
+"""Prints and draws the results of `experiments.growth`."""
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from math import ceil
 from pathlib import Path
@@ -19,15 +18,15 @@ from rollup_bench.harness.stats.estimate import midmean
 from rollup_bench.harness.stats.growth import PARTS, Growth, Interval, growth
 
 ENGINES = {"duckdb": ("#0072b2", "o"), "druid": ("#d55e00", "s"), "cassandra": ("#009e73", "^")}
-"""Colour and marker."""
+"""The colour and the marker of each engine."""
 LOOKS = (("-", "full"), ((0, (1.2, 1.2)), "none"), ((0, (5, 1.5)), "bottom"), ((0, (5, 1.5, 1.2, 1.5)), "left"))
-"""Of the layouts in their order: dash, and what of a marker is filled."""
+"""The dash and the filled part of the marker for the first, second, third and fourth layout."""
 
 
 class Cell(msgspec.Struct, frozen=True):
     """A question over a span of a game of `rows` events, asked of an arm.
 
-    `events` lie in the span. `seconds` are those of each request; none if the verdict is not one to be timed.
+    `events` is the number of events in the span; `seconds` are those of each request, none if the answer was not right.
     """
 
     question: str
@@ -47,16 +46,15 @@ Series = tuple[str, str]
 
 
 def series(cells: Iterable[Cell]) -> dict[Series, list[Cell]]:
-    """The cells of each question and arm, by their events."""
-    found: dict[Series, list[Cell]] = defaultdict(list)
-    for one in sorted(cells, key=lambda cell: cell.events):
-        found[one.question, one.arm].append(one)
-    order = dict.fromkeys((one.question, one.arm) for one in cells)
-    return {key: found[key] for key in order}
+    """The cells of each question and arm, sorted by events."""
+    by_series: dict[Series, list[Cell]] = {(cell.question, cell.arm): [] for cell in cells}
+    for cell in sorted(cells, key=lambda cell: cell.events):
+        by_series[cell.question, cell.arm].append(cell)
+    return by_series
 
 
 def fitted(cells: Sequence[Cell]) -> Growth | None:
-    """The growth of one series; None where too few of its cells were timed."""
+    """The growth of one series; None if too few of its cells were timed."""
     timed = [one for one in cells if one.seconds]
     if len(timed) <= PARTS:
         return None
@@ -64,7 +62,7 @@ def fitted(cells: Sequence[Cell]) -> Growth | None:
 
 
 def table(scope: str, cells: Sequence[Cell], console: Console) -> None:
-    """The curve of each question and arm; below it what was not timed, and why."""
+    """Prints the curve of each question and arm, then what was not timed, and why."""
     console.print("[bold]Seconds for n events: a + b (n / million)^c, with 99% intervals[/bold]")
     console.print(Text(scope, style="dim"))
     shown = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
@@ -104,7 +102,7 @@ def _row(cells: Sequence[Cell]) -> tuple[str, ...]:
 
 
 def words(found: Growth, timed: Sequence[Cell]) -> str:
-    """What is told of the growth."""
+    """The growth in words."""
     low, high = found.ratio_interval
     more = timed[-1].events / timed[0].events
     took = f"{more:,.0f}× the events, {found.ratio:.3g}× the time ({low:.3g} to {high:.3g})"
@@ -118,7 +116,10 @@ def words(found: Growth, timed: Sequence[Cell]) -> str:
 
 
 def draw(path: Path, scope: str, cells: Sequence[Cell]) -> None:
-    """A small picture a question, a line an arm, both axes logarithmic; told apart by dash and marker alone too."""
+    """Draws a panel for each question with a line for each arm; both axes are logarithmic.
+
+    Lines differ in colour, and also in dash and marker.
+    """
     import matplotlib as mpl  # of the developers' group: asv lists benchmarks without it
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
@@ -166,7 +167,7 @@ def _title(scope: str, cells: Sequence[Cell]) -> str:
 
 
 def _styles(arms: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """An engine has a colour and a marker; a layout a dash and what of the marker is filled."""
+    """The style of each arm: colour and marker say the engine, dash and filling of the marker the layout."""
     layouts = list(dict.fromkeys(arm.split("/")[1] for arm in arms))
     styles = {}
     for engine, layout in (arm.split("/") for arm in arms):
@@ -185,7 +186,7 @@ def _styles(arms: Sequence[str]) -> dict[str, dict[str, Any]]:
 
 
 def _lines(panel: Any, found: dict[str, list[Cell]], styles: dict[str, dict[str, Any]]) -> None:
-    """Of each arm the centres of its cells as points, the curve through them; and who was not timed."""
+    """Draws the centres of the cells of each arm as points, and its curve; names the arms that were not timed."""
     for arm, cells in found.items():
         timed = [one for one in cells if one.seconds]
         points = [one.events for one in timed]
@@ -198,17 +199,17 @@ def _lines(panel: Any, found: dict[str, list[Cell]], styles: dict[str, dict[str,
 
 
 def _centre(cell: Cell) -> float:
-    """Seconds of a request: the centre that the curve is drawn through."""
+    """The centre of a cell's seconds, through which the curve is fitted."""
     return float(np.exp(midmean(np.log(cell.seconds))))
 
 
 def _verdicts(cells: Sequence[Cell]) -> str:
-    """The verdicts of what was not timed."""
+    """The verdicts of the cells that were not timed."""
     return ", ".join(dict.fromkeys(one.verdict for one in cells if not one.seconds))
 
 
 def _reasons(cells: Sequence[Cell]) -> dict[str, list[str]]:
-    """What verdicts say beside their kind, each with its questions."""
+    """The reasons for verdicts, each with the questions that have it."""
     found: dict[str, dict[str, None]] = {}
     for one in cells:
         if one.reason:
