@@ -1,4 +1,4 @@
-"""Clients in processes of their own, so that one interpreter does not limit them; a sender keeps the schedule."""
+"""Clients in separate processes, so that no single Python interpreter limits them; a sender keeps the schedule."""
 
 import multiprocessing
 import signal
@@ -22,13 +22,13 @@ from rollup_bench.harness.run.costs import Gauge, Meter
 Factory = Callable[[], AbstractContextManager[Callable[[Any], object]]]
 Check = Callable[[int, object], bool]
 _SECOND = 10**9
-_CONNECT = 600.0  # seconds to connect, interpreter and client library started
+_CONNECT = 600.0  # seconds until all clients of a process are connected, with the start of the interpreter
 
 
 class Attempt(NamedTuple):
-    """One request: when a client sent it and was done, how it went.
+    """One attempt at a request: its number, when it was sent and done, and its state.
 
-    Nanoseconds of the monotonic clock; states: r right, w wrong, f failed, t timed out, u never sent.
+    Times are nanoseconds of the monotonic clock. States are r right, w wrong, f failed, t timed out, u never sent.
     """
 
     number: int
@@ -38,9 +38,9 @@ class Attempt(NamedTuple):
 
 
 class Work(msgspec.Struct, frozen=True):
-    """What the clients are to ask: requests in turn, at intended nanoseconds or (None) each as soon as it can.
+    """The requests that the clients send in turn: at intended nanoseconds, or in a closed loop if there are none.
 
-    `intended` is counted from the start; nothing is sent later than `seconds` + `limit` after it.
+    `intended` is relative to the start. No request is sent later than `seconds + limit` seconds after the start.
     """
 
     requests: Sequence[Any]
@@ -50,10 +50,10 @@ class Work(msgspec.Struct, frozen=True):
 
 
 class Endpoint(msgspec.Struct, frozen=True):
-    """Who is asked. Both are sent to the clients' processes, so they are picklable and connect only when called.
+    """What the clients connect to: `session` opens a connection, and `check` says whether an answer is right.
 
-    `session` is entered once for each client, in the client's own thread; `check` says whether the answer to the
-    request of this number is right. An engine that lives in the client must have one process.
+    `session` is called once per client, in the thread of the client; `check` gets the request's number and its answer.
+    Both are pickled and sent to the client processes. The clients of an embedded engine share one process.
     """
 
     name: str
@@ -63,20 +63,20 @@ class Endpoint(msgspec.Struct, frozen=True):
 
 
 class Driven(NamedTuple):
-    """What the clients did: when they started, every request, when each was handed to them, and what it cost."""
+    """The result of the clients: the start, all attempts, when the sender sent each request, and the resources used."""
 
     start: int
-    asked: list[Attempt]
+    attempts: list[Attempt]
     handed: list[int]
     spent: Spent
 
 
 def drive(arm: Endpoint, work: Work, clients: int, gauge: Gauge, processes: int = 8) -> Driven:
-    """Spreads the clients over processes, lets them connect, starts them together; FailureError if one cannot."""
+    """Runs the clients in processes and starts all at the same time; raises FailureError if one fails to connect."""
     context = multiprocessing.get_context("spawn")
     count = 1 if arm.embedded else min(clients, processes)
     inbox, outbox = context.Pipe(duplex=False)
-    crew: list[tuple[BaseProcess, Connection]] = []
+    children: list[tuple[BaseProcess, Connection]] = []
     try:
         for number in range(count):
             ours, theirs = context.Pipe()
@@ -84,59 +84,62 @@ def drive(arm: Endpoint, work: Work, clients: int, gauge: Gauge, processes: int 
             child = context.Process(target=_process, args=(theirs, share), daemon=True)
             child.start()
             theirs.close()
-            crew.append((child, ours))
-        for process, pipe in crew:
+            children.append((child, ours))
+        for process, pipe in children:
             _expect(process, pipe, _CONNECT)
         inbox.close()
         meter, start = Meter(gauge), time.monotonic_ns() + _SECOND // 10
-        for _, pipe in crew:
+        for _, pipe in children:
             pipe.send(start)
-        handed = sender.hand_over(work.intended or (), start, start + _last(work), outbox)
+        handed = sender.hand_over(work.intended or (), start, start + _send_limit(work), outbox)
         outbox.close()
         until = start / _SECOND + work.seconds + 2 * work.limit + 10
-        reports = [_expect(process, pipe, max(until - time.monotonic(), 0)) for process, pipe in crew]
+        reports = [_expect(process, pipe, max(until - time.monotonic(), 0)) for process, pipe in children]
         spent = meter.read(sum(processor for _, processor in reports))
     finally:
-        for process, _ in crew:
+        for process, _ in children:
             process.kill()
             process.join()
         inbox.close()
         outbox.close()
-    asked = sorted((one for log, _ in reports for one in log), key=lambda one: one.number)
-    return Driven(start, asked, handed, spent)
+    attempts = sorted(attempt for log, _ in reports for attempt in log)
+    return Driven(start, attempts, handed, spent)
 
 
 class _Share(NamedTuple):
-    """The part of the work that falls to one process."""
+    """The part of the work that one client process does."""
 
     arm: Endpoint
     work: Work
     inbox: Connection
     number: int
-    of: int
+    processes: int
     threads: int
 
     def turns(self) -> Iterator[int]:
-        """Numbers of its own for a closed loop, which its clients share; one after the other they name all requests."""
-        return iter(range(self.number, sys.maxsize, self.of * len(self.work.requests) + 1))
+        """Numbers the attempts of a closed loop; numbers differ between processes, and threads share the iterator.
+
+        The step is one more than a multiple of the number of requests, so every process sends all of them in turn.
+        """
+        return iter(range(self.number, sys.maxsize, self.processes * len(self.work.requests) + 1))
 
 
 def _expect(process: BaseProcess, pipe: Connection, seconds: float) -> Any:
-    """What a client's process says next, if it is not that it failed."""
+    """Returns the next message of a client process; raises FailureError if it fails or sends none in time."""
     try:
-        said = pipe.recv() if pipe.poll(seconds) else f"said nothing for {seconds:g} s"
+        message = pipe.recv() if pipe.poll(seconds) else f"did not report within {seconds:g} s"
     except EOFError:
         process.join(1)
-        said = f"ended with status {process.exitcode}"
-    if isinstance(said, str):
-        raise FailureError(f"a client's process {said}")
-    return said
+        message = f"ended with status {process.exitcode}"
+    if isinstance(message, str):
+        raise FailureError(f"a client process {message}")
+    return message
 
 
 def _process(pipe: Connection, share: _Share) -> None:
-    """A process of clients: connects, says so, waits for the start, reports."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends it
-    sys.setswitchinterval(0.0005)  # a client that wakes up is not to wait for another's long computation
+    """The main function of a client process: it connects, tells the parent, waits for the start, and reports."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # only the parent ends this process
+    sys.setswitchinterval(0.0005)  # seconds that a thread may compute before another runs
     ready, go = threading.Barrier(share.threads + 1), threading.Event()
     start: list[int] = []
     log: list[list[Any]] = []
@@ -190,8 +193,8 @@ def open_loop(
     check: Check | None = None,
     clock: Callable[[], int] = time.monotonic_ns,
 ) -> None:
-    """Sends each request as it comes; none once all hope is gone."""
-    end = start + _last(work)
+    """Sends each request when the sender hands it over; requests after the deadline are logged as never sent."""
+    end = start + _send_limit(work)
     for number in turns:
         if clock() > end:
             log.append([number, None, None, "u"])
@@ -208,7 +211,7 @@ def closed_loop(
     check: Check | None = None,
     clock: Callable[[], int] = time.monotonic_ns,
 ) -> None:
-    """Asks again as soon as it is answered, until the time is up; once at least."""
+    """Sends the next request as soon as the last is answered, for the work's seconds and at least once."""
     end = start + int(work.seconds * _SECOND)
     for number in turns:
         _ask(ask, work, number, log, check, clock)
@@ -224,24 +227,24 @@ def _ask(
     check: Check | None,
     clock: Callable[[], int],
 ) -> None:
-    """Logs the request before it is sent, so that one that never comes back is there too, as timed out."""
-    turn = number % len(work.requests)
+    """Sends a request; it is logged first, as timed out, so that a request without an answer is logged too."""
+    index = number % len(work.requests)
     entry: list[Any] = [number, clock(), None, "t"]
     log.append(entry)
     try:
-        answer, state = ask(work.requests[turn]), "r"
+        answer, state = ask(work.requests[index]), "r"
     except TimeoutError:
         answer, state = None, "t"
-    except Exception:  # whatever a client raises is the arm's failure, and is counted
+    except Exception:  # every error of an engine counts as a failed request
         answer, state = None, "f"
     entry[2] = clock()
     if entry[2] - entry[1] > work.limit * _SECOND:
         state = "t"
-    if state == "r" and check and not check(turn, answer):
+    if state == "r" and check and not check(index, answer):
         state = "w"
     entry[3] = state
 
 
-def _last(work: Work) -> int:
-    """Nanoseconds after the start in which a request may still be sent."""
+def _send_limit(work: Work) -> int:
+    """Returns the nanoseconds after the start in which requests may be sent."""
     return int((work.seconds + work.limit) * _SECOND)

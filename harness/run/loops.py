@@ -1,4 +1,4 @@
-"""Under load: capacity in closed loop, response in open loop, and what of it may be published."""
+"""Loads: measures the capacity in a closed loop and response times in an open loop, and interprets both."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
@@ -14,28 +14,36 @@ from rollup_bench.harness.stats import histograms
 from rollup_bench.harness.stats.percentiles import queue_percentiles
 
 CLIENTS = (1, 2, 4, 8)
+"""The numbers of clients of the closed loops, one after the other."""
 SESSIONS = 64
-_GROWTH, _REQUESTS = 0.05, 20  # a backlog grows if it gains this share of all requests, and so many
-_ANSWERED = "rw"  # the states of a request that has an answer, right or wrong
-_LATE, _LATE_SHARE = 0.001, 0.05  # seconds, and share of the response, that requests may be handed over late
+"""The number of clients of an open loop."""
+_GROWTH, _REQUESTS = (
+    0.05,
+    20,
+)  # the backlog grows if it gains more than this share of requests, and this number
+_ANSWERED = "rw"  # the states of requests with an answer, right or wrong
+_LATE, _LATE_SHARE = 0.001, 0.05  # the tolerated lateness: seconds, or a share of the response time if that is more
 Outcome = Literal["sustained", "not sustained", "client too slow", "wrong answers"]
 
 
 class Target(msgspec.Struct, frozen=True):
-    """What is asked of whom."""
+    """The requests of one question and the endpoint that they are sent to."""
 
     arm: Endpoint
     question: str
     requests: Sequence[Any]
     cache: Cache = "hot"
-    limit: float = 30.0
+    limit: float = 30.0  # seconds until a request times out
 
 
 class OpenLoopResult(msgspec.Struct, frozen=True):
-    """An open loop read: seconds; percentiles only where sustained, and only those that the samples carry."""
+    """The result of an open loop, with times in seconds.
+
+    There are percentiles only if the rate was sustained, and only those with enough samples.
+    """
 
     outcome: Outcome
-    rate: float
+    rate: float  # requests per second
     requests: int
     failed: int
     maximum: float | None = None
@@ -45,44 +53,45 @@ class OpenLoopResult(msgspec.Struct, frozen=True):
 
 
 def schedule(rate: float, seconds: float, rng: np.random.Generator) -> list[int]:
-    """Intended nanoseconds of Poisson arrivals at `rate` a second, fixed before anything is sent."""
+    """Draws the intended nanoseconds of Poisson arrivals at `rate` requests per second."""
     gaps = rng.exponential(1 / rate, size=int(rate * seconds + 10 * (rate * seconds) ** 0.5 + 10))
     times = np.cumsum(gaps)
     return [int(time * 1e9) for time in times[times < seconds]]
 
 
 def sweep(target: Target, clients: int, seconds: float, gauge: Gauge) -> ClosedLoop:
-    """Closed loop with so many clients."""
-    start, asked, _, spent = drive(target.arm, Work(target.requests, seconds, target.limit), clients, gauge)
-    states = [one.state for one in asked]
-    services = [(one.done - one.sent) // 1000 for one in asked if one.done and one.sent and one.state in _ANSWERED]
+    """Measures a closed loop with this number of clients."""
+    start, attempts, _, spent = drive(target.arm, Work(target.requests, seconds, target.limit), clients, gauge)
+    states = [each.state for each in attempts]
+    answered = [(each.sent, each.done) for each in attempts if each.done and each.sent and each.state in _ANSWERED]
     return ClosedLoop(
         arm=target.arm.name,
         question=target.question,
         cache=target.cache,
         clients=clients,
-        seconds=(max((one.done for one in asked if one.done), default=start) - start) / 1e9,
+        seconds=(max((each.done for each in attempts if each.done), default=start) - start) / 1e9,
         right=states.count("r"),
         wrong=states.count("w"),
         failed=len(states) - states.count("r") - states.count("w"),
-        service=histograms.encode(services),
+        service=histograms.encode((done - sent) // 1000 for sent, done in answered),
         spent=spent,
     )
 
 
 def capacity(sweeps: Sequence[ClosedLoop]) -> float | None:
-    """The most right answers a second of any number of clients, where every answer was right."""
-    return max((one.right / one.seconds for one in sweeps if one.right and not one.wrong + one.failed), default=None)
+    """Returns the highest rate of right answers per second of the closed loops in which every answer was right."""
+    sound = [loop for loop in sweeps if loop.right and not loop.wrong + loop.failed]
+    return max((loop.right / loop.seconds for loop in sound), default=None)
 
 
 def offer(
     target: Target, rate: float, seconds: float, load: str, seed: int, gauge: Gauge, clients: int = SESSIONS
 ) -> OpenLoop:
-    """OpenLoop loop at this rate, never more than `clients` requests under way at once."""
+    """Measures an open loop at this rate, with at most `clients` requests at the same time."""
     intended = schedule(rate, seconds, np.random.default_rng(seed))
     work = Work(target.requests, seconds, target.limit, intended)
-    start, asked, handed, spent = drive(target.arm, work, clients, gauge, processes=2)
-    by_number = {one.number: one for one in asked}
+    start, attempts, handed, spent = drive(target.arm, work, clients, gauge, processes=2)
+    by_number = {attempt.number: attempt for attempt in attempts}
     requests = [by_number.get(number) for number in range(len(intended))]
     record = OpenLoop(
         arm=target.arm.name,
@@ -93,22 +102,22 @@ def offer(
         limit=target.limit,
         clients=clients,
         intended=[time // 1000 for time in intended],
-        sent=[(one.sent - start) // 1000 if one and one.sent else None for one in requests],
-        done=[(one.done - start) // 1000 if one and one.done else None for one in requests],
-        waited=[(one.sent - handed[one.number]) // 1000 if one and one.sent else 0 for one in requests],
-        state="".join(one.state if one else "u" for one in requests),
+        sent=[(each.sent - start) // 1000 if each and each.sent else None for each in requests],
+        done=[(each.done - start) // 1000 if each and each.done else None for each in requests],
+        waited=[(each.sent - handed[each.number]) // 1000 if each and each.sent else 0 for each in requests],
+        state="".join(each.state if each else "u" for each in requests),
         response="",
         service="",
         lateness="",
         spent=spent,
     )
     times = {"response": responses(record), "service": services(record), "lateness": lateness(record)}
-    kept = {name: histograms.encode(int(time) for time in values) for name, values in times.items()}
-    return msgspec.structs.replace(record, **kept)
+    encoded = {name: histograms.encode(int(time) for time in values) for name, values in times.items()}
+    return msgspec.structs.replace(record, **encoded)
 
 
 def responses(record: OpenLoop) -> NDArray[np.float64]:
-    """Microseconds from intended to done; a request without an answer counts as the limit at least."""
+    """Returns response times in microseconds; a request without an answer counts as at least the time limit."""
     end = _array(record.done) - np.asarray(record.intended)
     limit = record.limit * 1e6
     answered = [state in _ANSWERED for state in record.state]
@@ -116,19 +125,19 @@ def responses(record: OpenLoop) -> NDArray[np.float64]:
 
 
 def services(record: OpenLoop) -> NDArray[np.float64]:
-    """Microseconds from sent to done, of the requests that were answered."""
+    """Returns the service times of the answered requests in microseconds."""
     times = _array(record.done) - _array(record.sent)
     return np.asarray(times[[state in _ANSWERED for state in record.state]])
 
 
 def lateness(record: OpenLoop) -> NDArray[np.float64]:
-    """Microseconds by which requests were handed to the clients late; of those that were sent."""
+    """Returns the lateness of the requests that were sent in microseconds."""
     times = _array(record.sent) - np.asarray(record.intended) - np.asarray(record.waited)
     return np.asarray(times[~np.isnan(times)])
 
 
 def growth(record: OpenLoop) -> float:
-    """How many requests the backlog gains over the run: the line fitted to what is under way at each arrival."""
+    """Returns how many requests the backlog gains over the schedule, by a line fitted to it at each arrival."""
     intended = np.asarray(record.intended)
     if len(set(record.intended)) < 2:
         return 0.0
@@ -140,7 +149,7 @@ def growth(record: OpenLoop) -> float:
 
 
 def read(record: OpenLoop) -> OpenLoopResult:
-    """What an open loop says, from its line alone."""
+    """Interprets an open loop's line: decides the outcome and computes the percentiles."""
     failed = sum(state not in _ANSWERED for state in record.state)
     result = OpenLoopResult("sustained", record.rate, len(record.state), failed)
     if "w" in record.state:
@@ -161,9 +170,9 @@ def read(record: OpenLoop) -> OpenLoopResult:
 
 
 def meets(record: OpenLoop, percentile: str, seconds: float) -> bool | None:
-    """Whether a rate was sustained with every answer right and this percentile within these seconds; None if unknown.
+    """Whether the rate was sustained, every answer was right, and this percentile was at most `seconds`.
 
-    It is unknown where the requests are too few for the percentile, or the client was too slow.
+    It is None if there were too few requests for the percentile, or the client was too slow.
     """
     result = read(record)
     if result.failed or result.outcome in ("not sustained", "wrong answers"):
@@ -171,32 +180,26 @@ def meets(record: OpenLoop, percentile: str, seconds: float) -> bool | None:
     return result.response[percentile] <= seconds if percentile in result.response else None
 
 
-def capacity_at(records: Sequence[OpenLoop], percentile: str, seconds: float) -> float | None:
-    """The highest rate offered that met this objective, with no lower one that missed it."""
-    missed = min((one.rate for one in records if meets(one, percentile, seconds) is False), default=np.inf)
-    met = [one.rate for one in records if one.rate < missed and meets(one, percentile, seconds)]
-    return max(met, default=None)
-
-
 def next_rate(records: Sequence[OpenLoop], highest: float, meets: Callable[[OpenLoop], bool | None]) -> float | None:
-    """Which rate to offer next to find the highest that meets an objective to a tenth; None when it is found.
+    """Returns the next rate of the bisection for the highest rate that meets an objective.
 
-    One of which it is unknown counts as missed, unless a higher one is met.
+    Returns None when the rate is known to a tenth of `highest`. An unknown result counts as missed, unless a higher
+    rate met the objective.
     """
-    found = {one.rate: meets(one) for one in records}
-    met = max((rate for rate, known in found.items() if known), default=0.0)
-    failing = [rate for rate, known in found.items() if known is False or (known is None and rate > met)]
+    results = {record.rate: meets(record) for record in records}
+    met = max((rate for rate, result in results.items() if result), default=0.0)
+    failing = [rate for rate, result in results.items() if result is False or (result is None and rate > met)]
     missed = min(failing, default=highest)
     return None if missed - met <= 0.1 * highest else (met + missed) / 2
 
 
 def _array(values: Sequence[int | None]) -> NDArray[np.float64]:
-    """Absent values as NaN."""
+    """Converts a list to an array in which None becomes NaN."""
     return np.array(values, dtype=np.float64)
 
 
 def _p99(microseconds: NDArray[np.float64]) -> float:
-    """Seconds within which 99% of the times lie; 0 where there are none."""
+    """Returns the 99th percentile in seconds; 0 if there are no times."""
     return float(np.quantile(microseconds, 0.99, method="inverted_cdf")) / 1e6 if len(microseconds) else 0.0
 
 

@@ -1,7 +1,6 @@
 """Schedules, backlogs, percentiles and capacity of open and closed loops whose times the tests choose."""
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,6 @@ from rollup_bench.harness.run.loops import (
     OpenLoopResult,
     Target,
     capacity,
-    capacity_at,
     growth,
     lateness,
     meets,
@@ -298,16 +296,6 @@ def test_an_objective_is_met_with_a_percentile_within_its_seconds() -> None:
     assert meets(_offered(1, 19_999, state="r" * 39 + "w"), "p50", 0.01) is False
     assert meets(_stuck(30, 1), "p50", 10**9) is False
     assert meets(_late([9000] * 100, 20_000), "p50", 1.0) is None
-
-
-def test_capacity_at_an_objective_is_below_every_rate_that_misses_it() -> None:
-    found = partial(capacity_at, percentile="p50", seconds=0.01)
-    fast, slow = 10_000, 30_000
-    assert found([_offered(1, fast), _offered(3, fast), _offered(2, fast)]) == 3
-    assert found([_offered(1, fast), _offered(2, slow), _offered(3, fast)]) == 1
-    assert found([_offered(2, fast), _offered(2, slow)]) is None
-    assert found([_offered(1, fast), _offered(3, fast, requests=10)]) == 1
-    assert found([]) is None
 
 
 def _known(**outcomes: bool | None) -> tuple[list[OpenLoop], dict[float, bool | None]]:
