@@ -9,8 +9,7 @@ from rollup_bench.harness.records import lines
 from rollup_bench.harness.records.findings import Run
 
 RESULTS = "results"
-SECONDS = 60.0
-"""The time limit of a git command."""
+SECONDS = 60.0  # the time limit of a git command
 
 
 def find(name: str) -> Run:

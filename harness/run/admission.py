@@ -58,11 +58,17 @@ def loaded(request: Request, engines: Sequence[Engine], log: RunLog, say: Say) -
                 yield Arm(engine, plan)
 
 
-def reconnected(request: Request, arms: Sequence[Arm], engines: Sequence[Engine], log: RunLog) -> Iterator[Arm]:
-    """Yields the arms of these newly connected engines; an arm is loaded again if its load is lost, as in `loaded`."""
+def reconnected(
+    request: Request, arms: Sequence[Arm], engines: Sequence[Engine], log: RunLog, names: Sequence[str]
+) -> Iterator[Arm]:
+    """Yields the arms of these newly connected engines that answer at least one of these questions right.
+
+    An arm is loaded again if its load is lost; if that fails, it is left out, and a fault is added to the run log.
+    """
     by_name = {engine.name: engine for engine in engines}
+    right = {arm for name in names for arm in right_arms(log, name)}
     for arm in arms:
-        if arm.engine.name in by_name:
+        if arm.name in right and arm.engine.name in by_name:
             with log_fault(log, arm.name, "loading", passing=RequestError):
                 yield running.load(by_name[arm.engine.name], arm.plan, request.events, request.home, lambda _: None)
 
@@ -111,11 +117,6 @@ def verdict(arm: Arm, name: str, default: Question, checked: Sequence[Checked]) 
 def right_arms(log: RunLog, name: str) -> list[str]:
     """Returns the arms whose answers to this question were right."""
     return [line.arm for line in of_type(log.records, Verdict) if line.question == name and line.verdict in RIGHT]
-
-
-def answering(log: RunLog, names: Sequence[str]) -> set[str]:
-    """Returns the arms whose answers to at least one of these questions were right."""
-    return {arm for name in names for arm in right_arms(log, name)}
 
 
 def timed(request: Request, log: RunLog) -> list[str]:

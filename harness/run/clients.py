@@ -176,12 +176,16 @@ def _process(pipe: Connection, share: _Share) -> None:
 def _client(
     ask: Callable[[Any], object], share: _Share, turns: Iterator[int], start: int, log: list[list[Any]]
 ) -> None:
+    """Runs one client: an open loop, or a closed loop that sends each request when the last is answered."""
     work, check = share.work, share.arm.check
-    if work.intended is None:
-        sender.sleep_until(start)
-        closed_loop(ask, work, turns, start, log, check)
-    else:
+    if work.intended is not None:
         open_loop(ask, work, sender.received(share.inbox), start, log, check)
+        return
+    sender.sleep_until(start)
+    for number in turns:
+        _ask(ask, work, number, log, check)
+        if time.monotonic_ns() > start + int(work.seconds * _SECOND):
+            return
 
 
 def open_loop(
@@ -202,30 +206,13 @@ def open_loop(
             _ask(ask, work, number, log, check, clock)
 
 
-def closed_loop(
-    ask: Callable[[Any], object],
-    work: Work,
-    turns: Iterator[int],
-    start: int,
-    log: list[list[Any]],
-    check: Check | None = None,
-    clock: Callable[[], int] = time.monotonic_ns,
-) -> None:
-    """Sends the next request as soon as the last is answered, for the work's seconds and at least once."""
-    end = start + int(work.seconds * _SECOND)
-    for number in turns:
-        _ask(ask, work, number, log, check, clock)
-        if clock() > end:
-            return
-
-
 def _ask(
     ask: Callable[[Any], object],
     work: Work,
     number: int,
     log: list[list[Any]],
     check: Check | None,
-    clock: Callable[[], int],
+    clock: Callable[[], int] = time.monotonic_ns,
 ) -> None:
     """Sends a request; it is logged first, as timed out, so that a request without an answer is logged too."""
     index = number % len(work.requests)

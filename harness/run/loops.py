@@ -13,10 +13,8 @@ from rollup_bench.harness.run.costs import Gauge
 from rollup_bench.harness.stats import histograms
 from rollup_bench.harness.stats.percentiles import queue_percentiles
 
-CLIENTS = (1, 2, 4, 8)
-"""The numbers of clients of the closed loops, one after the other."""
-SESSIONS = 64
-"""The number of clients of an open loop."""
+CLIENTS = (1, 2, 4, 8)  # the numbers of clients of the closed loops
+SESSIONS = 64  # the number of clients of an open loop
 _GROWTH, _REQUESTS = (
     0.05,
     20,

@@ -1,4 +1,4 @@
-"""A run of a profile: admitted, then timed over several launches, then under load; kept in a file, gone on with."""
+"""Performs a run: loads and checks the arms, times them in several launches, and then measures them under load."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -14,16 +14,7 @@ from rollup_bench.harness.records.findings import Run
 from rollup_bench.harness.records.lines import Cache, Cost, Ended, Fault, First, Header, LoadCost, Rounds
 from rollup_bench.harness.records.run_log import RunLog, is_failure
 from rollup_bench.harness.run import load_test, result_cache
-from rollup_bench.harness.run.admission import (
-    admit,
-    answering,
-    loaded,
-    log_fault,
-    reconnected,
-    right_arms,
-    sessions,
-    timed,
-)
+from rollup_bench.harness.run.admission import admit, loaded, log_fault, reconnected, right_arms, sessions, timed
 from rollup_bench.harness.run.arms import Arm, Say, budget, connected, served, warn_untested
 from rollup_bench.harness.run.machine import NOT_MEASURED, drop_page_cache, machine, scope
 from rollup_bench.harness.run.request import Request, gauge
@@ -36,15 +27,14 @@ from rollup_bench.workloads.events import Events
 from rollup_bench.workloads.pace import time_left
 
 Servers = dict[str, Server | None]
-RESTART = 300.0
-"""Seconds in which a server must be down and up again."""
+RESTART = 300.0  # the time limit of a server's restart in seconds
 
 
 def measure(request: Request, out: Path | None, say: Say) -> tuple[Path, Run]:
-    """Measures what the run's file lacks, and reads the file back; RequestError if `out` holds another run.
+    """Performs the measurements that the run's file lacks; returns its path and the run that it then holds.
 
-    Without `out` the file is one under `request.home`, see `_log`. RequestError too where a question does not fit the
-    events.
+    Without `out`, `_log` chooses a file under `request.home`. Raises RequestError if `out` holds another run, or if a
+    question does not match the events.
     """
     for question in request.defaults.values():
         answers.schema(question, request.events.statistics.schema)
@@ -68,7 +58,7 @@ def measure(request: Request, out: Path | None, say: Say) -> tuple[Path, Run]:
 
 
 class LaunchPace:
-    """Says what is measured, how wide the intervals are and how long it will still take."""
+    """Reports what is measured, how wide the intervals are, and about how long the launches still take."""
 
     def __init__(self, say: Say, launches: int) -> None:
         self._say, self._launches = say, launches
@@ -76,7 +66,7 @@ class LaunchPace:
         self.launch = 0
 
     def __call__(self, progress: Progress) -> None:
-        """Passes it on; the time left is at the pace so far."""
+        """Reports the progress of this launch; the remaining time is estimated from the pace so far."""
         now, done = time.monotonic(), (self.launch + progress.share) / self._launches
         self._began = self._began or (now, done)
         parts = [f"launch {self.launch + 1} of {self._launches}", progress.doing]
@@ -88,7 +78,7 @@ class LaunchPace:
 
 
 def header(dataset: Dataset, events: Events, engines: Sequence[Engine], profile: str, seed: int) -> Header:
-    """What is run, where, and under which limits."""
+    """Returns the header of a run's file: what is run, where, and with which budget."""
     limits = budget()
     return Header(
         dataset=dataset.name,
@@ -104,9 +94,10 @@ def header(dataset: Dataset, events: Events, engines: Sequence[Engine], profile:
 
 
 def _log(request: Request, out: Path | None, first: Header) -> RunLog:
-    """The run's file: `out`; else one of the same request that is not complete, if the profile resumes; else a new one.
+    """Opens the run's file: `out`, or an incomplete file of the same request, or a new file.
 
-    A profile of several sizes takes up a complete one too, so that only the sizes that are missing are measured.
+    Only a profile that resumes opens an older file. A profile of several sizes also opens a complete file, so that only
+    the missing sizes are measured.
     """
     if out:
         return RunLog(out, first)
@@ -123,7 +114,7 @@ def _log(request: Request, out: Path | None, first: Header) -> RunLog:
 
 
 def _loads(log: RunLog, arms: Sequence[Arm], servers: Servers) -> None:
-    """Adds a line for each load that the file lacks."""
+    """Adds the missing lines of loads to the run log."""
     for arm in arms:
         if arm.loaded and not log.has(LoadCost, arm=arm.name):
             server, load = servers[arm.engine.name], arm.loaded
@@ -142,21 +133,20 @@ def _loads(log: RunLog, arms: Sequence[Arm], servers: Servers) -> None:
 def _launch(
     request: Request, log: RunLog, arms: Sequence[Arm], servers: Servers, number: int, pace: LaunchPace
 ) -> None:
-    """What the file lacks of a launch; engines are restarted before all but the first."""
+    """Measures the missing questions of a launch; engines are restarted before every launch but the first."""
     names = [name for name in timed(request, log) if _lacks(log, name, number)]
     if not names:
         return
     up = _restarted(request, log, servers, number, pace) if number else servers
     cold = bool(number) and all(server is None or server.restartable for server in up.values()) and drop_page_cache()
     with connected(up, request.home) as engines, ExitStack() as stack:
-        wanted = answering(log, names)
-        again = list(reconnected(request, [arm for arm in arms if arm.name in wanted], engines, log))
-        opened = sessions(stack, again, log, number)
-        by_name = {arm.name: arm for arm in again if arm.name in opened}
+        connected_arms = list(reconnected(request, arms, engines, log, names))
+        opened = sessions(stack, connected_arms, log, number)
+        by_name = {arm.name: arm for arm in connected_arms if arm.name in opened}
         asks = {name: session.ask for name, session in opened.items()}
         right = {name: [arm for arm in right_arms(log, name) if arm in by_name] for name in names}
         cells = [_cell(request, by_name, name, right[name], number) for name in names if right[name]]
-        _first(log, cells, asks, number, cold, pace)
+        _first_requests(log, cells, asks, number, "cold" if cold else "lukewarm", pace)
         caching = result_cache.cached_asks(stack, list(by_name.values()), log, number)
         repeated = list(result_cache.cached_questions(request, log, number, right, asks, caching))
         measured = launch(number, [*repeated, *cells], asks, request.profile.effort, request.seed, pace, cached=caching)
@@ -168,8 +158,8 @@ def _launch(
                 if arm not in line.failed and not log.has(
                     Cost, arm=arm, question=cell.question, cache="hot", launch=number
                 ):
-                    pace(Progress(f"what {cell.question} costs {arm}", 1.0))
-                    reads, doing = gauge(servers[by_name[arm].engine.name]), f"asked {cell.question} alone"
+                    pace(Progress(f"measuring the cost of {cell.question} on {arm}", 1.0))
+                    reads, doing = gauge(servers[by_name[arm].engine.name]), f"measuring the cost of {cell.question}"
                     with log_fault(log, arm, doing, number):
                         log.add(cost(cell, arm, asks[arm], number, request.profile.effort.cost, reads))
             log.add(line)
@@ -177,46 +167,42 @@ def _launch(
 
 
 def _lacks(log: RunLog, name: str, number: int) -> bool:
-    """Whether some arm that answers the question right has no rounds of it in a launch."""
+    """Whether the launch lacks rounds of this question for an arm that answers it right."""
     line = log.get(Rounds, question=name, cache="hot", launch=number)
     return line is None or any(arm in line.failed or arm not in line.times for arm in right_arms(log, name))
 
 
 def _failures(log: RunLog, measured: Sequence[Rounds], number: int) -> None:
-    """A line for each arm that stopped answering, with the names of the questions."""
+    """Adds a fault for each arm that failed in the rounds, with the names of its failed questions."""
     for arm in dict.fromkeys(arm for line in measured for arm in line.failed):
         failed = {line.question: line.failed[arm] for line in measured if arm in line.failed}
         log.add(Fault(arm=arm, doing=f"timing {', '.join(failed)}", reason=next(iter(failed.values())), launch=number))
 
 
 def _cell(request: Request, by_name: dict[str, Arm], name: str, right: Sequence[str], number: int) -> TimedQuestion:
-    """A question with its own replay in each launch; the arms take turns at being the one entered twice."""
+    """Returns the question with this launch's replay; the A/A control is another arm from question to question."""
     requests = request.replay(name, [by_name[arm] for arm in right], number + 1)
     return TimedQuestion(name, tuple(right), right[list(request.defaults).index(name) % len(right)], requests.__next__)
 
 
-def _first(
-    log: RunLog, cells: Sequence[TimedQuestion], asks: Mapping[str, Ask], number: int, cold: bool, pace: LaunchPace
+def _first_requests(
+    log: RunLog, cells: Sequence[TimedQuestion], asks: Mapping[str, Ask], number: int, cache: Cache, pace: LaunchPace
 ) -> None:
-    """Asks everything once, question by question, before anything is warm."""
+    """Times the first request of each question to each arm, before the warm-up."""
     for cell in cells:
         for arm in cell.arms:
-            if not log.has(First, arm=arm, question=cell.question, cache=_state(cold), launch=number):
-                pace(Progress(f"the first {cell.question} of {arm}", 0.0))
+            if not log.has(First, arm=arm, question=cell.question, cache=cache, launch=number):
+                pace(Progress(f"first request of {cell.question} to {arm}", 0.0))
                 ask, request = asks[arm], cell.draw()
                 start = time.perf_counter_ns()
-                with suppress(Exception):  # said by the rounds, which ask again
+                with suppress(Exception):  # the rounds ask again and report the error
                     ask(request)
                     taken = time.perf_counter_ns() - start
-                    log.add(First(arm=arm, question=cell.question, cache=_state(cold), launch=number, time=taken))
-
-
-def _state(cold: bool) -> Cache:
-    return "cold" if cold else "lukewarm"
+                    log.add(First(arm=arm, question=cell.question, cache=cache, launch=number, time=taken))
 
 
 def _restarted(request: Request, log: RunLog, servers: Servers, number: int, pace: LaunchPace) -> Servers:
-    """The servers, restarted where they can be; one that does not come back is left out, and the file says why."""
+    """Restarts the servers that can be restarted; a server that fails is left out, and a fault is added per layout."""
     up = dict(servers)
     for name, server in servers.items():
         if server and server.restartable:

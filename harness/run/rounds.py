@@ -1,4 +1,4 @@
-"""Closed loop with one client: rounds over all questions and all arms, interleaved."""
+"""Times a launch: one client asks all questions and arms in rounds."""
 
 import math
 import time
@@ -19,12 +19,12 @@ from rollup_bench.harness.stats.estimate import estimate, launch_width, logarith
 
 Ask = Callable[[Any], object]
 Clock = Callable[[], int]
-_WARMING = 0.3  # of a launch, about
-_LOOK = 5  # rounds between two looks at the width
+_WARM_UP_SHARE = 0.3  # the share of a launch that the warm-up takes, for the progress display
+_LOOK = 5  # the number of rounds after which the interval widths are computed again
 
 
 class TimedQuestion(msgspec.Struct, frozen=True):
-    """A question to be timed: of these arms, `control` being the one entered twice; `draw` gives the next request."""
+    """A question to time on some arms; `control` is the arm of the A/A control, and `draw` returns the next request."""
 
     question: str
     arms: tuple[str, ...]
@@ -34,22 +34,22 @@ class TimedQuestion(msgspec.Struct, frozen=True):
 
 
 class Effort(msgspec.Struct, frozen=True):
-    """How long to measure: rounds are added up to `most` until every ratio is known to within `width` (0.05: 5%).
+    """How long a question is timed: until the half interval of every ratio is at most `width`, or a limit is reached.
 
-    The width is that of all launches together, if they do not differ.
+    The width is that of all launches together, under the assumption that the true ratio is the same in all of them.
     """
 
     launches: int
-    least: int
-    most: int
-    width: float
-    warm: float = 5.0  # seconds at most for each arm and question
-    cell: float = 60.0  # seconds of rounds at most for each question
-    cost: float = 0.5  # seconds in which each arm alone is asked, to see what a question costs
+    least: int  # the least rounds of a launch
+    most: int  # the most rounds of a launch
+    width: float  # a fraction: 0.05 is 5%
+    warm: float = 5.0  # the most seconds of warm-up for each arm and question
+    cell: float = 60.0  # the most seconds of rounds for each question
+    cost: float = 0.5  # the seconds in which each arm is asked alone to measure processor time and memory
 
 
 class Progress(msgspec.Struct, frozen=True):
-    """What is being measured, how far this launch is (0 to 1), and how wide the widest interval still is."""
+    """What is being measured, the share of this launch that is done (0 to 1), and the widest half interval yet."""
 
     doing: str
     share: float
@@ -61,7 +61,7 @@ Say = Callable[[Progress], None]
 
 @dataclass
 class _Measurement:
-    """A cell while it is measured."""
+    """The state of one question while its arms are timed."""
 
     cell: TimedQuestion
     asks: Mapping[str, Ask]
@@ -75,20 +75,20 @@ class _Measurement:
 
     @property
     def alive(self) -> list[str]:
-        """The names that still answer; a second name goes with its arm."""
+        """The names of the arms that have not failed, with the second name of the A/A control."""
         return [name for name in self.names if original(name) not in self.failed]
 
     def ask(self, name: str, request: object) -> int:
-        """Nanoseconds until the answer is there; an arm that does not answer is not asked again."""
+        """Asks an arm and returns the nanoseconds; an arm that raises an error counts as failed from then on."""
         start = self.clock()
         try:
             self.asks[original(name)](request)
-        except Exception as error:  # whatever a client raises is the arm's failure, and the others go on
+        except Exception as error:  # any error is a failure of this arm only
             self.failed[original(name)] = reason(error)
         return self.clock() - start
 
     def warm_up(self, arm: str, seconds: float) -> None:
-        """Asks one arm alone until its times no longer shift."""
+        """Asks one arm alone until its times no longer shift, or for at most `seconds`."""
 
         def once() -> bool:
             self.ask(arm, self.cell.draw())
@@ -97,7 +97,7 @@ class _Measurement:
         self.warm[arm] = warm_up(once, seconds, self.clock)
 
     def round(self, rng: np.random.Generator) -> None:
-        """Asks every arm twice: all of them the same request, then in abba order all of them the next."""
+        """Asks every arm in a random order with one request, and then in the opposite order with the next request."""
         start = self.clock()
         order = abba(self.alive, rng)
         half = len(order) // 2
@@ -110,7 +110,7 @@ class _Measurement:
         self.spent += self.clock() - start
 
     def enough(self, effort: Effort, rng: np.random.Generator) -> bool:
-        """Looks at widths alone, never at what the ratios are."""
+        """Whether to stop; this depends on interval widths, counts and times, and never on the ratios themselves."""
         rounds = max((len(times) for times in self.times.values()), default=0)
         if rounds >= effort.most or self.spent > effort.cell * 1e9 or not self.alive:
             return True
@@ -121,10 +121,10 @@ class _Measurement:
 
 
 def widest(times: Mapping[str, Sequence[tuple[int, int]]], rng: np.random.Generator) -> float:
-    """The widest half interval of a ratio between any two arms in one launch, as a fraction; 0 for a single arm."""
+    """Returns the widest half interval of a ratio of two arms in one launch, as a fraction; 0 for a single arm."""
     logs = {name: logarithms(pairs) for name, pairs in times.items()}
-    found = (estimate([logs[one] - logs[other]], rng).interval() for one, other in combinations(logs, 2))
-    return max(((high / low) ** 0.5 - 1 if low > 0 else math.inf for low, high in found), default=0.0)
+    intervals = (estimate([logs[arm] - logs[other]], rng).interval() for arm, other in combinations(logs, 2))
+    return max(((high / low) ** 0.5 - 1 if low > 0 else math.inf for low, high in intervals), default=0.0)
 
 
 def launch(
@@ -137,13 +137,14 @@ def launch(
     clock: Clock = time.perf_counter_ns,
     cached: Mapping[str, Ask] | None = None,
 ) -> list[Rounds]:
-    """Measures every cell in this launch of the engines; a round goes over all questions before the next begins.
+    """Times every question in this launch; each round asks all questions, so that all share any slow period.
 
-    So whatever comes and goes on the machine meets all of them alike. Cells of answers from caches ask `cached`.
+    Questions of the cache state `cached` are asked by the functions in `cached`, and all others by those in `asks`.
     """
-    ways = {"cached": cached or {}}
+    by_state = {"cached": cached or {}}
     measured = [
-        _Measurement(cell, ways.get(cell.cache, asks), with_control(cell.arms, cell.control), clock) for cell in cells
+        _Measurement(cell, by_state.get(cell.cache, asks), with_control(cell.arms, cell.control), clock)
+        for cell in cells
     ]
     _warm_up(measured, effort, say)
     rng, stalled_before, start = np.random.default_rng([seed, number]), stall_seconds(), time.perf_counter()
@@ -151,24 +152,24 @@ def launch(
     waited = pressure(stalled_before, time.perf_counter() - start)
     return [
         Rounds(
-            question=one.cell.question,
-            cache=one.cell.cache,
+            question=each.cell.question,
+            cache=each.cell.cache,
             launch=number,
-            control=(one.cell.control, one.names[-1]),
-            times=one.times,
-            warm=one.warm,
-            failed=one.failed,
+            control=(each.cell.control, each.names[-1]),
+            times=each.times,
+            warm=each.warm,
+            failed=each.failed,
             pressure=waited,
         )
-        for one in measured
+        for each in measured
     ]
 
 
 def _warm_up(cells: Sequence[_Measurement], effort: Effort, say: Say) -> None:
-    work = [(one, arm) for one in cells for arm in one.cell.arms]
-    for number, (one, arm) in enumerate(work):
-        say(Progress(f"warming up {one.cell.question} on {arm}", _WARMING * number / len(work)))
-        one.warm_up(arm, effort.warm)
+    work = [(measurement, arm) for measurement in cells for arm in measurement.cell.arms]
+    for number, (measurement, arm) in enumerate(work):
+        say(Progress(f"warming up {measurement.cell.question} on {arm}", _WARM_UP_SHARE * number / len(work)))
+        measurement.warm_up(arm, effort.warm)
 
 
 def _all_rounds(cells: Sequence[_Measurement], effort: Effort, rng: np.random.Generator, say: Say) -> None:
@@ -177,15 +178,15 @@ def _all_rounds(cells: Sequence[_Measurement], effort: Effort, rng: np.random.Ge
         for i in rng.permutation(len(going)):
             going[i].round(rng)
         rounds += 1
-        going = [one for one in going if not one.enough(effort, looking)]
-        wide = max((one.width for one in going if one.width is not None), default=None)
+        going = [each for each in going if not each.enough(effort, looking)]
+        wide = max((each.width for each in going if each.width is not None), default=None)
         done = 1 - sum(1 - rounds / effort.most for _ in going) / len(cells)
-        share = _WARMING + (1 - _WARMING) * done
-        say(Progress(f"round {rounds}, {len(going)} of {len(cells)} questions not yet narrow", share, wide))
+        share = _WARM_UP_SHARE + (1 - _WARM_UP_SHARE) * done
+        say(Progress(f"round {rounds}, {len(going)} of {len(cells)} questions still measured", share, wide))
 
 
 def cost(cell: TimedQuestion, arm: str, ask: Ask, number: int, seconds: float, gauge: Gauge) -> Cost:
-    """Asks one arm alone for so long (once at least) and reads what that took."""
+    """Asks one arm alone for `seconds`, and at least once; returns the resources used."""
     meter, end, questions = Meter(gauge), time.perf_counter() + seconds, 0
     while not questions or time.perf_counter() < end:
         ask(cell.draw())

@@ -16,8 +16,7 @@ from rollup_bench.workloads.measures import Function, Measure
 from rollup_bench.workloads.questions import Aggregate, Cohort, Funnel, Question
 from rollup_bench.workloads.truth import aggregate, cohort, order
 
-RELATIVE = 1e-9
-"""The relative error that floats may have."""
+RELATIVE = 1e-9  # the relative error that floats may have
 
 
 class Kind(StrEnum):

@@ -10,10 +10,8 @@ from numpy.typing import NDArray
 from rollup_bench.harness.stats import student
 
 Logs = NDArray[np.float64]
-LEVEL = 0.99
-"""The confidence level of all published intervals and claims."""
-POWER = 0.8
-"""The probability of claiming a slowdown that is as large as the smallest detectable one."""
+LEVEL = 0.99  # the confidence level of all published intervals and claims
+POWER = 0.8  # the probability of claiming a slowdown of exactly the smallest detectable size
 _REPLICATES = 1000
 
 

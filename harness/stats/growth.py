@@ -13,13 +13,11 @@ from rollup_bench.harness.stats.estimate import LEVEL, midmean
 from rollup_bench.harness.stats.percentiles import interval
 
 MILLION = 10**6
-PARTS = 3
-"""The parameters of a curve; a fit needs more cells than that."""
+PARTS = 3  # the number of parameters of a curve; a fit needs more cells than that
 EXPONENTS = np.arange(0.05, 2.005, 0.01)
 FLAT = (1.1, 2.0)
 """The growth is flat if the interval of `ratio` begins below the first bound and ends below the second."""
-WIDE = 0.5
-"""The exponent c is unknown if its interval is wider than this."""
+WIDE = 0.5  # the exponent c is unknown if its interval is wider than this
 _REPLICATES = 1000
 
 Floats = NDArray[np.float64]

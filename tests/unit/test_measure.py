@@ -162,7 +162,7 @@ def test_figures_under_load_of_a_server_that_is_gone_are_not_kept(
     profile = Profile("standard", rows=(1,), timed=1, checked=1, effort=effort, load=UnderLoad(questions=1, sweep=0.1))
     run = measure(_request(rides, tmp_path, profile), None, _quiet)[1]
     faults = [(one.arm, one.doing, one.reason) for one in of_type(run.lines, Fault)]
-    assert faults == [("duckdb/raw", "under load with by-city", "down does not answer any more")]
+    assert faults == [("duckdb/raw", "load test of by-city", "down is down")]
     assert len(of_type(run.lines, Rounds)) == 1
     assert not of_type(run.lines, ClosedLoop) + of_type(run.lines, Ended)
 

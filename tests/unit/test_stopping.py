@@ -130,7 +130,7 @@ def test_progress_is_said_before_each_warm_up_and_after_each_round() -> None:
     clock.launch(effort(9, 2), clock.cell("q"), clock.cell("r"), say=told.append)
     assert [one.doing for one in told] == [
         *("warming up q on a", "warming up q on b", "warming up r on a", "warming up r on b"),
-        *("round 1, 2 of 2 questions not yet narrow", "round 2, 0 of 2 questions not yet narrow"),
+        *("round 1, 2 of 2 questions still measured", "round 2, 0 of 2 questions still measured"),
     ]
     assert [one.share for one in told] == pytest.approx([0, 0.075, 0.15, 0.225, 0.65, 1.0])
     assert {one.widest for one in told} == {None}
@@ -143,8 +143,8 @@ def test_progress_counts_the_questions_that_still_go_on() -> None:
     asks = {"a": clock.asks["a"], "b": clock.asks["a"]}
     launch(0, cells, asks, effort(9, 4, cell=5.0), 1, told.append, clock)
     assert [one.doing for one in told[3:]] == [
-        "round 1, 1 of 2 questions not yet narrow",
-        "round 2, 0 of 2 questions not yet narrow",
+        "round 1, 1 of 2 questions still measured",
+        "round 2, 0 of 2 questions still measured",
     ]
     assert [one.share for one in told[3:]] == pytest.approx([0.3 + 0.7 * (1 - 3 / 4 / 2), 1.0])
 
