@@ -1,6 +1,7 @@
 """Prints runs and comparisons of runs as tables in the terminal."""
 
 from collections.abc import Sequence
+from math import isinf
 from statistics import median
 
 from rich import box
@@ -16,7 +17,6 @@ from rollup_bench.harness.records.lines import (
     ClosedLoop,
     Ended,
     Fault,
-    Header,
     LoadCost,
     OpenLoop,
     Rounds,
@@ -43,16 +43,20 @@ _OMITTED_FIRST = (
     "99% interval",
     "against lowest",
     "capacity",
+    "bytes",
+    "events/row",
+    "faster than raw",
 )
 """Columns in the order in which a narrow terminal omits them."""
+_ROOM_FOR_REASONS = 110
+"""Characters of a terminal in whose table reasons have room; a narrower one shows them below the table."""
 _STYLES = {"faster": "green", "slower": "red"}
 _VERDICTS = {"right": "green", "within bound": "green", "wrong": "bold red", "failed": "bold red"}
 
 
 def run_table(run: Run, console: Console) -> None:
     """Prints a run: each question on each arm, the noise floor, the faults, and the figures under load."""
-    _print_head(run.header, console)
-    _print(_cells(run), console)
+    _print_cells(run, console)
     console.print(f"[dim]{noise(run)}[/dim]")
     for fault in of_type(run.lines, Fault):
         when = "" if fault.launch is None else f" for launch {fault.launch + 1}"
@@ -70,12 +74,12 @@ def loads_table(run: Run, console: Console) -> None:
     compared = any(by_arm.values())
     against_raw = ("events/row", "faster than raw", "pays after") if compared else ()
     table = _table("load", right=("rows", "load s", "bytes", *against_raw))
-    table.add_column("")
+    table.add_column("", no_wrap=True)
     for load in loads:
         figures = (f"{load.rows:,}", f"{load.seconds:.2f}", "unknown" if load.bytes is None else f"{load.bytes:,}")
-        note = "reused, nothing has changed" if load.reused else "loaded now"
+        note = "reused" if load.reused else ""
         table.add_row(load.arm, *figures, *(_break_even_cells(by_arm[load.arm]) if compared else ()), note)
-    console.print(table)
+    _print(table, console)
 
 
 def _break_even_cells(paid: BreakEven | None) -> tuple[str, str, str]:
@@ -88,8 +92,7 @@ def _break_even_cells(paid: BreakEven | None) -> tuple[str, str, str]:
 
 def dashboard_table(run: Run, seconds: Sequence[float], console: Console) -> None:
     """Prints each question of a dashboard and the times of all at once, or that they are not timed."""
-    _print_head(run.header, console)
-    _print(_cells(run), console)
+    _print_cells(run, console)
     if not seconds:
         console.print("[bold]not timed:[/bold] not every answer is right")
         return
@@ -98,10 +101,28 @@ def dashboard_table(run: Run, seconds: Sequence[float], console: Console) -> Non
     console.print(f"[bold]all {count} at once:[/bold] median {middle}, maximum {longest}")
 
 
-def _print_head(header: Header, console: Console) -> None:
+def _print_cells(run: Run, console: Console) -> None:
+    """Prints the scope of the run, its cells, and below a narrow table the reasons of verdicts."""
+    header, room = run.header, console.width >= _ROOM_FOR_REASONS
     machine = f"{header.machine.get('processor', '')}, {header.machine.get('cores', '?')} cores"
     console.print(f"[bold]{header.dataset}, {header.rows:,} rows[/bold]")
     console.print(f"[dim]{machine}; {'; '.join(header.scope)}[/dim]")
+    _print(_cells(run, reasons=room), console)
+    if not room:
+        _print_reasons(of_type(run.lines, Verdict), console)
+
+
+def _print_reasons(verdicts: Sequence[Verdict], console: Console) -> None:
+    """Prints each reason with its questions, once for all arms that have it for the same questions."""
+    questions: dict[tuple[str, str], list[str]] = {}
+    for line in verdicts:
+        if line.reason:
+            questions.setdefault((line.arm, f"{line.verdict}: {line.reason}"), []).append(line.question)
+    arms: dict[tuple[str, str], list[str]] = {}
+    for (arm, reason), names in questions.items():
+        arms.setdefault((reason, ", ".join(names)), []).append(arm)
+    for (reason, together), sharing in arms.items():
+        console.print(Text(f"{', '.join(sharing)}: {reason} ({together})"))
 
 
 def noise(run: Run) -> str:
@@ -109,6 +130,8 @@ def noise(run: Run) -> str:
     floor = noise_floor(run)
     if floor is None:
         return "nothing was timed"
+    if isinf(floor.high):
+        return f"noise floor: unknown, since the rounds of the {floor.pairs} A/A pairs are too few"
     words = (
         f"noise floor: {floor.pairs} A/A pairs; the 99% intervals of their ratios lie within {floor.low:.2f} to "
         f"{floor.high:.2f}, with a median half-width of {floor.median_half_width:.1%}; {floor.differing} exclude 1"
@@ -135,7 +158,7 @@ def comparison_table(comparison: Comparison, console: Console) -> None:
     _print(table, console)
 
 
-def _cells(run: Run) -> Table:
+def _cells(run: Run, reasons: bool) -> Table:
     right = ("median ms", "99% interval", "max ms", "first ms", "cached ms", "CPU ms", "against lowest", "detects")
     table = _table("question", "engine/layout", "verdict", right=right)
     table.add_column("outcome")
@@ -143,7 +166,7 @@ def _cells(run: Run) -> Table:
         for number, cell in enumerate(rows):
             claim = cell.against
             ratio, _, detects = _claim_cells(claim)
-            outcome = claim.outcome if claim else "lowest median" if cell.lowest else cell.reason
+            outcome = claim.outcome if claim else "lowest median" if cell.lowest else cell.reason if reasons else ""
             table.add_row(
                 "" if number else question,
                 cell.arm,
@@ -207,6 +230,9 @@ def _print(table: Table, console: Console) -> None:
             break
         table.columns = [column for column in table.columns if column.header != heading]
         omitted.append(heading)
+    if omitted:
+        for place, column in enumerate(table.columns):
+            column._index = place  # Rich pads a column by its place
     console.print(table)
     if omitted:
         say_omitted(omitted, console)

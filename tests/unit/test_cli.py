@@ -132,7 +132,7 @@ def test_a_run_loads_the_layouts_that_answer_a_question_and_says_what_to_try_nex
     shown = command.done("run", "--dataset", mine, "--layouts", "all")
     assert shown.startswith("mine, 3 rows\n")
     assert re.search(r"duckdb/day +unsupported +layout day does not group by ", shown)
-    assert re.findall(r"(\S+) .* loaded now", shown) == ["duckdb/raw", "duckdb/tuned"]
+    assert re.findall(r"\n (duckdb/\w+) +\d+ +\d", shown) == ["duckdb/raw", "duckdb/tuned"]
     assert len([path for path in command.files() if path.match("loads/duckdb-*.json")]) == 2
     _, *steps = shown.partition("Next:")[2].splitlines()
     ask, explain, run = (shlex.split(line)[1:] for line in steps)
@@ -141,7 +141,7 @@ def test_a_run_loads_the_layouts_that_answer_a_question_and_says_what_to_try_nex
     assert "CREATE TABLE" in command.done(*explain)
     assert run == ["run", "--dataset", mine, "--engines", "duckdb,druid,cassandra"]
     again = command.done("run", "--dataset", mine, "--questions", "by-day")
-    assert "reused, nothing has changed" in again
+    assert " reused " in again
     assert "back" not in again
 
 
