@@ -50,16 +50,16 @@ def figures(run: Run) -> Figures:
     of = run.header.dataset
     rows = run.header.rows if dataset.read(of).source.generator else ALL
     floor = noise_floor(run)
-    found: Figures = {}
+    by_key: Figures = {}
     if floor and math.isfinite(floor.median_half_width):
-        found["Noise", of, rows] = floor.median_half_width
+        by_key["Noise", of, rows] = floor.median_half_width
     for loaded in of_type(run.lines, LoadCost):
-        found["Load", of, *loaded.arm.split("/"), rows] = loaded.seconds
+        by_key["Load", of, *loaded.arm.split("/"), rows] = loaded.seconds
         if loaded.bytes is not None:
-            found["Size", of, *loaded.arm.split("/"), rows] = loaded.bytes
+            by_key["Size", of, *loaded.arm.split("/"), rows] = loaded.bytes
     for metric, arm, question, more, value in answers(run):
-        found[metric, of, *arm.split("/"), question, rows, *more] = value
-    return found
+        by_key[metric, of, *arm.split("/"), question, rows, *more] = value
+    return by_key
 
 
 def answers(run: Run) -> Iterator[tuple[str, str, str, tuple[int, ...], Any]]:
@@ -107,14 +107,14 @@ class Metric:
 
     setup_cache.timeout = 6 * 3600  # type: ignore[attr-defined]
 
-    def setup(self, found: Figures, *of: object) -> None:
+    def setup(self, by_key: Figures, *of: object) -> None:
         """Tells asv that a figure is not available if no run has it."""
-        if (type(self).__name__, self.dataset, *of) not in found:
+        if (type(self).__name__, self.dataset, *of) not in by_key:
             raise NotImplementedError("not in these runs")
 
-    def value(self, found: Figures, *of: object) -> object:
+    def value(self, by_key: Figures, *of: object) -> object:
         """A number, or samples from which asv computes the median and its interval."""
-        value = found[type(self).__name__, self.dataset, *of]
+        value = by_key[type(self).__name__, self.dataset, *of]
         return {"samples": value, "number": 1} if isinstance(value, list) else value
 
 

@@ -74,7 +74,7 @@ class Row:
     said: str
     status: str = ""
     ended: str = ""
-    kept: str = ""
+    measured: str = ""
     again: str = ""
     resumed: str = ""
     lost: str = ""
@@ -160,12 +160,12 @@ def happen(fault: Fault, engine: str, home: Path) -> Row:
 
 
 def _measured(fault: Fault, victim: Victim) -> Row:
-    kept = events.prepare(victim.data, victim.home)
-    record = victim.home / "loads" / f"{victim.engine}-{_plan(victim, kept).key}.json"
+    rows = events.prepare(victim.data, victim.home)
+    record = victim.home / "loads" / f"{victim.engine}-{_plan(victim, rows).key}.json"
     if fault.during == "load":
         record.unlink(missing_ok=True)
     else:
-        _right_again(victim, kept)
+        _right_again(victim, rows)
     out = victim.home / "runs" / f"{fault.name.replace(' ', '-')}-{victim.engine}.jsonl"
     out.unlink(missing_ok=True)
     with Child(victim, out) as run:
@@ -178,14 +178,14 @@ def _measured(fault: Fault, victim: Victim) -> Row:
             time.sleep(fault.passes)
         helped = time.monotonic()
         fault.help(victim)
-        reused = _right_again(victim, kept)
+        reused = _right_again(victim, rows)
         again = time.monotonic() - helped
         if fault.passes is not None:
             status = run.end()
     said, others, ended = run.said(), _kept(out), run.ended - began
     with Child(victim, out) as resumed:
         resumed_status = resumed.end()
-    lost = _lost(victim, kept, reused or fault.during == "load")
+    lost = _lost(victim, rows, reused or fault.during == "load")
     good = resumed_status == 0 and not lost and others == len(QUESTIONS) and _whole(out)
     return Row(
         fault.name,
@@ -196,7 +196,7 @@ def _measured(fault: Fault, victim: Victim) -> Row:
         f"{others} of {len(QUESTIONS)} cells",
         f"{again:.1f}",
         str(resumed_status),
-        lost or f"nothing: {kept.statistics.rows:,} rows, {len(QUESTIONS)} answers right",
+        lost or f"nothing: {rows.statistics.rows:,} rows, {len(QUESTIONS)} answers right",
         good,
     )
 
@@ -266,21 +266,21 @@ class Child:
             self._more.set()
 
 
-def _plan(victim: Victim, kept: events.Events) -> Plan:
+def _plan(victim: Victim, rows: events.Events) -> Plan:
     engine = engine_type(victim.engine)(victim.client, victim.home, budget())
-    return engine.plan(victim.data, victim.data.layout("raw"), kept.statistics)
+    return engine.plan(victim.data, victim.data.layout("raw"), rows.statistics)
 
 
-def _right_again(victim: Victim, kept: events.Events) -> bool:
+def _right_again(victim: Victim, rows: events.Events) -> bool:
     """Waits until a new client gets a right answer; whether the stored load could be used."""
     began, question = time.monotonic(), victim.data.question(QUESTIONS[0]).fill()
     while True:
         engine = engine_type(victim.engine)(victim.client, victim.home, budget())
         try:
-            plan = engine.plan(victim.data, victim.data.layout("raw"), kept.statistics)
-            _, reused = loading.ensure(engine, plan, kept, victim.home, Watch(seconds=BOUND))
+            plan = engine.plan(victim.data, victim.data.layout("raw"), rows.statistics)
+            _, reused = loading.ensure(engine, plan, rows, victim.home, Watch(seconds=BOUND))
             with engine.session(plan) as session:
-                if verdicts.check(question, session.ask(question), kept).kind is Kind.RIGHT:
+                if verdicts.check(question, session.ask(question), rows).kind is Kind.RIGHT:
                     return reused
         except FailureError:
             if time.monotonic() - began > BOUND:
@@ -290,22 +290,22 @@ def _right_again(victim: Victim, kept: events.Events) -> bool:
         time.sleep(0.1)
 
 
-def _lost(victim: Victim, kept: events.Events, reused: bool) -> str:
+def _lost(victim: Victim, rows: events.Events, reused: bool) -> str:
     """What differs from the state before the fault; empty if nothing does."""
     engine = engine_type(victim.engine)(victim.client, victim.home, budget())
-    plan = engine.plan(victim.data, victim.data.layout("raw"), kept.statistics)
-    found = [] if reused else ["loaded anew"]
+    plan = engine.plan(victim.data, victim.data.layout("raw"), rows.statistics)
+    losses = [] if reused else ["loaded anew"]
     try:
-        if (rows := engine.rows(plan)) != kept.statistics.rows:
-            found.append(f"{rows} rows of {kept.statistics.rows}")
+        if (stored := engine.rows(plan)) != rows.statistics.rows:
+            losses.append(f"{stored} rows of {rows.statistics.rows}")
         with engine.session(plan) as session:
             for name in QUESTIONS:
                 question = victim.data.question(name).fill()
-                if verdicts.check(question, session.ask(question), kept).kind is not Kind.RIGHT:
-                    found.append(f"{name} is wrong")
+                if verdicts.check(question, session.ask(question), rows).kind is not Kind.RIGHT:
+                    losses.append(f"{name} is wrong")
     finally:
         engine.close()
-    return ", ".join(found)
+    return ", ".join(losses)
 
 
 def _kept(out: Path) -> int:
@@ -339,7 +339,7 @@ def table(rows: Sequence[Row]) -> Table:
     headings = ("fault", "engine", "the run said", "status", "ended after s", "DuckDB kept")
     shown = Table(*headings, "right again after s", "started again: status", "lost", show_lines=True)
     for row in rows:
-        figures = (row.status, row.ended, row.kept, row.again, row.resumed, row.lost)
+        figures = (row.status, row.ended, row.measured, row.again, row.resumed, row.lost)
         shown.add_row(row.fault, row.engine, row.said, *figures)
     return shown
 

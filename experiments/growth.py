@@ -19,7 +19,7 @@ import click
 import msgspec
 import numpy as np
 
-from experiments import growth_report as found
+from experiments import growth_report
 from rollup_bench.engines.contract import Engine, Session
 from rollup_bench.errors import FailureError
 from rollup_bench.harness.cli.options import engines_option, layouts_of, layouts_option, out_option, via_option
@@ -67,7 +67,7 @@ REQUESTS = (2, 20)
 class Timed:
     """A cell with a right answer, while it is timed."""
 
-    cell: found.Cell
+    cell: growth_report.Cell
     session: Session
     question: Question
     most: float  # seconds
@@ -91,7 +91,7 @@ class Timed:
         return bool(self.failed) or requests >= most or (requests >= least and sum(self.seconds) >= self.most)
 
     @property
-    def done(self) -> found.Cell:
+    def done(self) -> growth_report.Cell:
         """The cell with its seconds, or with its failure."""
         if self.failed:
             return msgspec.structs.replace(self.cell, verdict=Kind.FAILED.value, reason=self.failed)
@@ -105,50 +105,50 @@ def measure(
     sizes: Sequence[int],
     seconds: float,
     say: Say,
-) -> list[found.Cell]:
+) -> list[growth_report.Cell]:
     """All cells: each is checked, then those with right answers are timed together."""
     game = datasets.read("game")
     game = msgspec.structs.replace(game, questions={name: _grained(game.question(name)) for name in names})
     with ExitStack() as stack:
-        cells: list[found.Cell | Timed] = []
+        cells: list[growth_report.Cell | Timed] = []
         for rows in sizes:
             sized = game.sized(rows, SEED)
-            kept = events.prepare(sized, home(), say)
-            checked = _checked(stack, engines, layouts, sized, kept, say)
-            cells += [one if isinstance(one, found.Cell) else Timed(*one, seconds) for one in checked]
+            prepared = events.prepare(sized, home(), say)
+            checked = _checked(stack, engines, layouts, sized, prepared, say)
+            cells += [one if isinstance(one, growth_report.Cell) else Timed(*one, seconds) for one in checked]
         _time([one for one in cells if isinstance(one, Timed)], say)
     return [one.done if isinstance(one, Timed) else one for one in cells]
 
 
 def _checked(
-    stack: ExitStack, engines: Sequence[Engine], layouts: Sequence[Layout], game: Dataset, kept: Events, say: Say
-) -> Iterator[found.Cell | tuple[found.Cell, Session, Question]]:
+    stack: ExitStack, engines: Sequence[Engine], layouts: Sequence[Layout], game: Dataset, prepared: Events, say: Say
+) -> Iterator[growth_report.Cell | tuple[growth_report.Cell, Session, Question]]:
     """Loads one game and asks each arm each question over each span; yields right cells with their session."""
     compared, lost = [], {}
     for engine, layout in product(engines, layouts):
         try:
-            arm = running.arm(engine, layout, game, kept, home(), say)
+            arm = running.arm(engine, layout, game, prepared, home(), say)
             compared.append((arm, stack.enter_context(engine.session(arm.plan))))
         except FailureError as error:
             lost[f"{engine.name}/{layout.name}"] = str(error)
-    counts = _counts(kept)
+    counts = _counts(prepared)
     for (name, template), span in product(game.questions.items(), SPANS):
-        say(f"{kept.statistics.rows:,} rows: checking {name} over {span}")
+        say(f"{prepared.statistics.rows:,} rows: checking {name} over {span}")
         question, about = (
             over(template, SPANS[span]),
-            (name, CORE.get(name, ""), kept.statistics.rows, span, counts[span]),
+            (name, CORE.get(name, ""), prepared.statistics.rows, span, counts[span]),
         )
         for failed, reason in lost.items():
             yield _cell(about, failed, Judgement(Kind.FAILED, reason))
         for arm, session in compared:
-            one = check(arm, session, question, kept)
+            one = check(arm, session, question, prepared)
             cell = _cell(about, arm.name, one.verdict, one.support.where or "")
             yield (cell, session, question) if one.verdict.kind in RIGHT else cell
 
 
-def _cell(about: tuple[str, str, int, str, int], arm: str, verdict: Judgement, where: str = "") -> found.Cell:
+def _cell(about: tuple[str, str, int, str, int], arm: str, verdict: Judgement, where: str = "") -> growth_report.Cell:
     question, asks, rows, span, count = about
-    return found.Cell(
+    return growth_report.Cell(
         question=question,
         asks=asks,
         arm=arm,
@@ -173,15 +173,15 @@ def _grained(template: Template) -> Template:
     return msgspec.structs.replace(template, body=template.body | grain)
 
 
-def _counts(kept: Events) -> dict[str, int]:
+def _counts(prepared: Events) -> dict[str, int]:
     """The number of events in each span."""
-    time = kept.columns.time.name
+    time = prepared.columns.time.name
     spans = {
         name: Span(*(datetime(d.year, d.month, d.day, tzinfo=UTC) for d in (start, END)))
         for name, start in SPANS.items()
     }
     counts = dict.fromkeys(SPANS, 0)
-    for batch in kept.batches([time]):
+    for batch in prepared.batches([time]):
         for name, span in spans.items():
             counts[name] += within(batch, time, span).num_rows
     return counts
@@ -204,7 +204,7 @@ def _time(cells: Sequence[Timed], say: Say) -> None:
 @layouts_option
 @click.option("--questions", default=",".join(CORE), metavar="A,B", show_default=True, help="Of the game, to ask.")
 @click.option("--rows", multiple=True, type=click.IntRange(1), default=ROWS, show_default=True, help="Each size.")
-@click.option("--seconds", type=float, default=SECONDS, show_default=True, help="For which a cell is asked, at most.")
+@click.option("--seconds", type=float, default=SECONDS, show_default=True, help="How long a cell is asked, at most.")
 @via_option
 @out_option(help="The drawing: .svg, .png or .pdf; growth.svg under the home if not given.")
 def growth(
@@ -223,8 +223,8 @@ def growth(
         measured_on = f"{scope(opened, running.budget())}; {NOT_MEASURED}"
         chosen = layouts_of(datasets.read("game"), layouts)
         cells = measure(opened, chosen, questions.split(","), sorted(rows), seconds, say)
-    found.table(measured_on, cells, console())
-    found.draw(out, measured_on, cells)
+    growth_report.table(measured_on, cells, console())
+    growth_report.draw(out, measured_on, cells)
     print(f"drawn in {out.name}")
     sys.exit(any(cell.verdict in (Kind.WRONG, Kind.FAILED) for cell in cells))
 

@@ -87,32 +87,32 @@ def _row(cells: Sequence[Cell]) -> tuple[str, ...]:
     if not timed:
         return ("", "", "", "", "", "", _verdicts(cells))
     ends = tuple(_milliseconds(_centre(one)) for one in (timed[0], timed[-1]))
-    found = fitted(cells)
-    if found is None:
+    fit = fitted(cells)
+    if fit is None:
         return ("", "", "", *ends, "", f"{len(timed)} cells are too few; {_verdicts(cells)}")
     parts = ("", "", "")
-    if found.outcome == "known":
-        curve = found.curve
+    if fit.outcome == "known":
+        curve = fit.curve
         parts = (
-            _between(curve.a * 1e3, found.a, 1e3),
-            _between(curve.b * 1e3, found.b, 1e3),
-            f"{curve.c:.2f} ({found.c[0]:.2f} to {found.c[1]:.2f})",
+            _between(curve.a * 1e3, fit.a, 1e3),
+            _between(curve.b * 1e3, fit.b, 1e3),
+            f"{curve.c:.2f} ({fit.c[0]:.2f} to {fit.c[1]:.2f})",
         )
-    return (*parts, *ends, f"×{found.largest_deviation:.2f}", words(found, timed))
+    return (*parts, *ends, f"×{fit.largest_deviation:.2f}", words(fit, timed))
 
 
-def words(found: Growth, timed: Sequence[Cell]) -> str:
+def words(fit: Growth, timed: Sequence[Cell]) -> str:
     """The growth in words."""
-    low, high = found.ratio_interval
+    low, high = fit.ratio_interval
     more = timed[-1].events / timed[0].events
-    took = f"{more:,.0f}× the events, {found.ratio:.3g}× the time ({low:.3g} to {high:.3g})"
-    match found.outcome:
+    took = f"{more:,.0f}× the events, {fit.ratio:.3g}× the time ({low:.3g} to {high:.3g})"
+    match fit.outcome:
         case "flat":
             return f"flat within noise: {took}"
         case "known":
             return took
         case _:
-            return f"c is unknown, {found.c[0]:.2g} to {found.c[1]:.2g}: {took}"
+            return f"c is unknown, {fit.c[0]:.2g} to {fit.c[1]:.2g}: {took}"
 
 
 def draw(path: Path, scope: str, cells: Sequence[Cell]) -> None:
@@ -185,16 +185,16 @@ def _styles(arms: Sequence[str]) -> dict[str, dict[str, Any]]:
     return styles
 
 
-def _lines(panel: Any, found: dict[str, list[Cell]], styles: dict[str, dict[str, Any]]) -> None:
+def _lines(panel: Any, by_arm: dict[str, list[Cell]], styles: dict[str, dict[str, Any]]) -> None:
     """Draws the centres of the cells of each arm as points, and its curve; names the arms that were not timed."""
-    for arm, cells in found.items():
+    for arm, cells in by_arm.items():
         timed = [one for one in cells if one.seconds]
         points = [one.events for one in timed]
         panel.plot(points, [_centre(one) for one in timed], **styles[arm] | {"linestyle": "none"})
         if curve := fitted(timed):
             along = np.geomspace(points[0], points[-1], 60)
             panel.plot(along, curve.curve(along), **styles[arm] | {"marker": ""})
-    lost = [f"{arm}: {_verdicts(cells)}" for arm, cells in found.items() if not any(one.seconds for one in cells)]
+    lost = [f"{arm}: {_verdicts(cells)}" for arm, cells in by_arm.items() if not any(one.seconds for one in cells)]
     panel.text(0.02, 0.98, "\n".join(lost), transform=panel.transAxes, va="top", fontsize=7, color="#666666")
 
 
@@ -210,11 +210,11 @@ def _verdicts(cells: Sequence[Cell]) -> str:
 
 def _reasons(cells: Sequence[Cell]) -> dict[str, list[str]]:
     """The reasons for verdicts, each with the questions that have it."""
-    found: dict[str, dict[str, None]] = {}
+    by_reason: dict[str, dict[str, None]] = {}
     for one in cells:
         if one.reason:
-            found.setdefault(f"{one.arm}: {one.verdict}: {one.reason}", {})[one.question] = None
-    return {reason: list(questions) for reason, questions in found.items()}
+            by_reason.setdefault(f"{one.arm}: {one.verdict}: {one.reason}", {})[one.question] = None
+    return {reason: list(questions) for reason, questions in by_reason.items()}
 
 
 def _between(value: float, bounds: Interval, unit: float) -> str:

@@ -62,7 +62,7 @@ def differing(run: Run, comparisons: int = 1000, rounds: int = 60, launches: int
     rng = np.random.default_rng(seed)
     lines = of_type(run.lines, Rounds)
     by_question = {name: [one for one in lines if one.question == name] for name in {one.question for one in lines}}
-    found = 0
+    differing_pairs = 0
     for _ in range(comparisons):
         among = by_question[str(rng.choice(sorted(by_question)))]
         one, other = rng.choice(sorted(set(among[0].times)), 2, replace=False)
@@ -72,17 +72,17 @@ def differing(run: Run, comparisons: int = 1000, rounds: int = 60, launches: int
             first = int(rng.integers(len(times[one]) - rounds + 1))
             window = slice(first, first + rounds)
             ratios.append(logarithms(times[one][window]) - logarithms(times[other][window]))
-        found += estimate(ratios, rng).p < 0.01
-    return found
+        differing_pairs += estimate(ratios, rng).p < 0.01
+    return differing_pairs
 
 
 def main() -> None:
     """Measures and counts; exits with 1 if more comparisons differ than are allowed."""
     with tempfile.TemporaryDirectory() as folder:
         run = record(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(folder) / "identical.jsonl")
-    found = differing(run)
-    print(f"{found} of 1,000 comparisons of identical arms differ at the 1% level; the limit is {ALLOWED}")
-    sys.exit(found > ALLOWED)
+    count = differing(run)
+    print(f"{count} of 1,000 comparisons of identical arms differ at the 1% level; the limit is {ALLOWED}")
+    sys.exit(count > ALLOWED)
 
 
 if __name__ == "__main__":

@@ -41,13 +41,13 @@ class Load(msgspec.Struct, frozen=True):
 def load(engine: str, layout: str, rows: int) -> Load:
     """Loads in this process, into a server that runs already."""
     game = dataset.read("game").sized(rows, None)
-    kept = events.prepare(game, home())
+    prepared = events.prepare(game, home())
     declared = recipe(engine)
     server = open_server(declared, "native", home(), running.budget()) if declared else None
     one = engine_type(engine)(server, home(), running.budget())
-    plan = one.plan(game, game.layout(layout), kept.statistics)
+    plan = one.plan(game, game.layout(layout), prepared.statistics)
     one.drop(plan)
-    done = one.load(plan, kept, Watch(seconds=loading.time_limit(rows)))
+    done = one.load(plan, prepared, Watch(seconds=loading.time_limit(rows)))
     one.drop(plan)
     one.close()
     return Load(engine, layout, rows, done.rows, done.seconds, done.bytes, _peak())

@@ -78,18 +78,18 @@ def main() -> None:
         before, after = record(folder / "before.jsonl", ()), record(folder / "after.jsonl", SLOWED)
     within = {one.question: one.claim for one in differences(after)}
     between = {one.cell.question: one.claim for one in compare(before, after).changes if one.cell.arm == "slowed"}
-    found = []
+    claimed = []
     for where, claims in (("within a run", within), ("between two", between)):
         for question, claim in claims.items():
             if claim and (question in SLOWED or claim.outcome != "no difference seen"):
                 ratio = claim.ratio if where == "between two" else 1 / claim.ratio
                 detects = claim.detectable or float("inf")
                 print(f"{where}: {question} takes {ratio:.3f} times as long; a ratio of {detects:.3f} is detectable")
-        found.append(
+        claimed.append(
             {question for question, claim in claims.items() if claim and claim.outcome != "no difference seen"}
         )
-    print(f"found within a run and between two: {[sorted(one) for one in found]}; slowed: {sorted(SLOWED)}")
-    sys.exit(found != [set(SLOWED)] * 2)
+    print(f"found within a run and between two: {[sorted(one) for one in claimed]}; slowed: {sorted(SLOWED)}")
+    sys.exit(claimed != [set(SLOWED)] * 2)
 
 
 if __name__ == "__main__":

@@ -34,10 +34,10 @@ READ = {
 class Statistics(msgspec.Struct, frozen=True):
     """Table statistics of events: what is known before any question is asked.
 
-    `types` maps each column to "timestamp", "string", "int64" or "double"; `first` and `last` are the earliest and
-    latest time in milliseconds since 1970, UTC (0 where there is no row); `cardinality` counts each text column's
-    distinct values; of the id column it is the number of rows, since counting would take memory in proportion to
-    rows; `magnitude` is each measure's sum of absolute values, so no sum over some of the events is larger.
+    `types` maps each column to "timestamp", "string", "int64" or "double". `first` and `last` are the earliest and the
+    latest time in milliseconds since 1970, UTC, or 0 without rows. `cardinality` is the number of distinct values of
+    each column of texts; for the id column it is the number of rows, since counting would need memory for all ids.
+    `magnitude` is the sum of the absolute values of each measure: no sum over some of the events is larger.
     """
 
     fingerprint: str

@@ -84,7 +84,7 @@ def _header(text: io.BufferedReader, separator: str) -> list[str]:
     head = text.peek(BLOCK).removeprefix(BOM).decode("utf-8", "replace")
     names = next(csv.reader(io.StringIO(head, newline=""), delimiter=separator), None)
     if not names:
-        raise ValueAtError(None, "the file is empty; a line of column names is wanted, or `names` in [source]")
+        raise ValueAtError(None, "the file is empty; give a file with a header line, or write `names` in [source]")
     return names
 
 
