@@ -26,7 +26,7 @@ class Change(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """All changes, and `common`: the median ratio of all cells, for example because the machine became slower."""
+    """All changes, and `common`: the median ratio of all cells, for example 1.1 if the machine became 10% slower."""
 
     common: float
     changes: list[Change]

@@ -67,7 +67,7 @@ class Run:
 
     @classmethod
     def of(cls, records: Iterable[Record], name: str) -> "Run":
-        """Returns the run that consists of these records; errors call their source `name`."""
+        """Returns the run that consists of these records; error messages call their source `name`."""
         remaining = iter(records)
         header = next(remaining, None)
         if not isinstance(header, Header):

@@ -36,7 +36,7 @@ class Header(_Record, frozen=True, tag="run"):
 
 
 class LoadCost(_Record, frozen=True, tag="load"):
-    """The cost of a load: `seconds` end when the whole layout is loaded and the engine has settled."""
+    """The cost of a load: `seconds` counts until the whole layout is loaded and the engine has settled."""
 
     arm: str
     seconds: float
@@ -85,7 +85,7 @@ class Rounds(_Record, frozen=True, tag="rounds"):
     times: dict[str, list[tuple[int, int]]]  # by arm, nanoseconds: in each round a forward and a backward time
     warm: dict[str, WarmUp]
     failed: dict[str, str]  # by arm, the error after which the launch stopped asking the arm
-    pressure: dict[str, float] | None = None  # as in Spent, over all rounds of this launch
+    pressure: dict[str, float] | None = None  # by resource, the share of these rounds in which some task waited for it
 
 
 class First(_Record, frozen=True, tag="first"):
@@ -130,7 +130,7 @@ class ClosedLoop(_Record, frozen=True, tag="sweep"):
 
 
 class OpenLoop(_Record, frozen=True, tag="open"):
-    """An open loop: requests follow a fixed schedule. All times are microseconds after its start, by request."""
+    """An open loop: requests follow a fixed schedule. Lists hold microseconds after its start, by request."""
 
     arm: str
     question: str
@@ -142,7 +142,7 @@ class OpenLoop(_Record, frozen=True, tag="open"):
     intended: list[int]
     sent: list[int | None]  # None: never sent
     done: list[int | None]  # when the answer or an error arrived; None: neither did
-    waited: list[int]  # from the time when the clients could take the request to its sending; 0: never sent
+    waited: list[int]  # the duration from its handover to the clients until a client sent it; 0: never sent
     state: str  # a letter per request: r right, w wrong, f failed, t timed out, u never sent
     # HdrHistograms of microseconds, base64:
     response: str
@@ -181,10 +181,10 @@ def read(path: Path) -> Iterator[Record]:
 
 
 def parse(lines: Iterable[bytes], name: str) -> Iterator[Record]:
-    """Decodes lines of a run's file; errors call their source `name`."""
+    """Decodes lines of a run's file; error messages call their source `name`."""
     for number, line in enumerate(lines, 1):
         try:
-            yield _decoder.decode(line.replace(b'/tailored"', b'/tuned"'))  # older files call the layout `tuned` so
+            yield _decoder.decode(line.replace(b'/tailored"', b'/tuned"'))  # the name of `tuned` in older files
         except msgspec.DecodeError as error:
             raise RequestError(f"{name}, line {number}: {error}; give a file that `run` wrote") from None
 

@@ -45,7 +45,7 @@ def check(arm: Arm, session: Session | None, question: Question, events: Events)
 
 
 def loaded(request: Request, engines: Sequence[Engine], log: RunLog, say: Say) -> Iterator[Arm]:
-    """Yields the arms, loaded; a layout is not loaded if the engine supports no question on it.
+    """Loads the arms and yields them; a layout is not loaded if the engine supports no question on it.
 
     An arm whose load fails is left out, and a fault is added to the run log.
     """
@@ -101,7 +101,7 @@ def admit(request: Request, log: RunLog, arms: Sequence[Arm], sessions: Mapping[
 
 
 def verdict(arm: Arm, name: str, default: Question, checked: Sequence[Checked]) -> Verdict:
-    """Returns the run log's line about the checked requests: the first that is not right decides the verdict."""
+    """Returns the line of a question; the first answer that is not right, or else the first, decides the verdict."""
     decisive = next((each for each in checked if each.verdict.kind not in RIGHT), checked[0])
     return Verdict(
         arm=arm.name,
@@ -115,7 +115,7 @@ def verdict(arm: Arm, name: str, default: Question, checked: Sequence[Checked]) 
 
 
 def right_arms(log: RunLog, name: str) -> list[str]:
-    """Returns the arms whose answers to this question were right."""
+    """Returns the names of the arms whose answers to this question were right."""
     return [line.arm for line in of_type(log.records, Verdict) if line.question == name and line.verdict in RIGHT]
 
 

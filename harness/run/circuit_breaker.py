@@ -9,7 +9,7 @@ from rollup_bench.workloads.questions import Question
 
 
 class CircuitBreaker(Session):
-    """A session whose questions fail at once after a question failed and the server was down."""
+    """A session whose questions fail at once after one question failed while its server was down."""
 
     def __init__(self, session: Session, server: Server | None) -> None:
         self._session, self._server = session, server

@@ -38,7 +38,7 @@ class Attempt(NamedTuple):
 
 
 class Work(msgspec.Struct, frozen=True):
-    """The requests that the clients send in turn: at intended nanoseconds, or in a closed loop if there are none.
+    """The requests that the clients send in turn: at the nanoseconds of `intended`, or in a closed loop if it is None.
 
     `intended` is relative to the start. No request is sent later than `seconds + limit` seconds after the start.
     """
@@ -233,5 +233,5 @@ def _ask(
 
 
 def _send_limit(work: Work) -> int:
-    """Returns the nanoseconds after the start in which requests may be sent."""
+    """Returns how long requests may be sent, in nanoseconds after the start."""
     return int((work.seconds + work.limit) * _SECOND)

@@ -1,4 +1,4 @@
-"""Measures what answers cost beside time: processor seconds, memory, and pressure on the machine."""
+"""Measures what answers cost besides time: processor seconds, memory, and pressure on the machine."""
 
 import time
 from collections.abc import Callable

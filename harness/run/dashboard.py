@@ -21,8 +21,7 @@ from rollup_bench.workloads.events import Events
 from rollup_bench.workloads.questions import Question
 from rollup_bench.workloads.templates import Template
 
-ROUNDS = 10
-"""The number of timed rounds; it is even because a `Rounds` line stores times in pairs."""
+ROUNDS = 10  # the number of timed rounds; it is even because a `Rounds` line stores times in pairs
 
 
 def measure(

@@ -56,7 +56,7 @@ class Connect(msgspec.Struct, frozen=True):
 
 
 class Expected(msgspec.Struct, frozen=True):
-    """Compares answers with expected answers, by the number of the request; the truth is checked before the load."""
+    """Compares answers under load with earlier answers to the same requests, which `_target` asks for."""
 
     answers: list[pa.Table]
     tolerated: dict[str, float]

@@ -1,4 +1,4 @@
-"""Loads: measures the capacity in a closed loop and response times in an open loop, and interprets both."""
+"""Measures the capacity in a closed loop and response times in an open loop, and interprets both."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
@@ -18,7 +18,7 @@ SESSIONS = 64  # the number of clients of an open loop
 _GROWTH, _REQUESTS = (
     0.05,
     20,
-)  # the backlog grows if it gains more than this share of requests, and this number
+)  # the backlog grows if its gain exceeds this share of all requests and this number
 _ANSWERED = "rw"  # the states of requests with an answer, right or wrong
 _LATE, _LATE_SHARE = 0.001, 0.05  # the tolerated lateness: seconds, or a share of the response time if that is more
 Outcome = Literal["sustained", "not sustained", "client too slow", "wrong answers"]

@@ -180,7 +180,7 @@ def _failures(log: RunLog, measured: Sequence[Rounds], number: int) -> None:
 
 
 def _cell(request: Request, by_name: dict[str, Arm], name: str, right: Sequence[str], number: int) -> TimedQuestion:
-    """Returns the question with this launch's replay; the A/A control is another arm from question to question."""
+    """Returns the question with this launch's replay; successive questions have different arms as A/A control."""
     requests = request.replay(name, [by_name[arm] for arm in right], number + 1)
     return TimedQuestion(name, tuple(right), right[list(request.defaults).index(name) % len(right)], requests.__next__)
 

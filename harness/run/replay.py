@@ -19,7 +19,7 @@ def replay(template: Template, accepts: Accepts, rng: np.random.Generator) -> It
     """Yields the question with its default parameters, and then without end with other parameters.
 
     If the dataset says how to draw parameters, they are drawn; else `start` and `end` move later by the same random
-    number of days, or of months if `accepts` refuses days. If it refuses both, the default request is repeated.
+    number of days, or of months if `accepts` refuses days. If `accepts` refuses both, the default request is repeated.
     """
     default = template.fill()
     yield default

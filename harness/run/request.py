@@ -54,7 +54,7 @@ def answers(arm: Arm, question: Question) -> bool:
 
 
 def gauge(server: Server | None) -> Gauge:
-    """Returns the gauge of a server's processes; for an embedded engine (None), that of this process's memory."""
+    """Returns the gauge of a server's processes; for an embedded engine (None), a gauge of this process's memory."""
     if server is None:
         return Gauge(resident=lambda: int(psutil.Process().memory_info().rss))
     return Gauge(server.cpu_seconds, server.resident_bytes)

@@ -33,7 +33,7 @@ def cached_questions(
     asks: Mapping[str, Ask],
     cached: Mapping[str, Ask],
 ) -> Iterator[TimedQuestion]:
-    """Yields each question with the arms whose cached answers equal their other answers; others get a fault."""
+    """Yields each question with the arms whose cached answers equal those without a cache; other arms get a fault."""
     for name, arms in right.items():
         question = request.defaults[name]
         equal = []

@@ -49,7 +49,7 @@ class Effort(msgspec.Struct, frozen=True):
 
 
 class Progress(msgspec.Struct, frozen=True):
-    """What is being measured, the share of this launch that is done (0 to 1), and the widest half interval yet."""
+    """What is being measured, the share of this launch that is done (0 to 1), and the widest half interval so far."""
 
     doing: str
     share: float
@@ -79,7 +79,7 @@ class _Measurement:
         return [name for name in self.names if original(name) not in self.failed]
 
     def ask(self, name: str, request: object) -> int:
-        """Asks an arm and returns the nanoseconds; an arm that raises an error counts as failed from then on."""
+        """Asks an arm and returns the nanoseconds it took; an arm that raises an error has failed from then on."""
         start = self.clock()
         try:
             self.asks[original(name)](request)

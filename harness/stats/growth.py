@@ -54,7 +54,7 @@ class Growth(msgspec.Struct, frozen=True):
 
     @property
     def outcome(self) -> Literal["known", "flat", "unknown"]:
-        """Whether the exponent c is known, the time does not grow, or the exponent is unknown."""
+        """It is `flat` if the time hardly grows; otherwise it says whether the exponent c is known."""
         low, high = self.ratio_interval
         if low < FLAT[0]:
             return "flat" if high < FLAT[1] else "unknown"

@@ -6,8 +6,7 @@ import msgspec
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-BEYOND = 10
-"""A percentile is published only if at least this many samples, or episodes of a queue, lie above it."""
+BEYOND = 10  # a percentile is published only if at least this many samples, or episodes of a queue, lie above it
 _REPLICATES = 400
 PERCENTILES = (0.5, 0.75, 0.9, 0.95, 0.99, 0.999)
 
