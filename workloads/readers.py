@@ -58,9 +58,7 @@ def _csv(stream: pa.NativeFile, source: Source, columns: list[str]) -> Iterator[
             text,
             read_options=pa.csv.ReadOptions(column_names=source.names, block_size=BLOCK, use_threads=False),
             parse_options=pa.csv.ParseOptions(
-                delimiter=source.separator,
-                newlines_in_values=True,
-                invalid_row_handler=refuse,
+                delimiter=source.separator, newlines_in_values=True, invalid_row_handler=refuse
             ),
             convert_options=pa.csv.ConvertOptions(
                 include_columns=wanted,

@@ -10,15 +10,7 @@ import pyarrow as pa
 
 from rollup_bench.engines.druid.buckets import bucket, following, ordinal
 from rollup_bench.engines.druid.datasource import TIME, Datasource, quoted
-from rollup_bench.engines.druid.sql import (
-    Parameters,
-    Statement,
-    checked,
-    code_point_key,
-    conditions,
-    joined,
-    key_value,
-)
+from rollup_bench.engines.druid.sql import Parameters, Statement, checked, code_point_key, conditions, joined, key_value
 from rollup_bench.engines.ordering import arrange
 from rollup_bench.engines.sql import LENGTHS
 from rollup_bench.workloads import answers

@@ -40,26 +40,7 @@ TURNS = [  # clock changes in ZONES, midnights that they skip or repeat, ends of
     datetime(2012, 2, 29, tzinfo=UTC),
     datetime(1969, 12, 31, 23, tzinfo=UTC),
 ]
-TEXTS = [
-    "",
-    "a",
-    "A",
-    "b",
-    "ab",
-    "é",
-    "日本",
-    "🙂",
-    "𝒳",
-    "～",
-    "null",
-    "NULL",
-    "x'y",
-    'x"y',
-    "a,b",
-    "\\N",
-    " a",
-    "$n",
-]
+TEXTS = ["", "a", "A", "b", "ab", "é", "日本", "🙂", "𝒳", "～", "null", "NULL", "x'y", 'x"y', "a,b", "\\N", " a", "$n"]
 USERS = [*TEXTS, *(f"u{i}" for i in range(12))]
 HUGE = [0, 1, -1, 2**62, -(2**62), 2**63 - 1, -(2**63), 2**53 + 1, 10**15]
 CASES = 60

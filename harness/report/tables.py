@@ -13,16 +13,7 @@ from rich.text import Text
 
 from rollup_bench.harness.records.compare import Comparison
 from rollup_bench.harness.records.findings import Run, noise_floor, timings
-from rollup_bench.harness.records.lines import (
-    ClosedLoop,
-    Ended,
-    Fault,
-    LoadCost,
-    OpenLoop,
-    Rounds,
-    Verdict,
-    of_type,
-)
+from rollup_bench.harness.records.lines import ClosedLoop, Ended, Fault, LoadCost, OpenLoop, Rounds, Verdict, of_type
 from rollup_bench.harness.report.break_even import BreakEven, break_even
 from rollup_bench.harness.report.cells import by_question
 from rollup_bench.harness.report.terminal import say_omitted

@@ -15,10 +15,7 @@ from rollup_bench.harness.stats.percentiles import queue_percentiles
 
 CLIENTS = (1, 2, 4, 8)  # the numbers of clients of the closed loops
 SESSIONS = 64  # the number of clients of an open loop
-_GROWTH, _REQUESTS = (
-    0.05,
-    20,
-)  # the backlog grows if its gain exceeds this share of all requests and this number
+_GROWTH, _REQUESTS = (0.05, 20)  # the backlog grows if its gain exceeds this share of all requests and this number
 _ANSWERED = "rw"  # the states of requests with an answer, right or wrong
 _LATE, _LATE_SHARE = 0.001, 0.05  # the tolerated lateness: seconds, or a share of the response time if that is more
 Outcome = Literal["sustained", "not sustained", "client too slow", "wrong answers"]

@@ -40,13 +40,7 @@ PROFILES = {
             effort=Effort(launches=1, least=3, most=5, width=0.05, warm=0.1, cell=5.0, cost=0.1),
             resumes=False,
         ),
-        Profile(
-            "check",
-            rows=(250_000,),
-            timed=0,
-            checked=2,
-            effort=Effort(launches=0, least=0, most=0, width=1.0),
-        ),
+        Profile("check", rows=(250_000,), timed=0, checked=2, effort=Effort(launches=0, least=0, most=0, width=1.0)),
         Profile(
             "quick",
             rows=(250_000,),

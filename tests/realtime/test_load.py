@@ -46,10 +46,7 @@ def _queue(rate: float, service: float, seconds: float, seed: int) -> OpenLoop:
     return record(intended, [at + wait for at, wait in zip(intended, waits, strict=True)], rate)
 
 
-@given(
-    st.lists(st.tuples(st.integers(0, 10**9), st.integers(1, 10**9)), min_size=1, max_size=30),
-    st.integers(0, 29),
-)
+@given(st.lists(st.tuples(st.integers(0, 10**9), st.integers(1, 10**9)), min_size=1, max_size=30), st.integers(0, 29))
 def test_every_response_is_lindleys_a_stall_included(requests: list[tuple[int, int]], stalled: int) -> None:
     """On a clock that moves only by sleeping and serving, to the nanosecond."""
     intended = sorted(at for at, _ in requests)

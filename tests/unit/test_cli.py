@@ -176,7 +176,7 @@ def test_a_run_that_is_kept_is_printed_from_its_file_alone(
 def test_a_run_fits_eighty_columns(command: Command, monkeypatch: pytest.MonkeyPatch, mine: str, layouts: str) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     shown = command.done("run", "--dataset", mine, "--layouts", layouts)
-    table, _, _ = shown.partition("Next:")
+    table, _, _ = shown.partition("recorded in")
     assert max(map(len, table.splitlines())) <= 80
     assert "…" not in shown
     assert "median ms" in shown

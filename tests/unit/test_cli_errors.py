@@ -51,18 +51,12 @@ def asking(command: str) -> dict[str, list[Case]]:
             ([command, QUESTION, "--set", "start"], ("--set start is not NAME=VALUE",)),
             ([command, QUESTION, "--set", "n=1"], ("--set n: carriers has no such parameter; it has start, end",)),
             ([command, QUESTION, "--set", f"start={SQL}"], ("is not a value like the default, 2013-01-01",)),
-            (
-                [command, QUESTION, "--set", "start=2013-02-30"],
-                ("--set start=2013-02-30 is not a value like",),
-            ),
+            ([command, QUESTION, "--set", "start=2013-02-30"], ("--set start=2013-02-30 is not a value like",)),
             ([command, QUESTION, "--set", "end=2012-01-01"], ("question carriers: end 2012-01-01", "is not after")),
             ([command, QUESTION, "--set", "start=0001-01-01T00:00+23:00"], ("start", "years 1 to 9999")),
             ([command, "busiest-routes", "--set", "n=many"], ("--set n=many is not a value like the default, 10",)),
             ([command, "busiest-routes", "--set", "n=0"], ("top is `0`, not a whole number of at least 1",)),
-            (
-                [command, "busiest-routes", "--set", f"n={'9' * 5000}"],
-                ("--set n=999", "is not a value like"),
-            ),
+            ([command, "busiest-routes", "--set", f"n={'9' * 5000}"], ("--set n=999", "is not a value like")),
         ],
     }
 
@@ -114,10 +108,7 @@ COMMANDS: dict[str, dict[str, list[Case]]] = {
         "--via": [(["dashboard", BOARD, "--via", "x"], ("'--via'", *CHOICE))],
     },
     "verify": {
-        "engine": [
-            (["verify"], ("Missing argument 'ENGINE'",)),
-            (["verify", "x"], ("'ENGINE'", *ENGINE)),
-        ],
+        "engine": [(["verify"], ("Missing argument 'ENGINE'",)), (["verify", "x"], ("'ENGINE'", *ENGINE))],
         "--via": [(["verify", "duckdb", "--via", "x"], ("'--via'", *CHOICE))],
         "--examples": [(["verify", "duckdb", "--examples", "0"], ("'--examples'", "0 is not in the range x>=1"))],
         "--format": [(["verify", "duckdb", "--format", "csv"], ("'--format'", *CHOICE))],
@@ -127,7 +118,7 @@ COMMANDS: dict[str, dict[str, list[Case]]] = {
             (["show"], ("Missing argument 'RUN'",)),
             (["show", "nowhere.jsonl"], ("nowhere.jsonl: No such file",)),
             (["show", "taken"], ("taken: ",)),
-        ],
+        ]
     },
     "compare": {
         "first": [
@@ -138,10 +129,7 @@ COMMANDS: dict[str, dict[str, list[Case]]] = {
         "second": [(["compare", "taken"], ("Missing argument 'SECOND'",))],
     },
     "list": {
-        "what": [
-            (["list"], ("Missing argument", "engines")),
-            (["list", "tables"], ("'tables' is not one of",)),
-        ],
+        "what": [(["list"], ("Missing argument", "engines")), (["list", "tables"], ("'tables' is not one of",))],
         "--dataset": [(["list", "questions", "--dataset", "x"], ("--dataset x is not a built-in dataset",))],
     },
     "data describe": {

@@ -109,10 +109,7 @@ def test_what_is_off_the_curve_is_put_to_either_side_and_widened_for_few_cells()
 
 @pytest.mark.parametrize(
     ("rounds", "moves"),
-    [
-        ((-1, 1), (-math.sqrt(2), math.sqrt(2))),
-        ((0, 0, 3), (-math.sqrt(3 / 2), 2 * math.sqrt(3 / 2))),
-    ],
+    [((-1, 1), (-math.sqrt(2), math.sqrt(2))), ((0, 0, 3), (-math.sqrt(3 / 2), 2 * math.sqrt(3 / 2)))],
 )
 def test_rounds_are_drawn_again_and_widened_where_they_are_few(
     rounds: Sequence[int], moves: tuple[float, float]

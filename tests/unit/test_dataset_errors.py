@@ -57,11 +57,7 @@ CASES: dict[str, list[tuple[Any, ...]]] = {
     "source.rows": [(0, "source.rows is `0`, not a whole number of at least 1"), (2.5, "source.rows is `2.5`")],
     "source.seed": [("7", "source.seed is `7`, not a whole number")],
     "source.separator": [("ab", "`separator` is one character"), ("", "one character"), (",,", "one character")],
-    "source.names": [
-        ("a,b", "not a list, each a text"),
-        ([1], "source.names[0] is `1`"),
-        (["at"], "no column `came`"),
-    ],
+    "source.names": [("a,b", "not a list, each a text"), ([1], "source.names[0] is `1`"), (["at"], "no column `came`")],
     "source.null": [("NA", "not a list, each a text"), ([1], "source.null[0] is `1`, not a text")],
     "columns": [([], "not a table of time, subject")],
     "columns.time": [("at", "not a table of name, format, zone")],

@@ -40,11 +40,7 @@ def asked(engine: NullEngine, *requests: int) -> Iterator[tuple[int, int]]:
 
 
 def test_without_a_queue_all_are_served_at_once(slept_until: list[int]) -> None:
-    assert list(asked(NullEngine([1.0, 2.5]), 0, 1, 0)) == [
-        (7, 7 + SECOND),
-        (8, 8 + 5 * SECOND // 2),
-        (9, 9 + SECOND),
-    ]
+    assert list(asked(NullEngine([1.0, 2.5]), 0, 1, 0)) == [(7, 7 + SECOND), (8, 8 + 5 * SECOND // 2), (9, 9 + SECOND)]
     assert slept_until == [7 + SECOND, 8 + 5 * SECOND // 2, 9 + SECOND]
 
 
