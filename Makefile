@@ -11,7 +11,7 @@ run: .venv/run.stamp  ## asks the questions of the flights on DuckDB, checks and
 all: .venv/all.stamp  ## installs the drivers of all engines, the data of all datasets, and what `verify` needs
 
 test: .venv/dev.stamp  ## runs all tests, with real servers
-	@$(BIN)/python tests/support/install.py
+	@$(BIN)/python -m tests.support.install
 	$(BIN)/pytest $(WORKERS)
 
 test-oldest: .venv-oldest/stamp  ## runs the tests without servers and browser, on the lowest declared versions

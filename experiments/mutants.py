@@ -23,6 +23,8 @@ from rich.console import Console
 from rich.table import Column, Table
 
 EQUIVALENT = Path(__file__).with_name("equivalent.toml")
+PACKAGE = "src/rollup_bench/"
+"""The folder from which mutmut mutates; paths are written without it."""
 
 
 class Survivor(NamedTuple):
@@ -60,20 +62,22 @@ class Result(NamedTuple):
 def main(paths: Sequence[str]) -> int:
     """Mutates and tests the modules, prints what became of the mutants and returns the exit status."""
     known = tomllib.loads(Path("pyproject.toml").read_text())["tool"]["mutmut"]["only_mutate"]
+    known = [module.removeprefix(PACKAGE) for module in known]
     modules = [module for module in known if module.startswith(tuple(paths) or "")]
     if not modules:
         print(f"{' '.join(paths)}: no such module; give the beginning of one of {', '.join(known)}", file=sys.stderr)
         return 2
     shutil.rmtree("mutants", ignore_errors=True)
     names = [module.removesuffix(".py").removesuffix("/__init__").replace("/", ".") for module in modules]
-    command = [str(Path(sys.executable).with_name("mutmut")), "run", *(f"{name}.x[_ǁ]*" for name in names)]
+    patterns = [f"rollup_bench.{name}.x[_ǁ]*" for name in names]
+    command = [str(Path(sys.executable).with_name("mutmut")), "run", *patterns]
     subprocess.run(command, check=True, stdout=sys.stderr)
     return report([result(module) for module in modules], Console())
 
 
 def result(module: str) -> Result:
     """Reads what mutmut found in its last run."""
-    data = SourceFileMutationData(path=module)
+    data = SourceFileMutationData(path=PACKAGE + module)
     data.load()
     status = {name: status_by_exit_code[code] for name, code in data.exit_code_by_key.items()}
     survivors = [_survivor(module, name) for name, became in status.items() if became not in ("killed", "timeout")]
@@ -110,7 +114,7 @@ def _arguments() -> dict[Survivor, str]:
 
 
 def _survivor(module: str, name: str) -> Survivor:
-    changed = get_diff_for_mutant(name, path=module).splitlines()[2:]
+    changed = get_diff_for_mutant(name, path=PACKAGE + module).splitlines()[2:]
     before, after = ("\n".join(line[1:].strip() for line in changed if line[0] == sign) for sign in "-+")
     function, owner = orig_function_and_class_names_from_key(name)
     return Survivor(module, f"{owner}.{function}" if owner else function, before, after)
