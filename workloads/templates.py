@@ -47,7 +47,7 @@ class Template(msgspec.Struct, frozen=True, kw_only=True):
         body = {"start": values["start"], "end": values["end"]} | _substitute(self.body, values)
         kind = body.get("kind")
         if kind not in SPECS:
-            raise ValueError(f"kind is {f'`{kind}`' if kind else 'missing'}; it is one of {', '.join(SPECS)}")
+            raise ValueError(f"kind is {f'`{kind}`, not' if kind else 'missing; it is'} one of {', '.join(SPECS)}")
         spec = read(body, SPECS[kind])
         zone_info(spec.zone)
         return spec.question()

@@ -123,7 +123,7 @@ CASES: dict[str, list[tuple[Any, ...]]] = {
         ({"dates": {"first": date(2013, 1, 1)}}, "draw.dates.last is missing; it is a date"),
         ({"dates": {"first": date(2013, 2, 1), "last": date(2014, 1, 1)}}, "draw.dates: the defaults do not lie"),
     ],
-    "aggregate.kind": [("sum", "kind is `sum`; it is one of aggregate, cohort, funnel"), ([], "kind is missing")],
+    "aggregate.kind": [("sum", "kind is `sum`, not one of aggregate, cohort, funnel"), ([], "kind is missing")],
     "aggregate.zone": [("Mars", "question aggregate: zone is `Mars`, not a time zone")],
     "aggregate.measures": [
         ([], "question aggregate: measures is an empty list"),
@@ -159,7 +159,7 @@ CASES: dict[str, list[tuple[Any, ...]]] = {
     "aggregate.top.measure": [("sum(n)", "top.measure is `sum(n)`; name one of count()"), ("x", "not a measure")],
     "aggregate.top.smallest": [(1, "top.smallest is `1`, not true or false")],
     "aggregate.top.error": [(1, "top.error is `1`, not a number of at least 0 and below 1"), (-0.1, "top.error")],
-    "cohort.kind": [("Cohort", "kind is `Cohort`; it is one of")],
+    "cohort.kind": [("Cohort", "kind is `Cohort`, not one of")],
     "cohort.zone": [(1, "question cohort: zone is `1`, not a text")],
     "cohort.until": [("2014-01-01", "until is `2014-01-01`, not a date or a time")],
     "cohort.age": [(30, "age is `30`, not a table of unit, count, width, clock")],
@@ -182,7 +182,7 @@ CASES: dict[str, list[tuple[Any, ...]]] = {
     "cohort.retention": [("rolling", "retention is `rolling`, not one of exact, unbounded")],
     "cohort.cumulative": [("yes", "cumulative is `yes`, not true or false")],
     "cohort.error": [(1, "error is `1`, not a number of at least 0 and below 1")],
-    "funnel.kind": [("tunnel", "kind is `tunnel`; it is one of")],
+    "funnel.kind": [("tunnel", "kind is `tunnel`, not one of")],
     "funnel.zone": [("", "question funnel: zone is ``, not a time zone")],
     "funnel.steps": [
         ([], "steps is an empty list, not a list of at least one"),
