@@ -146,7 +146,7 @@ BARE: dict[str, Callable[[Arm, Any, Aggregate], Bare]] = {"duckdb": _duckdb, "dr
 @click.command()
 @engines_default("duckdb")
 def main(engines: list[str]) -> None:
-    """Prints what each adapter adds and its limit; exits with 1 if one is above its limit."""
+    """Prints the time that each adapter adds to a question and to a row; exits with 1 if a median exceeds its limit."""
     rng, within = np.random.default_rng(1), True
     for engine in engines:
         added = overhead(engine)

@@ -98,7 +98,7 @@ def main() -> None:
         median = percentiles([samples], rng).median
         print(f"{what:15}{median:13,.0f} a processor second (least {min(samples):,.0f} of {len(samples)})")
     ratio = float(np.median(np.array(rates["game rows"]) / np.array(rates["lineitem rows"])))
-    print(f"the game has {ratio:.2f} times the rows of lineitem; the limit is {LEAST}")
+    print(f"the game writes {ratio:.2f} times the rows of lineitem in a processor second; at least {LEAST} is demanded")
     peaks = {rows: game(rows, 2).memory for rows in SIZES}
     for rows, peak in peaks.items():
         print(f"the last files of {rows:13,} rows: {peak / 1e6:4.0f} MB at most; the limit is {MEMORY / 1e6:.0f} MB")

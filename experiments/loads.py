@@ -89,9 +89,10 @@ def main(sizes: str, engines: list[str], layouts: str, alone: tuple[str, str, st
 
 def _print(one: Load) -> None:
     pace = f"{one.events:,} events in {one.seconds:.1f} s, {one.events / one.seconds:,.0f} a second until settled"
-    size = "" if one.bytes is None else f"{one.bytes / 1e6:,.0f} MB, "
+    size = "" if one.bytes is None else f"{one.bytes / 1e6:,.0f} MB on disk, "
     click.echo(
-        f"{one.engine}/{one.layout}: {pace}; {one.rows:,} rows, {size}{one.memory / 1e6:,.0f} MB of memory at most"
+        f"{one.engine}/{one.layout}: {pace}; {one.rows:,} rows, {size}"
+        f"at most {one.memory / 1e6:,.0f} MB in the loading process"
     )
 
 

@@ -1,4 +1,4 @@
-"""Measures how much the memory of the harness grows in a replay of an hour.
+"""Measures how much the memory of the harness varies while it asks engines for an hour.
 
 `python -m experiments.memory [--seconds 3600] [--rate 20]`. The engines are asked in turn, each time with other
 parameters, one request after the other, by sessions that stay open. Measured is the resident memory of the asking

@@ -1,7 +1,8 @@
 """Tests whether three slowdowns of 10% in an adapter are found, within a run and between two runs.
 
-`python -m experiments.slowdowns [FOLDER]`. A first run measures DuckDB under two names without any slowdown. A second
-run does the same, but the second name answers three questions a tenth slower. Both runs are stored in FOLDER.
+`python -m experiments.slowdowns [FOLDER]`. A first run, with which the second is compared, measures DuckDB under two
+names without any slowdown. A second run does the same, but the second name answers three questions a tenth slower. Both
+runs are stored in FOLDER.
 """
 
 import sys

@@ -17,7 +17,7 @@ def guarded(command: Sequence[str], inherited: int) -> Iterator[Callable[[], obj
 
     The process of the command inherits the open file `inherited`. FailureError if the command takes too long.
     """
-    shell = subprocess.Popen(  # it waits on a pipe: a line lets it go, the end of the pipe makes it run the command
+    shell = subprocess.Popen(  # reads a pipe: exits after a line, runs the command when the pipe closes
         ["/bin/sh", "-c", 'read -r _ || exec "$@"', "guard", *command],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,

@@ -65,7 +65,7 @@ class Time(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class Columns(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The roles of the source's columns; events have no columns without a role."""
+    """The roles of the source's columns; a column without a role is left out of the events."""
 
     time: Time
     subject: str

@@ -220,7 +220,7 @@ def _busy_tasks(session: Session) -> int:
 
 
 def _bytes_at_rest(session: Session, plan: Plan, shares_disk: bool) -> int:
-    """The size of the keyspace with all copies: of its files if they are on this disk, else as its nodes report it.
+    """The size of the keyspace with all its copies, from its files if they are on this disk, else from its nodes.
 
     Nodes report whole mebibytes.
     """

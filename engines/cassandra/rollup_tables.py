@@ -39,7 +39,7 @@ class StoredRollup:
 
 @dataclass(frozen=True, eq=False)
 class RollupTables:
-    """The tables that store a roll-up: the totals, and the values of columns.
+    """The tables of a roll-up: one of totals, and one of values for each column of a distinct count or quantile.
 
     The rows of a partition are ordered by the leading dimensions, then by time, then by the other dimensions. In keys
     every dimension and value is text, in which NULL is escaped.

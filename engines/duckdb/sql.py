@@ -87,7 +87,7 @@ def measure(measure: Measure, integers: set[str]) -> str:
 def bucket(column: str, grain: Grain, zone: str, parameters: Parameters) -> str:
     """The bucket of a time: its start in milliseconds since 1970, UTC, or its first local day if `is_local`.
 
-    The macro `first_instant` converts a local day to an instant, after grouping: once a bucket, not once an event.
+    Callers convert a local day to an instant by the macro `first_instant` after grouping: once a group, not an event.
     """
     if grain in CLOCK:
         length, shown = CLOCK[grain], f"epoch_ms({local(column, zone, parameters)})"

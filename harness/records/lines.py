@@ -142,7 +142,7 @@ class OpenLoop(_Record, frozen=True, tag="open"):
     intended: list[int]
     sent: list[int | None]  # None: never sent
     done: list[int | None]  # when the answer or an error arrived; None: neither did
-    waited: list[int]  # the duration from its handover to the clients until a client sent it; 0: never sent
+    waited: list[int]  # from a request's handover to the clients until one sent it; also 0 if never sent
     state: str  # a letter per request: r right, w wrong, f failed, t timed out, u never sent
     # HdrHistograms of microseconds, base64:
     response: str

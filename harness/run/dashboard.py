@@ -30,7 +30,7 @@ def measure(
     """Checks each question alone, and then asks all questions at the same time in each round.
 
     The requests of each round come from the questions' replays. Returns the lines of the run's file, and the seconds of
-    each round until the last answer; there are no rounds if any verdict is not right.
+    each round until the last answer; no rounds if a verdict is neither right nor within bound.
     """
     with ExitStack() as stack:
         sessions = {name: stack.enter_context(quietly_closed(arm.engine.session(arm.plan))) for name in templates}

@@ -1,4 +1,4 @@
-"""A replay: requests for one question with other parameters each time, so that no cached result can answer them."""
+"""A replay: requests for one question with parameters drawn anew each time, so that few repeat an earlier one."""
 
 from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta
