@@ -108,7 +108,7 @@ def ties() -> Iterable[Scene]:
 
 @_script
 def births() -> Iterable[Scene]:
-    """If a subject has several events in its first millisecond, the smallest of the values, NULL last, is its cohort."""
+    """If a subject has several events in its first millisecond, the smallest value, NULL last, is its cohort."""
     pairs = combinations([*strategies.TEXTS, None], 2)
     rows = [event(user=f"u{n}", country=text) for n, pair in enumerate(pairs) for text in pair]
     yield Scene(rows, [Cohort(JUNE, JUNE.end, Age(Grain.DAY, 2), by="country")])
