@@ -7,7 +7,6 @@ from statistics import mean
 
 from rollup_bench.harness.records.findings import Cell, Run
 from rollup_bench.harness.records.lines import LoadCost, parts
-from rollup_bench.harness.stats.percentiles import Percentiles
 from rollup_bench.workloads.layouts import RAW
 
 CLOSE = 4 / 3
@@ -25,11 +24,11 @@ class BreakEven:
     too_close: bool  # all ratios of times are within CLOSE, so that they may be chance
 
 
-def break_even(run: Run, load: LoadCost, timed: Mapping[Cell, Percentiles]) -> BreakEven | None:
+def break_even(run: Run, load: LoadCost, medians: Mapping[Cell, float]) -> BreakEven | None:
     """Returns the break-even of one load; None for raw, or if no question was timed on raw and on the layout."""
     engine, layout = parts(load.arm)
-    raw = {cell.question: time.median for cell, time in timed.items() if cell[1:] == ("hot", f"{engine}/{RAW}")}
-    own = {cell.question: time.median for cell, time in timed.items() if cell[1:] == ("hot", load.arm)}
+    raw = {cell.question: median for cell, median in medians.items() if cell[1:] == ("hot", f"{engine}/{RAW}")}
+    own = {cell.question: median for cell, median in medians.items() if cell[1:] == ("hot", load.arm)}
     pairs = [(raw[name], own[name]) for name in own if name in raw]
     if layout == RAW or not pairs:
         return None

@@ -12,7 +12,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from rollup_bench.harness.records.compare import Comparison
-from rollup_bench.harness.records.findings import Run, noise_floor, timings
+from rollup_bench.harness.records.findings import Run, medians, noise_floor
 from rollup_bench.harness.records.lines import ClosedLoop, Ended, Fault, LoadCost, OpenLoop, Rounds, Verdict, of_type
 from rollup_bench.harness.report.break_even import BreakEven, break_even
 from rollup_bench.harness.report.cells import by_question
@@ -60,8 +60,8 @@ def run_table(run: Run, console: Console) -> None:
 
 def loads_table(run: Run, console: Console) -> None:
     """Prints the rows, seconds and bytes of each load, and its break-even against raw of the same engine."""
-    loads, timed = of_type(run.lines, LoadCost), timings(run)
-    by_arm = {load.arm: break_even(run, load, timed) for load in loads}
+    loads, middle = of_type(run.lines, LoadCost), medians(run)
+    by_arm = {load.arm: break_even(run, load, middle) for load in loads}
     compared = any(by_arm.values())
     against_raw = ("events/row", "faster than raw", "pays after") if compared else ()
     table = _table("load", right=("rows", "load s", "bytes", *against_raw))

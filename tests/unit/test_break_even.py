@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from rollup_bench.harness.records.findings import Run, timings
+from rollup_bench.harness.records.findings import Run, medians
 from rollup_bench.harness.records.lines import LoadCost
 from rollup_bench.harness.report.break_even import BreakEven, break_even, questions_to_repay
 from tests.support.timed import HEADER, rounds
@@ -21,7 +21,7 @@ def found(raw: dict[str, float], own: dict[str, float], load: LoadCost = LOAD) -
         for question, each in seconds.items():
             times.setdefault(question, {})[arm] = [round(each * 1e9)]
     run = Run(HEAD, [rounds(question, arms, control=next(iter(arms))) for question, arms in times.items()])
-    return break_even(run, load, timings(run))
+    return break_even(run, load, medians(run))
 
 
 def test_a_roll_up_pays_when_what_it_saves_has_made_up_for_its_load() -> None:
