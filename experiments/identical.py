@@ -7,6 +7,7 @@ sixty successive rounds of each launch. At the 1% level, ten are expected to dif
 
 import sys
 import tempfile
+from itertools import repeat
 from pathlib import Path
 
 import numpy as np
@@ -51,7 +52,7 @@ def record(path: Path) -> Run:
                 f"FROM range({header.rows})"
             )
             asks = dict.fromkeys(ARMS, lambda query: connection.execute(query).fetchall())
-            cells = [TimedQuestion(name, ARMS, "a", lambda query=query: query) for name, query in QUERIES.items()]  # type: ignore[misc]
+            cells = [TimedQuestion(name, ARMS, "a", repeat(query).__next__) for name, query in QUERIES.items()]
             for line in launch(number, cells, asks, effort, header.seed):
                 log.add(line)
     return Run.read(path)

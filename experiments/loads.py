@@ -8,18 +8,18 @@ embedded engine, it includes the engine.
 import resource
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import click
 import msgspec
 
-from rollup_bench.engines.registry import engine_type, recipe
+from rollup_bench.engines.registry import engine_type
 from rollup_bench.harness.cli.options import engines_option
 from rollup_bench.harness.report.terminal import ended
 from rollup_bench.harness.run import arms as running
 from rollup_bench.harness.run import loading
 from rollup_bench.harness.run.home import home
-from rollup_bench.servers import open_server
 from rollup_bench.servers.watch import Watch
 from rollup_bench.workloads import dataset, events
 
@@ -42,8 +42,7 @@ def load(engine: str, layout: str, rows: int) -> Load:
     """Loads in this process, into a server that runs already."""
     game = dataset.read("game").sized(rows, None)
     prepared = events.prepare(game, home())
-    declared = recipe(engine)
-    server = open_server(declared, "native", home(), running.budget()) if declared else None
+    server = running.server(engine, "native", home(), running.budget())
     one = engine_type(engine)(server, home(), running.budget())
     plan = one.plan(game, game.layout(layout), prepared.statistics)
     one.drop(plan)
@@ -79,8 +78,7 @@ def main(sizes: str, engines: list[str], layouts: str, alone: tuple[str, str, st
         engine, layout, rows = alone
         click.echo(msgspec.json.encode(load(engine, layout, int(rows))))
         return
-    told = lambda text: click.echo(text, err=True)  # noqa: E731
-    with running.served(engines, "native", home(), told):
+    with running.served(engines, "native", home(), partial(click.echo, err=True)):
         for engine in engines:
             for layout in layouts.split(","):
                 for size in map(int, sizes.split(",")):

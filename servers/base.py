@@ -51,7 +51,7 @@ class Server(ABC):
 
     @abstractmethod
     def start(self, watch: Watch) -> bool:
-        """Starts the server, which then outlives this process; False if it was up already."""
+        """Starts the server, which runs on when this process ends; returns False if it was already up."""
 
     @abstractmethod
     def running(self, watch: Watch) -> AbstractContextManager[Self]:

@@ -54,7 +54,7 @@ class LocalServer(Server):
         return Connection(("127.0.0.1",), next(iter(ports.values())))
 
     def start(self, watch: Watch) -> bool:
-        """Starts the server, which then outlives this process; False if it was up already."""
+        """Starts the server, which runs on when this process ends; returns False if it was already up."""
         with self._lock.hold(watch) as file:
             if self._answering(watch):
                 return False

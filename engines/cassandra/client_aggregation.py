@@ -1,6 +1,6 @@
 """Filtering and aggregation in the client.
 
-Events, or rows of a roll-up, are aggregated into partial aggregates of groups, from which answers are computed.
+The client adds up events, or rows of a roll-up, by group, and computes answers from these partial aggregates.
 """
 
 import functools

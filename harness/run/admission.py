@@ -1,11 +1,11 @@
 """Admission: asks every arm every question and compares the answers with the truth; only right ones are timed."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from itertools import product
 from typing import NamedTuple
 
-from rollup_bench.engines.contract import Engine, Plan, Session, Support, unsupported
+from rollup_bench.engines.contract import Engine, Session, Support, unsupported
 from rollup_bench.engines.failures import quietly_closed, reason
 from rollup_bench.errors import RequestError
 from rollup_bench.harness.records.lines import Fault, Verdict, of_type
@@ -52,10 +52,11 @@ def loaded(request: Request, engines: Sequence[Engine], log: RunLog, say: Say) -
     for engine, layout in product(engines, request.layouts):
         with log_fault(log, f"{engine.name}/{layout.name}", "loading", passing=RequestError):
             plan = engine.plan(request.dataset, layout, request.events.statistics)
-            if _supports_any(engine, plan, request.defaults.values()):
+            unloaded = Arm(engine, plan)
+            if any(answers(unloaded, question) for question in request.defaults.values()):
                 yield running.load(engine, plan, request.events, request.home, say)
             else:
-                yield Arm(engine, plan)
+                yield unloaded
 
 
 def reconnected(
@@ -141,14 +142,6 @@ def log_fault(
         raise
     except Exception as error:
         log.add(Fault(arm=arm, doing=doing, reason=reason(error), launch=launch))
-
-
-def _supports_any(engine: Engine, plan: Plan, questions: Iterable[Question]) -> bool:
-    """Whether the engine supports any question; True if `support` raises an error, which `check` reports later."""
-    try:
-        return any(engine.support(question, plan).where for question in questions)
-    except Exception:
-        return True
 
 
 def _query(arm: Arm, question: Question) -> str:

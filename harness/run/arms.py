@@ -72,12 +72,16 @@ def served(names: Sequence[str], via: str, home: Path, say: Say) -> Iterator[dic
     with ExitStack() as stack:
         servers: dict[str, Server | None] = {}
         for name in names:
-            declared = recipe(name)
-            servers[name] = open_server(declared, via, home, budget()) if declared else None
-        for server in servers.values():
-            if server:
-                stack.enter_context(server.running(Watch(say, UP)))
+            servers[name] = server(name, via, home, budget())
+        for opened_server in filter(None, servers.values()):
+            stack.enter_context(opened_server.running(Watch(say, UP)))
         yield servers
+
+
+def server(engine: str, via: str, home: Path, limits: Budget) -> Server | None:
+    """Returns the engine's server, which may be down; None if the engine is embedded."""
+    declared = recipe(engine)
+    return open_server(declared, via, home, limits) if declared else None
 
 
 @contextmanager

@@ -21,12 +21,12 @@ from rollup_bench.harness.records.lines import ClosedLoop, Fault, OpenLoop, of_t
 from rollup_bench.harness.records.run_log import RunLog
 from rollup_bench.harness.run import loops
 from rollup_bench.harness.run.admission import log_fault, reconnected, right_arms, spaced, timed
-from rollup_bench.harness.run.arms import Arm, Say, budget, connected
+from rollup_bench.harness.run.arms import Arm, Say, budget, connected, server
 from rollup_bench.harness.run.clients import Endpoint
 from rollup_bench.harness.run.costs import Gauge
 from rollup_bench.harness.run.profiles import UnderLoad
 from rollup_bench.harness.run.request import Request, answers, gauge
-from rollup_bench.servers import Server, open_server
+from rollup_bench.servers import Server
 from rollup_bench.servers.budget import Budget
 from rollup_bench.workloads.measures import Function
 from rollup_bench.workloads.questions import Aggregate, Question
@@ -194,6 +194,4 @@ def _alike(column: pa.ChunkedArray, expected: pa.ChunkedArray, tolerated: float)
 
 @cache
 def _engine(name: str, via: str, home: Path, limits: Budget) -> Engine:
-    declared = recipe(name)
-    server = open_server(declared, via, home, limits) if declared else None
-    return engine_type(name)(server, home, limits)
+    return engine_type(name)(server(name, via, home, limits), home, limits)

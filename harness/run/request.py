@@ -1,4 +1,4 @@
-"""The request of a run: what it measures."""
+"""What a run measures: its dataset, engines, layouts, questions and profile."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -47,7 +47,7 @@ class Request:
 
 
 def answers(arm: Arm, question: Question) -> bool:
-    """Whether the arm's engine supports the question; True if its `support` raises an error."""
+    """Whether the arm's engine supports the question; True if its `support` raises an error, which `check` reports."""
     with suppress(Exception):
         return arm.engine.support(question, arm.plan).where is not None
     return True

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
+from itertools import repeat
 
 from rollup_bench.engines.failures import quietly_closed
 from rollup_bench.harness.records.lines import Fault
@@ -45,7 +46,7 @@ def cached_questions(
                     doing, reason = f"answering {name} from its result cache", "the cached answer differs"
                     log.add(Fault(arm=arm, doing=doing, reason=reason, launch=number))
         if equal:
-            yield TimedQuestion(name, tuple(equal), equal[0], lambda question=question: question, "cached")  # type: ignore[misc]
+            yield TimedQuestion(name, tuple(equal), equal[0], repeat(question).__next__, "cached")
 
 
 def _equal(question: Question, ask: Ask, cached: Ask) -> bool:

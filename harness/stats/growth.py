@@ -90,7 +90,7 @@ def growth(events: Sequence[int], seconds: Sequence[ArrayLike], rng: np.random.G
 
 
 def _fit(n: Floats, seconds: Floats) -> tuple[Floats, Floats, Floats]:
-    """Returns a, b and c for each row of seconds: the best non-negative a and b for each exponent, then the best c."""
+    """Fits each row of seconds: tries exponents c with their best non-negative a and b; returns the best a, b and c."""
     grown, weights = (n / MILLION) ** EXPONENTS[:, None], 1 / seconds
     total, grown_total = weights.sum(axis=1, keepdims=True), weights @ grown.T
     squares, products, grown_squares = (

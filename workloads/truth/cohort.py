@@ -157,7 +157,7 @@ def _terms(numbers: pa.Array) -> dict[str, npt.NDArray[Any]]:
 
 
 def _sums(totals: dict[str, list[list[Any]]], nothing: int | None) -> list[list[Any]]:
-    """The sum of each cell, or `nothing` for a cell without values."""
+    """The sum of each cell; a cell without values has `nothing` instead, which is 0 or None."""
     known = totals["known"]
     if "sum" in totals:
         values = totals["sum"]
