@@ -42,8 +42,7 @@ def load(engine: str, layout: str, rows: int) -> Load:
     """Loads in this process, into a server that runs already."""
     game = dataset.read("game").sized(rows, None)
     prepared = events.prepare(game, home())
-    server = running.server(engine, "native", home(), running.budget())
-    one = engine_type(engine)(server, home(), running.budget())
+    one = engine_type(engine)(running.server(engine, "native", home(), running.budget()), home(), running.budget())
     plan = one.plan(game, game.layout(layout), prepared.statistics)
     one.drop(plan)
     done = one.load(plan, prepared, Watch(seconds=loading.time_limit(rows)))
