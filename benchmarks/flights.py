@@ -3,25 +3,19 @@
 from benchmarks import runs
 
 
-class Latency(runs.Latency, dataset="flights"):
-    pass
+class Latency(runs.Latency, dataset="flights"): ...
 
 
-class Response(runs.Response, dataset="flights"):
-    pass
+class Response(runs.Response, dataset="flights"): ...
 
 
-class Thousand(runs.Thousand, dataset="flights"):
-    pass
+class Thousand(runs.Thousand, dataset="flights"): ...
 
 
-class Load(runs.Load, dataset="flights"):
-    pass
+class Load(runs.Load, dataset="flights"): ...
 
 
-class Size(runs.Size, dataset="flights"):
-    pass
+class Size(runs.Size, dataset="flights"): ...
 
 
-class Noise(runs.Noise, dataset="flights"):
-    pass
+class Noise(runs.Noise, dataset="flights"): ...

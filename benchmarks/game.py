@@ -3,25 +3,19 @@
 from benchmarks import runs
 
 
-class Latency(runs.Latency, dataset="game"):
-    pass
+class Latency(runs.Latency, dataset="game"): ...
 
 
-class Response(runs.Response, dataset="game"):
-    pass
+class Response(runs.Response, dataset="game"): ...
 
 
-class Thousand(runs.Thousand, dataset="game"):
-    pass
+class Thousand(runs.Thousand, dataset="game"): ...
 
 
-class Load(runs.Load, dataset="game"):
-    pass
+class Load(runs.Load, dataset="game"): ...
 
 
-class Size(runs.Size, dataset="game"):
-    pass
+class Size(runs.Size, dataset="game"): ...
 
 
-class Noise(runs.Noise, dataset="game"):
-    pass
+class Noise(runs.Noise, dataset="game"): ...

@@ -1,8 +1,8 @@
-"""Reads figures from runs for asv. A run measures all arms together, before asv asks for the first figure.
+"""Reads figures from runs for asv. All arms are measured in one run, before asv asks for the first figure.
 
-The environment says what is measured: ROLLUP_BENCH_DATASETS, ROLLUP_BENCH_ENGINES and ROLLUP_BENCH_LAYOUTS (names
+Environment variables say what is measured: ROLLUP_BENCH_DATASETS, ROLLUP_BENCH_ENGINES and ROLLUP_BENCH_LAYOUTS (names
 separated by commas; by default flights, duckdb and raw) and ROLLUP_BENCH_PROFILE (by default quick). If
-ROLLUP_BENCH_RUNS names files of stored runs, separated by colons, these are read and nothing is measured.
+ROLLUP_BENCH_RUNS names files of stored runs, separated by colons, these files are read and nothing is measured.
 """
 
 import math
@@ -25,11 +25,11 @@ from rollup_bench.workloads import dataset, events
 
 Figures = dict[tuple[object, ...], Any]
 SEED = 1
-ALL = "all"  # the parameter `rows` of a dataset that is not generated
+ALL = "all"  # the asv parameter `rows` of a dataset that is not generated
 
 
 def runs() -> Iterator[Run]:
-    """The runs that the environment names, measured or read."""
+    """Yields the runs in the files of ROLLUP_BENCH_RUNS; if it is not set, measures a run of each dataset."""
     if files := os.environ.get("ROLLUP_BENCH_RUNS"):
         yield from (Run.read(Path(file)) for file in files.split(":"))
         return
@@ -46,7 +46,7 @@ def runs() -> Iterator[Run]:
 
 
 def figures(run: Run) -> Figures:
-    """The numbers and samples of a run by metric and parameters; a metric without a figure is absent."""
+    """Returns the figures of a run by metric, dataset and asv parameters; a figure that was not measured is absent."""
     of = run.header.dataset
     rows = run.header.rows if dataset.read(of).source.generator else ALL
     floor = noise_floor(run)
@@ -63,7 +63,7 @@ def figures(run: Run) -> Figures:
 
 
 def answers(run: Run) -> Iterator[tuple[str, str, str, tuple[int, ...], Any]]:
-    """Metric, arm, question, number of clients if the metric depends on it, and figure, for all answers."""
+    """Yields metric, arm, question, a tuple with the number of clients or nothing, and figure, for all answers."""
     times: dict[tuple[str, str], list[float]] = defaultdict(list)
     for line in of_type(run.lines, Rounds):
         for arm, pairs in line.times.items() if line.cache == "hot" else ():
@@ -82,7 +82,7 @@ def _chosen(what: str, default: str) -> str:
 
 
 class Metric:
-    """A metric of a dataset, as in `class Latency(runs.Latency, dataset="flights")`; `of` names its parameters."""
+    """An asv benchmark, as in `class Latency(runs.Latency, dataset="flights")`; `of` names its asv parameters."""
 
     version = "1"
     timeout = 600
@@ -93,7 +93,7 @@ class Metric:
     param_names: ClassVar[list[str]]
 
     def __init_subclass__(cls, dataset: str = "") -> None:
-        """Declares all values of each parameter, independent of what is installed."""
+        """Declares all values of each asv parameter, even for engines that are not installed."""
         if dataset:
             cls.dataset = dataset
             known = _parameters(dataset)
@@ -102,38 +102,38 @@ class Metric:
             setattr(cls, f"track_{cls.unit}", cls.value)
 
     def setup_cache(self) -> Figures:
-        """All figures of all runs, which all metrics share."""
+        """Returns all figures of all runs; asv passes them to every method of every metric."""
         return {key: value for run in runs() for key, value in figures(run).items()}
 
     setup_cache.timeout = 6 * 3600  # type: ignore[attr-defined]
 
     def setup(self, by_key: Figures, *of: object) -> None:
-        """Tells asv that a figure is not available if no run has it."""
+        """Raises NotImplementedError, by which asv skips the figure, if no run has the figure."""
         if (type(self).__name__, self.dataset, *of) not in by_key:
-            raise NotImplementedError("not in these runs")
+            raise NotImplementedError("the runs have no such figure")
 
     def value(self, by_key: Figures, *of: object) -> object:
-        """A number, or samples from which asv computes the median and its interval."""
+        """Returns a number, or samples from which asv computes the median and its interval."""
         value = by_key[type(self).__name__, self.dataset, *of]
         return {"samples": value, "number": 1} if isinstance(value, list) else value
 
 
 class Latency(Metric):
-    """Seconds until an answer, with one client in a closed loop."""
+    """Seconds from a request to its answer in the hot state, with one client in a closed loop."""
 
     unit = "seconds"
     of = ("engine", "layout", "question", "rows")
 
 
 class Response(Metric):
-    """Seconds from the intended time of a request to its answer, at 80% of the engine's own capacity."""
+    """Seconds from the intended time of a request to its answer, at 80% of the arm's own capacity."""
 
     unit = "seconds"
     of = ("engine", "layout", "question", "rows")
 
 
 class Thousand(Metric):
-    """Seconds in which some clients together get a thousand answers."""
+    """Seconds in which the clients of a closed loop together get a thousand right answers."""
 
     unit = "seconds"
     of = ("engine", "layout", "question", "rows", "clients")
@@ -154,7 +154,7 @@ class Size(Metric):
 
 
 class Noise(Metric):
-    """Half the width of the interval of the A/A control, in the median over questions."""
+    """The median half-width, over questions, of the 99% interval of the A/A control's ratio."""
 
     unit = "ratio"
     of = ("rows",)

@@ -1,1 +1,1 @@
-"""Programs that print the figures of the project, each run by hand: `python -m experiments.NAME`."""
+"""Programs that print figures of this project; start each program by hand: `python -m experiments.NAME`."""

@@ -1,9 +1,9 @@
-"""Measures what an adapter adds to its client library: processor seconds of the asking thread, in ABBA order.
+"""Measures the processor seconds that an adapter adds to its client library in the asking thread, in ABBA order.
 
-`python -m experiments.adapter_overhead [--engines duckdb,druid,cassandra]`. The bare client sends the same statement
-and reads the same rows. A question with one row gives the time added to a question; a question with thousands of rows
-gives the time added to a row, after the time of the question is subtracted. Requests ask about different days, as in a
-replay, so that no adapter can remember an answer.
+`python -m experiments.adapter_overhead [--engines duckdb,druid,cassandra]`. The adapter is
+compared with its bare client library, which sends the same statement and reads the same rows. An answer of one row
+gives the time added to a question; an answer of thousands of rows gives the time added to a row, after the time added
+to a question is subtracted. Requests ask about different days, as in a replay, so that no adapter can reuse an answer.
 """
 
 import http.client
@@ -33,14 +33,14 @@ WARM_UP = 200
 DAYS = 30
 LAYOUTS = {"duckdb": "raw", "druid": "raw", "cassandra": "day"}
 LIMITS = {"question": {"duckdb": 200e-6, "druid": 300e-6, "cassandra": 300e-6}, "row": dict.fromkeys(LAYOUTS, 1e-6)}
-"""Seconds that an adapter may add."""
+"""The seconds that an adapter may add to a question and to each row of an answer, by engine."""
 MEASURES = tuple(map(parse, ("count()", "sum(distance)", "max(dep_delay)")))
 START = datetime(2013, 7, 1, 4, tzinfo=UTC)
 ZONE = "America/New_York"
 ONE_ROW = Aggregate(Span(START, START.replace(day=2)), MEASURES, zone=ZONE)
 MANY_ROWS = Aggregate(Span(START, START.replace(month=10)), MEASURES, Grain.DAY, ZONE, ("carrier", "origin", "dest"))
 Bare = Callable[[], int]
-"""Sends what the adapter sends for a question; returns the number of rows that it reads."""
+"""A function that sends what the adapter sends for a question, and returns the number of rows that it reads."""
 
 
 class Overhead(msgspec.Struct, frozen=True):
@@ -51,7 +51,7 @@ class Overhead(msgspec.Struct, frozen=True):
 
 
 def overhead(engine: str, pairs: int = 400) -> Overhead:
-    """Loads the flights and asks both questions; the one with many rows a twentieth as often."""
+    """Loads the flights and returns the overhead from `pairs` ABBA pairs with one row and `pairs` / 20 with many."""
     flights = dataset.read("flights")
     rows = events.prepare(flights, home())
     with running.opened([engine], "native", home(), lambda _: None) as (opened,):
@@ -63,7 +63,7 @@ def overhead(engine: str, pairs: int = 400) -> Overhead:
 
 
 def _added(arm: Arm, session: Session, question: Aggregate, pairs: int) -> tuple[list[float], float]:
-    """Seconds that the adapter adds, a sample for each ABBA pair; and the mean number of rows."""
+    """Returns the seconds that the adapter adds, one sample for each ABBA pair, and the mean number of rows."""
     questions = [_moved(question, days) for days in range(DAYS)]
     bare = [BARE[arm.engine.name](arm, session, each) for each in questions]
     turns = cycle(zip(questions, bare, strict=True))
@@ -126,7 +126,7 @@ def _cassandra(arm: Arm, _session: Session, question: Aggregate) -> Bare:
             sent.extend(known := list(requests))
             return super().results(known)
 
-    driver = arm.engine._driver  # type: ignore[attr-defined]  # the adapter's own, so that all else is equal
+    driver = arm.engine._driver  # type: ignore[attr-defined]  # the adapter's own driver, so that all else is equal
     recording = Recording(driver)
     manifest = read_manifest(recording, arm.plan)
     sent.clear()
@@ -154,7 +154,7 @@ def main(engines: list[str]) -> None:
             time_added, limit = percentiles([samples], rng), LIMITS[what][engine]
             bounds = (time_added.low, time_added.median, time_added.high)
             low, median, high = (f"{1e6 * seconds:.3f}" for seconds in bounds)
-            click.echo(f"{engine} adds {median} µs to a {what} (99%: {low} to {high}); at most {1e6 * limit:g} allowed")
+            click.echo(f"{engine} adds {median} µs to a {what} (99%: {low} to {high}); limit {1e6 * limit:g} µs")
             within = within and time_added.median <= limit
     sys.exit(not within)
 

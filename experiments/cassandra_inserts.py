@@ -1,6 +1,6 @@
-"""Compares the load of Cassandra with single prepared inserts.
+"""Compares the speed of a load into Cassandra with the speed of single prepared inserts.
 
-`python -m experiments.cassandra_inserts`. A load is timed until all its data is on disk. Single inserts write a sample
+`python -m experiments.cassandra_inserts`. A load is timed until its data is on disk. Single inserts write a sample
 of the loaded rows into the same tables again, one row after the other.
 """
 
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     from rollup_bench.engines.cassandra.engine import Cassandra
 
 SAMPLE = 2_000
-"""Rows of each table that are inserted one by one."""
+"""How many rows of each table are inserted one by one, at most."""
 LAYOUTS = ("raw", "day", "tuned")
 LEAST = 5.0
-"""How many times faster a load must be."""
+"""How many times as many events a second as single inserts a load must write."""
 
 
 class LoadSpeed(msgspec.Struct, frozen=True):
-    """Events of a layout that a load writes in a second, and those that single inserts write in a second."""
+    """The events a second that a load of a layout writes (`events`) and that single inserts write (`inserts`)."""
 
     layout: str
     events: float
@@ -37,7 +37,7 @@ class LoadSpeed(msgspec.Struct, frozen=True):
 
 
 def load_speed(engine: "Cassandra", flights: Dataset, rows: Events, layout: str) -> LoadSpeed:
-    """Loads a layout, then inserts a sample of its rows one by one."""
+    """Returns the speed of a load of a layout and of inserting a sample of its rows one by one."""
     plan = engine.plan(flights, flights.layout(layout), rows.statistics)
     engine.drop(plan)
     loaded = engine.load(plan, rows, Watch())
@@ -47,7 +47,7 @@ def load_speed(engine: "Cassandra", flights: Dataset, rows: Events, layout: str)
 
 
 def _single_seconds(engine: "Cassandra", plan: Plan) -> float:
-    """The seconds that single inserts of all rows would take, estimated from a sample of each table."""
+    """Returns the seconds that single inserts of all rows would take, estimated from a sample of each table."""
     from rollup_bench.engines.cassandra.tables import BUCKET
     from rollup_bench.engines.sql import quoted
 

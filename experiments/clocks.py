@@ -1,8 +1,8 @@
 """Measures what the harness adds to a question, with an engine that waits for a known time.
 
-`python -m experiments.clocks`. It prints the time added to a question, up to which rate the clients keep a schedule,
-and how close their response times are to Lindley's recursion when one answer takes a second. The clients have real-time
-priority if the system allows it; without it, a busy machine makes some responses longer.
+`python -m experiments.clocks` prints the time added to a question, up to which rate the clients keep a schedule, and
+how close response times are to Lindley's recursion when one answer takes a second. The clients have real-time priority
+if the system allows it; without real-time priority, a busy machine makes some responses longer.
 """
 
 import sys
@@ -18,19 +18,19 @@ from rollup_bench.harness.run.loops import CLIENTS, Target, offer, read, respons
 from rollup_bench.harness.run.null import NullEngine, lindley
 from rollup_bench.harness.run.rounds import Effort, TimedQuestion, launch
 
-MOST = 50e-6  # seconds a question
+MOST = 50e-6  # the limit in seconds of the time added to a question
 RATES = (500, 1000, 2000, 4000, 8000)
 
 
 class Added(msgspec.Struct, frozen=True):
-    """Seconds added to a question: those in its measured time (`inside`), and those that pass in all (`around`)."""
+    """Seconds that the harness adds to a question: to its measured time (`inside`), and altogether (`around`)."""
 
     inside: float
     around: float
 
 
 def added(rounds: int = 2000) -> Added:
-    """Rounds over two arms and a control that answer at once."""
+    """Returns the seconds added to a question in rounds over two arms and an A/A control that answer at once."""
     cell = TimedQuestion("nothing", ("a", "b"), "a", object)
     effort = Effort(launches=1, least=rounds, most=rounds, width=1.0, warm=0.0)
     asks = {"a": id, "b": id}
@@ -42,9 +42,9 @@ def added(rounds: int = 2000) -> Added:
 
 
 def near_lindley(requests: int = 300, service: float = 0.01) -> tuple[float, float]:
-    """The share of responses within 1 ms or 2% of Lindley's recursion, and the largest difference in seconds.
+    """Returns the share of responses within 1 ms or 2% of Lindley's recursion, and the largest difference in seconds.
 
-    Eight clients ask at half the capacity of one queue. Service times are exponential, except for one of a second.
+    Eight clients ask at half the capacity of one queue. Service times are exponential, except that one is a second.
     """
     served = np.random.default_rng(5).exponential(service, requests)
     served[requests // 4] = 1.0
@@ -56,7 +56,7 @@ def near_lindley(requests: int = 300, service: float = 0.01) -> tuple[float, flo
 
 
 def ceilings(service: float = 0.001) -> Iterator[tuple[int, float]]:
-    """Numbers of clients, and answers a second to them from an engine that serves all clients at once."""
+    """Yields numbers of clients, and the answers a second that an engine without a queue gives these clients."""
     target = Target(Endpoint("null", NullEngine([service])), "nothing", [0])
     for clients in CLIENTS:
         line = sweep(target, clients, 2.0, Gauge())
@@ -64,7 +64,7 @@ def ceilings(service: float = 0.001) -> Iterator[tuple[int, float]]:
 
 
 def kept_to_schedule(service: float = 0.001) -> Iterator[tuple[int, str, float]]:
-    """Rates, each with its outcome and the 99th percentile of lateness in seconds."""
+    """Yields rates of requests a second, each with its outcome and the 99th percentile of lateness in seconds."""
     target = Target(Endpoint("null", NullEngine([service])), "nothing", [0])
     for rate in RATES:
         result = read(offer(target, rate, 3.0, "common", 1, Gauge()))
@@ -75,13 +75,15 @@ def main() -> None:
     """Prints all figures; exits with 1 if the harness adds too much or measures a response time wrong."""
     figures = added()
     for name, value in msgspec.structs.asdict(figures).items():
-        print(f"added to a question, {name} its time: {value * 1e6:.2f} microseconds; the limit is {MOST * 1e6:.0f}")
+        print(
+            f"added to a question, {name} its measured time: {value * 1e6:.2f} microseconds; the limit is {MOST * 1e6:.0f}"
+        )
     share, worst = near_lindley()
-    print(f"responses within 1 ms or 2% of Lindley's, a stall of a second included: {share:.1%}; worst {worst:.4f} s")
+    print(f"responses within 1 ms or 2% of Lindley's, in spite of a stall of 1 s: {share:.1%}; worst {worst:.4f} s")
     for clients, rate in ceilings():
-        print(f"closed loop, 1 ms of service, {clients} clients: {rate:,.0f} a second of {1000 * clients:,}")
+        print(f"closed loop, 1 ms of service, {clients} clients: {rate:,.0f} answers a second of {1000 * clients:,}")
     for offered, outcome, late in kept_to_schedule():
-        print(f"open loop, 1 ms of service, {offered:,} a second: {outcome}, p99 lateness {late * 1e3:.2f} ms")
+        print(f"open loop, 1 ms of service, {offered:,} requests a second: {outcome}, p99 lateness {late * 1e3:.2f} ms")
     sys.exit(max(figures.inside, figures.around) > MOST or share < 1)
 
 

@@ -1,9 +1,9 @@
-"""Makes servers fail during a run, and prints what the run says and loses, and how long until answers are right again.
+"""Makes servers fail during a run; prints what the run says and loses, and how long until answers are right again.
 
-`python -m experiments.faults [--engines druid,cassandra] [--faults killed,paused]`. A short `run --profile quick` of
-the server's engine and DuckDB runs in a process of its own, and the fault happens to the native server during it. Then
-the server is repaired, the same run is started again, its rows are counted and its answers checked. Exits with 1 if a
-fault lost anything.
+`python -m experiments.faults [--engines druid,cassandra] [--faults killed,paused]`. A short `run --profile quick`
+of DuckDB and the server's engine runs in a process of its own, and the fault happens to the native server during the
+run. Then the server is repaired, the same run is started again, the engine's rows are counted and its answers checked.
+The program exits with 1 if a fault lost anything.
 """
 
 import os
@@ -67,7 +67,7 @@ PAUSE = 10.0
 
 @dataclass(frozen=True)
 class Row:
-    """A row of the table; `good` if the fault lost nothing."""
+    """The result of one fault on one engine, a row of the table; `good` if the fault lost nothing."""
 
     fault: str
     engine: str
@@ -83,9 +83,9 @@ class Row:
 
 @dataclass(frozen=True)
 class Fault:
-    """`strike` makes the fault happen during a `load` or a `replay`; `help` repairs the server.
+    """A fault: `strike` makes it happen during a load or a replay, as `during` says; `help` repairs the server.
 
-    The repair comes after `passes` seconds, or after the run if that is None.
+    The server is repaired after `passes` seconds, or after the run if `passes` is None.
     """
 
     name: str
@@ -98,14 +98,14 @@ class Fault:
 
 
 def fill(victim: Victim) -> None:
-    """Fills the disk of the server."""
+    """Fills the disk of the server's data with one file."""
     with suppress(OSError), (data_folder(victim.engine, victim.home) / "filler").open("wb", buffering=0) as file:
         while True:
             file.write(bytes(1 << 16))
 
 
 def free(victim: Victim) -> None:
-    """Frees the disk and starts the processes that ended for lack of space."""
+    """Removes the file that filled the disk, and starts the server processes that ended for lack of space."""
     (data_folder(victim.engine, victim.home) / "filler").unlink()
     victim.start()
 
@@ -115,12 +115,12 @@ def _kill(victim: Victim) -> None:
 
 
 def _lose(victim: Victim) -> None:
-    """Kills the last process of the server, which is not started again."""
+    """Kills the last process of the server; this process is not started again."""
     os.kill(victim.processes[-1], signal.SIGKILL)
 
 
 def _network(state: str, strike: Callable[[Proxy], object], help: Callable[[Proxy], object]) -> Fault:
-    """A fault of the network between clients and server that ends by itself."""
+    """Returns a fault of the network between clients and server that ends after PAUSE seconds."""
 
     def through(act: Callable[[Proxy], object]) -> Callable[[Victim], object]:
         def acted(victim: Victim) -> object:
@@ -151,7 +151,7 @@ FAULTS = (
 
 
 def happen(fault: Fault, engine: str, home: Path) -> Row:
-    """Makes the fault happen in a run, then starts the run again."""
+    """Makes the fault happen in a run, then starts the run again, and returns the row of the table."""
     try:
         with fault.at(engine, home) as victim:
             return _measured(fault, victim)
@@ -190,19 +190,19 @@ def _measured(fault: Fault, victim: Victim) -> Row:
     return Row(
         fault.name,
         victim.engine,
-        said or f"nothing; its slowest answer took {_slowest(out, victim.engine):.1f} s",
+        said or f"nothing; the slowest answer took {_slowest(out, victim.engine):.1f} s",
         str(status),
         f"{ended:.0f}",
         f"{others} of {len(QUESTIONS)} cells",
         f"{again:.1f}",
         str(resumed_status),
-        lost or f"nothing: {rows.statistics.rows:,} rows, {len(QUESTIONS)} answers right",
+        lost or f"nothing: {rows.statistics.rows:,} rows stored, {len(QUESTIONS)} answers right",
         good,
     )
 
 
 class Child:
-    """A run with the short profile in a process of its own, whose progress can be waited for."""
+    """A run with the short profile in a process of its own; callers can wait for the run's progress."""
 
     def __init__(self, victim: Victim, out: Path) -> None:
         words = ["--dataset", "game", "--rows", str(ROWS), "--layouts", "raw", "--questions", ",".join(QUESTIONS)]
@@ -238,12 +238,12 @@ class Child:
         until = time.monotonic() + BOUND
         while not any(text in line for line in self._told):
             if self._process.poll() is not None or time.monotonic() > until:
-                raise FailureError(f"the run never came to {text}: {''.join(self._told[-3:])}")
+                raise FailureError(f"the run never printed `{text}`: {''.join(self._told[-3:])}")
             self._more.wait(0.2)
             self._more.clear()
 
     def end(self) -> int | str:
-        """Waits for the end of the run; its exit status."""
+        """Waits for the end of the run and returns its exit status, or a text if the run did not end within BOUND."""
         try:
             status: int | str = self._process.wait(BOUND)
         except subprocess.TimeoutExpired:
@@ -255,7 +255,7 @@ class Child:
         return status
 
     def said(self) -> str:
-        """The lines about arms that dropped out and about errors."""
+        """Returns the lines that the run printed about arms that dropped out and about errors."""
         lines = [line for line in self._out if "dropped out" in line]
         lines += [line for line in self._told if line.startswith("rollup-bench: ")]
         return "\n".join(line.strip() for line in lines)
@@ -272,7 +272,7 @@ def _plan(victim: Victim, rows: events.Events) -> Plan:
 
 
 def _right_again(victim: Victim, rows: events.Events) -> bool:
-    """Waits until a new client gets a right answer; whether the stored load could be used."""
+    """Waits until a new client gets a right answer; returns whether the load before the fault was reused."""
     began, question = time.monotonic(), victim.data.question(QUESTIONS[0]).fill()
     while True:
         engine = engine_type(victim.engine)(victim.client, victim.home, budget())
@@ -291,7 +291,7 @@ def _right_again(victim: Victim, rows: events.Events) -> bool:
 
 
 def _lost(victim: Victim, rows: events.Events, reused: bool) -> str:
-    """What differs from the state before the fault; empty if nothing does."""
+    """Returns a text of what the server lost: its load, rows, or right answers; empty if nothing is lost."""
     engine = engine_type(victim.engine)(victim.client, victim.home, budget())
     plan = engine.plan(victim.data, victim.data.layout("raw"), rows.statistics)
     losses = [] if reused else ["loaded anew"]
@@ -309,24 +309,24 @@ def _lost(victim: Victim, rows: events.Events, reused: bool) -> str:
 
 
 def _kept(out: Path) -> int:
-    """The number of cells of DuckDB that were measured."""
+    """Returns how many questions were measured on DuckDB without a failure, in the hot state."""
     return sum(KEPT in line.times and KEPT not in line.failed for line in _rounds(out))
 
 
 def _whole(out: Path) -> bool:
-    """Whether the run is complete, with both arms in every question."""
+    """Returns whether the run is complete and measured both arms in every question."""
     arms = [{arm for arm in line.times if "(" not in arm} for line in _rounds(out)]
     return bool(of_type(_lines(out), Ended)) and [len(one) for one in arms] == [2] * len(QUESTIONS)
 
 
 def _slowest(out: Path, engine: str) -> float:
-    """The longest time of an answer of the engine in seconds, under each name of its arm."""
+    """Returns the longest time of an answer of the engine in the hot state, in seconds."""
     times = [line.times[arm] for line in _rounds(out) for arm in line.times if arm.startswith(engine)]
     return max(taken for pairs in times for pair in pairs for taken in pair) / 1e9
 
 
 def _rounds(out: Path) -> list[Rounds]:
-    """The rounds in the hot state, in which every arm is measured."""
+    """Returns the lines of a run's file with rounds in the hot state."""
     return [line for line in of_type(_lines(out), Rounds) if line.cache == "hot"]
 
 
@@ -335,7 +335,7 @@ def _lines(out: Path) -> Sequence[Record]:
 
 
 def table(rows: Sequence[Row]) -> Table:
-    """The table with a row for each fault and engine."""
+    """Returns the printed table, with a row for each fault and engine."""
     headings = ("fault", "engine", "the run said", "status", "ended after s", "DuckDB kept")
     shown = Table(*headings, "right again after s", "started again: status", "lost", show_lines=True)
     for row in rows:
@@ -346,29 +346,27 @@ def table(rows: Sequence[Row]) -> Table:
 
 @click.command()
 @engines_default("druid,cassandra")
-@click.option(
-    "--faults", "named", default="", metavar="A,B", help="Only faults whose names contain one of these texts."
-)
+@click.option("--faults", "named", default="", metavar="A,B", help="Only faults whose names contain one of these.")
 def main(engines: list[str], named: str) -> None:
-    """Makes each fault happen to the server of each engine, and prints the table."""
+    """Makes each fault happen to the server of each engine, and prints a table; exits with 1 if any lost something."""
     home = homes.home() / "faults"
     home.mkdir(exist_ok=True)
     if not (home / "jars").exists():
         (home / "jars").symlink_to(homes.home() / "jars")
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that servers are stopped
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # SIGTERM then also stops the servers
     rows = [row for engine in engines for row in _all(engine, named.split(","), home)]
     Console(width=200).print(table(rows))
     sys.exit(not all(row.good for row in rows))
 
 
 def _all(engine: str, words: Sequence[str], home: Path) -> Iterator[Row]:
-    """A row for each fault whose name contains one of the texts."""
+    """Yields the row of each fault whose name contains one of the words; at the end, stops the engine's server."""
     try:
         for fault in FAULTS:
             if engine in fault.engines and any(word in fault.name for word in words):
                 print(f"{engine}: {fault.name}", file=sys.stderr, flush=True)
                 row = happen(fault, engine, home)
-                print(f"  ended with {row.status}, lost {row.lost}", file=sys.stderr, flush=True)
+                print(f"  the run ended with {row.status}, lost {row.lost}", file=sys.stderr, flush=True)
                 yield row
     finally:
         victims.server(engine, home).stop()

@@ -1,9 +1,8 @@
-"""Compares the generator of the game with tpchgen-cli, a fast generator: Parquet with the same codec, on one core.
+"""Compares the generator of the game's events with tpchgen-cli: both write Parquet with the same codec on one core.
 
-`python -m experiments.generator`. Each generator writes files in processes of their own, in ABBA order. Measured are
-rows and bytes for each processor second of a process, with its start and end. Rows of TPC-H's lineitem have 16 columns
-and those of the game 11, so the figures show that a load does not wait for the generator, not which generator is
-better.
+`python -m experiments.generator` runs each generator in a process of its own, in ABBA order. The figures are rows and
+bytes for each processor second of the process, including its start and end. Rows of TPC-H's lineitem have 16 columns
+and rows of the game 11, so the figures show that a load does not wait for the generator, not which generator is better.
 """
 
 import os
@@ -21,9 +20,9 @@ import pyarrow.parquet as pq
 from rollup_bench.harness.stats.percentiles import percentiles
 
 ROWS = 2_000_000
-SCALE = ROWS / 6_000_000  # of TPC-H, whose lineitem has six million rows at scale 1
+SCALE = ROWS / 6_000_000  # the scale of TPC-H; its table lineitem has six million rows at scale 1
 CODEC = "SNAPPY"
-LEAST = 0.5  # of lineitem's rows a second
+LEAST = 0.5  # the least share of lineitem's rows a second that the game must write
 MEMORY = 500e6
 SIZES = (10**5, 10**6, 10**7, 10**8, 10**9, 2**33)
 TPCHGEN = shutil.which("tpchgen-cli", path=str(Path(sys.executable).parent))
@@ -38,7 +37,7 @@ write(folder, rows, only=range(max(0, shards - last), shards), compression=codec
 
 
 class Cost(msgspec.Struct, frozen=True):
-    """What one process wrote and needed: rows, bytes, processor seconds, and the peak of its memory in bytes."""
+    """The rows and bytes that one process wrote, its processor seconds, and the peak of its memory in bytes."""
 
     rows: int
     bytes: int
@@ -47,7 +46,7 @@ class Cost(msgspec.Struct, frozen=True):
 
 
 def measure(pairs: int = 5) -> dict[str, list[float]]:
-    """Rows and bytes that each generator writes in a processor second, one sample for each ABBA pair."""
+    """Returns the rows and bytes that each generator writes in a processor second, one sample for each ABBA pair."""
     writers = {"game": game, "lineitem": lineitem}
     rates: dict[str, list[float]] = {f"{name} {what}": [] for name in writers for what in ("rows", "bytes")}
     for number in range(pairs):
@@ -62,12 +61,12 @@ def measure(pairs: int = 5) -> dict[str, list[float]]:
 
 
 def game(rows: int = ROWS, last: int = 10**6) -> Cost:
-    """Writes the last files of a game."""
+    """Writes the last `last` files of a game of `rows` events in a new process; returns the cost of the process."""
     return _written(lambda folder: [sys.executable, "-c", WRITE, folder, str(rows), CODEC.lower(), str(last)])
 
 
 def lineitem() -> Cost:
-    """Writes the table lineitem with one thread."""
+    """Writes the table lineitem with one thread of tpchgen-cli; returns the cost of the process."""
     options = ["-s", str(SCALE), "--tables=lineitem", "--num-threads=1", "--quiet", "-c", CODEC]
     assert TPCHGEN is not None
     command = [TPCHGEN, "parquet", *options]
@@ -92,16 +91,16 @@ def _written(command: Callable[[str], list[str]]) -> Cost:
 def main() -> None:
     """Prints all figures; exits with 1 if the generator is too slow or needs too much memory."""
     if TPCHGEN is None:
-        sys.exit("tpchgen-cli is not installed here: make .venv/dev.stamp")
+        sys.exit("tpchgen-cli is not installed: run `make .venv/dev.stamp`")
     rates, rng = measure(), np.random.default_rng(1)
     for what, samples in rates.items():
         median = percentiles([samples], rng).median
-        print(f"{what:15}{median:13,.0f} a processor second (least {min(samples):,.0f} of {len(samples)})")
+        print(f"{what:15}{median:13,.0f} a processor second (the least of {len(samples)}: {min(samples):,.0f})")
     ratio = float(np.median(np.array(rates["game rows"]) / np.array(rates["lineitem rows"])))
-    print(f"the game writes {ratio:.2f} times the rows of lineitem in a processor second; at least {LEAST} is demanded")
+    print(f"the game writes {ratio:.2f} times the rows of lineitem in a processor second; the limit is {LEAST}")
     peaks = {rows: game(rows, 2).memory for rows in SIZES}
     for rows, peak in peaks.items():
-        print(f"the last files of {rows:13,} rows: {peak / 1e6:4.0f} MB at most; the limit is {MEMORY / 1e6:.0f} MB")
+        print(f"peak memory for {rows:13,} rows (last files): {peak / 1e6:4.0f} MB; the limit is {MEMORY / 1e6:.0f} MB")
     sys.exit(ratio < LEAST or max(peaks.values()) > MEMORY)
 
 

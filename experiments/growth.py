@@ -2,8 +2,8 @@
 
 `python -m experiments.growth --engines duckdb,druid,cassandra --layouts raw,day,tuned`. Games of several sizes are
 loaded, and each question is asked over the last four weeks, the last year and all ten years. Every answer is compared
-with the truth first. Then the cells of all sizes are asked in turn, in ABBA order. Each cell is asked for half a second
-and at least twice.
+with the truth first. Then all questions over all spans and sizes are asked of all arms in ABBA order, each of them for
+half a second, but at least twice and at most 20 times.
 """
 
 import sys
@@ -43,9 +43,9 @@ from rollup_bench.workloads.truth.selection import within
 ROWS = (250_000, 1_000_000, 3_000_000)
 END = date(2024, 1, 1)
 SPANS = {"a month": date(2023, 12, 4), "a year": date(2023, 1, 2), "ten years": date(2014, 1, 6)}
-"""The first day of each span. Spans have whole weeks, so that tables by day or by week can answer."""
+"""The first day of each span. Spans consist of whole weeks, so that tables by day or by week can answer."""
 GRAINS = {"ten-years": "day", "prices-paid": "week"}
-"""The grain of questions whose own grain is not a part of four weeks."""
+"""The grain that replaces the grain of a question whose buckets do not divide four weeks."""
 CORE = {
     "ten-years": "counts and sums by day and action",
     "rollup-of-a-day": "subtotals over three dimensions",
@@ -58,14 +58,14 @@ CORE = {
 }
 SEED = 1
 SECONDS = 0.5
-"""How long a cell is asked."""
+"""How many seconds a question is asked of an arm over a span."""
 REQUESTS = (2, 20)
-"""The smallest and the largest number of requests of a cell."""
+"""The smallest and the largest number of times that a question is asked of an arm over a span."""
 
 
 @dataclass
 class Timed:
-    """A cell with a right answer, while it is timed."""
+    """A question over a span that an arm answers right, while the answers are timed."""
 
     cell: growth_report.Cell
     session: Session
@@ -75,7 +75,7 @@ class Timed:
     seconds: list[float] = field(default_factory=list)
 
     def ask(self) -> None:
-        """Asks once and adds the seconds; after a failure, the cell is not asked again."""
+        """Asks the question once and records the seconds, or the failure, after which the arm is not asked again."""
         began = time.perf_counter()
         try:
             self.session.ask(self.question)
@@ -85,14 +85,14 @@ class Timed:
 
     @property
     def enough(self) -> bool:
-        """Whether the cell needs no more requests."""
+        """True after a failure, after 20 requests, or after `most` seconds and 2 requests."""
         least, most = REQUESTS
         requests = len(self.seconds)
         return bool(self.failed) or requests >= most or (requests >= least and sum(self.seconds) >= self.most)
 
     @property
     def done(self) -> growth_report.Cell:
-        """The cell with its seconds, or with its failure."""
+        """The cell with the seconds of its requests, or with the verdict `failed`."""
         if self.failed:
             return msgspec.structs.replace(self.cell, verdict=Kind.FAILED.value, reason=self.failed)
         return msgspec.structs.replace(self.cell, seconds=self.seconds)
@@ -106,7 +106,7 @@ def measure(
     seconds: float,
     say: Say,
 ) -> list[growth_report.Cell]:
-    """All cells: each is checked, then those with right answers are timed together."""
+    """Checks each question over each span on each arm, times those answered right together, and returns all cells."""
     game = datasets.read("game")
     game = msgspec.structs.replace(game, questions={name: _grained(game.question(name)) for name in names})
     with ExitStack() as stack:
@@ -123,7 +123,7 @@ def measure(
 def _checked(
     stack: ExitStack, engines: Sequence[Engine], layouts: Sequence[Layout], game: Dataset, prepared: Events, say: Say
 ) -> Iterator[growth_report.Cell | tuple[growth_report.Cell, Session, Question]]:
-    """Loads one game and asks each arm each question over each span; yields right cells with their session."""
+    """Loads one game and checks each question over each span on each arm; yields a right cell with its session."""
     compared, lost = [], {}
     for engine, layout in product(engines, layouts):
         try:
@@ -134,10 +134,8 @@ def _checked(
     counts = _counts(prepared)
     for (name, template), span in product(game.questions.items(), SPANS):
         say(f"{prepared.statistics.rows:,} rows: checking {name} over {span}")
-        question, about = (
-            over(template, SPANS[span]),
-            (name, CORE.get(name, ""), prepared.statistics.rows, span, counts[span]),
-        )
+        question = over(template, SPANS[span])
+        about = (name, CORE.get(name, ""), prepared.statistics.rows, span, counts[span])
         for failed, reason in lost.items():
             yield _cell(about, failed, Judgement(Kind.FAILED, reason))
         for arm, session in compared:
@@ -163,7 +161,7 @@ def _cell(about: tuple[str, str, int, str, int], arm: str, verdict: Judgement, w
 
 
 def over(template: Template, start: date) -> Question:
-    """The question from a day to the end of the game, which is also the `until` of cohorts."""
+    """Returns a question from a day to the end of the game; a cohort also observes its subjects until that end."""
     values = {"start": start, "end": END, "until": END}
     return template.fill({name: value for name, value in values.items() if name in template.parameters})
 
@@ -174,7 +172,7 @@ def _grained(template: Template) -> Template:
 
 
 def _counts(prepared: Events) -> dict[str, int]:
-    """The number of events in each span."""
+    """Returns the number of events in each span."""
     time = prepared.columns.time.name
     spans = {
         name: Span(*(datetime(d.year, d.month, d.day, tzinfo=UTC) for d in (start, END)))
@@ -188,7 +186,7 @@ def _counts(prepared: Events) -> dict[str, int]:
 
 
 def _time(cells: Sequence[Timed], say: Say) -> None:
-    """Rounds in ABBA order over all cells that need more requests."""
+    """Asks all cells in rounds of ABBA order, until no cell needs more requests."""
     rng, going, rounds = np.random.default_rng(SEED), list(cells), 0
     while going:
         rounds += 1
@@ -202,8 +200,10 @@ def _time(cells: Sequence[Timed], say: Say) -> None:
 @click.command(context_settings={"max_content_width": 110})
 @engines_option
 @layouts_option
-@click.option("--questions", default=",".join(CORE), metavar="A,B", show_default=True, help="Of the game, to ask.")
-@click.option("--rows", multiple=True, type=click.IntRange(1), default=ROWS, show_default=True, help="Each size.")
+@click.option("--questions", default=",".join(CORE), metavar="A,B", show_default=True, help="Questions of the game.")
+@click.option(
+    "--rows", multiple=True, type=click.IntRange(1), default=ROWS, show_default=True, help="Events of a game."
+)
 @click.option("--seconds", type=float, default=SECONDS, show_default=True, help="How long a cell is asked, at most.")
 @via_option
 @out_option(help="The drawing: .svg, .png or .pdf; growth.svg under the home if not given.")
@@ -216,7 +216,7 @@ def growth(
     via: str,
     out: Path | None,
 ) -> None:
-    """Prints and draws how seconds grow with events; exits with 1 if an answer was not right."""
+    """Prints and draws how seconds grow with events; exits with 1 if an answer was wrong or an arm failed."""
     out = out or home() / "growth.svg"
     out.parent.mkdir(parents=True, exist_ok=True)
     with progress() as say, running.opened(engines, via, home(), say) as opened:
@@ -225,7 +225,7 @@ def growth(
         cells = measure(opened, chosen, questions.split(","), sorted(rows), seconds, say)
     growth_report.table(measured_on, cells, console())
     growth_report.draw(out, measured_on, cells)
-    print(f"drawn in {out.name}")
+    print(f"the drawing is in {out.name}")
     sys.exit(any(cell.verdict in (Kind.WRONG, Kind.FAILED) for cell in cells))
 
 

@@ -20,13 +20,13 @@ from rollup_bench.harness.stats.growth import PARTS, Growth, Interval, growth
 ENGINES = {"duckdb": ("#0072b2", "o"), "druid": ("#d55e00", "s"), "cassandra": ("#009e73", "^")}
 """The colour and the marker of each engine."""
 LOOKS = (("-", "full"), ((0, (1.2, 1.2)), "none"), ((0, (5, 1.5)), "bottom"), ((0, (5, 1.5, 1.2, 1.5)), "left"))
-"""The dash and the filled part of the marker for the first, second, third and fourth layout."""
+"""The dash of the line and the filled part of the marker, for the first, second, third and fourth layout."""
 
 
 class Cell(msgspec.Struct, frozen=True):
     """A question over a span of a game of `rows` events, asked of an arm.
 
-    `events` is the number of events in the span; `seconds` are those of each request, none if the answer was not right.
+    `events` is the number of events in the span. `seconds` holds the time of each request, or nothing if not timed.
     """
 
     question: str
@@ -46,7 +46,7 @@ Series = tuple[str, str]
 
 
 def series(cells: Iterable[Cell]) -> dict[Series, list[Cell]]:
-    """The cells of each question and arm, sorted by events."""
+    """Returns the cells of each question and arm, sorted by the number of events in the span."""
     by_series: dict[Series, list[Cell]] = {(cell.question, cell.arm): [] for cell in cells}
     for cell in sorted(cells, key=lambda cell: cell.events):
         by_series[cell.question, cell.arm].append(cell)
@@ -54,7 +54,7 @@ def series(cells: Iterable[Cell]) -> dict[Series, list[Cell]]:
 
 
 def fitted(cells: Sequence[Cell]) -> Growth | None:
-    """The growth of one series; None if too few of its cells were timed."""
+    """Returns the growth of one question on one arm; None if too few sizes and spans were timed."""
     timed = [one for one in cells if one.seconds]
     if len(timed) <= PARTS:
         return None
@@ -62,7 +62,7 @@ def fitted(cells: Sequence[Cell]) -> Growth | None:
 
 
 def table(scope: str, cells: Sequence[Cell], console: Console) -> None:
-    """Prints the curve of each question and arm, then what was not timed, and why."""
+    """Prints the curve of each question and arm, then each reason for which answers were not timed."""
     console.print("[bold]Seconds for n events: a + b (n / million)^c, with 99% intervals[/bold]")
     console.print(Text(scope, style="dim"))
     shown = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
@@ -89,7 +89,7 @@ def _row(cells: Sequence[Cell]) -> tuple[str, ...]:
     ends = tuple(_milliseconds(_centre(one)) for one in (timed[0], timed[-1]))
     fit = fitted(cells)
     if fit is None:
-        return ("", "", "", *ends, "", f"{len(timed)} cells are too few; {_verdicts(cells)}")
+        return ("", "", "", *ends, "", f"{len(timed)} timed points are too few; {_verdicts(cells)}")
     parts = ("", "", "")
     if fit.outcome == "known":
         curve = fit.curve
@@ -102,7 +102,7 @@ def _row(cells: Sequence[Cell]) -> tuple[str, ...]:
 
 
 def words(fit: Growth, timed: Sequence[Cell]) -> str:
-    """The growth in words."""
+    """Returns a text that says how many times the events and the time grew, and whether the exponent c is known."""
     low, high = fit.ratio_interval
     more = timed[-1].events / timed[0].events
     took = f"{more:,.0f}× the events, {fit.ratio:.3g}× the time ({low:.3g} to {high:.3g})"
@@ -118,7 +118,7 @@ def words(fit: Growth, timed: Sequence[Cell]) -> str:
 def draw(path: Path, scope: str, cells: Sequence[Cell]) -> None:
     """Draws a panel for each question with a line for each arm; both axes are logarithmic.
 
-    Lines differ in colour, and also in dash and marker.
+    The lines of two arms differ in colour, or in dash and marker, or in both.
     """
     import matplotlib as mpl  # of the developers' group: asv lists benchmarks without it
     from matplotlib.figure import Figure
@@ -167,7 +167,7 @@ def _title(scope: str, cells: Sequence[Cell]) -> str:
 
 
 def _styles(arms: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """The style of each arm: colour and marker say the engine, dash and filling of the marker the layout."""
+    """Returns the style of each arm: colour and marker show the engine, dash and filling of the marker the layout."""
     layouts = list(dict.fromkeys(arm.split("/")[1] for arm in arms))
     styles = {}
     for engine, layout in (arm.split("/") for arm in arms):
@@ -186,7 +186,7 @@ def _styles(arms: Sequence[str]) -> dict[str, dict[str, Any]]:
 
 
 def _lines(panel: Any, by_arm: dict[str, list[Cell]], styles: dict[str, dict[str, Any]]) -> None:
-    """Draws the centres of the cells of each arm as points, and its curve; names the arms that were not timed."""
+    """Draws the typical times of each arm as points, and the fitted curve; names the arms that were not timed."""
     for arm, cells in by_arm.items():
         timed = [one for one in cells if one.seconds]
         points = [one.events for one in timed]
@@ -199,17 +199,17 @@ def _lines(panel: Any, by_arm: dict[str, list[Cell]], styles: dict[str, dict[str
 
 
 def _centre(cell: Cell) -> float:
-    """The centre of a cell's seconds, through which the curve is fitted."""
+    """Returns the typical seconds of a cell: the midmean of their logarithms, back in seconds."""
     return float(np.exp(midmean(np.log(cell.seconds))))
 
 
 def _verdicts(cells: Sequence[Cell]) -> str:
-    """The verdicts of the cells that were not timed."""
+    """Returns the different verdicts of the cells that were not timed, separated by commas."""
     return ", ".join(dict.fromkeys(one.verdict for one in cells if not one.seconds))
 
 
 def _reasons(cells: Sequence[Cell]) -> dict[str, list[str]]:
-    """The reasons for verdicts, each with the questions that have it."""
+    """Returns the reasons of verdicts with arm and verdict, each with the questions that have the reason."""
     by_reason: dict[str, dict[str, None]] = {}
     for one in cells:
         if one.reason:

@@ -1,8 +1,8 @@
-"""Counts how many comparisons of identical arms differ on this machine.
+"""Counts how many comparisons of identical arms find a difference on this machine.
 
 `python -m experiments.identical [FILE]`. Six names of the same DuckDB query are measured in ABBA order over six
-launches, which are stored in FILE. Then 1,000 comparisons are drawn from them, each of two names in five launches and
-sixty successive rounds of each launch. At the 1% level, ten are expected to differ, and 18 are allowed.
+launches, which are stored in FILE. Then 1,000 comparisons are drawn, each of two names in five launches and in sixty
+successive rounds of each launch. At the 1% level, ten comparisons are expected to differ, and 18 are allowed.
 """
 
 import sys
@@ -29,7 +29,7 @@ ALLOWED = 18
 
 
 def record(path: Path) -> Run:
-    """Measures each query under all names, in a new database for each launch."""
+    """Measures each query under all names, in a new database for each launch; returns the run stored in the file."""
     import duckdb
 
     header = Header(
@@ -59,7 +59,7 @@ def record(path: Path) -> Run:
 
 
 def differing(run: Run, comparisons: int = 1000, rounds: int = 60, launches: int = 5, seed: int = 1) -> int:
-    """How many of some random comparisons of identical arms differ at the 1% level."""
+    """Returns how many of `comparisons` random comparisons of identical arms differ at the 1% level."""
     rng = np.random.default_rng(seed)
     lines = of_type(run.lines, Rounds)
     by_question = {name: [one for one in lines if one.question == name] for name in {one.question for one in lines}}
@@ -78,7 +78,7 @@ def differing(run: Run, comparisons: int = 1000, rounds: int = 60, launches: int
 
 
 def main() -> None:
-    """Measures and counts; exits with 1 if more comparisons differ than are allowed."""
+    """Prints how many comparisons of identical arms differ; exits with 1 if more than ALLOWED do."""
     with tempfile.TemporaryDirectory() as folder:
         run = record(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(folder) / "identical.jsonl")
     count = differing(run)

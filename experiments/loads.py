@@ -1,8 +1,8 @@
 """Measures loads of the game: events a second, stored rows, bytes and memory.
 
-`python -m experiments.loads --rows 250000,1000000`. Each load is complete and ends when the engine has settled. It runs
-in a process of its own. The peak of that process's resident memory is what the harness needs beside the server; for an
-embedded engine, it includes the engine.
+`python -m experiments.loads --rows 250000,1000000`. Each load runs in a process of its own and
+ends when the engine has settled. The memory is the peak resident memory of that process: what the harness needs beside
+the server, or what harness and engine need together if the engine is embedded.
 """
 
 import resource
@@ -27,7 +27,7 @@ SIZES = "250000,1000000"
 
 
 class Load(msgspec.Struct, frozen=True):
-    """One load: events, stored rows, seconds until settled, bytes on disk, and the peak of the process's memory."""
+    """One load: events, stored rows, seconds until settled, bytes on disk, and peak bytes of the process's memory."""
 
     engine: str
     layout: str
@@ -39,7 +39,7 @@ class Load(msgspec.Struct, frozen=True):
 
 
 def load(engine: str, layout: str, rows: int) -> Load:
-    """Loads in this process, into a server that runs already."""
+    """Loads a game of `rows` events in this process and drops the load; the server must already run."""
     game = dataset.read("game").sized(rows, None)
     prepared = events.prepare(game, home())
     one = engine_type(engine)(running.server(engine, "native", home(), running.budget()), home(), running.budget())
@@ -52,14 +52,14 @@ def load(engine: str, layout: str, rows: int) -> Load:
 
 
 def measured(engine: str, layout: str, rows: int) -> Load:
-    """Loads in a process of its own."""
+    """Returns what `load` returns in a process of its own."""
     call = [sys.executable, "-m", "experiments.loads", "--alone", engine, layout, str(rows)]
     done = subprocess.run(call, stdout=subprocess.PIPE, check=True, timeout=2 * loading.time_limit(rows))
     return msgspec.json.decode(done.stdout, type=Load)
 
 
 def _peak() -> int:
-    """The peak of this process's memory in bytes; `getrusage` may include that of the parent process."""
+    """Returns this process's peak memory in bytes, on Linux from /proc: `getrusage` may include the parent's peak."""
     status = Path("/proc/self/status")
     if not status.exists():
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -67,12 +67,12 @@ def _peak() -> int:
 
 
 @click.command()
-@click.option("--rows", "sizes", default=SIZES, show_default=True, metavar="N,M", help="Sizes of the game.")
+@click.option("--rows", "sizes", default=SIZES, show_default=True, metavar="N,M", help="Events of each game.")
 @engines_option
 @click.option("--layouts", default="raw,day,tuned", show_default=True, metavar="A,B", help="Layouts to load.")
 @click.option("--alone", nargs=3, type=str, hidden=True, help="One load in this process: engine, layout, rows.")
 def main(sizes: str, engines: list[str], layouts: str, alone: tuple[str, str, str] | None) -> None:
-    """Prints a line for each load."""
+    """Prints a line of figures for each engine, layout and size."""
     if alone:
         engine, layout, rows = alone
         click.echo(msgspec.json.encode(load(engine, layout, int(rows))))

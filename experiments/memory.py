@@ -1,10 +1,10 @@
-"""Measures how much the memory of the harness varies while it asks engines for an hour.
+"""Measures how much the memory of the harness varies while the harness asks engines for an hour.
 
 `python -m experiments.memory [--seconds 3600] [--rate 20]`. The engines are asked in turn, each time with other
-parameters, one request after the other, by sessions that stay open. Measured is the resident memory of the asking
-process. DuckDB runs in that process and stores some hundred bytes for each query, so it is asked only if `--engines`
-names it. Huge pages are switched off, since Linux makes them at any time from memory that Arrow's pool has freed.
-Caches fill in the first sixth of the time; after that, the memory may vary by a twentieth.
+parameters, one request after the other, by sessions that stay open. The figure is the resident memory of the asking
+process. DuckDB runs in that process and stores some hundred bytes for each query, so DuckDB is asked only
+if `--engines` names it. Huge pages are switched off, since Linux makes them at any time from memory that Arrow's pool
+has freed. Caches fill in the first sixth of the time; afterwards, the memory may vary by 5%.
 """
 
 import ctypes
@@ -31,9 +31,9 @@ from tests.support.victims import QUESTIONS, ROWS
 
 SAMPLES = 120
 THP_DISABLE = 41
-"""PR_SET_THP_DISABLE of <linux/prctl.h>."""
+"""The value of PR_SET_THP_DISABLE in <linux/prctl.h>."""
 MOST = 0.05
-"""The share by which the largest sample may exceed the smallest."""
+"""The share by which the largest sample of memory may exceed the smallest sample."""
 
 
 class Replayed(msgspec.Struct, frozen=True):
@@ -44,17 +44,17 @@ class Replayed(msgspec.Struct, frozen=True):
 
     @property
     def settled(self) -> list[int]:
-        """The samples after the first sixth."""
+        """The samples of memory after the first sixth."""
         return self.memory[len(self.memory) // 6 :]
 
     @property
     def spread(self) -> float:
-        """The share by which the largest of these samples exceeds the smallest."""
+        """The share by which the largest sample after the first sixth exceeds the smallest one."""
         return max(self.settled) / min(self.settled) - 1
 
 
 def replayed(engines: list[str], seconds: float, rate: float) -> Replayed:
-    """Asks for some seconds, at most `rate` requests a second."""
+    """Asks the engines for `seconds`, at most `rate` requests a second, and returns the memory of this process."""
     game = dataset.read("game").sized(ROWS, 1)
     rows = events.prepare(game, home())
     with running.opened(engines, "native", home(), _told) as opened, ExitStack() as stack:
@@ -92,7 +92,7 @@ def _told(text: str) -> None:
 @click.option("--seconds", type=click.FloatRange(1), default=3600.0, show_default=True, help="How long to ask.")
 @click.option("--rate", type=click.FloatRange(0.1), default=20.0, show_default=True, help="Requests a second at most.")
 def main(engines: list[str], seconds: float, rate: float) -> None:
-    """Prints how much memory the harness used and by how much it varied; exits with 1 if that is above the limit."""
+    """Prints how much memory the harness used and by how much the memory varied; exits with 1 if by more than MOST."""
     result = replayed(engines, seconds, rate)
     sizes = result.settled
     first, last, least, most = (f"{size / 1e6:.1f}" for size in (sizes[0], sizes[-1], min(sizes), max(sizes)))

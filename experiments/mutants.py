@@ -1,9 +1,10 @@
 """Mutation testing of the code that decides which answers are right and which differences are claimed.
 
 `python -m experiments.mutants [PATH ...]`, for all modules or for those whose path begins with a PATH. mutmut
-changes one expression at a time and runs the tests that reach it. A mutant is noticed when a test fails, or when it
-runs out of time. pyproject.toml lists the modules and the tests, equivalent.toml the mutants that change no output.
-The exit status is 1 if a survivor is not in equivalent.toml, or if an entry there matches no survivor.
+makes a mutant by changing one expression, and runs the tests that reach the expression. A mutant is noticed if a test
+fails or runs out of time. pyproject.toml lists the modules and the tests; equivalent.toml lists mutants that change no
+output. The exit status is 1 if a mutant survives that is not in equivalent.toml, or if an entry of equivalent.toml
+matches no surviving mutant.
 """
 
 import ast
@@ -24,11 +25,11 @@ from rich.table import Column, Table
 
 EQUIVALENT = Path(__file__).with_name("equivalent.toml")
 PACKAGE = "src/rollup_bench/"
-"""The folder from which mutmut mutates; paths are written without it."""
+"""The folder with the modules that mutmut changes; the paths of modules are written without this folder."""
 
 
 class Survivor(NamedTuple):
-    """A mutant that no test noticed: where it is, its lines before and after."""
+    """A mutant that no test noticed: its module and function, and the lines before and after the change."""
 
     module: str
     function: str
@@ -36,13 +37,13 @@ class Survivor(NamedTuple):
     after: str
 
     def __str__(self) -> str:
-        """The place and the lines, as a difference."""
+        """Returns the place of the mutant, and the lines before and after the change as a diff."""
         lines = [f"- {line}" for line in self.before.splitlines()] + [f"+ {line}" for line in self.after.splitlines()]
         return "\n".join([f"{self.module}:{self.line} {self.function}", *lines])
 
     @property
     def line(self) -> int:
-        """The number of the line that was changed, 1 where the function no longer has it."""
+        """The number of the first changed line, or 1 if the function no longer has that line."""
         source, name = Path(self.module).read_text(), self.function.rpartition(".")[2]
         nodes = [one for one in ast.walk(ast.parse(source)) if isinstance(one, ast.FunctionDef) and one.name == name]
         lines, first = source.splitlines(), self.before.partition("\n")[0]
@@ -51,7 +52,7 @@ class Survivor(NamedTuple):
 
 
 class Result(NamedTuple):
-    """What became of the mutants of a module."""
+    """The numbers of mutants of a module, in all and timed out, and the mutants that no test noticed."""
 
     module: str
     mutants: int
@@ -60,7 +61,7 @@ class Result(NamedTuple):
 
 
 def main(paths: Sequence[str]) -> int:
-    """Mutates and tests the modules, prints what became of the mutants and returns the exit status."""
+    """Runs mutmut on the modules whose paths begin with one of `paths`, prints the results; returns the exit status."""
     known = tomllib.loads(Path("pyproject.toml").read_text())["tool"]["mutmut"]["only_mutate"]
     known = [module.removeprefix(PACKAGE) for module in known]
     modules = [module for module in known if module.startswith(tuple(paths) or "")]
@@ -76,7 +77,7 @@ def main(paths: Sequence[str]) -> int:
 
 
 def result(module: str) -> Result:
-    """Reads what mutmut found in its last run."""
+    """Reads the result of a module from the files of mutmut's last run."""
     data = SourceFileMutationData(path=PACKAGE + module)
     data.load()
     status = {name: status_by_exit_code[code] for name, code in data.exit_code_by_key.items()}
@@ -85,7 +86,7 @@ def result(module: str) -> Result:
 
 
 def report(results: Sequence[Result], console: Console) -> int:
-    """Prints the score of each module, the survivors and the entries that match none; 1 if either is left over."""
+    """Prints the results; returns 1 if a survivor has no entry in equivalent.toml, or an entry no survivor, else 0."""
     argued, modules = _arguments(), {one.module for one in results}
     survivors = [one for each in results for one in each.survivors]
     whole = Result("all", sum(one.mutants for one in results), sum(one.timed_out for one in results), survivors)
@@ -97,7 +98,7 @@ def report(results: Sequence[Result], console: Console) -> int:
         figures = (one.mutants, one.mutants - survived - one.timed_out, one.timed_out, survived, without_effect)
         table.add_row(one.module, *map(str, figures), f"{1 - survived / max(one.mutants, 1):.1%}")
     console.print(table)
-    said = [f"{one}\n  {argued.get(one, 'no argument')}" for one in survivors]
+    said = [f"{one}\n  {argued.get(one, 'not in equivalent.toml')}" for one in survivors]
     unused = [one for one in argued if one.module in modules and one not in survivors]
     said += [f"{EQUIVALENT.name}: no survivor matches an entry; remove it\n{one}" for one in unused]
     console.print("", *said, sep="\n", markup=False, highlight=False, soft_wrap=True)
@@ -105,7 +106,7 @@ def report(results: Sequence[Result], console: Console) -> int:
 
 
 def _arguments() -> dict[Survivor, str]:
-    """Why a mutant changes no output; an entry of the file may name several changes to the same lines."""
+    """Returns why mutants change no output; an entry of equivalent.toml may name several changes to the same lines."""
     entries = tomllib.loads(EQUIVALENT.read_text())["mutants"]
     argued = (
         (Survivor(e["module"], e["function"], e["before"], after), e["why"]) for e in entries for after in e["after"]

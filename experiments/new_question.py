@@ -1,9 +1,9 @@
-"""Measures what a question costs that no load was made for.
+"""Measures what a question costs for which no layout was designed.
 
-`python -m experiments.new_question --engines duckdb,druid,cassandra --rows 1000000`. An aggregate and a cohort that the
-game does not have are asked on `raw`, which needs no other load, and on a `tuned` layout for this question alone, whose
-load is the cost of the question. Answers are compared with the truth, and right answers are timed. The program also
-prints whether each engine supports the question on the layout that is tuned to the game's own questions.
+`python -m experiments.new_question --engines duckdb,druid,cassandra --rows 1000000`. An aggregate and a cohort that
+are not among the game's questions are asked on `raw`, which needs no other load, and on a `tuned` layout for this
+question alone, whose load is the cost of the question. Answers are compared with the truth, and right ones are timed.
+The program also prints whether each engine supports the question on the layout tuned to the game's own questions.
 """
 
 import sys
@@ -56,7 +56,7 @@ NEW = (
 
 
 def elsewhere(engine: Engine, game: Dataset, events: Events, new: Template) -> str:
-    """The support of the question on the layout that is tuned to the game's own questions; nothing is asked."""
+    """Returns a text of the question's support on the layout tuned to the game's questions, without asking it."""
     support = engine.support(new.fill(), engine.plan(game, layouts.tuned, events.statistics))
     reason = f", {support.reason}" if support.reason else ""
     return f"{engine.name}, tuned to the other questions: {support.where or 'unsupported'}{reason}"
@@ -68,7 +68,7 @@ def elsewhere(engine: Engine, game: Dataset, events: Events, new: Template) -> s
 @seed_option
 @via_option
 def new_question(engines: list[str], rows: int | None, seed: int | None, via: str) -> None:
-    """Prints what a question costs that no load was made for; exits with 1 if an answer was not right."""
+    """Prints what a question costs for which no layout was designed; exits with 1 if an answer was wrong or missing."""
     game, right = datasets.read("game").sized(rows, seed), True
     for new in (template(raw, "UTC") for raw in NEW):
         only = msgspec.structs.replace(game, questions={new.name: new})

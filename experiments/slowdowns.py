@@ -1,7 +1,7 @@
 """Tests whether three slowdowns of 10% in an adapter are found, within a run and between two runs.
 
-`python -m experiments.slowdowns [FOLDER]`. A first run, with which the second is compared, measures DuckDB under two
-names without any slowdown. A second run does the same, but the second name answers three questions a tenth slower. Both
+`python -m experiments.slowdowns [FOLDER]`. A first run measures DuckDB under two names without a slowdown. In a
+second run, the second name takes 10% longer for three questions. The second run is then compared with the first. Both
 runs are stored in FOLDER.
 """
 
@@ -31,7 +31,7 @@ EFFORT = Effort(launches=5, least=20, most=200, width=0.02, warm=2.0, cell=20.0)
 
 
 def record(path: Path, slowed: Sequence[str]) -> Run:
-    """A run of both arms over every question."""
+    """Measures every question on both names, of which the second is slower for `slowed`; returns the stored run."""
     flights = dataset.read("flights")
     rows = events.prepare(flights, home())
     questions = {name: flights.question(name).fill() for name in flights.questions}
@@ -73,7 +73,7 @@ def _asks(flights: dataset.Dataset, rows: events.Events, slowed: Sequence[Questi
 
 
 def main() -> None:
-    """Prints the claimed slowdowns; exits with 1 if they are not exactly the three."""
+    """Prints the claimed slowdowns; exits with 1 if exactly the three slowed questions are not claimed."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(temporary)
         before, after = record(folder / "before.jsonl", ()), record(folder / "after.jsonl", SLOWED)
@@ -86,9 +86,7 @@ def main() -> None:
                 ratio = claim.ratio if where == "between two" else 1 / claim.ratio
                 detects = claim.detectable or float("inf")
                 print(f"{where}: {question} takes {ratio:.3f} times as long; a ratio of {detects:.3f} is detectable")
-        claimed.append(
-            {question for question, claim in claims.items() if claim and claim.outcome != "no difference seen"}
-        )
+        claimed.append({name for name, claim in claims.items() if claim and claim.outcome != "no difference seen"})
     print(f"found within a run and between two: {[sorted(one) for one in claimed]}; slowed: {sorted(SLOWED)}")
     sys.exit(claimed != [set(SLOWED)] * 2)
 

@@ -1,7 +1,7 @@
-"""Holds the locked Python packages against the published vulnerabilities, by pip-audit; status 1 where one is found.
+"""Looks up known vulnerabilities of the locked Python packages with pip-audit; exits with 1 if one is not accepted.
 
-`accepted.toml` beside it names those that are known and accepted, each with the reason. What cannot be looked up
-from here is said in one line and fails nothing. There is no such database for jars that pip-audit reads.
+`accepted.toml` in the same folder names the accepted vulnerabilities, each with a reason. If no vulnerability can be
+looked up, the program prints one line and exits with 0. pip-audit knows no vulnerabilities of jars.
 """
 
 import json
@@ -15,7 +15,7 @@ HERE = Path(__file__).parent
 
 
 def findings(report: dict[str, Any], accepted: dict[str, str]) -> tuple[list[str], list[str]]:
-    """A line for each vulnerability that is not accepted, and the packages that could not be looked up."""
+    """Returns a line for each vulnerability that is not accepted, and the packages that could not be looked up."""
     found, unknown = [], []
     for package in report["dependencies"]:
         if "skip_reason" in package:
@@ -28,14 +28,14 @@ def findings(report: dict[str, Any], accepted: dict[str, str]) -> tuple[list[str
 
 
 def main() -> int:
-    """Status 1 where something was found."""
+    """Prints the vulnerabilities that are not accepted; returns the exit status, 1 if there are any."""
     words = ["--requirement", str(HERE / "dev.txt"), "--require-hashes", "--disable-pip", "--format", "json"]
     command = [sys.executable, "-m", "pip_audit", "--progress-spinner", "off", "--timeout", "15", *words]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     try:
         report = json.loads(done.stdout)
     except json.JSONDecodeError:
-        print(f"audit: not made, no vulnerabilities can be looked up: {(done.stderr.strip() or '?').splitlines()[-1]}")
+        print(f"audit: vulnerabilities cannot be looked up: {(done.stderr.strip() or '?').splitlines()[-1]}")
         return 0
     accepted = tomllib.loads((HERE / "accepted.toml").read_text("utf-8"))
     found, unknown = findings(report, accepted)
@@ -43,7 +43,7 @@ def main() -> int:
         print(f"audit: {line}; update it, or accept it in requirements/accepted.toml with the reason")
     total = len(report["dependencies"])
     more = f", {len(unknown)} could not be looked up" if unknown else ""
-    print(f"audit: {total} packages{more}, {len(found)} vulnerabilities that are not accepted")
+    print(f"audit: {total} packages{more}; {len(found)} vulnerabilities are not accepted")
     return 1 if found else 0
 
 

@@ -1,6 +1,6 @@
-"""Writes LICENCES.md: whose work this stands on, and under which licences, of the locked packages, jars and scripts.
+"""Writes LICENCES.md: the locked Python packages and the jars that this project uses, with their licences.
 
-Of Python by what the installed packages say, of jars by their poms, as the license plugin of Maven reads them.
+The licences of Python packages are in their metadata; Maven's license plugin reads those of jars from their poms.
 """
 
 import re
@@ -25,7 +25,7 @@ this; the scripts of the pages are listed, with their licences, in
 
 
 def locked(lock: Path) -> dict[str, str]:
-    """Packages of a lock file, each with its version, or its versions where they depend on Python's."""
+    """Returns the packages of a lock file with their versions, joined by `or` if they depend on Python's version."""
     found: dict[str, list[str]] = {}
     for name, version in re.findall(r"^([\w.-]+)==(\S+)", lock.read_text("utf-8"), re.MULTILINE):
         found.setdefault(name, []).append(version)
@@ -33,7 +33,7 @@ def locked(lock: Path) -> dict[str, str]:
 
 
 def of_package(told: PackageMetadata) -> str:
-    """By the expression, else a short text, else the classifiers."""
+    """Returns a package's licence from its license expression, else its one-line license text, else its classifiers."""
     for field in ("License-Expression", "License"):
         for text in told.get_all(field) or ():
             if text and "\n" not in text and text != "UNKNOWN":
@@ -43,7 +43,7 @@ def of_package(told: PackageMetadata) -> str:
 
 
 def of_jars(pom: Path) -> Iterator[tuple[str, str, str]]:
-    """Name, version and licences of what a pom asks for."""
+    """Yields the name, version and licences of each jar on which a pom depends."""
     with tempfile.TemporaryDirectory() as folder:
         set_to = {
             "acceptPomPackaging": "true",
@@ -60,7 +60,7 @@ def of_jars(pom: Path) -> Iterator[tuple[str, str, str]]:
 
 
 def main() -> None:
-    """The page anew."""
+    """Writes the page, with a table of Python packages and one of jars for each pom."""
     parts = [HEAD]
     packages = (
         (name, version, of_package(metadata(name))) for name, version in locked(ROOT / "requirements/all.txt").items()

@@ -1,4 +1,4 @@
-"""Pins the jars of every engine that comes along, as Maven resolves them now: part of `make lock`."""
+"""Pins the versions of jars that Maven resolves now, for every engine in `engines/` with a pom: part of `make lock`."""
 
 import tempfile
 from pathlib import Path

@@ -46,14 +46,14 @@ def verify(engine: str, via: str, examples: int, form: str) -> None:
     """Runs the conformance kit on an ENGINE: the checks that it must pass before its times mean anything."""
     try:
         from rollup_bench.harness.conformance import report as conformance
-        from rollup_bench.harness.conformance.tested_engine import Subject
+        from rollup_bench.harness.conformance.tested_engine import EngineUnderTest
         from rollup_bench.harness.report import kit
     except ModuleNotFoundError as error:
         raise RequestError(
             f"verify needs the Python package {error.name}: make all, or pip install 'rollup-bench[verify]'"
         ) from None
     with progress() as say, running.opened([engine], via, home(), say) as (opened,):
-        report = conformance.verified(Subject(opened, home(), examples), say=printed(say))
+        report = conformance.verified(EngineUnderTest(opened, home(), examples), say=printed(say))
     if form == "json":
         click.echo(conformance.encoded(report))
     else:

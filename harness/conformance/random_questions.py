@@ -1,26 +1,31 @@
-"""Asks random questions until enough of them were answered."""
+"""Asks an engine random questions until the engine has answered the wanted number of questions."""
 
 from hypothesis import HealthCheck, Phase, Verbosity, given, reject, settings
 from hypothesis.errors import Flaky, Unsatisfiable
 from hypothesis.strategies import SearchStrategy
 
 from rollup_bench.engines.contract import Plan, Session
-from rollup_bench.harness.conformance.tested_engine import Subject
+from rollup_bench.harness.conformance.tested_engine import EngineUnderTest
 from rollup_bench.workloads.events import Events
 from rollup_bench.workloads.questions import Question
 
 DRAWS = 10
-"""The largest number of random questions drawn for each question that must be answered."""
+"""How many random questions are drawn at most for each answer that is wanted of an engine."""
 
 
 def ask_random(
-    subject: Subject, session: Session, plan: Plan, events: Events, questions: SearchStrategy[Question], wanted: int
+    tested: EngineUnderTest,
+    session: Session,
+    plan: Plan,
+    events: Events,
+    questions: SearchStrategy[Question],
+    wanted: int,
 ) -> None:
-    """Draws random questions until the engine answered `wanted` of them; a refused question does not count.
+    """Asks random questions until the engine answered `wanted` of them; raises the error of a wrong answer.
 
-    Stops after DRAWS * `wanted` questions; then a note on the subject says how many were answered.
+    Stops after DRAWS * `wanted` questions; if fewer than `wanted` were answered, adds a note to `tested.notes`.
     """
-    before, drawn = len(subject.answered), 0
+    before, drawn = len(tested.answered), 0
     failed: list[Exception] = []
 
     @settings(
@@ -39,7 +44,7 @@ def ask_random(
             return
         drawn += 1
         try:
-            support = subject.check(session, plan, events, question)
+            support = tested.check(session, plan, events, question)
         except Exception as error:
             failed.append(error)
             raise
@@ -48,17 +53,17 @@ def ask_random(
 
     try:
         each()
-    except Unsatisfiable:  # raised if no question was answered; the note below says so
+    except Unsatisfiable:  # Hypothesis raises this if no question was answered; a note says so
         pass
     except Flaky:
         raise _unrepeatable(failed[-1]) from failed[-1]
-    answered = len(subject.answered) - before
+    answered = len(tested.answered) - before
     if answered < wanted:
-        subject.notes.append(f"on {plan.layout.name} {answered:,} of {drawn:,} random questions were answered")
+        tested.notes.append(f"on {plan.layout.name} {answered:,} of {drawn:,} random questions were answered")
 
 
 def _unrepeatable(first: Exception) -> AssertionError:
-    """Returns the error of a question that got a wrong answer first and a right one when it was repeated."""
+    """Returns the error for a question that was answered wrong first, and right when the question was repeated."""
     error = AssertionError(f"the engine gave different answers to the same question; the first was wrong: {first}")
     for note in getattr(first, "__notes__", []):
         error.add_note(note)

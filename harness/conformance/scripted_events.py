@@ -1,6 +1,7 @@
-"""Scripted scenes: a few events written by hand, and the questions that are asked about them.
+"""Scripted scenes: a scene is a few events written by hand and the questions that are asked about these events.
 
-One load holds the events of all scenes. The column `case` numbers the scenes; each question filters by its number.
+One load holds the events of all scenes. The column `case` holds the number of an event's scene; each question asks only
+about the events with the number of its scene.
 """
 
 from collections.abc import Callable, Iterable
@@ -24,13 +25,13 @@ CLOCKS: tuple[Literal["calendar", "elapsed"], ...] = ("calendar", "elapsed")
 
 
 class Scene(NamedTuple):
-    """Events as rows in which a missing column is NULL, and the questions about them."""
+    """Events, as rows in which a missing column is NULL, and the questions about these events."""
 
     rows: list[Row]
     questions: list[Question]
 
     def numbered(self, case: int) -> "Scene":
-        """Returns the scene with `case` set in its events and required by its questions."""
+        """Returns a copy of the scene whose events have `case` as their number and whose questions filter by it."""
         of_case = Filter("case", Op.EQ, (case,))
         rows = [row | {"case": case} for row in self.rows]
         return Scene(rows, [_filtered(question, of_case) for question in self.questions])
@@ -53,12 +54,12 @@ def numbered() -> dict[Script, list[Scene]]:
 
 
 def rows() -> list[Row]:
-    """Returns the events of all scenes."""
+    """Returns the events of all scenes as rows."""
     return [row for scenes in numbered().values() for scene in scenes for row in scene.rows]
 
 
 def event(**values: object) -> Row:
-    """Returns an event at 5:00 UTC on 1 June 2013 with the given values."""
+    """Returns a row with the given values, by default an `open` of subject `u` at 5:00 UTC on 1 June 2013."""
     return {"when": DAY + timedelta(hours=5), "user": "u", "did": "open", "case": 0} | values
 
 
@@ -108,7 +109,7 @@ def ties() -> Iterable[Scene]:
 
 @_script
 def births() -> Iterable[Scene]:
-    """If a subject has several events in its first millisecond, the smallest value, NULL last, is its cohort."""
+    """A subject with several events in its first millisecond is in the cohort of their smallest value, NULL last."""
     pairs = combinations([*strategies.TEXTS, None], 2)
     rows = [event(user=f"u{n}", country=text) for n, pair in enumerate(pairs) for text in pair]
     yield Scene(rows, [Cohort(JUNE, JUNE.end, Age(Grain.DAY, 2), by="country")])
@@ -144,7 +145,7 @@ def nothing() -> Iterable[Scene]:
 
 @_script
 def edges() -> Iterable[Scene]:
-    """A span includes the millisecond of its start and excludes that of its end."""
+    """A span includes the millisecond of its start and excludes the millisecond of its end."""
     instants = [JUNE.start, JUNE.end] + [t + timedelta(milliseconds=m) for t in (JUNE.start, JUNE.end) for m in (-1, 1)]
     rows = [event(when=instant) for instant in instants]
     yield Scene(rows, [Aggregate(JUNE, (COUNT,)), Aggregate(JUNE, (COUNT,), Grain.DAY)])
@@ -152,11 +153,11 @@ def edges() -> Iterable[Scene]:
 
 @_script
 def ages() -> Iterable[Scene]:
-    """An age begins whole units after birth or at a calendar boundary; events at or after `until` do not count."""
+    """An age begins whole units after a first event or at a calendar boundary; events from `until` on do not count."""
     millisecond, minute, day = timedelta(milliseconds=1), timedelta(minutes=1), timedelta(days=1)
     six, until = DAY + timedelta(hours=6), DAY + timedelta(hours=9)
     born = {"early": six - 40 * minute, "late": six - millisecond}
-    turns = [n * minute for n in (0, 1, 39, 40, 60, 100, 220)]  # from 5:20: 40 is `six`, 220 is `until`
+    turns = [n * minute for n in (0, 1, 39, 40, 60, 100, 220)]  # after 5:20, in minutes: 40 is `six`, 220 is `until`
     turns += [n * day for n in (1, 7, 30, 31, 100, 366)]
     steps = [turn + n * millisecond for turn in turns for n in (-1, 0, 1) if turn + n * millisecond >= timedelta()]
     fixed = [(unit, clock) for unit in (Grain.MINUTE, Grain.HOUR, Grain.DAY, Grain.WEEK) for clock in CLOCKS]

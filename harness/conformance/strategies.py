@@ -27,7 +27,7 @@ SCHEMA = pa.schema(
     | {"case": pa.int64(), "gold": pa.int64(), "huge": pa.int64(), "score": pa.float64()}
 )
 ZONES = ["UTC", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe", "America/Sao_Paulo", "America/Havana"]
-TURNS = [  # clock changes in ZONES, midnights that they skip or repeat, ends of years, a leap day
+TURNS = [  # clock changes in ZONES, midnights that these skip or repeat, ends of years, a leap day
     datetime(2013, 3, 10, 7, tzinfo=UTC),
     datetime(2013, 11, 3, 5, tzinfo=UTC),
     datetime(2013, 11, 3, 6, tzinfo=UTC),
@@ -71,7 +71,7 @@ def _event(draw: random.Random, case: int) -> dict[str, object]:
 
 @st.composite
 def spans(draw: st.DrawFn) -> Span:
-    """Draws a span of 80 years, or one that starts at or some days before an instant in TURNS or its local midnight."""
+    """Draws the span 1950 to 2030, or a span of 1 ms to 8,000 days that starts at most 401 days before one of TURNS."""
     if draw(st.booleans()):
         return Span(datetime(1950, 1, 1, tzinfo=UTC), datetime(2030, 1, 1, tzinfo=UTC))
     zone = ZoneInfo(draw(st.sampled_from(ZONES)))
@@ -83,7 +83,7 @@ def spans(draw: st.DrawFn) -> Span:
 
 
 def measures() -> st.SearchStrategy[Measure]:
-    """Returns a strategy for all seven measures; distinct counts and quantiles are exact or estimated."""
+    """Returns a strategy for measures of all seven functions; distinct counts and quantiles are exact or estimated."""
     numbers = st.sampled_from(["gold", "huge", "score"])
     plain = st.builds(Measure, st.sampled_from([Function.SUM, Function.MIN, Function.MAX, Function.MEAN]), numbers)
     texts = st.sampled_from(["user", "country", "level", "did"])
@@ -115,7 +115,7 @@ def filters() -> st.SearchStrategy[Filter]:
 
 @st.composite
 def aggregates(draw: st.DrawFn) -> Aggregate:
-    """Draws any aggregate over the events of one case."""
+    """Draws any aggregate over the events with one value of column `case`."""
     by = tuple(draw(st.permutations(["country", "level", "user", "did"]))[: draw(st.integers(0, 3))])
     asked = tuple(draw(st.lists(measures(), min_size=1, max_size=4, unique=True)))
     subtotals = draw(st.sampled_from(["none", "none", "rollup", "cube"]))
@@ -151,7 +151,7 @@ DAYS = Layout(
 
 
 def stored(layout: Layout) -> list[Question]:
-    """Returns a question for each measure of a roll-up, with the roll-up's own grain, zone and dimensions."""
+    """Returns an aggregate over 2013 for each measure of a roll-up, with the roll-up's grain, zone and dimensions."""
     assert layout.grain
     start, end = (datetime(year, 1, 1, tzinfo=ZoneInfo(layout.zone)).astimezone(UTC) for year in (2013, 2014))
     return [
@@ -161,7 +161,7 @@ def stored(layout: Layout) -> list[Question]:
 
 @st.composite
 def rolled_up(draw: st.DrawFn, layout: Layout) -> Aggregate:
-    """Draws an aggregate over one case that the layout can usually answer."""
+    """Draws an aggregate over the events with one value of `case` that the roll-up can usually answer."""
     asked = draw(aggregates())
     zone = ZoneInfo(layout.zone)
     start = datetime(draw(st.sampled_from([1960, 2012, 2013])), draw(st.sampled_from([1, 3, 11])), 1, tzinfo=zone)
@@ -187,13 +187,13 @@ def rolled_up(draw: st.DrawFn, layout: Layout) -> Aggregate:
 
 
 def optional_filter() -> st.SearchStrategy[list[Filter]]:
-    """Returns a strategy for an empty list, two times in three, or a list of one filter."""
+    """Returns a strategy that draws an empty list two times in three, else a list of one random filter."""
     return st.one_of(st.just([]), st.just([]), st.lists(filters(), min_size=1, max_size=1))
 
 
 @st.composite
 def cohorts(draw: st.DrawFn) -> Cohort:
-    """Draws any cohort over the events of one case."""
+    """Draws any cohort over the events with one value of column `case`."""
     turn = draw(st.integers(0, CASES - 1)) if draw(st.booleans()) else None
     case = Filter("case", Op.EQ, (draw(st.integers(0, CASES - 1)) if turn is None else turn,))
     first = TURNS[(turn or 0) % len(TURNS)] - timedelta(days=draw(st.sampled_from([0, 1, 30, 900])))
@@ -228,7 +228,7 @@ def cohorts(draw: st.DrawFn) -> Cohort:
 
 @st.composite
 def funnels(draw: st.DrawFn) -> Funnel:
-    """Draws any funnel over the events of one case."""
+    """Draws any funnel over the events with one value of column `case`."""
     case = Filter("case", Op.EQ, (draw(st.integers(0, CASES - 1)),))
     steps = optional_filter().map(lambda conditions: (case, *conditions))
     return Funnel(
@@ -240,5 +240,5 @@ def funnels(draw: st.DrawFn) -> Funnel:
 
 
 def questions() -> st.SearchStrategy[Question]:
-    """Returns a strategy for any aggregate, cohort or funnel over the events of one case."""
+    """Returns a strategy for any aggregate, cohort or funnel over the events with one value of column `case`."""
     return st.one_of(aggregates(), cohorts(), funnels())

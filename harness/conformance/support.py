@@ -1,4 +1,4 @@
-"""Tabulates which kinds of question an engine supports on each layout, and where it aggregates the events."""
+"""Tabulates which kinds of question an engine supports on each layout, and where the engine aggregates the events."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -40,16 +40,17 @@ SAMPLE = (
     "game/first-day-purchase",
     "cdnow/customers-by-month",
 )
-"""Built-in questions: at least one of every kind and layout that any engine answers."""
+"""Built-in questions: at least one for every pair of a kind and a layout that some engine supports."""
 LAYOUTS = (RAW, "roll-up", TUNED)
-"""Columns of the table; `roll-up` stands for the roll-up of the dataset that supports the question best."""
+"""The layouts in the table; `roll-up` is the roll-up of a question's dataset that supports the question best."""
 
 
 class BuiltIn(msgspec.Struct, frozen=True):
     """An engine's support for a built-in question on a layout.
 
-    `where` says where the events are aggregated; None means that the engine refuses the question. `reason` explains
-    either. `ruled` means that the layout does not store what the question needs, so that no engine can answer.
+    `where` says where the engine aggregates the events; None means that the engine refuses the question. `reason`
+    explains `where` or the refusal. `ruled` is true if the layout does not store what the question needs, so that no
+    engine can answer the question on this layout.
     """
 
     dataset: str
@@ -62,14 +63,14 @@ class BuiltIn(msgspec.Struct, frozen=True):
 
 
 class SupportTable(NamedTuple):
-    """Rows of cells, the heading first, and the reasons to which the numbers in cells refer, counted from 1."""
+    """The rows of a table as texts, headings first, and the reasons that the texts cite as [1], [2] and so on."""
 
     rows: list[list[str]]
     reasons: list[str]
 
 
 def kind(question: Question) -> str:
-    """Returns the member of KINDS that names the hardest part of a question."""
+    """Returns the kind of a question, a member of KINDS: the hardest thing that the question asks for."""
     match question:
         case Aggregate():
             return _aggregate(question)
@@ -94,7 +95,7 @@ def _aggregate(question: Aggregate) -> str:
 
 
 def table(built_in: Mapping[str, Sequence[BuiltIn]]) -> SupportTable:
-    """Returns a table with a row for each kind of question and a column for each engine and layout."""
+    """Returns a table with a row for each kind of question, and a column for each engine and member of LAYOUTS."""
     best = {engine: _best(supports) for engine, supports in built_in.items()}
     arms = [(engine, layout) for engine in best for layout in LAYOUTS if any(key[1] == layout for key in best[engine])]
     reasons: dict[str, str] = {}
@@ -107,9 +108,9 @@ def table(built_in: Mapping[str, Sequence[BuiltIn]]) -> SupportTable:
 
 
 def _best(supports: Iterable[BuiltIn]) -> dict[tuple[str, str], list[BuiltIn]]:
-    """Returns the best support of each question, by the question's kind and a member of LAYOUTS.
+    """Returns the best support of each question on each member of LAYOUTS, by kind of question and member of LAYOUTS.
 
-    Prefers an answer, then a refusal for the engine's own reason, then a refusal because the layout lacks data.
+    Any support is better than a refusal; a refusal is better if the layout stores what the question needs.
     """
     best: dict[tuple[str, str, str], BuiltIn] = {}
     for support in sorted(supports, key=lambda support: (support.where is None, support.ruled)):
@@ -125,9 +126,9 @@ def _column(support: BuiltIn) -> str:
 
 
 def _cell(engine: str, supports: Sequence[BuiltIn], reasons: dict[str, str]) -> str:
-    """Says where the questions are aggregated, with counts if that differs, and numbers the commonest reason for a no.
+    """Returns where an engine aggregates the events of some questions, with numbers of questions if this differs.
 
-    Adds a new reason to `reasons`, with the first question and arm to which it applies.
+    After `no`, the text has the number of the commonest reason for refusals; `reasons` gets this reason if it is new.
     """
     outcomes = Counter(support.where or "no" for support in supports)
     texts = [name if len(outcomes) == 1 else f"{name} {outcomes[name]}" for name in (*Where, "no") if name in outcomes]

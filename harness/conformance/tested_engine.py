@@ -1,4 +1,4 @@
-"""The engine under test, the loads that checks share, and the results of the checks."""
+"""The engine under test, its loads that several checks share, and the results of the conformance kit's checks."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -31,17 +31,18 @@ RANDOM = Dataset(
     questions={},
 )
 LOAD_SECONDS = 300.0
-"""The deadline of a load or restart during a check, in seconds."""
+"""The time limit, in seconds, of one load or one server restart during a check."""
 
 
 @dataclass
-class Subject:
+class EngineUnderTest:
     """The engine under test and the results of the checks so far.
 
-    `home` is the folder for records of loads; `examples` is how many random questions the engine must answer. Without
-    `whole`, only the built-in questions in SAMPLE are asked. `answered` holds each question that was answered right,
-    including overflows that the engine had to raise. `refused` holds the reason of each refusal. `notes` say what the
-    last check left out. `built_in` holds the engine's support for each built-in question.
+    `home` is the folder for prepared events and records of loads; `examples` is how many random questions on raw events
+    the engine is to answer. If `whole` is false, only the built-in questions in SAMPLE are asked. `answered` lists each
+    question whose answer was right, or for which the engine had to raise an OverflowError and did. `refused` lists the
+    reason for each question that the engine refused. `notes` lists what the last check did not ask or load, and why.
+    `built_in` lists what the engine says of its support for each built-in question.
     """
 
     engine: Engine
@@ -56,12 +57,12 @@ class Subject:
     _loads: ExitStack = field(default_factory=ExitStack)
 
     def watch(self) -> Watch:
-        """Returns a new deadline, for one load or one restart."""
+        """Returns a new time limit of LOAD_SECONDS, for one load or one server restart."""
         return Watch(seconds=LOAD_SECONDS)
 
     @contextmanager
     def loaded(self, events: Events, dataset: Dataset = RANDOM, layout: str = layouts.RAW) -> Iterator[Plan]:
-        """Loads events into a layout, yields the plan, and drops the plan at the end of the block."""
+        """Loads events into a layout anew, yields the plan of the load, and drops the load after the `with` block."""
         plan = self.engine.plan(dataset, dataset.layout(layout), events.statistics)
         self.engine.drop(plan)
         try:
@@ -71,27 +72,30 @@ class Subject:
             self.engine.drop(plan)
 
     def shared(self, events: Events) -> Plan:
-        """Returns the plan of these raw events; the first call loads it, and `close` drops it."""
+        """Returns the plan of these events on layout `raw`; the first call loads the events, and `close` drops them."""
         if events.fingerprint not in self._shared:
             self._shared[events.fingerprint] = self._loads.enter_context(self.loaded(events))
         return self._shared[events.fingerprint]
 
     def close(self) -> list[Plan]:
-        """Drops the loads that the checks shared and returns their plans."""
+        """Drops all loads that `shared` made and returns the plans of these loads."""
         plans = list(self._shared.values())
         self._shared.clear()
         self._loads.close()
         return plans
 
     def ask(self, events: Events, *questions: Question) -> None:
-        """Checks the questions one after the other, in one session on the shared load of the events."""
+        """Checks the engine's answers to the questions one by one, in one session on the shared load of the events."""
         plan = self.shared(events)
         with self.engine.session(plan) as session:
             for question in questions:
                 self.check(session, plan, events, question)
 
     def check(self, session: Session, plan: Plan, events: Events, question: Question) -> Support:
-        """Demands a right answer if the engine supports the question, else a RequestError. Returns the support."""
+        """Returns the engine's support of the question after asking it.
+
+        Raises AssertionError if a supported question is answered wrong, or an unsupported one without a RequestError.
+        """
         support = self.engine.support(question, plan)
         if support.where is None:
             _check_refusal(session, question, support.reason)
@@ -118,7 +122,7 @@ def _check_answer(session: Session, plan: Plan, events: Events, question: Questi
     assert isinstance(answer, pa.Table), f"ask returns a {type(answer).__name__}; the contract says a table"
     try:
         verdict = verdicts.check(question, answer, events)
-    except OverflowError:  # the truth overflowed; an engine need not compute groups outside a top-n
+    except OverflowError:  # the truth overflowed; without the groups outside a top-n, an engine need not
         assert getattr(question, "top", None), "the engine answered although an integer exceeds 64 bits"
         return
     assert verdict.kind in RIGHT, f"{verdict.kind}: {verdict.reason}"
@@ -145,16 +149,16 @@ def _check_refusal(session: Session, question: Question, reason: str) -> None:
 
 @cache
 def packed(seed: int = 1) -> Events:
-    """Returns many small sets of random events for one load; see `strategies.packed`."""
+    """Returns the random events of `strategies.packed(seed)`, many small sets in one table."""
     return event_store.of(strategies.packed(seed), strategies.COLUMNS)
 
 
 @cache
 def scripted() -> Events:
-    """Returns the events of all scripted scenes for one load."""
+    """Returns the events of all scripted scenes together."""
     return few(scripted_events.rows())
 
 
 def few(rows: list[scripted_events.Row]) -> Events:
-    """Returns these rows as events; missing columns are NULL."""
+    """Returns the given rows as events; a column that a row lacks is NULL."""
     return event_store.of(pa.Table.from_pylist(rows, strategies.SCHEMA), strategies.COLUMNS)

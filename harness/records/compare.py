@@ -1,4 +1,4 @@
-"""Compares two runs cell by cell and decides which changes may be claimed."""
+"""Compares the times of two runs by question, arm and cache state, and decides which changes may be claimed."""
 
 from collections import defaultdict
 from typing import NamedTuple
@@ -10,13 +10,13 @@ from rollup_bench.harness.stats.abba import AGAIN
 from rollup_bench.harness.stats.claims import Claim, claims
 from rollup_bench.harness.stats.estimate import Estimate, Logs, difference, estimate, logarithms, midmean
 
-_ENOUGH = 4  # the cells of both runs that are needed to compute a common change
+_ENOUGH = 4  # if both runs share fewer cells, no common change is computed
 
 
 class Change(NamedTuple):
-    """The typical seconds of a cell in each run, and the claim about their ratio; over 1, the second run is slower.
+    """The typical seconds of a cell in each run, and a claim about their ratio; over 1, the second run is slower.
 
-    A cell that only one run has gets no claim.
+    If only one run has the cell, the seconds of the other run and the claim are None.
     """
 
     cell: Cell
@@ -26,14 +26,14 @@ class Change(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """All changes, and `common`: the median ratio of all cells, for example 1.1 if the machine became 10% slower."""
+    """All changes, and `common`: the median ratio of the cells in both runs, or 1.0 if there are fewer than 4."""
 
     common: float
     changes: list[Change]
 
 
 def compare(before: Run, after: Run) -> Comparison:
-    """Compares every cell of either run; ratios are divided by the common ratio before anything is claimed."""
+    """Compares the cells of two runs; each ratio is divided by the median ratio of all cells before it is claimed."""
     old, new = _levels(before), _levels(after)
     both = [cell for cell in old if cell in new]
     common = float(np.median([new[cell].centre - old[cell].centre for cell in both])) if len(both) >= _ENOUGH else 0.0
@@ -46,7 +46,7 @@ def compare(before: Run, after: Run) -> Comparison:
 
 
 def _levels(run: Run) -> dict[Cell, Estimate]:
-    """Estimates the logarithm of each cell's nanoseconds, after the drift of each round is subtracted."""
+    """Estimates the logarithm of each cell's nanoseconds, after the drift of all cells in each round is subtracted."""
     rng = np.random.default_rng(SEED)
     times = _times(run)
     centres = {cell: float(np.mean([midmean(rounds) for rounds in times[cell].values()])) for cell in times}
@@ -61,7 +61,7 @@ def _levels(run: Run) -> dict[Cell, Estimate]:
 
 
 def _times(run: Run) -> dict[Cell, dict[int, Logs]]:
-    """Returns the logarithms of each cell's rounds by launch; second names of A/A controls are left out."""
+    """Returns a logarithm for each round of each cell, by launch, without the second names of A/A controls."""
     times: dict[Cell, dict[int, Logs]] = defaultdict(dict)
     for (question, cache), launches in run.questions.items():
         for launch in launches:
@@ -72,7 +72,7 @@ def _times(run: Run) -> dict[Cell, dict[int, Logs]]:
 
 
 def _drift(deviations: dict[Cell, dict[int, Logs]], cell: Cell, launch: int) -> Logs:
-    """Returns the drift of each round of a launch: the median deviation of all other cells, or 0 if there are none."""
+    """Returns the drift of each round of a launch: the median deviation of all other cells, or 0 without any."""
     rounds = len(deviations[cell][launch])
     others = [logs[launch][:rounds] for other, logs in deviations.items() if other != cell and launch in logs]
     padded = np.full((len(others) + 1, rounds), np.nan)
@@ -83,7 +83,7 @@ def _drift(deviations: dict[Cell, dict[int, Logs]], cell: Cell, launch: int) -> 
 
 
 def _wider_floor(cell: Cell, *noise: dict[tuple[str, str], Estimate]) -> Estimate | None:
-    """Returns the noise floor of the cell's question with the larger error, from either run."""
+    """Returns whichever of the runs' noise floors of the cell's question has the larger error; None without any."""
     question_floors = [floors[cell[:2]] for floors in noise if cell[:2] in floors]
     return max(question_floors, key=lambda floor: floor.error, default=None)
 

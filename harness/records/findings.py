@@ -31,7 +31,7 @@ class Cell(NamedTuple):
 
 
 class Difference(NamedTuple):
-    """A claim about `arm` against `versus` at one question; a ratio over 1 means that `arm` is slower."""
+    """A claim about the times of `arm` against `versus` at one question; a ratio over 1 means that `arm` is slower."""
 
     question: str
     cache: str
@@ -41,10 +41,10 @@ class Difference(NamedTuple):
 
 
 class NoiseFloor(NamedTuple):
-    """The noise of a run, from the ratios of its A/A controls, one for each question and cache state.
+    """The noise of a run: how much the times of an A/A control differ, with one A/A pair for each question and cache.
 
-    `differing` counts the ratios whose 99% interval excludes 1, although both sides are the same arm. `low` and `high`
-    are the outermost bounds of all intervals; `median_half_width` is a fraction (0.05 is 5%).
+    `differing` counts the A/A pairs whose ratio has a 99% interval without 1, although both names are the same arm.
+    `low` and `high` are the outermost bounds of all these intervals; `median_half_width` is a fraction (0.05 is 5%).
     """
 
     pairs: int
@@ -68,7 +68,7 @@ class Run:
 
     @classmethod
     def of(cls, records: Iterable[Record], name: str) -> "Run":
-        """Returns the run that consists of these records; error messages call their source `name`."""
+        """Returns the run in these records, the header first; error messages call the source of the records `name`."""
         remaining = iter(records)
         header = next(remaining, None)
         if not isinstance(header, Header):
@@ -85,18 +85,18 @@ class Run:
 
 
 def timings(run: Run) -> dict[Cell, Percentiles]:
-    """Returns the percentiles of each cell's times; second names of A/A controls are left out."""
+    """Returns the percentiles of each cell's times in seconds, without the second names of A/A controls."""
     rng = np.random.default_rng(SEED)
     return {cell: percentiles(launches, rng) for cell, launches in _seconds(run)}
 
 
 def medians(run: Run) -> dict[Cell, float]:
-    """Returns the median of each cell in seconds, that of `timings`, without the bootstrap of its interval."""
+    """Returns the same medians as `timings`, in seconds by cell, without the slow bootstrap of intervals."""
     return {cell: float(np.median(np.concatenate(launches))) for cell, launches in _seconds(run)}
 
 
 def _seconds(run: Run) -> Iterator[tuple[Cell, list[NDArray[np.float64]]]]:
-    """Yields the seconds of each launch, by cell; second names of A/A controls are left out."""
+    """Yields each cell with its times in seconds, an array for each launch, without second names of A/A controls."""
     for (question, cache), launches in run.questions.items():
         for arm in _arms(launches):
             times = [np.asarray(launch.times[arm]).ravel() / 1e9 for launch in launches if arm in launch.times]
@@ -104,7 +104,7 @@ def _seconds(run: Run) -> Iterator[tuple[Cell, list[NDArray[np.float64]]]]:
 
 
 def floors(run: Run) -> dict[tuple[str, str], Estimate]:
-    """Returns the noise floor of each question and cache state: the log-ratio of its A/A control."""
+    """Returns the noise floor of each question and cache state: the log-ratio of the A/A control's two names."""
     rng = np.random.default_rng(SEED)
     ratios = {key: _ratio(launches, *launches[0].control, rng) for key, launches in run.questions.items()}
     return {key: ratio for key, ratio in ratios.items() if ratio is not None}
@@ -126,7 +126,7 @@ def noise_floor(run: Run) -> NoiseFloor | None:
 
 
 def differences(run: Run) -> list[Difference]:
-    """Compares every two arms at every question; the false discovery rate is controlled over all comparisons."""
+    """Compares every two arms at every question and cache state, with one false discovery rate for all comparisons."""
     rng, question_floors = np.random.default_rng(SEED), floors(run)
     named: list[tuple[str, str, str, str]] = []
     ratios: list[Estimate] = []
@@ -141,7 +141,7 @@ def differences(run: Run) -> list[Difference]:
 
 
 def _ratio(launches: Sequence[Rounds], before: str, after: str, rng: np.random.Generator) -> Estimate | None:
-    """Estimates the log-ratio of the times of `after` to those of `before`; None if no round has both."""
+    """Estimates the log-ratio of the times of arm `after` to those of arm `before`; None if no round has both arms."""
     paired: list[Logs] = []
     for times in (launch.times for launch in launches):
         if both := min(len(times.get(before, ())), len(times.get(after, ()))):

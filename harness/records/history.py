@@ -13,9 +13,9 @@ SECONDS = 60.0  # the time limit of a git command
 
 
 def find(name: str) -> Run:
-    """Returns the run of a file, of a commit with exactly one run under `results/`, or of COMMIT:FILE.
+    """Returns the run that is named by a file, a commit with exactly one run under `results/`, or COMMIT:FILE.
 
-    Raises RequestError if the name matches no run, or several.
+    Raises RequestError if the name matches no run or several runs, and FailureError if git takes too long.
     """
     if Path(name).is_file() or (name.endswith(".jsonl") and ":" not in name):
         return Run.read(Path(name))

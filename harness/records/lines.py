@@ -1,7 +1,7 @@
 """The lines of a run's file: a header, and then a line for each measurement with its raw samples.
 
-The format is JSON lines. The `record` key of each line names one of the classes below. All published figures are
-computed from these lines alone.
+The format is JSON lines. The key `record` of a line says what the line is. All published figures are computed
+from the lines of runs' files alone.
 """
 
 from collections.abc import Iterable, Iterator
@@ -21,33 +21,33 @@ class _Record(msgspec.Struct, frozen=True, tag_field="record", omit_defaults=Tru
 
 
 class Header(_Record, frozen=True, tag="run"):
-    """The first line: what is run, where, and with which budget. A run resumes only with an equal header."""
+    """The first line of a file: what is measured, where and how. A resumed run's header differs only in `started`."""
 
     dataset: str
     rows: int
     seed: int
     profile: str
     machine: dict[str, str | int]
-    versions: dict[str, str]  # by engine; the key "rollup-bench" holds the version of this program
-    budget: dict[str, int]  # "cores", and "memory" in bytes, for each engine
+    versions: dict[str, str]  # version by engine; the key "rollup-bench" is this program
+    budget: dict[str, int]  # "cores" and bytes of "memory" that each engine may use
     scope: list[str]  # sentences: how each engine runs, and what is not measured
     schema: int = SCHEMA
-    started: str = ""  # ISO 8601 in UTC
+    started: str = ""  # when the run started, ISO 8601 in UTC
 
 
 class LoadCost(_Record, frozen=True, tag="load"):
-    """The cost of a load: `seconds` counts until the whole layout is loaded and the engine has settled."""
+    """The cost of a load: `seconds` ends when the whole layout is loaded and the engine has settled."""
 
     arm: str
     seconds: float
     rows: int
-    bytes: int | None  # on disk; None if the engine cannot report it
-    reused: bool = False  # an earlier load was still valid, so nothing was loaded
+    bytes: int | None  # bytes on disk; None if the engine cannot report them
+    reused: bool = False  # true if an earlier load was still valid, so that nothing was loaded
     start_up: float | None = None  # seconds from the start of the server to its first answer
 
 
 class Verdict(_Record, frozen=True, tag="verdict"):
-    """The verdict on an arm's answer to a question, and where the events are aggregated."""
+    """The verdict on an arm's answer to a question, and where the engine aggregates the events."""
 
     arm: str
     question: str
@@ -55,24 +55,24 @@ class Verdict(_Record, frozen=True, tag="verdict"):
     where: str = ""
     reason: str = ""
     query: str = msgspec.field(name="asked", default="")  # the exact text that is sent to the engine
-    rows: int | None = None  # of the answer
+    rows: int | None = None  # number of rows of the answer; None without an answer
 
 
 class WarmUp(msgspec.Struct, frozen=True):
-    """The median time of each window of a warm-up in nanoseconds, and whether it reached a steady state."""
+    """The median time of each window of a warm-up in nanoseconds; `steady` if the warm-up reached a steady state."""
 
     windows: list[int]
     steady: bool
 
 
 class Spent(msgspec.Struct, frozen=True):
-    """Resources used in a period of `seconds`; None if they cannot be measured."""
+    """Resources used in a period of `seconds`; None for a resource that cannot be measured."""
 
     seconds: float
     client: float  # processor seconds of the clients
     engine: float | None = None  # processor seconds of the engine's own processes
     resident: int | None = None  # the engine's resident bytes at the end of the period
-    pressure: dict[str, float] | None = None  # by resource, the share of the period in which some task waited for it
+    pressure: dict[str, float] | None = None  # by resource: share of the period in which some task waited for it
 
 
 class Rounds(_Record, frozen=True, tag="rounds"):
@@ -82,17 +82,17 @@ class Rounds(_Record, frozen=True, tag="rounds"):
     cache: Cache
     launch: int
     control: tuple[str, str] = msgspec.field(name="twin")  # the A/A control: an arm and its second name
-    times: dict[str, list[tuple[int, int]]]  # by arm, nanoseconds: in each round a forward and a backward time
+    times: dict[str, list[tuple[int, int]]]  # by arm: a forward and a backward time in ns for each round
     warm: dict[str, WarmUp]
     failed: dict[str, str]  # by arm, the error after which the launch stopped asking the arm
     pressure: dict[str, float] | None = None  # by resource, the share of these rounds in which some task waited for it
 
 
 class First(_Record, frozen=True, tag="first"):
-    """The time of the first request of a question to an arm in a launch.
+    """The time of the first request of one question to one arm in a launch.
 
     `cold` means that the engine was restarted and the page cache was emptied before the launch; `lukewarm` means that
-    at least one of the two was not done. First requests of other questions may come before this one.
+    at least one of the two was not done. First requests of other questions may precede the request.
     """
 
     arm: str
@@ -121,30 +121,30 @@ class ClosedLoop(_Record, frozen=True, tag="sweep"):
     cache: Cache
     clients: int
     seconds: float  # from the start to the last answer
-    # The numbers of requests by result:
+    # The numbers of requests that were answered right, answered wrong, and failed:
     right: int
     wrong: int
     failed: int
-    service: str  # service times: HdrHistogram of microseconds, base64
+    service: str  # HdrHistogram of service times in microseconds, base64
     spent: Spent
 
 
 class OpenLoop(_Record, frozen=True, tag="open"):
-    """An open loop: requests follow a fixed schedule. Lists hold microseconds after its start, by request."""
+    """An open loop: requests follow a fixed schedule. Lists hold microseconds since its start, one for each request."""
 
     arm: str
     question: str
     cache: Cache
     rate: float  # requests per second
-    load: str  # the meaning of the rate: 50% or 80% of the capacity, common, or objective
+    load: str  # what `rate` is: 50% or 80% of the capacity, common, or objective
     clients: int  # the most requests that can run at the same time
     limit: float  # seconds until a timeout; also the least response time of a request without an answer
     intended: list[int]
-    sent: list[int | None]  # None: never sent
-    done: list[int | None]  # when the answer or an error arrived; None: neither did
-    waited: list[int]  # from a request's handover to the clients until one sent it; also 0 if never sent
+    sent: list[int | None]  # None if the request was never sent
+    done: list[int | None]  # when an answer or an error arrived; None if neither did
+    waited: list[int]  # from handing a request to the clients until one sent it; 0 if none did
     state: str  # a letter per request: r right, w wrong, f failed, t timed out, u never sent
-    # HdrHistograms of microseconds, base64:
+    # HdrHistograms of response times, service times and lateness in microseconds, base64:
     response: str
     service: str
     lateness: str
@@ -152,7 +152,7 @@ class OpenLoop(_Record, frozen=True, tag="open"):
 
 
 class Fault(_Record, frozen=True, tag="fault"):
-    """An arm that dropped out while `doing` something; the other arms continued. A later `Ended` line cancels it."""
+    """An arm that dropped out while `doing` something; the other arms continued. A later line `end` cancels faults."""
 
     arm: str
     doing: str
@@ -161,7 +161,7 @@ class Fault(_Record, frozen=True, tag="fault"):
 
 
 class Ended(_Record, frozen=True, tag="end"):
-    """The last line: the run measured everything that its profile asks for."""
+    """The last line of a run that measured everything that its profile asks for."""
 
 
 Record = Header | LoadCost | Verdict | Rounds | First | Cost | ClosedLoop | OpenLoop | Fault | Ended
@@ -170,27 +170,27 @@ _decoder: msgspec.json.Decoder[Record] = msgspec.json.Decoder(Record)
 
 
 def parts(arm: str) -> tuple[str, str]:
-    """Splits the name of an arm into its engine and its layout."""
+    """Splits the name of an arm, `engine/layout`, into its engine and its layout."""
     engine, _, layout = arm.partition("/")
     return engine, layout
 
 
 def read(path: Path) -> Iterator[Record]:
-    """Reads the lines of a run's file; raises RequestError with the number of the first invalid line."""
+    """Reads the complete lines of a run's file; RequestError names the first invalid line or an unreadable file."""
     return parse(_lines(path), str(path))
 
 
 def parse(lines: Iterable[bytes], name: str) -> Iterator[Record]:
-    """Decodes lines of a run's file; error messages call their source `name`."""
+    """Decodes lines of a run's file; RequestError gives the number of an invalid line in the file `name`."""
     for number, line in enumerate(lines, 1):
         try:
-            yield _decoder.decode(line.replace(b'/tailored"', b'/tuned"'))  # the name of `tuned` in older files
+            yield _decoder.decode(line.replace(b'/tailored"', b'/tuned"'))  # older files name `tuned` so
         except msgspec.DecodeError as error:
             raise RequestError(f"{name}, line {number}: {error}; give a file that `run` wrote") from None
 
 
 def of_type(records: Iterable[Record], kind: type[T]) -> list[T]:
-    """Returns the records of one type."""
+    """Returns the records that have the type `kind`, in their order."""
     return [record for record in records if isinstance(record, kind)]
 
 

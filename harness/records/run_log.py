@@ -1,7 +1,7 @@
 """The run log: appends each measurement to the run's file, and resumes a run that was interrupted.
 
-A resumed run skips the measurements that the file holds and repeats those that failed. If two lines hold the same
-measurement, the newer line counts. An incomplete last line is removed.
+A resumed run skips the measurements in its file and repeats those that failed. If two lines hold the same measurement,
+the newer line counts. An incomplete last line of the file is removed.
 """
 
 import os
@@ -18,12 +18,12 @@ Key = tuple[object, ...]
 
 
 def key(record: Record) -> Key:
-    """Identifies the measurement of a line, without its result; the newest line with a key replaces the others."""
+    """Returns what identifies a line's measurement, without the result; the newest of lines with equal keys counts."""
     return (type(record), *(getattr(record, name, None) for name in _KEY_FIELDS))
 
 
 def is_failure(record: Record) -> bool:
-    """Whether an arm failed in this measurement, so that a resumed run repeats it."""
+    """Returns whether an arm failed in this measurement, so that a resumed run repeats the measurement."""
     match record:
         case Verdict():
             return record.verdict == "failed"
@@ -44,7 +44,7 @@ def newest(lines: Iterable[Record]) -> list[Record]:
 
 
 def _put(lines: dict[Key, Record], record: Record) -> None:
-    """Adds a line in place of an older line with the same key; see `newest` for `Ended` and `Fault` lines."""
+    """Puts a record in place of an older one with the same key; `newest` says what `Ended` and `Fault` remove."""
     removed = {Ended: Fault, Fault: Ended}.get(type(record))
     for old in [old for old in lines if old[0] is removed]:
         del lines[old]
@@ -52,10 +52,10 @@ def _put(lines: dict[Key, Record], record: Record) -> None:
 
 
 class RunLog:
-    """A run's file to which lines are appended."""
+    """A run's file, to which each measurement is appended as a line."""
 
     def __init__(self, path: Path, header: Header) -> None:
-        """Creates the file or resumes its run; raises RequestError if its header differs, apart from the start time."""
+        """Creates or continues a file; RequestError if the file has another header, apart from the start time."""
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
@@ -69,21 +69,21 @@ class RunLog:
 
     @property
     def records(self) -> list[Record]:
-        """The newest line of each measurement, without faults that were added before this object opened the file."""
+        """The newest line of each measurement, without the faults that the file held when it was opened."""
         return list(self._newest.values())
 
     def has(self, kind: type[Record], **fields: object) -> bool:
-        """Whether the file holds a line of this type with these key fields that is not a failure."""
+        """Returns whether the newest line of this type with these key fields exists and is not a failure."""
         line = self.get(kind, **fields)
         return line is not None and not is_failure(line)
 
     def get(self, kind: type[T], **fields: object) -> T | None:
-        """Returns the newest line of this type with these key fields, or None; fields not given must be None."""
+        """Returns the newest line of this type with these key fields, or None; other key fields must be None."""
         line = self._newest.get((kind, *(fields.get(name) for name in _KEY_FIELDS)))
         return line if isinstance(line, kind) else None
 
     def add(self, record: Record) -> None:
-        """Appends a line and returns after it is written to the disk."""
+        """Appends a line to the file and returns after the line is written to the disk."""
         with self.path.open("ab") as file:
             file.write(msgspec.json.encode(record) + b"\n")
             file.flush()

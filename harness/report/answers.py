@@ -22,7 +22,7 @@ MIDNIGHT = time()
 
 
 def answer_table(answer: pa.Table, title: str, zone: str, console: Console) -> None:
-    """Prints the first ROWS rows of an answer, with times in the question's zone."""
+    """Prints the first ROWS rows of an answer, with times in the time zone `zone`."""
     console.print(Text(title))
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for field in answer.schema:
@@ -54,7 +54,7 @@ def _text(value: object, zone: str) -> Text:
 
 
 def listing(what: str, rows: Sequence[tuple[str, str]], console: Console) -> None:
-    """Prints names, each with a line of description."""
+    """Prints pairs of a name and its description, one pair in a line."""
     table = Table(show_header=False, box=None, pad_edge=False)
     table.add_column(what, no_wrap=True, style="bold")
     table.add_column("about")
@@ -64,7 +64,7 @@ def listing(what: str, rows: Sequence[tuple[str, str]], console: Console) -> Non
 
 
 def layouts_by_question(dataset: Dataset) -> Table:
-    """Returns a table of which layouts can answer each question with its default parameters, or why not."""
+    """Returns a table that says for each question whether each layout but `tuned` can answer it, or why not."""
     layouts = [layout for name, layout in dataset.layouts.items() if name != TUNED]
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("question", no_wrap=True)

@@ -21,7 +21,7 @@ class BreakEven:
     questions: int
     speedup: float  # geometric mean of the raw time over the layout's time
     after: int | None  # questions until the load is repaid; None if never
-    too_close: bool  # all ratios of times are within CLOSE, so that they may be chance
+    too_close: bool  # all ratios of times are within CLOSE, so that the ratios may be chance
 
 
 def break_even(run: Run, load: LoadCost, medians: Mapping[Cell, float]) -> BreakEven | None:
@@ -43,5 +43,5 @@ def break_even(run: Run, load: LoadCost, medians: Mapping[Cell, float]) -> Break
 
 
 def questions_to_repay(load: float, saved: float) -> float | None:
-    """Returns how many questions repay a load, or None if they save no time. `load` and `saved` are in seconds."""
+    """Returns how many questions, each saving `saved` seconds, repay `load` seconds; None if `saved` is at most 0."""
     return load / saved if saved > 0 else None

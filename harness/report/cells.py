@@ -1,4 +1,4 @@
-"""The figures of each question on each arm, for the terminal's table and for the trade-offs page."""
+"""Collects the figures of each question on each arm, for the table in the terminal and the trade-offs page."""
 
 from collections.abc import Iterator, Mapping
 from statistics import median
@@ -29,16 +29,16 @@ class CellView(msgspec.Struct, frozen=True, omit_defaults=True):
     rows: int | None = None
     time: Percentiles | None = None
     cached: Percentiles | None = None  # times of a repeated request that the result cache may answer
-    first: tuple[float, str] | None = None  # median over launches of the first request's time; its cache state
+    first: tuple[float, str] | None = None  # median over launches of first requests' times; cold or lukewarm
     processor: float | None = None  # processor time of client and engine for one question
     lowest: bool = False  # no arm on the same layout has a lower median
     against: Claim | None = None  # comparison with the arm of lowest median on the layout
-    break_even: float | None = None  # how many such questions repay the load, against raw of the same engine
+    break_even: float | None = None  # how often this question must be asked to repay the load, against raw
     capacity: float | None = None  # right answers a second, with the best number of clients
 
 
 def by_question(run: Run) -> dict[str, list[CellView]]:
-    """Returns the cells of each question, in the order of the run's file; times and claims are in the hot state."""
+    """Returns a view of each arm for each question, in the order of the run's file, with claims in the hot state."""
     findings = _Findings(run)
     cells: dict[str, list[CellView]] = {}
     for line in of_type(run.lines, Verdict):
@@ -47,9 +47,9 @@ def by_question(run: Run) -> dict[str, list[CellView]]:
 
 
 def lowest(timed: Mapping[Cell, Percentiles], cell: Cell) -> Cell | None:
-    """Returns the cell with the lowest median for the same question, cache state and layout.
+    """Returns the timed cell with the lowest median among those of the same question, cache state and layout.
 
-    None if no other arm has that layout, and on `tuned`, whose tables differ between engines.
+    Returns None if fewer than two such cells were timed, and on `tuned`, whose tables differ between engines.
     """
     layout = parts(cell.arm)[1]
     rivals = [rival for rival in timed if rival[:2] == cell[:2] and parts(rival.arm)[1] == layout]
@@ -85,9 +85,7 @@ class _Findings:
             lowest=cell == best,
             against=self._claim(question, arm, best.arm) if best else None,
             break_even=self._break_even(question, arm),
-            capacity=loops.capacity(
-                [sweep for sweep in self._lines(ClosedLoop, question, arm) if sweep.cache == "hot"]
-            ),
+            capacity=loops.capacity([one for one in self._lines(ClosedLoop, question, arm) if one.cache == "hot"]),
         )
 
     def _lines(self, kind: type[T], question: str, arm: str) -> Iterator[T]:
@@ -99,7 +97,7 @@ class _Findings:
             times.setdefault(line.cache, []).append(line.time)
         if not times:
             return None
-        state = min(times)  # "cold" sorts before "lukewarm"
+        state = min(times)  # cold if any request was; "cold" sorts before "lukewarm"
         return median(times[state]) / 1e9, state
 
     def _processor(self, question: str, arm: str) -> float | None:
@@ -112,7 +110,7 @@ class _Findings:
         return inverted.inverted() if inverted else self._claims.get((question, arm, versus))
 
     def _break_even(self, question: str, arm: str) -> float | None:
-        """Returns the break-even of a layout that is claimed to be faster than raw on this question; else None."""
+        """Returns how many askings of a question repay the arm's load; None unless it is claimed faster than raw."""
         raw = f"{parts(arm)[0]}/{RAW}"
         claim = self._claim(question, arm, raw)
         if arm == raw or claim is None or claim.outcome != "faster":

@@ -38,7 +38,7 @@ def show(report: Report, console: Console) -> None:
 
 
 def _lines(report: Report) -> list[Text]:
-    """Returns the failures, then the reasons of checks that do not apply, then the notes on what was left out."""
+    """Returns lines on failed checks, then on checks that do not apply, then on what other checks did not ask."""
     failed: dict[str, list[str]] = {}
     idle, notes = [], []
     for outcome in report.outcomes:
@@ -62,8 +62,10 @@ def _total(report: Report) -> Text:
 def _show_support(report: Report, console: Console) -> None:
     (heading, *rows), reasons = support.table({report.engine: report.built_in})
     datasets = ", ".join(sorted({question.dataset for question in report.built_in}))
-    console.print(f"Where the events are aggregated for each kind of question of {datasets}, with counts of questions.")
-    console.print("`roll-up` stands for the dataset's roll-up that supports the question best.")
+    console.print(
+        f"Where the engine aggregates the events for each kind of question of {datasets}, with counts of questions."
+    )
+    console.print("`roll-up` is whichever roll-up of the dataset supports the question best.")
     table = Table(*heading, box=box.SIMPLE_HEAD, pad_edge=False)
     for row in rows:
         table.add_row(*map(Text, row))

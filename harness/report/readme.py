@@ -1,6 +1,6 @@
 """Writes the table of what each engine supports into a page, from stored reports of the conformance kit.
 
-`python -m rollup_bench.harness.report.readme README.md REPORT.json...` writes it between the lines BEGIN and END.
+`python -m rollup_bench.harness.report.readme README.md REPORT.json...` replaces what is between BEGIN and END.
 """
 
 import sys
@@ -19,7 +19,7 @@ BEGIN, END = "<!-- written by make readme -->", "<!-- end of what make readme wr
 
 
 def read(path: Path) -> Report:
-    """Reads a stored report. RequestError if it is invalid, has a failed check, or lacks a built-in question."""
+    """Reads a report from a file; RequestError if the report is invalid, has a failed check, or lacks a question."""
     try:
         report = msgspec.json.decode(path.read_bytes(), type=Report)
     except (OSError, msgspec.MsgspecError) as error:
@@ -35,7 +35,7 @@ def read(path: Path) -> Report:
 
 
 def markdown(reports: Sequence[Report]) -> str:
-    """Returns the table, the numbered reasons to which its cells refer, and the datasets and engines behind it."""
+    """Returns as Markdown the support table, the numbered reasons for refusals, and the datasets and engines."""
     rows, reasons = support.table({report.engine: report.built_in for report in reports})
     heading, *rest = (f"| {' | '.join(row)} |" for row in rows)
     notes = [f"{number}. {reason}" for number, reason in enumerate(reasons, 1)]
@@ -45,7 +45,7 @@ def markdown(reports: Sequence[Report]) -> str:
 
 
 def write(page: Path, reports: Sequence[Report]) -> None:
-    """Writes the table between BEGIN and END in the page; RequestError if the page lacks them."""
+    """Writes the table between the lines BEGIN and END of a page; RequestError if the page lacks these lines."""
     before, begin, rest = page.read_text("utf-8").partition(BEGIN)
     _, end, after = rest.partition(END)
     if not end:
@@ -54,7 +54,7 @@ def write(page: Path, reports: Sequence[Report]) -> None:
 
 
 def main() -> None:
-    """Reads the page and the reports that the command line names, and writes the table."""
+    """Writes the table into the page that the command line names first, from the reports that it names next."""
     page, *files = map(Path, sys.argv[1:])
     ended(lambda: write(page, [read(file) for file in files]))
 

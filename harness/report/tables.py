@@ -38,9 +38,9 @@ _OMITTED_FIRST = (
     "events/row",
     "faster than raw",
 )
-"""Columns in the order in which a narrow terminal omits them."""
+"""Headings of the columns that a terminal may be too narrow for, in the order in which they are omitted."""
 _ROOM_FOR_REASONS = 110
-"""Characters of a terminal in whose table reasons have room; a narrower one shows them below the table."""
+"""The terminal width, in characters, from which reasons are in the table; below it, reasons follow the table."""
 _STYLES = {"faster": "green", "slower": "red"}
 _VERDICTS = {"right": "green", "within bound": "green", "wrong": "bold red", "failed": "bold red"}
 
@@ -55,7 +55,9 @@ def run_table(run: Run, console: Console) -> None:
     if of_type(run.lines, ClosedLoop):
         _print(_under_load(run), console)
     if not of_type(run.lines, Ended):
-        console.print("[red]not complete: the run was interrupted or lost an arm; --out with its file resumes it[/red]")
+        console.print(
+            "[red]not complete: the run was interrupted or lost an arm; `run --out` with its file resumes it[/red]"
+        )
 
 
 def loads_table(run: Run, console: Console) -> None:
@@ -82,7 +84,7 @@ def _break_even_cells(paid: BreakEven | None) -> tuple[str, str, str]:
 
 
 def dashboard_table(run: Run, seconds: Sequence[float], console: Console) -> None:
-    """Prints each question of a dashboard and the times of all at once, or that they are not timed."""
+    """Prints the questions of a dashboard and how many seconds all took together; no seconds mean not timed."""
     _print_cells(run, console)
     if not seconds:
         console.print("[bold]not timed:[/bold] not every answer is right")
@@ -93,7 +95,7 @@ def dashboard_table(run: Run, seconds: Sequence[float], console: Console) -> Non
 
 
 def _print_cells(run: Run, console: Console) -> None:
-    """Prints the scope of the run, its cells, and below a narrow table the reasons of verdicts."""
+    """Prints the scope of a run, the table of its cells, and, on a narrow terminal, the reasons of verdicts below."""
     header, room = run.header, console.width >= _ROOM_FOR_REASONS
     machine = f"{header.machine.get('processor', '')}, {header.machine.get('cores', '?')} cores"
     console.print(f"[bold]{header.dataset}, {header.rows:,} rows[/bold]")
@@ -104,7 +106,7 @@ def _print_cells(run: Run, console: Console) -> None:
 
 
 def _print_reasons(verdicts: Sequence[Verdict], console: Console) -> None:
-    """Prints each reason with its questions, once for all arms that have it for the same questions."""
+    """Prints the reasons of verdicts with their questions; arms with the same reason and questions share a line."""
     questions: dict[tuple[str, str], list[str]] = {}
     for line in verdicts:
         if line.reason:
@@ -122,20 +124,21 @@ def noise(run: Run) -> str:
     if floor is None:
         return "nothing was timed"
     if isinf(floor.high):
-        return f"noise floor: unknown, since the rounds of the {floor.pairs} A/A pairs are too few"
+        return f"noise floor: unknown, since the {floor.pairs} A/A pairs have too few rounds"
+    differing = f"{floor.differing or 'no'} {'pair differs' if floor.differing < 2 else 'pairs differ'} significantly"
     words = (
         f"noise floor: {floor.pairs} A/A pairs; the 99% intervals of their ratios lie within {floor.low:.2f} to "
-        f"{floor.high:.2f}, with a median half-width of {floor.median_half_width:.1%}; {floor.differing} exclude 1"
+        f"{floor.high:.2f}, with a median half-width of {floor.median_half_width:.1%}; {differing}"
     )
     unsteady = sum(not warm.steady for one in of_type(run.lines, Rounds) for warm in one.warm.values())
     return f"{words}; {unsteady} warm-ups reached no steady state" if unsteady else words
 
 
 def comparison_table(comparison: Comparison, console: Console) -> None:
-    """Prints the cells of two runs; those that changed come first."""
+    """Prints the cells of two runs with the claims about them; cells that are slower or faster come first."""
     console.print(
-        f"[dim]All cells together took {comparison.common:.3f} times as long in the second run; "
-        "the ratios below exclude this factor, since the machine may cause it.[/dim]"
+        f"[dim]The median ratio of the cells in both runs is {comparison.common:.3f} (1.000 for fewer than 4 cells); "
+        "the ratios below are divided by it, since the machine may cause it.[/dim]"
     )
     table = _table(
         "question", "engine/layout", "caches", right=("before ms", "after ms", "ratio", "interval", "detects")
@@ -177,11 +180,8 @@ def _cells(run: Run, reasons: bool) -> Table:
 def _time_cells(time: Percentiles | None) -> tuple[str, str, str]:
     if time is None:
         return "", "", ""
-    return (
-        milliseconds(time.median),
-        f"{milliseconds(time.low)} to {milliseconds(time.high)}",
-        milliseconds(time.maximum),
-    )
+    interval = f"{milliseconds(time.low)} to {milliseconds(time.high)}"
+    return milliseconds(time.median), interval, milliseconds(time.maximum)
 
 
 def _under_load(run: Run) -> Table:
@@ -212,7 +212,7 @@ def _table(*left: str, right: Sequence[str]) -> Table:
 
 
 def _print(table: Table, console: Console) -> None:
-    """Prints a table without its empty columns; if it is too wide, omits columns of _OMITTED_FIRST and says which."""
+    """Prints a table without its empty columns; if the table is too wide, omits more columns and says which."""
     table.columns = [column for column in table.columns if any(map(str, column.cells))]
     headings = [column.header for column in table.columns]
     omitted: list[str] = []
@@ -223,20 +223,20 @@ def _print(table: Table, console: Console) -> None:
         omitted.append(heading)
     if omitted:
         for place, column in enumerate(table.columns):
-            column._index = place  # Rich pads a column by its place
+            column._index = place  # Rich pads a column by its index
     console.print(table)
     if omitted:
         say_omitted(omitted, console)
 
 
 def _width(column: Column) -> int:
-    """Returns the width that a column needs, in characters with its margin; text that may wrap needs at most 20."""
+    """Returns the characters that a column needs: 3 for its margin, and at most 20 for text that may wrap."""
     longest = max(cell_len(str(cell)) for cell in (column.header, *column.cells))
     return 3 + (longest if column.no_wrap else min(longest, 20))
 
 
 def _claim_cells(claim: Claim | None) -> tuple[str, str, str]:
-    """Returns the texts of a claim's ratio, interval and smallest detectable slowdown; empty without a claim."""
+    """Returns texts of a claim's ratio, interval and smallest detectable slowdown; three empty texts for None."""
     if claim is None:
         return "", "", ""
     interval = "unknown" if claim.low is None or claim.high is None else f"{claim.low:.3f} to {claim.high:.3f}"
@@ -248,5 +248,5 @@ def _rank(claim: Claim | None) -> int:
 
 
 def milliseconds(seconds: float | None) -> str:
-    """Returns seconds as milliseconds with three significant digits; an empty text for None."""
+    """Returns seconds as a text in ms, with three significant digits below 100 ms, else whole; empty for None."""
     return "" if seconds is None else f"{seconds * 1000:.3g}" if seconds < 0.1 else f"{seconds * 1000:,.0f}"

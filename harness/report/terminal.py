@@ -1,4 +1,4 @@
-"""Output for people, progress, and the exit status of a command."""
+"""Prints output for people and progress, and ends a command with its exit status."""
 
 import os
 import sys
@@ -19,7 +19,7 @@ UNLIMITED = 10_000
 
 
 def console() -> Console:
-    """Returns a console for standard output, as wide as the terminal; without a terminal, no line is folded."""
+    """Returns a console for standard output, as wide as the terminal or COLUMNS; without both, UNLIMITED wide."""
     return Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else UNLIMITED)
 
 
@@ -36,7 +36,7 @@ def progress() -> Iterator[Callable[[str], None]]:
 
 
 def printed(say: Callable[[str], None]) -> Callable[[str], None]:
-    """Returns `say` if standard error is a terminal; else a function that prints each text as a line there."""
+    """Returns `say` if standard error is a terminal; else a function that prints each text there as a line."""
     return say if sys.stderr.isatty() else partial(click.echo, err=True)
 
 
@@ -44,7 +44,7 @@ class Group(click.Group):
     """A group of commands that prints its help if no command is named."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Runs the command. An interrupt aborts it without the empty line that Click prints."""
+        """Runs the command; an interrupt aborts the command without the empty line that Click prints."""
         try:
             result = super().invoke(ctx)
         except KeyboardInterrupt:
@@ -55,7 +55,7 @@ class Group(click.Group):
 
 
 def ended(call: Callable[[], object]) -> None:
-    """Calls a function. An error prints one line and exits: 2 for a bad request, 130 for an interrupt, else 1."""
+    """Calls a function; an error ends the program with one line and status 2 (bad request), 130 (interrupt) or 1."""
     try:
         call()
         sys.stdout.flush()
@@ -65,7 +65,7 @@ def ended(call: Callable[[], object]) -> None:
         _end(str(error), 2)
     except (click.Abort, KeyboardInterrupt):
         _end("stopped", 130)
-    except BrokenPipeError:  # the reader of standard output closed it
+    except BrokenPipeError:  # the program that reads standard output has closed it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except OSError as error:

@@ -10,7 +10,7 @@ from rollup_bench.engines.contract import Engine, Session
 from rollup_bench.harness.conformance import checks
 from rollup_bench.harness.conformance.scripted_events import COUNT, JUNE
 from rollup_bench.harness.conformance.support import LAYOUTS, SAMPLE, BuiltIn
-from rollup_bench.harness.conformance.tested_engine import Subject, packed
+from rollup_bench.harness.conformance.tested_engine import EngineUnderTest, packed
 from rollup_bench.harness.report.readme import read
 from rollup_bench.workloads.questions import Aggregate, Question
 from tests.support import ROOT
@@ -23,15 +23,17 @@ NOT_APPLICABLE = {("duckdb", "server_gone"), ("duckdb", "cached_answers"), ("cas
 @pytest.fixture(scope="module")
 def subject(
     engine: Engine, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Subject]:
+) -> Iterator[EngineUnderTest]:
     """One for all checks of an engine, so that they share loads."""
     options = request.config.getoption
-    with closing(Subject(engine, tmp_path_factory.mktemp("kit"), options("--examples"), options("--whole"))) as opened:
+    with closing(
+        EngineUnderTest(engine, tmp_path_factory.mktemp("kit"), options("--examples"), options("--whole"))
+    ) as opened:
         yield opened
 
 
 @pytest.mark.parametrize("check", checks.ALL, ids=lambda check: check.__name__)
-def test_conformance(subject: Subject, check: checks.Check) -> None:
+def test_conformance(subject: EngineUnderTest, check: checks.Check) -> None:
     try:
         check(subject)
     except checks.DoesNotApply as reason:
@@ -40,7 +42,7 @@ def test_conformance(subject: Subject, check: checks.Check) -> None:
         pytest.skip(str(reason))
 
 
-def test_the_stored_report_says_what_the_engine_says(subject: Subject) -> None:
+def test_the_stored_report_says_what_the_engine_says(subject: EngineUnderTest) -> None:
     """The README shows the stored report: which of the built-in questions the locked version supports, and where."""
     if not subject.built_in:
         checks.built_in_questions(subject)
@@ -57,7 +59,7 @@ def test_the_sample_has_each_kind_of_question_wherever_an_engine_answers_it() ->
     assert answered == {(one.kind, _layout(one)) for one in stored if f"{one.dataset}/{one.question}" in SAMPLE}
 
 
-def test_answers_leave_nothing_to_the_garbage_collector(subject: Subject) -> None:
+def test_answers_leave_nothing_to_the_garbage_collector(subject: EngineUnderTest) -> None:
     """Where it leaves something, it does so every time; a client library's own threads do now and then."""
     question = Aggregate(JUNE, (COUNT,), by=("country",))
     with subject.engine.session(subject.shared(packed())) as session:

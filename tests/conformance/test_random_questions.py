@@ -10,7 +10,7 @@ from rollup_bench.engines.duckdb.engine import DuckDB
 from rollup_bench.harness.conformance import checks, report
 from rollup_bench.harness.conformance.report import Outcome
 from rollup_bench.harness.conformance.scripted_events import COUNT
-from rollup_bench.harness.conformance.tested_engine import Subject
+from rollup_bench.harness.conformance.tested_engine import EngineUnderTest
 from rollup_bench.harness.report.terminal import printed
 from rollup_bench.workloads.questions import Aggregate, Question
 from tests.conftest import BUDGET
@@ -29,7 +29,7 @@ def nothing(_engine: Engine, _question: Question, _plan: Plan) -> Support:
 
 
 def outcome(kind: type[Engine], home: Path, check: checks.Check, examples: int) -> Outcome:
-    (found,) = report.verified(Subject(kind(None, home, BUDGET), home, examples), [check]).outcomes
+    (found,) = report.verified(EngineUnderTest(kind(None, home, BUDGET), home, examples), [check]).outcomes
     return found
 
 
@@ -61,6 +61,6 @@ def test_a_check_without_an_answer_does_not_apply(tmp_path: Path) -> None:
 def test_progress_is_a_line_for_each_check_where_standard_error_is_no_terminal(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    subject = Subject(SQLITE(None, tmp_path, BUDGET), tmp_path, 1)
+    subject = EngineUnderTest(SQLITE(None, tmp_path, BUDGET), tmp_path, 1)
     report.verified(subject, [checks.counts, checks.nulls], printed(lambda _: None))
     assert capsys.readouterr() == ("", "sqlite: counts, check 1 of 2\nsqlite: nulls, check 2 of 2\n")

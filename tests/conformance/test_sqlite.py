@@ -12,7 +12,7 @@ from rich.console import Console
 
 from rollup_bench.engines.contract import Engine
 from rollup_bench.harness.conformance import checks, report
-from rollup_bench.harness.conformance.tested_engine import Subject
+from rollup_bench.harness.conformance.tested_engine import EngineUnderTest
 from rollup_bench.harness.report import kit
 from tests.conftest import BUDGET
 from tests.support import ROOT
@@ -38,14 +38,14 @@ def test_the_document_builds_the_example() -> None:
 @pytest.fixture(scope="module")
 def subject(
     sqlite: Engine, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Subject]:
+) -> Iterator[EngineUnderTest]:
     examples = request.config.getoption("--examples") // 10  # it answers one random question in seven
-    with closing(Subject(sqlite, tmp_path_factory.mktemp("kit"), examples)) as opened:
+    with closing(EngineUnderTest(sqlite, tmp_path_factory.mktemp("kit"), examples)) as opened:
         yield opened
 
 
 @pytest.mark.parametrize("check", checks.ALL, ids=lambda check: check.__name__)
-def test_conformance(subject: Subject, check: checks.Check) -> None:
+def test_conformance(subject: EngineUnderTest, check: checks.Check) -> None:
     try:
         check(subject)
     except checks.DoesNotApply as reason:
@@ -54,7 +54,7 @@ def test_conformance(subject: Subject, check: checks.Check) -> None:
 
 def test_a_report_says_what_was_answered_what_refused_and_what_does_not_apply(sqlite: Engine, tmp_path: Path) -> None:
     wanted = [checks.counts, checks.births, checks.random_roll_ups, checks.server_gone, checks.built_in_questions]
-    shown = report.verified(Subject(sqlite, tmp_path, 1), wanted)
+    shown = report.verified(EngineUnderTest(sqlite, tmp_path, 1), wanted)
     *others, built_in = shown.outcomes
     assert [(one.ended, one.answered, one.refused) for one in others] == [
         ("passed", 1, 0),
@@ -72,7 +72,7 @@ def test_a_report_says_what_was_answered_what_refused_and_what_does_not_apply(sq
 def test_a_report_counts_answers_and_refusals_on_any_terminal(
     sqlite: Engine, tmp_path: Path, width: int, wide: bool
 ) -> None:
-    shown = report.verified(Subject(sqlite, tmp_path, 1), [checks.counts, checks.births])
+    shown = report.verified(EngineUnderTest(sqlite, tmp_path, 1), [checks.counts, checks.births])
     words = StringIO()
     kit.show(shown, Console(file=words, width=width))
     lines = words.getvalue().splitlines()

@@ -17,7 +17,7 @@ from rollup_bench.engines.contract import Engine, Loaded, Plan, Session, Support
 from rollup_bench.engines.registry import engine_type
 from rollup_bench.errors import FailureError
 from rollup_bench.harness.conformance import checks, report
-from rollup_bench.harness.conformance.tested_engine import Subject
+from rollup_bench.harness.conformance.tested_engine import EngineUnderTest
 from rollup_bench.harness.report import kit
 from rollup_bench.servers.watch import Watch
 from rollup_bench.workloads import layouts
@@ -266,7 +266,7 @@ def test_a_wrong_copy_fails_in_the_right_words(
     right = engine(name, tmp_path, request)
     kind = type(right)
     with closing(right), closing(type("Wrong", (kind,), flaw.makes(kind))(right.server, tmp_path, BUDGET)) as copy:
-        shown = report.verified(Subject(copy, tmp_path, examples=50), [flaw.check])
+        shown = report.verified(EngineUnderTest(copy, tmp_path, examples=50), [flaw.check])
     words = StringIO()
     kit.show(shown, Console(file=words, width=1000))
     assert [one.ended for one in shown.outcomes] == ["failed"]

@@ -18,7 +18,7 @@ from rollup_bench.engines.cassandra.loading import LoadCheckpoint
 from rollup_bench.engines.contract import Plan, Session, Where
 from rollup_bench.errors import FailureError
 from rollup_bench.harness.conformance import strategies
-from rollup_bench.harness.conformance.tested_engine import RANDOM, Subject, few, packed
+from rollup_bench.harness.conformance.tested_engine import RANDOM, EngineUnderTest, few, packed
 from rollup_bench.servers import Server
 from rollup_bench.servers.budget import Budget
 from rollup_bench.servers.watch import Watch
@@ -59,7 +59,7 @@ BODIES = [
 class Asked:
     """The dataset's tuned layout, loaded by a load that resumed an interrupted one."""
 
-    subject: Subject
+    subject: EngineUnderTest
     dataset: Dataset
     events: Events
     plan: Plan
@@ -85,7 +85,7 @@ def asked(cassandra_server: Server, tmp_path_factory: pytest.TempPathFactory) ->
     file.write_text(written())
     read, kept = dataset.parse(file), packed()
     engine = Cassandra(cassandra_server, home, Budget(cores=2, memory=3 << 30))
-    subject = Subject(engine, home, 0)
+    subject = EngineUnderTest(engine, home, 0)
     plan = engine.plan(read, layouts.tuned, kept.statistics)
     engine.drop(plan)
     said: list[str] = []

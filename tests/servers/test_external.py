@@ -13,7 +13,7 @@ import pytest
 from cassandra import Unauthorized
 
 from rollup_bench.harness.conformance import checks
-from rollup_bench.harness.conformance.tested_engine import Subject
+from rollup_bench.harness.conformance.tested_engine import EngineUnderTest
 from rollup_bench.harness.run.arms import opened
 from rollup_bench.servers.watch import Watch
 from tests.conftest import HOME
@@ -124,7 +124,7 @@ def test_a_run_is_right_and_tells_its_scope(outside: Outside, external: Command,
 def test_what_may_differ_with_several_nodes_passes(outside: Outside, external: Command, check: checks.Check) -> None:
     with (
         opened([outside.engine], "external", external.home, lambda _: None) as (engine,),
-        closing(Subject(engine, external.home, 1)) as subject,
+        closing(EngineUnderTest(engine, external.home, 1)) as subject,
     ):
         check(subject)
 

@@ -1,4 +1,4 @@
-"""Makes asv's page load its scripts and styles from copies in VENDOR instead of from the network."""
+"""Makes asv's page load its scripts and styles from copies in the folder `vendor`, not from the network."""
 
 import re
 import shutil
@@ -24,7 +24,7 @@ _CHECKED = re.compile(r'\s(?:integrity|crossorigin|referrerpolicy)="[^"]*"')
 
 
 def localised(html: str) -> str:
-    """Returns the page with each remote address replaced by that of a copy; FailureError for a file without one."""
+    """Returns the HTML with remote scripts and styles replaced by local copies; FailureError if a copy is missing."""
 
     def local(match: re.Match[str]) -> str:
         before, name, after = match.groups()
@@ -36,5 +36,5 @@ def localised(html: str) -> str:
 
 
 def copy_vendor(site: Path) -> None:
-    """Copies the files of VENDOR and their licenses into the site."""
+    """Copies the scripts and styles in the folder `vendor`, with their licenses, into the site."""
     shutil.copytree(VENDOR, site / "vendor", dirs_exist_ok=True)

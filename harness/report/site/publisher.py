@@ -1,4 +1,4 @@
-"""Adds the trade-offs page to asv's site and makes the site work offline; `asv publish` calls it last."""
+"""Adds the trade-offs page to asv's site and makes the site work offline, as the last step of `asv publish`."""
 
 import shutil
 from pathlib import Path
@@ -21,7 +21,7 @@ SCRIPT = '<link href="asv.css"'
 
 
 class TradeOffs(OutputPublisher):  # type: ignore[misc]
-    """The publisher of the page that shows every run under `results_dir`."""
+    """A publisher for asv: adds the trade-offs page, which shows every run under asv's `results_dir`."""
 
     name = "tradeoffs"
     button_label = "Trade-offs"
@@ -30,10 +30,10 @@ class TradeOffs(OutputPublisher):  # type: ignore[misc]
 
     @classmethod
     def publish(cls, conf: Any, repo: Any, benchmarks: Any, graphs: Any, revisions: Any) -> None:
-        """Writes the page and its data into asv's site."""
+        """Writes the trade-offs page, its data, and copies of all scripts into asv's site."""
         site = Path(conf.html_dir)
         for name in [name for name in benchmarks if not site.joinpath(f"graphs/summary/{name}.json").exists()]:
-            del benchmarks[name]  # never measured; asv's grid would request its missing graph
+            del benchmarks[name]  # asv's grid would request the missing graph of a benchmark without results
         runs = [view(path.stem, Run.read(path)) for path in sorted(Path(conf.results_dir).glob("*/*.jsonl"))]
         site.joinpath("tradeoffs.json").write_bytes(msgspec.json.encode(runs))
         shutil.copytree(PAGE, site, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.html"))
@@ -43,7 +43,7 @@ class TradeOffs(OutputPublisher):  # type: ignore[misc]
 
 
 def with_page(html: str) -> str:
-    """Returns asv's page with the trade-offs page and a link to it before its own views."""
+    """Returns asv's HTML with the trade-offs page and a link to that page added before asv's own views."""
     pane = PAGE.joinpath("tradeoffs.html").read_text("utf-8")
     link = '<li id="nav-li-tradeoffs"><a href="#/tradeoffs">Trade-offs</a></li>'
     loads = '<link href="tradeoffs.css" rel="stylesheet">\n    <script src="tradeoffs.js"></script>'

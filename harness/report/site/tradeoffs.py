@@ -33,7 +33,7 @@ class Words(msgspec.Struct, frozen=True):
 
 
 class RunView(msgspec.Struct, frozen=True):
-    """All data of one run on the page."""
+    """All data of one run that the trade-offs page shows."""
 
     name: str
     title: str
@@ -45,7 +45,7 @@ class RunView(msgspec.Struct, frozen=True):
 
 
 def view(name: str, run: Run) -> RunView:
-    """Returns the page's data of a run; `name` is the run's name in the page's address."""
+    """Returns the data that the page shows of a run; `name` names the run in the address of the page."""
     data, questions = _dataset(run.header.dataset), by_question(run)
     arms = [cell.arm for cells in questions.values() for cell in cells]
     return RunView(
@@ -60,7 +60,7 @@ def view(name: str, run: Run) -> RunView:
 
 
 def words(engine: str) -> Words:
-    """Returns the lists under `Good at` and `Bad at`; both are empty for an engine of another package."""
+    """Returns the lists `Good at` and `Bad at` of an engine's README; empty for an engine of another package."""
     path = Path(engines.__file__).parent / engine / "README.md"
     text = path.read_text("utf-8") if path.exists() else ""
     return Words(_list(text, "## Good at"), _list(text, "## Bad at"))
