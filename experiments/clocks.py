@@ -44,7 +44,7 @@ def added(rounds: int = 2000) -> Added:
 def near_lindley(requests: int = 300, service: float = 0.01) -> tuple[float, float]:
     """Returns the share of responses within 1 ms or 2% of Lindley's recursion, and the largest difference in seconds.
 
-    Eight clients ask at half the capacity of one queue. Service times are exponential, except that one is a second.
+    Eight clients together ask at half the rate that one queue can serve. Service times are exponential, except that one is a second.
     """
     served = np.random.default_rng(5).exponential(service, requests)
     served[requests // 4] = 1.0
@@ -75,9 +75,7 @@ def main() -> None:
     """Prints all figures; exits with 1 if the harness adds too much or measures a response time wrong."""
     figures = added()
     for name, value in msgspec.structs.asdict(figures).items():
-        print(
-            f"added to a question, {name} its measured time: {value * 1e6:.2f} microseconds; the limit is {MOST * 1e6:.0f}"
-        )
+        print(f"added to a question, {name} its measured time: {value * 1e6:.2f} µs; the limit is {MOST * 1e6:.0f}")
     share, worst = near_lindley()
     print(f"responses within 1 ms or 2% of Lindley's, in spite of a stall of 1 s: {share:.1%}; worst {worst:.4f} s")
     for clients, rate in ceilings():

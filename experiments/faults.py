@@ -62,7 +62,7 @@ SHORT = Profile(
     effort=Effort(launches=1, least=10, most=100_000, width=0.0, warm=1.0, cell=4.0, cost=0.1),
 )
 PAUSE = 10.0
-"""Seconds of a fault that ends by itself."""
+"""The seconds that a pause of a server or a fault of the network lasts."""
 
 
 @dataclass(frozen=True)
@@ -193,7 +193,7 @@ def _measured(fault: Fault, victim: Victim) -> Row:
         said or f"nothing; the slowest answer took {_slowest(out, victim.engine):.1f} s",
         str(status),
         f"{ended:.0f}",
-        f"{others} of {len(QUESTIONS)} cells",
+        f"{others} of {len(QUESTIONS)} questions",
         f"{again:.1f}",
         str(resumed_status),
         lost or f"nothing: {rows.statistics.rows:,} rows stored, {len(QUESTIONS)} answers right",
@@ -233,7 +233,7 @@ class Child:
         self._process.wait()
 
     def until(self, doing: str) -> None:
-        """Waits until the run loads the engine ("loading"), or until its progress contains the text `doing`."""
+        """Waits until the run loads the engine if `doing` is "loading", else until the run's progress contains `doing`."""
         text = f"{self._engine}: loading" if doing == "loading" else doing
         until = time.monotonic() + BOUND
         while not any(text in line for line in self._told):

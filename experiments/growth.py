@@ -65,7 +65,7 @@ REQUESTS = (2, 20)
 
 @dataclass
 class Timed:
-    """A question over a span that an arm answers right, while the answers are timed."""
+    """A question over a span that an arm answered right, while its requests are timed."""
 
     cell: growth_report.Cell
     session: Session
@@ -92,7 +92,7 @@ class Timed:
 
     @property
     def done(self) -> growth_report.Cell:
-        """The cell with the seconds of its requests, or with the verdict `failed`."""
+        """The result of the question on the arm: the seconds of its requests, or the verdict `failed`."""
         if self.failed:
             return msgspec.structs.replace(self.cell, verdict=Kind.FAILED.value, reason=self.failed)
         return msgspec.structs.replace(self.cell, seconds=self.seconds)
@@ -106,7 +106,7 @@ def measure(
     seconds: float,
     say: Say,
 ) -> list[growth_report.Cell]:
-    """Checks each question over each span on each arm, times those answered right together, and returns all cells."""
+    """Checks each question over each span on each arm, times those answered right together, and returns all results."""
     game = datasets.read("game")
     game = msgspec.structs.replace(game, questions={name: _grained(game.question(name)) for name in names})
     with ExitStack() as stack:
@@ -123,7 +123,7 @@ def measure(
 def _checked(
     stack: ExitStack, engines: Sequence[Engine], layouts: Sequence[Layout], game: Dataset, prepared: Events, say: Say
 ) -> Iterator[growth_report.Cell | tuple[growth_report.Cell, Session, Question]]:
-    """Loads one game and checks each question over each span on each arm; yields a right cell with its session."""
+    """Loads one game and checks each question over each span on each arm; yields right results with sessions."""
     compared, lost = [], {}
     for engine, layout in product(engines, layouts):
         try:
@@ -186,12 +186,12 @@ def _counts(prepared: Events) -> dict[str, int]:
 
 
 def _time(cells: Sequence[Timed], say: Say) -> None:
-    """Asks all cells in rounds of ABBA order, until no cell needs more requests."""
+    """Asks all questions of their arms in rounds of ABBA order, until each was asked often or long enough."""
     rng, going, rounds = np.random.default_rng(SEED), list(cells), 0
     while going:
         rounds += 1
         for place in abba([str(number) for number in range(len(going))], rng):
-            say(f"round {rounds}: {len(going)} of {len(cells)} cells")
+            say(f"round {rounds}: {len(going)} of {len(cells)} questions on arms")
             if not going[int(place)].enough:
                 going[int(place)].ask()
         going = [one for one in going if not one.enough]

@@ -46,7 +46,7 @@ Series = tuple[str, str]
 
 
 def series(cells: Iterable[Cell]) -> dict[Series, list[Cell]]:
-    """Returns the cells of each question and arm, sorted by the number of events in the span."""
+    """Returns the results of each question on each arm, sorted by the number of events in the span."""
     by_series: dict[Series, list[Cell]] = {(cell.question, cell.arm): [] for cell in cells}
     for cell in sorted(cells, key=lambda cell: cell.events):
         by_series[cell.question, cell.arm].append(cell)
@@ -120,7 +120,7 @@ def draw(path: Path, scope: str, cells: Sequence[Cell]) -> None:
 
     The lines of two arms differ in colour, or in dash and marker, or in both.
     """
-    import matplotlib as mpl  # of the developers' group: asv lists benchmarks without it
+    import matplotlib as mpl  # only developers have matplotlib; asv also imports benchmarks without it
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
     from matplotlib.ticker import EngFormatter, LogLocator, NullLocator
@@ -199,12 +199,12 @@ def _lines(panel: Any, by_arm: dict[str, list[Cell]], styles: dict[str, dict[str
 
 
 def _centre(cell: Cell) -> float:
-    """Returns the typical seconds of a cell: the midmean of their logarithms, back in seconds."""
+    """Returns the typical seconds of a question on an arm: the midmean of the logarithms of its times, in seconds."""
     return float(np.exp(midmean(np.log(cell.seconds))))
 
 
 def _verdicts(cells: Sequence[Cell]) -> str:
-    """Returns the different verdicts of the cells that were not timed, separated by commas."""
+    """Returns the verdicts of the answers that were not timed, each once, separated by commas."""
     return ", ".join(dict.fromkeys(one.verdict for one in cells if not one.seconds))
 
 

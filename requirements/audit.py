@@ -1,7 +1,7 @@
 """Looks up known vulnerabilities of the locked Python packages with pip-audit; exits with 1 if one is not accepted.
 
 `accepted.toml` in the same folder names the accepted vulnerabilities, each with a reason. If no vulnerability can be
-looked up, the program prints one line and exits with 0. pip-audit knows no vulnerabilities of jars.
+looked up, the program prints one line and exits with 0. The tool pip-audit knows no vulnerabilities of jars.
 """
 
 import json

@@ -18,8 +18,8 @@ PLUGIN = "org.codehaus.mojo:license-maven-plugin:2.7.0:add-third-party"
 JAR = re.compile(r"\s*\((?P<licences>.+?)\) .* \((?P<group>[^ :]+):(?P<name>[^ :]+):(?P<version>[^ :]+) - [^ ]*\)")
 HEAD = """# Licences
 
-What rollup-bench is installed with, starts or shows, and under which licences, in their own words. `make lock` writes
-this; the scripts of the pages are listed, with their licences, in
+The packages that rollup-bench is installed with, the jars that it starts, and their licences in the words of their
+authors. `make lock` writes this page; the scripts of the pages are listed, with their licences, in
 [harness/report/site/vendor](harness/report/site/vendor).
 """
 

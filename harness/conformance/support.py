@@ -110,7 +110,7 @@ def table(built_in: Mapping[str, Sequence[BuiltIn]]) -> SupportTable:
 def _best(supports: Iterable[BuiltIn]) -> dict[tuple[str, str], list[BuiltIn]]:
     """Returns the best support of each question on each member of LAYOUTS, by kind of question and member of LAYOUTS.
 
-    Any support is better than a refusal; a refusal is better if the layout stores what the question needs.
+    Any support is better than a refusal; the best refusals are those on layouts that store what the question needs.
     """
     best: dict[tuple[str, str, str], BuiltIn] = {}
     for support in sorted(supports, key=lambda support: (support.where is None, support.ruled)):

@@ -42,7 +42,7 @@ class EngineUnderTest:
     the engine is to answer. If `whole` is false, only the built-in questions in SAMPLE are asked. `answered` lists each
     question whose answer was right, or for which the engine had to raise an OverflowError and did. `refused` lists the
     reason for each question that the engine refused. `notes` lists what the last check did not ask or load, and why.
-    `built_in` lists what the engine says of its support for each built-in question.
+    `built_in` lists where the engine supports each built-in question, or why not.
     """
 
     engine: Engine
@@ -92,7 +92,7 @@ class EngineUnderTest:
                 self.check(session, plan, events, question)
 
     def check(self, session: Session, plan: Plan, events: Events, question: Question) -> Support:
-        """Returns the engine's support of the question after asking it.
+        """Asks a question and returns the engine's support of the question.
 
         Raises AssertionError if a supported question is answered wrong, or an unsupported one without a RequestError.
         """
@@ -122,7 +122,7 @@ def _check_answer(session: Session, plan: Plan, events: Events, question: Questi
     assert isinstance(answer, pa.Table), f"ask returns a {type(answer).__name__}; the contract says a table"
     try:
         verdict = verdicts.check(question, answer, events)
-    except OverflowError:  # the truth overflowed; without the groups outside a top-n, an engine need not
+    except OverflowError:  # the truth overflowed; an engine may not, as it need not compute groups outside a top-n
         assert getattr(question, "top", None), "the engine answered although an integer exceeds 64 bits"
         return
     assert verdict.kind in RIGHT, f"{verdict.kind}: {verdict.reason}"

@@ -10,13 +10,13 @@ from rollup_bench.harness.stats.abba import AGAIN
 from rollup_bench.harness.stats.claims import Claim, claims
 from rollup_bench.harness.stats.estimate import Estimate, Logs, difference, estimate, logarithms, midmean
 
-_ENOUGH = 4  # if both runs share fewer cells, no common change is computed
+_ENOUGH = 4  # if two runs share fewer cells (questions on arms), no median ratio is computed
 
 
 class Change(NamedTuple):
-    """The typical seconds of a cell in each run, and a claim about their ratio; over 1, the second run is slower.
+    """The typical seconds of a question on an arm (a cell) in each of two runs, and a claim about their ratio.
 
-    If only one run has the cell, the seconds of the other run and the claim are None.
+    A ratio over 1 means that the second run is slower. A run without the cell has no seconds, and then `claim` is None.
     """
 
     cell: Cell
@@ -26,14 +26,14 @@ class Change(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """All changes, and `common`: the median ratio of the cells in both runs, or 1.0 if there are fewer than 4."""
+    """All changes, and `common`: the median ratio over the questions and arms in both runs, or 1.0 for fewer than 4."""
 
     common: float
     changes: list[Change]
 
 
 def compare(before: Run, after: Run) -> Comparison:
-    """Compares the cells of two runs; each ratio is divided by the median ratio of all cells before it is claimed."""
+    """Compares each question on each arm in two runs; all ratios are divided by their median before claims are made."""
     old, new = _levels(before), _levels(after)
     both = [cell for cell in old if cell in new]
     common = float(np.median([new[cell].centre - old[cell].centre for cell in both])) if len(both) >= _ENOUGH else 0.0
@@ -46,7 +46,7 @@ def compare(before: Run, after: Run) -> Comparison:
 
 
 def _levels(run: Run) -> dict[Cell, Estimate]:
-    """Estimates the logarithm of each cell's nanoseconds, after the drift of all cells in each round is subtracted."""
+    """Estimates the logarithm of the nanoseconds of each question on each arm, after each round's drift is subtracted."""
     rng = np.random.default_rng(SEED)
     times = _times(run)
     centres = {cell: float(np.mean([midmean(rounds) for rounds in times[cell].values()])) for cell in times}
@@ -61,7 +61,7 @@ def _levels(run: Run) -> dict[Cell, Estimate]:
 
 
 def _times(run: Run) -> dict[Cell, dict[int, Logs]]:
-    """Returns a logarithm for each round of each cell, by launch, without the second names of A/A controls."""
+    """Returns a logarithm for each round of each question on each arm, without the second names of A/A controls."""
     times: dict[Cell, dict[int, Logs]] = defaultdict(dict)
     for (question, cache), launches in run.questions.items():
         for launch in launches:
@@ -72,7 +72,7 @@ def _times(run: Run) -> dict[Cell, dict[int, Logs]]:
 
 
 def _drift(deviations: dict[Cell, dict[int, Logs]], cell: Cell, launch: int) -> Logs:
-    """Returns the drift of each round of a launch: the median deviation of all other cells, or 0 without any."""
+    """Returns the drift of each round of a launch: the median deviation of other questions and arms, or 0 without any."""
     rounds = len(deviations[cell][launch])
     others = [logs[launch][:rounds] for other, logs in deviations.items() if other != cell and launch in logs]
     padded = np.full((len(others) + 1, rounds), np.nan)
@@ -83,7 +83,7 @@ def _drift(deviations: dict[Cell, dict[int, Logs]], cell: Cell, launch: int) -> 
 
 
 def _wider_floor(cell: Cell, *noise: dict[tuple[str, str], Estimate]) -> Estimate | None:
-    """Returns whichever of the runs' noise floors of the cell's question has the larger error; None without any."""
+    """Returns, of two runs' noise floors of a question, the one with the larger error; None if neither run has one."""
     question_floors = [floors[cell[:2]] for floors in noise if cell[:2] in floors]
     return max(question_floors, key=lambda floor: floor.error, default=None)
 

@@ -44,7 +44,7 @@ class NoiseFloor(NamedTuple):
     """The noise of a run: how much the times of an A/A control differ, with one A/A pair for each question and cache.
 
     `differing` counts the A/A pairs whose ratio has a 99% interval without 1, although both names are the same arm.
-    `low` and `high` are the outermost bounds of all these intervals; `median_half_width` is a fraction (0.05 is 5%).
+    `low` and `high` are the outermost bounds of all these 99% intervals; `median_half_width` is a fraction (0.05: 5%).
     """
 
     pairs: int
@@ -85,18 +85,18 @@ class Run:
 
 
 def timings(run: Run) -> dict[Cell, Percentiles]:
-    """Returns the percentiles of each cell's times in seconds, without the second names of A/A controls."""
+    """Returns percentiles in seconds of each question on each arm by cache state, without second names of controls."""
     rng = np.random.default_rng(SEED)
     return {cell: percentiles(launches, rng) for cell, launches in _seconds(run)}
 
 
 def medians(run: Run) -> dict[Cell, float]:
-    """Returns the same medians as `timings`, in seconds by cell, without the slow bootstrap of intervals."""
+    """Returns only the medians of `timings`, in seconds, without the slow bootstrap of their intervals."""
     return {cell: float(np.median(np.concatenate(launches))) for cell, launches in _seconds(run)}
 
 
 def _seconds(run: Run) -> Iterator[tuple[Cell, list[NDArray[np.float64]]]]:
-    """Yields each cell with its times in seconds, an array for each launch, without second names of A/A controls."""
+    """Yields the seconds of each question on each arm in each cache state, as one array for each launch."""
     for (question, cache), launches in run.questions.items():
         for arm in _arms(launches):
             times = [np.asarray(launch.times[arm]).ravel() / 1e9 for launch in launches if arm in launch.times]

@@ -54,7 +54,7 @@ class Verdict(_Record, frozen=True, tag="verdict"):
     verdict: Literal["right", "within bound", "wrong", "unsupported", "failed"]
     where: str = ""
     reason: str = ""
-    query: str = msgspec.field(name="asked", default="")  # the exact text that is sent to the engine
+    query: str = msgspec.field(name="asked", default="")  # the exact query that is sent to the engine
     rows: int | None = None  # number of rows of the answer; None without an answer
 
 
@@ -72,7 +72,9 @@ class Spent(msgspec.Struct, frozen=True):
     client: float  # processor seconds of the clients
     engine: float | None = None  # processor seconds of the engine's own processes
     resident: int | None = None  # the engine's resident bytes at the end of the period
-    pressure: dict[str, float] | None = None  # by resource: share of the period in which some task waited for it
+    pressure: dict[str, float] | None = (
+        None  # by resource: share of the period in which some task waited for the resource
+    )
 
 
 class Rounds(_Record, frozen=True, tag="rounds"):
@@ -85,14 +87,16 @@ class Rounds(_Record, frozen=True, tag="rounds"):
     times: dict[str, list[tuple[int, int]]]  # by arm: a forward and a backward time in ns for each round
     warm: dict[str, WarmUp]
     failed: dict[str, str]  # by arm, the error after which the launch stopped asking the arm
-    pressure: dict[str, float] | None = None  # by resource, the share of these rounds in which some task waited for it
+    pressure: dict[str, float] | None = (
+        None  # by resource: share of the rounds in which some task waited for the resource
+    )
 
 
 class First(_Record, frozen=True, tag="first"):
     """The time of the first request of one question to one arm in a launch.
 
     `cold` means that the engine was restarted and the page cache was emptied before the launch; `lukewarm` means that
-    at least one of the two was not done. First requests of other questions may precede the request.
+    at least one of the two was not done. In the same launch, first requests of other questions may come earlier.
     """
 
     arm: str
@@ -130,7 +134,7 @@ class ClosedLoop(_Record, frozen=True, tag="sweep"):
 
 
 class OpenLoop(_Record, frozen=True, tag="open"):
-    """An open loop: requests follow a fixed schedule. Lists hold microseconds since its start, one for each request."""
+    """An open loop: requests follow a fixed schedule. Lists hold microseconds since the schedule's start by request."""
 
     arm: str
     question: str

@@ -18,7 +18,7 @@ T = TypeVar("T", ClosedLoop, Cost, First)
 
 
 class CellView(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The verdict and figures of one question on one arm. Times are in seconds; None means not measured."""
+    """The verdict and figures of one question on one arm. Times are in seconds, and None if not measured."""
 
     question: str
     arm: str
@@ -47,9 +47,9 @@ def by_question(run: Run) -> dict[str, list[CellView]]:
 
 
 def lowest(timed: Mapping[Cell, Percentiles], cell: Cell) -> Cell | None:
-    """Returns the timed cell with the lowest median among those of the same question, cache state and layout.
+    """Returns the arm's cell with the lowest median among all arms on the layout of `cell`, for the same question.
 
-    Returns None if fewer than two such cells were timed, and on `tuned`, whose tables differ between engines.
+    Returns None if fewer than two arms were timed on the layout, and on `tuned`, whose tables differ between engines.
     """
     layout = parts(cell.arm)[1]
     rivals = [rival for rival in timed if rival[:2] == cell[:2] and parts(rival.arm)[1] == layout]
@@ -97,7 +97,7 @@ class _Findings:
             times.setdefault(line.cache, []).append(line.time)
         if not times:
             return None
-        state = min(times)  # cold if any request was; "cold" sorts before "lukewarm"
+        state = min(times)  # "cold" if any request was cold, as "cold" sorts before "lukewarm"
         return median(times[state]) / 1e9, state
 
     def _processor(self, question: str, arm: str) -> float | None:
@@ -110,7 +110,7 @@ class _Findings:
         return inverted.inverted() if inverted else self._claims.get((question, arm, versus))
 
     def _break_even(self, question: str, arm: str) -> float | None:
-        """Returns how many askings of a question repay the arm's load; None unless it is claimed faster than raw."""
+        """Returns how often the question must be asked to repay the arm's load; None unless the arm is faster than raw."""
         raw = f"{parts(arm)[0]}/{RAW}"
         claim = self._claim(question, arm, raw)
         if arm == raw or claim is None or claim.outcome != "faster":

@@ -40,7 +40,7 @@ _OMITTED_FIRST = (
 )
 """Headings of the columns that a terminal may be too narrow for, in the order in which they are omitted."""
 _ROOM_FOR_REASONS = 110
-"""The terminal width, in characters, from which reasons are in the table; below it, reasons follow the table."""
+"""The terminal width, in characters, from which the table of a run contains the reasons of verdicts."""
 _STYLES = {"faster": "green", "slower": "red"}
 _VERDICTS = {"right": "green", "within bound": "green", "wrong": "bold red", "failed": "bold red"}
 
@@ -95,7 +95,7 @@ def dashboard_table(run: Run, seconds: Sequence[float], console: Console) -> Non
 
 
 def _print_cells(run: Run, console: Console) -> None:
-    """Prints the scope of a run, the table of its cells, and, on a narrow terminal, the reasons of verdicts below."""
+    """Prints the scope of a run, its questions on all arms, and, on a narrow terminal, the reasons of verdicts below."""
     header, room = run.header, console.width >= _ROOM_FOR_REASONS
     machine = f"{header.machine.get('processor', '')}, {header.machine.get('cores', '?')} cores"
     console.print(f"[bold]{header.dataset}, {header.rows:,} rows[/bold]")
@@ -135,9 +135,9 @@ def noise(run: Run) -> str:
 
 
 def comparison_table(comparison: Comparison, console: Console) -> None:
-    """Prints the cells of two runs with the claims about them; cells that are slower or faster come first."""
+    """Prints each question on each arm in two runs with the claim about their ratio; claimed changes come first."""
     console.print(
-        f"[dim]The median ratio of the cells in both runs is {comparison.common:.3f} (1.000 for fewer than 4 cells); "
+        f"[dim]The median ratio over the cells of both runs is {comparison.common:.3f} (1.000 for fewer than 4 cells); "
         "the ratios below are divided by it, since the machine may cause it.[/dim]"
     )
     table = _table(
