@@ -51,7 +51,7 @@ class Overhead(msgspec.Struct, frozen=True):
 
 
 def overhead(engine: str, pairs: int = 400) -> Overhead:
-    """Loads the flights; returns the overhead from `pairs` ABBA pairs on one row, and a twentieth as many on many rows."""
+    """Loads the flights; returns the overhead from `pairs` ABBA pairs on one row, and a twentieth as many on many."""
     flights = dataset.read("flights")
     rows = events.prepare(flights, home())
     with running.opened([engine], "native", home(), lambda _: None) as (opened,):

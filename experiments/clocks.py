@@ -44,7 +44,7 @@ def added(rounds: int = 2000) -> Added:
 def near_lindley(requests: int = 300, service: float = 0.01) -> tuple[float, float]:
     """Returns the share of responses within 1 ms or 2% of Lindley's recursion, and the largest difference in seconds.
 
-    Eight clients together ask at half the rate that one queue can serve. Service times are exponential, except that one is a second.
+    Eight clients together ask at half the rate that one queue can serve. Service times are exponential, but one is 1 s.
     """
     served = np.random.default_rng(5).exponential(service, requests)
     served[requests // 4] = 1.0

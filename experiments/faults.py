@@ -233,7 +233,7 @@ class Child:
         self._process.wait()
 
     def until(self, doing: str) -> None:
-        """Waits until the run loads the engine if `doing` is "loading", else until the run's progress contains `doing`."""
+        """Waits until the run loads the engine ("loading"), or until the run's progress contains the text `doing`."""
         text = f"{self._engine}: loading" if doing == "loading" else doing
         until = time.monotonic() + BOUND
         while not any(text in line for line in self._told):

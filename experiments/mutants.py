@@ -3,8 +3,8 @@
 `python -m experiments.mutants [PATH ...]` tests all modules, or those whose path begins with a PATH. The tool mutmut
 makes a mutant by changing one expression, and runs the tests that reach the expression. A mutant is noticed if a test
 fails or runs out of time. The file pyproject.toml lists the modules and the tests; equivalent.toml lists mutants that
-change no output. The exit status is 1 if a mutant survives that is not in equivalent.toml, or if an entry of equivalent.toml
-matches no surviving mutant.
+change no output. The exit status is 1 if a mutant survives that is not in equivalent.toml, or if an entry of
+equivalent.toml matches no surviving mutant.
 """
 
 import ast

@@ -46,7 +46,7 @@ def compare(before: Run, after: Run) -> Comparison:
 
 
 def _levels(run: Run) -> dict[Cell, Estimate]:
-    """Estimates the logarithm of the nanoseconds of each question on each arm, after each round's drift is subtracted."""
+    """Estimates the logarithm of the nanoseconds of each question on each arm, less the drift of each round."""
     rng = np.random.default_rng(SEED)
     times = _times(run)
     centres = {cell: float(np.mean([midmean(rounds) for rounds in times[cell].values()])) for cell in times}
@@ -72,7 +72,7 @@ def _times(run: Run) -> dict[Cell, dict[int, Logs]]:
 
 
 def _drift(deviations: dict[Cell, dict[int, Logs]], cell: Cell, launch: int) -> Logs:
-    """Returns the drift of each round of a launch: the median deviation of other questions and arms, or 0 without any."""
+    """Returns the drift of each round of a launch: the median deviation of other questions and arms, or 0."""
     rounds = len(deviations[cell][launch])
     others = [logs[launch][:rounds] for other, logs in deviations.items() if other != cell and launch in logs]
     padded = np.full((len(others) + 1, rounds), np.nan)

@@ -110,7 +110,7 @@ class _Findings:
         return inverted.inverted() if inverted else self._claims.get((question, arm, versus))
 
     def _break_even(self, question: str, arm: str) -> float | None:
-        """Returns how often the question must be asked to repay the arm's load; None unless the arm is faster than raw."""
+        """Returns how often a question must be asked to repay the load; None unless the arm is faster than raw."""
         raw = f"{parts(arm)[0]}/{RAW}"
         claim = self._claim(question, arm, raw)
         if arm == raw or claim is None or claim.outcome != "faster":

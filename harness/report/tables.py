@@ -95,7 +95,7 @@ def dashboard_table(run: Run, seconds: Sequence[float], console: Console) -> Non
 
 
 def _print_cells(run: Run, console: Console) -> None:
-    """Prints the scope of a run, its questions on all arms, and, on a narrow terminal, the reasons of verdicts below."""
+    """Prints the scope of a run, its questions on all arms, and, on a narrow terminal, the verdicts' reasons below."""
     header, room = run.header, console.width >= _ROOM_FOR_REASONS
     machine = f"{header.machine.get('processor', '')}, {header.machine.get('cores', '?')} cores"
     console.print(f"[bold]{header.dataset}, {header.rows:,} rows[/bold]")

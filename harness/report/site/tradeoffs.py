@@ -16,7 +16,7 @@ from rollup_bench.workloads.questions import Aggregate, Cohort, Funnel, Question
 
 
 class QuestionView(msgspec.Struct, frozen=True):
-    """A question with its verdicts and figures on all arms; `error` is the largest error that the question tolerates."""
+    """A question with its verdicts and figures on all arms; `error` is the largest error that is tolerated."""
 
     name: str
     story: str
