@@ -1,4 +1,4 @@
-"""Servers of engines: one interface, and three ways to start a server or to reach one."""
+"""The servers of engines: `native` and `compose` start a server, `external` reaches a cluster that others run."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ WAYS: dict[str, type[Server]] = {way.via: way for way in (NativeServer, ComposeS
 
 
 def open_server(recipe: Recipe, via: str, home: Path, budget: Budget) -> Server:
-    """The server of an engine, which may be up or down; RequestError unless `via` is one of WAYS."""
+    """Returns an engine's server without starting it; RequestError unless `via` is native, compose or external."""
     if via not in WAYS:
         raise RequestError(f"--via {via}: give one of {', '.join(WAYS)}")
     return WAYS[via](recipe, home, budget)

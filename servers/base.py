@@ -1,4 +1,4 @@
-"""The interface of all servers, however they are started."""
+"""The interface of all servers, whether this program starts them or not."""
 
 from abc import ABC, abstractmethod
 from contextlib import AbstractContextManager
@@ -18,7 +18,7 @@ UP = 1800.0
 
 @dataclass(frozen=True)
 class Status:
-    """The present state of a server: `address` is None while it does not answer, other fields where unknown."""
+    """The present state of a server: `address` is None if it does not answer; unknown fields are None or empty."""
 
     address: str | None
     pids: dict[str, int] = field(default_factory=dict)
@@ -29,7 +29,7 @@ class Status:
 class Server(ABC):
     """The server of one engine.
 
-    `restartable`: whether `restart` works. `shares_disk`: whether the server can read files of this machine.
+    `restartable` says whether `restart` works, `shares_disk` whether the server can read files of this machine.
     """
 
     via: ClassVar[str]
@@ -41,55 +41,55 @@ class Server(ABC):
 
     @property
     def name(self) -> str:
-        """The name of the engine."""
+        """The name of the engine that the server belongs to."""
         return self.recipe.name
 
     @property
     @abstractmethod
     def connection(self) -> Connection:
-        """Where clients connect; RequestError if that is unknown."""
+        """The address and login with which clients connect; RequestError if the address is unknown."""
 
     @abstractmethod
     def start(self, watch: Watch) -> bool:
-        """Starts the server, which runs on when this process ends; returns False if it was already up."""
+        """Starts the server, which outlives this process, and returns True; False if the server was already up."""
 
     @abstractmethod
     def running(self, watch: Watch) -> AbstractContextManager[Self]:
-        """Keeps the server up inside the block. One that was down before is stopped even if this process is killed."""
+        """Keeps the server up inside the block, then stops it if it was down before, even if this process is killed."""
 
     @abstractmethod
     def stop(self) -> None:
-        """Ends all processes of the server and frees its ports; does nothing if it is down."""
+        """Ends all processes of the server and frees its ports; does nothing if the server is down or others run it."""
 
     @abstractmethod
     def status(self) -> Status:
-        """The present state."""
+        """Whether and where the server answers, and what is known of its processes, memory and startup time."""
 
     @abstractmethod
     def logs(self, lines: int) -> str:
-        """The last lines of the log of each process."""
+        """The last `lines` lines of each process's log in one text; RequestError if the logs are out of reach."""
 
     @property
     def pids(self) -> dict[str, int]:
-        """The pid of each process on this machine, by name."""
+        """The pid of each process of the server on this machine, by the process's name; empty if unknown."""
         return {}
 
     @property
     def startup_seconds(self) -> float | None:
-        """Seconds from the first process to the first answer at the last start; None if unknown."""
+        """Seconds from the start of the first process to the first answer, at the last start; None if unknown."""
         return None
 
     def cpu_seconds(self) -> float | None:
-        """The processor time of all processes since they started; None if unknown."""
+        """Seconds of processor time that the server's processes have used since they started; None if unknown."""
         return None
 
     def resident_bytes(self) -> int | None:
-        """The present memory of all processes; None if unknown."""
+        """The resident memory, in bytes, of all processes of the server now; None if unknown."""
         return None
 
     def restart(self, watch: Watch) -> None:
-        """Stops and starts the server, which keeps its data and loses its caches. `running` still stops it later."""
+        """Restarts the server, also in `running`; data are kept, caches are lost; RequestError unless `restartable`."""
         if not self.restartable:
-            raise RequestError(f"{self.name}: --via {self.via} cannot restart it, only whoever runs it can")
+            raise RequestError(f"{self.name}: --via {self.via} cannot restart the server, only whoever runs it can")
         self.stop()
         self.start(watch)

@@ -1,4 +1,4 @@
-"""What each engine of a run may use, the same for all."""
+"""The processor cores and the memory that each engine of a run may use, the same for every engine."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Servers in containers, by the compose.yml of the engine."""
+"""Servers that docker compose runs in containers, as the compose.yml of the engine describes."""
 
 import os
 import shutil
@@ -19,12 +19,12 @@ PATIENCE = 60.0
 
 
 class ComposeServer(LocalServer):
-    """A compose project for each home, so that two homes run side by side; the data are volumes of the project."""
+    """A compose project for each home folder, so that homes run side by side; the project's volumes hold the data."""
 
     via: ClassVar[str] = "compose"
 
     def logs(self, lines: int) -> str:
-        """The last lines of each container."""
+        """The last `lines` lines of each container's log in one text."""
         return self._compose("logs", "--no-color", "--tail", str(lines))
 
     def _launch(self, watch: Watch) -> float:
@@ -43,11 +43,11 @@ class ComposeServer(LocalServer):
                 up.kill()
                 up.wait()
         if up.returncode != 0:
-            raise FailureError(f"{self.name}: docker compose could not start it, see {log}")
+            raise FailureError(f"{self.name}: docker compose could not start the server, see {log}")
         return began
 
     def environment(self, port: int) -> dict[str, str]:
-        """The variables of compose.yml: the port for clients, the processors, and the memory of each process."""
+        """The environment variables of compose.yml: client port, processors, and each process's memory in bytes."""
         values = {variable(self.name): str(port), "ROLLUP_BENCH_CPUS": f"0-{self.budget.cores - 1}"}
         place = Place(self.folder, dict.fromkeys(self.recipe.ports, port), self.budget)
         for process in (process for stage in self.recipe.stages(place) for process in stage):

@@ -1,4 +1,4 @@
-"""How a client reaches a server."""
+"""The address and the login with which a client reaches a server."""
 
 import ssl
 from dataclasses import dataclass, field
@@ -7,9 +7,9 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Connection:
-    """Where a client connects and with which login.
+    """The hosts and the port that a client connects to, whether by TLS, and the login.
 
-    The repr hides hosts and login. Messages name `alias` instead of the address where it is set.
+    The repr hides hosts, user and password. Messages name `alias`, if it is set, instead of the address.
     """
 
     hosts: tuple[str, ...] = field(repr=False)
@@ -22,7 +22,7 @@ class Connection:
 
     @property
     def address(self) -> str:
-        """`host:port` of each host, separated by commas."""
+        """All hosts as `host:port`, separated by commas."""
         return ",".join(f"{host}:{self.port}" for host in self.hosts)
 
     @property
@@ -32,9 +32,9 @@ class Connection:
 
     @property
     def location(self) -> str:
-        """The location as messages name it: `alias`, or else `at URL`."""
+        """The words by which messages say where the server is: `alias` if it is set, else `at` and the URL."""
         return self.alias or f"at {self.url}"
 
     def ssl_context(self) -> ssl.SSLContext | None:
-        """A context that trusts `ca`, or else the authorities of the system; None without TLS."""
+        """A TLS context that trusts the file `ca`, or the system's authorities if `ca` is None; None without TLS."""
         return ssl.create_default_context(cafile=self.ca) if self.tls else None

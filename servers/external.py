@@ -1,4 +1,4 @@
-"""A cluster that the environment names. Its address and its login are never printed."""
+"""A cluster whose address and login are in environment variables; messages never print hosts, users or passwords."""
 
 import os
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ from rollup_bench.servers.watch import Watch
 
 
 class ExternalServer(Server):
-    """A cluster that others start and stop; its processes and its disk are not visible from here."""
+    """A cluster that others start and stop; this program sees neither the cluster's processes nor its disk."""
 
     via: ClassVar[str] = "external"
     restartable: ClassVar[bool] = False
@@ -29,24 +29,24 @@ class ExternalServer(Server):
 
     @property
     def connection(self) -> Connection:
-        """The cluster that the environment names; RequestError, without the value, where a variable is not right."""
+        """The address and login from environment variables; RequestError, naming it, if one is not valid."""
         tls, hosts, port = self._address()
         ca, user, password = (self._variable(key) for key in ("CA", "USER", "PASSWORD"))
         if ca and not _certificates(ca):
-            raise RequestError(f"{self._prefix}CA is not a file of certificates: name one in PEM form")
+            raise RequestError(f"{self._prefix}CA is not a file of certificates: name a file in PEM form")
         tls = tls or bool(ca) or self._variable("TLS") == "1"
         port = wished(self.name) or port or self.recipe.port
         return Connection(hosts, port, tls, Path(ca) if ca else None, user, password, self._alias)
 
     def start(self, watch: Watch) -> bool:
-        """FailureError unless the cluster answers; else False, since nothing was started."""
+        """Returns False, as nothing is started, if the cluster answers; FailureError if the cluster does not answer."""
         if not self._answers():
             raise FailureError(f"{self.name}: no answer {self._alias}")
         return False
 
     @contextmanager
     def running(self, watch: Watch) -> Iterator[Self]:
-        """Checks that the cluster answers."""
+        """Checks that the cluster answers before the block runs; the cluster is neither started nor stopped."""
         self.start(watch)
         yield self
 
@@ -54,11 +54,11 @@ class ExternalServer(Server):
         """Does nothing: others stop the cluster."""
 
     def status(self) -> Status:
-        """Whether the cluster answers; the address names its variable, not its hosts."""
+        """Whether the cluster answers; the status names the environment variable of the address, not the hosts."""
         return Status(f"as {self._prefix}{self.recipe.address} says" if self._answers() else None)
 
     def logs(self, lines: int) -> str:
-        """RequestError: whoever runs the cluster has its logs."""
+        """Raises RequestError, because only whoever runs the cluster has its logs."""
         raise RequestError(f"{self.name}: --via external has no logs here, ask whoever runs the cluster")
 
     @property
@@ -69,8 +69,8 @@ class ExternalServer(Server):
         try:
             return self.recipe.answers(self.connection)
         except SSLCertVerificationError:
-            remedy = f"name its authority by {self._prefix}CA"
-            raise RequestError(f"{self.name}: its certificate is not trusted: {remedy}") from None
+            remedy = f"name a file with its authority in {self._prefix}CA"
+            raise RequestError(f"{self.name}: the server's certificate is not trusted: {remedy}") from None
         except PermissionError:
             remedy = f"check {self._prefix}USER and {self._prefix}PASSWORD"
             raise RequestError(f"{self.name} rejected the login: {remedy}") from None
@@ -79,8 +79,8 @@ class ExternalServer(Server):
         try:
             return _parsed(self._variable(self.recipe.address) or "")
         except ValueError:
-            variable = self._prefix + self.recipe.address
-            raise RequestError(f"{variable}: give {self.recipe.example}, and a user by {self._prefix}USER") from None
+            address, user = self._prefix + self.recipe.address, f"{self._prefix}USER"
+            raise RequestError(f"{address}: give {self.recipe.example}; if a login is needed, set {user}") from None
 
     def _variable(self, key: str) -> str | None:
         return os.environ.get(self._prefix + key) or None
@@ -95,7 +95,7 @@ def _certificates(path: str) -> bool:
 
 
 def _parsed(text: str) -> tuple[bool, tuple[str, ...], int | None]:
-    """Whether TLS is used, hosts and port, from `https://host:port` or `host,host:port`; else ValueError."""
+    """Parses `https://host:port` or `host,host:port` into TLS or not, hosts, and port or None; else ValueError."""
     schemed = [text] if "://" in text else [f"//{part.strip()}" for part in text.split(",")]
     parts = [urlsplit(part) for part in schemed]
     ports = {part.port for part in parts if part.port}

@@ -1,4 +1,4 @@
-"""Runs a command when this process ends, however it ends."""
+"""Runs a command when a block ends, or when this process ends, even if it is killed."""
 
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
@@ -13,11 +13,11 @@ DOWN = 300.0
 
 @contextmanager
 def guarded(command: Sequence[str], inherited: int) -> Iterator[Callable[[], object]]:
-    """Runs `command` when the block or this process ends, unless the function that it yields was called before.
+    """Runs `command` when the block or this process ends, unless the block has called the yielded function.
 
-    The process of the command inherits the open file `inherited`. FailureError if the command takes too long.
+    `command` inherits the open file descriptor `inherited`. FailureError if `command` takes longer than 300 s.
     """
-    shell = subprocess.Popen(  # reads a pipe: exits after a line, runs the command when the pipe closes
+    shell = subprocess.Popen(  # this shell reads a pipe: it exits after a line, or runs the command if the pipe closes
         ["/bin/sh", "-c", 'read -r _ || exec "$@"', "guard", *command],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,

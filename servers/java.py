@@ -1,4 +1,4 @@
-"""Java, and the jars of a server, which Maven fetches."""
+"""Finds Java and Maven on this machine, and lets Maven fetch the jars of a server."""
 
 import hashlib
 import os
@@ -20,7 +20,7 @@ INSTALLED = Path("/usr/lib/jvm")
 
 
 def java() -> Path:
-    """The home of a Java of the right version: JAVA_HOME if set, else the one on the path, else an installed one."""
+    """The folder of Java 17: JAVA_HOME if set, else from the path or in /usr/lib/jvm; RequestError if there is none."""
     home = os.environ.get("JAVA_HOME")
     installed = sorted(folder / "bin/java" for folder in INSTALLED.glob("*"))
     programs = [Path(home, "bin/java")] if home else [Path(shutil.which("java") or "java"), *installed]
@@ -35,7 +35,7 @@ def java() -> Path:
 
 
 def maven() -> Path:
-    """The program `mvn`; RequestError if there is none."""
+    """The path of the program `mvn`; RequestError if there is no such program on the path."""
     program = shutil.which("mvn")
     if program is None:
         raise RequestError("no mvn on the path: install maven, which fetches the jars of servers")
@@ -52,7 +52,7 @@ def _version(program: Path) -> int | None:
 
 
 def pinned_version(pom: Path, name: str = "engine.version") -> str:
-    """The version that a property of the pom holds; RequestError if there is no such property."""
+    """The value of the property `name` in the Maven file `pom`; RequestError if there is no such property."""
     version = ElementTree.parse(pom).findtext(f".//{{*}}{name}")  # noqa: S314 (a file of this package)
     if version is None:
         raise RequestError(f"{pom}: no property {name}")
@@ -60,9 +60,9 @@ def pinned_version(pom: Path, name: str = "engine.version") -> str:
 
 
 def jars(pom: Path, folder: Path, watch: Watch) -> Path:
-    """The folder of the jars of `pom`, which Maven fetches once for each content of the pom.
+    """The folder of the jars that the Maven file `pom` lists; Maven fetches the jars only when the file has changed.
 
-    FailureError unless they are the jars that are pinned beside the pom.
+    FailureError if Maven fails, or if the fetched jars are not exactly those that `jars.sha256` beside `pom` lists.
     """
     engine = pom.parent.name
     done = folder / f"{engine}-{hashlib.sha256(pom.read_bytes()).hexdigest()[:12]}"
@@ -78,7 +78,7 @@ def jars(pom: Path, folder: Path, watch: Watch) -> Path:
 
 
 def fetch(pom: Path, target: Path, watch: Watch) -> None:
-    """Lets Maven copy the jars of `pom` into a folder."""
+    """Lets Maven copy the runtime jars of `pom` into `target`; FailureError with Maven's first error if Maven fails."""
     engine = pom.parent.name
     copy = ("dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={target}")
     command = [str(maven()), "--batch-mode", "--file", str(pom), *copy]
@@ -98,7 +98,7 @@ def fetch(pom: Path, target: Path, watch: Watch) -> None:
 
 
 def _follow(lines: Iterable[str], engine: str, watch: Watch) -> str:
-    """Reports each jar that arrives; returns the first error of Maven."""
+    """Reports how many jars Maven has fetched; returns Maven's first error, or a text if Maven printed no error."""
     errors, fetched = [], 0
     for line in lines:
         watch.check()

@@ -1,4 +1,4 @@
-"""Servers that are started on this machine: one process uses a server at a time, and may own it."""
+"""Servers that this program starts on this machine; a lock lets one process at a time start, use or stop a server."""
 
 import subprocess
 import time
@@ -23,7 +23,7 @@ PATIENCE = 120.0
 
 
 class LocalServer(Server):
-    """A server with a folder of its own below the home."""
+    """A server on this machine, which has its own folder in `servers` of the home folder."""
 
     def __init__(self, recipe: Recipe, home: Path, budget: Budget) -> None:
         super().__init__(recipe, home, budget)
@@ -34,27 +34,27 @@ class LocalServer(Server):
 
     @abstractmethod
     def _launch(self, watch: Watch) -> float:
-        """Starts all processes; returns the monotonic time in seconds at which the first one started."""
+        """Starts all processes; returns the monotonic clock's time, in seconds, just before the first one started."""
 
     @abstractmethod
     def _halt(self) -> list[str]:
-        """The command that ends the server, and does nothing if it is down."""
+        """The command that ends the server; the command does nothing if the server is down."""
 
     @abstractmethod
     def _alive(self) -> bool:
-        """Whether all processes that were started still run."""
+        """Whether the server's processes or containers run; False if the server was stopped or never started."""
 
     @property
     def connection(self) -> Connection:
-        """The port for clients on loopback, without credentials."""
+        """The server's port for clients on 127.0.0.1, without a login; RequestError if the server was never started."""
         ports = recorded(self._port_file)
         if not ports:
-            remedy = f"rollup-bench up {self.name} --via {self.via}"
+            remedy = f"start it with rollup-bench up {self.name} --via {self.via}"
             raise RequestError(f"{self.name} was never started in {self.home}: {remedy}")
         return Connection(("127.0.0.1",), next(iter(ports.values())))
 
     def start(self, watch: Watch) -> bool:
-        """Starts the server, which runs on when this process ends; returns False if it was already up."""
+        """Starts the server, which outlives this process, and returns True; False if the server was already up."""
         with self._lock.hold(watch) as file:
             if self._answering(watch):
                 return False
@@ -65,7 +65,7 @@ class LocalServer(Server):
 
     @contextmanager
     def running(self, watch: Watch) -> Iterator[Self]:
-        """Keeps the server up inside the block, for this process alone. One that was down before is stopped."""
+        """Keeps the server up inside the block, for this process alone; stops it afterwards if it was down before."""
         with self._lock.hold(watch) as file:
             if self._answering(watch):
                 yield self
@@ -75,24 +75,24 @@ class LocalServer(Server):
                 yield self
 
     def stop(self) -> None:
-        """Ends the stages of the server in reverse order."""
+        """Stops the server if it is up; RequestError if another process uses it, FailureError if it does not stop."""
         with self._lock.hold(Watch(seconds=DOWN)):
             self._end()
 
     def status(self) -> Status:
-        """The present state."""
+        """Whether and where the server answers now, its pids, resident memory in bytes, and startup time in seconds."""
         up = self._alive() and self.recipe.answers(self.connection)
         address = self.connection.address if up else None
         return Status(address, self.pids, self.resident_bytes(), self.startup_seconds)
 
     @property
     def startup_seconds(self) -> float | None:
-        """Seconds from the first process to the first answer at the last start; None if the server is down."""
+        """Seconds from the first process's start to the first answer, at the last start; None if the server is down."""
         known = self._startup_file.exists() and self._alive()
         return float(self._startup_file.read_text()) if known else None
 
     def _answering(self, watch: Watch) -> bool:
-        """Waits until the server answers, for it may be busy; False if it is down, FailureError after PATIENCE."""
+        """Waits until the server answers and returns True; False if the server is down, FailureError after 120 s."""
         until = time.monotonic() + PATIENCE
         while self._alive():
             if self.recipe.answers(self.connection):

@@ -1,4 +1,4 @@
-"""A lock that lets one process at a time use a server; the system releases it when its holder ends."""
+"""A lock that lets one process at a time use a server; the system releases the lock when the lock's holder ends."""
 
 import fcntl
 import os
@@ -13,7 +13,7 @@ from rollup_bench.servers.watch import Watch
 
 
 class Lock:
-    """An exclusive lock on a file that holds the pid of the holder; `what` names the locked thing in messages."""
+    """An exclusive lock on a file that stores the pid of the holder; `what` names the locked thing in messages."""
 
     def __init__(self, path: Path, what: str) -> None:
         self._path, self._what = path, what
@@ -21,10 +21,10 @@ class Lock:
 
     @contextmanager
     def hold(self, watch: Watch) -> Iterator[int]:
-        """Holds the lock inside the block, which may be nested; yields the open file.
+        """Holds the lock inside the block, which may be nested; yields the descriptor of the open file.
 
-        A child that inherits the file holds the lock too: waits while such children of a dead holder run. RequestError
-        if a living process holds the lock.
+        A child process that inherits the descriptor holds the lock too; `hold` waits while children of a dead holder
+        run. RequestError if the process that took the lock is alive.
         """
         if self._file is not None:
             yield self._file

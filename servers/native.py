@@ -1,4 +1,4 @@
-"""Servers as Java processes of this machine, from jars that Maven fetches."""
+"""Servers that run as Java processes of this machine, from jars that Maven fetches."""
 
 import os
 import shutil
@@ -23,28 +23,28 @@ DISK = 2 << 30
 
 
 class NativeServer(LocalServer):
-    """A server whose folder holds conf/, data/ and logs/ of each process, and files of its ports and processes."""
+    """A server whose folder has each process's configuration, data and log, and files that list ports and processes."""
 
     via: ClassVar[str] = "native"
     shares_disk: ClassVar[bool] = True
 
     @property
     def pids(self) -> dict[str, int]:
-        """The pid of each running process, by name."""
+        """The pid of each running process of the server, by the process's name."""
         return {record.name: record.pid for record in self._records() if record.process()}
 
     def cpu_seconds(self) -> float | None:
-        """User and system time of the running processes; None if none runs."""
+        """Seconds of user and system time that the running processes have used in total; None if no process runs."""
         times = [process.cpu_times() for process in self._living()]
         return sum(time.user + time.system for time in times) if times else None
 
     def resident_bytes(self) -> int | None:
-        """Resident memory of the running processes; None if none runs."""
+        """Bytes of resident memory of all running processes together; None if no process runs."""
         sizes = [process.memory_info().rss for process in self._living()]
         return sum(sizes) if sizes else None
 
     def logs(self, lines: int) -> str:
-        """The last lines of each log of the last start, below the name of its file."""
+        """The last `lines` lines of each log file of the last start, below a line with the name of the file."""
         return "\n".join(_tail(path, lines) for path in sorted((self.folder / "logs").glob("*.log")))
 
     def _launch(self, watch: Watch) -> float:

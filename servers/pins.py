@@ -1,4 +1,4 @@
-"""The pinned jars of a server: `jars.sha256` beside its pom, as `sha256sum --check` reads it."""
+"""The pinned jars of a server: the file `jars.sha256` beside pom.xml, in the format that `sha256sum --check` reads."""
 
 import hashlib
 from pathlib import Path
@@ -9,7 +9,7 @@ FILE = "jars.sha256"
 
 
 def check(folder: Path, pinned: Path) -> None:
-    """FailureError, which names a jar, unless the folder holds exactly the pinned jars."""
+    """FailureError names a jar that differs between `folder` and the list `pinned`; RequestError without the list."""
     try:
         lines = pinned.read_text("utf-8").split()
     except OSError as error:
@@ -18,11 +18,11 @@ def check(folder: Path, pinned: Path) -> None:
     for jar in sorted(expected.keys() | fetched.keys()):
         if expected.get(jar) != fetched.get(jar):
             fault = "is missing" if jar not in fetched else "has another hash" if jar in expected else "is not pinned"
-            raise FailureError(f"{jar} {fault}: Maven fetched other jars than {pinned} pins; make lock pins these")
+            raise FailureError(f"{jar} {fault}: Maven fetched other jars than {pinned} pins; make lock pins those")
 
 
 def write(folder: Path, pinned: Path) -> None:
-    """Pins the jars of a folder."""
+    """Writes the names and SHA-256 hashes of the jars in `folder` into the file `pinned`."""
     pinned.write_text("".join(f"{digest}  {jar}\n" for jar, digest in sorted(_hashes(folder).items())), "utf-8")
 
 

@@ -1,4 +1,4 @@
-"""Ports on loopback. Each home records its own, so that two homes run side by side."""
+"""Free ports on 127.0.0.1; each home folder records its own ports, so that two homes run side by side."""
 
 import os
 import secrets
@@ -15,7 +15,7 @@ CANDIDATES = range(20_000, 32_000)
 
 
 def free(port: int) -> bool:
-    """Whether no process listens on the port."""
+    """Whether a server could listen on the port of 127.0.0.1, because no process does."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -26,12 +26,12 @@ def free(port: int) -> bool:
 
 
 def variable(engine: str) -> str:
-    """The environment variable that sets the port for clients."""
+    """The name of the environment variable that sets an engine's port for clients."""
     return f"ROLLUP_BENCH_{engine.upper()}_PORT"
 
 
 def wished(engine: str) -> int | None:
-    """The port that the environment variable sets; RequestError if its value is not a port."""
+    """The port for clients in the environment; None if it is not set, RequestError if it is not from 1024 to 65535."""
     value = os.environ.get(variable(engine))
     if value is None:
         return None
@@ -41,9 +41,9 @@ def wished(engine: str) -> int | None:
 
 
 def choose(path: Path, engine: str, names: Sequence[str]) -> dict[str, int]:
-    """A free port for each name, the recorded one if it is free; the first name is the port for clients.
+    """Chooses a free port for each name, that of the last start if it is free, and writes all into the file `path`.
 
-    Records the ports in the file. RequestError if the port that the environment sets is in use.
+    The environment may set the port of the first name, for clients; RequestError if that port is in use.
     """
     last, wish = recorded(path), wished(engine)
     chosen: dict[str, int] = {}
@@ -60,7 +60,7 @@ def choose(path: Path, engine: str, names: Sequence[str]) -> dict[str, int]:
 
 
 def recorded(path: Path) -> dict[str, int]:
-    """The ports of the last start, by name; empty before the first."""
+    """The ports of the last start, by name, from the file `path`; empty if the file does not exist."""
     return msgspec.json.decode(path.read_bytes(), type=dict[str, int]) if path.exists() else {}
 
 

@@ -25,7 +25,7 @@ class Record:
     created: float
 
     def process(self) -> psutil.Process | None:
-        """The process; None if it no longer runs."""
+        """The running process; None if it has ended."""
         try:
             process = psutil.Process(self.pid)
             same = abs(process.create_time() - self.created) < 2
@@ -35,37 +35,37 @@ class Record:
 
 
 def spawn(name: str, stage: int, command: Sequence[str], folder: Path, log: Path) -> Record:
-    """Starts `command` in a session of its own, in `folder`; its output goes to `log`."""
+    """Starts `command` in the folder `folder`, in a session of its own; its output replaces the content of `log`."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as output:
         child = subprocess.Popen(
             command, cwd=folder, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
         )
-    child.returncode = 0  # the child may outlive this process; until then the thread below waits for its end
+    child.returncode = 0  # Popen shall not wait: the child may outlive this process, and the thread below waits
     record = Record(name, stage, child.pid, psutil.Process(child.pid).create_time())
     Thread(target=os.waitpid, args=(child.pid, 0), daemon=True).start()
     return record
 
 
 def remember(path: Path, records: Sequence[Record]) -> None:
-    """Replaces the list in the file atomically."""
+    """Writes the list of processes into a file, whose content is replaced atomically."""
     fresh = path.with_suffix(".new")
     fresh.write_bytes(msgspec.json.encode(list(records)))
     fresh.replace(path)
 
 
 def remembered(path: Path) -> list[Record]:
-    """The list in the file: all that was started and not ended by `end`, running or not; empty without a file."""
+    """The processes in the file: all started and not yet ended by `end`, running or not; empty without the file."""
     return msgspec.json.decode(path.read_bytes(), type=list[Record]) if path.exists() else []
 
 
 def living(records: Sequence[Record]) -> list[psutil.Process]:
-    """The processes that still run."""
+    """Those of the listed processes that still run."""
     return [process for record in records if (process := record.process())]
 
 
 def end(path: Path) -> None:
-    """Ends the processes that the file lists, the last stage first, and removes the file."""
+    """Ends the processes that the file lists, the last stage first, by force after 60 s, and removes the file."""
     records = remembered(path)
     for stage in sorted({record.stage for record in records}, reverse=True):
         ending = [record for record in records if record.stage == stage]
@@ -83,7 +83,7 @@ def _wait(records: Sequence[Record]) -> None:
 
 
 def pinned(command: Sequence[str], cores: int) -> list[str]:
-    """The command on the first `cores` processors that this process may use; unchanged where that cannot be set."""
+    """The command, limited by `taskset` to the first `cores` processors allowed here; unchanged outside Linux."""
     if not hasattr(os, "sched_getaffinity"):
         return list(command)
     allowed = sorted(os.sched_getaffinity(0))

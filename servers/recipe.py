@@ -1,4 +1,4 @@
-"""What an engine declares about its server; all else is the same for all engines."""
+"""What an engine declares about its server, such as processes and ports; the rest is the same for all engines."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,21 +17,21 @@ class Place:
     budget: Budget
 
     def data(self, process: str) -> Path:
-        """The folder of the data of a process."""
+        """The folder for the data of the process of this name."""
         return self.folder / "data" / process
 
     def conf(self, process: str) -> Path:
-        """The folder of the rendered configuration of a process, which comes first on its class path."""
+        """The folder for the configuration files of the process of this name; the folder is first on the class path."""
         return self.folder / "conf" / process
 
 
 @dataclass(frozen=True)
 class JavaProcess:
-    """One process. Its configuration is rendered from the templates in `conf/` and `conf/<role>/`.
+    """A Java process, whose configuration is rendered from the templates in `conf/` and `conf/<role>/`.
 
-    `values` fill the templates; `tmp` among them is a folder that each start empties. `main` is the main class and its
-    arguments. `heap` and `direct` (memory off the heap) are bytes. `ready` says whether the process serves, and never
-    raises.
+    `values` fill the templates; the value `tmp` is a folder that each start empties. `main` is the main class and its
+    arguments. `heap` and `direct` (memory off the heap) are limits in bytes. `ready` returns whether the process
+    serves, and never raises.
     """
 
     name: str
@@ -45,14 +45,13 @@ class JavaProcess:
 
 @dataclass(frozen=True)
 class Recipe:
-    """The server of one engine.
+    """How the server of one engine is started, and how an external cluster of the engine is reached.
 
-    `folder` holds pom.xml, compose.yml and conf/. `ports` are the names of its ports, that for clients first. `least`
-    is the least memory in bytes. The variable ROLLUP_BENCH_<NAME>_<`address`> names an external cluster, as `example`
-    shows; `port` is its port unless the variable gives another. `stages` start one after the other, the processes of a
-    stage together; they stop in reverse order. `answers` says whether the server answers; it raises
-    SSLCertVerificationError for a certificate that is not trusted, PermissionError for a rejected login, and nothing
-    else.
+    `folder` holds pom.xml, compose.yml and conf/. `ports` are names of ports, the clients' port first. `least` is the
+    least memory in bytes. The variable ROLLUP_BENCH_<NAME>_<`address`> holds an external cluster's address, like
+    `example`; `port` is the cluster's port if the variable gives none. `stages` returns lists of processes; one list
+    after the other is started, and stopped in reverse order. `answers` returns whether the server answers, and raises
+    only SSLCertVerificationError if the certificate is not trusted and PermissionError if the login is rejected.
     """
 
     name: str

@@ -9,7 +9,7 @@ from rollup_bench.errors import FailureError
 
 
 class Watch:
-    """Reports progress to `say`, and ends the work at a deadline, `seconds` from now."""
+    """Passes progress to `say`, and ends work at a deadline `seconds` from now; None means no deadline."""
 
     def __init__(self, say: Callable[[str], None] = lambda _text: None, seconds: float | None = None) -> None:
         self._say, self._said = say, ""
@@ -17,23 +17,23 @@ class Watch:
         self._seconds = seconds
 
     def say(self, text: str) -> None:
-        """Reports what the work does now, or waits for."""
+        """Reports what the work does or waits for now; the error at the deadline repeats the text."""
         self._said = text
         self._say(text)
 
     def check(self) -> None:
-        """FailureError after the deadline; long work calls this between its steps."""
+        """Raises FailureError if the deadline has passed; long work calls `check` between its steps."""
         if self._ends is not None and time.monotonic() >= self._ends:
             raise FailureError(f"not done after {self._seconds:g} s" + (f": {self._said}" if self._said else ""))
 
     def pause(self, seconds: float) -> None:
-        """Sleeps, then checks the deadline."""
+        """Sleeps for `seconds`, and raises FailureError if the deadline has passed then."""
         time.sleep(seconds)
         self.check()
 
     @contextmanager
     def ending(self, end: Callable[[], object]) -> Iterator[None]:
-        """Calls `end` at the deadline to interrupt work that cannot check it; FailureError if the work then raises."""
+        """Calls `end` at the deadline to interrupt the block; an error of the block after that becomes FailureError."""
         if self._ends is None:
             yield
             return

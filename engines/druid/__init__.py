@@ -1,1 +1,1 @@
-"""Apache Druid: time-partitioned segments, rolled up as they are ingested."""
+"""The adapter of Apache Druid, which stores segments by time and can roll events up at ingestion."""

@@ -1,7 +1,7 @@
-"""Retention without a join: one scan gives each subject's birth and a bitmap of the periods in which it returned.
+"""Retention in Druid without a join: one scan gives each subject's birth and a bitmap of the periods of its returns.
 
-It is right if every event that counts as a return also counts as a birth, so that no return precedes a birth, and if
-the periods from the first birth to the last return fit the 63 bits of a positive integer.
+A bitmap gives right retention if every filter of the birth is also a filter of the returns, so that no return precedes
+the birth, and if `until` is fewer than 63 periods (the bits of a positive integer) after the start of the span.
 """
 
 from datetime import datetime
@@ -21,7 +21,7 @@ BITS = 63
 
 
 def applies(question: Cohort) -> bool:
-    """Whether bitmaps of periods answer the question."""
+    """Whether this module can answer a cohort: plain retention by time, under the conditions that the module states."""
     return (
         question.measure is None
         and question.by is None
@@ -34,7 +34,7 @@ def applies(question: Cohort) -> bool:
 
 
 def statement(question: Cohort, datasource: Datasource, source: str) -> Statement:
-    """The statement; a row has the cohort, its number of ended ages, its size, and a count for each age."""
+    """The SQL with a row for each cohort: the cohort, its number of ended ages, its size, and a count at each age."""
     parameters = Parameters()
     who = quoted(datasource.subject)
     start, end = question.span.milliseconds
@@ -64,13 +64,13 @@ def statement(question: Cohort, datasource: Datasource, source: str) -> Statemen
 
 
 def answer(question: Cohort, datasource: Datasource, rows: list[list[Any]]) -> pa.Table:
-    """The answer from the rows of the result."""
+    """Converts the rows of the SQL result into the answer, with a row for each cohort and ended age."""
     cohorts = [CohortRow(cohort, size, ended, values) for cohort, ended, size, *values in rows]
     return answer_table(question, datasource, cohorts)
 
 
 def _masks(question: Cohort) -> list[int]:
-    """The mask of each age: the bits of the periods that count; the lowest bit is the period of birth."""
+    """The mask of each age: the bits of the periods whose returns count; bit 0 is the period of the subject's birth."""
     whole = (1 << BITS) - 1
     masks = []
     for age in range(question.age.count):
@@ -83,7 +83,7 @@ def _masks(question: Cohort) -> list[int]:
 
 
 def _number(question: Cohort, instant: datetime) -> int:
-    """The value of the SQL of `ordinal` at an instant."""
+    """Computes in Python what `ordinal` computes in SQL: the number of an instant's local day, week, month ..."""
     day = instant.astimezone(ZoneInfo(question.zone)).date()
     ordinals = {
         Grain.DAY: day.toordinal(),

@@ -24,16 +24,16 @@ PERIODS = {
 
 
 def bucket(grain: Grain, zone: str, statistics: Statistics, time: str = TIME) -> str:
-    """The start of a time's bucket in milliseconds since 1970, UTC; the zone must be a valid name.
+    """The SQL of the start of a time's bucket, in milliseconds since 1970, UTC; `zone` must be a valid time zone.
 
     Druid turns TIME_FLOOR into a granularity and counts buckets from the first one, which is wrong after some clock
-    changes. A shift by zero prevents that: then each event's time is floored. A time after a repeated midnight is
-    floored to the second midnight; a CASE replaces it by the first, at which the day began.
+    changes. A TIME_SHIFT by zero makes Druid floor each event's time instead. Where a clock change repeats midnight,
+    TIME_FLOOR returns the second midnight; a CASE replaces the second midnight by the first, at which the day began.
     """
     if _is_regular(grain, zone, statistics.first, statistics.last):
         return _floor(time, grain, zone)
     time = f"TIME_SHIFT({time}, 'PT0S', 1)"
-    if grain is Grain.WEEK:  # Druid subtracts days from the start of the event's day
+    if grain is Grain.WEEK:  # Druid subtracts days from the start of the event's day, which may not end at a midnight
         time = f"TIME_FLOOR({time}, '{PERIODS[grain]}', NULL, '{zone}')"
     start = _floor(time, Grain.DAY if grain is Grain.WEEK else grain, zone)
     repeated = () if grain in CLOCK else _repeated(zone, statistics.first, statistics.last)
@@ -42,7 +42,7 @@ def bucket(grain: Grain, zone: str, statistics: Statistics, time: str = TIME) ->
 
 
 def following(start: str, grain: Grain, zone: str, statistics: Statistics) -> str:
-    """The start of the next bucket, given a bucket's start, both in milliseconds since 1970, UTC."""
+    """The SQL of the next bucket's start from the SQL of a bucket's start, both in milliseconds since 1970, UTC."""
     if grain in CLOCK:
         return f"({start} + {CLOCK[grain]})"
     later = f"TIME_SHIFT(MILLIS_TO_TIMESTAMP({start}), '{PERIODS[grain]}', 1, '{zone}')"
@@ -50,7 +50,7 @@ def following(start: str, grain: Grain, zone: str, statistics: Statistics) -> st
 
 
 def ordinal(unit: Grain, zone: str, time: str) -> str:
-    """The consecutive number of a time's local day, week, month, quarter or year."""
+    """The SQL of the consecutive number of the local day, week, month, quarter or year in which a time lies."""
     year = f"TIME_EXTRACT({time}, 'YEAR', '{zone}')"
     match unit:
         case Grain.YEAR:
@@ -72,7 +72,7 @@ def _floor(time: str, grain: Grain, zone: str) -> str:
 
 @lru_cache(maxsize=1024)
 def _is_regular(grain: Grain, zone: str, first: int, last: int) -> bool:
-    """Whether no clock change from `first` to `last` makes Druid count buckets wrongly."""
+    """Whether TIME_FLOOR is right for all times from `first` to `last` (milliseconds since 1970, UTC) in the zone."""
     if zone == "UTC":
         return True
     days = _days(first, last)
@@ -88,7 +88,7 @@ def _is_regular(grain: Grain, zone: str, first: int, last: int) -> bool:
 
 @lru_cache(maxsize=1024)
 def _repeated(zone: str, first: int, last: int) -> tuple[tuple[int, int], ...]:
-    """The first and second instant of each midnight that a clock change repeats."""
+    """Both instants of each midnight that a clock change repeats, in milliseconds since 1970, UTC, earlier first."""
     midnights = pa.array(_days(first, last)).cast(pa.timestamp("ms"))
     both = [
         pc.assume_timezone(midnights, zone, ambiguous=which, nonexistent="latest").cast(pa.int64()).to_pylist()

@@ -1,4 +1,4 @@
-"""Druid's SQL over HTTP: pydruid's connection with one kept-alive session, bound parameters and array results."""
+"""Druid's SQL over HTTP: pydruid's connection over one kept-alive HTTP connection, with bound parameters."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -28,7 +28,7 @@ _decode = msgspec.json.Decoder(list[list[Any]]).decode
 
 
 def payload(statement: str, parameters: Sequence[str | int | float], cached: bool = False) -> dict[str, object]:
-    """The body of a request to the SQL API; `cached` permits answers from caches."""
+    """The body of a request to Druid's SQL API, before JSON encoding; `cached` lets Druid use and fill its caches."""
     return {
         "query": statement,
         "parameters": [{"type": TYPES[type(value)], "value": value} for value in parameters],
@@ -39,7 +39,7 @@ def payload(statement: str, parameters: Sequence[str | int | float], cached: boo
 
 
 class Cursor(db.api.Cursor):  # type: ignore[misc]
-    """pydruid's cursor with parameters bound by the server and rows as arrays."""
+    """pydruid's cursor, changed so that Druid binds the parameters and sends each row as an array."""
 
     def __init__(self, transport: Transport, cached: bool) -> None:
         super().__init__(PATH, context=CONTEXT, header=True)
@@ -47,7 +47,7 @@ class Cursor(db.api.Cursor):  # type: ignore[misc]
 
     @check_closed  # type: ignore[untyped-decorator]
     def execute(self, operation: str, parameters: Sequence[str | int | float] = ()) -> "Cursor":
-        """Executes a statement with a value for each `?`."""
+        """Executes a statement with a value for each `?` and reads all rows; FailureError if no result arrives."""
         body = _encode(payload(operation, parameters, self._cached))
         names, *rows = _decode(self._transport.send("POST", PATH, body, TIMEOUT + 5))
         self.description = [(name, None, None, None, None, None, True) for name in names]
@@ -56,12 +56,12 @@ class Cursor(db.api.Cursor):  # type: ignore[misc]
 
     @check_closed  # type: ignore[untyped-decorator]
     def fetchall(self) -> list[list[Any]]:
-        """All remaining rows, without pydruid's work for each row."""
+        """All rows of the result that were not fetched before, each as a list."""
         return list(self._results)
 
 
 class Connection(db.api.Connection):  # type: ignore[misc]
-    """pydruid's connection with one transport for all cursors."""
+    """pydruid's connection to Druid, with one HTTP connection for all its cursors."""
 
     def __init__(self, transport: Transport, cached: bool = False) -> None:
         super().__init__(context=CONTEXT)
@@ -69,15 +69,15 @@ class Connection(db.api.Connection):  # type: ignore[misc]
 
     @check_closed  # type: ignore[untyped-decorator]
     def cursor(self) -> Cursor:
-        """A cursor for one statement."""
+        """A new cursor, which executes a statement and fetches its rows."""
         return Cursor(self._transport, self._cached)
 
     def close(self) -> None:
-        """Closes the connection and its transport."""
+        """Closes the connection and its HTTP connection."""
         super().close()
         self._transport.close()
 
     def rows(self, statement: str, parameters: Sequence[str | int | float] = ()) -> list[list[Any]]:
-        """All rows of a statement's result; FailureError with Druid's message."""
+        """Executes a statement and returns all rows of the result; FailureError, with Druid's message if it sent one."""
         rows: list[list[Any]] = self.cursor().execute(statement, parameters).fetchall()
         return rows

@@ -17,18 +17,18 @@ ETERNITY = "-146136543-09-08T08:23:32.096Z/146140482-04-24T15:36:27.903Z"
 
 
 class Cluster:
-    """Druid's coordinator and overlord, through the router."""
+    """Calls the HTTP interfaces of Druid's coordinator and overlord through the router."""
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
 
     @property
     def version(self) -> str:
-        """The version that the router reports."""
+        """The version of Druid that its router reports."""
         return str(self._call("GET", "/status")["version"])
 
     def run(self, task: dict[str, Any], watch: Watch, pace: Callable[[int], None] | None = None) -> None:
-        """Runs a task; FailureError with its message if it fails. `pace` is called with the number of rows read."""
+        """Runs a task to its end; FailureError with its message if it fails; calls `pace` with the rows read so far."""
         identity = self._call("POST", "/druid/indexer/v1/task", task)["task"]
         while True:
             state = self._call("GET", f"/druid/indexer/v1/task/{identity}/status")["status"]
@@ -41,43 +41,43 @@ class Cluster:
             watch.pause(POLL)
 
     def close(self) -> None:
-        """Closes the transport."""
+        """Closes the HTTP connection to the router."""
         self._transport.close()
 
     def wait_until_served(self, source: str, watch: Watch) -> None:
-        """Waits until a historical serves every segment of a datasource."""
+        """Waits until historicals serve every segment of a datasource; FailureError at the deadline of `watch`."""
         always = ETERNITY.replace("/", "_")
         path = f"/druid/coordinator/v1/datasources/{source}/loadstatus?forceMetadataRefresh=true&interval={always}"
         while (self._call("GET", path) or {}).get(source) != 100.0:
             watch.pause(POLL)
 
     def size(self, source: str) -> int:
-        """The bytes of a datasource's segments."""
+        """The size in bytes of all segments of a datasource, one copy of each."""
         return int(self._call("GET", f"/druid/coordinator/v1/datasources/{source}?simple")["segments"]["size"])
 
     def datasources(self, prefix: str) -> list[str]:
-        """The datasources whose names begin with `prefix`, including those with unused segments only."""
+        """The names of all datasources that begin with `prefix`, including datasources with unused segments only."""
         path = "/druid/coordinator/v1/metadata/datasources?includeUnused=true"
         return [name for name in self._call("GET", path) if name.startswith(prefix)]
 
     def cancel_tasks(self, source: str, watch: Watch) -> None:
-        """Stops the tasks of a datasource and waits until they have stopped."""
+        """Stops a datasource's running tasks and waits until none runs; FailureError at the deadline of `watch`."""
         while running := self._running_tasks(source):
             for identity in running:
                 self._call("POST", f"/druid/indexer/v1/task/{identity}/shutdown")
             watch.pause(POLL)
 
     def mark_unused(self, source: str) -> None:
-        """Marks a datasource's segments unused, so that historicals stop serving them."""
+        """Marks all segments of a datasource as unused, so that historicals stop serving them."""
         self._call("DELETE", f"/druid/coordinator/v1/datasources/{source}")
 
     def delete_unused(self, source: str, watch: Watch) -> None:
-        """Deletes unused segments from disk and metadata; call it only when no historical serves them any more."""
+        """Deletes a datasource's unused segments from disk and metadata; no historical may still serve them."""
         identity = f"kill_{source}_{uuid.uuid4().hex[:8]}"
         self.run({"type": "kill", "id": identity, "dataSource": source, "interval": ETERNITY}, watch)
 
     def _rows_read(self, task: str) -> int:
-        """The rows that a task has read so far; 0 if it sends no report in time."""
+        """The number of rows that a task has read so far; 0 if no report of the task arrives within 2 s."""
         try:
             report = self._transport.send("GET", f"/druid/indexer/v1/task/{task}/reports", seconds=REPORT_TIMEOUT)
             totals = msgspec.json.decode(report)["ingestionStatsAndErrors"]["payload"]["rowStats"]["totals"]

@@ -1,6 +1,6 @@
-"""Cohorts as Druid's SQL: births joined to the events after them, grouped by subject, then by cohort and age.
+"""The SQL of cohorts in Druid: births joined to the subjects' later events, grouped by subject, then by cohort and age.
 
-A result has a row for each cohort and age at which something happened; the client adds the other ages.
+The result of the SQL has rows only for ages with events; the client adds the other ages and accumulates over ages.
 """
 
 from collections.abc import Iterable, Iterator
@@ -23,7 +23,7 @@ TIES_BYTES = 1 << 20
 
 
 def statement(question: Cohort, datasource: Datasource, source: str) -> Statement:
-    """The statement; a row has the cohort, its number of ended ages, the age, the births, and the sums."""
+    """The SQL with a row for each cohort and age: the cohort, its number of ended ages, the age, births, and sums."""
     parameters = Parameters()
     sums = _sums(question, datasource, parameters)
     lines = [
@@ -36,7 +36,7 @@ def statement(question: Cohort, datasource: Datasource, source: str) -> Statemen
 
 
 class CohortRow(NamedTuple):
-    """A cohort, its size, how many of its ages have ended, and a value for each age."""
+    """A cohort, its number of subjects, how many of its ages have ended, and its value at each age."""
 
     cohort: Any
     size: int
@@ -45,7 +45,7 @@ class CohortRow(NamedTuple):
 
 
 def answer(question: Cohort, datasource: Datasource, rows: list[list[Any]]) -> pa.Table:
-    """The answer from the rows of the result."""
+    """Converts the rows of the SQL result into the answer; OverflowError if a sum of integers exceeds 64 bits."""
     ended: dict[Any, int] = {}
     sizes: dict[Any, int] = {}
     sums: dict[Any, dict[int, Any]] = {}
@@ -58,7 +58,7 @@ def answer(question: Cohort, datasource: Datasource, rows: list[list[Any]]) -> p
 
 
 def answer_table(question: Cohort, datasource: Datasource, cohorts: list[CohortRow]) -> pa.Table:
-    """The answer with a row for each cohort and ended age."""
+    """The sorted answer with a row for each cohort and ended age; OverflowError if a measure exceeds 64 bits."""
     schema = answers.schema(question, datasource.statistics.schema)
     cells = [
         (row.cohort, row.size, age, value)
@@ -72,7 +72,7 @@ def answer_table(question: Cohort, datasource: Datasource, cohorts: list[CohortR
 
 
 def _values(question: Cohort, sums: dict[int, Any]) -> list[Any]:
-    """The value at each age; without a sum a count is 0, and another measure NULL."""
+    """The value at each age, accumulated if the question demands it; without events a count is 0, a sum None."""
     values: list[Any] = [sums.get(age) for age in range(question.age.count)]
     if question.retention == "unbounded":
         values = list(_accumulated(reversed(values)))[::-1]
@@ -90,7 +90,7 @@ def _accumulated(values: Iterable[Any]) -> Iterator[Any]:
 
 
 def _sums(question: Cohort, datasource: Datasource, parameters: Parameters) -> dict[str, str]:
-    """The SQL of each sum over a subject's events."""
+    """Columns by name, each as SQL over a subject's returns: 1 if there are any, or the measure's count or sum."""
     counts = " AND ".join(_return_conditions(question, parameters))
     if question.measure is None:
         return {"n": f"MAX(CASE WHEN {counts} THEN 1 ELSE 0 END)"}
@@ -99,7 +99,7 @@ def _sums(question: Cohort, datasource: Datasource, parameters: Parameters) -> d
 
 
 def _return_conditions(question: Cohort, parameters: Parameters) -> list[str]:
-    """The conditions under which an event at or after the birth counts as a return."""
+    """The SQL conditions under which an event `e`, at or after the birth, counts as a return."""
     until = f"e.{TIME} < MILLIS_TO_TIMESTAMP({parameters.bind(milliseconds(question.until))})"
     after = [f"e.{TIME} > b.born"] if question.repeat else []
     return [until, *after, *conditions(question.returns, parameters, "e.")]
@@ -108,7 +108,7 @@ def _return_conditions(question: Cohort, parameters: Parameters) -> list[str]:
 def _activity(
     question: Cohort, datasource: Datasource, source: str, sums: dict[str, str], parameters: Parameters
 ) -> str:
-    """The sums of each subject at each age, or at its first or last age if retention accumulates over ages."""
+    """SELECTs a row for each subject and age, or only for its first or last return if retention accumulates."""
     age = _age(question, f"e.{TIME}", "b.origin")
     count = parameters.bind(question.age.count)
     keys = ["b.who", "b.cohort"]
@@ -134,7 +134,7 @@ def _activity(
 
 
 def _births(question: Cohort, datasource: Datasource, source: str, parameters: Parameters) -> str:
-    """Each subject born in the span, with its birth, its cohort, and the origin of its ages."""
+    """The SELECT of each subject born in the span, with its birth, its cohort, and the number from which ages count."""
     firsts = _first_events(question, datasource, source, parameters)
     grain = Grain(question.grain or Grain.ALL)
     cohort = "cohort" if question.by else bucket(grain, question.zone, datasource.statistics, "born")
@@ -147,10 +147,10 @@ def _births(question: Cohort, datasource: Datasource, source: str, parameters: P
 
 
 def _first_events(question: Cohort, datasource: Datasource, source: str, parameters: Parameters) -> str:
-    """Each subject with its first matching event ever; among simultaneous ones the first value of the dimension.
+    """The SELECT of each subject's birth and, with `by`, the smallest value of the dimension (NULL last) at the birth.
 
-    A window function would allocate 200 MB for each subject, and sort text by UTF-16. Instead the births are joined to
-    the events at those times; Druid sorts the array of a set, NULL first.
+    The SQL avoids Druid's window functions, which allocate 200 MB for each subject and sort text by UTF-16. Instead of
+    a window, ARRAY_AGG(DISTINCT ...) collects the dimension's values at a subject's birth, sorted with NULL first.
     """
     who = quoted(datasource.subject)
     where = " AND ".join([f"{who} IS NOT NULL", *conditions(question.birth, parameters)])
@@ -171,7 +171,7 @@ def _first_events(question: Cohort, datasource: Datasource, source: str, paramet
 
 
 def _origin(question: Cohort, datasource: Datasource, born: str) -> str:
-    """The number from which ages are counted, of a birth given as a timestamp."""
+    """The SQL of the number from which a birth's ages count: a time, a bucket's start, or a local period's number."""
     age = question.age
     if age.clock == "elapsed":
         return f"TIMESTAMP_TO_MILLIS({born})"
@@ -181,7 +181,7 @@ def _origin(question: Cohort, datasource: Datasource, born: str) -> str:
 
 
 def _age(question: Cohort, instant: str, origin: str) -> str:
-    """The age at an instant of a subject with an origin."""
+    """The SQL of the age at the timestamp `instant`; `origin` is the number from which the subject's ages count."""
     age = question.age
     if age.clock == "elapsed" or age.unit in CLOCK:
         return f"DIV(TIMESTAMP_TO_MILLIS({instant}) - {origin}, {LENGTHS[age.unit] * age.width})"
@@ -189,7 +189,7 @@ def _age(question: Cohort, instant: str, origin: str) -> str:
 
 
 def ended_ages(question: Cohort, datasource: Datasource, parameters: Parameters) -> str:
-    """How many ages have ended: the age at `until` of a subject born at the end of the cohort."""
+    """The SQL of how many ages of a cohort ended: the age at `until` of a subject born in its last millisecond."""
     end = parameters.bind(question.span.milliseconds[1])
     if question.grain is not None:
         end = f"LEAST({following('cohort', question.grain, question.zone, datasource.statistics)}, {end})"

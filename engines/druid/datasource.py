@@ -1,4 +1,4 @@
-"""The columns that a datasource stores, and the SQL that reads a measure from them."""
+"""The columns that a Druid datasource stores, and the SQL that computes measures from these columns."""
 
 import sys
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ SKETCHED = (Part.DISTINCT, Part.QUANTILE)
 
 
 def column_name(name: str) -> str:
-    """A column's name in a datasource; commas and line breaks are escaped, because segments cannot store them."""
+    """A column's name in a datasource: %, and commas and line breaks, which segments cannot store, become %XX (hex)."""
     for character in "%,\r\n":
         name = name.replace(character, f"%{ord(character):02X}")
     return name
@@ -31,15 +31,15 @@ def column_name(name: str) -> str:
 
 @lru_cache(maxsize=4096)
 def quoted(name: str) -> str:
-    """The SQL identifier of a column or a datasource."""
+    """The quoted SQL identifier of a column or a datasource, whose name `column_name` escapes."""
     return sql.quoted(column_name(name))
 
 
 @dataclass(frozen=True, eq=False)
 class Datasource:
-    """A datasource of raw events or of a roll-up; its name is the plan's name and `suffix`.
+    """A datasource of raw events or of a roll-up; its name is the plan's name followed by `suffix`.
 
-    `time` and `subject` are columns of the events.
+    `time` and `subject` are the names of the events' time column and subject column.
     """
 
     suffix: str
@@ -50,26 +50,26 @@ class Datasource:
 
     @cached_property
     def raw(self) -> bool:
-        """Whether a row is an event."""
+        """Whether the datasource stores raw events, one in each row."""
         return self.layout.name == RAW
 
     def sql_type(self, column: str) -> str:
-        """The SQL type of a dimension."""
+        """The SQL type of a dimension: BIGINT if its values are integers, else VARCHAR."""
         return "BIGINT" if self._integer(column) else "VARCHAR"
 
     def wide(self, column: str | None) -> bool:
-        """Whether sums of an integer column may exceed 64 bits, which in Druid wrap around silently."""
+        """Whether `column` has integers whose sum may exceed 64 bits, where Druid's sums wrap around silently."""
         return self._integer(column) and self.statistics.magnitude.get(str(column), 0.0) >= MAX_LONG
 
     @cached_property
     def states(self) -> list[State]:
-        """The stored states of a roll-up, always with the number of events; exact sets of values are not stored."""
+        """A roll-up's event count and all declared states that Druid stores as numbers or sketches; none if raw."""
         declared = () if self.raw else (State(Part.ROWS), *rule.stored_states(self.layout))
         return [s for s in dict.fromkeys(declared) if s.part not in SKETCHED or sketches.size(s.part, s.error)]
 
     @property
     def count(self) -> str:
-        """The number of events."""
+        """The SQL that counts the events behind the rows of the datasource."""
         return self._merged(State(Part.ROWS))
 
     def unsupported_reason(self, question: Question) -> str | None:
@@ -83,7 +83,7 @@ class Datasource:
         return next((reason for m in question.measures if (reason := self._unreadable(m))), None)
 
     def expressions(self, measure: Measure) -> tuple[str, ...]:
-        """The SQL of a measure: one expression, or the high and the low half of a wide sum."""
+        """The SQL of a measure: one expression, or two, upper and lower bits, for a sum that may exceed 64 bits."""
         column = measure.column
         match measure.function:
             case Function.COUNT:
@@ -100,14 +100,14 @@ class Datasource:
                 return (self._merged(State(Part(measure.function), column)),)
 
     def event_sums(self, measure: Measure, alias: str) -> list[str]:
-        """The SQL of a count or a sum over events with a table alias: one expression, or the halves of a wide sum."""
+        """The SQL of a count or sum of events: one expression, or two, upper and lower bits, if 64 bits may not do."""
         if measure.column is None:
             return ["COUNT(*)"]
         column = alias + quoted(measure.column)
         return [f"SUM({part})" for part in (_halves(column) if self.wide(measure.column) else [column])]
 
     def error(self, measure: Measure) -> float:
-        """The bound on the error of the measure; zero if it is exact."""
+        """The bound that the measure's error keeps with probability 0.9999; 0 if Druid computes the measure exactly."""
         part = rule.states(measure)[0].part
         tolerated = measure.error and self._sketch(measure).error
         return sketches.error(part, tolerated) if tolerated and sketches.size(part, tolerated) else 0.0
@@ -116,13 +116,13 @@ class Datasource:
         return self.statistics.types.get(str(column)) == "int64"
 
     def _unreadable(self, measure: Measure) -> str | None:
-        """Why Druid cannot compute a measure that the rule of layouts permits; None if it can."""
+        """Why Druid cannot compute a measure that the datasource's layout permits; None if Druid can."""
         part, column = rule.states(measure)[0].part, str(measure.column)
         if part not in SKETCHED or (part is Part.DISTINCT and self._has_values(measure)):
             return None
         if not sketches.size(part, measure.error):
-            near = "accurate enough" if measure.error else "exact"
-            return f"Druid can only estimate {measure}, and no sketch is {near}"
+            accurate = "accurate enough" if measure.error else "exact"
+            return f"Druid can only estimate {measure}, and no sketch is {accurate}"
         if not self._has_values(measure) and not self._stored_sketch(measure):
             return f"{self.layout.name} stores no sketch for {measure}"
         if part is Part.QUANTILE and self._integer(column) and self.statistics.magnitude[column] >= MAX_EXACT_DOUBLE:
@@ -130,7 +130,7 @@ class Datasource:
         return None
 
     def _merged(self, state: State) -> str:
-        """The SQL that computes a state from raw events, or merges it from a roll-up's rows."""
+        """The SQL of a count, sum, minimum or maximum, computed from raw events or merged from a roll-up's rows."""
         if not self.raw:
             function = state.part.upper() if state.part in (Part.MIN, Part.MAX) else "SUM"
             return f"{function}({quoted(str(state))})"
@@ -139,7 +139,7 @@ class Datasource:
         return f"{'COUNT' if state.part is Part.KNOWN else state.part.upper()}({quoted(state.column or '')})"
 
     def _sum_halves(self, column: str | None) -> tuple[str, str]:
-        """The signed upper bits of a sum and its lower 32 bits; neither can overflow."""
+        """The SQL of a sum's signed upper bits, and that of its lower 32 bits; neither of the two can overflow."""
         stored = (quoted(f"{State(Part.SUM, column)}{half}") for half in (HIGH, LOW))
         high, low = (f"SUM({half})" for half in (_halves(quoted(column or "")) if self.raw else stored))
         return f"{high} + BITWISE_SHIFT_RIGHT({low}, {HALF_BITS})", f"BITWISE_AND({low}, {LOW_MASK})"
@@ -153,17 +153,17 @@ class Datasource:
         return f"{total} / NULLIF({self._merged(State(Part.KNOWN, column))}, 0)"
 
     def _stored_sketch(self, measure: Measure) -> State | None:
-        """The most accurate stored sketch that serves the measure."""
+        """The most accurate stored sketch whose error the measure tolerates; None if no such sketch is stored."""
         part = rule.states(measure)[0].part
         serving = [s for s in self.states if (s.part, s.column) == (part, measure.column) and s.error <= measure.error]
         return min(serving, key=lambda s: s.error, default=None)
 
     def _sketch(self, measure: Measure) -> State:
-        """The sketch to use: a stored one, or one made at query time if the column's values are stored."""
+        """The sketch for the measure: made at query time if the column's values are stored, else a stored sketch."""
         return (None if self._has_values(measure) else self._stored_sketch(measure)) or rule.states(measure)[0]
 
     def _has_values(self, measure: Measure) -> bool:
-        """Whether the values of the measure's column are stored."""
+        """Whether the values of the measure's column are stored, in raw events or as a dimension of the roll-up."""
         return self.raw or measure.column in self.layout.by
 
     def _distinct(self, measure: Measure) -> str:
@@ -174,14 +174,14 @@ class Datasource:
         if not self._has_values(measure):
             name = quoted(str(sketch))
         elif self.sql_type(measure.column or "") == "VARCHAR":
-            name = f"CONCAT({name}, '.')"  # sketches leave out the empty text
+            name = f"CONCAT({name}, '.')"  # HLL sketches do not count the empty text
         return f"APPROX_COUNT_DISTINCT_DS_HLL({name}, {size})"
 
     def _quantile(self, measure: Measure) -> str:
         sketch = self._sketch(measure)
         column = quoted((measure.column or "") if self._has_values(measure) else str(sketch))
         estimate = f"APPROX_QUANTILE_DS({column}, {measure.at!r}, {sketches.size(Part.QUANTILE, sketch.error)})"
-        return f"CASE WHEN {estimate} <= {sys.float_info.max!r} THEN {estimate} END"  # the quantile of no value is NaN
+        return f"CASE WHEN {estimate} <= {sys.float_info.max!r} THEN {estimate} END"  # NaN (no values) becomes NULL
 
 
 def _halves(column: str) -> tuple[str, str]:

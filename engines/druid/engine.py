@@ -41,7 +41,7 @@ DROP_SECONDS = 300.0
 
 
 class Druid(Engine):
-    """A Druid cluster, reached through its router."""
+    """The adapter to a Druid cluster, which is reached through its router."""
 
     name = "druid"
     scope = "one node of each role, one copy of each segment"
@@ -53,7 +53,7 @@ class Druid(Engine):
 
     @cached_property
     def version(self) -> str:  # type: ignore[override]
-        """The version that the router reports."""
+        """The version of Druid that the cluster's router reports."""
         return self._cluster.version
 
     def plan(self, dataset: Dataset, layout: Layout, statistics: Statistics) -> Plan:
@@ -131,7 +131,7 @@ class Druid(Engine):
         return Connection(Transport(self.served_by.connection))
 
     def _write(self, events: Events, folder: Path, watch: Watch) -> int:
-        """Writes the events into files; returns the number of workers for them."""
+        """Writes the events as JSON lines into files; returns how many sub-tasks may read the files in parallel."""
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         rows, pace = 0, Pace(watch.say, "writing ", events.statistics.rows)
@@ -144,7 +144,7 @@ class Druid(Engine):
         return min(len(list(folder.iterdir())), self.budget.cores)
 
     def _ingest(self, source: str, datasource: Datasource, folder: Path, workers: int, watch: Watch) -> None:
-        """Loads a datasource and waits until queries see every event."""
+        """Loads a datasource and waits until queries see all events; FailureError if queries count more events."""
         rows, progress = datasource.statistics.rows, f"making segments of {datasource.layout.name}"
         watch.say(progress)
         pace = Pace(watch.say, f"{progress}: ", rows)
@@ -164,7 +164,7 @@ class Druid(Engine):
         files = sorted(folder.glob("*.json"))
         if (size := sum(f.stat().st_size for f in files)) > MAX_INLINE_BYTES:
             raise RequestError(
-                f"druid cannot read our disk, and {size >> 20} MiB of events do not fit a task; use --via native"
+                f"druid cannot read this disk, and {size >> 20} MiB of events do not fit a task; use --via native"
             )
         return {"type": "inline", "data": "".join(f.read_text("utf-8") for f in files)}
 
@@ -177,7 +177,7 @@ class Druid(Engine):
             return self._is_served(source)
 
     def _count(self, source: str, expression: str) -> int | None:
-        """A count over a datasource; None if it is not served."""
+        """The number that the SQL `expression` counts in a datasource; None if Druid does not serve the datasource."""
         if not self._is_served(source):
             return None
         rows = self._connection.rows(f"SELECT {expression} FROM {quoted(source)}")
@@ -204,17 +204,17 @@ class _Session(Session):
 
 
 def _prepare(plan: Plan, question: Aggregate, datasource: Datasource) -> tuple[Statement, pa.Schema]:
-    """The statement of a question for any span, and the schema of its answer."""
+    """The statement of an aggregate, with its span left open, and the Arrow schema of the answer."""
     return sql.aggregate(question, datasource, plan.name + datasource.suffix), answers.schema(question, plan.schema)
 
 
 def _sources(plan: Plan) -> list[str]:
-    """The names of a plan's datasources."""
+    """The names of a plan's datasources in Druid."""
     return [plan.name + datasource.suffix for datasource in plan.tables]
 
 
 def _answering(question: Question, plan: Plan) -> Datasource:
-    """The first datasource that can answer; RequestError with the reason of the last, which stores most."""
+    """The first datasource that can answer the question; RequestError with the last one's reason if none can."""
     reason = None
     for datasource in plan.tables:
         reason = datasource.unsupported_reason(question)
@@ -224,7 +224,7 @@ def _answering(question: Question, plan: Plan) -> Datasource:
 
 
 def statement(question: Question, plan: Plan) -> Statement:
-    """The statement that is sent for a question; RequestError if the question is not supported."""
+    """The SQL statement that is sent for a question; RequestError if the question is not supported."""
     datasource = _answering(question, plan)
     if isinstance(question, Aggregate):
         return _prepare(plan, question, datasource)[0].over(question.span)
@@ -233,6 +233,6 @@ def statement(question: Question, plan: Plan) -> Statement:
 
 
 def _cohort_module(question: Question) -> Any:
-    """The module that writes and reads the statement of a cohort."""
+    """The module that writes a cohort's SQL and reads its result: `bitmap_retention` if it applies, else `cohort`."""
     assert isinstance(question, Cohort)
     return bitmap_retention if bitmap_retention.applies(question) else cohort

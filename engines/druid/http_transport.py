@@ -13,7 +13,7 @@ TIMEOUT = 60.0
 
 
 class Transport:
-    """The HTTP connection of one client; it opens at the first request, and again if the server has closed it."""
+    """One client's HTTP connection, which opens at the first request, and again if the server has closed it."""
 
     def __init__(self, connection: Connection) -> None:
         self._address = connection.location
@@ -26,7 +26,7 @@ class Transport:
         self._http = secure or http.client.HTTPConnection(host, port)
 
     def send(self, method: str, path: str, body: bytes | None = None, seconds: float = TIMEOUT) -> bytes:
-        """The body of the response; FailureError with Druid's message, or if there is no response in time."""
+        """Sends a request and returns the response's body; FailureError without a response or for a status from 400."""
         try:
             status, reply = self.exchange(method, path, body, seconds)
         except TimeoutError:
@@ -40,7 +40,7 @@ class Transport:
         return reply
 
     def exchange(self, method: str, path: str, body: bytes | None, seconds: float) -> tuple[int, bytes]:
-        """The status and the body; the request is repeated if the server had closed the kept-alive connection."""
+        """Sends a request, again if the server had closed the kept-alive connection; returns status and body."""
         reused = self._http.sock is not None
         self._http.timeout = seconds
         if reused:
@@ -56,12 +56,12 @@ class Transport:
         return response.status, response.read()
 
     def close(self) -> None:
-        """Closes the connection."""
+        """Closes the HTTP connection."""
         self._http.close()
 
 
 def _error_message(body: bytes) -> str:
-    """Druid's error message in one line."""
+    """The error message in the body of Druid's response, as one line of at most 300 characters."""
     try:
         reply = msgspec.json.decode(body)
         text = str(reply.get("errorMessage") or reply.get("error") or reply)

@@ -25,14 +25,14 @@ YEAR = 365.25 * DAY
 
 
 def lines(batch: pa.RecordBatch, time: str) -> pa.Buffer:
-    """The rows as JSON objects without NULLs; the time is `__time` in milliseconds since 1970, UTC."""
+    """The events as lines of JSON that omit NULLs; the time becomes `__time` in milliseconds since 1970, UTC."""
     fields = [_field(TIME if f.name == time else column_name(f.name), batch.column(f.name)) for f in batch.schema]
     joined = pc.binary_join_element_wise(*fields, ",", null_handling="skip")
     return pc.binary_join_element_wise("{", joined, "}\n", "").buffers()[2]
 
 
 def schema(datasource: Datasource, source: str) -> dict[str, Any]:
-    """The dataSchema of the datasource named `source`."""
+    """The `dataSchema` of the task that loads a datasource; `source` is the datasource's name."""
     return {
         "dataSource": source,
         "timestampSpec": {"column": TIME, "format": "millis"},
@@ -51,7 +51,7 @@ def schema(datasource: Datasource, source: str) -> dict[str, Any]:
 
 
 def task(identity: str, schema: dict[str, Any], source: dict[str, Any], workers: int) -> dict[str, Any]:
-    """The task that loads an input source. Roll-ups are perfect: no two rows of an interval have the same key."""
+    """The batch task that loads an input source; a roll-up's interval has one row for each bucket and dimensions."""
     rollup = schema["granularitySpec"]["rollup"]
     partitions: dict[str, Any] = {"type": "dynamic", "maxRowsPerSegment": SEGMENT_ROWS, "maxTotalRows": None}
     if rollup:
@@ -74,7 +74,7 @@ def task(identity: str, schema: dict[str, Any], source: dict[str, Any], workers:
 
 
 def granularity(statistics: Statistics) -> str:
-    """The coarsest segment granularity whose intervals hold at most the rows of six segments (30 million)."""
+    """The coarsest segment granularity with at most 30 million rows (six segments) an average interval, else HOUR."""
     years = max((statistics.last - statistics.first) / YEAR, 1.0)
     fits = (name for name, parts in INTERVALS.items() if statistics.rows / (years * parts) <= 6 * SEGMENT_ROWS)
     return next(fits, "HOUR")
@@ -98,7 +98,7 @@ def _query_granularity(datasource: Datasource) -> str | dict[str, str]:
 
 
 def _metrics(state: State, datasource: Datasource) -> list[dict[str, Any]]:
-    """The aggregators that store a state."""
+    """The aggregators of `metricsSpec` that store a state: two for a sum that may exceed 64 bits, else one."""
     name, column = column_name(str(state)), column_name(state.column or "")
     kind = "long" if datasource.statistics.types.get(str(state.column)) == "int64" else "double"
     match state.part:
@@ -122,7 +122,7 @@ def _metrics(state: State, datasource: Datasource) -> list[dict[str, Any]]:
 
 
 def _transforms(state: State, datasource: Datasource) -> list[dict[str, str]]:
-    """The expressions computed for each event: the halves of a wide sum, and texts that are never empty."""
+    """The transforms that a state needs: upper and lower bits of a sum beyond 64 bits, texts plus `.` for sketches."""
     column = '"' + column_name(state.column or "").replace("\\", "\\\\").replace('"', '\\"') + '"'
     expressions = {}
     if state.part is Part.SUM and datasource.wide(state.column):
@@ -140,7 +140,7 @@ def _field(name: str, column: pa.Array) -> pa.Array:
 
 
 def _values(column: pa.Array) -> pa.Array:
-    """Each value in JSON; NULL stays NULL."""
+    """Each value as JSON text, times as milliseconds since 1970, UTC; NULL stays NULL."""
     if pa.types.is_timestamp(column.type):
         return column.cast(pa.int64()).cast(pa.string())
     if not pa.types.is_string(column.type):

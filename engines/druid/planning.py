@@ -1,4 +1,4 @@
-"""The datasources of a layout; for `tuned`, the roll-ups that are worth building for the dataset's questions."""
+"""The datasources of a layout; for `tuned`, roll-ups worth building for the dataset's questions, and raw events."""
 
 from math import prod
 
@@ -16,7 +16,7 @@ MIN_EVENTS_PER_ROW = 3
 
 
 def datasources(dataset: Dataset, layout: Layout, statistics: Statistics) -> tuple[Datasource, ...]:
-    """The datasources of a layout in the order in which they are tried."""
+    """A layout's datasources in the order in which a question tries them: roll-ups, smallest first, then raw events."""
     time, subject = dataset.columns.time.name, dataset.columns.subject
     if layout.name != layouts.TUNED:
         return (Datasource("", layout, statistics, time, subject),)
@@ -28,7 +28,7 @@ def datasources(dataset: Dataset, layout: Layout, statistics: Statistics) -> tup
 
 
 def _rollups(dataset: Dataset, statistics: Statistics) -> list[Layout]:
-    """The roll-ups of all questions, merged where the merged one is still worth building."""
+    """The roll-ups worth building for the dataset's aggregates, merged where the merged one is worth building too."""
     rollups: list[Layout] = []
     for template in dataset.questions.values():
         question = template.fill()
@@ -44,9 +44,9 @@ def _rollups(dataset: Dataset, statistics: Statistics) -> list[Layout]:
 
 
 def _question_rollup(question: Aggregate, dataset: Dataset, statistics: Statistics) -> Layout | None:
-    """The roll-up for a question: by minute or hour if it asks for these, else by day, of which longer grains are made.
+    """The roll-up for a question: by minute or hour if the question is, else by day, which longer grains consist of.
 
-    None if it could not answer the question or is not worth building.
+    The result is None if this roll-up cannot be stored, cannot answer the question, or is not worth building.
     """
     grain = question.grain if question.grain in CLOCK else Grain.DAY
     by = tuple(sorted({*question.by, *(f.column for f in question.where)}))
@@ -58,7 +58,7 @@ def _question_rollup(question: Aggregate, dataset: Dataset, statistics: Statisti
 
 
 def _merged(one: Layout, other: Layout, statistics: Statistics) -> Layout | None:
-    """A roll-up that serves as both; None if there is none that is worth building."""
+    """One roll-up for the questions of both; None if their buckets differ or the merged one is not worth building."""
     by = tuple(sorted({*one.by, *other.by}))
     both = _layout(Grain(one.grain or Grain.DAY), one.zone, by, tuple(dict.fromkeys(one.measures + other.measures)))
     same_buckets = (one.grain, one.zone) == (other.grain, other.zone)
@@ -74,6 +74,6 @@ def _worth_building(rollup: Layout, statistics: Statistics) -> bool:
 
 
 def _max_groups(rollup: Layout, statistics: Statistics) -> int:
-    """The most rows of a roll-up: every combination of values in every bucket."""
+    """The most rows that a roll-up can have: each combination of dimension values, with NULL, in each bucket."""
     buckets = (statistics.last - statistics.first) // CLOCK.get(Grain(rollup.grain or Grain.DAY), DAY) + 1
     return buckets * prod(statistics.cardinality[name] + 1 for name in rollup.by)

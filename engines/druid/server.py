@@ -1,4 +1,4 @@
-"""How to start Druid: ZooKeeper and five roles."""
+"""The processes of a Druid server: ZooKeeper, coordinator (with overlord), broker, historical, indexer and router."""
 
 import json
 import socket
@@ -27,12 +27,12 @@ SMALL = 64 << 20
 
 
 def stages(place: Place) -> list[list[JavaProcess]]:
-    """ZooKeeper starts first and stops last, because the roles do not stop without it."""
+    """The processes in the order of their start: ZooKeeper first, without which the others could not stop."""
     return [[zookeeper(place)], [role(place, name) for name in READY]]
 
 
 def zookeeper(place: Place) -> JavaProcess:
-    """The ZooKeeper that comes with Druid's jars."""
+    """The process of the ZooKeeper that comes with Druid's jars."""
     config = place.conf("zookeeper") / "zoo.cfg"
     return JavaProcess(
         name="zookeeper",
@@ -46,7 +46,7 @@ def zookeeper(place: Place) -> JavaProcess:
 
 
 def role(place: Place, name: str) -> JavaProcess:
-    """The process of a role with its share of the memory."""
+    """The process of a Druid role, with the role's shares of the server's memory as heap and direct memory."""
     memory = place.budget.memory
     return JavaProcess(
         name=name,
@@ -60,7 +60,7 @@ def role(place: Place, name: str) -> JavaProcess:
 
 
 def answers(connection: Connection) -> bool:
-    """Whether the cluster takes tasks and, as its SQL shows, has every role that a run needs."""
+    """Whether the overlord answers and SQL shows all needed roles; raises if the login or certificate is rejected."""
     try:
         _call(connection, "/druid/indexer/v1/isLeader")
         servers = _call(connection, "/druid/v2/sql", {"query": "SELECT DISTINCT server_type FROM sys.servers"})
@@ -79,7 +79,7 @@ def _values(place: Place, process: str) -> dict[str, object]:
 
 
 def healthy(connection: Connection, path: str) -> bool:
-    """Whether a role reports at `path` that it is ready."""
+    """Whether the process at `connection` answers a GET of `path` with a status below 300; never raises."""
     with suppress(OSError, HTTPException):
         _call(connection, path)
         return True
@@ -87,7 +87,7 @@ def healthy(connection: Connection, path: str) -> bool:
 
 
 def _call(connection: Connection, path: str, body: object = None) -> bytes:
-    """The body of a successful response; PermissionError if the login is rejected, OSError for other statuses."""
+    """The body of a response with a status below 300; PermissionError for 401 and 403, OSError for other statuses."""
     with closing(Transport(connection)) as transport:
         encoded = None if body is None else json.dumps(body).encode()
         status, reply = transport.exchange("GET" if body is None else "POST", path, encoded, seconds=10)

@@ -1,4 +1,4 @@
-"""Aggregates as Druid's SQL with bound values, and answers from the rows of its results."""
+"""Writes aggregates as Druid SQL with bound values, and converts rows of SQL results into answers."""
 
 import re
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ SUPPLEMENTARY, LAST_PREFIX = r"[\x{10000}-\x{10FFFF}]", "\uffff\uffff"
 
 
 class SpanEnd(IntEnum):
-    """Stands for the milliseconds of an end of the question's span."""
+    """A value in a statement that stands for the start or the end of a span, in milliseconds since 1970, UTC."""
 
     START = 0
     END = 1
@@ -33,19 +33,19 @@ class SpanEnd(IntEnum):
 
 @dataclass(frozen=True)
 class Statement:
-    """The text of a statement and the values of its `?` parameters."""
+    """The text of a SQL statement and the values of its `?` parameters, in order."""
 
     text: str
     values: list[str | int | float]
 
     def over(self, span: Span) -> "Statement":
-        """The statement with the milliseconds of a span."""
+        """The statement with the start and end of `span`, in milliseconds since 1970, in place of `SpanEnd` values."""
         ends = span.milliseconds
         return Statement(self.text, [ends[value] if isinstance(value, SpanEnd) else value for value in self.values])
 
 
 class Parameters(sql.Parameters):
-    """Parameters whose placeholders may stand anywhere in the text, also more than once."""
+    """Bound values whose placeholders may stand in any order in the SQL text, also more than once."""
 
     def bind(self, value: str | int | float) -> str:
         """Adds a value and returns its placeholder, which `statement` replaces by `?`."""
@@ -53,16 +53,16 @@ class Parameters(sql.Parameters):
         return f"\0{len(self.values) - 1}\0"
 
     def statement(self, text: str) -> Statement:
-        """The statement of a text with placeholders."""
+        """The statement with `?` for each placeholder in `text`, and the bound values in the order of the text."""
         places = re.findall("\0(\\d+)\0", text)
         return Statement(re.sub("\0\\d+\0", "?", text), [self.values[int(place)] for place in places])
 
 
 def aggregate(question: Aggregate, datasource: Datasource, source: str) -> Statement:
-    """The statement of an aggregate for any span; `source` is the datasource's name."""
+    """The statement of an aggregate, with its span left open; `source` is the datasource's name."""
     parameters, sets = Parameters(), grouping_sets(question)
     exact = any(m.function is Function.DISTINCT and not m.error for m in question.measures)
-    if exact and len(sets) > 1:  # GROUPING SETS give wrong totals beside exact distinct counts
+    if exact and len(sets) > 1:  # Druid's GROUPING SETS give wrong totals beside exact distinct counts
         text = "\nUNION ALL\n".join(_grouped(question, datasource, source, by, parameters) for by in sets)
     else:
         text = _grouped(question, datasource, source, None, parameters)
@@ -72,15 +72,15 @@ def aggregate(question: Aggregate, datasource: Datasource, source: str) -> State
 
 
 def client_cuts(question: Question) -> bool:
-    """Whether the client keeps the top groups of each bucket.
+    """Whether the client, not Druid, cuts a top-n answer to the first groups of each bucket: if buckets are of time.
 
-    A window function would allocate 200 MB for each bucket, and sort text by UTF-16.
+    Druid's SQL would need a window function, which allocates 200 MB for each bucket and sorts text by UTF-16.
     """
     return isinstance(question, Aggregate) and question.top is not None and question.grain is not Grain.ALL
 
 
 def answer(question: Aggregate, datasource: Datasource, schema: pa.Schema, rows: list[list[Any]]) -> pa.Table:
-    """The answer in its schema, from the rows of the result."""
+    """Converts rows of a SQL result into the sorted answer, cut to the top; OverflowError if a sum exceeds 64 bits."""
     if not rows:
         return schema.empty_table()
     cells, width = list(chain.from_iterable(rows)), len(rows[0])
@@ -96,26 +96,26 @@ def answer(question: Aggregate, datasource: Datasource, schema: pa.Schema, rows:
 
 
 def code_point_key(dimension: str, datasource: Datasource, values: str, parameters: Parameters) -> str:
-    """A key that sorts values of a dimension by code point; Druid sorts by UTF-16, with U+10000 before U+E000."""
+    """The SQL of a key that sorts a dimension by code point; Druid sorts texts by UTF-16, U+10000 before U+E000."""
     if datasource.sql_type(dimension) != "VARCHAR":
         return values
     return f"REGEXP_REPLACE({values}, {parameters.bind(SUPPLEMENTARY)}, {parameters.bind(LAST_PREFIX + '$0')})"
 
 
 def key_value(dimension: str, datasource: Datasource, key: str, parameters: Parameters) -> str:
-    """The value from which `code_point_key` made a key."""
+    """The SQL that converts a key of `code_point_key` back into the value of the dimension."""
     if datasource.sql_type(dimension) != "VARCHAR":
         return key
     return f"REPLACE({key}, {parameters.bind(LAST_PREFIX)}, '')"
 
 
 def conditions(filters: tuple[Filter, ...], parameters: Parameters, alias: str = "") -> list[str]:
-    """The conditions of filters on columns with a table alias."""
+    """The SQL condition of each filter, with the table alias `alias`, for example `e.`, before the column."""
     return [_condition(f, alias + quoted(f.column), parameters) for f in filters]
 
 
 def _condition(wanted: Filter, column: str, parameters: Parameters) -> str:
-    """The condition of a filter; Druid's index rounds bounds to doubles, so bounds that are none are not compared."""
+    """The SQL of a filter; LEAST or GREATEST compare integers that Druid's index would round to other doubles."""
     value = wanted.value if wanted.op in CHOICES else None
     if not isinstance(value, int) or int(float(value)) == value:
         return sql.condition(wanted, column, parameters)
@@ -126,7 +126,7 @@ def _condition(wanted: Filter, column: str, parameters: Parameters) -> str:
 def _grouped(
     question: Aggregate, datasource: Datasource, source: str, by: tuple[str, ...] | None, parameters: Parameters
 ) -> str:
-    """The SELECT of one grouping set, or of all if `by` is None."""
+    """The SELECT that groups by the dimensions `by`, or by all grouping sets of the question if `by` is None."""
     columns = _columns(question, datasource, by)
     start, end = parameters.bind(SpanEnd.START), parameters.bind(SpanEnd.END)
     span = f"{TIME} >= MILLIS_TO_TIMESTAMP({start}) AND {TIME} < MILLIS_TO_TIMESTAMP({end})"
@@ -140,7 +140,7 @@ def _grouped(
 
 
 def _columns(question: Aggregate, datasource: Datasource, by: tuple[str, ...] | None) -> dict[str, str]:
-    """The SQL of each column of the result."""
+    """The SQL of each column of the result, by the column's name, in the order of the result."""
     columns = {} if question.grain is Grain.ALL else {"bucket": _bucket(question, datasource)}
     for dimension in question.by:
         grouped = by is None or dimension in by
@@ -158,7 +158,7 @@ def _group_by(question: Aggregate, datasource: Datasource, sets: list[tuple[str,
     grouped = [", ".join([*head, *map(quoted, by)]) for by in sets]
     if len(grouped) > 1:
         return f"GROUP BY GROUPING SETS ({', '.join(f'({g})' for g in grouped)})"
-    return f"GROUP BY {grouped[0]}" if grouped[0] else f"HAVING {datasource.count} > 0"  # no events: no total
+    return f"GROUP BY {grouped[0]}" if grouped[0] else f"HAVING {datasource.count} > 0"  # no row without events
 
 
 def _bucket(question: Aggregate, datasource: Datasource) -> str:
@@ -166,7 +166,7 @@ def _bucket(question: Aggregate, datasource: Datasource) -> str:
 
 
 def _limited(question: Aggregate, datasource: Datasource, text: str, parameters: Parameters) -> str:
-    """The statement for the top groups of the statement `text`."""
+    """The SQL `text` with ORDER BY and LIMIT, so that only the top groups are returned."""
     assert question.top is not None
     columns, measure = list(_columns(question, datasource, None)), str(question.top.measure)
     halves = [quoted(c) for c in (measure, f"{measure}, low") if c in columns]
@@ -177,18 +177,18 @@ def _limited(question: Aggregate, datasource: Datasource, text: str, parameters:
 
 
 def _order(keys: Sequence[str], *, smallest: bool = True) -> list[str]:
-    """Sorts by keys with NULL last; Druid sorts NULL first and has no NULLS LAST."""
+    """The ORDER BY terms that sort by keys with NULL last, because Druid has no NULLS LAST."""
     way = "ASC" if smallest else "DESC"
     return [part for key in keys for part in (f"CASE WHEN {key} IS NULL THEN 1 ELSE 0 END", f"{key} {way}")]
 
 
 def joined(high: int | None, low: int | None) -> int | None:
-    """A sum from its halves; NULL if one is NULL."""
+    """The sum whose upper bits are `high` and whose lower 32 bits are `low`; None if one of these is None."""
     return None if high is None or low is None else (high << HALF_BITS) + low
 
 
 def checked(name: str, values: Sequence[Any]) -> Sequence[Any]:
-    """The values; OverflowError if an integer does not fit 64 bits."""
+    """Returns the values unchanged; OverflowError, which names the measure, if an integer does not fit 64 bits."""
     if any(isinstance(value, int) and value not in LONG for value in values):
         raise OverflowError(f"{name} does not fit 64 bits")
     return values

@@ -1,1 +1,1 @@
-"""DuckDB: embedded, columnar, SQL."""
+"""The adapter of DuckDB, an embedded columnar SQL database."""

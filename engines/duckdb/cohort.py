@@ -1,4 +1,4 @@
-"""Cohorts as DuckDB's SQL: births, the events after them by age, and a cell for each age that has ended."""
+"""The SQL of cohorts in DuckDB: births, returns by age, and a row for each cohort and each age that has ended."""
 
 from rollup_bench.engines.duckdb.sql import bucket, conditions, is_local, local, naive
 from rollup_bench.engines.sql import LENGTHS, Parameters, quoted
@@ -7,7 +7,7 @@ from rollup_bench.workloads.questions import Age, Cohort, Grain
 
 
 def cohort(question: Cohort, subject: str, time: str, integers: set[str]) -> tuple[str, list[object]]:
-    """The statement of a cohort over the table `events`, and its values."""
+    """The SQL of a cohort over the table `events`, and its bound values; `integers` names the integer columns."""
     parameters = Parameters()
     ctes = {
         "firsts": _first_events(question, subject, time, parameters),
@@ -28,7 +28,7 @@ def cohort(question: Cohort, subject: str, time: str, integers: set[str]) -> tup
 
 
 def _first_events(question: Cohort, subject: str, time: str, parameters: Parameters) -> str:
-    """Each subject with its first matching event ever; among simultaneous ones the first value of the dimension."""
+    """The SELECT of each subject's birth and, with `by`, the dimension's smallest value (NULL last) at the birth."""
     cohort = ""
     if question.by is not None:
         by = quoted(question.by)
@@ -47,7 +47,7 @@ def _births(question: Cohort, parameters: Parameters) -> str:
 
 
 def _activity(question: Cohort, subject: str, time: str, parameters: Parameters) -> str:
-    """The events of those born from birth to `until`, each with its age."""
+    """The SELECT of the returns, before `until`, of subjects born in the span, each with cohort, subject and age."""
     number = f", {quoted(question.measure.column)} AS number" if question.measure and question.measure.column else ""
     age = _age("born", "instant", question.age, question.zone, parameters)
     where = " AND ".join(
@@ -62,7 +62,7 @@ def _activity(question: Cohort, subject: str, time: str, parameters: Parameters)
 
 
 def _seen(question: Cohort) -> str:
-    """The value of each cohort at each age; in retention that accumulates, of each subject's first or last age only."""
+    """SELECTs a cohort's value at each age; accumulating retention counts a subject at its first or last age only."""
     if question.measure is not None:
         value = "count(*)" if question.measure.column is None else "sum(number)"
         return f"SELECT cohort, age, {value} AS value FROM activity GROUP BY cohort, age"
@@ -85,14 +85,14 @@ def _accumulated(question: Cohort) -> str:
 
 
 def _value(question: Cohort, integers: set[str]) -> str:
-    """Without events a count is 0 and a sum NULL; an integer that exceeds 64 bits is an error."""
+    """The SQL of a value: without events, 0 for a count and NULL for a sum; an integer beyond 64 bits is an error."""
     if question.measure is None or question.measure.column is None:
         return "CAST(coalesce(value, 0) AS BIGINT)"
     return "CAST(value AS BIGINT)" if question.measure.column in integers else "value"
 
 
 def _age(born: str, instant: str, age: Age, zone: str, parameters: Parameters) -> str:
-    """The age at an instant of a subject born at `born`, both expressions of UTC timestamps."""
+    """The SQL of the age, at `instant`, of a subject born at `born`; both are SQL expressions of UTC timestamps."""
     if age.clock == "elapsed":
         return f"(epoch_ms({instant}) - epoch_ms({born})) // {LENGTHS[age.unit] * age.width}"
     if age.unit in CLOCK:
@@ -100,18 +100,18 @@ def _age(born: str, instant: str, age: Age, zone: str, parameters: Parameters) -
             f"(epoch_ms({instant}) - ({bucket(born, age.unit, zone, parameters)})) // {LENGTHS[age.unit] * age.width}"
         )
     born, instant = local(born, zone, parameters), local(instant, zone, parameters)
-    if age.unit is Grain.WEEK:  # date_diff counts sevens of days, not Mondays
+    if age.unit is Grain.WEEK:  # date_diff('week') counts periods of 7 days, not Mondays
         return f"date_diff('day', date_trunc('week', {born}), date_trunc('week', {instant})) // {7 * age.width}"
     return f"date_diff('{age.unit}', {born}, {instant}) // {age.width}"
 
 
 def _sizes(question: Cohort, parameters: Parameters) -> str:
-    """The size of each cohort and the last possible birth in it."""
+    """The SELECT of each cohort with its number of subjects and the last instant at which its subjects can be born."""
     return f"SELECT cohort, count(*) AS size, {_last_birth(question, parameters)} AS last FROM births GROUP BY cohort"
 
 
 def _last_birth(question: Cohort, parameters: Parameters) -> str:
-    """The last possible birth in a cohort."""
+    """The SQL of the last millisecond in which a subject of a cohort can be born."""
     end = f"CAST({parameters.bind(naive(question.span.end))} AS TIMESTAMP)"
     if question.grain is None:
         return f"{end} - INTERVAL 1 MILLISECOND"
@@ -126,14 +126,14 @@ def _last_birth(question: Cohort, parameters: Parameters) -> str:
 
 
 def _cells(question: Cohort, parameters: Parameters) -> str:
-    """Each cohort and age; the number of ended ages is the age at `until` after the last possible birth."""
+    """SELECTs each cohort and age; `ended` is the age at `until` of a subject born at the cohort's last instant."""
     until = f"CAST({parameters.bind(naive(question.until))} AS TIMESTAMP)"
     ended = _age("last", until, question.age, question.zone, parameters)
     return f"SELECT *, {ended} AS ended, unnest(range({question.age.count})) AS age FROM sizes"
 
 
 def _label(question: Cohort, parameters: Parameters) -> str:
-    """The cohort as it is in answers."""
+    """The SQL of a cohort as answers show it: a dimension's value, or milliseconds since 1970, UTC."""
     if question.grain is None or not is_local(question.grain, question.zone):
         return "cohort"
     return f"epoch_ms(first_instant(cohort, {parameters.bind(question.zone)}))"

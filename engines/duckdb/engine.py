@@ -1,4 +1,4 @@
-"""The DuckDB adapter: a file for each plan, with the tables of its layout."""
+"""The DuckDB adapter: a database file for each plan, with the tables of the plan's layout."""
 
 import time
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ BUCKET = pa.field("bucket", INSTANT)
 
 
 class DuckDB(Engine):
-    """DuckDB in this process, with its files under `home`."""
+    """DuckDB, which runs in this process and has its files in the folder `duckdb` of `home`."""
 
     name = "duckdb"
     version = duckdb.__version__
@@ -104,7 +104,7 @@ class DuckDB(Engine):
 
 
 def statement(question: Question, plan: Plan) -> tuple[str, list[object]]:
-    """The SQL of a question and its values; RequestError if the question is not supported."""
+    """The SQL of a question and its bound values; RequestError if the plan does not support the question."""
     layout = _rollup(question, plan)
     subject, time = plan.dataset.columns.subject, plan.dataset.columns.time.name
     integers = {name for name, kind in plan.statistics.types.items() if kind == "int64"}
@@ -120,7 +120,7 @@ def statement(question: Question, plan: Plan) -> tuple[str, list[object]]:
 
 
 def _rollup(question: Question, plan: Plan) -> Layout | None:
-    """The smallest roll-up that answers the question; None if the events do; RequestError if the plan cannot."""
+    """The smallest roll-up that can answer; None if only the table of events can; RequestError if no table can."""
     table_set: tables.TableSet = plan.tables
     reasons = [rollup.unsupported_reason(question, layout) for layout in table_set.rollups]
     if None in reasons:
@@ -131,7 +131,7 @@ def _rollup(question: Question, plan: Plan) -> Layout | None:
 
 
 def _counts(connection: duckdb.DuckDBPyConnection, plan: Plan) -> dict[str, int]:
-    """The rows of each table."""
+    """The number of rows in each table, by the table's name."""
     names = plan.tables.names
     counts = ", ".join(f"(SELECT count(*) FROM {quoted(name)})" for name in names)
     (row,) = connection.execute(f"SELECT {counts}").fetchall()
@@ -140,7 +140,7 @@ def _counts(connection: duckdb.DuckDBPyConnection, plan: Plan) -> dict[str, int]
 
 @contextmanager
 def _failures() -> Iterator[None]:
-    """Raises DuckDB's errors as those of the contract."""
+    """Turns DuckDB's errors in the block into OverflowError for a value out of range, else into FailureError."""
     try:
         yield
     except (duckdb.OutOfRangeException, duckdb.ConversionException) as error:
@@ -161,7 +161,7 @@ class _Session(Session):
         text, values = statement(question, self._plan)
         with _failures(), self._timeout:
             answer: pa.Table = self._connection.sql(text, params=values).to_arrow_table()
-        if isinstance(question, Aggregate):  # only the bucket has another type; casting the whole table would be slow
+        if isinstance(question, Aggregate):  # only the bucket's type is not the answer's; casting all columns is slow
             chunks = [chunk.view(INSTANT) for chunk in answer.column(0).chunks]
             return answer.set_column(0, BUCKET, pa.chunked_array(chunks, INSTANT))
         return answer.cast(answers.schema(question, self._plan.schema))
@@ -177,6 +177,6 @@ def _watched(events: Events, watch: Watch) -> Iterator[pa.RecordBatch]:
 
 
 def _naive(schema: pa.Schema) -> pa.Schema:
-    """The schema with UTC timestamps without a zone; DuckDB converts those with a zone to this machine's."""
+    """The schema with its timestamps in UTC but without a zone, as DuckDB would convert zoned ones to local time."""
     plain = [f.with_type(pa.timestamp("ms")) if pa.types.is_timestamp(f.type) else f for f in schema]
     return pa.schema(plain)

@@ -1,4 +1,4 @@
-"""Funnels as DuckDB's SQL: ASOF joins from each entry to the first later event of the next step, and so on."""
+"""The SQL of funnels in DuckDB: ASOF joins find, after the event of a step, the first later event of the next step."""
 
 from rollup_bench.engines.duckdb.sql import conditions, span
 from rollup_bench.engines.sql import Parameters, quoted
@@ -6,7 +6,7 @@ from rollup_bench.workloads.questions import Funnel
 
 
 def funnel(question: Funnel, subject: str, time: str) -> tuple[str, list[object]]:
-    """The statement of a funnel over the table `events`, and its values."""
+    """The SQL of a funnel over the table `events`, and its bound values."""
     parameters = Parameters()
     steps = range(1, len(question.steps) + 1)
     by = [f"by{i}" for i in range(len(question.by))]
@@ -30,16 +30,16 @@ def funnel(question: Funnel, subject: str, time: str) -> tuple[str, list[object]
 
 
 def _join(k: int) -> str:
-    """Joins the first event of step k after that of the step before; NULL if that step was not reached.
+    """The join to a subject's first event of step k after its event of step k - 1; NULL if there is no such event.
 
-    DuckDB before 2.0 joins a NULL on the left with the earliest event on the right, so no NULL is compared.
+    DuckDB before 2.0 joins a NULL on the left with the earliest event on the right, so 'infinity' replaces NULL.
     """
     before = "time1" if k == 2 else f"coalesce(time{k - 1}, 'infinity')"
     return f"ASOF LEFT JOIN step{k} ON step1.subject = step{k}.subject AND {before} < time{k}"
 
 
 def _step(question: Funnel, k: int, subject: str, time: str, parameters: Parameters) -> str:
-    """The events of the span that match step k; those of the first step with the dimensions."""
+    """The SELECT of subject and time of the span's events that match step k, with the dimensions if k is 1."""
     by = [f"{quoted(name)} AS by{i}" for i, name in enumerate(question.by)] if k == 1 else []
     columns = ", ".join([f"{quoted(subject)} AS subject", f"{quoted(time)} AS time{k}", *by])
     where = [

@@ -12,17 +12,17 @@ MERGES = {Part.ROWS: "sum", Part.KNOWN: "sum", Part.SUM: "sum", Part.MIN: "min",
 
 
 class Literals(Parameters):
-    """Writes values into the text, because CREATE TABLE takes no parameters."""
+    """Parameters that are written into the SQL as literals, because CREATE TABLE takes no bound values."""
 
     def bind(self, value: object) -> str:
-        """The value as a string literal."""
+        """The value as a SQL string literal."""
         return "'" + str(value).replace("'", "''") + "'"
 
 
 def create(layout: Layout, time: str, source: str) -> str:
-    """The statement that creates the table of a layout from the events in `source`.
+    """The SQL that creates the table of a roll-up from the events in the table `source`.
 
-    Sums of integers are stored as HUGEINT, because that of a group may exceed 64 bits even if the answer does not.
+    Sums of integers are stored as HUGEINT, because the sum of a group may exceed 64 bits if the answer does not.
     """
     parameters, grain = Literals(), Grain(layout.grain or Grain.ALL)
     instant = "make_timestamp(bucket * 1000)"
@@ -38,7 +38,7 @@ def create(layout: Layout, time: str, source: str) -> str:
 
 
 def unsupported_reason(question: Question, layout: Layout) -> str | None:
-    """Why the table cannot answer the question, by the rule of layouts or in DuckDB; None if it can."""
+    """Why a roll-up cannot answer the question, in any engine or because DuckDB cannot merge states; None if it can."""
     reason = rule.unsupported_reason(question, layout)
     if reason is None and isinstance(question, Aggregate):
         for measure in question.measures:
@@ -48,7 +48,7 @@ def unsupported_reason(question: Question, layout: Layout) -> str | None:
 
 
 def measure(measure: Measure, layout: Layout, integers: set[str]) -> str:
-    """The SQL of a measure over the table's states."""
+    """The SQL that computes a measure from a roll-up's states; `integers` names the integer columns."""
     if measure.function is Function.DISTINCT:
         return f"count(DISTINCT {quoted(measure.column or '')})"
     merged = [_merged(s) for s in rule.states(measure)]
@@ -63,7 +63,7 @@ def _merged(state: State) -> str:
 
 
 def _column(state: State) -> str:
-    """The column of a state; the prefix keeps it from having the name of an answer's column."""
+    """The quoted column that stores a state; its prefix makes its name differ from all columns of answers."""
     return quoted(f"kept {state}")
 
 

@@ -1,4 +1,4 @@
-"""Aggregates as DuckDB's SQL with bound values, and the parts that cohorts and funnels share."""
+"""The SQL of aggregates in DuckDB with bound values, and the functions that cohorts and funnels use too."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -12,7 +12,7 @@ from rollup_bench.workloads.questions import Aggregate, Grain, Span
 
 MACROS = """
 CREATE TEMP MACRO offset_at(instant, zone) AS timezone(zone, instant) - timezone('UTC', instant);
--- of a midnight that a clock change repeats, the first: that with the offset in force a little before
+-- the first of two midnights, if a clock change repeats midnight, by the offset of three hours before
 CREATE TEMP MACRO earlier(day, zone) AS
     timezone('UTC', day - offset_at(timezone(zone, day) - INTERVAL 3 HOUR, zone));
 CREATE TEMP MACRO first_instant(day, zone) AS
@@ -21,14 +21,14 @@ CREATE TEMP MACRO first_instant(day, zone) AS
 
 
 def naive(instant: datetime) -> datetime:
-    """An instant as the UTC timestamp without a zone that the tables store."""
+    """Converts an instant to a UTC datetime without a zone, as the tables store times."""
     return instant.astimezone(UTC).replace(tzinfo=None)
 
 
 def aggregate(
     question: Aggregate, time: str, table: str, expression: Callable[[Measure], str]
 ) -> tuple[str, list[object]]:
-    """The statement of an aggregate over a table, and its values; `expression` returns the SQL of a measure."""
+    """The SQL of an aggregate over a table, and its bound values; `expression` returns the SQL of a measure."""
     parameters = Parameters()
     columns = [f"{_bucket(question, time, parameters)} AS bucket", *map(quoted, question.by)]
     if question.subtotals != "none":
@@ -51,7 +51,7 @@ def aggregate(
 
 
 def span(span: Span, time: str, parameters: Parameters) -> list[str]:
-    """The conditions for events in a span."""
+    """The SQL conditions for times from the start of a span to just before its end."""
     return [
         f"{quoted(time)} >= {parameters.bind(naive(span.start))}",
         f"{quoted(time)} < {parameters.bind(naive(span.end))}",
@@ -59,14 +59,14 @@ def span(span: Span, time: str, parameters: Parameters) -> list[str]:
 
 
 def conditions(filters: tuple[Filter, ...], parameters: Parameters) -> list[str]:
-    """The conditions of filters."""
+    """The SQL condition of each filter."""
     return [condition(f, quoted(f.column), parameters) for f in filters]
 
 
 def measure(measure: Measure, integers: set[str]) -> str:
-    """The SQL of a measure of events.
+    """The SQL that computes a measure from raw events.
 
-    It is exact even if the question tolerates an error, because DuckDB's estimates have no documented error bound.
+    The SQL is exact even if the question tolerates an error, because DuckDB's estimates have no documented error bound.
     """
     column = quoted(measure.column or "")
     match measure.function:
@@ -85,9 +85,9 @@ def measure(measure: Measure, integers: set[str]) -> str:
 
 
 def bucket(column: str, grain: Grain, zone: str, parameters: Parameters) -> str:
-    """The bucket of a time: its start in milliseconds since 1970, UTC, or its first local day if `is_local`.
+    """The SQL of a time's bucket: its start in milliseconds since 1970, UTC, or its first local day if `is_local`.
 
-    Callers convert a local day to an instant by the macro `first_instant` after grouping: once a group, not an event.
+    After grouping, callers convert local days to instants with `first_instant`: once for each group, not each event.
     """
     if grain in CLOCK:
         length, shown = CLOCK[grain], f"epoch_ms({local(column, zone, parameters)})"
@@ -97,12 +97,12 @@ def bucket(column: str, grain: Grain, zone: str, parameters: Parameters) -> str:
 
 
 def local(column: str, zone: str, parameters: Parameters) -> str:
-    """The local time of a UTC timestamp."""
+    """The SQL that converts a UTC timestamp to the local time of a zone."""
     return column if zone == "UTC" else f"timezone({parameters.bind(zone)}, timezone('UTC', {column}))"
 
 
 def is_local(grain: Grain, zone: str) -> bool:
-    """Whether buckets are local days instead of instants: of a day or longer, in another zone than UTC."""
+    """Whether `bucket` gives local days, not instants: for grains of a day to a year in a zone other than UTC."""
     return zone != "UTC" and grain is not Grain.ALL and grain not in CLOCK
 
 

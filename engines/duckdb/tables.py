@@ -1,4 +1,4 @@
-"""The tables of a layout in DuckDB."""
+"""The tables that DuckDB creates for a layout, and the SQL that creates them."""
 
 from dataclasses import dataclass
 from math import prod
@@ -22,22 +22,22 @@ MIN_EVENTS_PER_ROW = 4
 
 @dataclass(frozen=True)
 class TableSet:
-    """Roll-ups, smallest first, and the columns that order the table of all events; None if there is no such table."""
+    """A plan's roll-ups, smallest first; `order` names the sort columns of the table of events, None without it."""
 
     rollups: tuple[Layout, ...]
     order: tuple[str, ...] | None
 
     @property
     def names(self) -> list[str]:
-        """The names of all tables."""
+        """The names of all tables: `events`, if it is created, and then the roll-ups."""
         return [*([] if self.order is None else ["events"]), *(layout.name for layout in self.rollups)]
 
 
 def tables(dataset: Dataset, layout: Layout, statistics: Statistics) -> TableSet:
-    """The tables of a layout.
+    """The tables that DuckDB creates for a layout.
 
-    `tuned` has the events, ordered by subject if a question follows subjects, and a roll-up by day, hour or minute for
-    each aggregate that it can answer, if the roll-up is much smaller than the events.
+    `tuned` has the events, sorted by subject if any question is a cohort or a funnel, and a roll-up by day, hour or
+    minute for each aggregate that a roll-up can answer with at most a quarter as many rows as there are events.
     """
     time, subject = dataset.columns.time.name, dataset.columns.subject
     if layout == layouts.raw:
@@ -59,7 +59,7 @@ def tables(dataset: Dataset, layout: Layout, statistics: Statistics) -> TableSet
 
 
 def statements(tables: TableSet, statistics: Statistics, time: str) -> str:
-    """Creates and fills the tables, that of the events first."""
+    """The SQL that creates and fills the tables, the table of events first."""
     columns = ", ".join(f"{quoted(name)} {TYPES[kind]}" for name, kind in statistics.types.items())
     rollups = [rollup.create(layout, time, "events" if tables.order else "batches") for layout in tables.rollups]
     events = []
@@ -70,7 +70,7 @@ def statements(tables: TableSet, statistics: Statistics, time: str) -> str:
 
 
 def _question_rollup(question: Aggregate, dataset: Dataset, statistics: Statistics) -> Layout | None:
-    """The coarsest roll-up by day, hour or minute that answers a question; None if none is worth building."""
+    """The coarsest roll-up by day, hour or minute that answers a question and is worth building; None if none is."""
     by = tuple(dict.fromkeys([*question.by, *(condition.column for condition in question.where)]))
     if not set(by) <= set(dataset.columns.texts):
         return None
@@ -83,7 +83,7 @@ def _question_rollup(question: Aggregate, dataset: Dataset, statistics: Statisti
 
 
 def _max_groups(layout: Layout, statistics: Statistics) -> int:
-    """The most groups that a roll-up could have."""
+    """The most rows that a roll-up can have: each combination of dimension values, with NULL, in each bucket."""
     days = (statistics.last - statistics.first) // DAY + 1
     return (
         days * BUCKETS_A_DAY[Grain(layout.grain or Grain.ALL)] * prod(statistics.cardinality[d] + 1 for d in layout.by)

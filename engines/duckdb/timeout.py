@@ -1,4 +1,4 @@
-"""The timeout of queries, which DuckDB itself does not have."""
+"""A timeout for queries, because DuckDB itself has none."""
 
 import math
 import time
@@ -10,7 +10,7 @@ SECONDS = 300.0
 
 
 class Timeout:
-    """Enter it around each query; it calls `interrupt` if the query takes too long."""
+    """A context manager around each query, which calls `interrupt` once the query has run for more than 300 s."""
 
     def __init__(self, interrupt: Callable[[], None]) -> None:
         self._interrupt = interrupt
@@ -26,7 +26,7 @@ class Timeout:
         self._deadline = math.inf
 
     def close(self) -> None:
-        """Stops the thread and releases `interrupt`."""
+        """Stops the thread that checks the time of queries; `interrupt` is not called afterwards."""
         self._closed.set()
         self._thread.join()
 

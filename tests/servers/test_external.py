@@ -159,7 +159,7 @@ def test_without_tls_there_is_no_answer(outside: Outside, external: Command, mon
 def test_a_ca_that_is_none(outside: Outside, external: Command, mine: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(outside.variable("CA"), mine)
     line = external.refused("verify", outside.engine, "--via", "external")
-    assert line == f"rollup-bench: {outside.variable('CA')} is not a file of certificates: name one in PEM form"
+    assert line == f"rollup-bench: {outside.variable('CA')} is not a file of certificates: name a file in PEM form"
 
 
 @pytest.mark.parametrize(
