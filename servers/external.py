@@ -29,7 +29,7 @@ class ExternalServer(Server):
 
     @property
     def connection(self) -> Connection:
-        """The address and login from environment variables; RequestError, naming it, if one is not valid."""
+        """Address and login from environment variables; RequestError, with its name, if a variable is not valid."""
         tls, hosts, port = self._address()
         ca, user, password = (self._variable(key) for key in ("CA", "USER", "PASSWORD"))
         if ca and not _certificates(ca):

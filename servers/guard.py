@@ -1,4 +1,4 @@
-"""Runs a command when a block ends, or when this process ends, even if it is killed."""
+"""Runs a command when a block ends, or when this process ends, even if the process is killed."""
 
 import subprocess
 from collections.abc import Callable, Iterator, Sequence

@@ -28,9 +28,9 @@ def java() -> Path:
     for program, version in versions.items():
         if version == VERSION:
             return program.resolve().parents[1]
-    others = sorted({version for version in versions.values() if version})
+    other_versions = sorted({version for version in versions.values() if version})
     where = f"in JAVA_HOME={home}" if home else "here"
-    only = f", only {' and '.join(map(str, others))}" if others else ""
+    only = f", only {' and '.join(map(str, other_versions))}" if other_versions else ""
     raise RequestError(f"no Java {VERSION} {where}{only}: install openjdk-{VERSION}-jre-headless, or set JAVA_HOME")
 
 

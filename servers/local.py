@@ -42,7 +42,7 @@ class LocalServer(Server):
 
     @abstractmethod
     def _alive(self) -> bool:
-        """Whether the server's processes or containers run; False if the server was stopped or never started."""
+        """Whether the server runs: all its processes, or for compose any container; False if it was never started."""
 
     @property
     def connection(self) -> Connection:

@@ -95,7 +95,7 @@ class NativeServer(LocalServer):
     def _check_memory(self, stages: list[list[JavaProcess]]) -> None:
         if self.budget.memory < self.recipe.least:
             budget, least = self.budget.memory >> 20, self.recipe.least >> 20
-            raise RequestError(f"{self.name}: {budget} MiB of memory are too little, give it {least} MiB")
+            raise RequestError(f"{self.name}: {budget} MiB of memory are too little, the least is {least} MiB")
         needed = sum(process.heap + process.direct for stage in stages for process in stage)
         available = psutil.virtual_memory().available
         if available < needed:

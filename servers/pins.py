@@ -18,7 +18,7 @@ def check(folder: Path, pinned: Path) -> None:
     for jar in sorted(expected.keys() | fetched.keys()):
         if expected.get(jar) != fetched.get(jar):
             fault = "is missing" if jar not in fetched else "has another hash" if jar in expected else "is not pinned"
-            raise FailureError(f"{jar} {fault}: Maven fetched other jars than {pinned} pins; make lock pins those")
+            raise FailureError(f"{jar} {fault}; run make lock if the fetched jars shall replace those in {pinned}")
 
 
 def write(folder: Path, pinned: Path) -> None:

@@ -41,7 +41,7 @@ def spawn(name: str, stage: int, command: Sequence[str], folder: Path, log: Path
         child = subprocess.Popen(
             command, cwd=folder, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
         )
-    child.returncode = 0  # Popen shall not wait: the child may outlive this process, and the thread below waits
+    child.returncode = 0  # Popen shall not wait for the child, which may outlive this process; the thread below does
     record = Record(name, stage, child.pid, psutil.Process(child.pid).create_time())
     Thread(target=os.waitpid, args=(child.pid, 0), daemon=True).start()
     return record

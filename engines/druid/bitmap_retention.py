@@ -21,7 +21,7 @@ BITS = 63
 
 
 def applies(question: Cohort) -> bool:
-    """Whether this module can answer a cohort: plain retention by time, under the conditions that the module states."""
+    """Whether the module's conditions hold, for retention by calendar ages of days or more without `by` or `repeat`."""
     return (
         question.measure is None
         and question.by is None

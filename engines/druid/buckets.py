@@ -27,13 +27,13 @@ def bucket(grain: Grain, zone: str, statistics: Statistics, time: str = TIME) ->
     """The SQL of the start of a time's bucket, in milliseconds since 1970, UTC; `zone` must be a valid time zone.
 
     Druid turns TIME_FLOOR into a granularity and counts buckets from the first one, which is wrong after some clock
-    changes. A TIME_SHIFT by zero makes Druid floor each event's time instead. Where a clock change repeats midnight,
+    changes. A TIME_SHIFT by zero makes Druid floor each event's time by itself. If a clock change repeats midnight,
     TIME_FLOOR returns the second midnight; a CASE replaces the second midnight by the first, at which the day began.
     """
     if _is_regular(grain, zone, statistics.first, statistics.last):
         return _floor(time, grain, zone)
     time = f"TIME_SHIFT({time}, 'PT0S', 1)"
-    if grain is Grain.WEEK:  # Druid subtracts days from the start of the event's day, which may not end at a midnight
+    if grain is Grain.WEEK:  # Druid subtracts days from the start of the event's day, and may miss a week's midnight
         time = f"TIME_FLOOR({time}, '{PERIODS[grain]}', NULL, '{zone}')"
     start = _floor(time, Grain.DAY if grain is Grain.WEEK else grain, zone)
     repeated = () if grain in CLOCK else _repeated(zone, statistics.first, statistics.last)

@@ -78,6 +78,6 @@ class Connection(db.api.Connection):  # type: ignore[misc]
         self._transport.close()
 
     def rows(self, statement: str, parameters: Sequence[str | int | float] = ()) -> list[list[Any]]:
-        """Executes a statement and returns all rows of the result; FailureError, with Druid's message if it sent one."""
+        """Executes a statement and returns all rows of the result; FailureError with Druid's message if Druid fails."""
         rows: list[list[Any]] = self.cursor().execute(statement, parameters).fetchall()
         return rows

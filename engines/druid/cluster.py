@@ -28,7 +28,7 @@ class Cluster:
         return str(self._call("GET", "/status")["version"])
 
     def run(self, task: dict[str, Any], watch: Watch, pace: Callable[[int], None] | None = None) -> None:
-        """Runs a task to its end; FailureError with its message if it fails; calls `pace` with the rows read so far."""
+        """Runs a task to its end; FailureError with Druid's message if it fails; `pace` gets the rows read so far."""
         identity = self._call("POST", "/druid/indexer/v1/task", task)["task"]
         while True:
             state = self._call("GET", f"/druid/indexer/v1/task/{identity}/status")["status"]

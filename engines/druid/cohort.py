@@ -1,4 +1,4 @@
-"""The SQL of cohorts in Druid: births joined to the subjects' later events, grouped by subject, then by cohort and age.
+"""Druid's SQL of cohorts: births joined to the subjects' events since then, grouped by subject, then by cohort and age.
 
 The result of the SQL has rows only for ages with events; the client adds the other ages and accumulates over ages.
 """
@@ -189,7 +189,7 @@ def _age(question: Cohort, instant: str, origin: str) -> str:
 
 
 def ended_ages(question: Cohort, datasource: Datasource, parameters: Parameters) -> str:
-    """The SQL of how many ages of a cohort ended: the age at `until` of a subject born in its last millisecond."""
+    """The SQL of how many ages of a cohort ended: the age at `until` of a subject born at the cohort's end."""
     end = parameters.bind(question.span.milliseconds[1])
     if question.grain is not None:
         end = f"LEAST({following('cohort', question.grain, question.zone, datasource.statistics)}, {end})"

@@ -100,7 +100,7 @@ class Datasource:
                 return (self._merged(State(Part(measure.function), column)),)
 
     def event_sums(self, measure: Measure, alias: str) -> list[str]:
-        """The SQL of a count or sum of events: one expression, or two, upper and lower bits, if 64 bits may not do."""
+        """The SQL of a count or sum of events: one expression, or upper and lower bits for a sum beyond 64 bits."""
         if measure.column is None:
             return ["COUNT(*)"]
         column = alias + quoted(measure.column)

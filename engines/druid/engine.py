@@ -164,7 +164,7 @@ class Druid(Engine):
         files = sorted(folder.glob("*.json"))
         if (size := sum(f.stat().st_size for f in files)) > MAX_INLINE_BYTES:
             raise RequestError(
-                f"druid cannot read this disk, and {size >> 20} MiB of events do not fit a task; use --via native"
+                f"druid cannot read local files, and {size >> 20} MiB of events do not fit a task; use --via native"
             )
         return {"type": "inline", "data": "".join(f.read_text("utf-8") for f in files)}
 

@@ -46,7 +46,7 @@ def _rollups(dataset: Dataset, statistics: Statistics) -> list[Layout]:
 def _question_rollup(question: Aggregate, dataset: Dataset, statistics: Statistics) -> Layout | None:
     """The roll-up for a question: by minute or hour if the question is, else by day, which longer grains consist of.
 
-    The result is None if this roll-up cannot be stored, cannot answer the question, or is not worth building.
+    The result is None if the question's roll-up cannot be stored, cannot answer the question, or is not worth building.
     """
     grain = question.grain if question.grain in CLOCK else Grain.DAY
     by = tuple(sorted({*question.by, *(f.column for f in question.where)}))
@@ -58,7 +58,7 @@ def _question_rollup(question: Aggregate, dataset: Dataset, statistics: Statisti
 
 
 def _merged(one: Layout, other: Layout, statistics: Statistics) -> Layout | None:
-    """One roll-up for the questions of both; None if their buckets differ or the merged one is not worth building."""
+    """One roll-up for the questions of two others; None if buckets differ or the merged one is not worth building."""
     by = tuple(sorted({*one.by, *other.by}))
     both = _layout(Grain(one.grain or Grain.DAY), one.zone, by, tuple(dict.fromkeys(one.measures + other.measures)))
     same_buckets = (one.grain, one.zone) == (other.grain, other.zone)

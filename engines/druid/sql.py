@@ -72,7 +72,7 @@ def aggregate(question: Aggregate, datasource: Datasource, source: str) -> State
 
 
 def client_cuts(question: Question) -> bool:
-    """Whether the client, not Druid, cuts a top-n answer to the first groups of each bucket: if buckets are of time.
+    """Whether the client, not Druid, cuts the answer to each bucket's top groups: in a top-n by bucket of time.
 
     Druid's SQL would need a window function, which allocates 200 MB for each bucket and sorts text by UTF-16.
     """

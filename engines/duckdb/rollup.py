@@ -38,7 +38,7 @@ def create(layout: Layout, time: str, source: str) -> str:
 
 
 def unsupported_reason(question: Question, layout: Layout) -> str | None:
-    """Why a roll-up cannot answer the question, in any engine or because DuckDB cannot merge states; None if it can."""
+    """Why a roll-up cannot answer the question, in any engine or because of DuckDB; None if the roll-up can."""
     reason = rule.unsupported_reason(question, layout)
     if reason is None and isinstance(question, Aggregate):
         for measure in question.measures:
