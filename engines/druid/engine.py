@@ -74,7 +74,7 @@ class Druid(Engine):
 
     def explain(self, question: Question, plan: Plan) -> str:
         query = statement(question, plan)
-        cut = "\n-- the client keeps the first of each bucket" if sql.client_cuts(question) else ""
+        cut = "\n-- the client keeps the first groups of each bucket" if sql.client_cuts(question) else ""
         return f"{query.text}\n-- parameters: {', '.join(map(repr, query.values))}{cut}"
 
     def load(self, plan: Plan, events: Events, watch: Watch) -> Loaded:
@@ -155,7 +155,7 @@ class Druid(Engine):
         self._cluster.wait_until_served(source, watch)
         while (count := self._count(source, datasource.count)) != rows:
             if count is not None and count > rows:
-                raise FailureError(f"druid stored {count} rows of {rows}")
+                raise FailureError(f"druid stored {count} events, but {rows} were loaded")
             watch.pause(POLL)
 
     def _input(self, folder: Path) -> dict[str, Any]:

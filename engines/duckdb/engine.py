@@ -72,7 +72,7 @@ class DuckDB(Engine):
                 connection.execute("CHECKPOINT")
                 counts = _counts(connection, plan)
         if counts.get("events", events.statistics.rows) != events.statistics.rows:
-            raise FailureError(f"duckdb stored {counts['events']} rows of {events.statistics.rows}")
+            raise FailureError(f"duckdb stored {counts['events']} of {events.statistics.rows} events")
         return Loaded(sum(counts.values()), time.perf_counter() - began, path.stat().st_size)
 
     def rows(self, plan: Plan) -> int | None:
