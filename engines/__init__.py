@@ -1,1 +1,1 @@
-"""Who answers: the contract, the servers, and a folder an engine."""
+"""The contract between the harness and engines, and a folder for each engine."""

@@ -34,8 +34,8 @@ class Where(StrEnum):
 class Support:
     """Whether an engine supports a question on a plan.
 
-    If `where` is None it does not, and `reason` says why. Else `reason` may describe how it answers, and the error of
-    the answer is at most `error` with probability `confidence`; `error` is 0 if the answer is exact.
+    If `where` is None, the engine does not support the question, and `reason` says why. Else `reason` may describe how
+    the engine answers; the answer's error is at most `error` with probability `confidence`, and 0 if it is exact.
     """
 
     where: Where | None
@@ -45,7 +45,7 @@ class Support:
 
 
 def unsupported(reason: str) -> Support:
-    """The support of a question that experts of the engine would not ask it, with the reason."""
+    """Returns a Support that says that a question is not supported, with the reason."""
     return Support(None, reason)
 
 
@@ -77,19 +77,19 @@ class Plan:
 
     @cached_property
     def key(self) -> str:
-        """A hash of the events and of all that is created."""
+        """A hash of the events and of all tables that the engine creates."""
         parts = (self.engine, self.dataset.name, self.layout.name, self.statistics.fingerprint, self.text)
         return hashlib.blake2b("\n".join(parts).encode(), digest_size=8).hexdigest()
 
     @cached_property
     def name(self) -> str:
-        """A unique name of lower-case letters, digits and underscores."""
+        """A name of lower-case letters, digits and underscores that no other plan has."""
         return f"rb_{self.key}"
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """The result of a load: rows stored, seconds until settled, bytes at rest (None if unknown)."""
+    """The result of a load: rows stored, seconds until background work ended, bytes on disk (None if unknown)."""
 
     rows: int
     seconds: float
@@ -160,7 +160,7 @@ class Engine(ABC):
     def load(self, plan: Plan, events: Events, watch: Watch) -> Loaded:
         """Creates and fills the plan's tables; returns when the engine has no background work left.
 
-        Only an engine with `resumes` may find a part of an interrupted load.
+        If the engine's `resumes` is true, an interrupted load may have left a part of the tables; else there is none.
         """
 
     @abstractmethod

@@ -1,4 +1,4 @@
-"""The errors of adapters: each becomes one line of a report."""
+"""Writes errors of adapters as lines of a report."""
 
 import re
 import traceback
@@ -16,14 +16,14 @@ _ADAPTER = re.compile(r"rollup_bench\.engines\.\w+\.")
 
 
 def reason(error: Exception) -> str:
-    """What a report says of an error: its text if the contract names its type, else as `described`."""
+    """The line of a report for an error: its own text if the contract names its type, else what `described` returns."""
     return str(error) if isinstance(error, UNANSWERED) else described(error)
 
 
 def described(error: BaseException) -> str:
     """The type, the text without folders of this machine, and the last line that ran in an adapter, in one line.
 
-    The last line of all where none ran in an adapter.
+    If no line of an adapter ran, it is the last line that ran at all.
     """
     packages = {point.module.partition(".")[0] for point in entry_points(group=GROUP)}
     places = list(traceback.walk_tb(error.__traceback__))

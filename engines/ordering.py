@@ -1,4 +1,4 @@
-"""The order of an answer's rows, the cut of a top, and subtotals, for adapters; the truth has its own."""
+"""Orders the rows of an answer, cuts a top-n and lists subtotals, for adapters; the truth has code of its own."""
 
 import numpy as np
 import pyarrow as pa
@@ -10,7 +10,7 @@ from rollup_bench.workloads.questions import Aggregate, Question
 def order(question: Question) -> list[tuple[str, str]]:
     """The columns by which an answer is sorted, each with "ascending" or "descending"; NULL is last in both.
 
-    These are its keys, text by code point; the measure of a top comes after the bucket.
+    The columns are the answer's keys (text sorts by code point), and after the bucket the measure of a top-n.
     """
     by = [(key, "ascending") for key in keys(question)]
     if isinstance(question, Aggregate) and question.top is not None:

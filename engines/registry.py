@@ -1,4 +1,4 @@
-"""Which engines there are: those that come along, and those of other packages by entry point."""
+"""Finds engines: those of this package, and those of other packages by entry point."""
 
 from importlib import import_module
 from importlib.metadata import entry_points, metadata
@@ -22,9 +22,9 @@ def names() -> list[str]:
 
 
 def module(name: str) -> str:
-    """Where the class of an engine is; RequestError where there is no such engine."""
+    """The module that holds the class of an engine; RequestError if no engine has the name."""
     if name not in names():
-        raise RequestError(f"`{name}` is not an engine; there are {', '.join(names())}")
+        raise RequestError(f"`{name}` is not an engine; the engines are {', '.join(names())}")
     ours = (HERE / name / "engine.py").exists()
     return f"{__package__}.{name}.engine" if ours else entry_points(group=GROUP)[name].module
 
@@ -32,7 +32,7 @@ def module(name: str) -> str:
 def engine_type(name: str) -> type[Engine]:
     """The class of an engine; its client library is imported only now.
 
-    RequestError where there is no such engine, or its client library is missing or too old.
+    RequestError if no engine has the name, or if its client library is missing or too old.
     """
     where = module(name)
     refuse_old(name)
@@ -54,7 +54,7 @@ def engine_type(name: str) -> type[Engine]:
 
 
 def recipe(engine: str) -> Recipe | None:
-    """What the engine declares in the module `server` beside its own; None for one that is embedded."""
+    """The server that an engine declares in the module `server` beside its own; None for an embedded engine."""
     beside = f"{module(engine).rpartition('.')[0]}.server"
     return import_module(beside).RECIPE if find_spec(beside) else None
 

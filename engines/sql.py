@@ -25,7 +25,7 @@ class Parameters:
 
 
 def quoted(name: str) -> str:
-    """The name as an identifier that keeps its case."""
+    """Quotes a name as an SQL identifier, which keeps its case."""
     return '"' + name.replace('"', '""') + '"'
 
 

@@ -18,7 +18,7 @@ def refuse_old(name: str) -> None:
     for requirement in map(REQUIREMENT.fullmatch, requires("rollup-bench") or ()):
         if requirement and requirement[3] == name:
             package, lowest = requirement[1], requirement[2]
-            with suppress(PackageNotFoundError):  # the import of the engine reports it
+            with suppress(PackageNotFoundError):  # importing the engine reports the missing package
                 if _numbers(installed := version(package)) < _numbers(lowest):
                     remedy = f"pip install '{package}>={lowest}'"
                     raise RequestError(

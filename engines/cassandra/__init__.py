@@ -1,1 +1,1 @@
-"""Apache Cassandra: a table designed for each question."""
+"""The adapter of Apache Cassandra, which designs a table for each question."""

@@ -1,4 +1,4 @@
-"""Writing rows in batches of one partition each, many batches at once."""
+"""Writes rows in batches: each batch holds rows of one partition, and many batches are sent at once."""
 
 import threading
 from collections import deque
@@ -39,12 +39,12 @@ class BatchWriter:
         self._failed: deque[tuple[BatchStatement, int, BaseException]] = deque()
 
     def send(self, batch: BatchStatement) -> None:
-        """Sends a batch; FailureError if an earlier one has failed for good."""
+        """Sends a batch; FailureError if an earlier batch has failed even when it was repeated."""
         self._retry_failed()
         self._start(batch, 1)
 
     def finish(self) -> None:
-        """Waits for all batches; FailureError if one has failed for good."""
+        """Waits for all batches; FailureError if a batch has failed even when it was repeated."""
         while True:
             for _ in range(CONCURRENT_BATCHES):
                 self._acquire()
@@ -114,6 +114,6 @@ def _batch(prepared: PreparedStatement, rows: list[tuple[Any, ...]]) -> BatchSta
 
 
 def _partition_ranges(buckets: Longs, shards: Longs) -> Iterator[tuple[int, int]]:
-    """The begin and end of each partition's rows."""
+    """The positions at which the rows of each partition begin and end, in sorted rows."""
     changes = np.flatnonzero(np.diff(buckets) | np.diff(shards)) + 1
     return pairwise([0, *changes.tolist(), len(buckets)])

@@ -45,7 +45,7 @@ def _expression(condition: Filter, schema: pa.Schema) -> pc.Expression:
 
 @dataclass(frozen=True)
 class Partial:
-    """A partial aggregate: of a group the count, sum, min or max of a column; without a column the count of events.
+    """A partial aggregate of a group: the count, sum, min or max of a column; without a column, the count of events.
 
     Counts leave out NULLs. Sum, min and max are NULL if a group has no value.
     """
@@ -57,19 +57,19 @@ class Partial:
         return f"{self.function}({self.column or ''})"
 
     def is_wide(self, statistics: Statistics) -> bool:
-        """Whether this is a sum of integers that may not fit 64 bits."""
+        """Whether the aggregate is a sum of integers that may exceed 64 bits."""
         column = str(self.column)
         integers = self.function == "sum" and statistics.types[column] == "int64"
         return integers and statistics.magnitude.get(column, 0.0) >= SAFE_SUM
 
     def arrow_type(self, statistics: Statistics) -> pa.DataType:
-        """The type of its values."""
+        """The Arrow type of the aggregate's values."""
         if self.function == "count" or statistics.types[str(self.column)] == "int64":
             return WIDE if self.is_wide(statistics) else pa.int64()
         return pa.float64()
 
     def of_events(self, rows: pa.Table, statistics: Statistics) -> pa.ChunkedArray | pa.Array:
-        """The value of each event by itself, to be merged."""
+        """The aggregate of each single event; aggregates of several events are merged from these."""
         if self.column is None:
             return pa.array(np.ones(rows.num_rows, np.int64))
         column = rows[self.column]
@@ -111,7 +111,7 @@ class Groups:
 
 
 def aggregated(rows: pa.Table, by: Iterable[str], measures: Iterable[Measure], statistics: Statistics) -> Groups:
-    """The groups of events; `rows` has a column `bucket`."""
+    """The partial aggregates of events by bucket and dimensions; `rows` are events with a column `bucket`."""
     keys = {key: rows[key] for key in ("bucket", *by)}
     totals = keys | {str(partial): partial.of_events(rows, statistics) for partial in partials(measures)}
     values = {
@@ -128,7 +128,7 @@ def merge_function(partial: str) -> str:
 
 
 def merged(groups: Groups, keys: list[str]) -> Groups:
-    """The groups by `keys`, a subset of the present ones, each with one row."""
+    """Merges groups into groups by `keys`, a subset of the present keys, with one row for each group."""
     if groups.keys == keys and groups.totals.num_rows < 2 and not groups.values:
         return groups
     merges = {c: merge_function(c) for c in groups.totals.column_names if c not in groups.keys}
@@ -141,7 +141,7 @@ def _merged_rows(table: pa.Table, keys: list[str], merges: dict[str, str]) -> pa
 
 
 def concatenated(parts: Sequence[Groups]) -> Groups:
-    """The rows of all parts, which hold other events or other partial aggregates by the same keys."""
+    """The rows of all parts; the parts hold different events or different partial aggregates, by the same keys."""
     if len(parts) == 1:
         return parts[0]
     values = {c: [part.values[c] for part in parts if c in part.values] for whole in parts for c in whole.values}
@@ -156,7 +156,7 @@ class Accumulator:
         self._parts: list[Groups] = []
 
     def add(self, part: Groups | None) -> None:
-        """Adds a part; None adds nothing."""
+        """Adds a part of the groups; a part that is None adds nothing."""
         if part is None:
             return
         self._parts.append(part)
@@ -165,7 +165,7 @@ class Accumulator:
 
     @property
     def groups(self) -> Groups | None:
-        """All groups; None if nothing was added."""
+        """The groups of all parts; None if no part was added."""
         return concatenated(self._parts) if self._parts else None
 
 

@@ -17,7 +17,7 @@ NULL_KEY = "\\"
 
 
 def encoded(column: pa.Array, cql_type: str) -> list[Any]:
-    """The bytes of each value; NULLs are left unset, because a written NULL would be a tombstone."""
+    """The CQL bytes of each value of a column; NULLs stay unset, because a written NULL becomes a tombstone."""
     if cql_type == "text":
         values = column.cast(pa.binary()).to_pylist()
     elif cql_type == "varint":
@@ -35,7 +35,7 @@ def key(column: pa.Array) -> pa.Array:
 
 
 def unkeyed(column: pa.Array, arrow_type: pa.DataType) -> pa.Array:
-    """The column from which `key` made this one."""
+    """Converts a column that `key` made back into the column it was made from."""
     if not pc.any(pc.starts_with(column, NULL_KEY)).as_py():
         return column.cast(arrow_type)
     nullable = pc.if_else(pc.equal(column, NULL_KEY), pa.scalar(None, pa.string()), column)

@@ -40,7 +40,7 @@ Longs = npt.NDArray[np.int64]
 
 
 class EventSource(NamedTuple):
-    """Events that `read` reads anew at each call."""
+    """Events as tables: each call of `read` reads them all again."""
 
     read: Callable[[], Iterable[pa.Table]]
     columns: Columns
@@ -49,7 +49,7 @@ class EventSource(NamedTuple):
 
 @dataclass(frozen=True)
 class Births:
-    """Each subject once, with the instant of its birth and its cohort if the question has a `by`."""
+    """The subjects that are born, the instant of each birth, and each subject's cohort if the question has a `by`."""
 
     subjects: pa.Array
     instants: Longs
@@ -169,7 +169,7 @@ def answer(question: Cohort, sums: pa.Table, schema: pa.Schema) -> pa.Table:
 def _values(
     question: Cohort, sums: pa.Table, places: Longs, ages: Longs, shape: tuple[int, int]
 ) -> npt.NDArray[np.object_]:
-    """The value of each cohort (a row) at each age (a column), None where there was nothing to add."""
+    """The value of each cohort (a row) at each age (a column); None where no subject returned."""
     if question.retention == "unbounded":
         ages = np.minimum(ages, shape[1] - 1)
     chosen = (ages >= 0) & (ages < shape[1])
@@ -181,7 +181,7 @@ def _values(
 
 
 def _accumulated(question: Cohort, cells: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Values accumulated over the ages as the question wants."""
+    """The values, accumulated over ages if the question is cumulative or its retention is unbounded."""
     if question.cumulative:
         return np.cumsum(cells, axis=1)
     return np.cumsum(cells[:, ::-1], axis=1)[:, ::-1] if question.retention == "unbounded" else cells

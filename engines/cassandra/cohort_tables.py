@@ -22,7 +22,7 @@ EVER = Span(datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC))
 
 
 def definition(question: Cohort) -> Cohort:
-    """The part of a question on which the stored rows depend, as a question; the rest only decides how to sum them."""
+    """The part of a cohort question on which the stored rows depend; the rest only decides which rows are summed."""
     return Cohort(
         EVER,
         EVER.end,
@@ -47,14 +47,14 @@ class StoredCohort:
     count: int | None
 
     def merged(self, other: "StoredCohort") -> "StoredCohort":
-        """The same activity with the partial aggregates and the ages of both."""
+        """Merges two stored cohorts of one definition into one with the partial aggregates and the ages of both."""
         count = None if None in (self.count, other.count) else max(self.count or 0, other.count or 0)
         partials = tuple(dict.fromkeys((*self.partials, *other.partials)))
         name = f"{self.name} and {other.name.removeprefix('for ')}"
         return replace(self, name=name, partials=partials, count=count)
 
     def table(self, name: str, columns: Columns, statistics: Statistics) -> Table:
-        """The table, partitioned by the time of births."""
+        """The CQL table of the stored activity, partitioned by the time of births."""
         keys = {BORN: "timestamp"} | ({COHORT: "text"} if self.definition.by else {}) | {AGE: "bigint", SUBJECT: "text"}
         sums = {str(p): CQL_TYPES[str(p.arrow_type(statistics))] for p in (EVENTS, *self.partials)}
         types = keys | {FIRST: "bigint", LAST: "bigint"} | sums
@@ -111,7 +111,7 @@ class CohortReader:
     @property
     def support(self) -> Support:
         """On the server."""
-        return Support(Where.SERVER, f"{self.cohort.table.comment}: a row for each subject and age, added up there")
+        return Support(Where.SERVER, f"{self.cohort.table.comment}: the server adds up the rows of each partition")
 
     @property
     def _text(self) -> str:
@@ -122,7 +122,7 @@ class CohortReader:
         return table.select(self.plan.name, columns, where) + table.group_by((BORN, *by))
 
     def explain(self) -> str:
-        """The statement and what follows it."""
+        """The statement, and what the client does with its rows."""
         return f"{self._text}\n-- for each partition of births in the span; the client adds up and sorts"
 
     def answer(self, reader: Reader, manifest: Manifest, schema: pa.Schema) -> pa.Table:

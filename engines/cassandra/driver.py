@@ -1,4 +1,4 @@
-"""The driver as this project uses it: settings, timeouts, rows as tuples, errors of one line."""
+"""Opens sessions of the Cassandra driver with this project's settings: timeouts, rows as tuples, errors of one line."""
 
 import os
 import re
@@ -37,7 +37,7 @@ Row = tuple[Any, ...]
 
 @dataclass(frozen=True)
 class Settings:
-    """Copies in each data centre, and the consistency level of reads and writes."""
+    """The number of copies in each data centre, and the consistency level of reads and writes."""
 
     replication: int = 1
     consistency: str = "LOCAL_QUORUM"
@@ -54,15 +54,15 @@ def environment_settings() -> Settings:
     copies = os.environ.get(REPLICATION) or "3"
     level = os.environ.get(CONSISTENCY) or Settings.consistency
     if not copies.isdecimal() or not 1 <= int(copies) <= 99:
-        raise RequestError(f"{REPLICATION}: {copies!r} is no number of copies, give one from 1 to 99")
+        raise RequestError(f"{REPLICATION}: {copies!r} is no number of copies; give a number from 1 to 99")
     if level not in LEVELS:
-        raise RequestError(f"{CONSISTENCY}: {level!r} is no consistency level, give one of {', '.join(LEVELS)}")
+        raise RequestError(f"{CONSISTENCY}: {level!r} is no consistency level; give one of {', '.join(LEVELS)}")
     return Settings(int(copies), level)
 
 
 @contextmanager
 def failures() -> Iterator[None]:
-    """Raises the driver's errors as FailureError."""
+    """Turns errors of the driver in the block into FailureError."""
     try:
         yield
     except ERRORS as error:
@@ -124,7 +124,7 @@ def rows_of_all_nodes(session: Session, text: str) -> Iterator[Row]:
 
 
 def all_nodes_down(session: Session) -> bool:
-    """Whether the driver believes that no node is up; it retries ever less often, while a new session tries at once."""
+    """Whether the driver regards every node as down; it then retries ever less often; a new session tries at once."""
     return not any(host.is_up for host in session.cluster.metadata.all_hosts())
 
 
@@ -148,7 +148,7 @@ class Reader:
 
 
 def _rows(future: ResponseFuture) -> list[Row]:
-    """Waits for all rows of a request."""
+    """Waits for a request and returns all of its rows."""
     rows: list[Row] = future.result().all()
     future._timer = None  # breaks a reference cycle that would keep the rows until the garbage collector runs
     return rows

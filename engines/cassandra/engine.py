@@ -57,7 +57,7 @@ class Cassandra(Engine):
         return self._connected
 
     def _check_nodes(self, nodes: int) -> None:
-        """RequestError if there are fewer nodes than copies; else describes an external cluster in `scope`."""
+        """Raises RequestError if the cluster has fewer nodes than copies; else sets `scope` for an external cluster."""
         if self.served_by.via == "external":
             self.scope = f"{nodes} node{'s' * (nodes != 1)}, {self._settings}"
         if nodes < self._settings.replication:
@@ -123,21 +123,21 @@ def access_path(question: Question, plan: Plan) -> AccessPath:
     design: planning.Design = plan.tables
     if reason := rule.unsupported_reason(question, plan.layout):
         raise RequestError(reason)
-    if plan.layout.grain is not None:  # a declared roll-up: the rule has permitted the question
+    if plan.layout.grain is not None:  # a declared roll-up: the rule of layouts has already accepted the question
         assert isinstance(question, Aggregate)
         return RollupReader(question, rollup_statements(spanless(question), plan, design.rollups[0]), question.span)
     tuned = _rollup_reader(question, plan) if isinstance(question, Aggregate) else _cohort_reader(question, plan)
     if tuned is not None:
         return tuned
     if design.events is None:
-        raise RequestError("no table is planned for it, and the events are not stored")
+        raise RequestError("no table of the plan answers it, and the plan stores no single events")
     if isinstance(question, Aggregate) and ServerAggregation.answers(question, plan):
         return ServerAggregation(question, plan)
     return EventScan(question, plan)
 
 
 def _rollup_reader(question: Aggregate, plan: Plan) -> RollupReader | None:
-    """The reader of the roll-up that fixes most of its key; among equals, of that with the fewest rows in a span."""
+    """The reader of the roll-up in which the question fixes most key columns; of equals, the one with fewest rows."""
     candidates = [rollup for rollup in plan.tables.rollups if rollup.groups(question)]
     candidates.sort(key=lambda rollup: (len(rollup.fixed(question)), rollup.totals.bucket_width), reverse=True)
     for rollup in candidates:
@@ -152,7 +152,7 @@ def _rollup_reader(question: Aggregate, plan: Plan) -> RollupReader | None:
 
 
 def _cohort_reader(question: Question, plan: Plan) -> CohortReader | None:
-    """The reader of the cohort's own table."""
+    """The reader of the table that stores the cohort; None if no table answers it."""
     if not isinstance(question, Cohort):
         return None
     for cohort in plan.tables.cohorts:

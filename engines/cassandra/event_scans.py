@@ -1,4 +1,4 @@
-"""Answers from the events: aggregated by the server where it can, else read by the client, which does the rest."""
+"""Answers from the table of events: the server aggregates events where it can, else the client reads them all."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ class EventScan:
     def support(self) -> Support:
         """In the client."""
         rows = self.plan.statistics.rows
-        return Support(Where.CLIENT, f"no table was made for it: each event of the span is shipped, of {rows:,}")
+        return Support(Where.CLIENT, f"no table answers it: the client reads every event of the span, at most {rows:,}")
 
     @property
     def _text(self) -> str:
@@ -50,7 +50,7 @@ class EventScan:
         return _span_statement(self.plan, [f"to_unix_timestamp({time})", *map(quoted, self._columns)])
 
     def explain(self) -> str:
-        """The statement and what follows it."""
+        """The statement, and what the client does with its rows."""
         return f"{self._text}\n-- for each partition of the span; the client filters, groups and sorts"
 
     def answer(self, reader: Reader, manifest: Manifest, schema: pa.Schema) -> pa.Table:
@@ -69,7 +69,7 @@ class EventScan:
                 return funnels.answer(question, pa.concat_tables(self.events(reader, manifest)), columns, schema)
 
     def events(self, reader: Reader, manifest: Manifest) -> Iterator[pa.Table]:
-        """The events by partition, after an empty table."""
+        """The events of each partition in turn, after an empty table that carries the schema."""
         table, (start, end) = self.plan.tables.events, self._period
         types = {table.time: pa.int64()} | {name: self.plan.schema.field(name).type for name in self._columns}
         schema = pa.schema(types | {table.time: INSTANT})
@@ -137,7 +137,7 @@ class ServerAggregation:
         return _span_statement(self.plan, [self._expression(partial) for partial in self._partials])
 
     def explain(self) -> str:
-        """The statement and what follows it."""
+        """The statement, and what the client does with its rows."""
         return f"{self._text}\n-- for each partition of each bucket; the client adds up and sorts"
 
     def answer(self, reader: Reader, manifest: Manifest, schema: pa.Schema) -> pa.Table:

@@ -60,14 +60,14 @@ def _reached(question: Funnel, who: Longs, entry_times: Longs, steps: list[tuple
 
 
 def _first_after(subjects: Longs, instants: Longs, who: Longs, now: Longs) -> Longs:
-    """The place of the first event of each subject in `who` after the instant `now`, among sorted events."""
+    """For each subject in `who`, the position in the sorted events of its first event after the instant `now`."""
     moments, ranks = np.unique(np.concatenate([instants, now]), return_inverse=True)
     keys = subjects * len(moments) + ranks[: len(instants)]
     return np.searchsorted(keys, who * len(moments) + ranks[len(instants) :], "right")
 
 
 def _best(entries: pa.Table, reached: Longs, entry_times: Longs, subject: str, by: tuple[str, ...]) -> pa.Table:
-    """Of each subject the entry that got furthest; ties go to the earliest, then to the first in the order of `by`."""
+    """Each subject's entry that reached most steps; of equals the earliest, then the first in the order of `by`."""
     marked = entries.append_column("step", pa.array(reached)).append_column("bucket", pa.array(entry_times))
     order = {subject: "ascending", "step": "descending", "bucket": "ascending"}
     ordered = marked.sort_by([*order.items(), *((d, "ascending") for d in by if d not in order)]).combine_chunks()

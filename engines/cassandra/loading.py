@@ -101,7 +101,7 @@ class TableWriter:
 def load(session: Session, plan: Plan, events: Events, checkpoint: LoadCheckpoint, watch: Watch) -> int:
     """Fills all tables and returns the number of rows that the server then counts.
 
-    FailureError if it counts another number than was written; then the keyspace is dropped.
+    If the server counts other than the written number, drops the keyspace and raises FailureError.
     """
     writer = BatchWriter(session, watch)
     writers = {t.name: TableWriter(session, plan.name, t, writer, checkpoint) for t in plan.tables.tables}
@@ -115,7 +115,7 @@ def load(session: Session, plan: Plan, events: Events, checkpoint: LoadCheckpoin
     written = sum(sum(buckets.values()) for buckets in manifest.values())
     if counted != written:
         drop(session, plan)
-        raise FailureError(f"cassandra stored {counted} rows of {written}")
+        raise FailureError(f"cassandra stored {counted} of {written} rows")
     return counted
 
 
@@ -189,7 +189,7 @@ def mark_complete(session: Session, plan: Plan) -> None:
 
 
 def count_rows(session: Session, plan: Plan) -> int | None:
-    """The rows of a complete load, counted by the server; None if there is none."""
+    """The number of rows of a complete load, counted by the server; None if the plan is not completely loaded."""
     if not table_exists(session, plan, "loaded"):
         return None
     if session.execute(f"SELECT rows FROM {quoted(plan.name)}.loaded").one() is None:

@@ -30,7 +30,7 @@ SPAN_PARAMETERS = ("start", "end", "until")
 
 @dataclass(frozen=True)
 class Design:
-    """The tables of a plan: perhaps one of events, roll-ups, and tables of cohorts."""
+    """The tables of a plan: a table of events if one is needed, roll-ups, and tables of cohorts."""
 
     events: Table | None
     rollups: tuple[RollupTables, ...] = ()
@@ -108,7 +108,7 @@ def requirements(dataset: Dataset, statistics: Statistics) -> Requirements:
 
 
 def _rollup(template: Template, question: Aggregate, dataset: Dataset, statistics: Statistics) -> StoredRollup | None:
-    """The roll-up of a question; None if a parameter is about something that no key can hold."""
+    """The roll-up that answers a question; None if a parameter stands for a value that no key column can hold."""
     written = template.body.get("where", {})
     fixed = tuple(f for f in question.where if not _has_parameter(written[f.column]))
     varied = [f for f in question.where if f not in fixed]
@@ -125,7 +125,7 @@ def _rollup(template: Template, question: Aggregate, dataset: Dataset, statistic
 
 
 def _cohort(template: Template, question: Cohort, statistics: Statistics) -> StoredCohort | None:
-    """The table of a cohort; None if a parameter is about more than the span and `until`."""
+    """The stored cohort that answers a question; None if a parameter changes more than the span and `until`."""
     grain = _grain(question.grain or Grain.ALL, question.span, question.zone, statistics)
     body = {name: part for name, part in template.body.items() if name not in SPAN_PARAMETERS}
     if grain is None or _has_parameter(body):

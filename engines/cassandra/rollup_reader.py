@@ -32,7 +32,7 @@ class RollupStatements:
 
     @cached_property
     def types(self) -> dict[str, pa.DataType]:
-        """The type of each partial aggregate."""
+        """The Arrow type of each partial aggregate, by its name."""
         return {str(p): p.arrow_type(self.plan.statistics) for p in client_aggregation.partials(self.question.measures)}
 
     @cached_property
@@ -72,7 +72,7 @@ class RollupStatements:
 
     @cached_property
     def client_merged(self) -> list[str]:
-        """Columns whose values the client merges."""
+        """The columns whose distinct counts or quantiles the client computes from stored values."""
         return [c for c in value_columns(self.question.measures) if c not in self.server_counted]
 
     @cached_property
@@ -87,13 +87,13 @@ class RollupStatements:
 
     @cached_property
     def client_filters(self) -> tuple[Filter, ...]:
-        """Filters that the client applies."""
+        """The filters that the client applies, because the server cannot."""
         fixed = {f for f in self.question.where if f.column in self._fixed and f.op in (Op.EQ, Op.IN)}
         return tuple(f for f in self.question.where if f not in fixed and f not in self.rollup.stored.where)
 
     @cached_property
     def dimensions(self) -> list[str]:
-        """The dimensions that are read."""
+        """The dimensions that the statements read."""
         return list(dict.fromkeys([*self.question.by, *(f.column for f in self.client_filters)]))
 
     @cached_property
@@ -146,7 +146,7 @@ class RollupReader:
         return Support(Where.INGEST, f"{name}: the client merges the values in it" if merged else name)
 
     def explain(self) -> str:
-        """The statements and what follows them."""
+        """The statements, and what the client does with their rows."""
         known = self.statements
         counts, values = map(known.distinct_counts, known.server_counted), map(known.values, known.client_merged)
         return "\n".join(
@@ -187,7 +187,9 @@ class RollupReader:
         limits = (start, end) if self.statements.limits_time else ()
         keys = partitions(table, manifest, start, end - 1)
         requests = ((text, (*key, *fixed, *limits)) for key in keys for fixed in self.statements.fixed_keys)
-        rows = [row for rows in reader.results(requests) for row in rows if row[0] is not None]  # NULL: no row matched
+        rows = [
+            row for rows in reader.results(requests) for row in rows if row[0] is not None
+        ]  # the server returns NULL if no row matched
         key_types = {"bucket": pa.int64()} | dict.fromkeys(self.statements.dimensions, pa.string())
         return self._regrouped(codec.partials_table(rows, key_types | types), list(types))
 

@@ -31,7 +31,7 @@ class StoredRollup:
     leading: tuple[str, ...] = ()
 
     def merged(self, other: "StoredRollup") -> "StoredRollup":
-        """The same roll-up with the measures and the name of both."""
+        """Merges two roll-ups of the same groups into one with the measures and the names of both."""
         measures = dict.fromkeys((*self.layout.measures, *other.layout.measures))
         name = f"{self.layout.name} and {other.layout.name.removeprefix('for ')}"
         return replace(self, layout=msgspec.structs.replace(self.layout, name=name, measures=tuple(measures)))
@@ -52,11 +52,11 @@ class RollupTables:
 
     @property
     def grain(self) -> Grain:
-        """The grain of its buckets."""
+        """The grain of the roll-up's buckets."""
         return Grain(self.stored.layout.grain or Grain.ALL)
 
     def groups(self, question: Aggregate) -> bool:
-        """Whether its events are those of the question, and its dimensions include those of the question."""
+        """Whether the roll-up aggregates the question's events and groups by all dimensions that the question needs."""
         filtered = {f.column for f in question.where if f not in self.stored.where}
         return set(self.stored.where) <= set(question.where) and filtered | set(question.by) <= set(
             self.stored.layout.by
@@ -74,11 +74,11 @@ class RollupTables:
 
     @property
     def tables(self) -> list[Table]:
-        """All of its tables."""
+        """All tables of the roll-up."""
         return [self.totals, *self.values.values()]
 
     def aggregated(self, batch: pa.RecordBatch, statistics: Statistics) -> Groups | None:
-        """The groups of a batch of events; None if no event matches."""
+        """The groups of a batch of events; None if no event matches the roll-up's filters."""
         events = matching(pa.table(batch), self.stored.where)
         if not events.num_rows:
             return None
@@ -125,7 +125,7 @@ def rollup_tables(name: str, stored: StoredRollup, time: str, statistics: Statis
 
 
 def _max_groups(layout: Layout, statistics: Statistics, value: str | None) -> int:
-    """The most groups that a layout may have, by the values of a column too if one is given."""
+    """The most groups that a layout may have; if a column is given, groups are counted by its values too."""
     hours = HOURS.get(Grain(layout.grain or Grain.ALL), YEAR_HOURS)
     cardinalities = [statistics.cardinality[dimension] + 1 for dimension in layout.by]
     if value is not None:
@@ -135,7 +135,7 @@ def _max_groups(layout: Layout, statistics: Statistics, value: str | None) -> in
 
 
 def whole_buckets(span: Span, grain: Grain, zone: str, statistics: Statistics) -> Span:
-    """The span with each end moved to where a bucket begins, if no event lies between; else that end unchanged."""
+    """The span with each end moved to the start of a bucket, unless an event lies between the end and that start."""
     (start, end), year = span.milliseconds, 366 * 24 * HOUR
     early, late = calendar.starts(pa.array([statistics.first, statistics.last + year]), grain, zone).to_pylist()
     return Span(

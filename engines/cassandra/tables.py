@@ -26,12 +26,12 @@ Manifest = dict[str, dict[int, int]]
 
 
 def literal(text: str) -> str:
-    """A CQL string, for clauses that take no bound value."""
+    """Quotes a text as a CQL string, for clauses that take no bound value."""
     return "'" + text.replace("'", "''") + "'"
 
 
 def unused_name(name: str, names: Collection[str]) -> str:
-    """The name, with as many underscores appended as make it differ from all `names`."""
+    """The name, with underscores appended until it differs from all `names`."""
     while name in names:
         name += "_"
     return name

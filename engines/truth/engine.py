@@ -1,4 +1,4 @@
-"""The truth as an engine, so that it can be asked like one."""
+"""The truth as an engine, so that users ask it as they ask an engine."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +18,7 @@ from rollup_bench.workloads.questions import Question
 
 
 class Truth(Engine):
-    """Computes answers from the events; a load only remembers these."""
+    """An engine that computes answers from the events; a load only keeps a reference to the events."""
 
     name = "truth"
     version = "1"

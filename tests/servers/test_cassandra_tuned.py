@@ -174,7 +174,7 @@ def test_a_load_fails_if_rows_before_its_checkpoint_are_missing(asked: Asked) ->
     plan = engine.plan(RANDOM, layouts.raw, kept.statistics)
     engine.drop(plan)
     LoadCheckpoint(engine._driver, plan).save("events", 28)
-    with pytest.raises(FailureError, match="cassandra stored 0 rows of 28"):
+    with pytest.raises(FailureError, match="cassandra stored 0 of 28 rows"):
         engine.load(plan, kept, Watch(seconds=300))
     assert engine.load(plan, kept, Watch(seconds=300)).rows == 28
     engine.drop(plan)
