@@ -186,7 +186,9 @@ def read(name: str) -> Dataset:
         return parse(BUILT_IN / name / f"{name}.toml")
     path = Path(name)
     if path.suffix != ".toml":
-        raise RequestError(f"--dataset {name} is not a built-in dataset; give a .toml file or {', '.join(built_in())}")
+        known = " or ".join(", ".join(built_in()).rsplit(", ", 1))
+        hint = f"; for a data file, begin with rollup-bench data describe {name}" if path.suffix else ""
+        raise RequestError(f"`{name}` is neither a .toml file nor a built-in dataset: {known}{hint}")
     return parse(path)
 
 

@@ -122,7 +122,7 @@ def _cut_buckets(question: Aggregate, layout: Layout) -> Iterator[str]:
         yield f"{grain}s in {layout.zone} do not add up to {question.grain}s in {question.zone}"
     for name, instant in zip(("start", "end"), question.span.milliseconds, strict=True):
         if not begins(instant, grain, layout.zone):
-            yield f"{name} falls inside a {grain} of layout {layout.name} (in {layout.zone})"
+            yield f"{name} falls inside a bucket of layout {layout.name}, which stores whole {grain}s in {layout.zone}"
 
 
 def _same_clock(question: Aggregate, grain: Grain, layout: Layout) -> bool:

@@ -66,7 +66,8 @@ class Template(msgspec.Struct, frozen=True, kw_only=True):
         try:
             return _parse(text, default)
         except (ValueError, OverflowError):
-            raise RequestError(f"--set {name}={text} is not a value like the default, {_written(default)}") from None
+            form = "true or false" if isinstance(default, bool) else f"a value like the default, {_written(default)}"
+            raise RequestError(f"--set {name}={text} is not {form}") from None
 
 
 class Head(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -32,7 +32,7 @@ SINCE = datetime(1990, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Sample:
-    """A source, the columns of its first block, and the first and last instant of all its rows.
+    """A file of events: how to read it, the columns of its first block, and the first and last time of all its rows.
 
     `names` lists all columns; `columns` holds those that can be read; `nulls` names the text columns that contain
     words for NULL.
@@ -49,7 +49,7 @@ class Sample:
 
 
 def draft(path: Path, separator: str) -> str:
-    """Returns a dataset file for `path` with an aggregate and a cohort question.
+    """Returns the text of a dataset file for the events in `path`, with an aggregate question and a cohort question.
 
     Raises RequestError if the file has no rows, no column of times, or no column that can be the subject.
     """
@@ -88,9 +88,9 @@ def _first_block(path: Path, files: list[Path], source: Source) -> tuple[str, li
 def _with_null_words(
     path: Path, files: list[Path], source: Source, read: dict[str, pa.Array]
 ) -> tuple[Source, dict[str, pa.Array], list[str]]:
-    """Reads the words in NULLS as NULL if that turns a column of texts into numbers.
+    """Reads words such as NA as NULL if that turns a column of texts into a column of numbers.
 
-    Returns the source, its columns, and the names of the columns that stay texts but contain such words.
+    Returns the source, its columns, and the names of the columns that stay texts but contain words for NULL.
     """
     texts = {name: column for name, column in read.items() if pa.types.is_string(column.type)}
     words = set[str]().union(*map(_null_words, texts.values()))
@@ -114,7 +114,7 @@ def _null_words(column: pa.Array) -> set[str]:
 
 
 def _no_time(path: Path, file: str, names: list[str], read: dict[str, pa.Array]) -> RequestError:
-    """Returns the error: a column starts with a time but holds another value, or no column starts with a time."""
+    """Returns an error: the first bad value of a column that begins with a time, or else that no column holds times."""
     for form, (name, column) in product(DATES, read.items()):
         time = Time(name=name, format=form)
         if pa.types.is_string(column.type) and _holds_times(column[:1], time):
@@ -123,9 +123,8 @@ def _no_time(path: Path, file: str, names: list[str], read: dict[str, pa.Array])
             except columns.ValueAtError as error:
                 return sources.refusal(file, 0, error)
     listed = ", ".join(names)
-    return RequestError(
-        f"{path}: no column looks like a time; the columns are {listed}. Write [columns] time with its format"
-    )
+    remedy = 'write a dataset file yourself, with time = { name = "day", format = "%d-%m-%y" } under [columns]'
+    return RequestError(f"{path}: no column looks like a time; the columns are {listed}; {remedy}")
 
 
 def _readable(block: pa.RecordBatch) -> Iterator[tuple[str, pa.Array]]:
@@ -135,7 +134,7 @@ def _readable(block: pa.RecordBatch) -> Iterator[tuple[str, pa.Array]]:
 
 
 def _holds_times(column: pa.Array, time: Time) -> bool:
-    """Returns whether every value that is not NULL is a time in this format, in a plausible year."""
+    """Returns whether the column holds times in this format, in plausible years, and nothing else but NULL."""
     try:
         extremes = pc.min_max(columns.instants(column, time))
     except columns.ValueAtError:
@@ -145,7 +144,7 @@ def _holds_times(column: pa.Array, time: Time) -> bool:
 
 
 def _span(files: list[Path], source: Source, time: Time) -> tuple[datetime, datetime]:
-    """Returns the first and the last instant of all rows."""
+    """Returns the first and the last time of all rows; RequestError names the first value that is not a time."""
     extremes = []
     for file, before, batch in sources.batches(files, source, [time.name]):
         try:
@@ -157,7 +156,7 @@ def _span(files: list[Path], source: Source, time: Time) -> tuple[datetime, date
 
 
 def _roles(sample: Sample) -> tuple[list[str], list[str]]:
-    """Returns the columns of texts and ids, and the columns of numbers to measure."""
+    """Returns the names of the columns of texts and ids, and the names of the columns of numbers to measure."""
     texts, measures = [], []
     for name, column in sample.columns.items():
         if name == sample.time.name or name in RESERVED:
@@ -180,7 +179,7 @@ def _is_id(name: str) -> bool:
 
 
 def _subject(sample: Sample, texts: list[str]) -> str:
-    """Returns the first column named like people; else the id, or else text, with most distinct values that repeat."""
+    """Returns the first column named like people; else the id, or else text, with repeats and most distinct values."""
     if named := [name for name in texts if _names_people(name)]:
         return named[0]
     distinct = {name: pc.count_distinct(sample.columns[name]).as_py() for name in texts}
@@ -195,7 +194,7 @@ def _toml(sample: Sample, subject: str, dimensions: list[str], measures: list[st
     unused = [name for name in sample.names if name not in (sample.time.name, subject, *dimensions, *measures)]
     not_used = f"   # columns not used: {', '.join(map(_value, unused))}" if unused else ""
     separator = f"separator = {_value(sample.source.separator)}\n" if sample.source.separator != "," else ""
-    nulls = f"; also in {', '.join(sample.nulls)}" if sample.nulls else ""
+    nulls = f", also in the text columns {', '.join(sample.nulls)}" if sample.nulls else ""
     words = sample.source.null
     null = f"null = {_value(words)}   # read as NULL{nulls}\n" if len(words) > 1 else ""
     span = sample.last - sample.first
@@ -211,7 +210,7 @@ path = {_value(sample.source.path)}   # absolute, or relative to this file
 {separator}{null}
 [columns]
 time = {time} }}   # add zone = "Europe/Paris" if its times are local
-subject = {_value(subject)}   # whose return a cohort follows
+subject = {_value(subject)}   # cohorts count how many of these come back
 dimensions = {_value(dimensions)}
 measures = {_value(measures)}{not_used}
 

@@ -26,6 +26,9 @@ from rollup_bench.harness.run.home import home
 from rollup_bench.workloads import dataset as datasets
 from rollup_bench.workloads import generated
 
+FORMAT = "Form of the report: a table for people (default), or JSON."
+EXAMPLES = "Number of random questions to answer on raw events, and again on roll-ups."
+
 
 @click.group(
     cls=Group,
@@ -34,16 +37,19 @@ from rollup_bench.workloads import generated
 )
 @click.version_option(package_name="rollup-bench")
 def cli() -> None:
-    """Asks several engines the same questions, checks every answer, and times the right ones."""
+    """Asks engines the same questions, checks each answer against the truth, and times the engines.
+
+    Answers are timed only if they are right, or wrong by no more than the question tolerates.
+    """
 
 
 @cli.command()
 @engine_argument
 @via_option
-@click.option("--examples", default=300, show_default=True, type=click.IntRange(1), help="Random questions to answer.")
-@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table")
+@click.option("--examples", default=300, show_default=True, type=click.IntRange(1), help=EXAMPLES)
+@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", help=FORMAT)
 def verify(engine: str, via: str, examples: int, form: str) -> None:
-    """Runs the conformance kit on an ENGINE: the checks that it must pass before its times mean anything."""
+    """Checks an ENGINE with the conformance kit. Exit status 1: a check found a wrong answer or another fault."""
     try:
         from rollup_bench.harness.conformance import report as conformance
         from rollup_bench.harness.conformance.tested_engine import EngineUnderTest
@@ -66,7 +72,7 @@ def verify(engine: str, via: str, examples: int, form: str) -> None:
 @click.argument("what", type=click.Choice(["engines", "datasets", "questions", "layouts"]))
 @dataset_option
 def list_(what: str, dataset: str) -> None:
-    """Lists the engines or datasets, or the questions or layouts of a dataset."""
+    """Lists engines, datasets, or a dataset's questions or layouts. Only questions and layouts need --dataset."""
     answer_tables.listing(what, _listed(what, dataset), console())
     if what == "layouts":
         console().print(answer_tables.layouts_by_question(datasets.read(dataset)))
@@ -100,7 +106,7 @@ def data() -> None:
 @click.argument("file", type=click.Path(path_type=Path))
 @separator_option
 def describe_(file: Path, separator: str) -> None:
-    """Prints a first draft of a dataset file for a FILE or a folder of events."""
+    """Prints a draft of a dataset file for the events in FILE. FILE may be a folder of data files."""
     click.echo(describe.draft(file, separator), nl=False)
 
 
@@ -108,12 +114,12 @@ def describe_(file: Path, separator: str) -> None:
 @click.argument("dataset")
 @rows_option
 @seed_option
-@out_option(folder=True, required=True, help="The folder for the Parquet files.")
+@out_option(folder=True, required=True, help="Folder to write the Parquet files to.")
 def make(dataset: str, rows: int | None, seed: int | None, out: Path) -> None:
-    """Writes the events of a generated DATASET as Parquet files; an interrupted write resumes."""
+    """Writes the events of a generated DATASET as Parquet files. The same command resumes an interrupted write."""
     source = datasets.read(dataset).sized(rows, seed).source
     if source.generator is None:
-        raise RequestError(f"data make {dataset}: the dataset is not generated; its events are in files")
+        raise RequestError(f"data make {dataset}: the dataset is not generated; name one that is, such as game")
     with progress() as say:
         paths = generated.write(source, out, say)
     click.echo(f"{source.rows:,} rows in {len(paths)} files in {out}")
@@ -124,7 +130,7 @@ for command in (*runs.commands, *questions.commands, *servers.commands):
 
 
 def main() -> None:
-    """Runs the command line."""
+    """Runs the command line; an error is one line on standard error, and sets the exit status."""
     ended(lambda: cli(prog_name="rollup-bench", standalone_mode=False))
 
 

@@ -21,7 +21,7 @@ def _parts(_context: click.Context, _option: click.Parameter, value: str) -> lis
 
 def _nonempty(context: click.Context, option: click.Parameter, value: str) -> list[str]:
     if not (parts := _parts(context, option, value)):
-        raise click.BadParameter("name at least one")
+        raise click.BadParameter("the list is empty; name at least one, or several as in a,b")
     return parts
 
 
@@ -59,56 +59,48 @@ def out_option(folder: bool = False, required: bool = False, help: str = "") -> 
     return click.option("--out", type=path, callback=_writable, required=required, help=help)
 
 
-dataset_option = click.option("--dataset", default="flights", show_default=True, help="Built-in dataset, or TOML file.")
-rows_option = click.option("--rows", type=click.IntRange(1), help="Rows of a generated dataset.")
-seed_option = click.option("--seed", type=click.IntRange(0), help="Seed of generated events, random orders, replays.")
-via_option = click.option(
-    "--via", type=click.Choice(sorted(WAYS)), default="native", show_default=True, help="How servers are started."
-)
-engine_option = click.option(
-    "--engine", default="duckdb", callback=_engine, show_default=True, help="The engine to ask, or truth."
-)
+DATASET = "Name of a built-in dataset, or path of a TOML file."
+dataset_option = click.option("--dataset", default="flights", show_default=True, help=DATASET)
+rows_option = click.option("--rows", type=click.IntRange(1), help="Number of events; only for a generated dataset.")
+seed_option = click.option("--seed", type=click.IntRange(0), help="Seed of generated events and of random requests.")
+VIA = "native and compose start servers here; external uses a running cluster."
+via_option = click.option("--via", type=click.Choice(sorted(WAYS)), default="native", show_default=True, help=VIA)
+ENGINE = "Engine to ask; truth computes the right answer."
+engine_option = click.option("--engine", default="duckdb", callback=_engine, show_default=True, help=ENGINE)
 
 
 def engines_default(names: str) -> Callable[..., Callable[..., None]]:
-    """Returns the option `--engines` with these names as its default."""
+    """Returns the option `--engines`, a list of engines whose default is `names`, separated by commas."""
     return click.option(
-        "--engines", default=names, callback=_engines, metavar="A,B", show_default=True, help="Engines to compare."
+        "--engines", default=names, callback=_engines, metavar="A,B", show_default=True, help="Engines to measure."
     )
 
 
 engines_option = engines_default("duckdb")
-layout_option = click.option("--layout", default=layouts.RAW, show_default=True, help="The layout to ask.")
+LAYOUT = "Layout to ask; raw stores each event."
+layout_option = click.option("--layout", default=layouts.RAW, show_default=True, help=LAYOUT)
+LAYOUTS = "Layouts to load and ask; all means every layout of the dataset."
 layouts_option = click.option(
-    "--layouts",
-    default=layouts.RAW,
-    callback=_nonempty,
-    metavar="A,B",
-    show_default=True,
-    help="Layouts to load and ask, or `all`.",
+    "--layouts", default=layouts.RAW, callback=_nonempty, metavar="A,B", show_default=True, help=LAYOUTS
 )
 questions_option = click.option(
     "--questions", default="", callback=_parts, metavar="A,B", help="Questions to ask; without it, all of the dataset."
 )
-separator_option = click.option(
-    "--separator",
-    default=",",
-    callback=_separator,
-    help="The character between columns of a text file; a space means any run of spaces and tabs.",
-)
+SEPARATOR = "Character between columns of a text file; a space means any run of spaces and tabs."
+separator_option = click.option("--separator", default=",", callback=_separator, show_default=True, help=SEPARATOR)
 engine_argument = click.argument("engine", callback=_engine)
 engines_argument = click.argument("engines", nargs=-1, callback=_engine_arguments, metavar="[ENGINE]...")
 
 
 def layouts_of(dataset: Dataset, names: list[str]) -> list[Layout]:
-    """Returns the layouts that `--layouts` names; `all` names every layout. RequestError if the dataset lacks one."""
+    """Returns the named layouts of the dataset, or every layout for `all`. RequestError if the dataset lacks one."""
     with blaming("--layouts"):
         return [dataset.layout(name) for name in (dataset.layouts if names == ["all"] else names)]
 
 
 @contextmanager
 def blaming(culprit: str) -> Iterator[None]:
-    """Puts the flag or question that is at fault before the text of a RequestError."""
+    """Puts `culprit`, the flag or question at fault, before the text of a RequestError of the `with` block."""
     try:
         yield
     except RequestError as error:

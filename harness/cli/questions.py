@@ -35,9 +35,12 @@ from rollup_bench.workloads.layouts import Layout
 from rollup_bench.workloads.questions import Question
 from rollup_bench.workloads.templates import Template
 
+FORMAT = "Form of the answer: a table for people (default), CSV, JSON, or an Arrow IPC stream."
+SET = "Value of a parameter, as in start=2013-06-01; repeat --set for more."
+
 
 class _Asked(NamedTuple):
-    """A question, the parameter values from `--set`, and the engine and layout to ask."""
+    """A dataset's question, the parameter values from `--set`, the engine and layout to ask, and the value of --via."""
 
     dataset: Dataset
     template: Template
@@ -52,7 +55,7 @@ class _Asked(NamedTuple):
 
 
 def _question_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Adds the options that choose a question; the command receives their values as one `_Asked`."""
+    """Adds the options that choose a question, engine and layout; the command gets their values as one argument."""
 
     @wraps(command)
     def called(
@@ -75,7 +78,7 @@ def _question_options(command: Callable[..., None]) -> Callable[..., None]:
         command(_Asked(data, template, _values(template, assignments), engine, wanted, via), **others)
 
     for option in (
-        click.option("--set", "assignments", multiple=True, metavar="NAME=VALUE", help="The value of a parameter."),
+        click.option("--set", "assignments", multiple=True, metavar="NAME=VALUE", help=SET),
         layout_option,
         engine_option,
         dataset_option,
@@ -89,7 +92,7 @@ def _question_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def _values(template: Template, assignments: tuple[str, ...]) -> dict[str, Any]:
-    """Parses the assignments of `--set`. RequestError if one is not NAME=VALUE or does not fit its parameter."""
+    """Returns the values of `--set` by name. RequestError if one is not NAME=VALUE or does not fit its parameter."""
     values = {}
     for assignment in assignments:
         name, equals, text = assignment.partition("=")
@@ -101,9 +104,9 @@ def _values(template: Template, assignments: tuple[str, ...]) -> dict[str, Any]:
 
 @click.command()
 @_question_options
-@click.option("--format", "form", type=click.Choice(["table", "csv", "json", "arrow"]), default="table")
+@click.option("--format", "form", type=click.Choice(["table", "csv", "json", "arrow"]), default="table", help=FORMAT)
 def ask(asked: _Asked, form: str) -> None:
-    """Asks one QUESTION, written as its name or DATASET/NAME."""
+    """Prints an engine's answer to a QUESTION. QUESTION is a name or DATASET/NAME. Loads the layout if needed."""
     dataset, template, values, engine, layout, via = asked
     question = asked.question
     with progress() as say:
@@ -122,7 +125,7 @@ def ask(asked: _Asked, form: str) -> None:
 @click.command()
 @_question_options
 def explain(asked: _Asked) -> None:
-    """Prints the exact query of a QUESTION, the plan of what a load creates, and what the client computes."""
+    """Prints what a load creates and the query of a QUESTION. QUESTION is a name or DATASET/NAME. Loads nothing."""
     dataset, template, _, engine, layout, via = asked
     question = asked.question
     with progress() as say:
@@ -145,7 +148,7 @@ def explain(asked: _Asked) -> None:
 @seed_option
 @via_option
 def dashboard(name: str, dataset: str, engine: str, layout: str, rows: int | None, seed: int | None, via: str) -> None:
-    """Asks all questions of a dashboard at once; NAME is the dashboard, or DATASET/NAME."""
+    """Times all questions of a dashboard at the same time. NAME is the dashboard, or DATASET/NAME."""
     if "/" in name:
         dataset, _, name = name.rpartition("/")
     data, seed = datasets.read(dataset).sized(rows, seed), 1 if seed is None else seed

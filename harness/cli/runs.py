@@ -35,6 +35,8 @@ from rollup_bench.workloads import dataset as datasets
 from rollup_bench.workloads import events as event_store
 from rollup_bench.workloads.dataset import Dataset
 
+PROFILE = "How much to measure: check times nothing, look little, full the most."
+
 
 @click.command()
 @dataset_option
@@ -42,12 +44,10 @@ from rollup_bench.workloads.dataset import Dataset
 @layouts_option
 @questions_option
 @via_option
-@click.option(
-    "--profile", type=click.Choice(list(PROFILES)), default="look", show_default=True, help="How much to measure."
-)
+@click.option("--profile", type=click.Choice(list(PROFILES)), default="look", show_default=True, help=PROFILE)
 @rows_option
 @seed_option
-@out_option(help="The file that records the run; an interrupted run resumes.")
+@out_option(help="File that records the run; a run that it holds in part is resumed.")
 def run(
     dataset: str,
     engines: list[str],
@@ -59,11 +59,11 @@ def run(
     seed: int | None,
     out: Path | None,
 ) -> None:
-    """Asks a dataset's questions of engines, checks each answer against the truth and times the right ones."""
+    """Checks and times engines' answers to a dataset's questions. Wrong answers are not timed."""
     chosen, base = PROFILES[profile], datasets.read(dataset)
     sizes = chosen.rows if chosen.rows and rows is None and base.source.generator else (rows,)
     if out and len(sizes) > 1:
-        raise RequestError(f"--out records one run, but {profile} makes {len(sizes)}: add --rows, or remove --out")
+        raise RequestError(f"--out is for one run; --profile {profile} makes {len(sizes)}: add --rows, or remove --out")
     wanted = layouts_of(base, layouts)
     with blaming("--questions"):
         templates = {name: base.question(name) for name in questions or base.questions}
@@ -95,7 +95,7 @@ def _complete(measured: Run) -> bool:
 @click.command()
 @click.argument("run")
 def show(run: str) -> None:
-    """Prints the tables of a RUN: a file, a COMMIT with one run under results, or COMMIT:FILE."""
+    """Prints the tables of a recorded RUN. RUN is a file, a commit with one run under results/, or COMMIT:FILE."""
     tables.run_table(history.find(run), console())
 
 
@@ -103,12 +103,12 @@ def show(run: str) -> None:
 @click.argument("first")
 @click.argument("second")
 def compare_(first: str, second: str) -> None:
-    """Prints which cells changed between two runs; each is a file, a COMMIT, or COMMIT:FILE under results."""
+    """Compares the times of two runs. Each run is a file, a commit with one run under results/, or COMMIT:FILE."""
     tables.comparison_table(compare(history.find(first), history.find(second)), console())
 
 
 def _suggest(measured: Run, dataset: Dataset, data_options: Mapping[str, object], via: str, engines: list[str]) -> None:
-    """Prints commands to try next for a question that was answered right, if possible with rows."""
+    """Prints commands to try next, about a question with a right answer, if possible one whose answer has rows."""
     right = [line for line in of_type(measured.lines, Verdict) if line.verdict in RIGHT]
     if not right:
         return

@@ -18,11 +18,11 @@ GIB = 1 << 30
 
 
 def _servers(engines: Sequence[str], via: str) -> Iterator[Server]:
-    """Yields the servers of the named engines, or of all engines with a server if none is named."""
+    """Yields the servers of `engines`, or of all engines with a server if `engines` is empty; else RequestError."""
     for name in engines or [name for name in names() if recipe(name)]:
         declared = recipe(name)
         if declared is None:
-            raise RequestError(f"{name} has no server: it runs in the asking process")
+            raise RequestError(f"{name} has no server, because it runs in the process that asks it; leave {name} out")
         yield open_server(declared, via, home(), budget())
 
 
@@ -33,7 +33,7 @@ def _options(command: Callable[..., None]) -> Callable[..., None]:
 @click.command()
 @_options
 def up(engines: tuple[str, ...], via: str) -> None:
-    """Starts servers and leaves them running; without ENGINE, those of all engines."""
+    """Starts servers and leaves them running. Without ENGINE, starts those of all engines."""
     servers = list(_servers(engines, via))
     limit = budget()
     click.echo(f"each engine: {limit.cores} cores, {limit.memory / GIB:.1f} GiB of memory, on loopback only", err=True)
@@ -45,7 +45,7 @@ def up(engines: tuple[str, ...], via: str) -> None:
 @click.command()
 @_options
 def down(engines: tuple[str, ...], via: str) -> None:
-    """Stops servers and keeps their data; without ENGINE, those of all engines."""
+    """Stops servers and keeps their data. Without ENGINE, stops those of all engines."""
     for server in list(_servers(engines, via)):
         server.stop()
 
@@ -53,7 +53,7 @@ def down(engines: tuple[str, ...], via: str) -> None:
 @click.command()
 @_options
 def status(engines: tuple[str, ...], via: str) -> None:
-    """Shows which servers answer, and where."""
+    """Prints which servers answer, and their addresses. Without ENGINE, prints those of all engines."""
     table = Table("engine", "via", "address", "memory", "started in", Column("processes", overflow="fold"))
     for server in _servers(engines, via):
         state = server.status()
@@ -70,9 +70,9 @@ def status(engines: tuple[str, ...], via: str) -> None:
 
 @click.command()
 @_options
-@click.option("--lines", type=click.IntRange(min=1), default=20, show_default=True, help="Lines of each process's log.")
+@click.option("--lines", type=click.IntRange(min=1), default=20, show_default=True, help="Number of lines of each log.")
 def logs(engines: tuple[str, ...], via: str, lines: int) -> None:
-    """Prints the end of each server process's log."""
+    """Prints the last lines of server logs. Without ENGINE, prints those of all engines."""
     for server in _servers(engines, via):
         click.echo(server.logs(lines))
 

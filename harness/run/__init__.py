@@ -1,1 +1,1 @@
-"""Performs a run: loads the arms, checks their answers, times the rounds and measures engines under load."""
+"""Performs a run: loads layouts into engines, checks answers, times questions and tests engines under load."""

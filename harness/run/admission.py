@@ -1,4 +1,4 @@
-"""Admission: asks every arm every question and compares the answers with the truth; only right ones are timed."""
+"""Compares each arm's answers with the truth; only answers that are right or within their tolerated error are timed."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -21,7 +21,7 @@ from rollup_bench.workloads.questions import Question
 
 
 class Checked(NamedTuple):
-    """The result of one question to one arm: the support, the verdict, and the number of rows of the answer."""
+    """The result of asking an arm a question: the support, the verdict, and the number of rows (None: no answer)."""
 
     support: Support
     verdict: verdicts.Judgement
@@ -29,7 +29,7 @@ class Checked(NamedTuple):
 
 
 def check(arm: Arm, session: Session | None, question: Question, events: Events) -> Checked:
-    """Asks a question and compares the answer with the truth; `session` may be None if the arm supports no question."""
+    """Returns the verdict on a question; `failed` for any error. `session` may be None if no question is supported."""
     try:
         support = arm.engine.support(question, arm.plan)
         if support.where is None:
@@ -45,9 +45,9 @@ def check(arm: Arm, session: Session | None, question: Question, events: Events)
 
 
 def loaded(request: Request, engines: Sequence[Engine], log: RunLog, say: Say) -> Iterator[Arm]:
-    """Loads the arms and yields them; a layout is not loaded if the engine supports no question on it.
+    """Yields an arm for each engine and layout, loaded if the engine supports at least one question on the layout.
 
-    An arm whose load fails is left out, and a fault is added to the run log.
+    An arm whose load fails is left out, and a fault is added to the run log; a RequestError is raised instead.
     """
     for engine, layout in product(engines, request.layouts):
         with log_fault(log, f"{engine.name}/{layout.name}", "loading", passing=RequestError):
@@ -62,9 +62,9 @@ def loaded(request: Request, engines: Sequence[Engine], log: RunLog, say: Say) -
 def reconnected(
     request: Request, arms: Sequence[Arm], engines: Sequence[Engine], log: RunLog, names: Sequence[str]
 ) -> Iterator[Arm]:
-    """Yields the arms of these newly connected engines that answer at least one of these questions right.
+    """Yields arms of reconnected `engines` for those of `arms` that answer a question of `names` right or within bound.
 
-    An arm is loaded again if its load is lost; if that fails, it is left out, and a fault is added to the run log.
+    An arm whose load was lost is loaded again. An arm whose load fails is left out; a fault is added to the run log.
     """
     by_name = {engine.name: engine for engine in engines}
     right = {arm for name in names for arm in right_arms(log, name)}
@@ -75,7 +75,7 @@ def reconnected(
 
 
 def sessions(stack: ExitStack, arms: Sequence[Arm], log: RunLog, launch: int | None) -> dict[str, Session]:
-    """Opens a session for each loaded arm, by name; an arm that fails to open one gets a fault in the run log."""
+    """Returns a session for each loaded arm, by name; an arm that fails to open one gets a fault in the run log."""
     by_name: dict[str, Session] = {}
     for arm in arms:
         if arm.loaded is not None:
@@ -86,14 +86,14 @@ def sessions(stack: ExitStack, arms: Sequence[Arm], log: RunLog, launch: int | N
 
 
 def admit(request: Request, log: RunLog, arms: Sequence[Arm], sessions: Mapping[str, Session], say: Say) -> None:
-    """Adds the missing verdicts to the run log; the default request and some requests of the replay are checked."""
+    """Adds missing verdicts to the run log; each takes `profile.checked` requests at most, the default first."""
     reached = [arm for arm in arms if arm.loaded is None or arm.name in sessions]
     for name, default in request.defaults.items():
         missing = [arm for arm in reached if not log.has(Verdict, arm=arm.name, question=name)]
         replayed = request.replay(name, [arm for arm in reached if answers(arm, default)])
         questions = list(dict.fromkeys(next(replayed) for _ in range(request.profile.checked)))
         checked: dict[str, list[Checked]] = {arm.name: [] for arm in missing}
-        for question in questions:  # all arms of a question in turn, so that its truth is computed once
+        for question in questions:  # a request goes to all arms before the next request: its truth is computed once
             for arm in missing:
                 say(f"checking {name} of {arm.name}")
                 checked[arm.name].append(check(arm, sessions.get(arm.name), question, request.events))
@@ -102,7 +102,7 @@ def admit(request: Request, log: RunLog, arms: Sequence[Arm], sessions: Mapping[
 
 
 def verdict(arm: Arm, name: str, default: Question, checked: Sequence[Checked]) -> Verdict:
-    """Returns the line of a question; the first answer that is not right, or else the first, decides the verdict."""
+    """Returns the run log's line: the first verdict that is neither right nor within bound, or else the first one."""
     decisive = next((each for each in checked if each.verdict.kind not in RIGHT), checked[0])
     return Verdict(
         arm=arm.name,
@@ -116,17 +116,17 @@ def verdict(arm: Arm, name: str, default: Question, checked: Sequence[Checked]) 
 
 
 def right_arms(log: RunLog, name: str) -> list[str]:
-    """Returns the names of the arms whose answers to this question were right."""
+    """Returns the names of the arms whose verdict on the question `name` is right or within bound."""
     return [line.arm for line in of_type(log.records, Verdict) if line.question == name and line.verdict in RIGHT]
 
 
 def timed(request: Request, log: RunLog) -> list[str]:
-    """Returns the questions to time: as many as the profile says of those that some arm answers right."""
+    """Returns the names of up to `profile.timed` (None: all) questions that an arm answers right or within bound."""
     return spaced([name for name in request.defaults if right_arms(log, name)], request.profile.timed)
 
 
 def spaced(names: Sequence[str], count: int | None) -> list[str]:
-    """Selects `count` names (None: all) at even distances, because neighbours in a dataset are similar."""
+    """Selects up to `count` names (None: all) at even distances, because neighbouring questions are often similar."""
     count = len(names) if count is None else min(count, len(names))
     return [names[i * len(names) // count] for i in range(count)]
 
@@ -135,7 +135,7 @@ def spaced(names: Sequence[str], count: int | None) -> list[str]:
 def log_fault(
     log: RunLog, arm: str, doing: str, launch: int | None = None, passing: type[Exception] | tuple[()] = ()
 ) -> Iterator[None]:
-    """Adds an error of the block to the run log as a fault of the arm; errors of type `passing` are raised again."""
+    """Adds an error of the block to the run log as a fault of the arm; only errors of type `passing` are raised."""
     try:
         yield
     except passing:
@@ -145,7 +145,7 @@ def log_fault(
 
 
 def _query(arm: Arm, question: Question) -> str:
-    """Returns the text that the engine is sent, or an empty text if `explain` raises an error."""
+    """Returns the query that the engine is sent for the question, or an empty text if `explain` raises an error."""
     with suppress(Exception):
         return arm.engine.explain(question, arm.plan)
     return ""

@@ -1,4 +1,4 @@
-"""Starts servers, connects engines to them, and loads layouts: an arm is one engine with one loaded layout."""
+"""Starts servers, connects engines to the servers, and loads layouts; an arm is one engine with one layout."""
 
 import os
 import sys
@@ -29,7 +29,7 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, eq=False)
 class Arm:
-    """One engine with its plan of one layout; `loaded` is None if the engine supports no question on it."""
+    """An engine and its plan of a layout; `loaded` is None if nothing was loaded, because no question is supported."""
 
     engine: Engine
     plan: Plan
@@ -38,26 +38,26 @@ class Arm:
 
     @property
     def name(self) -> str:
-        """The name in tables and in the run's file: `engine/layout`."""
+        """The arm's name in tables and in the run's file: `engine/layout`."""
         return f"{self.engine.name}/{self.plan.layout.name}"
 
 
 def budget() -> Budget:
-    """Returns the budget of each engine: all cores and a quarter of the memory."""
+    """Returns what each engine may use: all cores that this process may use, and a quarter of the machine's memory."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return Budget(len(os.sched_getaffinity(0)), memory // 4)
 
 
 @contextmanager
 def opened(names: Sequence[str], via: str, home: Path, say: Say) -> Iterator[list[Engine]]:
-    """Provides the engines of these names; servers that are down are started, and stopped at the end of the block."""
+    """Yields connected engines in the order of `names`; starts servers that are down and stops those at the end."""
     with served(names, via, home, say) as servers, connected(servers, home) as engines:
         warn_untested(engines)
         yield engines
 
 
 def warn_untested(engines: Iterable[Engine]) -> None:
-    """Warns on standard error of each engine that is newer than the tested version; ignores engines that are down."""
+    """Prints a warning on standard error for each engine newer than its tested version; skips engines that are down."""
     for engine in engines:
         with suppress(FailureError):
             if line := newer(engine):
@@ -66,7 +66,7 @@ def warn_untested(engines: Iterable[Engine]) -> None:
 
 @contextmanager
 def served(names: Sequence[str], via: str, home: Path, say: Say) -> Iterator[dict[str, Server | None]]:
-    """Keeps the servers of these engines running inside the block, by name; an embedded engine's server is None."""
+    """Yields, by engine, servers that run inside the block; None for an embedded engine, which needs no server."""
     for name in names:
         engine_type(name)
     with ExitStack() as stack:
@@ -79,14 +79,14 @@ def served(names: Sequence[str], via: str, home: Path, say: Say) -> Iterator[dic
 
 
 def server(engine: str, via: str, home: Path, limits: Budget) -> Server | None:
-    """Returns the engine's server, which may be down; None if the engine is embedded."""
+    """Returns the engine's server without starting it; None for an embedded engine, which needs no server."""
     declared = recipe(engine)
     return open_server(declared, via, home, limits) if declared else None
 
 
 @contextmanager
 def connected(servers: Mapping[str, Server | None], home: Path) -> Iterator[list[Engine]]:
-    """Connects engines to their servers and closes them at the end; an unexpected error becomes a FailureError."""
+    """Yields an engine for each server and closes them after the block; an unexpected error becomes a FailureError."""
     with ExitStack() as stack:
         try:
             yield [
@@ -100,12 +100,12 @@ def connected(servers: Mapping[str, Server | None], home: Path) -> Iterator[list
 
 
 def arm(engine: Engine, layout: Layout, dataset: Dataset, events: Events, home: Path, say: Say) -> Arm:
-    """Loads the layout into the engine unless it is already loaded."""
+    """Returns the arm of an engine and a layout; loads the layout unless the engine still stores an earlier load."""
     return load(engine, engine.plan(dataset, layout, events.statistics), events, home, say)
 
 
 def load(engine: Engine, plan: Plan, events: Events, home: Path, say: Say) -> Arm:
-    """Loads the plan into the engine unless it is already loaded."""
+    """Returns the arm of an engine and a plan; loads the plan unless the engine still stores an earlier load."""
     limit = loading.time_limit(events.statistics.rows)
     watch = Watch(lambda text: say(f"{engine.name}: loading {text}"), limit)
     loaded, reused = loading.ensure(engine, plan, events, home, watch)
@@ -115,7 +115,7 @@ def load(engine: Engine, plan: Plan, events: Events, home: Path, say: Say) -> Ar
 def ask(
     dataset: Dataset, events: Events, engine: str, layout: Layout, question: Question, via: str, home: Path, say: Say
 ) -> tuple[pa.Table, Arm]:
-    """Asks one engine one question; raises RequestError if the engine does not support it on this layout."""
+    """Returns an engine's answer and the arm; loads the layout if needed; RequestError if the question is refused."""
     answers.schema(question, events.statistics.schema)
     with opened([engine], via, home, say) as (opened_engine,):
         plan, _ = supported(opened_engine, dataset, events, layout, question)
@@ -127,7 +127,7 @@ def ask(
 def supported(
     engine: Engine, dataset: Dataset, events: Events, layout: Layout, question: Question
 ) -> tuple[Plan, Support]:
-    """Returns the layout's plan and the question's support on it; raises RequestError if it is not supported."""
+    """Returns the engine's plan of the layout and its support; raises RequestError if the question is not supported."""
     plan = engine.plan(dataset, layout, events.statistics)
     support = engine.support(question, plan)
     if support.where is None:

@@ -1,4 +1,4 @@
-"""The circuit breaker: after a server is gone, its questions fail at once, so that a run ends in bounded time."""
+"""The circuit breaker: once a question failed because a server is down, later questions fail without waiting."""
 
 import pyarrow as pa
 
@@ -9,14 +9,14 @@ from rollup_bench.workloads.questions import Question
 
 
 class CircuitBreaker(Session):
-    """A session whose questions fail at once after one question failed while its server was down."""
+    """A session in which every question fails at once after a question failed while the engine's server was down."""
 
     def __init__(self, session: Session, server: Server | None) -> None:
         self._session, self._server = session, server
         self._failure: str | None = None
 
     def ask(self, question: Question) -> pa.Table:
-        """Returns the session's answer; raises FailureError with the first failure's message if the server is gone."""
+        """Returns the answer; after a failure with the server down, raises FailureError with that failure's message."""
         if self._failure is not None:
             raise FailureError(self._failure)
         try:

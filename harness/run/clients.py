@@ -1,4 +1,4 @@
-"""Clients in separate processes, so that no single Python interpreter limits them; a sender keeps the schedule."""
+"""Runs the clients of a load test in several processes, because a single Python interpreter would limit their rate."""
 
 import multiprocessing
 import signal
@@ -22,13 +22,14 @@ from rollup_bench.harness.run.costs import Gauge, Meter
 Factory = Callable[[], AbstractContextManager[Callable[[Any], object]]]
 Check = Callable[[int, object], bool]
 _SECOND = 10**9
-_CONNECT = 600.0  # seconds until all clients of a process are connected, with the start of the interpreter
+_CONNECT = 600.0  # the most seconds in which a process starts and connects all its clients
 
 
 class Attempt(NamedTuple):
-    """One attempt at a request: its number, when it was sent and done, and its state.
+    """One attempt at a request: its number, when it was sent and when it ended (None if it never was), and its state.
 
-    Times are nanoseconds of the monotonic clock. States are r right, w wrong, f failed, t timed out, u never sent.
+    `sent` and `done` are nanoseconds of the monotonic clock. `state` is r right, w wrong, f failed, t timed out, or u
+    never sent.
     """
 
     number: int
@@ -38,9 +39,10 @@ class Attempt(NamedTuple):
 
 
 class Work(msgspec.Struct, frozen=True):
-    """The requests that the clients send in turn: at the nanoseconds of `intended`, or in a closed loop if it is None.
+    """Requests that the clients send in turn: at the times in `intended`, or in a closed loop if `intended` is None.
 
-    `intended` is relative to the start. No request is sent later than `seconds + limit` seconds after the start.
+    `intended` holds nanoseconds after the start. An open loop sends no request later than `seconds + limit` seconds
+    after the start, and a closed loop sends no request later than `seconds` seconds after the start.
     """
 
     requests: Sequence[Any]
@@ -52,8 +54,8 @@ class Work(msgspec.Struct, frozen=True):
 class Endpoint(msgspec.Struct, frozen=True):
     """What the clients connect to: `session` opens a connection, and `check` says whether an answer is right.
 
-    `session` is called once per client, in the thread of the client; `check` gets the request's number and its answer.
-    Both are pickled and sent to the client processes. The clients of an embedded engine share one process.
+    Each client calls `session` once, in its thread; `check` gets an index of `Work.requests` and the answer. `session`
+    and `check` are pickled and sent to the client processes. If `embedded` is true, all clients share one process.
     """
 
     name: str
@@ -63,7 +65,7 @@ class Endpoint(msgspec.Struct, frozen=True):
 
 
 class Driven(NamedTuple):
-    """The result of the clients: the start, all attempts, when the sender sent each request, and the resources used."""
+    """What clients measured: the start and the hand-over of each request (in ns), the attempts, the resources used."""
 
     start: int
     attempts: list[Attempt]
@@ -72,7 +74,7 @@ class Driven(NamedTuple):
 
 
 def drive(arm: Endpoint, work: Work, clients: int, gauge: Gauge, processes: int = 8) -> Driven:
-    """Runs the clients in processes and starts all at the same time; raises FailureError if one fails to connect."""
+    """Runs `clients` clients in at most `processes` processes from one start; FailureError if a process fails."""
     context = multiprocessing.get_context("spawn")
     count = 1 if arm.embedded else min(clients, processes)
     inbox, outbox = context.Pipe(duplex=False)
@@ -107,7 +109,7 @@ def drive(arm: Endpoint, work: Work, clients: int, gauge: Gauge, processes: int 
 
 
 class _Share(NamedTuple):
-    """The part of the work that one client process does."""
+    """The part of the work that client process `number` of `processes` does, with `threads` clients."""
 
     arm: Endpoint
     work: Work
@@ -117,15 +119,15 @@ class _Share(NamedTuple):
     threads: int
 
     def turns(self) -> Iterator[int]:
-        """Numbers the attempts of a closed loop; numbers differ between processes, and threads share the iterator.
+        """Returns the numbers of this process's attempts in a closed loop; no other process has the same numbers.
 
-        The step is one more than a multiple of the number of requests, so every process sends all of them in turn.
+        Attempt n sends request n modulo the number of requests, so that every process sends all requests in turn.
         """
         return iter(range(self.number, sys.maxsize, self.processes * len(self.work.requests) + 1))
 
 
 def _expect(process: BaseProcess, pipe: Connection, seconds: float) -> Any:
-    """Returns the next message of a client process; raises FailureError if it fails or sends none in time."""
+    """Returns the next message of a client process; FailureError if the process fails or is silent for `seconds`."""
     try:
         message = pipe.recv() if pipe.poll(seconds) else f"did not report within {seconds:g} s"
     except EOFError:
@@ -137,8 +139,8 @@ def _expect(process: BaseProcess, pipe: Connection, seconds: float) -> Any:
 
 
 def _process(pipe: Connection, share: _Share) -> None:
-    """The main function of a client process: it connects, tells the parent, waits for the start, and reports."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # only the parent ends this process
+    """The main function of a client process: connects its clients, waits for the start, and returns their attempts."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the parent, which then ends this process
     sys.setswitchinterval(0.0005)  # seconds that a thread may compute before another runs
     ready, go = threading.Barrier(share.threads + 1), threading.Event()
     start: list[int] = []
@@ -176,7 +178,7 @@ def _process(pipe: Connection, share: _Share) -> None:
 def _client(
     ask: Callable[[Any], object], share: _Share, turns: Iterator[int], start: int, log: list[list[Any]]
 ) -> None:
-    """Runs one client: an open loop, or a closed loop that sends each request when the last is answered."""
+    """Runs one client: an open loop, or a closed loop that sends a request as soon as the last one is answered."""
     work, check = share.work, share.arm.check
     if work.intended is not None:
         open_loop(ask, work, sender.received(share.inbox), start, log, check)
@@ -197,7 +199,7 @@ def open_loop(
     check: Check | None = None,
     clock: Callable[[], int] = time.monotonic_ns,
 ) -> None:
-    """Sends each request when the sender hands it over; requests after the deadline are logged as never sent."""
+    """Sends each request when `turns` yields its number; after the deadline, requests are logged as never sent."""
     end = start + _send_limit(work)
     for number in turns:
         if clock() > end:
@@ -214,7 +216,7 @@ def _ask(
     check: Check | None,
     clock: Callable[[], int] = time.monotonic_ns,
 ) -> None:
-    """Sends a request; it is logged first, as timed out, so that a request without an answer is logged too."""
+    """Sends a request and logs the attempt: first as timed out, in case no answer arrives, and then with its result."""
     index = number % len(work.requests)
     entry: list[Any] = [number, clock(), None, "t"]
     log.append(entry)
@@ -222,7 +224,7 @@ def _ask(
         answer, state = ask(work.requests[index]), "r"
     except TimeoutError:
         answer, state = None, "t"
-    except Exception:  # every error of an engine counts as a failed request
+    except Exception:  # any error but a timeout counts as a failed request
         answer, state = None, "f"
     entry[2] = clock()
     if entry[2] - entry[1] > work.limit * _SECOND:
@@ -233,5 +235,5 @@ def _ask(
 
 
 def _send_limit(work: Work) -> int:
-    """Returns how long requests may be sent, in nanoseconds after the start."""
+    """Returns the deadline for sending requests of an open loop, in nanoseconds after the start."""
     return int((work.seconds + work.limit) * _SECOND)

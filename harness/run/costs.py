@@ -1,4 +1,4 @@
-"""Measures what answers cost besides time: processor seconds, memory, and pressure on the machine."""
+"""Measures processor seconds, resident memory, and how long tasks of the machine waited for cpu, io or memory."""
 
 import time
 from collections.abc import Callable
@@ -11,14 +11,14 @@ _PRESSURE = Path("/proc/pressure")
 
 
 class Gauge(NamedTuple):
-    """Reads the processor seconds since the start and the resident bytes of an engine's processes; None if unknown."""
+    """Reads an engine's processor seconds so far and the resident bytes of its processes; None if unknown."""
 
     processor: Callable[[], float | None] = lambda: None
     resident: Callable[[], int | None] = lambda: None
 
 
 class Meter:
-    """Measures the resources used in a period in which one engine is asked and no other."""
+    """Measures the resources used from its creation until `read`; only one engine may be asked in that period."""
 
     def __init__(self, gauge: Gauge) -> None:
         self._gauge = gauge
@@ -42,7 +42,7 @@ class Meter:
 
 
 def stall_seconds() -> dict[str, float] | None:
-    """Returns the seconds since boot in which some task waited for `cpu`, `io` or `memory`; None if not available."""
+    """Returns the seconds since boot in which a task waited, for each of `cpu`, `io` and `memory`; None if unknown."""
     try:
         return {resource: _total((_PRESSURE / resource).read_text()) for resource in ("cpu", "io", "memory")}
     except OSError:
@@ -50,9 +50,9 @@ def stall_seconds() -> dict[str, float] | None:
 
 
 def pressure(since: dict[str, float] | None, seconds: float) -> dict[str, float] | None:
-    """Returns, by resource, the share of the last `seconds` in which some task waited for it.
+    """Returns, by resource, the share of the last `seconds` in which a task waited for the resource; None if unknown.
 
-    `since` is the result of `stall_seconds()` at the beginning of that period.
+    `since` is what `stall_seconds()` returned `seconds` seconds ago.
     """
     now = stall_seconds()
     if now is None or since is None:
@@ -61,6 +61,6 @@ def pressure(since: dict[str, float] | None, seconds: float) -> dict[str, float]
 
 
 def _total(text: str) -> float:
-    """Returns the seconds of the line `some avg10=0.00 avg60=0.00 avg300=0.00 total=MICROSECONDS`."""
+    """Returns, in seconds, the total of the first line: `some avg10=0.00 avg60=0.00 avg300=0.00 total=MICROSECONDS`."""
     some = text.splitlines()[0]
     return int(some.rpartition("total=")[2]) / 1e6

@@ -1,4 +1,4 @@
-"""Measures a dashboard: each client asks one question, all at the same time, until the last answer arrives."""
+"""Times a dashboard: one client for each question, all asking at the same time, until the last answer arrives."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -21,16 +21,16 @@ from rollup_bench.workloads.events import Events
 from rollup_bench.workloads.questions import Question
 from rollup_bench.workloads.templates import Template
 
-ROUNDS = 10  # the number of timed rounds; it is even because a `Rounds` line stores times in pairs
+ROUNDS = 10  # the number of timed rounds, an even number because a `Rounds` line stores times in pairs
 
 
 def measure(
     arm: Arm, templates: Mapping[str, Template], events: Events, seed: int, say: Say
 ) -> tuple[list[Record], list[float]]:
-    """Checks each question alone, and then asks all questions at the same time in each round.
+    """Checks the answer to each question, and then asks all questions at the same time in a warm-up and ROUNDS rounds.
 
-    The requests of each round come from the questions' replays. Returns the lines of the run's file, and the seconds of
-    each round until the last answer; no rounds if a verdict is neither right nor within bound.
+    The warm-up uses default parameters, and each round new ones. Returns the lines of a run's file and, for each round,
+    the seconds until the last answer; there are no rounds if a verdict is neither right nor within bound.
     """
     with ExitStack() as stack:
         sessions = {name: stack.enter_context(quietly_closed(arm.engine.session(arm.plan))) for name in templates}
@@ -47,9 +47,10 @@ def measure(
         }
         taken: list[dict[str, float]] = []
         for number in range(ROUNDS + 1):
-            say(f"{arm.name}: asking all questions at the same time, round {number} of {ROUNDS}")
+            part = f"round {number} of {ROUNDS}" if number else "warm-up"
+            say(f"{arm.name}: asking all questions at the same time, {part}")
             taken.append(at_once(sessions, {name: next(sequence) for name, sequence in sequences.items()}))
-    timed = taken[1:]  # the first round, with the default parameters, is the warm-up
+    timed = taken[1:]  # without the warm-up
     rounds = [_rounds(arm, name, [seconds[name] for seconds in timed]) for name in templates]
     return [*records, *rounds], [max(seconds.values()) for seconds in timed]
 
@@ -62,7 +63,7 @@ def _rounds(arm: Arm, name: str, seconds: Sequence[float]) -> Rounds:
 
 
 def at_once(sessions: Mapping[str, Session], questions: Mapping[str, Question]) -> dict[str, float]:
-    """Asks all questions at the same time; returns the seconds to each answer by the question's name."""
+    """Asks all questions at the same time; returns the seconds until each answer, by the question's name."""
     start: list[float] = []
     together = Barrier(len(questions), action=lambda: start.append(time.perf_counter()))
 

@@ -1,4 +1,4 @@
-"""The home folder: it holds events, loads, servers and runs."""
+"""The home folder, which holds events, records of loads, data of servers, and files of runs."""
 
 import os
 from pathlib import Path
@@ -9,9 +9,9 @@ VARIABLE = "ROLLUP_BENCH_HOME"
 
 
 def home() -> Path:
-    """Returns `.rollup-bench` in the current folder, or the folder that ROLLUP_BENCH_HOME names.
+    """Returns the home folder: the folder that ROLLUP_BENCH_HOME names, or else `.rollup-bench` in the current folder.
 
-    Creates the folder if it is missing; raises RequestError if it is not writable.
+    Creates the home folder if it is missing; raises RequestError if the folder cannot be created or written.
     """
     path = Path(os.environ.get(VARIABLE) or ".rollup-bench").absolute()
     try:

@@ -1,4 +1,4 @@
-"""The load test: a sweep finds each arm's capacity, and open loops then measure response times at several rates."""
+"""The load test: closed loops find each arm's capacity, and open loops then measure response times at several rates."""
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -38,7 +38,7 @@ _engine_lock = threading.Lock()
 
 
 class Connect(msgspec.Struct, frozen=True):
-    """Opens a session in a client process; all clients of a process share one engine object."""
+    """Opens a session of an engine in a client process; all clients of a process share one engine object."""
 
     engine: str
     via: str
@@ -48,7 +48,7 @@ class Connect(msgspec.Struct, frozen=True):
 
     @contextmanager
     def __call__(self) -> Iterator[Callable[[Question], pa.Table]]:
-        """Yields the `ask` of a new session."""
+        """Yields the method `ask` of a new session, which is closed after the block."""
         with _engine_lock:
             engine = _engine(self.engine, self.via, self.home, self.budget)
         with quietly_closed(engine.session(self.plan)) as session:
@@ -56,13 +56,13 @@ class Connect(msgspec.Struct, frozen=True):
 
 
 class Expected(msgspec.Struct, frozen=True):
-    """Compares answers under load with earlier answers to the same requests, which `_target` asks for."""
+    """Compares later answers of an arm with its earlier `answers` to the same requests; `tolerated` is by column."""
 
     answers: list[pa.Table]
     tolerated: dict[str, float]
 
     def __call__(self, number: int, answer: object) -> bool:
-        """Whether the answer to this request equals the expected answer, within what the question tolerates."""
+        """Whether the answer to request `number` equals the earlier answer, within 1e-9 (floats) or `tolerated`."""
         right = self.answers[number]
         if not isinstance(answer, pa.Table) or not answer.schema.equals(right.schema) or len(answer) != len(right):
             return False
@@ -70,7 +70,7 @@ class Expected(msgspec.Struct, frozen=True):
 
 
 def measure(request: Request, log: RunLog, arms: Sequence[Arm], servers: dict[str, Server | None], say: Say) -> None:
-    """Adds the missing load tests to the run log, for as many of the timed questions as the profile says."""
+    """Adds the load tests that the run log lacks, for up to `profile.load.questions` of the timed questions."""
     profile = request.profile.load
     if profile is None:
         return
@@ -79,7 +79,7 @@ def measure(request: Request, log: RunLog, arms: Sequence[Arm], servers: dict[st
         again = list(reconnected(request, arms, engines, log, names))
         for name in names:
             replayed = request.replay(name, [arm for arm in again if answers(arm, request.defaults[name])])
-            questions = list(islice(replayed, request.profile.checked))  # the same requests as those that were checked
+            questions = list(islice(replayed, request.profile.checked))  # requests compared with the truth
             targets = {}
             for arm in (arm for arm in again if arm.name in right_arms(log, name)):
                 with log_fault(log, arm.name, f"asking {name} before the load test"):
@@ -89,7 +89,7 @@ def measure(request: Request, log: RunLog, arms: Sequence[Arm], servers: dict[st
 
 @dataclass
 class _LoadTest:
-    """The load test of one question on the arms that answer it right."""
+    """The load test of one question, on the arms whose answers to the question were right or within bound."""
 
     profile: UnderLoad
     seed: int
@@ -100,9 +100,10 @@ class _LoadTest:
     say: Say
 
     def measure(self) -> None:
-        """Measures each arm's capacity, and then open loops at shares of it, at a common rate, and for the objective.
+        """Runs closed loops, which give each arm's capacity, and then open loops at 50% and 80% of that capacity.
 
-        The common rate is half of the lowest capacity. The last loops search the highest rate that meets the objective.
+        Every arm then gets an open loop at half of the lowest capacity of all arms. The last open loops search for the
+        highest rate at which the arm meets the profile's objective.
         """
         self._each(self._sweep)
         capacities = {arm: loops.capacity(self._lines(ClosedLoop, arm)) for arm in self.targets}
@@ -111,7 +112,7 @@ class _LoadTest:
         self._each(lambda arm: self._offers(arm, known[arm], min(known.values())))
 
     def _each(self, step: Callable[[Arm], None]) -> None:
-        """Performs a step for every arm; an arm that fails drops out, and a fault is added to the run log."""
+        """Calls `step` for every arm; an arm that raises FailureError drops out, and a fault is added to the log."""
         for arm in list(self.targets):
             try:
                 step(arm)
@@ -140,7 +141,7 @@ class _LoadTest:
             self._add(arm, loops.offer(self.targets[arm], rate, seconds, share, self.seed, self._gauge(arm)))
 
     def _add(self, arm: Arm, line: ClosedLoop | OpenLoop) -> None:
-        """Adds a line to the run log; raises FailureError if the server is down, since its times then mean nothing."""
+        """Adds a line to the run log, or raises FailureError if the server is down: its times then mean nothing."""
         server = self.servers[arm.engine.name]
         if server is not None and server.status().address is None:
             raise FailureError(f"{server.name} is down")
@@ -169,9 +170,9 @@ def _target(request: Request, arm: Arm, name: str, questions: list[Question]) ->
 
 
 def tolerated(question: Question) -> dict[str, float]:
-    """Returns, by measure, the relative difference that two estimates may have.
+    """Returns, for each estimated measure, the relative difference that two right answers may have.
 
-    It is unlimited for quantiles, because their error is in ranks and not in values.
+    The difference is unlimited for quantiles, because a quantile's tolerated error is in ranks and not in values.
     """
     if not isinstance(question, Aggregate):
         return {}

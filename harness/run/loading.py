@@ -1,7 +1,8 @@
-"""Loads a plan once for the same events and engine version, and reuses the load afterwards.
+"""Loads a plan into an engine once for the same events and engine version, and reuses the load afterwards.
 
 A load is recorded only after it is complete. An interrupted load resumes in Cassandra, where loads take long and
-writing a row twice is harmless. It starts again in DuckDB and Druid, where transactions and tasks are atomic.
+writing a row twice is harmless. In DuckDB and Druid, where transactions and tasks are atomic, an interrupted load
+starts again.
 """
 
 import fcntl
@@ -21,7 +22,7 @@ ROWS_PER_SECOND = 1_000
 
 
 class CompletedLoad(msgspec.Struct, frozen=True):
-    """The record of a complete load."""
+    """The content of the file that records a complete load; `bytes` is None if unknown."""
 
     engine: str
     version: str
@@ -35,8 +36,8 @@ class CompletedLoad(msgspec.Struct, frozen=True):
 def ensure(engine: Engine, plan: Plan, events: Events, home: Path, watch: Watch) -> tuple[Loaded, bool]:
     """Returns the plan's load, and whether an earlier load was reused.
 
-    An earlier load is reused if it is recorded for this engine version and the engine still stores as many rows.
-    Otherwise it is dropped, unless it was interrupted and the engine can resume it.
+    An earlier load is reused if it is recorded for this engine version and the engine still stores the recorded rows.
+    Any other load is dropped first, unless it was interrupted and the engine can resume it.
     """
     path = home / "loads" / f"{engine.name}-{plan.key}.json"
     if earlier := _earlier_load(engine, plan, path):
@@ -70,14 +71,14 @@ def _earlier_load(engine: Engine, plan: Plan, path: Path) -> Loaded | None:
 
 @contextmanager
 def _locked(path: Path, watch: Watch) -> Iterator[None]:
-    """Lets one process at a time load a plan; the system releases the lock when its process ends."""
+    """Lets one process at a time run the block; the system releases the lock when the process that holds it ends."""
     with path.open("w") as file:
         while True:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
             except BlockingIOError:
-                watch.say("the layout, which another process is loading")
+                watch.say("the layout: waiting for another process that is loading it")
                 watch.pause(0.1)
         yield
 

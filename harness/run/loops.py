@@ -1,4 +1,4 @@
-"""Measures the capacity in a closed loop and response times in an open loop, and interprets both."""
+"""Measures capacity in closed loops and response times in open loops, and interprets the lines of both."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
@@ -15,14 +15,14 @@ from rollup_bench.harness.stats.percentiles import queue_percentiles
 
 CLIENTS = (1, 2, 4, 8)  # the numbers of clients of the closed loops
 SESSIONS = 64  # the number of clients of an open loop
-_GROWTH, _REQUESTS = (0.05, 20)  # the backlog grows if its gain exceeds this share of all requests and this number
-_ANSWERED = "rw"  # the states of requests with an answer, right or wrong
-_LATE, _LATE_SHARE = 0.001, 0.05  # the tolerated lateness: seconds, or a share of the response time if that is more
+_GROWTH, _REQUESTS = (0.05, 20)  # a backlog grows if it gains more than both: a share of all requests, a number
+_ANSWERED = "rw"  # the states of requests that got an answer: right or wrong
+_LATE, _LATE_SHARE = 0.001, 0.05  # the tolerated p99 of lateness: the larger of seconds and a share of response p99
 Outcome = Literal["sustained", "not sustained", "client too slow", "wrong answers"]
 
 
 class Target(msgspec.Struct, frozen=True):
-    """The requests of one question and the endpoint that they are sent to."""
+    """The requests of one question, and the endpoint of the arm to which clients send the requests."""
 
     arm: Endpoint
     question: str
@@ -34,7 +34,7 @@ class Target(msgspec.Struct, frozen=True):
 class OpenLoopResult(msgspec.Struct, frozen=True):
     """The result of an open loop, with times in seconds.
 
-    There are percentiles only if the rate was sustained, and only those with enough samples.
+    `response` and `service` hold percentiles with enough samples, and only if the rate was sustained.
     """
 
     outcome: Outcome
@@ -48,14 +48,14 @@ class OpenLoopResult(msgspec.Struct, frozen=True):
 
 
 def schedule(rate: float, seconds: float, rng: np.random.Generator) -> list[int]:
-    """Draws the intended nanoseconds of Poisson arrivals at `rate` requests per second."""
+    """Draws Poisson arrivals at `rate` requests per second for `seconds`; returns nanoseconds after the start."""
     gaps = rng.exponential(1 / rate, size=int(rate * seconds + 10 * (rate * seconds) ** 0.5 + 10))
     times = np.cumsum(gaps)
     return [int(time * 1e9) for time in times[times < seconds]]
 
 
 def sweep(target: Target, clients: int, seconds: float, gauge: Gauge) -> ClosedLoop:
-    """Measures a closed loop with this number of clients."""
+    """Runs a closed loop with `clients` clients for `seconds`; returns its line for the run's file."""
     start, attempts, _, spent = drive(target.arm, Work(target.requests, seconds, target.limit), clients, gauge)
     states = [each.state for each in attempts]
     answered = [(each.sent, each.done) for each in attempts if each.done and each.sent and each.state in _ANSWERED]
@@ -74,7 +74,7 @@ def sweep(target: Target, clients: int, seconds: float, gauge: Gauge) -> ClosedL
 
 
 def capacity(sweeps: Sequence[ClosedLoop]) -> float | None:
-    """Returns the highest rate of right answers per second of the closed loops in which every answer was right."""
+    """Returns the most right answers per second of a closed loop without a wrong or failed request; None if none."""
     sound = [loop for loop in sweeps if loop.right and not loop.wrong + loop.failed]
     return max((loop.right / loop.seconds for loop in sound), default=None)
 
@@ -82,7 +82,7 @@ def capacity(sweeps: Sequence[ClosedLoop]) -> float | None:
 def offer(
     target: Target, rate: float, seconds: float, load: str, seed: int, gauge: Gauge, clients: int = SESSIONS
 ) -> OpenLoop:
-    """Measures an open loop at this rate, with at most `clients` requests at the same time."""
+    """Runs an open loop at `rate` requests per second, at most `clients` at a time; returns its line of the file."""
     intended = schedule(rate, seconds, np.random.default_rng(seed))
     work = Work(target.requests, seconds, target.limit, intended)
     start, attempts, handed, spent = drive(target.arm, work, clients, gauge, processes=2)
@@ -112,7 +112,7 @@ def offer(
 
 
 def responses(record: OpenLoop) -> NDArray[np.float64]:
-    """Returns response times in microseconds; a request without an answer counts as at least the time limit."""
+    """Returns each request's response time in microseconds; without an answer, it counts as at least the time limit."""
     end = _array(record.done) - np.asarray(record.intended)
     limit = record.limit * 1e6
     answered = [state in _ANSWERED for state in record.state]
@@ -120,19 +120,19 @@ def responses(record: OpenLoop) -> NDArray[np.float64]:
 
 
 def services(record: OpenLoop) -> NDArray[np.float64]:
-    """Returns the service times of the answered requests in microseconds."""
+    """Returns, for each answered request, the microseconds from when the request was sent to the end of its answer."""
     times = _array(record.done) - _array(record.sent)
     return np.asarray(times[[state in _ANSWERED for state in record.state]])
 
 
 def lateness(record: OpenLoop) -> NDArray[np.float64]:
-    """Returns the lateness of the requests that were sent in microseconds."""
+    """Returns, for each request that was sent, the microseconds from its intended time to its hand-over to clients."""
     times = _array(record.sent) - np.asarray(record.intended) - np.asarray(record.waited)
     return np.asarray(times[~np.isnan(times)])
 
 
 def growth(record: OpenLoop) -> float:
-    """Returns how many requests the backlog gains over the schedule, by a line fitted to it at each arrival."""
+    """Returns how many requests the backlog gains during the schedule, by a line fitted to its size at each arrival."""
     intended = np.asarray(record.intended)
     if len(set(record.intended)) < 2:
         return 0.0
@@ -144,7 +144,7 @@ def growth(record: OpenLoop) -> float:
 
 
 def read(record: OpenLoop) -> OpenLoopResult:
-    """Interprets an open loop's line: decides the outcome and computes the percentiles."""
+    """Returns the outcome and the percentiles of an open loop, computed from its line of the run's file."""
     failed = sum(state not in _ANSWERED for state in record.state)
     result = OpenLoopResult("sustained", record.rate, len(record.state), failed)
     if "w" in record.state:
@@ -165,9 +165,9 @@ def read(record: OpenLoop) -> OpenLoopResult:
 
 
 def meets(record: OpenLoop, percentile: str, seconds: float) -> bool | None:
-    """Whether the rate was sustained, every answer was right, and this percentile was at most `seconds`.
+    """Whether the rate was sustained, every request was answered right, and the percentile was at most `seconds`.
 
-    It is None if there were too few requests for the percentile, or the client was too slow.
+    Returns None if the open loop had too few requests for the percentile, or if the client was too slow.
     """
     result = read(record)
     if result.failed or result.outcome in ("not sustained", "wrong answers"):
@@ -176,10 +176,10 @@ def meets(record: OpenLoop, percentile: str, seconds: float) -> bool | None:
 
 
 def next_rate(records: Sequence[OpenLoop], highest: float, meets: Callable[[OpenLoop], bool | None]) -> float | None:
-    """Returns the next rate of the bisection for the highest rate that meets an objective.
+    """Returns the next rate to try in a bisection for the highest rate, up to `highest`, that meets an objective.
 
-    Returns None when the rate is known to a tenth of `highest`. An unknown result counts as missed, unless a higher
-    rate met the objective.
+    Returns None when that highest rate is known to a tenth of `highest`. A rate for which `meets` returned None counts
+    as one that misses the objective, unless a higher rate met it.
     """
     results = {record.rate: meets(record) for record in records}
     met = max((rate for rate, result in results.items() if result), default=0.0)
@@ -194,7 +194,7 @@ def _array(values: Sequence[int | None]) -> NDArray[np.float64]:
 
 
 def _p99(microseconds: NDArray[np.float64]) -> float:
-    """Returns the 99th percentile in seconds; 0 if there are no times."""
+    """Returns, in seconds, the 99th percentile of times in microseconds; 0 if there are no times."""
     return float(np.quantile(microseconds, 0.99, method="inverted_cdf")) / 1e6 if len(microseconds) else 0.0
 
 

@@ -1,4 +1,4 @@
-"""Describes the machine of a run, without its name or paths, and the scope of the run's figures."""
+"""Describes the machine of a run, without host name or paths, and how the engines of the run were set up."""
 
 import os
 import platform
@@ -23,7 +23,7 @@ def machine() -> dict[str, str | int]:
 
 
 def scope(engines: Sequence[Engine], budget: Budget) -> str:
-    """Returns a line that says how the engines ran and with which budget."""
+    """Returns a line of text with each engine's version, how the engine ran, and the cores and memory it may use."""
     descriptions = dict.fromkeys(f"{engine.name} {engine.version} ({engine.scope})" for engine in engines)
     size = f"{budget.cores} cores and {budget.memory / 2**30:.1f} GiB"
     machine = f"one node, {size} for each engine, not enforced by cgroup"

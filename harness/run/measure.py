@@ -1,4 +1,4 @@
-"""Performs a run: loads and checks the arms, times them in several launches, and then measures them under load."""
+"""Performs a run: loads arms, checks their answers, times questions in several launches, and tests under load."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -31,10 +31,10 @@ RESTART = 300.0  # the time limit of a server's restart in seconds
 
 
 def measure(request: Request, out: Path | None, say: Say) -> tuple[Path, Run]:
-    """Performs the measurements that the run's file lacks; returns its path and the run that it then holds.
+    """Performs the measurements that the run's file lacks; returns the file's path and the run that it then holds.
 
-    Without `out`, `_log` chooses a file under `request.home`. Raises RequestError if `out` holds another run, or if a
-    question does not match the events.
+    Without `out`, the file is an incomplete or new one under `request.home`. Raises RequestError if `out` holds another
+    run, or if a question does not match the columns of the events.
     """
     for question in request.defaults.values():
         answers.schema(question, request.events.statistics.schema)
@@ -58,7 +58,7 @@ def measure(request: Request, out: Path | None, say: Say) -> tuple[Path, Run]:
 
 
 class LaunchPace:
-    """Reports what is measured, how wide the intervals are, and about how long the launches still take."""
+    """Shows what is measured, how wide the intervals are, and an estimate of the remaining time of all launches."""
 
     def __init__(self, say: Say, launches: int) -> None:
         self._say, self._launches = say, launches
@@ -66,7 +66,7 @@ class LaunchPace:
         self.launch = 0
 
     def __call__(self, progress: Progress) -> None:
-        """Reports the progress of this launch; the remaining time is estimated from the pace so far."""
+        """Shows the progress of this launch, with the remaining time of all launches estimated from the pace so far."""
         now, done = time.monotonic(), (self.launch + progress.share) / self._launches
         self._began = self._began or (now, done)
         parts = [f"launch {self.launch + 1} of {self._launches}", progress.doing]
@@ -78,7 +78,7 @@ class LaunchPace:
 
 
 def header(dataset: Dataset, events: Events, engines: Sequence[Engine], profile: str, seed: int) -> Header:
-    """Returns the header of a run's file: what is run, where, and with which budget."""
+    """Returns the first line of a run's file: the dataset, profile, seed, machine, versions and budget per engine."""
     limits = budget()
     return Header(
         dataset=dataset.name,
@@ -94,10 +94,10 @@ def header(dataset: Dataset, events: Events, engines: Sequence[Engine], profile:
 
 
 def _log(request: Request, out: Path | None, first: Header) -> RunLog:
-    """Opens the run's file: `out`, or an incomplete file of the same request, or a new file.
+    """Opens the run's file: `out`; without `out`, an incomplete file of the same request, or else a new file.
 
-    Only a profile that resumes opens an older file. A profile of several sizes also opens a complete file, so that only
-    the missing sizes are measured.
+    Without `out`, only a profile that resumes opens an older file. For a profile of several sizes the file may be
+    complete, so that only the missing sizes are measured.
     """
     if out:
         return RunLog(out, first)
@@ -114,26 +114,21 @@ def _log(request: Request, out: Path | None, first: Header) -> RunLog:
 
 
 def _loads(log: RunLog, arms: Sequence[Arm], servers: Servers) -> None:
-    """Adds the missing lines of loads to the run log."""
+    """Adds the costs of loads that the run log lacks."""
     for arm in arms:
         if arm.loaded and not log.has(LoadCost, arm=arm.name):
             server, load = servers[arm.engine.name], arm.loaded
-            log.add(
-                LoadCost(
-                    arm=arm.name,
-                    seconds=load.seconds,
-                    rows=load.rows,
-                    bytes=load.bytes,
-                    reused=arm.reused,
-                    start_up=server.startup_seconds if server else None,
-                )
+            up = server.startup_seconds if server else None
+            figures = LoadCost(
+                arm=arm.name, seconds=load.seconds, rows=load.rows, bytes=load.bytes, reused=arm.reused, start_up=up
             )
+            log.add(figures)
 
 
 def _launch(
     request: Request, log: RunLog, arms: Sequence[Arm], servers: Servers, number: int, pace: LaunchPace
 ) -> None:
-    """Measures the missing questions of a launch; engines are restarted before every launch but the first."""
+    """Times the questions that the run log lacks for launch `number`; restarts engines first, except for launch 0."""
     names = [name for name in timed(request, log) if _lacks(log, name, number)]
     if not names:
         return
@@ -167,20 +162,20 @@ def _launch(
 
 
 def _lacks(log: RunLog, name: str, number: int) -> bool:
-    """Whether the launch lacks rounds of this question for an arm that answers it right."""
+    """Whether the run log lacks times of this question in launch `number` for an arm right or within bound on it."""
     line = log.get(Rounds, question=name, cache="hot", launch=number)
     return line is None or any(arm in line.failed or arm not in line.times for arm in right_arms(log, name))
 
 
 def _failures(log: RunLog, measured: Sequence[Rounds], number: int) -> None:
-    """Adds a fault for each arm that failed in the rounds, with the names of its failed questions."""
+    """Adds a fault to the run log for each arm that failed in the rounds; it names the questions that failed."""
     for arm in dict.fromkeys(arm for line in measured for arm in line.failed):
         failed = {line.question: line.failed[arm] for line in measured if arm in line.failed}
         log.add(Fault(arm=arm, doing=f"timing {', '.join(failed)}", reason=next(iter(failed.values())), launch=number))
 
 
 def _cell(request: Request, by_name: dict[str, Arm], name: str, right: Sequence[str], number: int) -> TimedQuestion:
-    """Returns the question with this launch's replay; successive questions have different arms as A/A control."""
+    """Returns the question with this launch's requests; successive questions use different arms as A/A control."""
     requests = request.replay(name, [by_name[arm] for arm in right], number + 1)
     return TimedQuestion(name, tuple(right), right[list(request.defaults).index(name) % len(right)], requests.__next__)
 
@@ -188,21 +183,21 @@ def _cell(request: Request, by_name: dict[str, Arm], name: str, right: Sequence[
 def _first_requests(
     log: RunLog, cells: Sequence[TimedQuestion], asks: Mapping[str, Ask], number: int, cache: Cache, pace: LaunchPace
 ) -> None:
-    """Times the first request of each question to each arm, before the warm-up."""
+    """Adds the time of the first request of each question to each arm before the warm-up; omits failed requests."""
     for cell in cells:
         for arm in cell.arms:
             if not log.has(First, arm=arm, question=cell.question, cache=cache, launch=number):
                 pace(Progress(f"first request of {cell.question} to {arm}", 0.0))
                 ask, request = asks[arm], cell.draw()
                 start = time.perf_counter_ns()
-                with suppress(Exception):  # the rounds ask again and report the error
+                with suppress(Exception):  # a failing arm fails again in the rounds, which record it
                     ask(request)
                     taken = time.perf_counter_ns() - start
                     log.add(First(arm=arm, question=cell.question, cache=cache, launch=number, time=taken))
 
 
 def _restarted(request: Request, log: RunLog, servers: Servers, number: int, pace: LaunchPace) -> Servers:
-    """Restarts the servers that can be restarted; a server that fails is left out, and a fault is added per layout."""
+    """Restarts servers that allow it; returns all that did not fail, and adds a fault per layout of those that did."""
     up = dict(servers)
     for name, server in servers.items():
         if server and server.restartable:

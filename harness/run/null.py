@@ -1,4 +1,4 @@
-"""The null engine: it sleeps for a known time, so that any other measured time is overhead of the harness."""
+"""The null engine, which sleeps for a known time instead of answering; all other measured time is overhead."""
 
 import multiprocessing
 import time
@@ -10,7 +10,7 @@ from rollup_bench.harness.run.sender import real_time, sleep_until
 
 
 class NullEngine:
-    """Serves request number i for `services[i]` seconds, in parallel, or one after the other with `queue`.
+    """Serves request i by sleeping `services[i]` seconds: requests run in parallel or, with `queue`, one by one.
 
     The answer is the pair of nanoseconds (monotonic clock) at which the service began and ended.
     """
@@ -23,7 +23,7 @@ class NullEngine:
 
     @contextmanager
     def __call__(self) -> Iterator[Callable[[int], tuple[int, int]]]:
-        """Opens a client's session with real-time priority, so that other processes of the machine do not delay it."""
+        """Yields the function that serves requests; the thread gets real-time priority if the system permits that."""
         with real_time():
             yield self._serve
 
@@ -43,7 +43,7 @@ class NullEngine:
 
 
 def lindley(arrivals: Sequence[int], services: Sequence[int]) -> list[int]:
-    """Returns the response times of a queue with one server (Lindley's recursion); all times are in the same unit."""
+    """Returns the response time of each arrival in a queue with one server (Lindley's recursion), in their unit."""
     responses, free = [], 0
     for arrival, service in zip(arrivals, services, strict=True):
         free = max(arrival, free) + service

@@ -10,23 +10,23 @@ class UnderLoad(msgspec.Struct, frozen=True):
 
     questions: int  # how many of the timed questions are measured under load
     sweep: float = 3.0  # seconds of each closed loop
-    requests: int = 500  # the approximate number of requests in a schedule
-    least: float = 5.0  # the shortest schedule in seconds
-    most: float = 20.0  # the longest schedule in seconds
-    percentile: str = "p95"  # the percentile of the objective
-    objective: float = 0.1  # the bound of the objective in seconds
+    requests: int = 500  # the requests that an open loop sends on average, if the seconds below allow
+    least: float = 5.0  # the least seconds of an open loop
+    most: float = 20.0  # the most seconds of an open loop
+    percentile: str = "p95"  # the percentile of response times that the objective bounds
+    objective: float = 0.1  # the most seconds that this percentile may be
 
 
 class Profile(msgspec.Struct, frozen=True):
-    """How much a run measures."""
+    """How much a run measures; `name` is the value of the option `--profile`."""
 
     name: str
-    rows: tuple[int, ...]  # the sizes of a generated dataset
-    timed: int | None  # how many questions are timed; None: all
+    rows: tuple[int, ...]  # numbers of events of a generated dataset, a run for each; none: as the dataset says
+    timed: int | None  # how many questions are timed at most; None: all
     checked: int  # how many requests of each question, the default first, are compared with the truth
     effort: Effort
     load: UnderLoad | None = None
-    resumes: bool = True  # whether an interrupted run is resumed
+    resumes: bool = True  # whether an interrupted run is resumed if no file is given
 
 
 PROFILES = {

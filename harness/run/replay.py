@@ -1,4 +1,4 @@
-"""A replay: requests for one question with parameters drawn anew each time, so that few repeat an earlier one."""
+"""A replay: requests for one question with new parameters each time, so that few requests repeat an earlier request."""
 
 from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta
@@ -11,15 +11,15 @@ from rollup_bench.workloads.questions import Question
 from rollup_bench.workloads.templates import Template
 
 Accepts = Callable[[Question], bool]
-_TRIES = 100  # the draws of parameters to try until all arms support the request
-_LARGEST_SHIFT = 0.1  # the largest shift, as a fraction of the time range; at least three steps
+_TRIES = 100  # the most draws of parameters until all arms support a request
+_LARGEST_SHIFT = 0.1  # the largest shift, as a share of the time from `start` to `end`; at least 3 steps
 
 
 def replay(template: Template, accepts: Accepts, rng: np.random.Generator) -> Iterator[Question]:
-    """Yields the question with its default parameters, and then without end with other parameters.
+    """Yields the question with its default parameters once, and then without end with other random parameters.
 
-    If the dataset says how to draw parameters, they are drawn; else `start` and `end` move later by the same random
-    number of days, or of months if `accepts` refuses days. If `accepts` refuses both, the default request is repeated.
+    Parameters are drawn as the dataset says, or else `start` and `end` move later by the same random number of days, or
+    of months if `accepts` refuses days. The default request is repeated if `accepts` refuses all that is tried.
     """
     default = template.fill()
     yield default
@@ -56,7 +56,7 @@ def _moved(template: Template, shift: Shift, steps: int) -> Question:
 
 
 def _fits(template: Template, shift: Shift, accepts: Accepts) -> bool:
-    """Whether the question, moved by one step and by the most steps, is accepted."""
+    """Whether `accepts` accepts the question with `start` and `end` moved by one step, and by the most steps."""
     try:
         return all(accepts(_moved(template, shift, steps)) for steps in (1, _most(template, shift)))
     except (RequestError, ValueError, TypeError):

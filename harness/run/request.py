@@ -37,24 +37,24 @@ class Request:
 
     @cached_property
     def defaults(self) -> dict[str, Question]:
-        """By name, each question with its default parameters."""
+        """The questions with their default parameters, by name."""
         return {name: template.fill() for name, template in self.questions.items()}
 
     def replay(self, name: str, arms: Sequence[Arm], launch: int = 0) -> Iterator[Question]:
-        """Yields requests of a question that all these arms support; each launch has other requests."""
+        """Yields requests of the question `name`, without end, that all `arms` support; launches get different ones."""
         rng = np.random.default_rng([self.seed, list(self.questions).index(name), launch])
         return replay(self.questions[name], lambda question: all(answers(arm, question) for arm in arms), rng)
 
 
 def answers(arm: Arm, question: Question) -> bool:
-    """Whether the arm's engine supports the question; True if its `support` raises an error, which `check` reports."""
+    """Whether the arm's engine supports the question; also True if `support` raises an error, which `check` reports."""
     with suppress(Exception):
         return arm.engine.support(question, arm.plan).where is not None
     return True
 
 
 def gauge(server: Server | None) -> Gauge:
-    """Returns the gauge of a server's processes; for an embedded engine (None), a gauge of this process's memory."""
+    """Returns a gauge of a server's processor seconds and memory; for None (embedded), of this process's memory."""
     if server is None:
         return Gauge(resident=lambda: int(psutil.Process().memory_info().rss))
     return Gauge(server.cpu_seconds, server.resident_bytes)

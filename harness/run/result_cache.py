@@ -1,4 +1,4 @@
-"""The cache state `cached`: the same request again and again to engines that have a result cache."""
+"""The cache state `cached`: the same request again and again, to engines that can answer from a cache of results."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
@@ -16,7 +16,7 @@ from rollup_bench.workloads.questions import Question
 
 
 def cached_asks(stack: ExitStack, arms: Sequence[Arm], log: RunLog, number: int) -> dict[str, Ask]:
-    """Opens a session with a result cache for each arm whose engine has one; failures are added to the run log."""
+    """Returns, by arm, `ask` of a session with a result cache, where the engine has one; logs failures as faults."""
     asks: dict[str, Ask] = {}
     for arm in arms:
         with log_fault(log, arm.name, "opening a session with a result cache", number):
@@ -34,12 +34,12 @@ def cached_questions(
     asks: Mapping[str, Ask],
     cached: Mapping[str, Ask],
 ) -> Iterator[TimedQuestion]:
-    """Yields each question with the arms whose cached answers equal those without a cache; other arms get a fault."""
+    """Yields questions with the arms whose cached answer equals that without cache; another answer adds a fault."""
     for name, arms in right.items():
         question = request.defaults[name]
         equal = []
         for arm in (arm for arm in arms if arm in cached):
-            with suppress(Exception):  # the rounds ask again and report the error
+            with suppress(Exception):  # an arm that raises an error is left out
                 if _equal(question, asks[arm], cached[arm]):
                     equal.append(arm)
                 else:
@@ -50,6 +50,6 @@ def cached_questions(
 
 
 def _equal(question: Question, ask: Ask, cached: Ask) -> bool:
-    """Whether two cached requests, of which the first fills the cache, give the answer without a cache."""
+    """Whether a question, asked twice with the result cache, is answered both times as it is without the cache."""
     expected = Expected([ask(question)], tolerated(question))
     return all(expected(0, cached(question)) for _ in range(2))

@@ -1,4 +1,4 @@
-"""Times a launch: one client asks all questions and arms in rounds."""
+"""Times a launch: one client asks all arms all questions in rounds."""
 
 import math
 import time
@@ -20,11 +20,11 @@ from rollup_bench.harness.stats.estimate import estimate, launch_width, logarith
 Ask = Callable[[Any], object]
 Clock = Callable[[], int]
 _WARM_UP_SHARE = 0.3  # the share of a launch that the warm-up takes, for the progress display
-_LOOK = 5  # the number of rounds after which the interval widths are computed again
+_LOOK = 5  # the number of rounds from one computation of the interval widths to the next
 
 
 class TimedQuestion(msgspec.Struct, frozen=True):
-    """A question to time on some arms; `control` is the arm of the A/A control, and `draw` returns the next request."""
+    """A question to time; `arms` are names, `control` is the arm of the A/A control, `draw` returns a request."""
 
     question: str
     arms: tuple[str, ...]
@@ -34,22 +34,22 @@ class TimedQuestion(msgspec.Struct, frozen=True):
 
 
 class Effort(msgspec.Struct, frozen=True):
-    """How long a question is timed: until the half interval of every ratio is at most `width`, or a limit is reached.
+    """How long a question is timed: until every ratio of two arms' times is known to ±`width`, or a limit is reached.
 
-    The width is that of all launches together, under the assumption that the true ratio is the same in all of them.
+    `width` is that of all launches together, under the assumption that the true ratio is the same in all launches.
     """
 
     launches: int
-    least: int  # the least rounds of a launch
+    least: int  # the fewest rounds of a launch
     most: int  # the most rounds of a launch
-    width: float  # a fraction: 0.05 is 5%
+    width: float  # half the width of a ratio's interval, as a fraction: 0.05 is 5%
     warm: float = 5.0  # the most seconds of warm-up for each arm and question
     cell: float = 60.0  # the most seconds of rounds for each question
     cost: float = 0.5  # the seconds in which each arm is asked alone to measure processor time and memory
 
 
 class Progress(msgspec.Struct, frozen=True):
-    """What is being measured, the share of this launch that is done (0 to 1), and the widest half interval so far."""
+    """What is measured, the share of this launch that is done (0 to 1), and half the widest interval's width so far."""
 
     doing: str
     share: float
@@ -61,7 +61,7 @@ Say = Callable[[Progress], None]
 
 @dataclass
 class _Measurement:
-    """The state of one question while its arms are timed."""
+    """The times, warm-ups and failures of all arms on one question, while a launch is measured."""
 
     cell: TimedQuestion
     asks: Mapping[str, Ask]
@@ -79,11 +79,11 @@ class _Measurement:
         return [name for name in self.names if original(name) not in self.failed]
 
     def ask(self, name: str, request: object) -> int:
-        """Asks an arm and returns the nanoseconds it took; an arm that raises an error has failed from then on."""
+        """Asks an arm and returns the nanoseconds until its answer; an arm that raises an error is marked failed."""
         start = self.clock()
         try:
             self.asks[original(name)](request)
-        except Exception as error:  # any error is a failure of this arm only
+        except Exception as error:  # any error fails only this arm, and not the run
             self.failed[original(name)] = reason(error)
         return self.clock() - start
 
@@ -110,7 +110,7 @@ class _Measurement:
         self.spent += self.clock() - start
 
     def enough(self, effort: Effort, rng: np.random.Generator) -> bool:
-        """Whether to stop; this depends on interval widths, counts and times, and never on the ratios themselves."""
+        """Whether to stop timing the question; interval widths and limits decide, and measured ratios never do."""
         rounds = max((len(times) for times in self.times.values()), default=0)
         if rounds >= effort.most or self.spent > effort.cell * 1e9 or not self.alive:
             return True
@@ -121,7 +121,7 @@ class _Measurement:
 
 
 def widest(times: Mapping[str, Sequence[tuple[int, int]]], rng: np.random.Generator) -> float:
-    """Returns the widest half interval of a ratio of two arms in one launch, as a fraction; 0 for a single arm."""
+    """Returns half the widest interval of a ratio of two arms in one launch, as a fraction; 0 for a single arm."""
     logs = {name: logarithms(pairs) for name, pairs in times.items()}
     intervals = (estimate([logs[arm] - logs[other]], rng).interval() for arm, other in combinations(logs, 2))
     return max(((high / low) ** 0.5 - 1 if low > 0 else math.inf for low, high in intervals), default=0.0)
@@ -137,7 +137,7 @@ def launch(
     clock: Clock = time.perf_counter_ns,
     cached: Mapping[str, Ask] | None = None,
 ) -> list[Rounds]:
-    """Times every question in this launch; each round asks all questions, so that all share any slow period.
+    """Warms up and times all questions in launch `number`; a round asks each of them, so that slow periods affect all.
 
     Questions of the cache state `cached` are asked by the functions in `cached`, and all others by those in `asks`.
     """
@@ -186,7 +186,7 @@ def _all_rounds(cells: Sequence[_Measurement], effort: Effort, rng: np.random.Ge
 
 
 def cost(cell: TimedQuestion, arm: str, ask: Ask, number: int, seconds: float, gauge: Gauge) -> Cost:
-    """Asks one arm alone for `seconds`, and at least once; returns the resources used."""
+    """Asks one arm alone for `seconds`, and at least once; returns the resources that client and engine used."""
     meter, end, questions = Meter(gauge), time.perf_counter() + seconds, 0
     while not questions or time.perf_counter() < end:
         ask(cell.draw())

@@ -8,20 +8,20 @@ from multiprocessing.connection import Connection
 from struct import Struct
 
 _SECOND = 10**9
-_NUMBER = Struct("q")  # a pipe delivers a write of this size whole, to one reader
+_NUMBER = Struct("q")  # a number in the pipe: 8 bytes, which a pipe delivers whole to one reader
 _FULL = 0.001  # seconds between attempts to write to a full pipe
 
 
 def hand_over(intended: Sequence[int], start: int, end: int, outbox: Connection) -> list[int]:
-    """Writes the number of each request at `start` plus its intended nanoseconds, until `end`.
+    """Writes the number of each request to `outbox` at `start` plus its `intended` nanoseconds, until `end`.
 
-    Returns the nanoseconds (monotonic clock) of each write; requests that do not fit before `end` have none.
+    Returns the time of each write in nanoseconds of the monotonic clock, up to the first request that is not written.
     """
     handed: list[int] = []
     os.set_blocking(outbox.fileno(), False)
-    with real_time(priority=2):  # above the clients of a null engine
+    with real_time(priority=2):  # higher than the priority of a null engine's clients
         for number in due(intended, start):
-            now = time.monotonic_ns()  # read before the write, so that no client can receive the request earlier
+            now = time.monotonic_ns()  # read before the write: no client gets the request earlier
             if not _written(outbox.fileno(), number, end):
                 break
             handed.append(now)
@@ -34,7 +34,7 @@ def due(
     clock: Callable[[], int] = time.monotonic_ns,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Iterator[int]:
-    """Yields the number of each request at its intended time, or at once if that time has passed."""
+    """Yields the number of each request, from 0, at its intended time, or at once if that time has passed."""
     for number, after in enumerate(intended):
         sleep_until(start + after, clock, sleep)
         yield number
@@ -49,7 +49,7 @@ def received(inbox: Connection) -> Iterator[int]:
 def sleep_until(
     then: int, clock: Callable[[], int] = time.monotonic_ns, sleep: Callable[[float], None] = time.sleep
 ) -> None:
-    """Sleeps until the clock shows this nanosecond."""
+    """Sleeps until the clock shows `then`, in nanoseconds."""
     while (left := then - clock()) > 0:
         sleep(left / _SECOND)
 
@@ -66,7 +66,7 @@ def real_time(priority: int = 1) -> Iterator[None]:
 
 
 def _written(pipe: int, number: int, end: int) -> bool:
-    """Writes as soon as the pipe has room; returns False after `end`, or if no client reads the pipe any more."""
+    """Writes a number as soon as the pipe has room; returns False if that is after `end`, or if no client reads."""
     while time.monotonic_ns() < end:
         try:
             os.write(pipe, _NUMBER.pack(number))

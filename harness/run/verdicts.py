@@ -1,4 +1,4 @@
-"""Verdicts: compares an engine's answer with the truth."""
+"""Compares an engine's answer with the truth and gives a verdict."""
 
 import math
 from collections.abc import Callable
@@ -16,11 +16,11 @@ from rollup_bench.workloads.measures import Function, Measure
 from rollup_bench.workloads.questions import Aggregate, Cohort, Funnel, Question
 from rollup_bench.workloads.truth import aggregate, cohort, order
 
-RELATIVE = 1e-9  # the relative error that floats may have
+RELATIVE = 1e-9  # the relative error that floats of a right answer may have
 
 
 class Kind(StrEnum):
-    """The kinds of verdict; only answers of the first two kinds are timed."""
+    """The kinds of verdict; only answers that are right or within bound are timed."""
 
     RIGHT = "right"
     WITHIN = "within bound"
@@ -30,12 +30,12 @@ class Kind(StrEnum):
 
 
 RIGHT = (Kind.RIGHT, Kind.WITHIN)
-"""The kinds of answers that satisfy the question."""
+"""The verdicts on answers that may be timed."""
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """A verdict with its reason; if it is `within bound`, also the largest observed and the largest tolerated error."""
+    """A verdict and its reason; for `within bound`, also the largest observed and the largest tolerated error."""
 
     kind: Kind
     reason: str = ""
@@ -49,7 +49,7 @@ class _WrongAnswerError(Exception):
 
 
 def check(question: Question, answer: pa.Table, events: Events) -> Judgement:
-    """Compares an answer with the truth; raises OverflowError if the truth does not fit 64-bit integers."""
+    """Returns a verdict on the answer, from the truth; OverflowError if an integer of the truth exceeds 64 bits."""
     try:
         _check_form(question, answer, events)
         match question:
@@ -92,7 +92,7 @@ def _check_form(question: Question, answer: pa.Table, events: Events) -> None:
 
 
 def _check_aggregate(question: Aggregate, answer: pa.Table, evidence: aggregate.Evidence) -> float:
-    """Returns the largest observed error; raises _WrongAnswerError if an error exceeds what its measure tolerates."""
+    """Returns the largest error in an aggregate's answer; raises an error if the answer is wrong."""
     rows = _rows(evidence.whole, keys(question))
     got = _rows(answer, keys(question))
     expected = order.top(question, evidence.whole)
@@ -114,7 +114,7 @@ def _check_aggregate(question: Aggregate, answer: pa.Table, evidence: aggregate.
 def _check_members(
     question: Aggregate, got: dict[Any, int], rows: dict[Any, int], expected: pa.Table, whole: pa.Table
 ) -> float:
-    """Checks which groups the answer has; returns the largest error of a top-n group, or 0 if all groups are right."""
+    """Returns the largest error of a group that is not in the true top n, or 0; raises an error if groups are wrong."""
     wanted = _rows(expected, keys(question))
     if unknown := [k for k in got if k not in rows]:
         raise _WrongAnswerError(f"the answer has a row {_key(question, unknown[0])} that the truth does not have")
@@ -128,7 +128,7 @@ def _check_members(
 
 
 def _shortfall(question: Aggregate, key: Any, wanted: dict[Any, int], whole: pa.Table, rows: dict[Any, int]) -> float:
-    """Returns the error of a group that is not in the true top n: its relative distance to the nth group's value."""
+    """Returns the relative distance of a group's value to the true nth value; raises an error if it is too large."""
     assert question.top is not None
     values = whole[str(question.top.measure)].to_pylist()
     value = values[rows[key]]
@@ -141,9 +141,9 @@ def _shortfall(question: Aggregate, key: Any, wanted: dict[Any, int], whole: pa.
 
 
 def _checker(measure: Measure, evidence: aggregate.Evidence) -> Any:
-    """Returns a function of (row of the evidence, value, true value) that computes the error of one value.
+    """Returns a function of (row of the truth, value, true value) that computes the error of one value of a measure.
 
-    The error is 0 for a right value, and infinite for a wrong value that no tolerated error permits.
+    The error is 0 for a right value, and infinite for a value that is wrong whatever error the question tolerates.
     """
     kind = evidence.whole.schema.field(str(measure)).type
     if measure.error and measure.function is Function.DISTINCT:
@@ -177,7 +177,7 @@ def _float_error(got: float | None, true: float | None, scale: Any) -> float:
 
 
 def _check_cohort(question: Cohort, answer: pa.Table, expected: pa.Table, magnitudes: list[float]) -> float:
-    """Returns the largest error of a size or a number of subjects, relative to the true size of the cohort."""
+    """Returns the largest error of a number of subjects, relative to the cohort's true size; 0 if all are exact."""
     sizes, values = expected["size"].to_pylist(), expected["value"].to_pylist()
 
     def allowed(row: int, name: str) -> float:
@@ -200,7 +200,7 @@ def _check_cohort(question: Cohort, answer: pa.Table, expected: pa.Table, magnit
 def _check_rows(
     question: Question, answer: pa.Table, expected: pa.Table, allowed: Callable[[int, str], float]
 ) -> float:
-    """Returns the largest difference from the truth; raises _WrongAnswerError if one exceeds `allowed(row, column)`."""
+    """Returns the largest difference from the truth; raises an error if a difference exceeds `allowed(row, column)`."""
     largest = 0.0
     for row, (got, true) in enumerate(zip(answer.to_pylist(), expected.to_pylist(), strict=False)):
         for name, value in true.items():

@@ -9,12 +9,12 @@ import numpy as np
 from rollup_bench.harness.records.lines import WarmUp
 
 WINDOWS = 20
-_WINDOW = 0.01  # the least seconds of a window
+_WINDOW = 0.01  # the seconds of requests after which a window ends
 _SHIFT = 0.05  # the significance level of the test for a shift
 
 
 def shift(windows: Sequence[float]) -> float:
-    """Returns the p-value of Pettitt's rank test (1979) for one change point in the windows' times."""
+    """Returns the p-value of Pettitt's rank test (1979) for one change point in a sequence of windows' times."""
     values = np.asarray(windows)
     n = len(values)
     signs = np.sign(values[:, None] - values[None, :])
@@ -23,14 +23,14 @@ def shift(windows: Sequence[float]) -> float:
 
 
 def steady(windows: Sequence[float]) -> bool:
-    """Whether the last 20 windows show no significant shift; with fewer windows it is False."""
+    """Whether the times of the last 20 windows show no significant shift; False for fewer than 20 windows."""
     return len(windows) >= WINDOWS and shift(windows[-WINDOWS:]) > _SHIFT
 
 
 def warm_up(ask: Callable[[], bool], seconds: float, clock: Callable[[], int] = time.perf_counter_ns) -> WarmUp:
     """Asks until the times are steady, until `ask` returns False, or until `seconds` have passed.
 
-    Each window holds one request, or as many requests as take 10 ms together.
+    Each window holds one request, or as many requests as take 10 ms together, and is stored as their median time.
     """
     windows: list[int] = []
     end, answering = clock() + int(seconds * 1e9), True

@@ -19,5 +19,5 @@ def with_control(arms: Sequence[str], control: str) -> tuple[str, ...]:
 
 
 def original(arm: str) -> str:
-    """Returns the arm's own name for its second name; any other name is unchanged."""
+    """Returns the arm's own name if `arm` is the second name of an A/A control; returns other names unchanged."""
     return arm.removesuffix(AGAIN)

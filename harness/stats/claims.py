@@ -1,4 +1,4 @@
-"""Decides which differences may be claimed."""
+"""Decides which differences between measured times may be claimed."""
 
 import math
 from collections.abc import Sequence
@@ -13,9 +13,9 @@ Outcome = Literal["faster", "slower", "no difference seen"]
 
 
 class Claim(msgspec.Struct, frozen=True):
-    """A ratio of times, its interval, the outcome, and the smallest detectable slowdown (1.1 is 10%).
+    """A ratio of two times, its interval, the outcome, and the smallest detectable slowdown (1.1 is 10%).
 
-    Numbers that cannot be estimated are None.
+    A bound or a slowdown that cannot be estimated is None.
     """
 
     ratio: float
@@ -25,14 +25,14 @@ class Claim(msgspec.Struct, frozen=True):
     detectable: float | None
 
     def inverted(self) -> "Claim":
-        """Returns the same claim for the inverse ratio."""
+        """Returns the claim for the inverse ratio: `faster` becomes `slower` and `slower` becomes `faster`."""
         inverse: dict[Outcome, Outcome] = {"faster": "slower", "slower": "faster"}
         low, high = (None if bound is None else 1 / bound for bound in (self.high, self.low))
         return Claim(1 / self.ratio, low, high, inverse.get(self.outcome, self.outcome), self.detectable)
 
 
 def discoveries(p_values: Sequence[float], rate: float = 1 - LEVEL) -> list[bool]:
-    """Marks the tests that are discoveries, at a false discovery rate of at most `rate` (Benjamini, Hochberg 1995)."""
+    """Tells which tests are discoveries at a false discovery rate of at most `rate` (Benjamini, Hochberg 1995)."""
     order = np.argsort(p_values)
     passed = np.asarray(p_values)[order] <= rate * np.arange(1, len(p_values) + 1) / max(len(p_values), 1)
     last = int(np.max(np.nonzero(passed)[0], initial=-1))
@@ -41,10 +41,10 @@ def discoveries(p_values: Sequence[float], rate: float = 1 - LEVEL) -> list[bool
 
 
 def claims(estimates: Sequence[Estimate], floors: Sequence[Estimate | None], level: float = LEVEL) -> list[Claim]:
-    """Returns a claim for each log-ratio; the false discovery rate is controlled over all of them together.
+    """Returns a claim for each estimate; the false discovery rate over all estimates together is at most 1 - `level`.
 
-    `floors` holds the noise floor of each log-ratio: the log-ratio of its A/A control. A difference is claimed only if
-    it is a discovery at this level and its interval lies outside the interval of the noise floor.
+    `floors` holds the A/A control of each estimate, or None. A difference is claimed only if it is a discovery and its
+    interval excludes the ratio 1 and lies outside the interval of the A/A control.
     """
     discovered = discoveries([estimate.p for estimate in estimates], 1 - level)
     return [_claim(*arguments, level) for arguments in zip(estimates, floors, discovered, strict=True)]

@@ -40,7 +40,7 @@ class Estimate(msgspec.Struct, frozen=True):
         return student.two_sided(self.centre / self.error, self.dof)
 
     def detectable(self, floor: float = 0.0, level: float = LEVEL) -> float:
-        """Returns the smallest slowdown (1.1 is 10%) that four runs of five claim; `floor` is a log-ratio."""
+        """Returns the smallest slowdown (1.1 is 10%) that four runs of five claim above a noise log-ratio `floor`."""
         return _exp(floor + self._reach((1 + level) / 2) + self._reach(POWER))
 
     def _reach(self, probability: float) -> float:
@@ -48,7 +48,7 @@ class Estimate(msgspec.Struct, frozen=True):
 
 
 def logarithms(pairs: Sequence[tuple[int, int]]) -> Logs:
-    """Returns a value for each round: the mean of the natural logarithms of the round's two times in nanoseconds."""
+    """Returns, for each round, the mean of the natural logarithms of an arm's two times in nanoseconds."""
     return np.asarray(np.log(np.asarray(pairs)).mean(axis=1))
 
 
@@ -62,7 +62,7 @@ def estimate(launches: Sequence[Logs], rng: np.random.Generator, replicates: int
     """Estimates the log-ratio over all launches from the log-ratios of each launch's rounds.
 
     The error is that of a hierarchical bootstrap, which draws launches with replacement and then rounds within each.
-    Few launches underestimate the variance between launches, so that variance is multiplied by n / (n - 1). The
+    The variance between n launches is multiplied by n / (n - 1), because few launches underestimate it. The
     interval uses Student's t with Satterthwaite's degrees of freedom. A single launch has no variance between launches,
     so only its rounds count. The error is infinite if a launch has fewer than two rounds.
     """
@@ -83,8 +83,8 @@ def estimate(launches: Sequence[Logs], rng: np.random.Generator, replicates: int
 def launch_width(launches: int, level: float = LEVEL) -> float:
     """Returns the interval width that each launch alone needs so that all launches together have a width of about 1.
 
-    It assumes that the true ratio is the same in all launches. More launches narrow the combined interval, but their
-    estimated variance adds to it and has few degrees of freedom; the median of that variance is assumed.
+    The true ratio is assumed to be the same in all launches, and the estimated variance between launches, which widens
+    the combined interval, to be the median of its distribution.
     """
     if launches == 1:
         return 1.0
@@ -103,7 +103,7 @@ def difference(after: Estimate, before: Estimate, shift: float = 0.0) -> Estimat
 
 
 def _bootstrap_deviations(rounds: Logs, rng: np.random.Generator, replicates: int) -> Logs:
-    """Draws the rounds of a launch with replacement; returns the deviation of each replicate's midmean."""
+    """Draws a launch's rounds with replacement `replicates` times; returns each midmean minus their mean."""
     drawn = midmean(rounds[rng.integers(len(rounds), size=(replicates, len(rounds)))])
     return np.asarray(drawn - drawn.mean())
 

@@ -8,7 +8,7 @@ _HOUR = 3_600_000_000
 
 
 def encode(microseconds: Iterable[int]) -> str:
-    """Encodes times as a base64 HdrHistogram of three significant digits; times over an hour count as an hour."""
+    """Encodes times as a base64 HdrHistogram with three significant digits; a time over an hour counts as an hour."""
     histogram = _empty()
     for value in microseconds:
         histogram.record_value(min(max(value, 1), _HOUR))

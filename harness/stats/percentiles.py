@@ -23,7 +23,7 @@ class Percentiles(msgspec.Struct, frozen=True):
 
 
 def percentiles(launches: Sequence[ArrayLike], rng: np.random.Generator, level: float = 0.99) -> Percentiles:
-    """Summarises the seconds of each launch; the interval of the median is a hierarchical bootstrap.
+    """Summarises the times (seconds) of all launches; the interval of the median comes from a hierarchical bootstrap.
 
     The bootstrap draws launches with replacement, and then samples with replacement within each launch.
     """
@@ -39,7 +39,7 @@ def percentiles(launches: Sequence[ArrayLike], rng: np.random.Generator, level: 
         percentiles={
             _name(p): float(np.quantile(everything, p))
             for p in PERCENTILES
-            if round(len(everything) * (1 - p), 6) >= BEYOND  # 100 * (1 - 0.9) is less than 10 in floats
+            if round(len(everything) * (1 - p), 6) >= BEYOND  # rounded, as 100 * (1 - 0.9) is below 10 in floats
         },
     )
 

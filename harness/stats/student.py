@@ -6,7 +6,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-_NORMAL = 2000.0  # above this, the t and the normal distribution agree to four digits
+_NORMAL = 2000.0  # above these degrees of freedom, t and normal distribution agree to four digits
 
 
 @lru_cache(maxsize=512)
@@ -22,19 +22,19 @@ def _cumulative(dof: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 
 
 def _rounded(dof: float) -> float:
-    """Rounds degrees of freedom down to one decimal: few tables are cached, and intervals never get too narrow."""
+    """Rounds degrees of freedom down to one decimal, within 1 to 2000, so that few distributions are cached."""
     return max(math.floor(min(dof, _NORMAL) * 10) / 10, 1.0)
 
 
 def quantile(probability: float, dof: float) -> float:
-    """Returns the t that a value lies below with this probability; degrees of freedom under 1 count as 1."""
+    """Returns the t below which a value lies with this probability; degrees of freedom under 1 count as 1."""
     dof = _rounded(dof)
     angles, below = _cumulative(dof)
     return math.sqrt(dof) * math.tan(float(np.interp(probability, below, angles)))
 
 
 def two_sided(t: float, dof: float) -> float:
-    """Returns the probability of a value at least as far from 0 as `t`."""
+    """Returns the probability of a value of Student's t at least as far from 0 as `t`."""
     dof = _rounded(dof)
     angles, below = _cumulative(dof)
     return 2 * float(np.interp(-math.atan(abs(t) / math.sqrt(dof)), angles, below))

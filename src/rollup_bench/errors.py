@@ -2,7 +2,7 @@
 
 
 class RequestError(Exception):
-    """The request is wrong; the message is one line that names the file, key or flag and the remedy (exit status 2)."""
+    """The request is wrong (exit status 2); the message is one line that names the file, key or flag and the remedy."""
 
 
 class FailureError(Exception):

@@ -29,13 +29,11 @@ def asking(command: str) -> dict[str, list[Case]]:
             ([command], ("Missing argument 'QUESTION'",)),
             ([command, "nothing"], ("flights has no question `nothing`; it has flights-by-month, carriers",)),
             ([command, f"flights/{SQL}"], ("flights has no question",)),
-            ([command, "nowhere/carriers"], ("--dataset nowhere is not a built-in dataset; give a .toml file or",)),
+            ([command, "nowhere/carriers"], ("`nowhere` is neither a .toml file nor a built-in dataset: cdnow",)),
         ],
         "--dataset": [
-            (
-                [command, QUESTION, "--dataset", "nowhere"],
-                ("--dataset nowhere is not a built-in dataset; give a .toml file or",),
-            ),
+            ([command, QUESTION, "--dataset", "nowhere"], ("a built-in dataset: cdnow, flights or game",)),
+            ([command, QUESTION, "--dataset", "x.csv"], ("`x.csv` is neither", "rollup-bench data describe x.csv")),
             ([command, QUESTION, "--dataset", "nowhere.toml"], ("nowhere.toml: No such file",)),
             ([command, QUESTION, "--dataset"], ("'--dataset' requires an argument",)),
         ],
@@ -64,9 +62,9 @@ def asking(command: str) -> dict[str, list[Case]]:
 COMMANDS: dict[str, dict[str, list[Case]]] = {
     "run": {
         "--dataset": [
-            (["run", "--dataset", "x"], ("--dataset x is not a built-in dataset; give a .toml file or",)),
-            (["run", "--dataset", "/"], ("--dataset / is not a built-in dataset",)),
-            (["run", "--dataset", ""], ("--dataset is not a built-in dataset",)),
+            (["run", "--dataset", "x"], ("`x` is neither a .toml file nor a built-in dataset: cdnow",)),
+            (["run", "--dataset", "/"], ("`/` is neither a .toml file nor a built-in dataset",)),
+            (["run", "--dataset", ""], ("`` is neither a .toml file nor a built-in dataset",)),
         ],
         "--engines": [
             (["run", "--engines", "duckdb,x"], ("'--engines'", *ENGINE)),
@@ -100,7 +98,7 @@ COMMANDS: dict[str, dict[str, list[Case]]] = {
             (["dashboard"], ("Missing argument 'NAME'",)),
             (["dashboard", "x"], ("flights has no dashboard `x`; it has",)),
         ],
-        "--dataset": [(["dashboard", "x", "--dataset", "x"], ("--dataset x is not a built-in dataset",))],
+        "--dataset": [(["dashboard", "x", "--dataset", "x"], ("`x` is neither a .toml file nor a built-in dataset",))],
         "--engine": [(["dashboard", "x", "--engine", "x"], ("'--engine'", *ENGINE))],
         "--layout": [(["dashboard", BOARD, "--layout", "x"], ("--layout: game has no layout `x`; it has raw",))],
         "--rows": [(["dashboard", BOARD, "--rows", "0"], ("'--rows'", "not in the range x>=1"))],
@@ -130,7 +128,7 @@ COMMANDS: dict[str, dict[str, list[Case]]] = {
     },
     "list": {
         "what": [(["list"], ("Missing argument", "engines")), (["list", "tables"], ("'tables' is not one of",))],
-        "--dataset": [(["list", "questions", "--dataset", "x"], ("--dataset x is not a built-in dataset",))],
+        "--dataset": [(["list", "questions", "--dataset", "x"], ("`x` is neither a .toml file",))],
     },
     "data describe": {
         "file": [
@@ -150,7 +148,7 @@ COMMANDS: dict[str, dict[str, list[Case]]] = {
         "dataset": [
             (["data", "make", "--out", "made"], ("Missing argument 'DATASET'",)),
             (["data", "make", "flights", "--out", "made"], ("the dataset is not generated",)),
-            (["data", "make", "x", "--out", "made"], ("x is not a built-in dataset; give a .toml file or",)),
+            (["data", "make", "x", "--out", "made"], ("`x` is neither a .toml file nor a built-in dataset: cdnow",)),
         ],
         "--rows": [(["data", "make", "game", "--out", "made", "--rows", "-1"], ("'--rows'", "not in the range x>=1"))],
         "--seed": [(["data", "make", "game", "--out", "made", "--seed", "x"], ("'--seed'", "not a valid integer"))],

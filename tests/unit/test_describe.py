@@ -137,7 +137,7 @@ def test_words_for_null_in_a_column_of_numbers_are_written_down(
     drafted = tomllib.loads(text)
     assert drafted["source"]["null"] == ["", "NA"]
     assert drafted["columns"]["measures"] == ["fare"]
-    assert "# read as NULL; also in plan\n" in text
+    assert "# read as NULL, also in the text columns plan\n" in text
     (tmp_path / "f.toml").write_text(text)
     asked = ["ask", "by-day", "--dataset", str(tmp_path / "f.toml"), "--format", "csv"]
     assert "2013-01-02 00:00:00.000Z" in command.done(*asked)

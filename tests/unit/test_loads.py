@@ -130,7 +130,7 @@ def test_the_load_of_another_process_is_not_waited_for_without_end(folder: Path)
     record.unlink()
     with record.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        with pytest.raises(FailureError, match=r"not done after 0.3 s: the layout, which another process is loading"):
+        with pytest.raises(FailureError, match=r"not done after 0.3 s: the layout: waiting for another process"):
             ensure(folder, watch=Watch(seconds=0.3))
 
 
