@@ -1,1 +1,1 @@
-"""Events, datasets, questions, layouts and the truth. Nothing here knows an engine."""
+"""Events, datasets, questions, layouts and their right answers. No module of this package imports an engine."""

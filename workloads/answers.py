@@ -1,16 +1,16 @@
-"""The columns of an answer and their types, the same from every engine."""
+"""The columns of a question's answer and their types, which are the same for every engine."""
 
 import pyarrow as pa
 
 from rollup_bench.errors import RequestError
-from rollup_bench.workloads.columns import INSTANT
+from rollup_bench.workloads.columns import INSTANT, contents
 from rollup_bench.workloads.filters import Filter, Op
 from rollup_bench.workloads.measures import Function, Measure
 from rollup_bench.workloads.questions import Aggregate, Cohort, Funnel, Question
 
 
 def schema(question: Question, events: pa.Schema) -> pa.Schema:
-    """The schema of a question's answer; RequestError if the question does not fit the schema of the events."""
+    """The Arrow schema of a question's answer; RequestError if a column that it names is missing or of a wrong type."""
     match question:
         case Aggregate():
             return _aggregate(question, events)
@@ -21,7 +21,7 @@ def schema(question: Question, events: pa.Schema) -> pa.Schema:
 
 
 def keys(question: Question) -> list[str]:
-    """The columns that identify a row of the answer; the other columns are values."""
+    """The names of the columns of a question's answer that together identify a row; the other columns are values."""
     match question:
         case Aggregate(subtotals="none"):
             return ["bucket", *question.by]
@@ -56,39 +56,42 @@ def _funnel(question: Funnel, events: pa.Schema) -> pa.Schema:
 
 
 def measure_type(measure: Measure, events: pa.Schema) -> pa.DataType:
-    """The type of a measure's values."""
+    """The Arrow type of a measure's values; RequestError if `events` lacks the column or its type is wrong."""
     if measure.function in (Function.COUNT, Function.DISTINCT):
         if measure.column is not None:
             _text(measure.column, events, str(measure))
         return pa.int64()
     kind = _type(str(measure.column), events, str(measure))
     if kind not in (pa.int64(), pa.float64()):
-        raise RequestError(f"{measure}: {measure.column} is {kind}; {measure.function} takes a number")
+        raise RequestError(f"{measure}: column `{measure.column}` contains {contents(kind)}; write a column of numbers")
     return pa.float64() if measure.function is Function.MEAN else kind
 
 
 def check_filters(filters: tuple[Filter, ...], events: pa.Schema) -> None:
-    """RequestError if a filter names a column that events lack, or compares a column with a value of another type."""
+    """RequestError if a filter names a missing column, a column of times, or a value that its column cannot contain."""
     for condition in filters:
-        kind = _type(condition.column, events, "where")
+        kind = _type(condition.column, events, "filter")
         if pa.types.is_timestamp(kind):
-            raise RequestError(f"where.{condition.column}: no filter compares times; use start and end")
+            raise RequestError(f"filter on `{condition.column}`: no filter compares times; set start and end instead")
         if condition.op is Op.NULL:
             continue
         wanted = {"string": (str,), "int64": (int,), "double": (int, float)}[str(kind)]
         for value in condition.values:
             if not isinstance(value, wanted) or isinstance(value, bool):
-                raise RequestError(f"where.{condition.column}: `{value}` is not a value of the column, which is {kind}")
+                wrong = (
+                    f"filter on `{condition.column}`: the column contains {contents(kind)}, and `{value}` is not one"
+                )
+                raise RequestError(f"{wrong}; write {'a text in quotes' if kind == pa.string() else 'a number'}")
 
 
 def _text(name: str, events: pa.Schema, where: str) -> pa.DataType:
     kind = _type(name, events, where)
     if kind not in (pa.string(), pa.int64()):
-        raise RequestError(f"{where}: `{name}` is {kind}; name a subject or a dimension, which is string or int64")
+        raise RequestError(f"{where}: column `{name}` contains {contents(kind)}; write a column of texts or integers")
     return kind
 
 
 def _type(name: str, events: pa.Schema, where: str) -> pa.DataType:
     if name not in events.names:
-        raise RequestError(f"{where}: there is no column `{name}`; there are {', '.join(events.names)}")
+        raise RequestError(f"{where}: no column is named `{name}`; write one of {', '.join(events.names)}")
     return events.field(name).type

@@ -1,4 +1,4 @@
-"""Buckets of time for engines and for the rule of layouts; the truth computes its buckets by code of its own."""
+"""Computes buckets of time for engines and layouts; the package `truth` computes its buckets by separate code."""
 
 from functools import lru_cache
 from typing import TypeAlias
@@ -11,17 +11,19 @@ import pyarrow.compute as pc
 from rollup_bench.workloads.questions import Aggregate, Grain
 
 CLOCK = {Grain.MINUTE: 60_000, Grain.HOUR: 3_600_000}
-"""The grains of fixed length, in milliseconds."""
+"""The length in milliseconds of the grains minute and hour."""
 DAY = 86_400_000
 Instants: TypeAlias = "pa.Array | pa.ChunkedArray"
 """Milliseconds since 1970, UTC."""
 
 
 def starts(instants: Instants, grain: Grain, zone: str) -> Instants:
-    """The start of each instant's bucket in a zone, both in milliseconds since 1970, UTC.
+    """The start of the bucket of `grain` in time zone `zone` in which each instant lies.
 
-    A minute or an hour begins when the local clock shows a full minute or hour, so an hour that a clock change repeats
-    is two buckets. A longer bucket begins with the first instant of its first local day.
+    Instants and starts are milliseconds since 1970, UTC.
+
+    A bucket of a minute or an hour begins when the local clock shows a full minute or hour, so an hour that a clock
+    change repeats is two buckets. A longer bucket begins with the first instant of its first local day.
     """
     wall = local(instants, zone)
     if grain in CLOCK:
@@ -34,7 +36,7 @@ def starts(instants: Instants, grain: Grain, zone: str) -> Instants:
 
 
 def of(question: Aggregate, instants: Instants) -> Instants:
-    """The start of each instant's bucket for a question; the instants lie in the question's span."""
+    """The start, in milliseconds since 1970, UTC, of each instant's bucket; instants lie in the question's span."""
     if question.grain is Grain.ALL:
         return pa.array(np.full(len(instants), question.span.milliseconds[0]))
     return starts(instants, question.grain, question.zone)
@@ -42,15 +44,15 @@ def of(question: Aggregate, instants: Instants) -> Instants:
 
 @lru_cache(maxsize=4096)
 def begins(instant: int, grain: Grain, zone: str) -> bool:
-    """Whether a bucket begins at an instant."""
+    """True if a bucket of `grain` in time zone `zone` begins at `instant`, in milliseconds since 1970, UTC."""
     return bool(starts(pa.array([instant]), grain, zone)[0].as_py() == instant)
 
 
 def local(instants: Instants, zone: str) -> Instants:
-    """What a local clock shows at each instant, as timestamps without a zone."""
+    """The date and time that a local clock shows at each instant, as Arrow timestamps without a zone."""
     return pc.local_timestamp(instants.cast(pa.timestamp("ms", zone)))
 
 
 def offsets(instants: npt.NDArray[np.int64], zone: str) -> npt.NDArray[np.int64]:
-    """How far a local clock is ahead of UTC at each instant, in milliseconds."""
+    """How many milliseconds the local clock of `zone` is ahead of UTC at each instant; negative if it is behind."""
     return np.asarray(local(pa.array(instants), zone).cast(pa.int64())) - instants

@@ -1,4 +1,4 @@
-"""Converts columns of a source to columns of events: times, texts and numbers of fixed types."""
+"""Converts columns of data files to columns of events: times, texts, integers and floats."""
 
 from collections.abc import Callable
 
@@ -8,33 +8,45 @@ import pyarrow.compute as pc
 from rollup_bench.workloads.dataset import EPOCHS, Columns, Time
 
 INSTANT = pa.timestamp("ms", "UTC")
-YEARS = (-62_135_596_800_000, 253_402_300_799_999)  # 1 to 9999, in milliseconds since 1970
+YEARS = (-62_135_596_800_000, 253_402_300_799_999)  # the years 1 to 9999 begin and end, in milliseconds since 1970
 OFFSET = r":\d\d.*(Z|[+-]\d\d(:?\d\d)?)$"
 BELOW_MILLISECONDS = r"([.]\d{3})\d+"
+FORMAT = 'correct the value or the format of the column, as in columns.time = { name = "day", format = "%d/%m/%Y" }'
 Convert = Callable[[pa.Array], pa.Array]
 
 
 class ValueAtError(ValueError):
-    """A value that cannot be read. `place` counts rows of its batch or file from 0; None for the whole column."""
+    """An error in a data file. `place` is the row, counted from 0 in its batch or file, or None if no row is known."""
 
     def __init__(self, place: int | None, reason: str) -> None:
         super().__init__(reason)
         self.place = place
 
 
+def contents(kind: pa.DataType) -> str:
+    """The word of error messages for the values of a type: texts, integers, times and so on, or decimal numbers."""
+    words = {"integers": pa.types.is_integer, "times": pa.types.is_temporal, "lists or objects": pa.types.is_nested}
+    words |= {"texts": _is_text, "true or false": pa.types.is_boolean}
+    return next((word for word, is_kind in words.items() if is_kind(kind)), "decimal numbers")
+
+
 def column(batch: pa.RecordBatch, name: str) -> pa.Array:
-    """A column of a batch: dictionaries decoded, bytes as text; all NULL if the batch lacks the column."""
+    """A batch's column with dictionaries decoded and bytes as texts; all NULL if the batch lacks a column `name`.
+
+    ValueAtError if bytes are not UTF-8.
+    """
     array = batch.column(name) if name in batch.schema.names else pa.nulls(batch.num_rows)
     if pa.types.is_dictionary(array.type):
         array = array.dictionary_decode()
-    return _each(array, lambda a: a.cast(pa.string()), name, "text in UTF-8") if _is_text(array.type) else array
+    wanted = "text in UTF-8; save the file in UTF-8"
+    return _each(array, lambda a: a.cast(pa.string()), name, wanted) if _is_text(array.type) else array
 
 
 def widest(known: pa.DataType | None, array: pa.Array, role: str) -> pa.DataType | None:
-    """The type for a column whose earlier batches have type `known` and whose next batch is `array`.
+    """The type for a column whose batches before `array` have type `known`; None while all its values are NULL.
 
-    None while all values are NULL. A column with `role` "text" is int64 if every value is an integer in its usual
-    notation, else string. A measure is int64 if every value is a whole number of 64 bits, else float64.
+    A column with `role` "text" is int64 if every value is an integer of 64 bits in its usual notation ("7", not "07"),
+    else string. A column with another role, a measure, is int64 if every value is an integer of 64 bits, else float64.
     """
     if array.null_count == len(array):
         return known
@@ -45,47 +57,48 @@ def widest(known: pa.DataType | None, array: pa.Array, role: str) -> pa.DataType
 
 
 def events(batch: pa.RecordBatch, columns: Columns, types: dict[str, pa.DataType]) -> pa.RecordBatch:
-    """The batch as events, with columns in the order of `columns.all`; ValueAtError if a value cannot be read."""
+    """The batch converted to events, with columns in the order of `columns.all`; ValueAtError if a value is wrong."""
     arrays = [instants(column(batch, t.name), t) for t in columns.times]
-    required = arrays[0]
-    if required.null_count:
-        raise ValueAtError(pc.index(required.is_null(), True).as_py(), f"{columns.time.name} is empty")
+    if arrays[0].null_count:
+        empty = pc.index(arrays[0].is_null(), True).as_py()
+        raise ValueAtError(empty, f"column `{columns.time.name}` is empty; write a time or remove the row")
     arrays += [_texts(column(batch, name), types[name], name) for name in columns.texts]
     arrays += [_numbers(column(batch, name), types[name], name) for name in columns.measures]
     return pa.RecordBatch.from_arrays(arrays, names=columns.all)
 
 
 def instants(array: pa.Array, time: Time) -> pa.Array:
-    """A column of times as instants in whole milliseconds; ValueAtError if a value is not a time."""
+    """A column of times as Arrow timestamps in whole milliseconds, UTC; ValueAtError if a value is not a time."""
     if pa.types.is_null(array.type):
         return array.cast(INSTANT)
     converted = _each(array, *_times(array.type, time))
     since = converted.cast(pa.int64())
     beyond = pc.or_(pc.less(since, YEARS[0]), pc.greater(since, YEARS[1]))
     if (place := pc.index(beyond, True).as_py()) >= 0:
-        raise ValueAtError(place, f"{time.name} is `{array[place]}`, not in the years 1 to 9999; check its format")
+        raise ValueAtError(place, f"column `{time.name}` is `{array[place]}`, not in the years 1 to 9999; {FORMAT}")
     return converted
 
 
 def _times(kind: pa.DataType, time: Time) -> tuple[Convert, str, str]:
-    """The conversion of times of this type, the column's name, and what a value must be, for an error message."""
+    """The function that converts times of type `kind`, the column's name, and what an error message asks for."""
     numeric = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
     if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
-        return lambda a: _instant(a, time.zone), time.name, "a time"
+        return lambda a: _instant(a, time.zone), time.name, "a time in the years 1 to 9999; correct the value"
     if time.format in EPOCHS and (numeric or _is_text(kind)):
         unit = pa.timestamp(EPOCHS[time.format], "UTC")
-        return lambda a: _instant(a.cast(pa.int64()).cast(unit), time.zone), time.name, f"whole {time.format}"
+        wanted = f"whole {time.format} since 1970; {FORMAT}"
+        return lambda a: _instant(a.cast(pa.int64()).cast(unit), time.zone), time.name, wanted
     if time.format not in (None, *EPOCHS) and (pa.types.is_integer(kind) or _is_text(kind)):
         read: Convert = lambda a: pc.strptime(a.cast(pa.string()), time.format, "us")  # noqa: E731
-        return lambda a: _instant(read(a), time.zone), time.name, f"like {time.format}"
+        return lambda a: _instant(read(a), time.zone), time.name, f"like {time.format}; {FORMAT}"
     if _is_text(kind):
-        return lambda a: _iso(a, time.zone), time.name, "ISO 8601, as in 2013-06-01T12:00:00Z; else give its `format`"
-    remedy = '; write format = "seconds" or "milliseconds" if it counts from 1970' if numeric else ""
-    raise ValueAtError(None, f"{time.name} is {kind}, not a time{remedy}")
+        return lambda a: _iso(a, time.zone), time.name, f"ISO 8601, as in 2013-06-01T12:00:00Z; {FORMAT}"
+    remedy = 'write format = "seconds" or "milliseconds" there if they count from 1970' if numeric else "name another"
+    raise ValueAtError(None, f"[columns] has `{time.name}` as a time, but it contains {contents(kind)}; {remedy}")
 
 
 def _iso(array: pa.Array, zone: str) -> pa.Array:
-    """ISO 8601 texts as instants; a text without an offset is a local time of the zone."""
+    """ISO 8601 texts as Arrow timestamps in UTC; a text without an offset from UTC is a local time of `zone`."""
     texts = pc.replace_substring_regex(array, BELOW_MILLISECONDS, r"\1")
     has_offset = pc.match_substring_regex(texts, OFFSET)
     none = pa.scalar(None, pa.string())
@@ -130,25 +143,29 @@ def _is_text(kind: pa.DataType) -> bool:
 
 def _texts(array: pa.Array, kind: pa.DataType, name: str) -> pa.Array:
     if pa.types.is_floating(array.type) or pa.types.is_nested(array.type):
-        raise ValueAtError(None, f"{name} is {array.type}; a subject, an action or a dimension is text or an integer")
-    return _each(array, lambda a: a.cast(kind), name, "text")
+        wanted = "texts or integers; write them so, or give the column another role under [columns]"
+        raise ValueAtError(None, f"column `{name}` contains {contents(array.type)}, not {wanted}")
+    return _each(array, lambda a: a.cast(kind), name, "a text")
 
 
 def _numbers(array: pa.Array, kind: pa.DataType, name: str) -> pa.Array:
     if pa.types.is_temporal(array.type) or pa.types.is_nested(array.type):
-        raise ValueAtError(None, f"{name} is {array.type}; a measure is a number")
+        wanted = "numbers; take it out of `measures` under [columns]"
+        raise ValueAtError(None, f"column `{name}` contains {contents(array.type)}, not {wanted}")
+    wanted = f"a number; correct it, write it in `null` under [source] if it is NULL, or take {name} out of `measures`"
     if kind == pa.int64():
-        return _each(array, lambda a: a.cast(kind), name, "a number")
+        return _each(array, lambda a: a.cast(kind), name, wanted)
     exact = not pa.types.is_integer(array.type)
-    numbers = _each(array, lambda a: a.cast(kind, safe=exact), name, "a number")
+    numbers = _each(array, lambda a: a.cast(kind, safe=exact), name, wanted)
     if pc.any(pc.is_inf(numbers)).as_py():
-        raise ValueAtError(pc.index(pc.is_inf(numbers), True).as_py(), f"{name} is infinite")
+        place = pc.index(pc.is_inf(numbers), True).as_py()
+        raise ValueAtError(place, f"column `{name}` is infinite; write a finite number, or NULL")
     numbers = pc.if_else(pc.is_nan(numbers), pa.scalar(None, kind), numbers)
     return pc.add(numbers, 0.0)
 
 
 def _each(array: pa.Array, convert: Convert, name: str, wanted: str) -> pa.Array:
-    """The converted array; if that fails, ValueAtError for the first wrong value, which bisection finds."""
+    """The result of `convert(array)`; ValueAtError with the row of the first value that `convert` cannot convert."""
     try:
         return convert(array)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
@@ -160,7 +177,7 @@ def _each(array: pa.Array, convert: Convert, name: str, wanted: str) -> pa.Array
             low = middle
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
             high = middle
-    raise ValueAtError(low, f"{name} is `{_shown(array[low])}`, not {wanted}")
+    raise ValueAtError(low, f"column `{name}` is `{_shown(array[low])}`, not {wanted}")
 
 
 def _shown(value: pa.Scalar) -> str:

@@ -1,4 +1,4 @@
-"""A dataset is one TOML file: where its events are, the roles of their columns, its layouts and its questions."""
+"""Reads a dataset: one TOML file with the source of the events, the roles of their columns, layouts and questions."""
 
 import tomllib
 from collections.abc import Iterator
@@ -23,11 +23,11 @@ RESERVED = ("bucket", "grouping_id", "cohort", "size", "age", "value", "step", "
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Where the events are: a `path` relative to the TOML file or in an installed `package`, or a `generator`.
+    """Where a dataset's events are: a `path` relative to the TOML file or in an installed `package`, or a `generator`.
 
-    For CSV files: `separator` is one character, and a space means any run of spaces and tabs; `names` are the column
-    names of a file without a header line; `null` are the unquoted texts that mean NULL. A generator makes `rows` rows
-    from `seed`.
+    For CSV files, `separator` is one character, where a space means any run of spaces and tabs; `names` are the column
+    names of files without a header line; `null` are the unquoted texts that mean NULL. A generator makes `rows` rows
+    from the random seed `seed`.
     """
 
     path: str | None = None
@@ -41,17 +41,19 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     def __post_init__(self) -> None:
         if (self.path is None) == (self.generator is None):
-            raise ValueError("a source has either a `path` or a `generator`")
+            state = "has neither; write one" if self.path is None else "has both; remove one"
+            raise ValueError(f"[source] needs either a `path` or a `generator`, and {state} of them")
         if len(self.separator) != 1:
-            raise ValueError("`separator` is one character; a space stands for any run of spaces")
+            wanted = '"," or "\\t", or " " for any run of spaces and tabs'
+            raise ValueError(f"separator is `{self.separator}`; write a single character, as in {wanted}")
 
 
 class Time(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A column of times, stored in whole milliseconds.
+    """A column of times, which events store in whole milliseconds.
 
-    `format` is one of strptime's, or `seconds`, `milliseconds` or `microseconds` since 1970; without it, times are
-    ISO 8601. `zone` is the zone of times without an offset. A local time that a clock change repeats means the earlier
-    instant; one that a clock change skips means the instant of the change.
+    `format` is a format of strptime, or `seconds`, `milliseconds` or `microseconds` since 1970; without `format`, times
+    are ISO 8601. `zone` is the time zone of times without an offset. A local time that a clock change repeats means the
+    earlier instant; a local time that a clock change skips means the instant of the change.
     """
 
     name: str
@@ -61,11 +63,12 @@ class Time(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     def __post_init__(self) -> None:
         zone_info(self.zone)
         if self.format is not None and self.format not in EPOCHS and "%" not in self.format:
-            raise ValueError(f"format is `{self.format}`; write one of strptime, as in %Y%m%d, or {', '.join(EPOCHS)}")
+            known = f'a strptime format such as "%Y%m%d", or one of {", ".join(EPOCHS)}'
+            raise ValueError(f"format is `{self.format}`; write {known}, or leave it out for ISO 8601")
 
 
 class Columns(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The roles of the source's columns; a column without a role is left out of the events."""
+    """The roles of the columns of a dataset's data files; the events leave out columns without a role."""
 
     time: Time
     subject: str
@@ -76,29 +79,29 @@ class Columns(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     received: Time | None = None
 
     def __post_init__(self) -> None:
-        unique("columns", self.all)
+        unique("", self.all)
         for name in self.all:
             if name in RESERVED:
-                raise ValueError(f"`{name}` is a column of the answers; rename it in the source")
+                raise ValueError(f"`{name}` is reserved for a column of answers; rename this column in the data files")
 
     @property
     def texts(self) -> list[str]:
-        """The columns of texts or integers, which are never summed: subject, action, id and the dimensions."""
+        """The names of the subject, action, id and dimension columns, in this order; they contain texts or integers."""
         return [c for c in (self.subject, self.action, self.id) if c is not None] + self.dimensions
 
     @property
     def times(self) -> list[Time]:
-        """The columns of time."""
+        """The column of the events' times and, if the dataset has one, the column `received`."""
         return [self.time, *([self.received] if self.received else [])]
 
     @property
     def all(self) -> list[str]:
-        """All columns of the events, in order."""
+        """The names of all columns of events, in order: times, then `texts`, then measures."""
         return [t.name for t in self.times] + self.texts + self.measures
 
 
 class Dataset(msgspec.Struct, frozen=True, kw_only=True):
-    """The content of a dataset file. `folder` is the file's folder; paths in the file are relative to it."""
+    """The content of a dataset file, checked. `folder` is the file's folder, to which `source.path` is relative."""
 
     name: str
     title: str
@@ -110,40 +113,40 @@ class Dataset(msgspec.Struct, frozen=True, kw_only=True):
     dashboards: dict[str, list[str]] = {}
 
     def sized(self, rows: int | None, seed: int | None) -> "Dataset":
-        """A generated dataset with another number of rows or another seed, unless these are None.
+        """A copy of a generated dataset with `rows` rows and this seed; None leaves the number or seed as it is.
 
-        Another dataset is returned unchanged; RequestError if `rows` is not None.
+        A dataset that is read from files is returned unchanged, or refused by a RequestError if `rows` is not None.
         """
         if self.source.generator is None:
             if rows is not None:
-                raise RequestError(f"--rows needs a generated dataset; {self.name} has files: leave --rows out")
+                raise RequestError(f"--rows needs a generated dataset; {self.name} has files: leave out --rows")
             return self
         changes = {key: value for key, value in (("rows", rows), ("seed", seed)) if value is not None}
         return msgspec.structs.replace(self, source=msgspec.structs.replace(self.source, **changes))
 
     @property
     def file(self) -> Path:
-        """The TOML file."""
+        """The path of the dataset's TOML file."""
         return self.folder / f"{self.name}.toml"
 
     def question(self, name: str) -> Template:
-        """The question of that name; RequestError with all names if there is none."""
+        """The question named `name`; RequestError with the names of all questions if no question has this name."""
         return _named(self.questions, name, f"{self.name} has no question")
 
     def dashboard(self, name: str) -> dict[str, Template]:
-        """The questions of the dashboard of that name; RequestError with all names if there is none."""
+        """The questions of the dashboard named `name`; RequestError with all names if no dashboard has this name."""
         questions = _named(self.dashboards, name, f"{self.name} has no dashboard")
         return {question: self.questions[question] for question in questions}
 
     def layout(self, name: str) -> Layout:
-        """The layout of that name; RequestError with all names if there is none."""
+        """The layout named `name`; RequestError with the names of all layouts if no layout has this name."""
         if name == "tailored" and name not in self.layouts:
             raise RequestError("the layout `tailored` is called `tuned` now: write `tuned`")
         return _named(self.layouts, name, f"{self.name} has no layout")
 
 
 class LayoutSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A roll-up in the form of the dataset file."""
+    """The table `[layouts.NAME]` of a dataset file: it declares a roll-up."""
 
     grain: Grain
     measures: Annotated[list[str], msgspec.Meta(min_length=1)]
@@ -151,20 +154,20 @@ class LayoutSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     zone: str | None = None
 
     def layout(self, name: str, zone: str, columns: Columns) -> Layout:
-        """The layout; ValueError if it is wrong. `zone` is its zone if it names none."""
+        """The declared layout, in `zone` if it names no time zone; ValueError if a measure, column or zone is wrong."""
         parsed = tuple(measures.parse(m) for m in self.measures)
         unique("by", self.by)
         unique("measures", [str(m) for m in parsed])
         for dimension in self.by:
-            _check_column("by", dimension, columns.texts)
+            _check_column("by", dimension, columns, columns.texts)
         for measure in parsed:
-            _check_column(f"measures: {measure}", measure.column, columns.all)
+            _check_column(f"measures: {measure}", measure.column, columns, columns.all)
         zone_info(self.zone or zone)
         return Layout(name, self.grain, self.zone or zone, tuple(self.by), parsed)
 
 
 class File(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A dataset file before its parts are checked; `zone` is the zone of layouts and questions that name none."""
+    """A dataset file before layouts and questions are checked; `zone` is the time zone of those that name none."""
 
     title: str
     source: Source
@@ -176,12 +179,12 @@ class File(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 def built_in() -> list[str]:
-    """The names of the datasets of this package."""
+    """The names of the datasets in this package, sorted."""
     return sorted(p.parent.name for p in BUILT_IN.glob("*/*.toml") if p.stem == p.parent.name)
 
 
 def read(name: str) -> Dataset:
-    """The dataset of a built-in name or of a path to a TOML file; RequestError if there is none or it is wrong."""
+    """The built-in dataset `name`, or that in the TOML file at path `name`; RequestError if it is missing or wrong."""
     if name in built_in():
         return parse(BUILT_IN / name / f"{name}.toml")
     path = Path(name)
@@ -193,13 +196,13 @@ def read(name: str) -> Dataset:
 
 
 def parse(path: Path) -> Dataset:
-    """The dataset in the TOML file `path`; RequestError names the file and the key that is wrong."""
+    """The dataset in the TOML file at `path`; RequestError names the file and, if a key is wrong, the key."""
     try:
         return _dataset(path, read_typed(tomllib.loads(path.read_text(encoding="utf-8")), File))
     except OSError as error:
-        raise RequestError(f"{path}: {error.strerror}") from None
+        raise RequestError(f"{path}: {error.strerror}; give the path of a dataset file that can be read") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise RequestError(f"{path} is not TOML: {error}") from None
+        raise RequestError(f"{path} is not TOML in UTF-8: {error}; correct the file there") from None
     except ValueError as error:
         raise RequestError(f"{path}: {error}") from None
 
@@ -209,16 +212,16 @@ def _dataset(path: Path, file: File) -> Dataset:
     rollups: dict[str, Layout] = {}
     for name, raw in file.layouts.items():
         with _under(f"layouts.{name}"):
-            check_name("its name", name)
+            check_name("the layout's name", name)
             if name in (layouts.RAW, layouts.TUNED):
-                raise ValueError(f"every dataset has a layout `{name}`; give this one another name")
+                raise ValueError(f"every dataset already has a layout `{name}`; rename this layout")
             rollups[name] = read_typed(raw, LayoutSpec).layout(name, file.zone, file.columns)
     questions: dict[str, Template] = {}
     for place, raw in enumerate(file.questions):
         with _under(f"question {raw['name']}" if isinstance(raw.get("name"), str) else f"questions[{place}]"):
             parsed = template(raw, file.zone)
             if parsed.name in questions:
-                raise ValueError("two questions have this name; rename one")
+                raise ValueError("two questions have this name; rename one of them")
             _check_columns(parsed.build({}), file.columns)
             questions[parsed.name] = parsed
     dashboards: dict[str, list[str]] = {}
@@ -239,17 +242,17 @@ def _dataset(path: Path, file: File) -> Dataset:
 
 def _dashboard(names: object, questions: dict[str, Template]) -> list[str]:
     if not isinstance(names, list) or not names:
-        raise ValueError("a dashboard is a list of names of questions")
-    unique("it", names)
+        raise ValueError('write a list of names of questions, as in ["first", "second"]')
+    unique("", names)
     for name in names:
         if name not in questions:
-            raise ValueError(f"there is no question `{name}`; there are {', '.join(questions) or 'none'}")
+            raise ValueError(f"no question is named `{name}`; write one of {', '.join(questions) or 'none'}")
     return names
 
 
 @contextmanager
 def _under(key: str) -> Iterator[None]:
-    """Puts the key in front of the text of a ValueError."""
+    """Puts `key` in front of the text of a ValueError that is raised in the `with` block."""
     try:
         yield
     except ValueError as error:
@@ -257,10 +260,10 @@ def _under(key: str) -> Iterator[None]:
 
 
 def _check_columns(question: Question, columns: Columns) -> None:
-    """ValueError if a question names an unknown column; types are checked later, when the events are read."""
+    """ValueError if a question names a column that has no role, or a role that does not fit; types are not checked."""
     by = question.by if not isinstance(question.by, str) else (question.by,)
     for dimension in by or ():
-        _check_column("by", dimension, columns.texts)
+        _check_column("by", dimension, columns, columns.texts)
     match question:
         case Aggregate():
             measured, filters = question.measures, {"where": question.where}
@@ -270,15 +273,20 @@ def _check_columns(question: Question, columns: Columns) -> None:
         case Funnel():
             measured, filters = (), {f"steps[{i}]": step for i, step in enumerate(question.steps)}
     for measure in measured:
-        _check_column(f"measures: {measure}", measure.column, columns.all)
+        _check_column(f"measures: {measure}", measure.column, columns, columns.all)
     for key, conditions in filters.items():
         for condition in conditions:
-            _check_column(f"{key}.{condition.column}", condition.column, columns.texts + columns.measures)
+            _check_column(f"{key}.{condition.column}", condition.column, columns, columns.texts + columns.measures)
 
 
-def _check_column(key: str, name: str | None, known: list[str]) -> None:
-    if name is not None and name not in known:
-        raise ValueError(f"{key}: there is no column `{name}`; there are {', '.join(known)}")
+def _check_column(key: str, name: str | None, columns: Columns, fitting: list[str]) -> None:
+    if name is None or name in fitting:
+        return
+    if name not in columns.all:
+        raise ValueError(f"{key}: no column under [columns] is named `{name}`; add it, or write {', '.join(fitting)}")
+    if name in columns.measures:
+        raise ValueError(f"{key}: `{name}` is a measure, not a dimension; write one of {', '.join(fitting)}")
+    raise ValueError(f"{key}: `{name}` contains times, so use start and end to filter by it, grain to group by it")
 
 
 def _named(by_name: dict[str, _T], name: str, complaint: str) -> _T:

@@ -1,4 +1,4 @@
-"""How a replay draws the parameters of a question."""
+"""Draws the parameters of a question at random, for a replay."""
 
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
@@ -14,20 +14,19 @@ Step = Literal["day", "month", "year"]
 
 
 class Dates(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Moves all dates of a question together by whole steps, within `first` and `last`."""
+    """Moves all dates among a question's parameters by the same number of steps, within `first` and `last`."""
 
     first: date
     last: date
     step: Step = "day"
 
     def moves(self, parameters: Parameters) -> range:
-        """The numbers of steps by which the dates may move; ValueError if the defaults are not within the limits."""
+        """The numbers of steps that keep dates within `first` and `last`; ValueError if unmoved dates are outside."""
         days = [m.date() if isinstance(m, datetime) else m for m in _dates(parameters).values()]
         earliest, latest = min(days), max(days)
         if earliest < self.first or latest > self.last:
-            raise ValueError(
-                f"draw.dates: the defaults do not lie within {self.first} and {self.last}; change first or last"
-            )
+            wanted = f"first must not be after {earliest}, nor last before {latest}"
+            raise ValueError(f"draw.dates excludes the default dates of the parameters: {wanted}; change first or last")
         back, ahead = 0, 0
         while _moved(earliest, self.step, back - 1) >= self.first:
             back -= 1
@@ -36,32 +35,32 @@ class Dates(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return range(back, ahead + 1)
 
     def moved(self, parameters: Parameters, steps: int) -> dict[str, date]:
-        """The dates among the parameters, moved by a number of steps."""
+        """The parameters that are dates, each moved by `steps` steps; ValueError if a month lacks the day."""
         return {name: _moved(moment, self.step, steps) for name, moment in _dates(parameters).items()}
 
 
 class Numbers(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A whole number from `least` to `most`, all equally likely."""
+    """Draws whole numbers from `least` to `most`, both included, all equally likely."""
 
     least: int
     most: int
 
     def __post_init__(self) -> None:
         if self.least > self.most:
-            raise ValueError(f"least {self.least} is above most {self.most}")
+            raise ValueError(f"least is {self.least} and most is {self.most}; write a least that is not above most")
 
 
 class Draw(msgspec.Struct, frozen=True):
-    """How parameters are drawn: dates together, each other parameter from a range or a list.
+    """How a question's parameters are drawn: `dates` moves all dates, `others` has a range or a list for a parameter.
 
-    Parameters that are not mentioned keep their defaults.
+    A date stays as it is if `dates` is None; a parameter that `others` does not name keeps its default.
     """
 
     dates: Dates | None = None
     others: dict[str, Numbers | list[Any]] = {}
 
     def values(self, parameters: Parameters, rng: Random) -> dict[str, Any]:
-        """One random value for each parameter that is drawn."""
+        """Returns one random value for each parameter that is drawn, by name; parameters not drawn are left out."""
         drawn: dict[str, Any] = {}
         if self.dates:
             drawn |= self.dates.moved(parameters, rng.choice(self.dates.moves(parameters)))
@@ -71,13 +70,13 @@ class Draw(msgspec.Struct, frozen=True):
 
 
 def parse(raw: Mapping[str, Any], parameters: Parameters) -> Draw:
-    """The `draw` table of a question; ValueError says what is wrong with it."""
+    """Reads the `draw` table of a question with these parameters; ValueError names the wrong key and the remedy."""
     others = {name: _choices(f"draw.{name}", choices) for name, choices in raw.items() if name != "dates"}
     for name in others:
         if name in _dates(parameters):
-            raise ValueError(f"draw.{name}: {name} is a date; dates are drawn together by draw.dates")
+            raise ValueError(f"draw.{name}: {name} is a date; remove draw.{name} and move all dates by draw.dates")
         if name not in parameters:
-            raise ValueError(f"draw.{name}: no parameter has this name; there are {', '.join(parameters)}")
+            raise ValueError(f"draw.{name}: no parameter has this name; write one of {', '.join(parameters)}")
     if "dates" not in raw:
         return Draw(None, others)
     dates = read(raw["dates"], Dates, "draw.dates")
@@ -105,4 +104,4 @@ def _moved(moment: date, step: Step, steps: int) -> date:
     try:
         return moment.replace(year=moment.year + years, month=month + 1)
     except ValueError:
-        raise ValueError(f'draw.dates: some months have no day {moment.day}; write step = "day"') from None
+        raise ValueError(f'draw.dates: some months lack the day {moment.day} of a date; write step = "day"') from None

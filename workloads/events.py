@@ -1,4 +1,4 @@
-"""Events: rows in a fixed schema with statistics and a fingerprint, prepared once and stored under the home."""
+"""Prepares a dataset's events, rows in a fixed schema, once, and stores them with statistics in the home folder."""
 
 import hashlib
 import json
@@ -23,21 +23,17 @@ from rollup_bench.workloads.questions import milliseconds
 
 FORMAT = 1
 BATCH = 1 << 18
-READ = {
-    "batch_size": BATCH,
-    "batch_readahead": 1,
-    "fragment_readahead": 1,
-    "use_threads": False,
-}  # so memory stays flat
+READ = {"batch_size": BATCH, "batch_readahead": 1, "fragment_readahead": 1, "use_threads": False}
+"""Options with which Arrow reads a table in little memory, whatever the number of rows."""
 
 
 class Statistics(msgspec.Struct, frozen=True):
-    """Table statistics of events: what is known before any question is asked.
+    """Statistics of a table of events, computed when the events are prepared, before any question is asked.
 
     `types` maps each column to "timestamp", "string", "int64" or "double". `first` and `last` are the earliest and the
-    latest time in milliseconds since 1970, UTC, or 0 without rows. `cardinality` is the number of distinct values of
-    each column of texts; for the id column it is the number of rows, since counting would need memory for all ids.
-    `magnitude` is the sum of the absolute values of each measure: no sum over some of the events is larger.
+    latest time in milliseconds since 1970, UTC, or 0 without rows. `cardinality` has, for subject, action and each
+    dimension, the number of distinct values except NULL, and for the id column the number of rows, since counting
+    distinct ids would need memory for all ids. `magnitude` has the sum of the absolute values of each measure column.
     """
 
     fingerprint: str
@@ -50,13 +46,13 @@ class Statistics(msgspec.Struct, frozen=True):
 
     @property
     def schema(self) -> pa.Schema:
-        """The Arrow schema of every batch."""
+        """The Arrow schema of the events."""
         known = {"timestamp": columns.INSTANT, "string": pa.string(), "int64": pa.int64(), "double": pa.float64()}
         return pa.schema([(name, known[kind]) for name, kind in self.types.items()])
 
 
 class Events:
-    """Rows in a fixed schema, which can be read again and again."""
+    """Rows in a fixed schema, with the roles of their columns and their statistics; the rows can be read repeatedly."""
 
     def __init__(self, rows: pa.dataset.Dataset, columns: Columns, statistics: Statistics) -> None:
         self._rows = rows
@@ -65,21 +61,19 @@ class Events:
 
     @property
     def fingerprint(self) -> str:
-        """A hash that is equal for equal rows in the same order."""
+        """A hash of what the rows were prepared from; different rows have different hashes."""
         return self.statistics.fingerprint
 
     def batches(self, wanted: list[str] | None = None) -> Iterator[pa.RecordBatch]:
-        """The rows in batches of at most 262,144, with all columns or those `wanted`."""
+        """Yields the rows in batches of 1 to 262,144 rows, with the columns `wanted`, or all if `wanted` is None."""
         for batch in self._rows.to_batches(columns=wanted, **READ):
             if batch.num_rows:
                 yield batch
 
     def until(self, received: datetime) -> "Events":
-        """The events received before an instant; RequestError if the dataset has no column `received`."""
+        """The events received before the instant `received`; RequestError if the dataset has no column `received`."""
         if self.columns.received is None:
-            raise RequestError(
-                "columns.received is missing; name the column of the times at which events were received"
-            )
+            raise RequestError("columns.received is missing; name the column of the times of receipt")
         column = self.columns.received.name
         cut = pa.scalar(milliseconds(received), pa.int64()).cast(columns.INSTANT)
         rows = self._rows.filter(pc.field(column) < cut)
@@ -87,7 +81,7 @@ class Events:
 
 
 def of(table: pa.Table, columns: Columns) -> Events:
-    """Events from a table in memory that already has the columns in the types of events."""
+    """Events from a table in memory whose columns already have the types of events."""
     rows = pa.dataset.dataset(table.select(columns.all).combine_chunks())
     sink = hashlib.blake2b(digest_size=16)
     for batch in rows.to_batches():
@@ -96,7 +90,7 @@ def of(table: pa.Table, columns: Columns) -> Events:
 
 
 def prepare(dataset: Dataset, home: Path, say: Callable[[str], None] = lambda _: None) -> Events:
-    """The dataset's events, converted once to a Parquet file under `home` and reused while the source is unchanged."""
+    """The dataset's events, from Parquet under `home`, which is made if missing or if the data or [columns] changed."""
     load = _generated if dataset.source.generator is not None else _read
     events = load(dataset, home / "events", say)
     _check(dataset, events.statistics.schema)
@@ -122,7 +116,7 @@ def _read(dataset: Dataset, folder: Path, say: Callable[[str], None]) -> Events:
 
 
 def _check(dataset: Dataset, schema: pa.Schema) -> None:
-    """RequestError if a question of the dataset does not fit the types of its events, which are known only now."""
+    """RequestError if a question of the dataset does not fit `schema`, the types of the columns of its events."""
     for name, template in dataset.questions.items():
         try:
             answers.schema(template.fill(), schema)
@@ -131,7 +125,7 @@ def _check(dataset: Dataset, schema: pa.Schema) -> None:
 
 
 def _recorded(rows: Callable[[], int], record: Path) -> Statistics | None:
-    """The statistics in `record`; None unless it can be read and counts as many rows as the prepared file holds."""
+    """The statistics in the file `record`; None if it cannot be read or counts other than `rows()` rows."""
     try:
         statistics = msgspec.json.decode(record.read_bytes(), type=Statistics)
         return statistics if statistics.rows == rows() else None
@@ -152,7 +146,7 @@ def _generated(dataset: Dataset, folder: Path, say: Callable[[str], None]) -> Ev
 
 
 def measured(rows: pa.dataset.Dataset, roles: Columns, fingerprint: str) -> Statistics:
-    """Computes the table statistics of rows in one pass."""
+    """Computes the statistics of rows whose columns have the roles `roles`, in one pass over the rows."""
     count, first, last = 0, 2**63 - 1, -(2**63)
     values = {name: _Distinct(rows.schema.field(name).type) for name in roles.texts if name != roles.id}
     magnitude = dict.fromkeys(roles.measures, 0.0)
@@ -179,7 +173,7 @@ def measured(rows: pa.dataset.Dataset, roles: Columns, fingerprint: str) -> Stat
 
 
 class _Distinct:
-    """Counts distinct values except NULL; new values are merged when they are as many as the known ones."""
+    """Counts distinct values except NULL; new values wait, and are merged when they are as many as the merged ones."""
 
     def __init__(self, kind: pa.DataType) -> None:
         self._known = pa.array([], kind)
@@ -217,7 +211,7 @@ def _types(paths: list[Path], dataset: Dataset) -> dict[str, pa.DataType]:
         except columns.ValueAtError as error:
             raise sources.refusal(file, before, error) from None
     if seen and (missing := [c for c in dataset.columns.all if c not in seen]):
-        raise RequestError(f"{paths[0]}: no row has a column `{missing[0]}`; correct its name under [columns]")
+        raise RequestError(f"{paths[0]}: no row has a column `{missing[0]}`; correct the name under [columns]")
     return {n: t or (pa.string() if roles[n] == "text" else pa.float64()) for n, t in known.items()}
 
 
@@ -235,7 +229,7 @@ def _write(path: Path, batches: Iterator[pa.RecordBatch], source: Path) -> None:
 
 
 def _replace(path: Path, fill: Callable[[Path], object]) -> None:
-    """Writes a file whole or not at all, and removes partial files of processes that no longer run."""
+    """Makes `path` by `fill`, whole or not at all, and removes the folder's partial files of processes that ended."""
     for partial in path.parent.glob("*.part"):
         if not psutil.pid_exists(int(partial.suffixes[-2][1:])):
             partial.unlink(missing_ok=True)

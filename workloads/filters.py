@@ -1,4 +1,4 @@
-"""Filters: conditions that select the events of a question."""
+"""Filters: conditions on columns, which select the events of a question."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -9,7 +9,7 @@ Value = str | int | float | bool
 
 
 class Op(StrEnum):
-    """The comparisons. As in SQL, a NULL satisfies no condition except `null = true`."""
+    """The comparisons of filters; as in SQL, a NULL satisfies no comparison except `null = true`."""
 
     EQ = "eq"
     NE = "ne"
@@ -22,7 +22,7 @@ class Op(StrEnum):
 
 
 class Filter(msgspec.Struct, frozen=True, order=True):
-    """One condition; events must satisfy all conditions of a question. Only `in` has more than one value."""
+    """A comparison of a column with values: one value or more for `in`, exactly one for every other comparison."""
 
     column: str
     op: Op
@@ -30,14 +30,14 @@ class Filter(msgspec.Struct, frozen=True, order=True):
 
     @property
     def value(self) -> Value:
-        """The value, for every comparison except `in`."""
+        """The single value of a comparison other than `in`."""
         return self.values[0]
 
 
 def parse(where: Mapping[str, object], key: str = "where") -> tuple[Filter, ...]:
-    """The filters of a table such as `{origin = "JFK", dest = ["LAX", "SFO"], dep_delay = {ge = 15}}`.
+    """The filters of a TOML table such as `{origin = "JFK", dest = ["LAX", "SFO"], dep_delay = {ge = 15}}`.
 
-    ValueError if one is wrong; its text begins with `key`, the table's name in the file.
+    ValueError if a filter is wrong; the error's text begins with `key`, the table's name in the dataset file.
     """
     return tuple(f for column, condition in where.items() for f in _conditions(f"{key}.{column}", column, condition))
 
@@ -50,12 +50,13 @@ def _conditions(key: str, column: str, condition: object) -> list[Filter]:
 
 def _filter(key: str, column: str, op: str, value: object) -> Filter:
     if op not in list(Op):
-        raise ValueError(f"{key}.{op} is not a comparison; there are {', '.join(Op)}")
+        raise ValueError(f"{key}.{op} is not a comparison; write one of {', '.join(Op)}")
     values = tuple(value) if isinstance(value, list) and op == Op.IN else (value,)
     if not values or not all(isinstance(v, Value) for v in values):
-        raise ValueError(f"{key}.{op} takes {'a list of values' if op == Op.IN else 'a text, a number, true or false'}")
+        wanted = f"{'a list with at least one of: ' if op == Op.IN else ''}a text in quotes, a number, true or false"
+        raise ValueError(f"{key}.{op} has a wrong value; write {wanted}")
     if any(isinstance(v, int) and not -(2**63) <= v < 2**63 for v in values):
-        raise ValueError(f"{key}.{op} is an integer of more than 64 bits")
+        raise ValueError(f"{key}.{op} is an integer of more than 64 bits; write a smaller number")
     if op == Op.NULL and not isinstance(value, bool):
-        raise ValueError(f"{key}.null takes true or false")
+        raise ValueError(f"{key}.null is `{value}`; write true or false")
     return Filter(column, Op(op), values)

@@ -11,14 +11,15 @@ STORED = {
     RAW: "each event, nothing aggregated",
     TUNED: "the tables that an expert of the engine would make for these questions",
 }
-"""What the layouts store that no dataset file declares."""
+"""What the layouts `raw` and `tuned` store, which no dataset file declares."""
 
 
 class Layout(msgspec.Struct, frozen=True, cache_hash=True):
     """A named way to store events.
 
-    `raw` stores each event. A roll-up stores `measures` of groups by bucket of `grain` in `zone` and by the dimensions
-    `by`. `tuned` stores the tables that an expert of the engine would make for the dataset's own questions.
+    Layout `raw` stores each event. A roll-up stores the states of `measures` for each group of events with the same
+    bucket of `grain` in time zone `zone` and the same values of the dimensions `by`. Layout `tuned` stores the tables
+    that an expert of the engine would make for the dataset's own questions. `raw` and `tuned` have no `grain`.
     """
 
     name: str
@@ -29,7 +30,7 @@ class Layout(msgspec.Struct, frozen=True, cache_hash=True):
 
     @property
     def summary(self) -> str:
-        """What the layout stores, in words."""
+        """A phrase that says what the layout stores, such as `count() by day (UTC) and shop`."""
         if self.grain is None:
             return STORED[self.name]
         return f"{', '.join(map(str, self.measures))} by {' and '.join([f'{self.grain} ({self.zone})', *self.by])}"

@@ -1,4 +1,4 @@
-"""Measures: what is computed from the events of a group."""
+"""Measures: a function and mostly a column, from which a question computes a number for each group of events."""
 
 import re
 from enum import StrEnum
@@ -14,7 +14,7 @@ CALL = re.compile(
 
 
 class Function(StrEnum):
-    """What a measure computes. Every function except `count` ignores NULL."""
+    """The function of a measure; every function except `count` ignores NULL."""
 
     COUNT = "count"
     SUM = "sum"
@@ -30,11 +30,11 @@ FORMS = "count(), sum(x), min(x), max(x), mean(x), distinct(x), distinct(x, erro
 
 
 class Measure(msgspec.Struct, frozen=True, order=True):
-    """One measure.
+    """A function of the values of a column in a group of events; `count` takes no column and counts the events.
 
-    `at` is the fraction of a quantile, between 0 and 1: the quantile is the smallest value that at least this fraction
-    of the values do not exceed. `error` is the tolerated error: relative for `distinct`, in rank for `quantile`; 0 asks
-    for the exact value.
+    `at` is the fraction of a quantile, between 0 and 1: the quantile is the smallest value v such that at least this
+    fraction of the values are v or less. `error` is the tolerated error of an answer: for `distinct` a share of the
+    true number, for `quantile` a deviation of the fraction `at`; 0 asks for the exact value.
     """
 
     function: Function
@@ -44,16 +44,16 @@ class Measure(msgspec.Struct, frozen=True, order=True):
 
     def __post_init__(self) -> None:
         if (self.column is None) != (self.function is Function.COUNT):
-            raise ValueError(f"{self.function} takes {'no' if self.column else 'a'} column")
+            raise ValueError(f"{self.function} takes {'no' if self.column else 'a'} column; write {FORMS}")
         if (self.at is None) == (self.function is Function.QUANTILE):
-            raise ValueError("quantile takes a fraction, as in quantile(x, 0.9); other functions take none")
+            raise ValueError("quantile takes a fraction, as in quantile(x, 0.9), and no other function does")
         if self.at is not None and not 0 < self.at < 1:
-            raise ValueError(f"the fraction of a quantile is {self.at:g}; it must be between 0 and 1")
+            raise ValueError(f"the fraction of a quantile is {self.at:g}; write one between 0 and 1")
         if self.error and (self.function not in ESTIMABLE or not 0 < self.error < 1):
             raise ValueError("only distinct and quantile take error=, which must be between 0 and 1")
 
     def __str__(self) -> str:
-        """The measure in the notation of dataset files, which is also its column's name in an answer."""
+        """The measure as dataset files write it, such as `sum(x)`; the measure's column in an answer has this name."""
         return _written(self)
 
 
@@ -68,7 +68,7 @@ def _written(measure: Measure) -> str:
 
 
 def parse(text: str) -> Measure:
-    """The measure of a text such as `distinct(user, error=0.02)`; ValueError if it is not a measure."""
+    """Reads a measure from a text such as `distinct(user, error=0.02)`; ValueError if the text is not a measure."""
     call = CALL.fullmatch(text.strip())
     if not call or call["function"] not in list(Function):
         raise ValueError(f"`{text}` is not a measure; write {FORMS}")

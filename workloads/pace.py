@@ -1,26 +1,26 @@
-"""Progress of a task that handles rows: rows a second and the time left."""
+"""Reports the progress of a task that handles rows: rows done, rows a second and the time left."""
 
 import time
 from collections import deque
 from collections.abc import Callable
 
 RECENT = 20
-"""The rate is that of so many last steps."""
+"""The rate of rows a second is computed from the last 20 reports, counting the start as one."""
 
 
 class Pace:
-    """Reports the rows done, the rows a second and the time left, through `say`, whenever more rows are done."""
+    """Passes a line about the rows done, rows a second and time left to `say` whenever more of `rows` rows are done."""
 
     def __init__(self, say: Callable[[str], None], what: str, rows: int) -> None:
         self._say, self._what, self._rows = say, what, rows
         self._steps = deque([(time.monotonic(), 0)], RECENT)
 
     def __call__(self, more: int) -> None:
-        """Adds rows to those that are done."""
+        """Adds `more` rows to the number of rows done, and reports."""
         self.at(self._steps[-1][1] + more)
 
     def at(self, done: int) -> None:
-        """Sets how many rows are done in all; reports nothing if that is no more than before."""
+        """Sets the rows done so far to `done`, and reports; a number that is not larger than before is ignored."""
         (then, before), now = self._steps[0], time.monotonic()
         if done <= self._steps[-1][1]:
             return
@@ -31,5 +31,5 @@ class Pace:
 
 
 def time_left(seconds: float) -> str:
-    """The text for a time that is left."""
+    """A text for a remaining time in seconds, in whole minutes above 90 seconds: about 3 min left, about 40 s left."""
     return f"about {seconds / 60:.0f} min left" if seconds > 90 else f"about {seconds:.0f} s left"

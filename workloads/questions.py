@@ -1,4 +1,4 @@
-"""Questions: values that say what is asked, with a value for every parameter."""
+"""The three kinds of question, with a value for every parameter: aggregates, cohorts and funnels."""
 
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -13,7 +13,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Grain(StrEnum):
-    """The length of a bucket of time. Weeks start on Monday; `all` is one bucket for the whole span."""
+    """The length of a bucket of time. Weeks start on Monday; `all` is one bucket for a question's whole span."""
 
     ALL = "all"
     MINUTE = "minute"
@@ -26,32 +26,33 @@ class Grain(StrEnum):
 
 
 class Span(msgspec.Struct, frozen=True):
-    """The instants from `start` up to but not including `end`; both have a zone and whole milliseconds."""
+    """The instants from `start` up to but not including `end`; `start` and `end` have a zone and whole milliseconds."""
 
     start: datetime
     end: datetime
 
     def __post_init__(self) -> None:
         if self.end <= self.start:
-            raise ValueError(f"end {self.end:%Y-%m-%d %H:%M} is not after start {self.start:%Y-%m-%d %H:%M}")
+            start, end = f"{self.start:%Y-%m-%d %H:%M}", f"{self.end:%Y-%m-%d %H:%M}"
+            raise ValueError(f"end {end} is not after start {start}; write a later end")
 
     @property
     def milliseconds(self) -> tuple[int, int]:
-        """Start and end in milliseconds since 1970, UTC."""
+        """The start and the end of the span, in milliseconds since 1970, UTC."""
         return milliseconds(self.start), milliseconds(self.end)
 
 
 def milliseconds(instant: datetime) -> int:
-    """An instant (with zone) in whole milliseconds since 1970, UTC."""
+    """The number of milliseconds from 1970, UTC, to an instant with a zone, rounded down."""
     return (instant - EPOCH) // timedelta(milliseconds=1)
 
 
 class Top(msgspec.Struct, frozen=True):
-    """Only the `n` groups of each bucket that are largest (or smallest) by `measure`.
+    """Limits an aggregate to the `n` groups of each bucket with the largest measure, or smallest if `smallest`.
 
     Of equal groups, those whose `by` values sort first (text by code point, NULL last) come first, so only one answer
-    is right. A top cannot be combined with subtotals. With `error`, an answer may contain other groups if their true
-    value is at least (1 - error) of the nth group's.
+    is right. A top cannot be combined with subtotals. If `error` is above 0, an answer may contain another
+    group if the true measure of this group is at least (1 - error) times the true measure of the nth group.
     """
 
     n: int
@@ -61,7 +62,7 @@ class Top(msgspec.Struct, frozen=True):
 
 
 class Aggregate(msgspec.Struct, frozen=True, tag="aggregate", tag_field="kind"):
-    """Measures of the events of a span, grouped by bucket of time and by dimensions."""
+    """Asks for measures of the events in `span`, for each bucket of `grain` and each combination of values of `by`."""
 
     span: Span
     measures: tuple[Measure, ...]
@@ -74,12 +75,12 @@ class Aggregate(msgspec.Struct, frozen=True, tag="aggregate", tag_field="kind"):
 
 
 class Age(msgspec.Struct, frozen=True):
-    """How a subject's age is counted.
+    """How the age of a cohort's subject, the time since its birth, is counted.
 
-    An age is `width` units long, and the question asks for the ages 0 to `count` - 1. `elapsed` ages begin whole units
-    after the birth, and need a unit of fixed length: minute, hour, day (of 24 hours) or week. `calendar` ages begin
-    where the unit begins in the question's zone: a subject born in January has age 1 in February. Calendar minutes and
-    hours begin whole units after the start of the minute or hour in which the birth lies.
+    An age is `width` units long, and the question asks for the ages 0 to `count` - 1. Ages of the clock `elapsed` begin
+    whole units after the birth, and need a unit of fixed length: minute, hour, day (of 24 hours) or week. Ages of the
+    clock `calendar` begin where the unit begins in the question's zone: a subject born in January has age 1 in
+    February. Calendar ages in minutes or hours begin whole units after the start of the birth's minute or hour.
     """
 
     unit: Grain
@@ -89,23 +90,24 @@ class Age(msgspec.Struct, frozen=True):
 
 
 class Cohort(msgspec.Struct, frozen=True, tag="cohort", tag_field="kind"):
-    """Who comes back: what the subjects born in a span do at each age.
+    """Asks who comes back: what the subjects born in a span do at each age.
 
-    A subject is born at its first event ever that matches `birth`. Births in `span` count; events with a NULL subject
-    do not. Either `grain` or `by` is set, and `grain` is not `all`. The cohort of a subject is the bucket of `grain` in
-    which its birth lies, or the value of the dimension `by` at its birth. If several matching events are in the
-    millisecond of the birth, the value of `by` that sorts first (text by code point, NULL last) counts.
+    A subject is born at its first event ever that matches `birth`. Only subjects born in `span` count, and events with
+    a NULL subject are ignored. Either `grain` or `by` is set, and `grain` is not `all`. A subject's cohort is the
+    bucket of `grain` in which its birth lies, or the value of the dimension `by` at its birth. If several matching
+    events are in the birth's millisecond, the value of `by` that sorts first (text by code point, NULL last) counts.
 
-    An event counts if it matches `returns`, is before `until`, and is not before the birth; with `repeat`, it must be
-    at least a millisecond after the birth. Without a `measure`, `value` is the number of distinct subjects with an
-    event that counts at that age; with a `measure`, it is `count()` or `sum(x)` of those events. With `cumulative`,
-    events at earlier ages count too. With unbounded `retention`, events at later ages count too, also beyond the last
-    age of the question; then there is no `measure` and no `cumulative`. `error` tolerates sizes and numbers of subjects
-    that differ from the truth by that share of their cohort's true size.
+    An event counts if it matches `returns`, is before `until`, and is not before its subject's birth; with `repeat`, an
+    event must be at least a millisecond after the birth. Without a `measure`, the answer's `value` is the number of
+    distinct subjects with an event that counts at the row's age; with a `measure`, `value` is `count()` or `sum(x)` of
+    such events. With `cumulative`, events at earlier ages count too. With unbounded `retention`, events at later ages
+    count too, also beyond the last age of the question; unbounded `retention` excludes `measure` and `cumulative`.
+    `error` is the tolerated error of sizes and numbers of subjects, as a share of their cohort's true size.
 
-    `size` is the number of all subjects of a cohort. A cohort has cells for the ages 0 to k - 1. k is the age at
-    `until` of a subject born in the last millisecond of the cohort's bucket or of the span, whichever is earlier, and
-    at most `age.count`. A cell without events has 0, or NULL for a sum. A cohort whose k is 0 or less is absent.
+    The answer's `size` is the number of all subjects of a cohort. The answer has a row for each cohort and each of its
+    ages 0 to k - 1. Here k is the age at `until` of a subject born in the last millisecond of the cohort's bucket or of
+    the span, whichever is earlier, but at most `age.count`. The `value` of an age without events is 0, or NULL for a
+    sum. A cohort whose k is 0 or less has no rows.
     """
 
     span: Span
@@ -124,16 +126,17 @@ class Cohort(msgspec.Struct, frozen=True, tag="cohort", tag_field="kind"):
 
 
 class Funnel(msgspec.Struct, frozen=True, tag="funnel", tag_field="kind"):
-    """How far subjects get through steps that must follow each other.
+    """Asks how far subjects get through steps that must follow each other.
 
-    A subject enters at an event of the span that matches the first step; events with a NULL subject do not count. It
-    reaches step k by an event that matches step k, at least a millisecond after its event of step k - 1, at most
-    `window` seconds after the entry, and before the end of the span. Other events may lie between.
+    A subject enters at each event in the span that matches the first step; events with a NULL subject are ignored. The
+    subject reaches step k by an event that matches step k, at least a millisecond after the subject's event of step
+    k - 1, at most `window` seconds after the entry, and before the end of the span. Other events may lie between.
 
-    Each subject counts once, by the entry that gets furthest, or the earliest of several that get equally far. It
-    counts in every step up to the furthest, under the values of the dimensions `by` at that entry; of equal entries in
-    one millisecond, those whose values sort first (NULL last) count. Steps are numbered from 1. For all values of `by`
-    at entries that count, the answer has a row for each step, with 0 if no subject reached it.
+    Each subject counts once, by the entry that gets furthest, or the earliest of several that get equally far. The
+    subject counts in each step up to the furthest, under the values of the dimensions `by` at this entry; of entries in
+    one millisecond that get equally far, the one whose `by` values sort first (NULL last) counts. Steps are numbered
+    from 1. For each combination of `by` values at entries that count, the answer has a row for each step, with 0 if no
+    subject reached the step.
     """
 
     span: Span
@@ -148,7 +151,7 @@ SOME = Span(EPOCH, EPOCH + timedelta(days=1))
 
 
 def spanless(question: Q) -> Q:
-    """The question with a fixed span: equal for questions that differ in their span only, so usable as a cache key."""
+    """A copy of a question with a fixed span, as a cache key; questions that differ only in span have equal copies."""
     return msgspec.structs.replace(question, span=SOME)
 
 

@@ -1,4 +1,4 @@
-"""Readers of Parquet, CSV and JSON lines: batches of the wanted columns, not yet converted."""
+"""Reads Parquet, CSV and JSON lines as Arrow batches of the wanted columns; the values are not yet converted."""
 
 import csv
 import io
@@ -15,6 +15,7 @@ from rollup_bench.workloads.columns import ValueAtError
 from rollup_bench.workloads.dataset import Source
 
 BLOCK = 2 << 20
+PLACES = "the name under [columns], or for CSV the `separator` or `names` under [source]"
 BOM = b"\xef\xbb\xbf"
 BLANKS = re.compile(rb"[ \t]+")
 OBJECT = msgspec.json.Decoder(dict[str, Any])
@@ -22,17 +23,19 @@ Reader = Callable[[pa.NativeFile, Source, list[str]], Iterator[pa.RecordBatch]]
 
 
 def reader(name: str) -> Reader | None:
-    """The reader for a file name; None if its ending is unknown."""
+    """The function that reads a file of this name, chosen by the name's ending; None if the ending is unknown."""
     return next((read for ending, read in READERS.items() if name.lower().endswith(ending)), None)
 
 
 def _wanted(columns: list[str], known: list[str]) -> list[str]:
-    """The columns to read: those named, or all known ones; ValueAtError if one is missing or two have its name."""
+    """Returns `columns`, or `known` if `columns` is empty; ValueAtError if `known` has one of them not exactly once."""
     for name in columns or known:
         if name not in known:
-            raise ValueAtError(None, f"there is no column `{name}`; there are {', '.join(known)}")
+            raise ValueAtError(
+                None, f"no column is named `{name}`; the columns are {', '.join(known)}; correct {PLACES}"
+            )
         if known.count(name) > 1:
-            raise ValueAtError(None, f"two columns are named `{name}`; rename one")
+            raise ValueAtError(None, f"two columns of the file are named `{name}`; rename one")
     return columns or known
 
 
@@ -45,7 +48,7 @@ def _csv(stream: pa.NativeFile, source: Source, columns: list[str]) -> Iterator[
     text = io.BufferedReader(_Squeezed(stream) if source.separator == " " else stream, BLOCK)
     names = source.names or _header(text, source.separator)
     if (not columns or set(columns) - set(names)) and any("\N{REPLACEMENT CHARACTER}" in name for name in names):
-        raise ValueAtError(None, "its line of column names is not text in UTF-8")
+        raise ValueAtError(None, "the line of column names is not text in UTF-8; save the file in UTF-8")
     wanted = _wanted(columns, names)
     refused: list[Any] = []
 
@@ -70,24 +73,25 @@ def _csv(stream: pa.NativeFile, source: Source, columns: list[str]) -> Iterator[
         )
     except pa.ArrowInvalid as error:
         if "straddl" in str(error):
-            raise ValueAtError(None, f"a row is longer than {BLOCK >> 20} MiB; look for an open quote") from None
+            raise ValueAtError(None, f"a row is longer than {BLOCK >> 20} MiB; look for an unclosed quote") from None
         if not refused:
             raise
         (row,) = refused
         place = row.number - (1 if source.names else 2)
-        raise ValueAtError(place, f"it has {row.actual_columns} columns, not {row.expected_columns}") from None
+        wrong = f"the row has {row.actual_columns} columns, not {row.expected_columns} like the column names"
+        raise ValueAtError(place, f"{wrong}; correct the row, or `separator` or `names` under [source]") from None
 
 
 def _header(text: io.BufferedReader, separator: str) -> list[str]:
     head = text.peek(BLOCK).removeprefix(BOM).decode("utf-8", "replace")
     names = next(csv.reader(io.StringIO(head, newline=""), delimiter=separator), None)
     if not names:
-        raise ValueAtError(None, "the file is empty; give a file with a header line, or write `names` in [source]")
+        raise ValueAtError(None, "the file is empty; write a line of column names and rows into it")
     return names
 
 
 class _Squeezed(io.RawIOBase):
-    """The stream with each run of blanks made one space, and none at the ends of lines."""
+    """A stream of text with each run of spaces and tabs replaced by one space, and without these at ends of lines."""
 
     def __init__(self, stream: pa.NativeFile) -> None:
         self._lines = io.BufferedReader(stream, BLOCK)
@@ -107,7 +111,7 @@ class _Squeezed(io.RawIOBase):
 
 
 def _json(stream: pa.NativeFile, _: Source, columns: list[str]) -> Iterator[pa.RecordBatch]:
-    """Batches of JSON lines; a batch has the columns that at least one of its rows has."""
+    """Yields JSON lines as batches; a batch has those wanted columns that at least one of its rows has."""
     text = io.BufferedReader(stream, BLOCK)
     before = 0
     while lines := text.readlines(BLOCK):
@@ -126,12 +130,13 @@ def _objects(lines: list[bytes], before: int) -> list[dict[str, Any]]:
             rows += [OBJECT.decode(text)] if text else []
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             reason = str(error).partition(" - at `$`")[0].partition(" (byte")[0]
-            raise ValueAtError(before + len(rows), f"this line is not a JSON object: {reason}") from None
+            wrong = f"the line is not a JSON object: {reason}; write one object a line"
+            raise ValueAtError(before + len(rows), wrong) from None
     return rows
 
 
 def _array(values: list[Any]) -> pa.Array:
-    """The values as an Arrow array, or as texts if they have several types or are too large for Arrow."""
+    """The values as an Arrow array; if Arrow cannot hold them, as texts, with JSON for values that are not texts."""
     try:
         return pa.array(values)
     except (pa.ArrowException, OverflowError):
@@ -139,12 +144,5 @@ def _array(values: list[Any]) -> pa.Array:
         return pa.array(texts, pa.string())
 
 
-READERS: dict[str, Reader] = {
-    ".parquet": _parquet,
-    ".csv": _csv,
-    ".tsv": _csv,
-    ".txt": _csv,
-    ".json": _json,
-    ".jsonl": _json,
-    ".ndjson": _json,
-}
+READERS: dict[str, Reader] = {".parquet": _parquet} | dict.fromkeys((".csv", ".tsv", ".txt"), _csv)
+READERS |= dict.fromkeys((".json", ".jsonl", ".ndjson"), _json)

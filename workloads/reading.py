@@ -1,4 +1,4 @@
-"""Converts parts of a TOML file to typed values; an error names the key and says what its value must be."""
+"""Converts parts of a TOML file to typed values; an error names the wrong key and says what to write."""
 
 import re
 from typing import Any, TypeVar
@@ -12,7 +12,7 @@ NAMED = re.compile(r"Object (contains unknown|missing required) field `(.*)`")
 
 
 def read(raw: object, kind: type[_T], key: str = "") -> _T:
-    """`raw` as a value of `kind`; ValueError if it is not one. `key` is the name of `raw` in the file."""
+    """Converts `raw`, the value of `key` in a TOML file, to type `kind`; ValueError names the key that does not fit."""
     try:
         return msgspec.convert(raw, kind)
     except msgspec.ValidationError as error:
@@ -22,22 +22,22 @@ def read(raw: object, kind: type[_T], key: str = "") -> _T:
 
 
 def _message(message: str, key: str, steps: list[str | int], raw: Any, node: inspect.Type) -> str:
-    """The error of msgspec in our words; `steps` lead from `raw` to the part that is wrong."""
+    """msgspec's error `message` in plain words; `steps` are the keys and indexes to the wrong part of `raw`."""
     for step in steps:
         raw, node = raw[step], _within(node, step)
         key += f"[{step}]" if isinstance(step, int) else f".{step}" if key else step
     if named := NAMED.fullmatch(message):
         inner = f"{key}.{named[2]}" if key else named[2]
         if named[1] == "missing required":
-            return f"{inner} is missing; it is {_wanted(_within(node, named[2]))}"
-        return f"{inner} is not a key; there are {', '.join(_fields(node))}"
+            return f"{inner} is missing; write {_wanted(_within(node, named[2]))}"
+        return f"{inner} is an unknown key; remove it, or write one of {', '.join(_fields(node))}"
     if message.startswith(("Expected", "Invalid enum")):
-        return f"{key} is {_shown(raw)}, not {_wanted(node)}"
+        return f"{key} is {_shown(raw)}; write {_wanted(node)}"
     return f"{key}: {message}" if key else message
 
 
 def _within(node: inspect.Type, step: str | int) -> inspect.Type:
-    """The type of a key of a table, or of an item of a list."""
+    """The type of the value of key `step` in a table of type `node`, or of the items in a list; AnyType if unknown."""
     for kind in _kinds(node):
         if isinstance(kind, inspect.StructType) and step in _fields(kind):
             return next(field.type for field in kind.fields if field.encode_name == step)
@@ -68,18 +68,20 @@ def _named(kind: inspect.Type) -> str:
         case inspect.StructType():
             return f"a table of {', '.join(_fields(kind))}"
         case inspect.ListType() | inspect.VarTupleType():
-            least = " of at least one" if kind.min_length else ""
-            return f"a list{least}, each {_wanted(kind.item_type)}"
+            item = _wanted(kind.item_type).removeprefix("a ").removesuffix(" in quotes")
+            return f"a list of at least one {item}" if kind.min_length else f"a list of {item}s"
         case inspect.IntType() | inspect.FloatType():
             whole = "a whole number" if isinstance(kind, inspect.IntType) else "a number"
             bounds = {"of at least": kind.ge, "of at most": kind.le, "below": kind.lt}
             return " ".join([whole, " and ".join(f"{said} {n}" for said, n in bounds.items() if n is not None)]).strip()
-    return {inspect.StrType: "a text", inspect.BoolType: "true or false", inspect.DateType: "a date"}.get(
+    return {inspect.StrType: "a text in quotes", inspect.BoolType: "true or false", inspect.DateType: "a date"}.get(
         type(kind), "a table"
     )
 
 
 def _shown(value: object) -> str:
     lists = "a list" if value else "an empty list"
-    shown = {dict: "a table", list: lists, bool: f"`{str(value).lower()}`"}.get(type(value), f"`{value}`")
+    shown = {dict: "a table", list: lists, bool: f"`{str(value).lower()}`", str: f"the text `{value}`"}.get(
+        type(value), f"`{value}`"
+    )
     return shown if len(shown) < 60 else f"{shown[:60]}...`"

@@ -1,8 +1,8 @@
-"""The rule of which questions a layout can answer, the same for all engines.
+"""Decides which questions a layout can answer; the rule is the same for all engines.
 
-A roll-up stores states of groups of events. A state is a number, a set or a sketch; the states of two groups can be
-merged into the state of both groups together. A roll-up answers an aggregate if each group of the roll-up lies in one
-group of the answer or in none, and if each measure can be computed from stored states.
+A roll-up stores states of groups of events. A state is a number, a set or a sketch of values; the states of two groups
+can be merged into the state of both groups together. A roll-up can answer an aggregate if each group of the roll-up
+lies in one group of the answer or outside the question, and if each measure can be computed from stored states.
 """
 
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ from rollup_bench.workloads.questions import Aggregate, Grain, Question, Span
 
 
 class Part(StrEnum):
-    """What a state holds: `rows` counts all events, `known` those with a value that is not NULL."""
+    """What a state holds: `rows` is the number of all events, `known` the number of values that are not NULL."""
 
     ROWS = "rows"
     KNOWN = "known"
@@ -31,7 +31,7 @@ class Part(StrEnum):
 
 
 class State(msgspec.Struct, frozen=True, order=True):
-    """A state of a column. `error` is its tolerated error: with zero it is a set of values, with more a sketch."""
+    """A state of a column. A `distinct` or `quantile` state is exact if its tolerated `error` is 0, else a sketch."""
 
     part: Part
     column: str | None = None
@@ -52,7 +52,7 @@ STATES = {
     Function.DISTINCT: (Part.DISTINCT,),
     Function.QUANTILE: (Part.QUANTILE,),
 }
-"""The states that each function is computed from."""
+"""The parts of the states from which each function is computed."""
 COARSER: dict[Grain, list[Grain]] = {
     Grain.MINUTE: list(Grain),
     Grain.HOUR: [g for g in Grain if g is not Grain.MINUTE],
@@ -63,36 +63,36 @@ COARSER: dict[Grain, list[Grain]] = {
     Grain.YEAR: [Grain.YEAR, Grain.ALL],
     Grain.ALL: [],
 }
-"""The grains whose buckets consist of whole buckets of a grain."""
+"""For each grain, the grains whose buckets consist of whole buckets of the grain."""
 
 
 def states(measure: Measure) -> tuple[State, ...]:
-    """The states that a measure is computed from; a roll-up that declares the measure stores them."""
+    """The states from which a measure is computed, and which a roll-up that declares the measure stores."""
     return tuple(State(part, measure.column, measure.error) for part in STATES[measure.function])
 
 
 @lru_cache(maxsize=256)
 def stored_states(layout: Layout) -> tuple[State, ...]:
-    """The states that a roll-up stores for each group, without repetition, in the order of the declared measures."""
+    """The states that a roll-up stores for each group, each state once, in the order of the declared measures."""
     return tuple(dict.fromkeys(s for measure in layout.measures for s in states(measure)))
 
 
 @lru_cache(maxsize=4096)
 def serving_state(layout: Layout, wanted: State) -> State | None:
-    """The most accurate stored state that can be used as the wanted one; None if no stored state is accurate enough."""
+    """The stored state of least error with the part and column of `wanted`; None if each has a larger error."""
     serving = [state for state in _same_kind(layout, wanted) if state.error <= wanted.error]
     return min(serving, key=lambda state: state.error, default=None)
 
 
 def _same_kind(layout: Layout, wanted: State) -> list[State]:
-    """The stored states that differ from the wanted one at most in their error."""
+    """The states that the layout stores with the part and column of the state `wanted`, with any error."""
     return [s for s in stored_states(layout) if (s.part, s.column) == (wanted.part, wanted.column)]
 
 
 def unsupported_reason(question: Question, layout: Layout) -> str | None:
-    """Why the layout cannot answer the question; None if it can.
+    """The reason why a layout cannot answer a question, as a text; None if the layout can.
 
-    The rule permits everything on `raw` and `tuned`: on `tuned`, each engine decides by its own tables.
+    The rule permits all questions on layouts `raw` and `tuned`; an engine may still refuse a question on its tables.
     """
     if layout.name in (RAW, TUNED):
         return None
@@ -114,7 +114,7 @@ def _reasons(question: Aggregate, layout: Layout) -> Iterator[str]:
 
 
 def _cut_buckets(question: Aggregate, layout: Layout) -> Iterator[str]:
-    """Reasons if a bucket of the question or its span would contain a part of a bucket of the layout."""
+    """Yields a reason for each way in which the question's buckets or span would cut a bucket of the layout."""
     grain = Grain(layout.grain or Grain.ALL)
     if question.grain not in COARSER[grain]:
         yield f"{grain}s do not add up to {question.grain}s"
@@ -126,7 +126,7 @@ def _cut_buckets(question: Aggregate, layout: Layout) -> Iterator[str]:
 
 
 def _same_clock(question: Aggregate, grain: Grain, layout: Layout) -> bool:
-    """Whether a minute, an hour or a day begins at the same instants in both zones, everywhere in the span."""
+    """True unless buckets of `grain` in the layout's time zone may differ in the span from those in the question's."""
     if question.grain is Grain.ALL or (question.zone == layout.zone and grain not in CLOCK):
         return True
     length, days = CLOCK.get(grain, DAY), _days(question.span)
@@ -136,13 +136,13 @@ def _same_clock(question: Aggregate, grain: Grain, layout: Layout) -> bool:
 
 
 def _days(span: Span) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """One instant of each day of the span, and the span's last instant, in milliseconds since 1970, UTC."""
+    """The span's start, every 24 hours after it, and the span's last instant, in milliseconds since 1970, UTC."""
     start, end = span.milliseconds
     return np.append(np.arange(start, end, DAY), end - 1)
 
 
 def _missing_states(measure: Measure, layout: Layout) -> Iterator[str]:
-    """Reasons if a measure cannot be computed from the stored states."""
+    """Yields a reason for each state that a measure needs and that the layout cannot provide."""
     if measure.function is Function.DISTINCT and measure.column in layout.by:
         return  # the distinct values of a dimension of the layout are its groups
     for state in states(measure):

@@ -1,4 +1,4 @@
-"""Sources of events: finds and opens a file, an archive or a folder of files, and reads them as batches."""
+"""Finds and opens a dataset's data files (a file, an archive or a folder of files) and reads them as batches."""
 
 import csv
 import hashlib
@@ -19,11 +19,11 @@ from rollup_bench.workloads.readers import Reader, reader
 
 COMPRESSED = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2"}
 DAMAGES = (pa.ArrowException, OSError, EOFError, zlib.error, zipfile.BadZipFile, csv.Error, UnicodeError)
-WANTED = "Parquet, CSV (.csv, .tsv, .txt) or JSON lines (.json, .jsonl, .ndjson), or these with .gz, .zst, .bz2 or .zip"
+WANTED = "Parquet (.parquet), CSV (.csv, .tsv, .txt) or JSON lines (.json, .jsonl, .ndjson), or .gz, .zst, .bz2, .zip"
 
 
 def files(dataset: Dataset) -> list[Path]:
-    """The source's files, in the order of their names; RequestError if there is none to read.
+    """The paths of the dataset's data files, sorted; RequestError if no file is found or one cannot be read.
 
     The error's text begins with the key of `[source]` that is wrong.
     """
@@ -33,16 +33,16 @@ def files(dataset: Dataset) -> list[Path]:
         for file in paths:
             file.open("rb").close()
     except OSError as error:
-        raise RequestError(f"path: {error.filename}: {error.strerror}") from None
+        raise RequestError(f"path: {error.filename}: {error.strerror}; write a path that can be read") from None
     except ValueError as error:
-        raise RequestError(f"path: {path}: {error}") from None
+        raise RequestError(f"path: {path}: {error}; correct the path") from None
     if not paths or not _is_known(paths[0].name):
-        raise RequestError(f"path: {path} is neither a file nor a folder of {WANTED}")
+        raise RequestError(f"path: {path} is neither a file nor a folder of {WANTED}; name one")
     return paths
 
 
 def content(paths: list[Path]) -> str:
-    """A hash of the files' names and contents."""
+    """A hash of the names and contents of the files, in the order of `paths`."""
     digest = hashlib.blake2b(digest_size=16)
     for file in paths:
         digest.update(f"{file.name}\n".encode())
@@ -52,10 +52,10 @@ def content(paths: list[Path]) -> str:
 
 
 def batches(paths: list[Path], source: Source, columns: list[str]) -> Iterator[tuple[str, int, pa.RecordBatch]]:
-    """Yields the batches of all files: the file's name, the number of its rows before the batch, and the batch.
+    """Yields for each batch of all files the file's name, the number of the file's rows before it, and the batch.
 
-    A batch has the named columns, or all if none are named; a batch of JSON lines may lack some. RequestError names
-    the file, and the row if a row is wrong.
+    A batch has the named columns, or all columns if `columns` is empty; a batch of JSON lines lacks the columns that
+    none of its rows has. RequestError names the file that is wrong, and the row if the row is known.
     """
     for file in paths:
         name = str(file)
@@ -69,25 +69,26 @@ def batches(paths: list[Path], source: Source, columns: list[str]) -> Iterator[t
 
 
 def refusal(file: str, before: int, error: ValueAtError) -> RequestError:
-    """The error of a value, with its file and its row; rows count from 1, without the header line."""
+    """The RequestError with the file, the row and the text of `error`; rows count from 1, without a header line."""
     row = "" if error.place is None else f"row {before + error.place + 1}: "
     return RequestError(f"{file}: {row}{error}")
 
 
 @contextmanager
 def _blamed(name: str) -> Iterator[None]:
-    """Turns errors of reading into a RequestError that begins with the file's name."""
+    """Turns errors of reading in the `with` block into a RequestError that begins with the file's name `name`."""
     try:
         yield
     except ValueAtError as error:
         raise refusal(name, 0, error) from None
     except DAMAGES as error:
-        reason = str(error).strip() or "it ends too early"
-        raise RequestError(f"{name} cannot be read: {reason.splitlines()[0]}") from None
+        reason = str(error).strip() or "the file ends too early"
+        remedy = "replace the file if it is damaged, or correct its ending if it has another format"
+        raise RequestError(f"{name} cannot be read: {reason.splitlines()[0]}; {remedy}") from None
 
 
 def _inside(folder: Path) -> Iterator[Path]:
-    """The files with a known ending in a folder and below; names that start with a dot or an underscore are ignored."""
+    """Yields files with a known ending in a folder and its subfolders, except names that start with `.` or `_`."""
 
     def stop(error: OSError) -> None:
         raise error
@@ -98,7 +99,7 @@ def _inside(folder: Path) -> Iterator[Path]:
 
 
 def installed(source: Source) -> bool:
-    """Whether the Python package that contains the source's files is installed; True if the source names none."""
+    """True if the Python package named by `source.package` is installed, or if the source names no package."""
     try:
         return source.package is None or bool(distribution(source.package))
     except (PackageNotFoundError, ValueError):
@@ -110,14 +111,12 @@ def _located(source: Source, folder: Path) -> Path:
     if source.package is None:
         return folder / Path(source.path).expanduser()
     if not installed(source):
-        raise RequestError(
-            f"package: the Python package {source.package} is not installed: make all, or pip install it"
-        )
+        raise RequestError(f"package: the Python package {source.package} is not installed; pip install it")
     package = distribution(source.package)
     for file in package.files or []:
         if str(file).endswith(source.path):
             return Path(str(file.locate()))
-    raise RequestError(f"path: {source.path} is not in the Python package {source.package}")
+    raise RequestError(f"path: {source.path} is not in the Python package {source.package}; correct the path")
 
 
 def _is_known(name: str) -> bool:
@@ -133,7 +132,7 @@ def _compression(name: str) -> str | None:
 
 
 def _opened(file: Path) -> Iterator[tuple[str, Reader, pa.NativeFile]]:
-    """Yields the name, the reader and the uncompressed stream of the file, or of each file in a .zip archive."""
+    """Yields the name, reader and uncompressed stream of `file`, or of each readable file in it if it is a .zip."""
     if file.suffix.lower() != ".zip":
         read = _reader(file.name)
         assert read is not None
@@ -142,12 +141,12 @@ def _opened(file: Path) -> Iterator[tuple[str, Reader, pa.NativeFile]]:
     with zipfile.ZipFile(file) as archive:
         members = [m for m in sorted(archive.namelist()) if _reader(m) and Path(m).name[0] not in "._"]
         if not members:
-            raise RequestError(f"{file} contains no {WANTED}")
+            raise RequestError(f"{file} contains no {WANTED}; put such a file into it")
         for member in members:
             try:
                 stream = archive.open(member)
             except (RuntimeError, NotImplementedError) as error:
-                raise RequestError(f"{file}: {error}") from None
+                raise RequestError(f"{file} cannot be read: {error}; extract it and name the folder") from None
             read = _reader(member)
             assert read is not None
             yield f"{file}/{member}", read, pa.input_stream(stream, compression=_compression(member))

@@ -1,4 +1,4 @@
-"""The three kinds of question in the form of the dataset file."""
+"""Reads the three kinds of question, aggregates, cohorts and funnels, as dataset files write them."""
 
 import re
 from datetime import UTC, date, datetime, time
@@ -23,10 +23,10 @@ class _Spec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     zone: str = "UTC"
 
     def moment(self, name: str) -> datetime:
-        """The value of a key as an instant in UTC; without an offset, it is a local time in the question's zone."""
+        """The value of key `name` as an instant in UTC; without an offset, it is local to the question's zone."""
         value = getattr(self, name)
         if not isinstance(value, date):
-            raise ValueError(f"{name} is `{value}`, not a date or a time, as in 2013-06-01 or 2013-06-01T12:00:00Z")
+            raise ValueError(f"{name} is `{value}`; write a date or time, unquoted: 2013-06-01 or 2013-06-01T12:00:00Z")
         if not isinstance(value, datetime):
             value = datetime.combine(value, time())
         if value.tzinfo is None:
@@ -34,7 +34,7 @@ class _Spec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         try:
             return value.astimezone(UTC)
         except OverflowError:
-            raise ValueError(f"{name} is `{value}`; it must be in the years 1 to 9999 in UTC") from None
+            raise ValueError(f"{name} is `{value}`; write a time in the years 1 to 9999 in UTC") from None
 
     @property
     def span(self) -> Span:
@@ -49,7 +49,7 @@ class _TopSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class AggregateSpec(_Spec, frozen=True, kw_only=True, tag="aggregate", tag_field="kind"):
-    """An aggregate in the form of the dataset file."""
+    """The keys of an aggregate in a dataset file."""
 
     measures: Annotated[list[str], msgspec.Meta(min_length=1)]
     grain: Grain = Grain.ALL
@@ -59,14 +59,14 @@ class AggregateSpec(_Spec, frozen=True, kw_only=True, tag="aggregate", tag_field
     top: Positive | _TopSpec | None = None
 
     def question(self) -> Aggregate:
-        """The question; ValueError says what is wrong with it."""
+        """The aggregate that the keys describe; ValueError names the wrong key and says what to write."""
         measures = tuple(parse_measure(m) for m in self.measures)
         unique("by", self.by)
         unique("measures", [str(m) for m in measures])
         if self.top is not None and self.subtotals != "none":
-            raise ValueError("a question has either top or subtotals; remove one")
+            raise ValueError("top and subtotals cannot be combined; remove one of them")
         if self.top is not None and not self.by:
-            raise ValueError("top needs dimensions in `by`")
+            raise ValueError("top needs groups; write dimensions in `by`, or remove top")
         return Aggregate(
             span=self.span,
             measures=measures,
@@ -96,7 +96,7 @@ class _AgeSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class CohortSpec(_Spec, frozen=True, kw_only=True, tag="cohort", tag_field="kind"):
-    """A cohort in the form of the dataset file."""
+    """The keys of a cohort in a dataset file."""
 
     until: Any = None
     age: _AgeSpec
@@ -111,22 +111,23 @@ class CohortSpec(_Spec, frozen=True, kw_only=True, tag="cohort", tag_field="kind
     error: Share = 0.0
 
     def question(self) -> Cohort:
-        """The question; ValueError says what is wrong with it."""
+        """The cohort that the keys describe; ValueError names the wrong key and says what to write."""
         if (self.grain is None) == (self.by is None):
-            raise ValueError("a cohort has either a `grain` (of the birth) or a dimension in `by`")
+            state = "lacks both; add one" if self.by is None else "has both; remove one"
+            raise ValueError(f'a cohort needs either grain (as in "month") or by (a dimension), and {state} of them')
         if self.age.clock == "elapsed" and self.age.unit not in ("minute", "hour", "day", "week"):
-            raise ValueError("elapsed ages need a unit of fixed length: write minute, hour, day or week")
+            raise ValueError("age.unit of elapsed ages must have a fixed length; write minute, hour, day or week")
         if Grain.ALL in (self.age.unit, self.grain):
-            raise ValueError("neither age.unit nor grain of a cohort can be `all`")
+            raise ValueError("neither age.unit nor grain of a cohort can be `all`; write a shorter one, such as month")
         measure = None if self.measure == "subjects" else parse_measure(self.measure)
         if measure and measure.function not in (Function.COUNT, Function.SUM):
-            raise ValueError("the measure of a cohort is subjects, count() or sum(x)")
+            raise ValueError(f"measure is {self.measure}; cohorts do not have it: write subjects, count() or sum(x)")
         if self.retention == "unbounded" and (measure or self.cumulative):
             raise ValueError("unbounded retention counts subjects: remove measure and cumulative")
         span = self.span
         until = span.end if self.until is None else self.moment("until")
         if until < span.end:
-            raise ValueError("until is before end, so later births would not count; write a later until")
+            raise ValueError("until is before end, so later births would not count; write an until from end on")
         return Cohort(
             span=span,
             until=until,
@@ -145,14 +146,14 @@ class CohortSpec(_Spec, frozen=True, kw_only=True, tag="cohort", tag_field="kind
 
 
 class FunnelSpec(_Spec, frozen=True, kw_only=True, tag="funnel", tag_field="kind"):
-    """A funnel in the form of the dataset file; `window` is in seconds."""
+    """The keys of a funnel in a dataset file; `window` is in seconds."""
 
     steps: Annotated[list[Where], msgspec.Meta(min_length=1)]
     window: Positive
     by: list[str] = []
 
     def question(self) -> Funnel:
-        """The question; ValueError says what is wrong with it."""
+        """The funnel that the keys describe; ValueError names the wrong key and says what to write."""
         unique("by", self.by)
         steps = tuple(parse_filters(step, f"steps[{i}]") for i, step in enumerate(self.steps))
         return Funnel(self.span, steps, self.window, tuple(self.by))
@@ -166,13 +167,13 @@ SPECS: dict[str, type[AggregateSpec | CohortSpec | FunnelSpec]] = {
 
 
 def check_name(key: str, name: str) -> None:
-    """ValueError if a name cannot be written on the command line."""
+    """ValueError, with `key`, if a name has other characters than letters, digits, dots, dashes and underscores."""
     if not re.fullmatch(r"[\w.-]+", name):
         raise ValueError(f"{key} is `{name}`; write only letters, digits, dots, dashes and underscores")
 
 
 def zone_info(name: object) -> ZoneInfo:
-    """The time zone of that name; ValueError if there is none."""
+    """The time zone named `name`; ValueError if no time zone has this name."""
     try:
         return ZoneInfo(name)  # type: ignore[arg-type]
     except (KeyError, TypeError, ValueError, OSError):
@@ -180,7 +181,7 @@ def zone_info(name: object) -> ZoneInfo:
 
 
 def unique(key: str, values: list[str]) -> None:
-    """ValueError if two values are equal."""
+    """ValueError if two values are equal; `key`, unless empty, is the name of the list in the error."""
     for value in values:
         if values.count(value) > 1:
-            raise ValueError(f"{key} names `{value}` twice")
+            raise ValueError(f"{key and f'{key}: '}`{value}` is listed twice; remove one of the two")

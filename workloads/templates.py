@@ -1,4 +1,4 @@
-"""Question templates: questions of a dataset file, with parameters that a person or a replay sets."""
+"""Question templates: the questions of a dataset file, whose parameters a person or a replay sets."""
 
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime
@@ -16,10 +16,10 @@ from rollup_bench.workloads.specs import SPECS, check_name, zone_info
 
 
 class Template(msgspec.Struct, frozen=True, kw_only=True):
-    """A named question with a story of who asks it, and its parameters with their defaults.
+    """A named question, a story of who asks it, and the question's parameters with their defaults.
 
-    `body` is the question as the file writes it; the value `"$n"` in it stands for the parameter `n`. Every question
-    has the parameters `start` and `end`. `draw` says how a replay draws the parameters.
+    `body` is the question as the dataset file writes it; a value `"$n"` in `body` stands for the parameter `n`. Every
+    question has the parameters `start` and `end`. `draw` says how a replay draws parameters; None keeps the defaults.
     """
 
     name: str
@@ -29,37 +29,37 @@ class Template(msgspec.Struct, frozen=True, kw_only=True):
     draw: Draw | None = None
 
     def fill(self, values: Mapping[str, Any] | None = None) -> Question:
-        """The question with these values of parameters, and the defaults of the others.
+        """The question with the given values of parameters; the other parameters have their defaults.
 
         RequestError if a parameter is unknown or a value does not fit.
         """
         values = values or {}
         if unknown := sorted(set(values) - set(self.parameters)):
-            raise RequestError(f"{self.name} has no parameter `{unknown[0]}`; it has {', '.join(self.parameters)}")
+            raise RequestError(f"{self.name} has no parameter `{unknown[0]}`; set one of {', '.join(self.parameters)}")
         try:
             return self.build(values)
         except ValueError as error:
             raise RequestError(f"question {self.name}: {error}") from None
 
     def build(self, values: Mapping[str, Any]) -> Question:
-        """Like `fill`, for known parameters; ValueError if a value does not fit."""
+        """Like `fill`, but `values` must name known parameters only; ValueError if a value does not fit."""
         values = self.parameters | dict(values)
         body = {"start": values["start"], "end": values["end"]} | _substitute(self.body, values)
         kind = body.get("kind")
         if kind not in SPECS:
-            raise ValueError(f"kind is {f'`{kind}`, not' if kind else 'missing; it is'} one of {', '.join(SPECS)}")
+            raise ValueError(f"kind is {f'`{kind}`' if kind else 'missing'}; write one of {', '.join(SPECS)}")
         spec = read(body, SPECS[kind])
         zone_info(spec.zone)
         return spec.question()
 
     def drawn(self, seed: int) -> Iterator[Question]:
-        """The question again and again, without end, each time with parameters drawn as `draw` says."""
+        """Yields the question without end, each time with parameters drawn by `draw`, or defaults if that is None."""
         rng = Random(f"{seed} {self.name}")
         while True:
             yield self.fill(self.draw.values(self.parameters, rng) if self.draw else None)
 
     def parse(self, name: str, text: str) -> object:
-        """The value of the parameter `name` from a text, in the type of its default."""
+        """Reads a value of the parameter `name` from a text; RequestError if it has not the type of the default."""
         if name not in self.parameters:
             raise RequestError(f"--set {name}: {self.name} has no such parameter; it has {', '.join(self.parameters)}")
         default = self.parameters[name]
@@ -71,7 +71,7 @@ class Template(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Head(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The keys that every `[[questions]]` table has, whatever its kind."""
+    """The keys of a `[[questions]]` table that are the same for all kinds; `name` and `parameters` are required."""
 
     name: str
     parameters: dict[str, Any]
@@ -86,14 +86,14 @@ class Head(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def template(raw: Mapping[str, Any], zone: str) -> Template:
-    """The template of a `[[questions]]` table; ValueError if it is wrong or its defaults make no question.
+    """The template of a `[[questions]]` table; ValueError if a key is wrong, or a default does not fit.
 
-    `zone` is the time zone of a question that names none.
+    `zone` is the time zone of a table that names none.
     """
     body = {k: v for k, v in raw.items() if k not in Head.__struct_fields__}
     head = read({k: v for k, v in raw.items() if k not in body}, Head)
     if misplaced := sorted({"start", "end"} & set(body)):
-        raise ValueError(f"{misplaced[0]} goes under [questions.parameters]")
+        raise ValueError(f"{misplaced[0]} is a parameter; move it to [questions.parameters]")
     if unused := sorted(set(head.parameters) - {"start", "end"} - set(_references(body))):
         raise ValueError(f'parameters.{unused[0]} is not used; write "${unused[0]}" where its value goes, or remove it')
     draw = None if head.draw is None else parse_draw(head.draw, head.parameters)
@@ -105,7 +105,7 @@ def template(raw: Mapping[str, Any], zone: str) -> Template:
 
 
 def _references(value: object) -> Iterator[str]:
-    """The parameters that a part of a body names."""
+    """Yields the name of each parameter that a part of a template's body refers to as `"$name"`."""
     if isinstance(value, str) and value.startswith("$"):
         yield value[1:]
     elif isinstance(value, dict):
@@ -117,14 +117,14 @@ def _references(value: object) -> Iterator[str]:
 
 
 def _substitute(part: Any, values: Mapping[str, Any]) -> Any:
-    """A part of a body with the values of the parameters that it names."""
+    """A part of a template's body, with each `"$name"` replaced by the parameter's value; ValueError if unknown."""
     if isinstance(part, dict):
         return {key: _substitute(value, values) for key, value in part.items()}
     if isinstance(part, list):
         return [_substitute(item, values) for item in part]
     if isinstance(part, str) and part.startswith("$"):
         if part[1:] not in values:
-            raise ValueError(f"`{part}` names no parameter; there are {', '.join(values)}")
+            raise ValueError(f"`{part}` is no parameter; add it to [questions.parameters] or use {', '.join(values)}")
         return values[part[1:]]
     return part
 

@@ -53,7 +53,7 @@ def asking(command: str) -> dict[str, list[Case]]:
             ([command, QUESTION, "--set", "end=2012-01-01"], ("question carriers: end 2012-01-01", "is not after")),
             ([command, QUESTION, "--set", "start=0001-01-01T00:00+23:00"], ("start", "years 1 to 9999")),
             ([command, "busiest-routes", "--set", "n=many"], ("--set n=many is not a value like the default, 10",)),
-            ([command, "busiest-routes", "--set", "n=0"], ("top is `0`, not a whole number of at least 1",)),
+            ([command, "busiest-routes", "--set", "n=0"], ("top is `0`; write a whole number of at least 1",)),
             ([command, "busiest-routes", "--set", f"n={'9' * 5000}"], ("--set n=999", "is not a value like")),
         ],
     }
@@ -134,7 +134,7 @@ COMMANDS: dict[str, dict[str, list[Case]]] = {
         "file": [
             (["data", "describe"], ("Missing argument 'FILE'",)),
             (["data", "describe", "nowhere.csv"], ("nowhere.csv: No such file",)),
-            (["data", "describe", "taken"], ("taken is neither a file nor a folder of Parquet, CSV",)),
+            (["data", "describe", "taken"], ("taken is neither a file nor a folder of Parquet (.",)),
             (["data", "describe", "empty.csv"], ("empty.csv: the file is empty",)),
             (["data", "describe", "header.csv"], ("header.csv has no rows",)),
             (
@@ -241,7 +241,7 @@ def test_a_parameter_that_names_no_column_is_refused(command: Command, here: Pat
     counts = aggregate("counts", "count()", by=["$what"], parameters=SPAN | {"what": "what"})
     write(here, counts, columns={"dimensions": ["what"]})
     line = command.refused("ask", "counts", "--dataset", "mine.toml", "--set", f"what={SQL}")
-    assert f"question counts: by: there is no column `{SQL}`; there are at, who, what" in line
+    assert f"question counts: by: no column is named `{SQL}`; write one of at, who, what" in line
     assert command.refused("explain", "counts", "--dataset", "mine.toml", "--set", "what=at")
 
 

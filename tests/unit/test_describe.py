@@ -157,9 +157,9 @@ def test_words_are_words_where_no_column_becomes_numbers_without_them(
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        (b"who,at\n1,2013-01-01\n2,soon\n", "row 2: at is `soon`, not ISO 8601"),
-        (f"{MANY}soon,x,a\n".encode(), "row 60001: at is `soon`, not ISO 8601"),
-        (b"\x14\xff,who\n1,2\n", "its line of column names is not text in UTF-8"),
+        (b"who,at\n1,2013-01-01\n2,soon\n", "row 2: column `at` is `soon`, not ISO 8601"),
+        (f"{MANY}soon,x,a\n".encode(), "row 60001: column `at` is `soon`, not ISO 8601"),
+        (b"\x14\xff,who\n1,2\n", "the line of column names is not text in UTF-8"),
     ],
     ids=["no time", "no time in a later block", "no text"],
 )

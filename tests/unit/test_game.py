@@ -179,10 +179,10 @@ def test_a_dataset_made_to_order_is_made_once_in_the_columns_and_size_asked_for(
 @pytest.mark.parametrize(
     ("source", "subject", "message"),
     [
-        ({"generator": "chess"}, "player", "source.generator: `chess` is not one of game"),
+        ({"generator": "chess"}, "player", "source.generator is `chess`; write game"),
         ({"generator": "game", "rows": 0}, "player", "rows"),
         ({"generator": "game", "rows": 9, "column": 1}, "player", "column"),
-        ({"generator": "game", "rows": 9}, "user", r"^columns: game has no column `user`; it has time, received"),
+        ({"generator": "game", "rows": 9}, "user", r"^columns: generator game has no column `user`; write one of"),
     ],
 )
 def test_an_order_that_is_wrong_is_refused(
@@ -194,5 +194,5 @@ def test_an_order_that_is_wrong_is_refused(
 
 
 def test_rows_are_asked_only_of_what_is_made_to_order() -> None:
-    with pytest.raises(RequestError, match=r"^--rows needs a generated dataset; flights has files: leave --rows out"):
+    with pytest.raises(RequestError, match=r"^--rows needs a generated dataset; flights has files: leave out --rows"):
         datasets.read("flights").sized(10, None)

@@ -125,7 +125,7 @@ def test_one_bad_row_of_many_is_named_in_little_memory(toml: Path) -> None:
             file.write(block)
         file.write(b"soon,x,1\n")
     said, mebibytes = start(toml).communicate()[0].splitlines()
-    assert "long.csv.zst: row 10000001: at is `soon`, not whole seconds" in said
+    assert "long.csv.zst: row 10000001: column `at` is `soon`, not whole seconds" in said
     assert int(mebibytes) - small < 150
     assert [p.suffix for p in kept(toml.parent / "home")] == [".json", ".parquet"]  # of the small file
 

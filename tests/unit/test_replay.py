@@ -71,11 +71,11 @@ def test_a_question_without_ranges_is_asked_as_it_is() -> None:
 @pytest.mark.parametrize(
     ("draw", "message"),
     [
-        (3, "draw is `3`, not a table"),
-        ({"dates": {"first": "2020-03-01", "last": "2021-01-01"}}, "defaults do not lie within 2020-03-01"),
+        (3, "draw is `3`; write a table"),
+        ({"dates": {"first": "2020-03-01", "last": "2021-01-01"}}, "first must not be after 2020-02-01"),
         ({"dates": {"first": "2020-01-01"}}, "last"),
         ({"dates": {"first": "2020-01-01", "last": "2021-01-01", "step": "moon"}}, "moon"),
-        ({"n": {"least": 4, "most": 3}}, "least 4 is above most 3"),
+        ({"n": {"least": 4, "most": 3}}, "least is 4 and most is 3"),
         ({"n": 4}, "draw.n: write a list"),
         ({"n": []}, "draw.n: write a list"),
         ({"m": [1]}, "draw.m: no parameter has this name"),
@@ -89,7 +89,7 @@ def test_a_range_that_is_wrong_is_refused(draw: object, message: str) -> None:
 
 def test_a_day_that_some_months_lack_moves_by_days() -> None:
     dates = {"first": "2020-01-01", "last": "2020-08-01", "step": "month"}
-    with pytest.raises(ValueError, match="some months have no day 31"):
+    with pytest.raises(ValueError, match="some months lack the day 31"):
         drawn({"dates": dates}, end=date(2020, 3, 31))
 
 

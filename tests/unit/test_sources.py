@@ -326,22 +326,22 @@ def line(at: str = "2013-06-01", who: str = "a", what: str = "b", n: str = "1") 
 @pytest.mark.parametrize(
     ("text", "roles", "said"),
     [
-        ("", {}, ["f.csv: the file is empty", "names"]),
+        ("", {}, ["f.csv: the file is empty", "column names"]),
         ("at,who,what,n\n", {}, ["f.csv has no rows"]),
-        ("when,who,what,n\n", {}, ["f.csv: there is no column `at`; there are when, who, what, n"]),
-        ("at,who,what,n,n\n2013-06-01,a,b,1,2\n", {}, ["f.csv: two columns are named `n`"]),
-        (f"at,who,what,n\n{line()}a,b\n", {}, ["f.csv: row 2: it has 2 columns, not 4"]),
-        (f"{line()}a,b\n", {"source": {"names": NAMES}}, ["row 2: it has 2 columns, not 4"]),
-        (f"at,who,what,n\n{line()}{line(n='many')}", {}, ["row 2: n is `many`, not a number"]),
-        (f"at,who,what,n\n{line()}{line(n='inf')}", {}, ["row 2: n is infinite"]),
-        (f"at,who,what,n\n{line()}{line(at='1 June')}", {}, ["row 2: at is `1 June`, not ISO 8601", "format"]),
-        (f"at,who,what,n\n{line()}{line(at='')}", {}, ["row 2: at is empty"]),
+        ("when,who,what,n\n", {}, ["f.csv: no column is named `at`; the columns are when, who, what, n"]),
+        ("at,who,what,n,n\n2013-06-01,a,b,1,2\n", {}, ["f.csv: two columns of the file are named `n`"]),
+        (f"at,who,what,n\n{line()}a,b\n", {}, ["f.csv: row 2: the row has 2 columns, not 4"]),
+        (f"{line()}a,b\n", {"source": {"names": NAMES}}, ["row 2: the row has 2 columns, not 4"]),
+        (f"at,who,what,n\n{line()}{line(n='many')}", {}, ["row 2: column `n` is `many`, not a number"]),
+        (f"at,who,what,n\n{line()}{line(n='inf')}", {}, ["row 2: column `n` is infinite"]),
+        (f"at,who,what,n\n{line()}{line(at='1 June')}", {}, ["`at` is `1 June`, not ISO 8601", "format"]),
+        (f"at,who,what,n\n{line()}{line(at='')}", {}, ["row 2: column `at` is empty"]),
         (f"at,who,what,n\n{line(at='20130601')}", {"time": {"format": "seconds"}, "measures": []}, []),
-        (f"at,who,what,n\n{line(at='13')}", {"time": {"format": "%Y%m%d"}}, ["row 1: at is `13`, not like %Y%m%d"]),
-        (f"at,who,what,n\n{line(at='1.5')}", {"time": {"format": "seconds"}}, ["at is `1.5`, not whole seconds"]),
-        (f"at,who,what,n\n{line(at='9' * 18)}", {"time": {"format": "seconds"}}, ["row 1: at is `999"]),
+        (f"at,who,what,n\n{line(at='13')}", {"time": {"format": "%Y%m%d"}}, ["column `at` is `13`, not like"]),
+        (f"at,who,what,n\n{line(at='1.5')}", {"time": {"format": "seconds"}}, ["`at` is `1.5`, not whole"]),
+        (f"at,who,what,n\n{line(at='9' * 18)}", {"time": {"format": "seconds"}}, ["row 1: column `at` is `999"]),
         (f"at,who,what,n\n{line(at='1370044800000')}", {"time": {"format": "seconds"}}, ["years 1 to 9999"]),
-        (f'at,who,what,n\n{line()}2013-06-01,"a,b,1\n{line()}', {}, ["row 2: it has 2 columns, not 4"]),
+        (f'at,who,what,n\n{line()}2013-06-01,"a,b,1\n{line()}', {}, ["row 2: the row has 2 columns, not 4"]),
     ],
 )
 def test_a_wrong_csv_file_is_refused(tmp_path: Path, text: str, roles: Roles, said: list[str]) -> None:
@@ -359,9 +359,9 @@ def test_a_wrong_csv_file_is_refused(tmp_path: Path, text: str, roles: Roles, sa
         (
             "f.csv",
             b"at,who,what,n\n2013-06-01,a,b,1\n2013-06-01,\xff,b,1\n",
-            "row 2: who is `\\xff`, not text in UTF-8",
+            "row 2: column `who` is `\\xff`, not text in UTF-8",
         ),
-        ("f.csv", CSV.encode("utf-16"), "f.csv: its line of column names is not text in UTF-8"),
+        ("f.csv", CSV.encode("utf-16"), "f.csv: the line of column names is not text in UTF-8"),
         ("f.csv.gz", gzip.compress(CSV.encode() * 99, mtime=0)[:-20], "f.csv.gz cannot be read"),
         ("f.csv.gz", CSV.encode(), "f.csv.gz cannot be read"),
         ("f.csv.zst", b"\0" * 9, "f.csv.zst cannot be read"),
@@ -369,20 +369,20 @@ def test_a_wrong_csv_file_is_refused(tmp_path: Path, text: str, roles: Roles, sa
         ("f.parquet", b"", "f.parquet cannot be read"),
         ("f.parquet", b"PAR1 and no more PAR1", "f.parquet cannot be read"),
         ("f.zip", b"PK", "f.zip cannot be read"),
-        ("f.json", b"[1, 2]", "f.json: row 1: this line is not a JSON object"),
-        ("f.json", JSON.encode()[:-9], "f.json: row 2: this line is not a JSON object"),
-        ("f.json", b"\xff", "f.json: row 1: this line is not a JSON object"),
+        ("f.json", b"[1, 2]", "f.json: row 1: the line is not a JSON object"),
+        ("f.json", JSON.encode()[:-9], "f.json: row 2: the line is not a JSON object"),
+        ("f.json", b"\xff", "f.json: row 1: the line is not a JSON object"),
         ("f.json", JSON.encode().replace(b'"n"', b'"m"'), "f.json: no row has a column `n`"),
         ("f.json", b"", "f.json has no rows"),
-        ("f.json", b'{"at": "2013-01-01", "who": 1.5, "what": 1, "n": 1}', "f.json: who is double"),
-        ("f.json", b'{"at": "2013-01-01", "who": 1, "what": {"a": 1}, "n": 1}', "f.json: what is struct"),
-        ("f.json", b'{"at": 1370044800, "who": 1, "what": 1, "n": 1}', "at is int64, not a time"),
+        ("f.json", b'{"at": "2013-01-01", "who": 1.5, "what": 1, "n": 1}', "`who` contains decimal numbers"),
+        ("f.json", b'{"at": "2013-01-01", "who": 1, "what": {"a": 1}, "n": 1}', "`what` contains lists or objects"),
+        ("f.json", b'{"at": 1370044800, "who": 1, "what": 1, "n": 1}', "`at` as a time, but it contains integers"),
         (
             "f.json",
             b'{"at": "2013-01-01", "who": 1, "what": 1, "n": [1]}',
-            "n is list<item: int64>; a measure is a number",
+            "column `n` contains lists or objects, not numbers",
         ),
-        ("f.xlsx", b"", "f.xlsx is neither a file nor a folder of Parquet, CSV"),
+        ("f.xlsx", b"", "f.xlsx is neither a file nor a folder of Parquet (.parquet), CSV"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path, name: str, data: bytes, said: str) -> None:
@@ -399,7 +399,7 @@ def test_a_wrong_archive_is_refused(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "g.zip", "w") as archive:
         archive.writestr("a.csv", CSV)
         archive.writestr("b.csv", CSV + "x\n")
-    with refused("g.zip/b.csv: row 3: it has 1 columns"):
+    with refused("g.zip/b.csv: row 3: the row has 1 columns"):
         prepared(tmp_path, "g.zip")
     damaged = (tmp_path / "g.zip").read_bytes().replace(b"2013-06", b"2014-06")
     with refused("h.zip", "cannot be read"):
@@ -464,7 +464,7 @@ def test_an_error_names_its_row_in_any_block(tmp_path: Path, form: str, monkeypa
                 f'{{"at": "2013-06-01", "who": "a", "what": "{t}", "n": "{n}"}}'
                 for t, n in zip(texts, numbers, strict=True)
             ]
-        with refused(f"f.{form}: row {bad + 1}: n is `x`"):
+        with refused(f"f.{form}: row {bad + 1}: column `n` is `x`"):
             read(tmp_path, f"f.{form}", "\n".join(lines))
         lines[bad + (form == "csv")] = "["
         with refused(f"f.{form}: row {bad + 1}: "):

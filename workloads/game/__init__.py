@@ -1,1 +1,1 @@
-"""Events of a mobile game over ten years, at any size, from a seed."""
+"""Generates the events of a fictional mobile game over ten years, in any number, from a random seed."""

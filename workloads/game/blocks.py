@@ -1,4 +1,4 @@
-"""Splits the rows of a game over blocks of time, so that any row can be made without the rows before it."""
+"""Splits a game's rows over blocks of time (days or hours), so that a block can be made without those before it."""
 
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -10,51 +10,51 @@ from rollup_bench.workloads.game.draws import Floats, Integers, Stream, below, b
 from rollup_bench.workloads.game.world import COUNTRIES, DAY, DAYS, START, WORLD, World, fade, zipf
 
 LARGE = 2**29
-"""With more rows, a block is an hour instead of a day, so that one block fits into memory."""
+"""The most rows with which a block is a day; with more rows it is an hour, so that one block fits into memory."""
 
 MOST = 2**33
-"""With more rows, not even an hour fits into memory."""
+"""The most rows of a game; with more rows, one hour would not fit into memory."""
 
 _UNIT = 2**24
 
 
 @dataclass(frozen=True, eq=False)
 class Blocks:
-    """The blocks of a game in time order; arrays have one entry for each block, and one for the end."""
+    """The blocks of a game in order of time; each array has an entry for each block and one for the end of the game."""
 
     world: World
     seed: int
     total: int
-    """Rows of the game, with those of events that are received twice."""
+    """The number of rows of the game; an event that is received twice is two rows."""
     slots: int
-    """Blocks in a day: 1 or 24."""
+    """The number of blocks in a day: 1 or 24."""
     players: Integers
-    """Players born before each block; the id of a player is the number of players born before, plus one."""
+    """The number of players born before each block; a player's id is one more than the players born earlier."""
     events: Integers
-    """Events before each block; the id of an event is the number of events before it."""
+    """The number of events before each block; an event's id is the number of events made before the event."""
     rows: Integers
-    """Rows before each block."""
+    """The number of rows before each block, where an event that is received twice is two rows."""
 
     @property
     def times(self) -> Integers:
-        """When each block starts, in milliseconds since 1970 UTC."""
+        """The start of each block and the end of the game, in milliseconds since 1970, UTC."""
         return START + np.arange(DAYS * self.slots + 1) * (DAY // self.slots)
 
     @property
     def shares(self) -> Floats:
-        """The share of the weight of a day that each block of the day has, by `World.hours`."""
+        """The share of a day's births and visits in each block of the day, by `World.hours`; the shares add up to 1."""
         return _shares(self.world, self.slots)
 
 
 @lru_cache(maxsize=4)
 def split(rows: int, seed: int, slots: int = 0, world: World = WORLD) -> Blocks:
-    """Splits `rows` over blocks. `slots` is the number of blocks in a day, or 0 for the number that suits `rows`.
+    """Splits `rows` rows over blocks. `slots` is the number of blocks in a day; 0 means 1 up to `LARGE` rows, else 24.
 
     Raises:
-        RequestError: rows below 1 or above `MOST`.
+        RequestError: `rows` is below 1 or above `MOST`.
     """
     if not 1 <= rows <= MOST:
-        raise RequestError(f"--rows is {rows}; a game has 1 to {MOST:,} rows")
+        raise RequestError(f"--rows is {rows}; a game has 1 to {MOST:,} rows: write such a number")
     slots = slots or (1 if rows <= LARGE else 24)
     total = _events(rows, seed, world)
     players = np.rint(total / _events_a_player(world))
@@ -65,13 +65,13 @@ def split(rows: int, seed: int, slots: int = 0, world: World = WORLD) -> Blocks:
 
 
 def repeats(events: Integers, seed: int, world: World) -> Integers:
-    """How many of the first `events` events are received twice."""
+    """For each entry n of `events`, how many of the game's first n events are received twice."""
     groups, rest = np.divmod(events, world.twice)
     return groups + (rest > below(world.twice, low(bits(seed, Stream.TWICE, groups))))
 
 
 def _events(rows: int, seed: int, world: World) -> int:
-    """The smallest number of events that makes at least `rows` rows."""
+    """The smallest number of events that makes at least `rows` rows, counting events received twice as two rows."""
     near = np.arange(3, dtype=np.int64) + (rows * world.twice // (world.twice + 1) - 1)
     near = near[near > 0]
     return int(near[np.argmax(near + repeats(near, seed, world) >= rows)])
@@ -84,7 +84,7 @@ def _events_a_player(world: World) -> float:
 
 
 def _split(total: int, weights: Floats) -> Integers:
-    """Whole numbers that grow from 0 to `total` in proportion to the running sum of weights."""
+    """`total` times the share of each running sum of the weights in their sum, rounded down; starts with 0."""
     running = np.concatenate(([0.0], np.cumsum(weights)))
     whole: Integers = np.floor(running / running[-1] * total).astype(np.int64)
     return whole
@@ -96,7 +96,7 @@ def _shares(world: World, slots: int) -> Floats:
 
 
 def _visits(births: Integers, slots: int, world: World) -> Floats:
-    """The expected visits in each block, by players born in it and by players born on earlier days."""
+    """The expected number of visits in each block, by players born in the block and by players born on earlier days."""
     born = np.diff(births).reshape(DAYS, slots)
     returning = np.convolve(born.sum(axis=1), _faded(world))[:DAYS] / _UNIT
     visits = born * world.first_day + np.outer(returning, _shares(world, slots))
@@ -105,9 +105,9 @@ def _visits(births: Integers, slots: int, world: World) -> Floats:
 
 @cache
 def _faded(world: World) -> Integers:
-    """The mean visits of a player for each age in days, in units of 1 / `_UNIT`; 0 for age 0.
+    """The mean number of visits of a player at each age in days, times `_UNIT` and rounded down; 0 for age 0.
 
-    They are whole numbers because a convolution of floats adds in an order that differs between machines.
+    The result has integers because a convolution of floats adds in an order that differs between machines.
     """
     shares = np.diff(zipf(len(COUNTRIES), world.country), prepend=0)
     mean = np.zeros(DAYS)

@@ -1,7 +1,7 @@
-"""Random numbers from a seed, a stream and a counter; they are the same on every machine.
+"""Draws random numbers from a seed, a stream and a counter; the numbers are the same on every machine.
 
-Only integers, square roots and the four basic operations of IEEE 754 are used. `exp`, `log` and `pow` differ in the
-last bit between processors, and one bit is enough to move an event.
+The functions use only integers, square roots and the four basic operations of IEEE 754, because the last bit of `exp`,
+`log` and `pow` differs between processors, and one bit is enough to move an event.
 """
 
 from enum import IntEnum
@@ -21,7 +21,7 @@ _HALF = np.uint64(32)
 
 
 class Stream(IntEnum):
-    """What a number is drawn for; streams of the same seed are independent."""
+    """What a random number is drawn for; numbers of different streams with the same seed are independent."""
 
     EVENT = 1
     DETAIL = 2
@@ -38,7 +38,7 @@ class Stream(IntEnum):
 
 
 def bits(seed: int, stream: int, counters: NDArray[Any]) -> Words:
-    """64 random bits for each counter, by SplitMix64 (Steele, Lea and Flood, 2014) started from seed and stream."""
+    """64 random bits for each counter, by SplitMix64 (Steele, Lea, Flood, 2014) with a state from seed and stream."""
     start = _mixed(_mixed(seed & _ALL) + stream)
     words = counters.astype(np.uint64) * np.uint64(_STEP)
     words += np.uint64(start)
@@ -47,28 +47,28 @@ def bits(seed: int, stream: int, counters: NDArray[Any]) -> Words:
 
 
 def low(words: Words) -> Words:
-    """The lower 32 of the 64 bits."""
+    """The lower 32 bits of each 64-bit word, as a number below 2**32."""
     return words & _LOW
 
 
 def high(words: Words) -> Words:
-    """The upper 32 of the 64 bits."""
+    """The upper 32 bits of each 64-bit word, as a number below 2**32."""
     return words >> _HALF
 
 
 def below(limits: NDArray[Any] | int, halves: Words) -> Integers:
-    """Random integers from 0 up to but not including `limits` (at most 2**31 each), from 32 random bits each."""
+    """Random integers from 0 up to but not including `limits` (at most 2**31), each from 32 random bits in `halves`."""
     return ((halves * np.asarray(limits).astype(np.uint64)) >> _HALF).astype(np.int64)
 
 
 def chosen(cumulative: Floats, halves: Words) -> Integers:
-    """Random indexes in proportion to weights, given the running sum of the weights, from 32 random bits each."""
+    """Random indexes weighted by weights whose running sum is `cumulative`, each from 32 random bits in `halves`."""
     places: Integers = np.searchsorted(cumulative, halves * (cumulative[-1] / 2**32), side="right")
     return places
 
 
 def power(base: NDArray[Any], eighths: int) -> Floats:
-    """`base ** (eighths / 8)` by square roots and products, which all machines round in the same way."""
+    """`base ** (eighths / 8)`, computed by square roots and products, which all machines round in the same way."""
     root = np.sqrt(np.sqrt(np.sqrt(base.astype(np.float64))))
     result = np.ones_like(root)
     for _ in range(eighths):

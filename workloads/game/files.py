@@ -1,4 +1,4 @@
-"""Writes the game as Parquet files. A file is written whole or not at all, so an interrupted call can be repeated."""
+"""Writes a game as Parquet files, each whole or not at all, so that an interrupted call can be repeated."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -12,11 +12,12 @@ from rollup_bench.errors import RequestError
 from rollup_bench.workloads.game.generator import SCHEMA, VERSION, batches
 
 ROWS = 2**20
-"""Rows of a file, approximately."""
+"""The approximate number of rows of a Parquet file."""
 
 _FEW = ["action", "role", "country", "platform", "item", "seconds"]
-"""Columns of few values, which are written as dictionaries; those in `_DELTA` are written as differences."""
+"""Columns with few distinct values, which Parquet files encode by dictionaries."""
 _DELTA = dict.fromkeys(("time", "received", "id", "player", "gold"), "DELTA_BINARY_PACKED")
+"""Columns of which Parquet files store the differences between consecutive values."""
 
 
 def write(
@@ -28,16 +29,17 @@ def write(
     progress: Callable[[int], None] = lambda rows: None,
     compression: str = "snappy",
 ) -> list[Path]:
-    """Writes the game, or `only` some of its shards, into `folder`; existing files are not written again.
+    """Writes a game in `shards` files into `folder`, or the files of `only` some shards; existing files stay.
 
-    Several machines can write one game together if each takes other shards. `progress` is called with the number of
-    rows after each batch that is written and for each file that exists. Memory does not grow with the number of rows.
+    Shards are numbered from 0; without `shards`, a file has about `ROWS` rows. Several machines can write one game if
+    each takes other shards. `progress` is called with the number of rows of each batch that is written and of each file
+    that exists. Memory does not grow with the number of rows.
 
     Returns:
-        The files, in the order of time.
+        The paths of the files of the wanted shards, in the order of `only` or else of time.
 
     Raises:
-        RequestError: rows are out of range, or the folder cannot be written.
+        RequestError: `rows` or a shard is out of range, or the folder cannot be written.
     """
     shards, paths = shards or max(1, rows // ROWS), []
     for shard in only or range(shards):
@@ -50,15 +52,14 @@ def write(
             else:
                 _write(path, content, compression, progress)
         except OSError as error:
-            raise RequestError(
-                f"--out {folder}: {error.strerror or error}; name a folder that can be written"
-            ) from None
+            reason = error.strerror or error
+            raise RequestError(f"--out {folder}: {reason}; name a folder that can be written") from None
         paths.append(path)
     return paths
 
 
 def _write(path: Path, content: Iterator[pa.RecordBatch], compression: str, progress: Callable[[int], None]) -> None:
-    """Writes a file whole or not at all."""
+    """Writes batches to the Parquet file `path`, whole or not at all, and reports the rows of each batch."""
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
     options = {"compression": compression, "use_dictionary": _FEW, "column_encoding": _DELTA, "store_schema": False}
     try:

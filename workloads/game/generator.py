@@ -1,7 +1,7 @@
-"""Generates the events of the game, in time order, as Arrow record batches.
+"""Generates the events of a game, in order of time, as Arrow record batches.
 
-The events of a block of time (a day, or an hour in a very large game) follow from the counters of the block alone. So
-any range of rows can be made without the rows before it, and a game is the same however it is split.
+The seed and a block's counters (of its players, events and rows) determine the events of the block, a day or hour. So
+any range of rows can be made without the rows before it, and a game is the same in however many shards it is made.
 """
 
 from collections.abc import Iterator
@@ -32,10 +32,10 @@ from rollup_bench.workloads.game.world import (
 )
 
 VERSION = 1
-"""This number changes whenever the same seed gives other events than before."""
+"""The version of the generator, which changes whenever the same seed gives other events than before."""
 
 BATCH = 2**17
-"""Rows of a batch; a single block with more rows is a batch too."""
+"""The most rows of a batch, except that a single block with more rows is one batch."""
 
 MINUTE, LATEST = 60_000, 48 * HOUR
 
@@ -59,18 +59,18 @@ SCHEMA = pa.schema(
 
 
 def batches(rows: int, seed: int, shard: int = 0, shards: int = 1) -> Iterator[pa.RecordBatch]:
-    """Yields the rows from `rows * shard // shards` up to `rows * (shard + 1) // shards` of the game.
+    """Yields shard `shard`, from 0, of `shards` about equal parts of a game with `rows` rows, in order of time.
 
     Raises:
-        RequestError: rows or shards are below 1, or the shard is not one of 0 to shards - 1.
+        RequestError: `rows` is below 1 or too large, or `shard` is not one of 0 to `shards` - 1.
     """
     if not 0 <= shard < shards:
-        raise RequestError(f"shard {shard} of {shards} does not exist; the first is 0")
+        raise RequestError(f"shard {shard} of {shards} does not exist; shards are numbered from 0")
     return between(split(rows, seed), rows * shard // shards, rows * (shard + 1) // shards)
 
 
 def between(game: Blocks, start: int, stop: int) -> Iterator[pa.RecordBatch]:
-    """Yields the rows from `start` up to `stop`."""
+    """Yields the rows of a game from row `start`, counted from 0, up to but not including row `stop`."""
     block = int(np.searchsorted(game.rows, start, side="right")) - 1
     while start < stop:
         last = int(np.searchsorted(game.rows, game.rows[block] + BATCH, side="right")) - 1
@@ -121,14 +121,14 @@ def _actions(world: World, who: Visits, words: Words) -> Codes:
 
 
 def _tenths(world: World, action: Codes, words: Words) -> NDArray[np.int32]:
-    """How long each event took, in tenths of a second."""
+    """How long each event lasts, in tenths of a second."""
     return durations(world.seconds, 4096)[action, (words & np.uint64(4095)).astype(np.int64)]
 
 
 def _times(who: Visits, visit: Integers, tenths: NDArray[np.int32]) -> Integers:
-    """The time of each event: when the event before it in its visit ends.
+    """The start of each event in milliseconds since 1970, UTC: an event starts when the visit's previous event ends.
 
-    The times of a visit that would not end within its block are squeezed.
+    If a visit would not end within its block of time, the starts of its events are scaled to fit into the block.
     """
     after = np.cumsum(tenths, dtype=np.int64) * 100
     before = after - tenths * np.int64(100)
@@ -142,9 +142,9 @@ def _times(who: Visits, visit: Integers, tenths: NDArray[np.int32]) -> Integers:
 
 
 def _order(game: Blocks, ids: Integers, time: Integers) -> tuple[Integers, Integers]:
-    """The positions of events in order of time, then the places in it of second receipts.
+    """Returns `order`, the positions of the rows' events in order of time, and the indexes in it of second receipts.
 
-    An event that is received twice is in the order twice.
+    An event that is received twice has two adjacent entries in `order`, of which the later is the second receipt.
     """
     groups = np.arange(ids[0] // game.world.twice, ids[-1] // game.world.twice + 1)
     twice = groups * game.world.twice + below(game.world.twice, low(bits(game.seed, Stream.TWICE, groups))) - ids[0]
@@ -156,9 +156,9 @@ def _order(game: Blocks, ids: Integers, time: Integers) -> tuple[Integers, Integ
 
 
 def _received(game: Blocks, ids: Integers, time: Integers, words: Words, again: Integers) -> Integers:
-    """The times of receipt: mostly within about two seconds, some late.
+    """When each row is received: 50 to 2,097 ms after the event, or 1 minute to 48 hours for one row in `late`.
 
-    A second receipt is at any time after the first, within 48 hours after the event.
+    The second receipt of an event is at a random time from the first receipt to 48 hours after the event.
     """
     received = time + 50 + ((words >> np.uint64(12)) & np.uint64(2047)).astype(np.int64)
     late = np.flatnonzero(high(words) < 2**32 // game.world.late)
@@ -170,7 +170,7 @@ def _received(game: Blocks, ids: Integers, time: Integers, words: Words, again: 
 
 
 def _bought(game: Blocks, ids: Integers, action: Codes) -> tuple[NDArray[np.int16], Integers, NDArray[np.bool_]]:
-    """The item and the gold of each event, and a mask of the events without them: all actions except `shop`."""
+    """Returns each event's item and gold, and a mask that is True for events without them: all except `shop` events."""
     sold = np.flatnonzero(action == SHOP)
     item, gold = np.zeros(len(ids), np.int16), np.zeros(len(ids), np.int64)
     drawn = low(bits(game.seed, Stream.ITEM, ids[sold]))

@@ -1,4 +1,4 @@
-"""Generates the players, and draws which of them return."""
+"""Generates the players, and draws for each visit which player makes it."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ _SIXTEEN = np.uint64(16)
 
 @dataclass(frozen=True)
 class Players:
-    """What never changes of players, as indexes into the tables of `world`; `role` is the usual role."""
+    """The country, platform and usual role of players, as indexes into COUNTRIES, PLATFORMS and ROLES of `world`."""
 
     country: NDArray[np.uint8]
     platform: NDArray[np.uint8]
@@ -22,7 +22,7 @@ class Players:
 
 
 def players(game: Blocks, numbers: Integers) -> Players:
-    """The players with these numbers; players are numbered from 0 in order of birth."""
+    """The players with the given numbers; players are numbered from 0 in order of birth."""
     words = bits(game.seed, Stream.PLAYER, numbers)
     platforms = ticks(game.world.platforms)
     platform = platforms[below(len(platforms), high(words) & np.uint64(0xFFFF0000))]
@@ -31,10 +31,11 @@ def players(game: Blocks, numbers: Integers) -> Players:
 
 
 def returning(game: Blocks, blocks: Integers, counters: Integers) -> tuple[Integers, Integers]:
-    """The day of birth and the number of the player of each visit, drawn in proportion to visits at the player's age.
+    """Draws the player of each visit by the players' mean visits at their ages; returns birth days and numbers.
 
-    Rejection sampling: a player is proposed as if all countries had the visits of the country with most visits at each
-    age, and accepted with the ratio of the visits of the player's own country to those at that age.
+    `counters` are the ids of the visits' first events. By rejection sampling, a player is proposed as if all countries
+    had the visits of the country whose visits fade most slowly, and accepted with the ratio of the mean visits at the
+    player's age in the player's own country to those in that country.
     """
     born, player = np.empty_like(blocks), np.empty_like(blocks)
     if not len(blocks):
@@ -64,9 +65,9 @@ def _country(game: Blocks, numbers: Integers) -> NDArray[np.uint8]:
 
 
 def _running(game: Blocks, block: int, last: int) -> Floats:
-    """For each block its position plus the running share of visits by day of birth, for `returning` to search in.
+    """Rows with, for each block from `block`, its position plus the running share of its visits by day of birth.
 
-    All countries count as the one with most visits. A visit on the day of birth is by a player born in the same block.
+    All countries count as that with the slowest fading. A visit on a birth day is by a player born in the same block.
     """
     place = np.arange(last - block)
     today, slot = np.divmod(block + place, game.slots)

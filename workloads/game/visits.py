@@ -1,4 +1,4 @@
-"""Generates the visits of some blocks of time."""
+"""Generates the visits of players in consecutive blocks of time."""
 
 from dataclasses import dataclass
 
@@ -15,26 +15,26 @@ Bools = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Visits:
-    """The visits; each array has one entry for each visit. An install is a visit of one event."""
+    """Visits of players; each array has one entry for each visit, and an install is a visit of one event."""
 
     first: Integers
-    """The position of the visit's first event among the events of the blocks."""
+    """The position of a visit's first event among the events of the blocks."""
     install: Bools
     player: Integers
     country: NDArray[np.uint8]
     platform: NDArray[np.uint8]
     role: NDArray[np.uint8]
     start: Integers
-    """Milliseconds since 1970 UTC."""
+    """The start of a visit in milliseconds since 1970, UTC."""
     end: Integers
-    """The end of the visit's block in milliseconds since 1970 UTC; no visit goes on into the next block."""
+    """The end of the block of a visit in milliseconds since 1970, UTC; no visit continues in the next block."""
 
 
 def visits(game: Blocks, block: int, last: int, words: Words) -> Visits:
-    """The visits of the blocks from `block` up to but not including `last`; `words` are random bits for each event.
+    """The visits of the blocks from `block` up to but not including `last`; `words` has 64 random bits for each event.
 
-    The installs are first in each block. Each later event begins a visit with a fixed probability, so that the numbers
-    of events in visits are distributed geometrically.
+    The installs of a block are its first events. Each later event begins a visit with probability 1 / `World.visit`, so
+    that the numbers of events in visits are distributed geometrically.
     """
     offsets = game.events[block : last + 1] - game.events[block]
     births = np.diff(game.players[block : last + 1])
@@ -59,13 +59,13 @@ def visits(game: Blocks, block: int, last: int, words: Words) -> Visits:
 
 
 def _runs(starts: Integers, lengths: Integers) -> Integers:
-    """The positions start, start + 1, ... of each run, in one array."""
+    """The numbers start, start + 1, ... of runs with the given starts and lengths, one run after the other."""
     before = np.cumsum(lengths) - lengths
     return np.repeat(starts - before, lengths) + np.arange(int(lengths.sum()))
 
 
 def _roles(game: Blocks, counters: Integers, usual: NDArray[np.uint8], install: Bools) -> NDArray[np.uint8]:
-    """The role of each visit: the player's usual role at the install and in four of five visits, else a random one."""
+    """The role of each visit: `usual` at an install and in four of five other visits, else one drawn from all roles."""
     words = bits(game.seed, Stream.ROLE, counters)
     other = below(len(ROLES), high(words)).astype(np.uint8)
     return np.where(install | (below(5, low(words)) > 0), usual, other)
@@ -74,7 +74,7 @@ def _roles(game: Blocks, counters: Integers, usual: NDArray[np.uint8], install: 
 def _starts(
     game: Blocks, counters: Integers, blocks: Integers, number: Integers, born: Integers, install: Bools
 ) -> Integers:
-    """The start of each visit; visits on the day of birth start within an hour after the install."""
+    """When each visit starts, in milliseconds since 1970; on its player's birthday within an hour after the install."""
     words = bits(game.seed, Stream.START, counters)
     start = _moments(game, blocks, words, HOUR)
     new = np.flatnonzero(born == blocks // game.slots)
@@ -86,7 +86,7 @@ def _starts(
 
 
 def _moments(game: Blocks, blocks: Integers, words: Words, within: int) -> Integers:
-    """A random time in each block: the hour by the weights of hours, then one of its first `within` milliseconds."""
+    """A random time in each block, in milliseconds since 1970: an hour by its weight, plus less than `within`."""
     hours = ticks(game.world.hours)
     edges = np.searchsorted(hours, np.arange(game.slots + 1) * (24 // game.slots))
     day, slot = np.divmod(blocks, game.slots)

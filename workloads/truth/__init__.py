@@ -1,4 +1,4 @@
-"""The truth: answers computed from the events with Arrow and NumPy, by code that shares no function with any engine."""
+"""Computes right answers, the truth, from events with Arrow and NumPy; no engine uses functions of this package."""
 
 import pyarrow as pa
 
@@ -9,7 +9,7 @@ from rollup_bench.workloads.truth import aggregate, cohort, funnel
 
 
 def answer(question: Question, events: Events) -> pa.Table:
-    """The right answer; OverflowError if one of its integers does not fit into 64 bits."""
+    """The right answer to a question; OverflowError if an integer in the answer does not fit into 64 bits."""
     wanted = schema(question, events.statistics.schema)
     if not events.statistics.rows:
         return wanted.empty_table()

@@ -1,4 +1,4 @@
-"""Ages of subjects at their events, and how many ages of a cohort have ended."""
+"""Computes the ages of cohorts' subjects at events, and how many ages of a cohort have ended."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ FIXED = LENGTHS | {Grain.DAY: DAY, Grain.WEEK: 7 * DAY}
 
 
 def ages(births: Longs, instants: Longs, age: Age, zone: str) -> Longs:
-    """For each pair of a birth and an instant, the age at the instant; negative before the birth.
+    """For each pair of a birth and an instant, the age at the instant in units of `age`; negative before the birth.
 
     Births and instants are milliseconds since 1970, UTC.
     """
@@ -21,10 +21,11 @@ def ages(births: Longs, instants: Longs, age: Age, zone: str) -> Longs:
 
 
 def ended(question: Cohort, starts: Longs | None) -> Longs:
-    """For each cohort, how many of its ages have ended by `until`; at most as many as the question asks for.
+    """For each cohort, how many of its ages have ended by `question.until`; at most `question.age.count`.
 
-    `starts` are the starts of the cohorts' buckets; None means that all cohorts share the question's span, as cohorts
-    by a dimension do. The number is the age at `until` of a subject born in the last millisecond of the cohort.
+    `starts` are the starts of the cohorts' buckets in milliseconds since 1970; None, for cohorts by a dimension, gives
+    one number for all cohorts. The number is the age at `until` of a subject born in the last millisecond of the
+    cohort's bucket or of the span, whichever is earlier; it is 0 or negative if no age has ended.
     """
     end = milliseconds(question.span.end)
     last = np.array([end - 1]) if starts is None else np.minimum(following(starts, question), end) - 1
@@ -33,7 +34,7 @@ def ended(question: Cohort, starts: Longs | None) -> Longs:
 
 
 def following(starts: Longs, question: Cohort) -> Longs:
-    """The start of the bucket that follows each bucket."""
+    """The start of the bucket of `question.grain` that follows each start, in milliseconds since 1970, UTC."""
     grain = Grain(question.grain or Grain.ALL)
     if grain in LENGTHS:
         return starts + LENGTHS[grain]
@@ -42,7 +43,7 @@ def following(starts: Longs, question: Cohort) -> Longs:
 
 
 def ordinal(instants: Longs, unit: Grain, zone: str) -> Longs:
-    """The number of each instant's local day, week, month, quarter or year; successive ones differ by 1."""
+    """The number of the local day, week, month, quarter or year in which each instant lies; consecutive numbers."""
     days = to_local(instants, zone) // DAY
     if unit is Grain.DAY:
         return days
@@ -52,7 +53,7 @@ def ordinal(instants: Longs, unit: Grain, zone: str) -> Longs:
 
 
 def first_days(ordinals: Longs, unit: Grain) -> Longs:
-    """The first day of each day, week, month, quarter or year that `ordinal` numbers; days count from 1970-01-01."""
+    """The first day, counted from 1970-01-01, of each day, week, month, quarter or year with a number of `ordinal`."""
     if unit is Grain.DAY:
         return ordinals
     if unit is Grain.WEEK:

@@ -1,8 +1,8 @@
-"""Aggregates: events are folded into totals by bucket and dimensions, and measures are computed from the totals.
+"""Computes the right answers to aggregates: reduces events to totals of groups, and computes measures from totals.
 
-`totals` has one row for each group: its number of rows, and the count, sum, minimum and maximum of each number.
-`values[column]` has one row for each group and distinct value, with the number of times that the value occurs; distinct
-counts and quantiles are computed from it.
+Table `totals` has one row for each group, with its number of events and the count, sum, minimum and maximum of each
+number column. Table `values[column]` has one row for each group and distinct value, with the number of events that have
+the value; distinct counts and quantiles are computed from this table.
 """
 
 from dataclasses import dataclass
@@ -31,14 +31,14 @@ TOTALS = {"count": "sum", "sum": "sum", "high": "sum", "low": "sum", "min": "min
 
 @dataclass(frozen=True)
 class Groups:
-    """The groups of one grouping set: keys, totals and values, sorted by the keys."""
+    """The groups of events with equal `keys` (the bucket and some dimensions): both tables are sorted by the keys."""
 
     totals: pa.Table
     values: dict[str, pa.Table]
     keys: list[str]
 
     def over(self, keys: list[str]) -> "Groups":
-        """The groups merged into larger groups by fewer keys."""
+        """Merges the groups into larger groups by the columns `keys`, some of the groups' keys."""
         fold = {c: TOTALS.get(c.rpartition(":")[2], "sum") for c in self.totals.column_names if c not in self.keys}
         values = {c: regroup(t, [*keys, "value"], {"times": "sum"}) for c, t in self.values.items()}
         return Groups(regroup(self.totals, keys, fold), values, keys)
@@ -46,9 +46,9 @@ class Groups:
 
 @dataclass(frozen=True)
 class Evidence:
-    """The right answer with all groups, not only those of a top, and the groups that it was computed from.
+    """The right answer `whole`, with all groups even if the question has a top, and the groups behind its rows.
 
-    Row i of `whole` was computed from group `places[i]` of grouping set `sets[i]`.
+    Row i of `whole` was computed from row `places[i]` of the totals of `groups[sets[i]]`.
     """
 
     whole: pa.Table
@@ -57,7 +57,7 @@ class Evidence:
     places: npt.NDArray[np.int64]
 
     def magnitude(self, measure: Measure, row: int) -> float:
-        """The sum (or the mean) of the absolute values behind a row; errors of floats are relative to it."""
+        """The sum, or for a mean the mean, of the absolute floats that a row's measure adds up; 0.0 without floats."""
         totals, place = self.groups[self.sets[row]].totals, int(self.places[row])
         if f"{measure.column}:magnitude" not in totals.column_names:
             return 0.0
@@ -66,18 +66,18 @@ class Evidence:
         return sum_of_absolutes / max(count, 1)
 
     def shares(self, measure: Measure, row: int, value: float) -> tuple[float, float]:
-        """The share of a row's values that are below `value`, and the share of those that are at most `value`."""
+        """The share of the values behind a row's measure that are below `value`, and the share that are at most it."""
         ranked = ranks(self.groups[self.sets[row]], measure.column or "")
         return ranked.shares(int(self.places[row]), value)
 
 
 def answer(question: Aggregate, events: Events) -> pa.Table:
-    """The right answer; OverflowError if a sum does not fit into 64 bits."""
+    """The right answer to an aggregate; OverflowError if a sum of integers in any group does not fit into 64 bits."""
     return top(question, evidence(question, events).whole)
 
 
 def evidence(question: Aggregate, events: Events) -> Evidence:
-    """The answer with all groups, and the groups that it was computed from; OverflowError as in `answer`."""
+    """The right answer with all groups and their totals; OverflowError if a sum of integers does not fit 64 bits."""
     wanted = schema(question, events.statistics.schema)
     finest = grouped(question, events)
     sets = grouping_sets(question)
@@ -92,7 +92,7 @@ def evidence(question: Aggregate, events: Events) -> Evidence:
 
 
 def grouping_sets(question: Aggregate) -> list[tuple[str, ...]]:
-    """The subsets of `by` that rows are grouped by."""
+    """The subsets of the dimensions by which the question groups: `by` itself, prefixes (rollup) or all (cube)."""
     by = question.by
     subsets = [subset for size in range(len(by) + 1) for subset in combinations(by, size)]
     match question.subtotals:
@@ -105,12 +105,12 @@ def grouping_sets(question: Aggregate) -> list[tuple[str, ...]]:
 
 
 def _grouping_id(question: Aggregate, by: tuple[str, ...]) -> int:
-    """A number with a binary digit for each dimension of the question: 1 if the grouping set `by` lacks it."""
+    """A number with a binary digit for each dimension of the question, the first highest: 1 if `by` lacks it."""
     return int("0" + "".join("0" if dimension in by else "1" for dimension in question.by), 2)
 
 
 def _rows(question: Aggregate, by: tuple[str, ...], groups: Groups, wanted: pa.Schema) -> pa.Table:
-    """The rows of one grouping set, in the schema of the answer."""
+    """The answer's rows for `groups`, which are grouped by `by`, in the answer's schema `wanted`."""
     rows = groups.totals.num_rows
     columns = {k: groups.totals[k] for k in groups.keys}
     columns["grouping_id"] = pa.array([_grouping_id(question, by)] * rows, pa.int64())
@@ -120,7 +120,7 @@ def _rows(question: Aggregate, by: tuple[str, ...], groups: Groups, wanted: pa.S
 
 
 def grouped(question: Aggregate, events: Events) -> Groups:
-    """The groups of the finest grouping set, merged batch by batch."""
+    """The groups of the question's events by bucket and all dimensions of `by`, computed batch by batch."""
     keys = ["bucket", *question.by]
     numbers = _columns(question, set(Function) - set(ESTIMABLE))
     totals = GroupFold(keys, {"rows": "sum"} | _folds(numbers, events.statistics.schema))
@@ -136,7 +136,7 @@ def grouped(question: Aggregate, events: Events) -> Groups:
 
 
 def measured(groups: Groups, measure: Measure, kind: pa.DataType) -> pa.Array:
-    """One measure of each group, in the groups' order."""
+    """The value of one measure for each group, in the groups' order; OverflowError if it does not fit into 64 bits."""
     column = measure.column or ""
     match measure.function:
         case Function.COUNT:
@@ -161,10 +161,10 @@ def measured(groups: Groups, measure: Measure, kind: pa.DataType) -> pa.Array:
 
 @dataclass(frozen=True)
 class Ranks:
-    """The distinct values of a column in ascending order within each group.
+    """The distinct values of a column, ascending within each group, for all groups one after the other.
 
-    `upto` counts the events with that value and with all values before it, over all groups. The values of group i are
-    those from `begins[i]` up to `ends[i]`.
+    `upto[k]` is the number of events with one of the first k + 1 entries of `values`, over all groups. The entries of
+    group i are those from `begins[i]` up to but not including `ends[i]`; NULL may be the last of them, with 0 events.
     """
 
     values: pa.Array
@@ -174,23 +174,23 @@ class Ranks:
 
     @property
     def before(self) -> npt.NDArray[np.int64]:
-        """For each group, the number of events in the groups before it."""
+        """For each group, the number of events with a value in all earlier groups."""
         return np.concatenate([[0], self.upto])[self.begins]
 
     @property
     def counts(self) -> npt.NDArray[np.int64]:
-        """For each group, the number of its events that have a value."""
+        """For each group, the number of events whose value is not NULL."""
         return np.concatenate([[0], self.upto])[self.ends] - self.before
 
     def at(self, fraction: float) -> pa.Array:
-        """For each group, the smallest value that at least `fraction` of its values do not exceed, or NULL."""
+        """For each group, the smallest v such that `fraction` or more of its values are v or less; NULL if empty."""
         exact = Fraction(str(fraction))
         wanted = np.array([ceil(exact * int(n)) for n in self.counts], np.int64)
         places = np.searchsorted(self.upto, self.before + wanted, "left")
         return self.values.take(pa.array(places, pa.int64(), mask=self.counts == 0))
 
     def shares(self, group: int, value: float) -> tuple[float, float]:
-        """The share of a group's values that are below `value`, and the share of those that are at most `value`."""
+        """The share of a group's values that are below `value`, and the share of them that are at most `value`."""
         known = np.asarray(self.values.slice(self.begins[group], self.ends[group] - self.begins[group]).drop_null())
         upto = np.concatenate([[0], self.upto[self.begins[group] :][: len(known)] - self.before[group]])
         below, through = np.searchsorted(known, value, "left"), np.searchsorted(known, value, "right")
@@ -198,7 +198,7 @@ class Ranks:
 
 
 def ranks(groups: Groups, column: str) -> Ranks:
-    """The ranks of a column's values in each group."""
+    """The distinct values of a column in each group, with running counts."""
     table = groups.values[column]
     counted = table.append_column("count", pa.array(np.ones(table.num_rows, np.int64)))
     sizes = np.asarray(regroup(counted, groups.keys, {"count": "sum"})["count"])
@@ -224,17 +224,12 @@ def _keys(question: Aggregate, rows: pa.RecordBatch, time: str) -> dict[str, pa.
 
 
 def _folds(numbers: list[str], kinds: pa.Schema) -> dict[str, str]:
-    parts = {
-        c: ("count", "high", "low", "min", "max")
-        if kinds.field(c).type == pa.int64()
-        else ("count", "sum", "magnitude", "min", "max")
-        for c in numbers
-    }
-    return {f"{c}:{part}": TOTALS[part] for c in numbers for part in parts[c]}
+    sums = {c: ("high", "low") if kinds.field(c).type == pa.int64() else ("sum", "magnitude") for c in numbers}
+    return {f"{c}:{part}": TOTALS[part] for c in numbers for part in ("count", *sums[c], "min", "max")}
 
 
 def _terms(numbers: list[str], rows: pa.RecordBatch) -> dict[str, pa.Array]:
-    """What one event adds to each column of the totals."""
+    """For each column of the totals except `rows`, what each event adds; `numbers` are the columns with numbers."""
     terms: dict[str, pa.Array] = {}
     for name in numbers:
         column = rows[name]
@@ -249,7 +244,7 @@ def _terms(numbers: list[str], rows: pa.RecordBatch) -> dict[str, pa.Array]:
 
 
 def _sums(totals: pa.Table, column: str) -> list[int | float | None]:
-    """The sum of each group. Integers are summed by upper and lower 32 bits, which cannot overflow."""
+    """The sum of a column for each group, or None without values; a sum of integers may exceed 64 bits."""
     if f"{column}:sum" in totals.column_names:
         return list(totals[f"{column}:sum"].to_pylist())
     high, low = totals[f"{column}:high"].to_pylist(), totals[f"{column}:low"].to_pylist()

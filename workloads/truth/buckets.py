@@ -1,4 +1,4 @@
-"""Buckets of time: the instant at which an event's minute, hour, day, ... begins in a zone."""
+"""Computes when the minute, hour, day, week, month, quarter or year of an event begins in a time zone."""
 
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -17,7 +17,7 @@ MONTHS = {Grain.MONTH: 1, Grain.QUARTER: 3, Grain.YEAR: 12}
 
 
 def bucket(instants: Longs, grain: Grain, zone: str, start: int) -> Longs:
-    """The start of each instant's bucket, in milliseconds since 1970, UTC; for the grain `all`, `start`.
+    """The start of each instant's bucket; for the grain `all`, it is `start`. All are milliseconds since 1970, UTC.
 
     A minute or an hour begins when the local clock shows a full minute or hour, with the offset at the time of the
     event, so an hour that a clock change repeats is two buckets. A longer bucket begins with the first instant of its
@@ -33,9 +33,9 @@ def bucket(instants: Longs, grain: Grain, zone: str, start: int) -> Longs:
 
 
 def to_local(instants: Longs, zone: str) -> Longs:
-    """What a local clock shows at each instant, as milliseconds since it showed 1970-01-01 00:00.
+    """The local date and time at each instant, as the milliseconds that a clock without changes needs from 1970-01-01.
 
-    Arrow knows the clock changes of zones up to 2037.
+    Clock changes after 2037 are not applied, since Arrow does not know them.
     """
     if zone == "UTC":
         return instants
@@ -44,7 +44,7 @@ def to_local(instants: Longs, zone: str) -> Longs:
 
 
 def first_day(days: Longs, grain: Grain) -> Longs:
-    """The first day of the week, month, quarter or year of each day; days count from 1970-01-01."""
+    """The first day of the day, week, month, quarter or year in which each day lies; days count from 1970-01-01."""
     if grain is Grain.DAY:
         return days
     if grain is Grain.WEEK:
@@ -55,16 +55,16 @@ def first_day(days: Longs, grain: Grain) -> Longs:
 
 
 def midnight(day: int, zone: str) -> int:
-    """The first instant of a local day, in milliseconds since 1970, UTC."""
+    """The first instant of local day `day`, counted from 1970-01-01, in milliseconds since 1970, UTC."""
     wall = datetime(1970, 1, 1) + timedelta(days=day)
     instant = wall.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
-    if instant.astimezone(ZoneInfo(zone)).replace(tzinfo=None) != wall:  # a clock change skips this midnight
+    if instant.astimezone(ZoneInfo(zone)).replace(tzinfo=None) != wall:  # a clock change skips midnight
         instant = _change_before(instant, ZoneInfo(zone))
     return milliseconds(instant)
 
 
 def _change_before(instant: datetime, zone: ZoneInfo) -> datetime:
-    """The last change of the offset in the day before `instant`, to the minute."""
+    """The minute of the last change of the zone's offset from UTC in the 24 hours before `instant`."""
     late = instant.astimezone(zone).utcoffset()
     minutes = range(24 * 60)
     changed = (instant - timedelta(minutes=m) for m in minutes)

@@ -1,4 +1,4 @@
-"""Cohorts: a first pass over the events finds the births, a second finds what the subjects do at each age."""
+"""Computes right answers to cohorts: one pass over the events finds births, a second what subjects do at each age."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ HALF = 32
 
 @dataclass(frozen=True)
 class Births:
-    """The subjects born in the span, each with its instant of birth and the number of its cohort in `cohorts`."""
+    """The subjects born in the span; `members` has the position of each subject's cohort in `cohorts`."""
 
     subjects: pa.Array
     instants: Longs
@@ -33,13 +33,13 @@ class Births:
 
     @property
     def sizes(self) -> Longs:
-        """The number of subjects of each cohort."""
+        """The number of subjects in each cohort, in the order of `cohorts`."""
         return np.bincount(self.members, minlength=len(self.cohorts))
 
 
 @dataclass(frozen=True)
 class Activity:
-    """Events that count: for each, the position of its subject in `Births` and the subject's age; and their rows."""
+    """Events that count, in `rows`: `places` has each event's subject, as a position in `Births`, `ages` its age."""
 
     places: Longs
     ages: Longs
@@ -47,15 +47,15 @@ class Activity:
 
 
 def answer(question: Cohort, events: Events) -> pa.Table:
-    """The right answer; OverflowError if a sum in it does not fit into 64 bits.
+    """The right answer to a cohort question; OverflowError if a sum of integers does not fit into 64 bits.
 
-    It needs one byte of memory for each subject born in the span and each age of the question.
+    Without a measure, needs a byte of memory for each pair of a subject born in the span and an age of the question.
     """
     return evidence(question, events)[0]
 
 
 def evidence(question: Cohort, events: Events) -> tuple[pa.Table, list[float]]:
-    """The right answer, and for each row the sum of the absolute floats behind it, 0 without floats."""
+    """The right answer, and for each of its rows the sum of absolute floats behind its value, or 0.0 without floats."""
     wanted = schema(question, events.statistics.schema)
     if not events.statistics.rows:
         return wanted.empty_table(), []
@@ -73,7 +73,7 @@ def evidence(question: Cohort, events: Events) -> tuple[pa.Table, list[float]]:
 
 
 def _cells(question: Cohort, born: Births) -> list[tuple[int, int]]:
-    """All pairs of a cohort's number and one of its ended ages, in the order of the answer."""
+    """All pairs of a cohort's position in `born.cohorts` and an ended age of the cohort, in the answer's order."""
     starts = None if question.by else np.asarray(born.cohorts.cast(pa.int64()))
     shown = np.broadcast_to(ended(question, starts), len(born.cohorts))
     order = pc.array_sort_indices(born.cohorts).to_pylist()
@@ -81,7 +81,7 @@ def _cells(question: Cohort, born: Births) -> list[tuple[int, int]]:
 
 
 def births(question: Cohort, events: Events) -> Births:
-    """The births in the span; a subject's birth is its first event ever that matches."""
+    """The subjects born in the span; a subject's birth is its first event ever that matches `question.birth`."""
     subject, time = events.columns.subject, events.columns.time.name
     first = GroupFold(list(dict.fromkeys([subject, question.by or subject])), {time: "min"})
     for batch in events.batches(_columns(events, question.birth, question.by)):
@@ -106,14 +106,14 @@ def _buckets(question: Cohort, instants: Longs) -> pa.ChunkedArray:
 
 
 def _earliest(born: pa.Table, subject: str, time: str, by: str) -> pa.Table:
-    """The row with the earliest time for each subject; of equal times, the row whose `by` sorts first."""
+    """The row with the earliest time for each subject; of rows with equal times, the row whose `by` sorts first."""
     ordered = born.sort_by([(c, "ascending") for c in dict.fromkeys([subject, time, by])])
     codes = np.asarray(ordered[subject].combine_chunks().dictionary_encode().indices)
     return ordered.filter(pa.array(np.diff(codes, prepend=-1) != 0))
 
 
 def _activity(question: Cohort, born: Births, events: Events) -> Iterator[Activity]:
-    """The events of the born subjects that count, from birth to `until`, at the ages of the question."""
+    """Yields for each batch the events, with ages, of born subjects that match `returns`, from birth to `until`."""
     subject, time = events.columns.subject, events.columns.time.name
     column = question.measure.column if question.measure else None
     for batch in events.batches(_columns(events, question.returns, column)):
@@ -132,7 +132,7 @@ def _activity(question: Cohort, born: Births, events: Events) -> Iterator[Activi
 
 
 def _values(question: Cohort, born: Births, events: Events) -> tuple[list[list[Any]], list[list[float]]]:
-    """The value of each cohort at each age of the question, ended or not, and the sum of absolute values behind it."""
+    """The value of each cohort at each age, ended or not; and the sums of absolute floats behind them, or []."""
     measure = question.measure
     activity = _activity(question, born, events)
     if measure is None:
@@ -149,7 +149,7 @@ def _values(question: Cohort, born: Births, events: Events) -> tuple[list[list[A
 
 
 def _terms(numbers: pa.Array) -> dict[str, npt.NDArray[Any]]:
-    """What each event adds to the totals; integers add their upper and lower 32 bits, whose sums cannot overflow."""
+    """What each number adds to totals of its cohort and age; the upper and lower 32 bits of integers add up apart."""
     known, values = np.asarray(numbers.is_valid(), np.int64), np.asarray(numbers.fill_null(0))
     if numbers.type == pa.int64():
         return {"known": known, "high": values >> HALF, "low": values & (1 << HALF) - 1}
@@ -157,7 +157,7 @@ def _terms(numbers: pa.Array) -> dict[str, npt.NDArray[Any]]:
 
 
 def _sums(totals: dict[str, list[list[Any]]], nothing: int | None) -> list[list[Any]]:
-    """The sum of each cell; a cell without values has `nothing` instead, which is 0 or None."""
+    """The sum for each cohort and age, computed from `totals`; where no number is known, the sum is `nothing`."""
     known = totals["known"]
     if "sum" in totals:
         values = totals["sum"]
@@ -168,7 +168,7 @@ def _sums(totals: dict[str, list[list[Any]]], nothing: int | None) -> list[list[
 
 
 def _subjects(question: Cohort, born: Births, activity: Iterator[Activity]) -> Longs:
-    """The number of distinct subjects in each cell."""
+    """The number of distinct subjects with an event that counts, for each cohort and age."""
     seen = np.zeros((len(born.subjects), question.age.count), np.bool_)
     for part in activity:
         seen[part.places, part.ages] = True
@@ -177,7 +177,7 @@ def _subjects(question: Cohort, born: Births, activity: Iterator[Activity]) -> L
 
 
 def _gathered(question: Cohort, cells: npt.NDArray[Any], fold: np.ufunc) -> npt.NDArray[Any]:
-    """The cells with earlier ages added if the question is cumulative, and with later ages if it is unbounded."""
+    """Folds into each age (axis 1) all earlier ages if the question is cumulative, or all later ages if unbounded."""
     if question.cumulative:
         cells = fold.accumulate(cells, axis=1)
     if question.retention == "unbounded":

@@ -1,4 +1,4 @@
-"""Funnels: from each entry, the first event of each next step that follows the event of the step before."""
+"""Computes right answers to funnels: from each entry, takes the first possible event of each next step."""
 
 from dataclasses import dataclass
 
@@ -15,18 +15,18 @@ from rollup_bench.workloads.truth.selection import matching, within
 
 @dataclass(frozen=True)
 class Moments:
-    """Pairs of a subject and an instant, each written as one number: a key. Keys sort by subject, then by instant."""
+    """`keys` are integers that each stand for a subject and one of the sorted `instants`, and sort by these in turn."""
 
     keys: Longs
     instants: Longs
 
     def of(self, chosen: Longs) -> tuple[Longs, Longs]:
-        """The subjects (as numbers) and the instants of some keys."""
+        """The subjects, as numbers, and the instants, in milliseconds since 1970, for which the keys `chosen` stand."""
         return chosen // len(self.instants), self.instants[chosen % len(self.instants)]
 
 
 def answer(question: Funnel, events: Events) -> pa.Table:
-    """The right answer. Memory grows with the events that match any step."""
+    """The right answer to a funnel question; memory grows with the number of events that match any step."""
     wanted = schema(question, events.statistics.schema)
     subject, time = events.columns.subject, events.columns.time.name
     matches = _matches(question, events)
@@ -46,7 +46,7 @@ def answer(question: Funnel, events: Events) -> pa.Table:
 
 
 def _matches(question: Funnel, events: Events) -> pa.Table:
-    """One row for each event of the span and each step (from 0) that it matches: step, subject, time, then `by`."""
+    """One row for each event in the span and step (from 0) that the event matches: step, subject, time and `by`."""
     subject, time = events.columns.subject, events.columns.time.name
     columns = list(dict.fromkeys([subject, time, *question.by]))
     needed = list(dict.fromkeys([*columns, *(f.column for step in question.steps for f in step)]))
@@ -66,7 +66,7 @@ def _moments(subjects: pa.ChunkedArray, instants: Longs) -> Moments:
 
 
 def _reached(question: Funnel, moments: Moments, steps: list[Longs]) -> Longs:
-    """The furthest step, from 1, that each entry reaches by taking the first possible event of each step."""
+    """The furthest step, counted from 1, that each entry in `steps[0]` reaches; `steps` has each step's event keys."""
     subjects, entered = moments.of(steps[0])
     reached, now = np.ones(len(entered), np.int64), steps[0]
     for number, step in enumerate(steps[1:], start=2):
@@ -80,7 +80,7 @@ def _reached(question: Funnel, moments: Moments, steps: list[Longs]) -> Longs:
 
 
 def _best(entries: pa.Table, subject: str, time: str, by: tuple[str, ...]) -> pa.Table:
-    """For each subject the entry that got furthest; of equals the earliest, and then the one whose `by` sorts first."""
+    """Each subject's row with the furthest step; of equal steps the earliest, then the one whose `by` sorts first."""
     order = {subject: "ascending", "step": "descending", time: "ascending"}
     ordered = entries.sort_by(list((order | {d: "ascending" for d in by if d not in order}).items()))
     codes = np.asarray(ordered[subject].combine_chunks().dictionary_encode().indices)

@@ -1,4 +1,4 @@
-"""The order of an answer's rows, and the rows that belong to a top."""
+"""Sorts the rows of an answer, and selects the top groups of each bucket."""
 
 from collections import Counter
 
@@ -9,9 +9,9 @@ from rollup_bench.workloads.questions import Aggregate, Question
 
 
 def arrange(question: Question, table: pa.Table) -> pa.Table:
-    """The rows in the order of the answer: by its keys, text by code point, NULL last.
+    """Sorts the rows of an answer by the answer's key columns, text by code point and NULL last.
 
-    With a top, rows of a bucket are sorted by the top's measure first.
+    If the question has a top, the rows of a bucket are sorted by the top's measure first.
     """
     by = dict.fromkeys(keys(question), "ascending")
     if isinstance(question, Aggregate) and question.top is not None:
@@ -21,7 +21,7 @@ def arrange(question: Question, table: pa.Table) -> pa.Table:
 
 
 def top(question: Aggregate, table: pa.Table) -> pa.Table:
-    """The first `n` rows of each bucket of a table in the order of the answer; all rows if there is no top."""
+    """The first `question.top.n` rows of each bucket of a table sorted by `arrange`; all rows if the top is None."""
     if question.top is None:
         return table
     before: Counter[int] = Counter()
