@@ -1,10 +1,8 @@
-"""Filtering and aggregation in the client.
+"""Aggregation in the client.
 
 The client adds up events, or rows of a roll-up, by group, and computes answers from these partial aggregates.
 """
 
-import functools
-import operator
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -14,71 +12,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rollup_bench.engines.ordering import arrange, first, grouping_id, grouping_sets
+from rollup_bench.engines.partials import EVENTS, Partial, aggregate_rows
 from rollup_bench.workloads.events import Statistics
-from rollup_bench.workloads.filters import Filter, Op
 from rollup_bench.workloads.measures import ESTIMABLE, Function, Measure
 from rollup_bench.workloads.questions import Aggregate
 
 PENDING_ROWS = 1 << 20
 COUNT = "count()"
 VALUE = "value"
-WIDE = pa.decimal128(38, 0)
-"""The type of sums of integers that may not fit 64 bits."""
-SAFE_SUM = 2.0**62
-"""If a column's absolute values add up to less than this, which is itself rounded, every sum of it fits 64 bits."""
-
-
-def matching(rows: pa.Table, filters: tuple[Filter, ...]) -> pa.Table:
-    """The rows that satisfy every filter."""
-    if not filters:
-        return rows
-    return rows.filter(functools.reduce(operator.and_, (_expression(f, rows.schema) for f in filters)))
-
-
-def _expression(condition: Filter, schema: pa.Schema) -> pc.Expression:
-    column = pc.field(condition.column)
-    if condition.op is Op.NULL:
-        return column.is_null() if condition.value else column.is_valid()
-    values = pa.array(condition.values, schema.field(condition.column).type)
-    return column.isin(values) if condition.op is Op.IN else getattr(operator, condition.op)(column, values[0])
-
-
-@dataclass(frozen=True)
-class Partial:
-    """A partial aggregate of a group: the count, sum, min or max of a column; without a column, the count of events.
-
-    Counts leave out NULLs. Sum, min and max are NULL if a group has no value.
-    """
-
-    function: str
-    column: str | None = None
-
-    def __str__(self) -> str:
-        return f"{self.function}({self.column or ''})"
-
-    def is_wide(self, statistics: Statistics) -> bool:
-        """Whether the aggregate is a sum of integers that may exceed 64 bits."""
-        column = str(self.column)
-        integers = self.function == "sum" and statistics.types[column] == "int64"
-        return integers and statistics.magnitude.get(column, 0.0) >= SAFE_SUM
-
-    def arrow_type(self, statistics: Statistics) -> pa.DataType:
-        """The Arrow type of the aggregate's values."""
-        if self.function == "count" or statistics.types[str(self.column)] == "int64":
-            return WIDE if self.is_wide(statistics) else pa.int64()
-        return pa.float64()
-
-    def of_events(self, rows: pa.Table, statistics: Statistics) -> pa.ChunkedArray | pa.Array:
-        """The aggregate of each single event; aggregates of several events are merged from these."""
-        if self.column is None:
-            return pa.array(np.ones(rows.num_rows, np.int64))
-        column = rows[self.column]
-        if self.function == "count":
-            return column.is_valid().cast(pa.int64())
-        return column.cast(WIDE) if self.is_wide(statistics) else column
-
-
-EVENTS = Partial("count")
 
 
 def partials(measures: Iterable[Measure]) -> list[Partial]:
@@ -231,9 +172,3 @@ def _quantile(part: Groups, column: str, at: float) -> pa.Array:
 
 def _sorted(table: pa.Table, keys: list[str]) -> pa.Table:
     return table.sort_by([(key, "ascending") for key in keys])
-
-
-def aggregate_rows(table: pa.Table, keys: list[str], functions: dict[str, str]) -> pa.Table:
-    """The table grouped by `keys`, with each column of `functions` aggregated under its own name."""
-    grouped = table.group_by(keys, use_threads=False).aggregate(list(functions.items()))
-    return grouped.select([*keys, *(f"{c}_{how}" for c, how in functions.items())]).rename_columns([*keys, *functions])

@@ -6,12 +6,13 @@ from datetime import UTC, datetime
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rollup_bench.engines.cassandra import codec, cohort_activity
-from rollup_bench.engines.cassandra.client_aggregation import EVENTS, Partial
-from rollup_bench.engines.cassandra.cohort_activity import AGE, BORN, COHORT, FIRST, LAST, ROWS, SUBJECT, EventSource
+from rollup_bench.engines import cohort_activity
+from rollup_bench.engines.cassandra import codec
 from rollup_bench.engines.cassandra.driver import Reader
 from rollup_bench.engines.cassandra.tables import CQL_TYPES, Manifest, Table, bucket_width, partitions
+from rollup_bench.engines.cohort_activity import AGE, BORN, COHORT, FIRST, LAST, ROWS, SUBJECT, EventSource
 from rollup_bench.engines.contract import Plan, Support, Where
+from rollup_bench.engines.partials import EVENTS, Partial
 from rollup_bench.engines.sql import quoted
 from rollup_bench.workloads import calendar
 from rollup_bench.workloads.dataset import Columns

@@ -8,12 +8,14 @@ from itertools import pairwise
 import numpy as np
 import pyarrow as pa
 
-from rollup_bench.engines.cassandra import client_aggregation, codec, cohort_activity, funnels
-from rollup_bench.engines.cassandra.client_aggregation import Accumulator, Groups, Partial
-from rollup_bench.engines.cassandra.cohort_activity import EventSource, question_partials
+from rollup_bench.engines import cohort_activity
+from rollup_bench.engines.cassandra import client_aggregation, codec, funnels
+from rollup_bench.engines.cassandra.client_aggregation import Accumulator, Groups
 from rollup_bench.engines.cassandra.driver import Reader
 from rollup_bench.engines.cassandra.tables import HOUR, Manifest, Table, partitions
+from rollup_bench.engines.cohort_activity import EventSource, question_partials
 from rollup_bench.engines.contract import Plan, Support, Where
+from rollup_bench.engines.partials import Partial, matching
 from rollup_bench.engines.sql import quoted
 from rollup_bench.workloads import calendar
 from rollup_bench.workloads.columns import INSTANT
@@ -82,7 +84,7 @@ class EventScan:
         """Aggregates partition by partition."""
         groups, statistics = Accumulator(), self.plan.statistics
         for events in self.events(reader, manifest):
-            rows = client_aggregation.matching(events, question.where)
+            rows = matching(events, question.where)
             if rows.num_rows:
                 starts = calendar.of(question, rows[self.plan.tables.events.time].cast(pa.int64()))
                 rows = rows.append_column("bucket", starts)

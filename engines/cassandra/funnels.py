@@ -4,9 +4,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rollup_bench.engines.cassandra.client_aggregation import aggregate_rows, matching
-from rollup_bench.engines.cassandra.cohort_activity import Longs
+from rollup_bench.engines.cohort_activity import Longs
 from rollup_bench.engines.ordering import arrange
+from rollup_bench.engines.partials import aggregate_rows, matching
 from rollup_bench.workloads.dataset import Columns
 from rollup_bench.workloads.questions import Funnel
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import msgspec
 
 from rollup_bench.engines.cassandra import tables
-from rollup_bench.engines.cassandra.cohort_activity import question_partials
 from rollup_bench.engines.cassandra.cohort_tables import CohortTable, StoredCohort, definition
 from rollup_bench.engines.cassandra.rollup_tables import RollupTables, StoredRollup, rollup_tables, whole_buckets
 from rollup_bench.engines.cassandra.tables import CQL_TYPES, Table
+from rollup_bench.engines.cohort_activity import question_partials
 from rollup_bench.engines.contract import Plan
 from rollup_bench.engines.sql import quoted
 from rollup_bench.workloads import calendar, layouts, rule

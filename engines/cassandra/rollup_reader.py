@@ -14,6 +14,7 @@ from rollup_bench.engines.cassandra.driver import Reader
 from rollup_bench.engines.cassandra.rollup_tables import RollupTables
 from rollup_bench.engines.cassandra.tables import Manifest, Table, partitions
 from rollup_bench.engines.contract import Plan, Support, Where
+from rollup_bench.engines.partials import matching
 from rollup_bench.engines.sql import quoted
 from rollup_bench.workloads import calendar
 from rollup_bench.workloads.columns import INSTANT
@@ -202,7 +203,7 @@ class RollupReader:
         for place, dimension in enumerate(known.dimensions, start=1):
             arrow_type = known.plan.schema.field(dimension).type
             rows = rows.set_column(place, dimension, codec.unkeyed(rows[dimension], arrow_type))
-        rows = client_aggregation.matching(rows, known.client_filters)
+        rows = matching(rows, known.client_filters)
         layout = known.rollup.stored.layout
         if known.one_bucket:
             start = pa.scalar(question.span.milliseconds[0], INSTANT)

@@ -9,8 +9,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rollup_bench.engines.cassandra import client_aggregation, codec
-from rollup_bench.engines.cassandra.client_aggregation import COUNT, VALUE, Groups, matching, partials, value_columns
+from rollup_bench.engines.cassandra.client_aggregation import COUNT, VALUE, Groups, partials, value_columns
 from rollup_bench.engines.cassandra.tables import CQL_TYPES, HOUR, Table, bucket_width
+from rollup_bench.engines.partials import matching
 from rollup_bench.workloads import calendar
 from rollup_bench.workloads.events import Statistics
 from rollup_bench.workloads.filters import Filter, Op, Value

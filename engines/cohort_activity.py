@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rollup_bench.engines.cassandra.client_aggregation import EVENTS, Partial, aggregate_rows, matching
+from rollup_bench.engines.partials import EVENTS, Partial, aggregate_rows, matching
 from rollup_bench.engines.sql import LENGTHS
 from rollup_bench.workloads import calendar
 from rollup_bench.workloads.calendar import DAY
