@@ -112,7 +112,9 @@ class CohortReader:
     @property
     def support(self) -> Support:
         """On the server."""
-        return Support(Where.SERVER, f"{self.cohort.table.comment}: the server adds up the rows of each partition")
+        table = self.cohort.table
+        how = f"{table.comment}: the server adds up the rows of each partition"
+        return Support(Where.SERVER, how, tables=(table.name,))
 
     @property
     def _text(self) -> str:

@@ -43,7 +43,8 @@ class EventScan:
     def support(self) -> Support:
         """In the client."""
         rows = self.plan.statistics.rows
-        return Support(Where.CLIENT, f"no table answers it: the client reads every event of the span, at most {rows:,}")
+        how = f"no table answers it: the client reads every event of the span, at most {rows:,}"
+        return Support(Where.CLIENT, how, tables=(self.plan.tables.events.name,))
 
     @property
     def _text(self) -> str:
@@ -132,7 +133,8 @@ class ServerAggregation:
     @property
     def support(self) -> Support:
         """On the server."""
-        return Support(Where.SERVER, "partition by partition; the client adds up their sums")
+        how = "partition by partition; the client adds up their sums"
+        return Support(Where.SERVER, how, tables=(self.plan.tables.events.name,))
 
     @property
     def _text(self) -> str:

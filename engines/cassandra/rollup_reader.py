@@ -77,6 +77,12 @@ class RollupStatements:
         return [c for c in value_columns(self.question.measures) if c not in self.server_counted]
 
     @cached_property
+    def tables(self) -> tuple[str, ...]:
+        """The names of the tables that are read."""
+        columns = value_columns(self.question.measures)
+        return tuple(dict.fromkeys([self.rollup.totals.name, *(self.values_table(c).name for c in columns)]))
+
+    @cached_property
     def limits_time(self) -> bool:
         """Whether the statements restrict the time: all leading dimensions are fixed, so time is next in the key."""
         return len(self._fixed) == len(self.rollup.stored.leading)
@@ -140,11 +146,11 @@ class RollupReader:
     @property
     def support(self) -> Support:
         """At ingest, or on the server if it counts distinct values."""
-        name = f"roll-up {self.statements.rollup.stored.layout.name}"
-        if self.statements.server_counted:
-            return Support(Where.SERVER, f"{name}: the values in it are counted there")
-        merged = self.statements.client_merged
-        return Support(Where.INGEST, f"{name}: the client merges the values in it" if merged else name)
+        name, known = f"roll-up {self.statements.rollup.stored.layout.name}", self.statements
+        if known.server_counted:
+            return Support(Where.SERVER, f"{name}: the values in it are counted there", tables=known.tables)
+        how = f"{name}: the client merges the values in it" if known.client_merged else name
+        return Support(Where.INGEST, how, tables=known.tables)
 
     def explain(self) -> str:
         """The statements, and what the client does with their rows."""

@@ -37,12 +37,12 @@ def quoted(name: str) -> str:
 
 @dataclass(frozen=True, eq=False)
 class Datasource:
-    """A datasource of raw events or of a roll-up; its name is the plan's name followed by `suffix`.
+    """A datasource of raw events or of a roll-up; in Druid its name is that of the plan, an underscore, and `name`.
 
     `time` and `subject` are the names of the events' time column and subject column.
     """
 
-    suffix: str
+    name: str
     layout: Layout
     statistics: Statistics
     time: str

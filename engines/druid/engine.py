@@ -58,7 +58,7 @@ class Druid(Engine):
 
     def plan(self, dataset: Dataset, layout: Layout, statistics: Statistics) -> Plan:
         datasources = planning.datasources(dataset, layout, statistics)
-        schemas = [ingest.schema(datasource, f"*{datasource.suffix}") for datasource in datasources]
+        schemas = [ingest.schema(datasource, f"*_{datasource.name}") for datasource in datasources]
         text = "\n".join(msgspec.json.format(msgspec.json.encode(schema)).decode() for schema in schemas)
         return Plan(self.name, dataset, layout, statistics, text, datasources)
 
@@ -70,7 +70,8 @@ class Druid(Engine):
         measures = question.measures if isinstance(question, Aggregate) else ()
         error = max((datasource.error(m) for m in measures), default=0.0)
         where = Where.SERVER if datasource.raw else Where.INGEST
-        return Support(where, error=error, confidence=sketches.CONFIDENCE if error else 1.0)
+        confidence = sketches.CONFIDENCE if error else 1.0
+        return Support(where, error=error, confidence=confidence, tables=(datasource.name,))
 
     def explain(self, question: Question, plan: Plan) -> str:
         query = statement(question, plan)
@@ -83,7 +84,7 @@ class Druid(Engine):
         try:
             workers = self._write(events, folder, watch)
             for datasource in plan.tables:
-                self._ingest(plan.name + datasource.suffix, datasource, folder, workers, watch)
+                self._ingest(_source(plan, datasource), datasource, folder, workers, watch)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
         seconds = time.perf_counter() - began
@@ -196,7 +197,7 @@ class _Session(Session):
             prepared, schema = self._prepared(spanless(question), datasource)
             return sql.answer(question, datasource, schema, self._rows(prepared.over(question.span)))
         module = _cohort_module(question)
-        query = module.statement(question, datasource, self._plan.name + datasource.suffix)
+        query = module.statement(question, datasource, _source(self._plan, datasource))
         return module.answer(question, datasource, self._rows(query))
 
     def _rows(self, query: Statement) -> list[list[Any]]:
@@ -205,12 +206,17 @@ class _Session(Session):
 
 def _prepare(plan: Plan, question: Aggregate, datasource: Datasource) -> tuple[Statement, pa.Schema]:
     """The statement of an aggregate, with its span left open, and the Arrow schema of the answer."""
-    return sql.aggregate(question, datasource, plan.name + datasource.suffix), answers.schema(question, plan.schema)
+    return sql.aggregate(question, datasource, _source(plan, datasource)), answers.schema(question, plan.schema)
+
+
+def _source(plan: Plan, datasource: Datasource) -> str:
+    """The name in Druid of a datasource of a plan."""
+    return f"{plan.name}_{datasource.name}"
 
 
 def _sources(plan: Plan) -> list[str]:
-    """The names of a plan's datasources in Druid."""
-    return [plan.name + datasource.suffix for datasource in plan.tables]
+    """The names in Druid of all datasources of a plan."""
+    return [_source(plan, datasource) for datasource in plan.tables]
 
 
 def _answering(question: Question, plan: Plan) -> Datasource:
@@ -228,7 +234,7 @@ def statement(question: Question, plan: Plan) -> Statement:
     datasource = _answering(question, plan)
     if isinstance(question, Aggregate):
         return _prepare(plan, question, datasource)[0].over(question.span)
-    query: Statement = _cohort_module(question).statement(question, datasource, plan.name + datasource.suffix)
+    query: Statement = _cohort_module(question).statement(question, datasource, _source(plan, datasource))
     return query
 
 

@@ -11,6 +11,8 @@ from rollup_bench.workloads.layouts import Layout
 from rollup_bench.workloads.measures import Measure
 from rollup_bench.workloads.questions import Aggregate, Grain
 
+EVENTS = "events"
+"""The name of the datasource of raw events."""
 MIN_EVENTS_PER_ROW = 3
 """A roll-up is worth building if there are so many events for each of its rows."""
 
@@ -19,11 +21,12 @@ def datasources(dataset: Dataset, layout: Layout, statistics: Statistics) -> tup
     """A layout's datasources in the order in which a question tries them: roll-ups, smallest first, then raw events."""
     time, subject = dataset.columns.time.name, dataset.columns.subject
     if layout.name != layouts.TUNED:
-        return (Datasource("", layout, statistics, time, subject),)
+        name = EVENTS if layout == layouts.raw else "rollup"
+        return (Datasource(name, layout, statistics, time, subject),)
     rollups = sorted(_rollups(dataset, statistics), key=lambda rollup: _max_groups(rollup, statistics))
     return (
-        *(Datasource(f"_{i}", rollup, statistics, time, subject) for i, rollup in enumerate(rollups, 1)),
-        Datasource("", layouts.raw, statistics, time, subject),
+        *(Datasource(f"rollup{i}", rollup, statistics, time, subject) for i, rollup in enumerate(rollups, 1)),
+        Datasource(EVENTS, layouts.raw, statistics, time, subject),
     )
 
 
@@ -51,7 +54,7 @@ def _question_rollup(question: Aggregate, dataset: Dataset, statistics: Statisti
     grain = question.grain if question.grain in CLOCK else Grain.DAY
     by = tuple(sorted({*question.by, *(f.column for f in question.where)}))
     rollup = _layout(grain, question.zone, by, question.measures)
-    datasource = Datasource("", rollup, statistics, dataset.columns.time.name, dataset.columns.subject)
+    datasource = Datasource("rollup", rollup, statistics, dataset.columns.time.name, dataset.columns.subject)
     stored = all(name in statistics.cardinality for name in by)
     answers = datasource.unsupported_reason(question) is None
     return rollup if stored and answers and _worth_building(rollup, statistics) else None

@@ -51,9 +51,12 @@ class DuckDB(Engine):
 
     def support(self, question: Question, plan: Plan) -> Support:
         try:
-            return Support(Where.PROCESS if _rollup(question, plan) is None else Where.INGEST)
+            layout = _rollup(question, plan)
         except RequestError as refusal:
             return unsupported(str(refusal))
+        if layout is None:
+            return Support(Where.PROCESS, tables=("events",))
+        return Support(Where.INGEST, tables=(layout.name,))
 
     def explain(self, question: Question, plan: Plan) -> str:
         text, values = statement(question, plan)

@@ -32,10 +32,12 @@ class Truth(Engine):
         return Plan(self.name, dataset, layout, statistics, "nothing is created")
 
     def support(self, question: Question, plan: Plan) -> Support:
-        return Support(Where.CLIENT) if plan.layout == layouts.raw else unsupported("the truth reads the events alone")
+        if plan.layout != layouts.raw:
+            return unsupported("the truth reads the events alone")
+        return Support(Where.CLIENT, tables=("events",))
 
     def explain(self, question: Question, plan: Plan) -> str:
-        return f"read every event, then compute\n{question}"
+        return f"read all events, then compute\n{question}"
 
     def load(self, plan: Plan, events: Events, watch: Watch) -> Loaded:
         self._events[plan.key] = events

@@ -1,5 +1,6 @@
 """The engine under test, its loads that several checks share, and the results of the conformance kit's checks."""
 
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -105,11 +106,19 @@ class EngineUnderTest:
         assert isinstance(query, str), f"explain returns a {type(query).__name__}; the contract says a string"
         try:
             _check_answer(session, plan, events, question)
+            _check_tables(support, query.replace(plan.name, ""))
         except Exception as error:
             error.add_note(f"{question}\non {plan.layout.name}: {plan.layout.summary}\n{query}")
             raise
         self.answered.append(question)
         return support
+
+
+def _check_tables(support: Support, query: str) -> None:
+    """Demands that the support names at least one table, and that the query shows every table that it names."""
+    assert support.tables, "support names no table"
+    unread = [name for name in support.tables if not re.search(rf"(?<![^\W_]){re.escape(name)}(?!\w)", query)]
+    assert not unread, f"support names {', '.join(unread)}, which explain does not show:\n{query}"
 
 
 def _check_answer(session: Session, plan: Plan, events: Events, question: Question) -> None:

@@ -193,6 +193,18 @@ def fails(error: Exception) -> Callable[[type[Engine]], dict[str, Any]]:
     return lambda right: {"rows": rows}
 
 
+def names(*tables: str) -> Callable[[type[Engine]], dict[str, Any]]:
+    """Support always names these tables."""
+
+    def makes(right: type[Engine]) -> dict[str, Any]:
+        def support(self: Engine, question: Question, plan: Plan) -> Support:
+            return dataclasses.replace(right.support(self, question, plan), tables=tables)
+
+        return {"support": support}
+
+    return makes
+
+
 def explains_nothing(right: type[Engine]) -> dict[str, Any]:
     return {"explain": lambda self, question, plan: None}
 
@@ -226,7 +238,11 @@ FLAWS = {
         checks.nothing,
         "support refuses with `too hard for it`, but the engine answers",
     ),
-    "it claims what it refuses": Flaw(says(Support(Where.SERVER)), checks.random_roll_ups, "RequestError: "),
+    "it claims what it refuses": Flaw(
+        says(Support(Where.SERVER, tables=("FROM",))),  # a word that every statement shows
+        checks.random_roll_ups,
+        "RequestError: ",
+    ),
     "it keeps what is dropped": Flaw(keeps_what_is_dropped, checks.dropped, "rows are left after drop"),
     "it trusts a part": Flaw(trusts_a_part, checks.cut_off, "a load succeeded although reading its events failed"),
     "it keeps events as they are": Flaw(
@@ -237,6 +253,10 @@ FLAWS = {
         fails(FailureError("near [select] at [/b]")), checks.dropped, "near [select] at [/b]"
     ),
     "it explains nothing": Flaw(explains_nothing, checks.counts, "explain returns a NoneType"),
+    "it names no table": Flaw(names(), checks.counts, "support names no table"),
+    "it names a table that it does not read": Flaw(
+        names("events", "event"), checks.counts, "support names event, which explain does not show"
+    ),
     "it answers without a table": Flaw(answers(NoTable), checks.counts, "ask returns a list"),
     "it raises what the contract does not name": Flaw(
         answers(Unnamed), checks.counts, "KeyError: 'no such' (conformance/test_wrong_copies.py:"

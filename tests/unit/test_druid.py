@@ -73,7 +73,7 @@ def test_sums_that_may_overflow_are_stored_in_halves() -> None:
     names = {
         magnitude: [
             m["name"]
-            for m in ingest.schema(Datasource("", layout, statistics(magnitude=magnitude), "when", "user"), "d")[
+            for m in ingest.schema(Datasource("rollup", layout, statistics(magnitude=magnitude), "when", "user"), "d")[
                 "metricsSpec"
             ]
         ]
@@ -97,7 +97,7 @@ def test_each_event_is_floored_in_zones_in_which_druid_counts_buckets_wrongly() 
 
 
 def test_raw_stores_every_event() -> None:
-    schema = ingest.schema(Datasource("", layouts.raw, statistics(), "when", "user"), "d")
+    schema = ingest.schema(Datasource("rollup", layouts.raw, statistics(), "when", "user"), "d")
     assert schema["granularitySpec"]["rollup"] is False
     assert schema["metricsSpec"] == []
     assert [d["type"] for d in schema["dimensionsSpec"]["dimensions"]] == ["string", "long", "long", "double"]

@@ -38,7 +38,7 @@ class SQLite(Engine):
             return unsupported("only aggregates over raw events are written for SQLite")
         if question.zone != "UTC" or question.subtotals != "none" or any(m.at for m in question.measures):
             return unsupported("SQLite has no time zones, no ROLLUP or CUBE, and no quantiles")
-        return Support(Where.PROCESS)
+        return Support(Where.PROCESS, tables=("events",))
 
     def explain(self, question: Question, plan: Plan) -> str:
         return "{}\n-- parameters: {}".format(*statement(question, plan))
