@@ -90,10 +90,10 @@ def _moved(question: Aggregate, days: int) -> Aggregate:
 
 
 def _duckdb(arm: Arm, session: Any, question: Aggregate) -> Bare:
-    from rollup_bench.engines.duckdb.engine import statement
+    from rollup_bench.engines.duckdb.engine import fetched, statement
 
     text, values = statement(question, arm.plan)
-    return lambda: int(session._connection.sql(text, params=values).to_arrow_table().num_rows)
+    return lambda: fetched(session._connection.execute(text, values)).num_rows
 
 
 def _druid(arm: Arm, _session: Session, question: Aggregate) -> Bare:

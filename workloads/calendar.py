@@ -1,20 +1,26 @@
 """Computes buckets of time for engines and layouts; the package `truth` computes its buckets by separate code."""
 
+from bisect import bisect_left
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import TypeAlias
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rollup_bench.workloads.questions import Aggregate, Grain
+from rollup_bench.workloads.questions import EPOCH, Aggregate, Grain, milliseconds
 
 CLOCK = {Grain.MINUTE: 60_000, Grain.HOUR: 3_600_000}
 """The length in milliseconds of the grains minute and hour."""
 DAY = 86_400_000
 Instants: TypeAlias = "pa.Array | pa.ChunkedArray"
 """Milliseconds since 1970, UTC."""
+Longs: TypeAlias = npt.NDArray[np.int64]
+FIRST, LAST = milliseconds(datetime(1, 1, 3, tzinfo=UTC)), milliseconds(datetime(9999, 12, 29, tzinfo=UTC))
+"""The range of instants whose local time is known."""
 
 
 def starts(instants: Instants, grain: Grain, zone: str) -> Instants:
@@ -29,10 +35,8 @@ def starts(instants: Instants, grain: Grain, zone: str) -> Instants:
     if grain in CLOCK:
         return pc.subtract(instants, pa.array(np.asarray(wall.cast(pa.int64())) % CLOCK[grain]))
     floors = pc.floor_temporal(wall, unit=str(grain)).dictionary_encode()
-    if isinstance(floors, pa.ChunkedArray):
-        floors = floors.combine_chunks()
-    begins = pc.assume_timezone(floors.dictionary, zone, ambiguous="earliest", nonexistent="latest")
-    return begins.cast(pa.int64()).take(floors.indices)
+    begins = _first_instants(np.asarray(floors.dictionary.cast(pa.int64())), zone)
+    return pa.array(begins).take(floors.indices)
 
 
 def of(question: Aggregate, instants: Instants) -> Instants:
@@ -48,11 +52,67 @@ def begins(instant: int, grain: Grain, zone: str) -> bool:
     return bool(starts(pa.array([instant]), grain, zone)[0].as_py() == instant)
 
 
-def local(instants: Instants, zone: str) -> Instants:
+def local(instants: Instants, zone: str) -> pa.Array:
     """The date and time that a local clock shows at each instant, as Arrow timestamps without a zone."""
-    return pc.local_timestamp(instants.cast(pa.timestamp("ms", zone)))
+    values = np.asarray(instants.cast(pa.int64()), np.int64)
+    return pa.array(values + offsets(values, zone)).cast(pa.timestamp("ms"))
 
 
-def offsets(instants: npt.NDArray[np.int64], zone: str) -> npt.NDArray[np.int64]:
+def _first_instants(days: Longs, zone: str) -> Longs:
+    """The first instant of each local day, given in milliseconds since a local clock showed 1970-01-01 00:00.
+
+    A midnight that a clock change repeats counts when it is first shown; a day whose midnight is skipped starts at the
+    change.
+    """
+    if not len(days):
+        return days
+    changes, ahead = np.array(clock_changes(zone, int(days.min()) - 2 * DAY, int(days.max()) + 2 * DAY), np.int64).T
+    periods = np.searchsorted(changes[1:] + ahead[:-1], days, side="right")
+    begins: Longs = np.maximum(days - ahead[periods], changes[periods])
+    return begins
+
+
+def offsets(instants: Longs, zone: str) -> Longs:
     """How many milliseconds the local clock of `zone` is ahead of UTC at each instant; negative if it is behind."""
-    return np.asarray(local(pa.array(instants), zone).cast(pa.int64())) - instants
+    if not len(instants):
+        return instants
+    changes, ahead = np.array(clock_changes(zone, int(instants.min()), int(instants.max())), np.int64).T
+    there: Longs = ahead[np.searchsorted(changes[1:], instants, side="right")]
+    return there
+
+
+def clock_changes(zone: str, first: int, last: int) -> list[tuple[int, int]]:
+    """The instants in a range at which the offset of a zone changes, each with the offset after it, in order.
+
+    All are milliseconds; offsets are ahead of UTC. The first pair is `first` with its offset. The years 1 to 9999 are
+    known; before and after them the offset is that of their first and last day.
+    """
+    first_year, last_year = ((EPOCH + timedelta(milliseconds=_within(end))).year for end in (first, last))
+    changes = [change for year in range(first_year, last_year + 1) for change in _changes_in(zone, year)]
+    before = [(first, _offset(zone, first))]
+    return before + [change for change in changes if first < change[0] <= last]
+
+
+@lru_cache(maxsize=4096)
+def _changes_in(zone: str, year: int) -> list[tuple[int, int]]:
+    """The changes of a year; two changes within the same day of UTC that cancel each other are not found."""
+    start, end = (milliseconds(datetime(year, *day, tzinfo=UTC)) for day in ((1, 1), (12, 31)))
+    days = range(start, end + 2 * DAY, DAY)
+    pairs = [(day, day + DAY) for day in days[:-1] if _offset(zone, day) != _offset(zone, day + DAY)]
+    return [_change_between(zone, *pair) for pair in pairs]
+
+
+def _change_between(zone: str, before: int, after: int) -> tuple[int, int]:
+    """The first instant, with its offset, at which the offset is that of `after`."""
+    ahead = _offset(zone, after)
+    return before + bisect_left(range(before, after), True, key=lambda at: _offset(zone, at) == ahead), ahead
+
+
+def _offset(zone: str, instant: int) -> int:
+    moment = (EPOCH + timedelta(milliseconds=_within(instant))).astimezone(ZoneInfo(zone))
+    return (moment.utcoffset() or timedelta()) // timedelta(milliseconds=1)
+
+
+def _within(instant: int) -> int:
+    """The nearest instant of the years 1 to 9999, two days apart from both ends."""
+    return min(max(instant, FIRST), LAST)

@@ -1,33 +1,95 @@
 """The SQL of cohorts in DuckDB: births, returns by age, and a row for each cohort and each age that has ended."""
 
-from rollup_bench.engines.duckdb.sql import bucket, conditions, is_local, local, naive
+from datetime import datetime, timedelta
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from rollup_bench.engines.duckdb.sql import conditions, is_day, naive
+from rollup_bench.engines.duckdb.zones import YEAR, LocalTime
 from rollup_bench.engines.sql import LENGTHS, Parameters, quoted
 from rollup_bench.workloads.calendar import CLOCK
-from rollup_bench.workloads.questions import Age, Cohort, Grain
+from rollup_bench.workloads.questions import Age, Cohort, Grain, milliseconds
+
+BIRTH = -1
+"""The age at which a table of activity counts births."""
+MILLISECOND = timedelta(milliseconds=1)
 
 
-def cohort(question: Cohort, subject: str, time: str, integers: set[str]) -> tuple[str, list[object]]:
+class Moment(NamedTuple):
+    """The SQL of an instant, a UTC timestamp, and the local time of the range in which the instant lies."""
+
+    instant: str
+    local: LocalTime
+
+
+def cohort(question: Cohort, subject: str, time: str, integers: set[str], local: LocalTime) -> tuple[str, list[object]]:
     """The SQL of a cohort over the table `events`, and its bound values; `integers` names the integer columns."""
     parameters = Parameters()
+    column = question.measure.column if question.measure else None
+    births = "cohort" if question.grain is None else f"{local.bucket('born', question.grain)} AS cohort"
+    where = " AND ".join(_born_in_span(question, parameters))
+    last = _last_birth(question, local, parameters)
+    until = f"{quoted(time)} < {parameters.bind(naive(question.until))}"
     ctes = {
-        "firsts": _first_events(question, subject, time, parameters),
-        "births": _births(question, parameters),
-        "activity": _activity(question, subject, time, parameters),
+        "firsts": first_events(question, subject, time, parameters),
+        "births": f"SELECT subject, born, {births} FROM firsts WHERE {where}",
+        "activity": activity(question, [column] if column else [], (subject, time), local, parameters, until),
         "seen": _seen(question),
-        "sizes": _sizes(question, parameters),
-        "cells": _cells(question, parameters),
+        "sizes": f"SELECT cohort, count(*) AS size{last} FROM births GROUP BY cohort",
     }
+    return _answer(question, ctes, integers, local, parameters)
+
+
+def stored_cohort(question: Cohort, table: str, integers: set[str], local: LocalTime) -> tuple[str, list[object]]:
+    """The SQL of a cohort over a table that stores activity, and its bound values."""
+    parameters = Parameters()
+    age, value = "age", "sum(subjects)"
+    if question.measure is not None:
+        value = f"sum({quoted(f'sum {question.measure.column}')})" if question.measure.column else "sum(events)"
+    elif question.retention == "unbounded":
+        age, value = f"least(age, {question.age.count - 1}) AS age", "sum(last)"
+    elif question.cumulative:
+        value = "sum(first)"
+    cohort = "born AS cohort"
+    if question.grain is None:
+        cohort = "cohort"
+    elif is_day(question.grain):
+        cohort = f"date_trunc('{question.grain}', born) AS cohort"
+    sums = f"{cohort}, {age}, CAST(sum(subjects) AS BIGINT) AS size, {value} AS value"
+    start, end = (
+        parameters.bind(_stored_birth(question, moment)) for moment in (question.span.start, question.span.end)
+    )
+    ctes = {
+        "seen": f"SELECT {sums} FROM {quoted(table)} WHERE born >= {start} AND born < {end} GROUP BY ALL",
+        "sizes": f"SELECT cohort, size{_last_birth(question, local, parameters)} FROM seen WHERE age = {BIRTH}",
+    }
+    return _answer(question, ctes, integers, local, parameters)
+
+
+def _stored_birth(question: Cohort, moment: datetime) -> int | datetime:
+    """The value of the column `born`, in a table that stores activity, for births at a moment."""
+    return milliseconds(moment) if question.grain in CLOCK else _shown(question, moment)
+
+
+def _answer(
+    question: Cohort, ctes: dict[str, str], integers: set[str], local: LocalTime, parameters: Parameters
+) -> tuple[str, list[object]]:
+    """The SQL that joins the sizes of cohorts with the values at each age, and its bound values."""
+    ctes["cells"] = _cells(question, local, parameters)
+    label = "cells.cohort"
+    if question.grain is not None and is_day(question.grain):
+        label = local.start(label, question.grain)
+    accumulates = question.cumulative or question.retention == "unbounded"
     lines = [
         "WITH " + ",\n".join(f"{name} AS ({text})" for name, text in ctes.items()),
-        f"SELECT {_label(question, parameters)} AS cohort, size, age, {_value(question, integers)} AS value FROM (",
-        f"SELECT cells.*, {_accumulated(question)} AS value",
+        f"SELECT {label} AS cohort, cells.size AS size, cells.age AS age, {_value(question, integers)} AS value",
         "FROM cells LEFT JOIN seen ON cells.cohort IS NOT DISTINCT FROM seen.cohort AND cells.age = seen.age",
-        ") WHERE age < ended ORDER BY cohort NULLS LAST, age",
+        f"{'QUALIFY' if accumulates else 'WHERE'} cells.age < ended ORDER BY 1 NULLS LAST, 3",
     ]
     return "\n".join(lines), parameters.values
 
 
-def _first_events(question: Cohort, subject: str, time: str, parameters: Parameters) -> str:
+def first_events(question: Cohort, subject: str, time: str, parameters: Parameters) -> str:
     """The SELECT of each subject's birth and, with `by`, the dimension's smallest value (NULL last) at the birth."""
     cohort = ""
     if question.by is not None:
@@ -38,24 +100,32 @@ def _first_events(question: Cohort, subject: str, time: str, parameters: Paramet
     return f"SELECT {first} FROM events WHERE {where} GROUP BY ALL"
 
 
-def _births(question: Cohort, parameters: Parameters) -> str:
-    cohort = "cohort"
-    if question.grain is not None:
-        cohort = f"{bucket('born', question.grain, question.zone, parameters)} AS cohort"
+def _born_in_span(question: Cohort, parameters: Parameters) -> list[str]:
     start, end = parameters.bind(naive(question.span.start)), parameters.bind(naive(question.span.end))
-    return f"SELECT subject, born, {cohort} FROM firsts WHERE born >= {start} AND born < {end}"
+    return [f"born >= {start}", f"born < {end}"]
 
 
-def _activity(question: Cohort, subject: str, time: str, parameters: Parameters) -> str:
-    """The SELECT of the returns, before `until`, of subjects born in the span, each with cohort, subject and age."""
-    number = f", {quoted(question.measure.column)} AS number" if question.measure and question.measure.column else ""
-    age = _age("born", "instant", question.age, question.zone, parameters)
-    where = " AND ".join(
-        [f"{quoted(time)} < {parameters.bind(naive(question.until))}", *conditions(question.returns, parameters)]
-    )
-    returns = f"SELECT {quoted(subject)} AS subject, {quoted(time)} AS instant{number} FROM events WHERE {where}"
+def activity(
+    question: Cohort,
+    columns: list[str],
+    names: tuple[str, str],
+    local: LocalTime,
+    parameters: Parameters,
+    until: str | None = None,
+) -> str:
+    """The SELECT of the returns of the subjects in `births`, each with its age and the values of `columns`.
+
+    `names` are the columns of subject and time. The values are called `number0`, `number1` and so on. `until` is a
+    condition that returns must also meet.
+    """
+    subject, time = map(quoted, names)
+    numbers = "".join(f", {quoted(column)} AS number{i}" for i, column in enumerate(columns))
+    where = " AND ".join([*([until] if until else []), *conditions(question.returns, parameters)]) or "true"
+    returns = f"SELECT {subject} AS subject, {time} AS instant{numbers} FROM events WHERE {where}"
+    selected = "".join(f", number{i}" for i, _ in enumerate(columns))
+    age = _age(Moment("born", local), Moment("instant", local), question.age)
     return (
-        f"SELECT cohort, births.subject, {age} AS age{', number' if number else ''} FROM births "
+        f"SELECT births.*, {age} AS age{selected} FROM births "
         f"JOIN ({returns}) AS returns ON returns.subject = births.subject "
         f"AND instant {'>' if question.repeat else '>='} born"
     )
@@ -64,7 +134,7 @@ def _activity(question: Cohort, subject: str, time: str, parameters: Parameters)
 def _seen(question: Cohort) -> str:
     """SELECTs a cohort's value at each age; accumulating retention counts a subject at its first or last age only."""
     if question.measure is not None:
-        value = "count(*)" if question.measure.column is None else "sum(number)"
+        value = "count(*)" if question.measure.column is None else "sum(number0)"
         return f"SELECT cohort, age, {value} AS value FROM activity GROUP BY cohort, age"
     if question.retention == "unbounded":
         age = f"least(max(age), {question.age.count - 1})"
@@ -76,64 +146,71 @@ def _seen(question: Cohort) -> str:
     return f"SELECT cohort, age, count(*) AS value FROM ({by_subject}) GROUP BY cohort, age"
 
 
-def _accumulated(question: Cohort) -> str:
-    if question.retention == "unbounded":
-        return "sum(value) OVER (PARTITION BY cells.cohort ORDER BY cells.age DESC)"
-    if question.cumulative:
-        return "sum(value) OVER (PARTITION BY cells.cohort ORDER BY cells.age)"
-    return "value"
-
-
 def _value(question: Cohort, integers: set[str]) -> str:
     """The SQL of a value: without events, 0 for a count and NULL for a sum; an integer beyond 64 bits is an error."""
+    value = "value"
+    if question.cumulative or question.retention == "unbounded":
+        order = "" if question.cumulative else " DESC"
+        value = f"sum(value) OVER (PARTITION BY cells.cohort ORDER BY cells.age{order})"
     if question.measure is None or question.measure.column is None:
-        return "CAST(coalesce(value, 0) AS BIGINT)"
-    return "CAST(value AS BIGINT)" if question.measure.column in integers else "value"
+        return f"CAST(coalesce({value}, 0) AS BIGINT)"
+    return f"CAST({value} AS BIGINT)" if question.measure.column in integers else value
 
 
-def _age(born: str, instant: str, age: Age, zone: str, parameters: Parameters) -> str:
-    """The SQL of the age, at `instant`, of a subject born at `born`; both are SQL expressions of UTC timestamps."""
+def _age(born: Moment, now: Moment, age: Age) -> str:
+    """The SQL of the age, at `now`, of a subject born at `born`."""
     if age.clock == "elapsed":
-        return f"(epoch_ms({instant}) - epoch_ms({born})) // {LENGTHS[age.unit] * age.width}"
+        return f"(epoch_ms({now.instant}) - epoch_ms({born.instant})) // {LENGTHS[age.unit] * age.width}"
     if age.unit in CLOCK:
-        return (
-            f"(epoch_ms({instant}) - ({bucket(born, age.unit, zone, parameters)})) // {LENGTHS[age.unit] * age.width}"
-        )
-    born, instant = local(born, zone, parameters), local(instant, zone, parameters)
+        begin = born.local.bucket(born.instant, age.unit)
+        return f"(epoch_ms({now.instant}) - ({begin})) // {LENGTHS[age.unit] * age.width}"
+    before, shown = born.local.shown(born.instant), now.local.shown(now.instant)
     if age.unit is Grain.WEEK:  # date_diff('week') counts periods of 7 days, not Mondays
-        return f"date_diff('day', date_trunc('week', {born}), date_trunc('week', {instant})) // {7 * age.width}"
-    return f"date_diff('{age.unit}', {born}, {instant}) // {age.width}"
+        return f"date_diff('day', date_trunc('week', {before}), date_trunc('week', {shown})) // {7 * age.width}"
+    return f"date_diff('{age.unit}', {before}, {shown}) // {age.width}"
 
 
-def _sizes(question: Cohort, parameters: Parameters) -> str:
-    """The SELECT of each cohort with its number of subjects and the last instant at which its subjects can be born."""
-    return f"SELECT cohort, count(*) AS size, {_last_birth(question, parameters)} AS last FROM births GROUP BY cohort"
+def _last_birth(question: Cohort, local: LocalTime, parameters: Parameters) -> str:
+    """The SQL of a column `last`: the last millisecond in which a subject of a cohort can be born.
 
-
-def _last_birth(question: Cohort, parameters: Parameters) -> str:
-    """The SQL of the last millisecond in which a subject of a cohort can be born."""
-    end = f"CAST({parameters.bind(naive(question.span.end))} AS TIMESTAMP)"
+    It is a local time if cohorts and ages begin with local days, else UTC. Cohorts by a dimension have no such column,
+    because births in all of them end with the span.
+    """
     if question.grain is None:
-        return f"{end} - INTERVAL 1 MILLISECOND"
+        return ""
+    end = question.span.end - MILLISECOND
+    following = f"(cohort + INTERVAL 1 {question.grain})"
     if question.grain in CLOCK:
-        following = f"make_timestamp((cohort + {LENGTHS[question.grain]}) * 1000)"
-    elif question.zone == "UTC":
-        following = f"make_timestamp(cohort * 1000) + INTERVAL 1 {question.grain}"
-    else:
-        day = f"cohort + INTERVAL 1 {question.grain}"
-        following = f"timezone('UTC', first_instant({day}, {parameters.bind(question.zone)}))"
-    return f"least({following}, {end}) - INTERVAL 1 MILLISECOND"
+        following = f"make_timestamp(1000 * (cohort + {CLOCK[question.grain]}))"
+    elif not _by_day(question):
+        following = f"make_timestamp(1000 * {local.start(following, question.grain)})"
+    last = parameters.bind(_shown(question, end) if _by_day(question) else naive(end))
+    return f", least({following} - INTERVAL 1 MILLISECOND, CAST({last} AS TIMESTAMP)) AS last"
 
 
-def _cells(question: Cohort, parameters: Parameters) -> str:
+def _by_day(question: Cohort) -> bool:
+    """Whether cohorts and ages begin with a local day, so that local times suffice to compute ages."""
+    calendar = question.age.clock == "calendar" and question.age.unit not in CLOCK
+    return calendar and question.grain is not None and is_day(question.grain)
+
+
+def _cells(question: Cohort, local: LocalTime, parameters: Parameters) -> str:
     """SELECTs each cohort and age; `ended` is the age at `until` of a subject born at the cohort's last instant."""
-    until = f"CAST({parameters.bind(naive(question.until))} AS TIMESTAMP)"
-    ended = _age("last", until, question.age, question.zone, parameters)
+    until = _constant(question, question.until, parameters)
+    if question.grain is None:
+        last = _constant(question, question.span.end - MILLISECOND, parameters)
+    else:
+        zone = "UTC" if _by_day(question) else local.zone
+        last = Moment("last", LocalTime(zone, local.first, local.last + YEAR))
+    ended = _age(last, until, question.age)
     return f"SELECT *, {ended} AS ended, unnest(range({question.age.count})) AS age FROM sizes"
 
 
-def _label(question: Cohort, parameters: Parameters) -> str:
-    """The SQL of a cohort as answers show it: a dimension's value, or milliseconds since 1970, UTC."""
-    if question.grain is None or not is_local(question.grain, question.zone):
-        return "cohort"
-    return f"epoch_ms(first_instant(cohort, {parameters.bind(question.zone)}))"
+def _constant(question: Cohort, moment: datetime, parameters: Parameters) -> Moment:
+    instant = milliseconds(moment)
+    return Moment(f"CAST({parameters.bind(naive(moment))} AS TIMESTAMP)", LocalTime(question.zone, instant, instant))
+
+
+def _shown(question: Cohort, moment: datetime) -> datetime:
+    """What a clock in the question's zone shows at a moment."""
+    return moment.astimezone(ZoneInfo(question.zone)).replace(tzinfo=None)

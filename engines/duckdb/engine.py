@@ -1,6 +1,7 @@
 """The DuckDB adapter: a database file for each plan, with the tables of the plan's layout."""
 
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -8,11 +9,13 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
+from rollup_bench.engines.cohorts import StoredActivity
 from rollup_bench.engines.contract import Engine, Loaded, Plan, Session, Support, Where, unsupported
 from rollup_bench.engines.duckdb import rollup, sql, tables
-from rollup_bench.engines.duckdb.cohort import cohort
+from rollup_bench.engines.duckdb.cohort import cohort, stored_cohort
 from rollup_bench.engines.duckdb.funnel import funnel
 from rollup_bench.engines.duckdb.timeout import SECONDS, Timeout
+from rollup_bench.engines.duckdb.zones import local_time
 from rollup_bench.engines.sql import quoted
 from rollup_bench.errors import FailureError, RequestError
 from rollup_bench.servers import Server
@@ -24,9 +27,10 @@ from rollup_bench.workloads.dataset import Dataset
 from rollup_bench.workloads.events import Events, Statistics
 from rollup_bench.workloads.layouts import Layout
 from rollup_bench.workloads.pace import Pace
-from rollup_bench.workloads.questions import Aggregate, Cohort, Funnel, Question
+from rollup_bench.workloads.questions import Aggregate, Cohort, Question, milliseconds
 
 BUCKET = pa.field("bucket", INSTANT)
+warnings.filterwarnings("ignore", "Arrow output on a DB-API result makes an extra copy")
 
 
 class DuckDB(Engine):
@@ -46,17 +50,17 @@ class DuckDB(Engine):
 
     def plan(self, dataset: Dataset, layout: Layout, statistics: Statistics) -> Plan:
         table_set = tables.tables(dataset, layout, statistics)
-        text = tables.statements(table_set, statistics, dataset.columns.time.name)
+        text = tables.statements(table_set, statistics, dataset.columns)
         return Plan(self.name, dataset, layout, statistics, text, table_set)
 
     def support(self, question: Question, plan: Plan) -> Support:
         try:
-            layout = _rollup(question, plan)
+            table = _table(question, plan)
         except RequestError as refusal:
             return unsupported(str(refusal))
-        if layout is None:
+        if table is None:
             return Support(Where.PROCESS, tables=("events",))
-        return Support(Where.INGEST, tables=(layout.name,))
+        return Support(Where.INGEST, tables=(table.name,))
 
     def explain(self, question: Question, plan: Plan) -> str:
         text, values = statement(question, plan)
@@ -66,14 +70,15 @@ class DuckDB(Engine):
         began = time.perf_counter()
         self._folder.mkdir(parents=True, exist_ok=True)
         path = self._path(plan)
-        with _failures(), self._connected(path) as connection:
-            connection.execute(sql.MACROS)
-            batches = pa.RecordBatchReader.from_batches(_naive(plan.schema), _watched(events, watch))
-            connection.register("batches", batches)
-            with watch.ending(connection.interrupt):
+        try:
+            with self._connected(path) as connection, watch.ending(connection.interrupt):
+                batches = pa.RecordBatchReader.from_batches(_naive(plan.schema), _watched(events, watch))
+                connection.register("batches", batches)
                 connection.execute(plan.text)
                 connection.execute("CHECKPOINT")
                 counts = _counts(connection, plan)
+        except duckdb.Error as error:
+            raise _failure(error) from None
         if counts.get("events", events.statistics.rows) != events.statistics.rows:
             raise FailureError(f"duckdb stored {counts['events']} of {events.statistics.rows} events")
         return Loaded(sum(counts.values()), time.perf_counter() - began, path.stat().st_size)
@@ -94,10 +99,9 @@ class DuckDB(Engine):
 
     @contextmanager
     def session(self, plan: Plan) -> Iterator[Session]:
-        with self._connected(self._path(plan), read_only=True) as connection:
-            connection.execute(sql.MACROS)
-            with closing(Timeout(connection.interrupt)) as timeout:
-                yield _Session(connection, plan, timeout)
+        connected = self._connected(self._path(plan), read_only=True)
+        with connected as connection, closing(Timeout(connection.interrupt)) as timeout:
+            yield _Session(connection, plan, timeout)
 
     def _path(self, plan: Plan) -> Path:
         return self._folder / f"{plan.name}.duckdb"
@@ -108,29 +112,52 @@ class DuckDB(Engine):
 
 def statement(question: Question, plan: Plan) -> tuple[str, list[object]]:
     """The SQL of a question and its bound values; RequestError if the plan does not support the question."""
-    layout = _rollup(question, plan)
+    table = _table(question, plan)
     subject, time = plan.dataset.columns.subject, plan.dataset.columns.time.name
     integers = {name for name, kind in plan.statistics.types.items() if kind == "int64"}
-    match question:
-        case Aggregate():
-            if layout is None:
-                return sql.aggregate(question, time, "events", lambda m: sql.measure(m, integers))
-            return sql.aggregate(question, time, layout.name, lambda m: rollup.measure(m, layout, integers))
-        case Cohort():
-            return cohort(question, subject, time, integers)
-        case Funnel():
+    match question, table:
+        case Aggregate(), Layout():
+            local = local_time(question.zone, question.span.milliseconds, plan.statistics)
+            return sql.aggregate(question, time, table.name, lambda m: rollup.measure(m, table, integers), local)
+        case Aggregate(), _:
+            local = local_time(question.zone, question.span.milliseconds, plan.statistics)
+            return sql.aggregate(question, time, "events", lambda m: sql.measure(m, integers), local)
+        case Cohort(), _:
+            span = question.span.milliseconds[0], milliseconds(question.until)
+            local = local_time(question.zone, span, plan.statistics)
+            if isinstance(table, StoredActivity):
+                return stored_cohort(question, table.name, integers, local)
+            return cohort(question, subject, time, integers, local)
+        case _:
             return funnel(question, subject, time)
 
 
-def _rollup(question: Question, plan: Plan) -> Layout | None:
-    """The smallest roll-up that can answer; None if only the table of events can; RequestError if no table can."""
+def _table(question: Question, plan: Plan) -> Layout | StoredActivity | None:
+    """The smallest roll-up, or the stored activity, that can answer; None if only the table of events can.
+
+    RequestError if no table can.
+    """
     table_set: tables.TableSet = plan.tables
+    if isinstance(question, Cohort):
+        for stored in table_set.cohorts:
+            if stored.answers(question, plan.statistics):
+                return stored
     reasons = [rollup.unsupported_reason(question, layout) for layout in table_set.rollups]
     if None in reasons:
         return table_set.rollups[reasons.index(None)]
-    if table_set.order is None:
+    if not table_set.events:
         raise RequestError(reasons[0])
     return None
+
+
+def fetched(result: duckdb.DuckDBPyConnection) -> pa.Table:
+    """The rows of the statement that a connection has just executed.
+
+    `execute` binds a statement once and copies the rows, about which DuckDB 2.0 warns; `sql` binds it twice.
+    """
+    fetch = "to_arrow_table" if hasattr(result, "to_arrow_table") else "fetch_arrow_table"  # before DuckDB 2.0
+    table: pa.Table = getattr(result, fetch)()
+    return table
 
 
 def _counts(connection: duckdb.DuckDBPyConnection, plan: Plan) -> dict[str, int]:
@@ -141,17 +168,14 @@ def _counts(connection: duckdb.DuckDBPyConnection, plan: Plan) -> dict[str, int]
     return dict(zip(names, row, strict=True))
 
 
-@contextmanager
-def _failures() -> Iterator[None]:
-    """Turns DuckDB's errors in the block into OverflowError for a value out of range, else into FailureError."""
-    try:
-        yield
-    except (duckdb.OutOfRangeException, duckdb.ConversionException) as error:
-        raise OverflowError(str(error).splitlines()[0]) from None
-    except duckdb.InterruptException:
-        raise FailureError(f"duckdb gives no answer in {SECONDS:g} s") from None
-    except duckdb.Error as error:
-        raise FailureError(f"duckdb: {str(error).splitlines()[0]}") from None
+def _failure(error: duckdb.Error) -> Exception:
+    """DuckDB's error as an OverflowError for a value out of range, else as a FailureError."""
+    text = str(error).splitlines()[0]
+    if isinstance(error, (duckdb.OutOfRangeException, duckdb.ConversionException)):
+        return OverflowError(text)
+    if isinstance(error, duckdb.InterruptException):
+        return FailureError(f"duckdb gives no answer in {SECONDS:g} s")
+    return FailureError(f"duckdb: {text}")
 
 
 class _Session(Session):
@@ -162,8 +186,11 @@ class _Session(Session):
 
     def ask(self, question: Question) -> pa.Table:
         text, values = statement(question, self._plan)
-        with _failures(), self._timeout:
-            answer: pa.Table = self._connection.sql(text, params=values).to_arrow_table()
+        try:
+            with self._timeout:
+                answer = fetched(self._connection.execute(text, values))
+        except duckdb.Error as error:
+            raise _failure(error) from None
         if isinstance(question, Aggregate):  # only the bucket's type is not the answer's; casting all columns is slow
             chunks = [chunk.view(INSTANT) for chunk in answer.column(0).chunks]
             return answer.set_column(0, BUCKET, pa.chunked_array(chunks, INSTANT))

@@ -1,7 +1,8 @@
 """Roll-ups in DuckDB: tables of states by bucket and dimensions, and the SQL of measures over them."""
 
-from rollup_bench.engines.duckdb.sql import bucket, is_local
-from rollup_bench.engines.sql import Parameters, quoted
+from rollup_bench.engines.duckdb.sql import is_day
+from rollup_bench.engines.duckdb.zones import LocalTime
+from rollup_bench.engines.sql import quoted
 from rollup_bench.workloads import rule
 from rollup_bench.workloads.layouts import Layout
 from rollup_bench.workloads.measures import ESTIMABLE, Function, Measure
@@ -11,28 +12,19 @@ from rollup_bench.workloads.rule import Part, State
 MERGES = {Part.ROWS: "sum", Part.KNOWN: "sum", Part.SUM: "sum", Part.MIN: "min", Part.MAX: "max"}
 
 
-class Literals(Parameters):
-    """Parameters that are written into the SQL as literals, because CREATE TABLE takes no bound values."""
-
-    def bind(self, value: object) -> str:
-        """The value as a SQL string literal."""
-        return "'" + str(value).replace("'", "''") + "'"
-
-
-def create(layout: Layout, time: str, source: str) -> str:
+def create(layout: Layout, time: str, source: str, local: LocalTime) -> str:
     """The SQL that creates the table of a roll-up from the events in the table `source`.
 
     Sums of integers are stored as HUGEINT, because the sum of a group may exceed 64 bits if the answer does not.
     """
-    parameters, grain = Literals(), Grain(layout.grain or Grain.ALL)
-    instant = "make_timestamp(bucket * 1000)"
-    if is_local(grain, layout.zone):
-        instant = f"timezone('UTC', first_instant(bucket, {parameters.bind(layout.zone)}))"
+    grain = Grain(layout.grain or Grain.ALL)
+    start = local.start("bucket", grain) if is_day(grain) else "bucket"
     by = [quoted(d) for d in layout.by]
     states = [f"{_expression(s)} AS {_column(s)}" for s in rule.stored_states(layout) if s.part in MERGES]
-    grouped = ", ".join([f"{bucket(quoted(time), grain, layout.zone, parameters)} AS bucket", *by, *states])
+    grouped = ", ".join([f"{local.bucket(quoted(time), grain)} AS bucket", *by, *states])
     return (
-        f"CREATE TABLE {quoted(layout.name)} AS SELECT {instant} AS {quoted(time)}, * EXCLUDE (bucket) "
+        f"CREATE TABLE {quoted(layout.name)} AS "
+        f"SELECT make_timestamp(1000 * ({start})) AS {quoted(time)}, * EXCLUDE (bucket) "
         f"FROM (SELECT {grouped} FROM {source} GROUP BY ALL) ORDER BY ALL"
     )
 

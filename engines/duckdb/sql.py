@@ -3,21 +3,13 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from rollup_bench.engines.duckdb.zones import LocalTime
 from rollup_bench.engines.ordering import order
 from rollup_bench.engines.sql import Parameters, condition, quoted
 from rollup_bench.workloads.calendar import CLOCK
 from rollup_bench.workloads.filters import Filter
 from rollup_bench.workloads.measures import Function, Measure
 from rollup_bench.workloads.questions import Aggregate, Grain, Span
-
-MACROS = """
-CREATE TEMP MACRO offset_at(instant, zone) AS timezone(zone, instant) - timezone('UTC', instant);
--- the first of two midnights, if a clock change repeats midnight, by the offset of three hours before
-CREATE TEMP MACRO earlier(day, zone) AS
-    timezone('UTC', day - offset_at(timezone(zone, day) - INTERVAL 3 HOUR, zone));
-CREATE TEMP MACRO first_instant(day, zone) AS
-    CASE WHEN timezone(zone, earlier(day, zone)) = day THEN earlier(day, zone) ELSE timezone(zone, day) END;
-"""
 
 
 def naive(instant: datetime) -> datetime:
@@ -26,11 +18,11 @@ def naive(instant: datetime) -> datetime:
 
 
 def aggregate(
-    question: Aggregate, time: str, table: str, expression: Callable[[Measure], str]
+    question: Aggregate, time: str, table: str, expression: Callable[[Measure], str], local: LocalTime
 ) -> tuple[str, list[object]]:
     """The SQL of an aggregate over a table, and its bound values; `expression` returns the SQL of a measure."""
     parameters = Parameters()
-    columns = [f"{_bucket(question, time, parameters)} AS bucket", *map(quoted, question.by)]
+    columns = [f"{_bucket(question, time, local, parameters)} AS bucket", *map(quoted, question.by)]
     if question.subtotals != "none":
         columns.append(f"{_grouping(question)} AS grouping_id")
     columns += [f"{expression(m)} AS {quoted(str(m))}" for m in question.measures]
@@ -43,9 +35,8 @@ def aggregate(
     if question.top is not None:
         rank = f"row_number() OVER (PARTITION BY bucket ORDER BY {', '.join(_order(question)[1:])})"
         lines.append(f"QUALIFY {rank} <= {parameters.bind(question.top.n)}")
-    if is_local(question.grain, question.zone):
-        instant = f"epoch_ms(first_instant(bucket, {parameters.bind(question.zone)}))"
-        lines = [f"SELECT * REPLACE ({instant} AS bucket) FROM (", *lines, ")"]
+    if is_day(question.grain):
+        lines = [f"SELECT * REPLACE ({local.start('bucket', question.grain)} AS bucket) FROM (", *lines, ")"]
     lines.append(f"ORDER BY {', '.join(_order(question))}")
     return "\n".join(lines), parameters.values
 
@@ -84,32 +75,15 @@ def measure(measure: Measure, integers: set[str]) -> str:
             return f"{measure.function}({column})"
 
 
-def bucket(column: str, grain: Grain, zone: str, parameters: Parameters) -> str:
-    """The SQL of a time's bucket: its start in milliseconds since 1970, UTC, or its first local day if `is_local`.
-
-    After grouping, callers convert local days to instants with `first_instant`: once for each group, not each event.
-    """
-    if grain in CLOCK:
-        length, shown = CLOCK[grain], f"epoch_ms({local(column, zone, parameters)})"
-        return f"epoch_ms({column}) - ({shown} % {length} + {length}) % {length}"
-    day = f"date_trunc('{grain}', {local(column, zone, parameters)})"
-    return day if is_local(grain, zone) else f"epoch_ms({day})"
+def is_day(grain: Grain) -> bool:
+    """Whether buckets of a grain begin with a local day: grains of a day to a year."""
+    return grain is not Grain.ALL and grain not in CLOCK
 
 
-def local(column: str, zone: str, parameters: Parameters) -> str:
-    """The SQL that converts a UTC timestamp to the local time of a zone."""
-    return column if zone == "UTC" else f"timezone({parameters.bind(zone)}, timezone('UTC', {column}))"
-
-
-def is_local(grain: Grain, zone: str) -> bool:
-    """Whether `bucket` gives local days, not instants: for grains of a day to a year in a zone other than UTC."""
-    return zone != "UTC" and grain is not Grain.ALL and grain not in CLOCK
-
-
-def _bucket(question: Aggregate, time: str, parameters: Parameters) -> str:
+def _bucket(question: Aggregate, time: str, local: LocalTime, parameters: Parameters) -> str:
     if question.grain is Grain.ALL:
         return f"CAST({parameters.bind(question.span.milliseconds[0])} AS BIGINT)"
-    return bucket(quoted(time), question.grain, question.zone, parameters)
+    return local.bucket(quoted(time), question.grain)
 
 
 def _grouping(question: Aggregate) -> str:

@@ -5,11 +5,13 @@ from math import prod
 
 import msgspec
 
-from rollup_bench.engines.duckdb import rollup
+from rollup_bench.engines.cohorts import StoredActivity, stored_activities
+from rollup_bench.engines.duckdb import activity, rollup
+from rollup_bench.engines.duckdb.zones import LocalTime
 from rollup_bench.engines.sql import quoted
 from rollup_bench.workloads import layouts
 from rollup_bench.workloads.calendar import DAY
-from rollup_bench.workloads.dataset import Dataset
+from rollup_bench.workloads.dataset import Columns, Dataset
 from rollup_bench.workloads.events import Statistics
 from rollup_bench.workloads.layouts import Layout
 from rollup_bench.workloads.questions import Aggregate, Grain
@@ -22,28 +24,32 @@ MIN_EVENTS_PER_ROW = 4
 
 @dataclass(frozen=True)
 class TableSet:
-    """A plan's roll-ups, smallest first; `order` names the sort columns of the table of events, None without it."""
+    """A plan's roll-ups, smallest first, and its stored activity; `events` says whether all events are stored too."""
 
-    rollups: tuple[Layout, ...]
-    order: tuple[str, ...] | None
+    events: bool
+    rollups: tuple[Layout, ...] = ()
+    cohorts: tuple[StoredActivity, ...] = ()
 
     @property
     def names(self) -> list[str]:
-        """The names of all tables: `events`, if it is created, and then the roll-ups."""
-        return [*([] if self.order is None else ["events"]), *(layout.name for layout in self.rollups)]
+        """The names of all tables: `events`, if it is created, then the roll-ups, then the stored activity."""
+        return [
+            *(["events"] if self.events else []),
+            *(layout.name for layout in self.rollups),
+            *(stored.name for stored in self.cohorts),
+        ]
 
 
 def tables(dataset: Dataset, layout: Layout, statistics: Statistics) -> TableSet:
     """The tables that DuckDB creates for a layout.
 
-    `tuned` has the events, sorted by subject if any question is a cohort or a funnel, and a roll-up by day, hour or
-    minute for each aggregate that a roll-up can answer with at most a quarter as many rows as there are events.
+    `tuned` has the events, a roll-up by day, hour or minute for each aggregate that a roll-up can answer with at most a
+    quarter as many rows as there are events, and the activity of subjects for each cohort.
     """
-    time, subject = dataset.columns.time.name, dataset.columns.subject
     if layout == layouts.raw:
-        return TableSet((), (time,))
+        return TableSet(True)
     if layout != layouts.tuned:
-        return TableSet((layout,), None)
+        return TableSet(False, (layout,))
     questions = [template.fill() for template in dataset.questions.values()]
     rollups: dict[tuple[object, ...], Layout] = {}
     for question in questions:
@@ -54,19 +60,21 @@ def tables(dataset: Dataset, layout: Layout, statistics: Statistics) -> TableSet
             rollups[key] = msgspec.structs.replace(rollups.get(key, new), measures=tuple(measures))
     smallest = sorted(rollups.values(), key=lambda rollup: _max_groups(rollup, statistics))
     named = [msgspec.structs.replace(rollup, name=f"rollup{i}") for i, rollup in enumerate(smallest)]
-    follows = any(not isinstance(question, Aggregate) for question in questions)
-    return TableSet(tuple(named), (subject, time) if follows else (time,))
+    return TableSet(True, tuple(named), tuple(stored_activities(questions)))
 
 
-def statements(tables: TableSet, statistics: Statistics, time: str) -> str:
-    """The SQL that creates and fills the tables, the table of events first."""
+def statements(tables: TableSet, statistics: Statistics, names: Columns) -> str:
+    """The SQL that creates and fills the tables, the table of events first, which is sorted by time."""
+    time, source = names.time.name, "events" if tables.events else "batches"
+
+    def local(zone: str) -> LocalTime:
+        return LocalTime(zone, statistics.first, statistics.last)
+
     columns = ", ".join(f"{quoted(name)} {TYPES[kind]}" for name, kind in statistics.types.items())
-    rollups = [rollup.create(layout, time, "events" if tables.order else "batches") for layout in tables.rollups]
-    events = []
-    if tables.order:
-        order = ", ".join(map(quoted, tables.order))
-        events = [f"CREATE TABLE events ({columns})", f"INSERT INTO events SELECT * FROM batches ORDER BY {order}"]
-    return ";\n".join([*events, *rollups])
+    events = [f"CREATE TABLE events ({columns})", f"INSERT INTO events SELECT * FROM batches ORDER BY {quoted(time)}"]
+    rollups = [rollup.create(layout, time, source, local(layout.zone)) for layout in tables.rollups]
+    cohorts = [activity.create(each, names.subject, time, local(each.definition.zone)) for each in tables.cohorts]
+    return ";\n".join([*(events if tables.events else []), *rollups, *cohorts])
 
 
 def _question_rollup(question: Aggregate, dataset: Dataset, statistics: Statistics) -> Layout | None:

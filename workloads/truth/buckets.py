@@ -8,11 +8,13 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rollup_bench.workloads.questions import Grain, milliseconds
+from rollup_bench.workloads.questions import EPOCH, Grain, milliseconds
 
 Longs = npt.NDArray[np.int64]
 LENGTHS = {Grain.MINUTE: 60_000, Grain.HOUR: 3_600_000}
 DAY = 86_400_000
+QUARTER = 15 * 60_000
+ARROW_ENDS = milliseconds(datetime(2037, 1, 1, tzinfo=UTC))
 MONTHS = {Grain.MONTH: 1, Grain.QUARTER: 3, Grain.YEAR: 12}
 
 
@@ -35,12 +37,23 @@ def bucket(instants: Longs, grain: Grain, zone: str, start: int) -> Longs:
 def to_local(instants: Longs, zone: str) -> Longs:
     """The local date and time at each instant, as the milliseconds that a clock without changes needs from 1970-01-01.
 
-    Clock changes after 2037 are not applied, since Arrow does not know them.
+    Arrow knows the clock changes of zones up to 2037; later ones are looked up for each quarter of an hour, because
+    zones change their clocks at the full quarter of an hour since 1972.
     """
     if zone == "UTC":
         return instants
     aware = pa.array(instants).cast(pa.timestamp("ms", zone))
-    return np.asarray(pc.local_timestamp(aware).cast(pa.int64()))
+    local = np.array(pc.local_timestamp(aware).cast(pa.int64()))
+    if (late := instants >= ARROW_ENDS).any():
+        quarters, places = np.unique(instants[late] // QUARTER, return_inverse=True)
+        local[late] = instants[late] + np.array([_ahead(int(quarter) * QUARTER, zone) for quarter in quarters])[places]
+    return local
+
+
+def _ahead(instant: int, zone: str) -> int:
+    """How far a local clock is ahead of UTC, in milliseconds."""
+    offset = (EPOCH + timedelta(milliseconds=instant)).astimezone(ZoneInfo(zone)).utcoffset()
+    return (offset or timedelta()) // timedelta(milliseconds=1)
 
 
 def first_day(days: Longs, grain: Grain) -> Longs:

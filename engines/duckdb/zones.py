@@ -1,0 +1,90 @@
+"""Local time as SQL: the clock changes of a zone as numbers, so that DuckDB does not look up the zone of each event."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from rollup_bench.workloads.calendar import CLOCK, DAY, clock_changes
+from rollup_bench.workloads.events import Statistics
+from rollup_bench.workloads.questions import EPOCH, Grain
+
+YEAR = 366 * DAY
+LONGEST = {Grain.DAY: 2, Grain.WEEK: 8, Grain.MONTH: 32, Grain.QUARTER: 93, Grain.YEAR: 367}
+"""Days that no bucket exceeds."""
+
+
+@dataclass(frozen=True)
+class LocalTime:
+    """The local time of a zone for instants from `first` to `last`, in milliseconds since 1970, UTC.
+
+    Expressions of instants are UTC timestamps. A local time is a timestamp too: what a clock in the zone shows.
+    """
+
+    zone: str
+    first: int
+    last: int
+
+    def shown(self, instant: str) -> str:
+        """The local time at an instant."""
+        offset = self._offset(instant)
+        return instant if offset == "0" else f"make_timestamp(epoch_us({instant}) + {offset})"
+
+    def bucket(self, instant: str, grain: Grain) -> str:
+        """The start of a minute or an hour in milliseconds since 1970, UTC; the first local day of a longer bucket.
+
+        Callers turn that day into an instant by `start` after they group: once a group, not once an event.
+        """
+        if grain not in CLOCK:
+            return f"date_trunc('{grain}', {self.shown(instant)})"
+        length, offset = 1000 * CLOCK[grain], self._offset(instant, CLOCK[grain])
+        shown = f"epoch_us({instant})" if offset == "0" else f"(epoch_us({instant}) + {offset})"
+        return f"(epoch_us({instant}) - ({shown} % {length} + {length}) % {length}) // 1000"
+
+    def start(self, day: str, grain: Grain) -> str:
+        """The first instant of a local day with which a bucket of `grain` begins, in milliseconds since 1970, UTC.
+
+        A midnight that a clock change repeats counts when it is first shown; in place of a midnight that a clock change
+        skips, the day starts at the change.
+        """
+        longest = LONGEST[grain] * DAY
+        periods = clock_changes(self.zone, self.first - longest, self.last + longest)
+        _, before = periods[0]
+        starts = [(0, _earlier(day, before))]
+        for change, after in periods[1:]:
+            starts.append((change + before, f"greatest({_earlier(day, after)}, {_timestamp(change)})"))
+            before = after
+        return f"epoch_ms({_choice(day, starts)})"
+
+    def _offset(self, instant: str, modulus: int | None = None) -> str:
+        """An expression of how far a clock is ahead of UTC, in microseconds; its remainder if a modulus is given."""
+        periods = clock_changes(self.zone, self.first, self.last)
+        offsets = [(change, str(1000 * (ahead % modulus if modulus else ahead))) for change, ahead in periods]
+        return _choice(instant, offsets)
+
+
+def local_time(zone: str, span: tuple[int, int], statistics: Statistics) -> LocalTime:
+    """The local time of the events in a span, and of the buckets of roll-ups, which may begin up to a year before."""
+    start, end = span
+    first = max(start, statistics.first - YEAR)
+    return LocalTime(zone, first, max(first, min(end, statistics.last)))
+
+
+def _choice(timestamp: str, choices: list[tuple[int, str]]) -> str:
+    """The last expression whose milliseconds are at most a timestamp, else the first; milliseconds ascend.
+
+    The expression compares by halves, so that ten years of clock changes take five comparisons.
+    """
+    choices = [choice for i, choice in enumerate(choices) if not i or choice[1] != choices[i - 1][1]]
+    if len(choices) == 1:
+        return choices[0][1]
+    half = len(choices) // 2
+    less, more = _choice(timestamp, choices[:half]), _choice(timestamp, choices[half:])
+    return f"CASE WHEN {timestamp} < {_timestamp(choices[half][0])} THEN {less} ELSE {more} END"
+
+
+def _timestamp(milliseconds: int) -> str:
+    """A literal of milliseconds since 1970."""
+    return f"TIMESTAMP '{EPOCH.replace(tzinfo=None) + timedelta(milliseconds=milliseconds)}'"
+
+
+def _earlier(timestamp: str, milliseconds: int) -> str:
+    return f"{timestamp} - INTERVAL ({milliseconds}) MILLISECOND" if milliseconds else timestamp

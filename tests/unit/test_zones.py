@@ -1,0 +1,72 @@
+"""Local time by offsets written as numbers agrees with zoneinfo, for every zone and year."""
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo, available_timezones
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from rollup_bench.engines.duckdb.zones import LocalTime
+from rollup_bench.workloads import calendar
+from rollup_bench.workloads.questions import EPOCH, Grain, milliseconds
+from rollup_bench.workloads.truth import buckets
+
+ZONES = sorted(available_timezones() - {"localtime", "Factory"})[::5]
+TRICKY = ["America/New_York", "America/Sao_Paulo", "America/St_Johns", "Africa/Monrovia", "Asia/Kathmandu"]
+TRICKY += ["Australia/Lord_Howe", "Europe/Amsterdam", "Antarctica/Troll", "Pacific/Apia", "Africa/Casablanca"]
+FIRST, RECENT, LAST = (milliseconds(datetime(year, 1, 1, tzinfo=UTC)) for year in (1890, 2005, 2110))
+DAY = timedelta(days=1)
+
+
+def instants(zone: str, first: int = FIRST, last: int = LAST) -> list[int]:
+    """Instants beside each clock change, and one in every month."""
+    changes = [change for change, _ in calendar.clock_changes(zone, first, last)]
+    near = [change + step for change in changes for step in (-3_600_000, -1, 0, 1, 1_800_000, 3_600_000)]
+    return sorted(at for at in {*near, *range(first, last, 30 * 86_400_000 + 12_345_678)} if first <= at <= last)
+
+
+def shown(instant: int, zone: str) -> datetime:
+    """What zoneinfo says that a clock shows."""
+    return (EPOCH + timedelta(milliseconds=instant)).astimezone(ZoneInfo(zone)).replace(tzinfo=None)
+
+
+def evaluated(expression: str, column: str, values: list[object]) -> list[object]:
+    """An SQL expression over the values of a column."""
+    kind = pa.timestamp("ms")
+    table = pa.table({column: pa.array(values, kind)})
+    with duckdb.connect() as connection:
+        connection.register("rows", table)
+        return [row[0] for row in connection.execute(f"SELECT {expression} FROM rows").fetchall()]
+
+
+@pytest.mark.parametrize("zone", TRICKY)
+def test_duckdb_shows_what_a_clock_in_the_zone_shows(zone: str) -> None:
+    moments = instants(zone)
+    expected = [shown(moment, zone) for moment in moments]
+    assert evaluated(LocalTime(zone, FIRST, LAST).shown("t"), "t", moments) == expected
+
+
+@pytest.mark.parametrize("zone", TRICKY)
+@pytest.mark.parametrize("grain", [Grain.MINUTE, Grain.HOUR])
+def test_duckdb_starts_minutes_and_hours_where_the_clock_does(zone: str, grain: Grain) -> None:
+    moments = instants(zone)
+    expected = buckets.bucket(np.array(moments), grain, zone, 0).tolist()
+    assert evaluated(LocalTime(zone, FIRST, LAST).bucket("t", grain), "t", moments) == expected
+
+
+@pytest.mark.parametrize("zone", TRICKY)
+def test_duckdb_and_the_calendar_start_days_where_the_truth_does(zone: str) -> None:
+    days = sorted({shown(moment, zone).replace(hour=0, minute=0, second=0, microsecond=0) for moment in instants(zone)})
+    expected = [buckets.midnight((day - datetime(1970, 1, 1)) // DAY, zone) for day in days]
+    assert evaluated(LocalTime(zone, FIRST, LAST).start("t", Grain.DAY), "t", list(days)) == expected
+    assert np.asarray(calendar.starts(pa.array(expected), Grain.DAY, zone)).tolist() == expected
+
+
+@pytest.mark.parametrize("zone", ZONES)
+def test_the_calendar_and_the_truth_know_the_clock_changes_of_a_zone(zone: str) -> None:
+    moments = instants(zone, RECENT, milliseconds(datetime(2040, 1, 1, tzinfo=UTC)))
+    expected = [(shown(moment, zone) - datetime(1970, 1, 1)) // timedelta(milliseconds=1) for moment in moments]
+    assert (np.array(moments) + calendar.offsets(np.array(moments), zone)).tolist() == expected
+    assert buckets.to_local(np.array(moments), zone).tolist() == expected
