@@ -1,5 +1,6 @@
 """Local time by offsets written as numbers agrees with zoneinfo, for every zone and year."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -32,7 +33,7 @@ def shown(instant: int, zone: str) -> datetime:
     return (EPOCH + timedelta(milliseconds=instant)).astimezone(ZoneInfo(zone)).replace(tzinfo=None)
 
 
-def evaluated(expression: str, column: str, values: list[object]) -> list[object]:
+def evaluated(expression: str, column: str, values: Sequence[object]) -> list[object]:
     """An SQL expression over the values of a column."""
     kind = pa.timestamp("ms")
     table = pa.table({column: pa.array(values, kind)})
@@ -60,7 +61,7 @@ def test_duckdb_starts_minutes_and_hours_where_the_clock_does(zone: str, grain: 
 def test_duckdb_and_the_calendar_start_days_where_the_truth_does(zone: str) -> None:
     days = sorted({shown(moment, zone).replace(hour=0, minute=0, second=0, microsecond=0) for moment in instants(zone)})
     expected = [buckets.midnight((day - datetime(1970, 1, 1)) // DAY, zone) for day in days]
-    assert evaluated(LocalTime(zone, FIRST, LAST).start("t", Grain.DAY), "t", list(days)) == expected
+    assert evaluated(LocalTime(zone, FIRST, LAST).start("t", Grain.DAY), "t", days) == expected
     assert np.asarray(calendar.starts(pa.array(expected), Grain.DAY, zone)).tolist() == expected
 
 
