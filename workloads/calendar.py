@@ -1,6 +1,6 @@
 """Computes buckets of time for engines and layouts; the package `truth` computes its buckets by separate code."""
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import TypeAlias
@@ -79,6 +79,22 @@ def offsets(instants: Longs, zone: str) -> Longs:
     changes, ahead = np.array(clock_changes(zone, int(instants.min()), int(instants.max())), np.int64).T
     there: Longs = ahead[np.searchsorted(changes[1:], instants, side="right")]
     return there
+
+
+def bucket_starts(zone: str, grain: Grain, first: int, last: int) -> list[int]:
+    """The starts of the buckets of a day or longer from that of the instant `first` to that of `last`, in order."""
+    first_year, last_year = ((EPOCH + timedelta(milliseconds=_within(end))).year for end in (first, last))
+    years = range(max(first_year - 1, 1), min(last_year + 2, 9999))
+    begins = [begin for year in years for begin in _starts_in(zone, grain, year)]
+    return begins[bisect_right(begins, first) - 1 : bisect_right(begins, last)]
+
+
+@lru_cache(maxsize=4096)
+def _starts_in(zone: str, grain: Grain, year: int) -> list[int]:
+    """The starts of the buckets that begin with a local day of a year."""
+    days = np.arange(f"{year:04}-01-01", f"{year + 1:04}-01-01", dtype="datetime64[D]").astype(np.int64) * DAY
+    firsts = np.asarray(pc.floor_temporal(pa.array(days, pa.timestamp("ms")), unit=str(grain)).cast(pa.int64()))
+    return list(map(int, _first_instants(days[firsts == days], zone)))
 
 
 def clock_changes(zone: str, first: int, last: int) -> list[tuple[int, int]]:

@@ -22,7 +22,8 @@ def aggregate(
 ) -> tuple[str, list[object]]:
     """The SQL of an aggregate over a table, and its bound values; `expression` returns the SQL of a measure."""
     parameters = Parameters()
-    columns = [f"{_bucket(question, time, local, parameters)} AS bucket", *map(quoted, question.by)]
+    start = local.few_starts(quoted(time), question.grain) if is_day(question.grain) else None
+    columns = [f"{start or _bucket(question, time, local, parameters)} AS bucket", *map(quoted, question.by)]
     if question.subtotals != "none":
         columns.append(f"{_grouping(question)} AS grouping_id")
     columns += [f"{expression(m)} AS {quoted(str(m))}" for m in question.measures]
@@ -35,7 +36,7 @@ def aggregate(
     if question.top is not None:
         rank = f"row_number() OVER (PARTITION BY bucket ORDER BY {', '.join(_order(question)[1:])})"
         lines.append(f"QUALIFY {rank} <= {parameters.bind(question.top.n)}")
-    if is_day(question.grain):
+    if is_day(question.grain) and start is None:
         lines = [f"SELECT * REPLACE ({local.start('bucket', question.grain)} AS bucket) FROM (", *lines, ")"]
     lines.append(f"ORDER BY {', '.join(_order(question))}")
     return "\n".join(lines), parameters.values

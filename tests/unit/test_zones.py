@@ -65,6 +65,17 @@ def test_duckdb_and_the_calendar_start_days_where_the_truth_does(zone: str) -> N
     assert np.asarray(calendar.starts(pa.array(expected), Grain.DAY, zone)).tolist() == expected
 
 
+@pytest.mark.parametrize("grain", [Grain.DAY, Grain.WEEK, Grain.MONTH, Grain.QUARTER, Grain.YEAR])
+@pytest.mark.parametrize("zone", TRICKY)
+def test_the_calendar_lists_the_starts_of_buckets(zone: str, grain: Grain) -> None:
+    moments = [moment for moment in instants(zone) if RECENT <= moment < RECENT + 3 * 365 * 86_400_000]
+    expected = sorted(set(buckets.bucket(np.array(moments), grain, zone, 0).tolist()))
+    starts = calendar.bucket_starts(zone, grain, moments[0], moments[-1])
+    assert set(expected) <= set(starts)
+    assert (starts[0], starts[-1]) == (expected[0], expected[-1])
+    assert np.asarray(calendar.starts(pa.array(starts), grain, zone)).tolist() == starts
+
+
 @pytest.mark.parametrize("zone", ZONES)
 def test_the_calendar_and_the_truth_know_the_clock_changes_of_a_zone(zone: str) -> None:
     moments = instants(zone, RECENT, milliseconds(datetime(2040, 1, 1, tzinfo=UTC)))
