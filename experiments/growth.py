@@ -31,6 +31,7 @@ from rollup_bench.harness.run.home import home
 from rollup_bench.harness.run.machine import NOT_MEASURED, scope
 from rollup_bench.harness.run.verdicts import RIGHT, Judgement, Kind
 from rollup_bench.harness.stats.abba import abba
+from rollup_bench.servers.budget import budget
 from rollup_bench.workloads import dataset as datasets
 from rollup_bench.workloads import events
 from rollup_bench.workloads.dataset import Dataset
@@ -220,7 +221,7 @@ def growth(
     out = out or home() / "growth.svg"
     out.parent.mkdir(parents=True, exist_ok=True)
     with progress() as say, running.opened(engines, via, home(), say) as opened:
-        measured_on = f"{scope(opened, running.budget())}; {NOT_MEASURED}"
+        measured_on = f"{scope(opened, budget())}; {NOT_MEASURED}"
         chosen = layouts_of(datasets.read("game"), layouts)
         cells = measure(opened, chosen, questions.split(","), sorted(rows), seconds, say)
     growth_report.table(measured_on, cells, console())

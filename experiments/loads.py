@@ -20,6 +20,7 @@ from rollup_bench.harness.report.terminal import ended
 from rollup_bench.harness.run import arms as running
 from rollup_bench.harness.run import loading
 from rollup_bench.harness.run.home import home
+from rollup_bench.servers.budget import budget
 from rollup_bench.servers.watch import Watch
 from rollup_bench.workloads import dataset, events
 
@@ -42,7 +43,7 @@ def load(engine: str, layout: str, rows: int) -> Load:
     """Loads a game of `rows` events in this process and drops the load; the server must already run."""
     game = dataset.read("game").sized(rows, None)
     prepared = events.prepare(game, home())
-    one = engine_type(engine)(running.server(engine, "native", home(), running.budget()), home(), running.budget())
+    one = engine_type(engine)(running.server(engine, "native", home(), budget()), home(), budget())
     plan = one.plan(game, game.layout(layout), prepared.statistics)
     one.drop(plan)
     done = one.load(plan, prepared, Watch(seconds=loading.time_limit(rows)))

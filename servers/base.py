@@ -75,6 +75,11 @@ class Server(ABC):
         return {}
 
     @property
+    def enforced(self) -> bool:
+        """Whether the system, and not only the server's own settings, limits the memory of all processes together."""
+        return False
+
+    @property
     def startup_seconds(self) -> float | None:
         """Seconds from the start of the first process to the first answer, at the last start; None if unknown."""
         return None

@@ -11,7 +11,7 @@ from typing import ClassVar
 import psutil
 
 from rollup_bench.errors import FailureError, RequestError
-from rollup_bench.servers import processes
+from rollup_bench.servers import cgroup, processes
 from rollup_bench.servers.java import jars, java
 from rollup_bench.servers.local import LocalServer
 from rollup_bench.servers.ports import choose
@@ -32,6 +32,11 @@ class NativeServer(LocalServer):
     def pids(self) -> dict[str, int]:
         """The pid of each running process of the server, by the process's name."""
         return {record.name: record.pid for record in self._records() if record.process()}
+
+    @property
+    def enforced(self) -> bool:
+        """Whether a control group limits the memory of all processes together."""
+        return cgroup.enforced(self.folder)
 
     def cpu_seconds(self) -> float | None:
         """Seconds of user and system time that the running processes have used in total; None if no process runs."""
@@ -55,6 +60,7 @@ class NativeServer(LocalServer):
         stages = self.recipe.stages(place)
         self._check_memory(stages)
         shutil.rmtree(self.folder / "conf", ignore_errors=True)
+        cgroup.create(self.folder, self.budget.memory)
         began = time.monotonic()
         for number, stage in enumerate(stages):
             for process in stage:
@@ -75,6 +81,7 @@ class NativeServer(LocalServer):
         pinned = processes.pinned(command, self.budget.cores)
         record = processes.spawn(process.name, stage, pinned, place.data(process.name), self._log(process.name))
         processes.remember(self._record_file, [*self._records(), record])
+        cgroup.enter(self.folder, record.pid)
 
     def _wait(self, stage: list[JavaProcess], watch: Watch) -> None:
         waiting, reported = stage, 0

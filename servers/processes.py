@@ -11,6 +11,8 @@ from threading import Thread
 import msgspec
 import psutil
 
+from rollup_bench.servers import cgroup
+
 GRACE = 60.0
 """Seconds that a process has to end by itself before it is killed."""
 
@@ -74,6 +76,7 @@ def end(path: Path) -> None:
                 end_it(process)
             _wait(ending)
     path.unlink(missing_ok=True)
+    cgroup.remove(path.parent)
 
 
 def _wait(records: Sequence[Record]) -> None:

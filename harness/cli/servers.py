@@ -9,9 +9,9 @@ from rollup_bench.engines.registry import names, recipe
 from rollup_bench.errors import RequestError
 from rollup_bench.harness.cli.options import engines_argument, via_option
 from rollup_bench.harness.report.terminal import console
-from rollup_bench.harness.run.arms import budget
 from rollup_bench.harness.run.home import home
 from rollup_bench.servers import UP, Server, open_server
+from rollup_bench.servers.budget import budget
 from rollup_bench.servers.watch import Watch
 
 GIB = 1 << 30

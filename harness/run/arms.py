@@ -1,6 +1,5 @@
 """Starts servers, connects engines to the servers, and loads layouts; an arm is one engine with one layout."""
 
-import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
@@ -16,7 +15,7 @@ from rollup_bench.engines.tested import newer
 from rollup_bench.errors import FailureError, RequestError
 from rollup_bench.harness.run import loading
 from rollup_bench.servers import UP, Server, open_server
-from rollup_bench.servers.budget import Budget
+from rollup_bench.servers.budget import Budget, budget
 from rollup_bench.servers.watch import Watch
 from rollup_bench.workloads import answers
 from rollup_bench.workloads.dataset import Dataset
@@ -40,12 +39,6 @@ class Arm:
     def name(self) -> str:
         """The arm's name in tables and in the run's file: `engine/layout`."""
         return f"{self.engine.name}/{self.plan.layout.name}"
-
-
-def budget() -> Budget:
-    """Returns what each engine may use: all cores that this process may use, and a quarter of the machine's memory."""
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return Budget(len(os.sched_getaffinity(0)), memory // 4)
 
 
 @contextmanager

@@ -21,13 +21,13 @@ from rollup_bench.harness.records.lines import ClosedLoop, Fault, OpenLoop, of_t
 from rollup_bench.harness.records.run_log import RunLog
 from rollup_bench.harness.run import loops
 from rollup_bench.harness.run.admission import log_fault, reconnected, right_arms, spaced, timed
-from rollup_bench.harness.run.arms import Arm, Say, budget, connected, server
+from rollup_bench.harness.run.arms import Arm, Say, connected, server
 from rollup_bench.harness.run.clients import Endpoint
 from rollup_bench.harness.run.costs import Gauge
 from rollup_bench.harness.run.profiles import UnderLoad
 from rollup_bench.harness.run.request import Request, answers, gauge
 from rollup_bench.servers import Server
-from rollup_bench.servers.budget import Budget
+from rollup_bench.servers.budget import Budget, budget
 from rollup_bench.workloads.measures import Function
 from rollup_bench.workloads.questions import Aggregate, Question
 

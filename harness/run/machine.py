@@ -26,10 +26,20 @@ def scope(engines: Sequence[Engine], budget: Budget) -> str:
     """Returns a line of text with each engine's version, how the engine ran, and the cores and memory it may use."""
     descriptions = dict.fromkeys(f"{engine.name} {engine.version} ({engine.scope})" for engine in engines)
     size = f"{budget.cores} cores and {budget.memory / 2**30:.1f} GiB"
-    machine = f"one node, {size} for each engine, not enforced by cgroup"
+    machine = f"one node, {size} for each engine, {_enforcement(engines)}"
     if any(engine.server and engine.server.via == "external" for engine in engines):
         machine = f"external servers with their own resources; {size} for an embedded engine"
     return f"{machine}; {'; '.join(descriptions)}"
+
+
+def _enforcement(engines: Sequence[Engine]) -> str:
+    """Says for which engines a control group enforces the budget of memory, and for which only their settings do."""
+    kinds = {"by cgroup": True, "by settings alone": False}
+    names = {
+        kind: sorted({each.name for each in engines if bool(each.server and each.server.enforced) == wanted})
+        for kind, wanted in kinds.items()
+    }
+    return ", ".join(f"memory limited {kind} for {' and '.join(found)}" for kind, found in names.items() if found)
 
 
 def drop_page_cache() -> bool:

@@ -15,11 +15,12 @@ from rollup_bench.harness.records.lines import Cache, Cost, Ended, Fault, First,
 from rollup_bench.harness.records.run_log import RunLog, is_failure
 from rollup_bench.harness.run import load_test, result_cache
 from rollup_bench.harness.run.admission import admit, loaded, log_fault, reconnected, right_arms, sessions, timed
-from rollup_bench.harness.run.arms import Arm, Say, budget, connected, served, warn_untested
+from rollup_bench.harness.run.arms import Arm, Say, connected, served, warn_untested
 from rollup_bench.harness.run.machine import NOT_MEASURED, drop_page_cache, machine, scope
 from rollup_bench.harness.run.request import Request, gauge
 from rollup_bench.harness.run.rounds import Ask, Progress, TimedQuestion, cost, launch
 from rollup_bench.servers import Server
+from rollup_bench.servers.budget import budget
 from rollup_bench.servers.watch import Watch
 from rollup_bench.workloads import answers
 from rollup_bench.workloads.dataset import Dataset

@@ -12,8 +12,8 @@ from unittest.mock import patch
 
 from rollup_bench.engines.registry import recipe
 from rollup_bench.harness.run import home as homes
-from rollup_bench.harness.run.arms import budget
 from rollup_bench.servers import Server, open_server
+from rollup_bench.servers.budget import budget
 from rollup_bench.servers.watch import Watch
 from rollup_bench.workloads import dataset
 from tests.support import clusters

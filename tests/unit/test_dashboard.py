@@ -9,6 +9,7 @@ from rollup_bench.errors import RequestError
 from rollup_bench.harness.records.lines import Rounds, Verdict, of_type
 from rollup_bench.harness.run import arms, dashboard
 from rollup_bench.harness.run.verdicts import RIGHT
+from rollup_bench.servers.budget import budget
 from rollup_bench.workloads import dataset as datasets
 from rollup_bench.workloads import events
 from tests.support.datasets import aggregate, write
@@ -19,7 +20,7 @@ GAME = datasets.read("game").sized(5000, 2)
 def shown(folder: Path, layout: str) -> tuple[list[Verdict], list[Rounds], list[float]]:
     """The verdicts, the rounds and the seconds of the whole."""
     prepared = events.prepare(GAME, folder)
-    engine = DuckDB(None, folder, arms.budget())
+    engine = DuckDB(None, folder, budget())
     arm = arms.arm(engine, GAME.layout(layout), GAME, prepared, folder, lambda _: None)
     records, seconds = dashboard.measure(arm, GAME.dashboard("morning"), prepared, 1, lambda _: None)
     return of_type(records, Verdict), of_type(records, Rounds), seconds
