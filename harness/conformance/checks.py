@@ -77,7 +77,7 @@ def signatures(tested: EngineUnderTest) -> None:
         got = list(inspect.signature(getattr(type(tested.engine), name)).parameters)
         assert got == wanted, f"{name} takes {', '.join(got)}; the contract says {', '.join(wanted)}"
     for name in ("name", "version", "scope"):
-        assert isinstance(getattr(tested.engine, name), str), f"`{name}` is not a string"
+        assert isinstance(getattr(tested.engine, name), str), f"the engine's `{name}` is not a text"
     assert tested.engine.version, "the engine reports no version"
 
 
