@@ -87,9 +87,8 @@ def main() -> None:
                 detects = claim.detectable or float("inf")
                 print(f"{where}: {question} takes {ratio:.3f} times as long; a ratio of {detects:.3f} is detectable")
         claimed.append({name for name, claim in claims.items() if claim and claim.outcome != "no difference seen"})
-    print(
-        f"questions found slower within a run and between two: {[sorted(one) for one in claimed]}; slowed: {sorted(SLOWED)}"
-    )
+    found = [sorted(one) for one in claimed]
+    print(f"questions found slower within a run and between two: {found}; slowed: {sorted(SLOWED)}")
     sys.exit(claimed != [set(SLOWED)] * 2)
 
 

@@ -63,9 +63,8 @@ def run(
     chosen, base = PROFILES[profile], datasets.read(dataset)
     sizes = chosen.rows if chosen.rows and rows is None and base.source.generator else (rows,)
     if out and len(sizes) > 1:
-        raise RequestError(
-            f"--out names the file of one run, but --profile {profile} makes {len(sizes)} runs: add --rows, or remove --out"
-        )
+        many = f"--profile {profile} makes {len(sizes)} runs"
+        raise RequestError(f"--out names the file of one run, but {many}: add --rows, or remove --out")
     wanted = layouts_of(base, layouts)
     with blaming("--questions"):
         templates = {name: base.question(name) for name in questions or base.questions}
