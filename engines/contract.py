@@ -36,7 +36,8 @@ class Support:
 
     If `where` is None, the engine does not support the question, and `reason` says why. Else `reason` may describe how
     the engine answers; the answer's error is at most `error` with probability `confidence`, and 0 if it is exact.
-    `tables` names the tables that `Session.ask` reads for this very question, without the plan's name.
+    `tables` names the tables that `Session.ask` reads for this very question as `explain` shows them, but without the
+    plan's name.
     """
 
     where: Where | None

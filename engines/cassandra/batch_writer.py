@@ -1,6 +1,7 @@
 """Writes rows in batches: each batch holds rows of one partition, and many batches are sent at once."""
 
 import threading
+import zlib
 from collections import deque
 from collections.abc import Iterator
 from itertools import pairwise
@@ -76,11 +77,12 @@ class BatchWriter:
         self._watch.check()
 
 
-def assign_partitions(table: Table, times: Longs, bucket_rows: dict[int, int]) -> tuple[Longs, Longs]:
-    """The bucket and the shard of each row, by its time in milliseconds since 1970, UTC.
+def assign_partitions(table: Table, rows: pa.Table, bucket_rows: dict[int, int]) -> tuple[Longs, Longs]:
+    """The bucket of each row, by its time, and its shard, by a hash of its key.
 
     `bucket_rows` holds the number of rows that each bucket has already; this adds the new ones.
     """
+    times = np.asarray(rows[table.time].cast(pa.int64()))
     buckets = times // table.bucket_width
     order = np.argsort(buckets, kind="stable")
     new_buckets, begins, counts = np.unique(buckets[order], return_index=True, return_counts=True)
@@ -88,7 +90,21 @@ def assign_partitions(table: Table, times: Longs, bucket_rows: dict[int, int]) -
     earlier = np.array([bucket_rows.get(bucket, 0) for bucket in new_buckets.tolist()], np.int64)
     places[order] = np.arange(len(times)) - np.repeat(begins - earlier, counts)
     bucket_rows.update(zip(new_buckets.tolist(), (earlier + counts).tolist(), strict=True))
-    return buckets, places // table.max_rows
+    shards = places // table.generation_rows * table.shards
+    return buckets, shards if table.shards == 1 else shards + _hashes(rows, table) % table.shards
+
+
+def _hashes(rows: pa.Table, table: Table) -> Longs:
+    """A hash of each row's key: 31 times the hash so far, plus the CRC-32 of the next clustering column as text."""
+    hashes = np.zeros(rows.num_rows, np.int64)
+    for name in table.clustering:
+        column = rows[name].combine_chunks()
+        if pa.types.is_timestamp(column.type):
+            column = column.cast(pa.int64())
+        values = column.dictionary_encode()
+        texts = values.dictionary.cast(pa.string()).cast(pa.binary()).to_pylist()
+        hashes = 31 * hashes + np.array([zlib.crc32(text) for text in texts], np.int64)[np.asarray(values.indices)]
+    return hashes
 
 
 def batches(table: Table, prepared: PreparedStatement, rows: pa.Table) -> Iterator[BatchStatement]:

@@ -151,11 +151,23 @@ def _measured(part: Groups, measure: Measure) -> pa.ChunkedArray | pa.Array:
         case Function.MEAN:
             return pc.divide(totals[f"sum({column})"].cast(pa.float64(), safe=False), totals[f"count({column})"])
         case Function.DISTINCT:
-            if f"distinct({column})" in totals.column_names:
-                return totals[f"distinct({column})"]
-            return _sorted(aggregate_rows(part.values[column], part.keys, {VALUE: "count"}), part.keys)[VALUE]
+            if distinct_count(column) in totals.column_names:
+                return totals[distinct_count(column)]
+            return _sorted(distinct_counts(part.values[column], part.keys, column), part.keys)[distinct_count(column)]
         case Function.QUANTILE:
             return _quantile(part, column, measure.at or 0.0)
+
+
+def distinct_count(column: str) -> str:
+    """The name of the number of distinct values of a column."""
+    return f"distinct({column})"
+
+
+def distinct_counts(values: pa.Table, keys: list[str], column: str) -> pa.Table:
+    """The number of distinct values of each group, from rows of groups and values."""
+    distinct = _merged_rows(values, [*keys, VALUE], {COUNT: "sum"})
+    counts = aggregate_rows(distinct, keys, {VALUE: "count"})
+    return counts.rename_columns([*keys, distinct_count(column)])
 
 
 def _quantile(part: Groups, column: str, at: float) -> pa.Array:

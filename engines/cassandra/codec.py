@@ -3,13 +3,15 @@
 A whole column is encoded at once: binding value by value would be most of the work of a load.
 """
 
-from operator import itemgetter
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from cassandra.query import UNSET_VALUE
+
+from rollup_bench.engines.cassandra.driver import Column, Page
 
 NUMBERS = {"bigint": ">i8", "timestamp": ">i8", "int": ">i4", "double": ">f8"}
 NULL_KEY = "\\"
@@ -43,21 +45,30 @@ def unkeyed(column: pa.Array, arrow_type: pa.DataType) -> pa.Array:
     return pc.if_else(escaped, pc.utf8_slice_codeunits(nullable, 1), nullable).cast(arrow_type)
 
 
-def table(rows: list[tuple[Any, ...]], types: dict[str, pa.DataType]) -> pa.Table:
-    """The driver's rows as an Arrow table; `types` names the columns in order."""
-    whole = pa.array(rows, pa.struct(list(types.items())))
-    return pa.Table.from_batches([pa.RecordBatch.from_struct_array(whole)])
+def table(pages: list[Page], types: dict[str, pa.DataType]) -> pa.Table:
+    """The rows of pages as an Arrow table; `types` names the columns in order."""
+    if not pages:
+        return pa.schema(list(types.items())).empty_table()
+    columns = zip(*(page.values() for page in pages), strict=True)
+    return pa.table({name: _joined(parts, types[name]) for name, parts in zip(types, columns, strict=True)})
 
 
-def partials_table(rows: list[tuple[Any, ...]], types: dict[str, pa.DataType]) -> pa.Table:
+def _joined(parts: Sequence[Column], arrow_type: pa.DataType) -> pa.Array:
+    values = np.concatenate([np.ma.getdata(part) for part in parts]) if len(parts) > 1 else np.ma.getdata(parts[0])
+    if values.dtype == object:
+        return pa.array(values, arrow_type)
+    mask = np.concatenate([np.ma.getmaskarray(part) for part in parts])
+    return pa.array(values, arrow_type, mask=mask if mask.any() else None)
+
+
+def partials_table(pages: list[Page], types: dict[str, pa.DataType]) -> pa.Table:
     """Rows of partial aggregates as an Arrow table; the sum of no value is NULL, where Cassandra returns 0."""
-    partials = table(rows, types)
-    places = {name: place for place, name in enumerate(types)}
-    for count, place in places.items():
-        sum_place = places.get(f"sum{count.removeprefix('count')}")
-        if sum_place is not None and count.startswith("count(") and 0 in map(itemgetter(place), rows):
-            sums = pc.if_else(pc.equal(partials[place], 0), None, partials[sum_place])
-            partials = partials.set_column(sum_place, partials.field(sum_place), sums)
+    partials = table(pages, types)
+    for name in types:
+        total, count = f"sum{name.removeprefix('count')}", partials[name]
+        if name.startswith("count(") and total in types and pc.any(pc.equal(count, 0)).as_py():
+            sums = pc.if_else(pc.equal(count, 0), None, partials[total])
+            partials = partials.set_column(partials.column_names.index(total), total, sums)
     return partials
 
 

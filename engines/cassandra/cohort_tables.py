@@ -3,14 +3,16 @@
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from rollup_bench.engines import cohort_activity
 from rollup_bench.engines.cassandra import codec
 from rollup_bench.engines.cassandra.driver import Reader
-from rollup_bench.engines.cassandra.tables import CQL_TYPES, Manifest, Table, bucket_width, partitions
-from rollup_bench.engines.cohort_activity import AGE, BORN, COHORT, FIRST, LAST, ROWS, SUBJECT, EventSource
+from rollup_bench.engines.cassandra.rollup_tables import Limits
+from rollup_bench.engines.cassandra.tables import CQL_TYPES, Manifest, Table, partitions
+from rollup_bench.engines.cohort_activity import AGE, BIRTH, BORN, COHORT, FIRST, LAST, ROWS, SUBJECT, EventSource
 from rollup_bench.engines.contract import Plan, Support, Where
 from rollup_bench.engines.partials import EVENTS, Partial
 from rollup_bench.engines.sql import quoted
@@ -37,6 +39,17 @@ def definition(question: Cohort) -> Cohort:
     )
 
 
+def single_age(question: Cohort) -> bool:
+    """Whether a question only asks who returned at age 0, that is within the first `width` units."""
+    return question.age.count == 1 and question.measure is None and question.retention == "exact"
+
+
+def narrowed(question: Cohort) -> Cohort:
+    """The definition with ages of one unit; the first return of a subject tells whether it was within any width."""
+    known = definition(question)
+    return msgspec.structs.replace(known, age=msgspec.structs.replace(known.age, width=1))
+
+
 @dataclass(frozen=True)
 class StoredCohort:
     """The stored activity of a definition, with births by bucket of `grain` and ages below `count` (None: all ages)."""
@@ -60,8 +73,8 @@ class StoredCohort:
         sums = {str(p): CQL_TYPES[str(p.arrow_type(statistics))] for p in (EVENTS, *self.partials)}
         types = keys | {FIRST: "bigint", LAST: "bigint"} | sums
         rows = statistics.rows + statistics.cardinality[columns.subject]
-        width = bucket_width(rows, statistics.last - statistics.first, types)
-        return Table(name, types, tuple(keys), width, f"activity {self.name}")
+        period = statistics.last - statistics.first
+        return Table.sized(name, types, tuple(keys), rows, period, f"activity {self.name}")
 
 
 @dataclass(frozen=True)
@@ -71,20 +84,25 @@ class CohortTable:
     stored: StoredCohort
     table: Table
 
-    def answers(self, question: Cohort, span: Span, statistics: Statistics) -> bool:
-        """Whether the births in a span are stored so that they answer the question.
+    def answers(self, question: Cohort, limits: Limits, statistics: Statistics) -> bool:
+        """Whether the births within the limits are stored so that they answer the question.
 
         An age is in the answer only if it has ended by `until`, so later events do not matter, except to unbounded
         retention.
         """
         count, later_events = self.stored.count, milliseconds(question.until) <= statistics.last
+        ages = question.age.count * (question.age.width if self.narrows(question) else 1)
         return (
-            definition(question) == self.stored.definition
+            (definition(question) == self.stored.definition or self.narrows(question))
             and set(cohort_activity.question_partials(question)) <= set(self.stored.partials)
             and (question.retention != "unbounded" or (count is None and not later_events))
-            and (count is None or question.age.count <= count)
-            and all(calendar.begins(end, self.stored.grain, question.zone) for end in span.milliseconds)
+            and (count is None or ages <= count)
+            and all(calendar.begins(at, self.stored.grain, question.zone) for at in limits)
         )
+
+    def narrows(self, question: Cohort) -> bool:
+        """Whether it stores ages of one unit, from which the question's single wider age is answered."""
+        return question.age.width > 1 and single_age(question) and narrowed(question) == self.stored.definition
 
     def rows(self, events: Events) -> pa.Table:
         """The rows to store for all events, in the order of the key."""
@@ -107,7 +125,7 @@ class CohortReader:
     question: Cohort
     plan: Plan
     cohort: CohortTable
-    span: Span
+    limits: Limits
 
     @property
     def support(self) -> Support:
@@ -130,15 +148,17 @@ class CohortReader:
 
     def answer(self, reader: Reader, manifest: Manifest, schema: pa.Schema) -> pa.Table:
         """The answer in its schema."""
-        (start, end), by = self.span.milliseconds, self.question.by
+        (start, end), by = self.limits, self.question.by
         keys = partitions(self.cohort.table, manifest, start, end - 1)
         results = reader.results((self._text, (*key, start, end)) for key in keys)
-        sums = codec.table([row for rows in results for row in rows], self._types)
+        sums = codec.table([page for pages in results for page in pages], self._types)
         if by is not None:
             sums = sums.set_column(1, COHORT, codec.unkeyed(sums[COHORT], self.plan.schema.field(by).type))
         elif self.question.grain not in (None, self.cohort.stored.grain) and sums.num_rows:
             grain = Grain(self.question.grain or Grain.ALL)
             sums = sums.set_column(0, BORN, calendar.starts(sums[BORN], grain, self.question.zone))
+        if self.cohort.narrows(self.question):
+            sums = _widened(sums, self.question.age.width)
         return cohort_activity.answer(self.question, sums, schema)
 
     @property
@@ -150,10 +170,21 @@ class CohortReader:
             }
         if self.question.retention == "unbounded":
             return {LAST: pa.int64()}
-        return {FIRST: pa.int64()} if self.question.cumulative else {}
+        return {FIRST: pa.int64()} if self.question.cumulative or self.cohort.narrows(self.question) else {}
 
     @property
     def _types(self) -> dict[str, pa.DataType]:
         """The columns of the result and their types."""
         cohort = {COHORT: pa.string()} if self.question.by else {}
         return {BORN: pa.int64()} | cohort | {AGE: pa.int64(), ROWS: pa.int64()} | self._sums
+
+
+def _widened(sums: pa.Table, width: int) -> pa.Table:
+    """Births, and as age 0 the subjects whose first return was at an age of one unit below `width`."""
+    sums = sums.filter(pc.field(AGE) < width)
+    birth = pc.equal(sums[AGE], BIRTH)
+    rows = pc.if_else(birth, sums[ROWS], sums[FIRST])
+    ages = pc.if_else(birth, BIRTH, 0).cast(pa.int64())
+    for name, column in ((ROWS, rows), (AGE, ages), (FIRST, rows)):
+        sums = sums.set_column(sums.column_names.index(name), name, column)
+    return sums

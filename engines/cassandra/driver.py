@@ -1,25 +1,33 @@
-"""Opens sessions of the Cassandra driver with this project's settings: timeouts, rows as tuples, errors of one line."""
+"""Opens sessions of the Cassandra driver with this project's settings: timeouts, results as columns, short errors."""
 
 import os
 import re
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import cassandra
-from cassandra import AuthenticationFailed, ConsistencyLevel, OperationTimedOut, ProtocolVersion, Unauthorized
+import numpy.typing as npt
+from cassandra import (
+    AuthenticationFailed,
+    ConsistencyLevel,
+    OperationTimedOut,
+    ProtocolVersion,
+    Unauthorized,
+    numpy_parser,
+)
 from cassandra.auth import PlainTextAuthProvider
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, NoHostAvailable, ResponseFuture, Session
 from cassandra.connection import ConnectionException
 from cassandra.io.libevreactor import LibevConnection
 from cassandra.policies import DCAwareRoundRobinPolicy, TokenAwarePolicy
-from cassandra.protocol import ErrorMessage
-from cassandra.query import PreparedStatement, tuple_factory
+from cassandra.protocol import ErrorMessage, NumpyProtocolHandler
+from cassandra.query import PreparedStatement
 
-from rollup_bench.engines.cassandra.tables import MAX_ROWS
 from rollup_bench.errors import FailureError, RequestError
 from rollup_bench.servers import Connection
 
@@ -32,7 +40,17 @@ TIMEOUT = 60.0
 """Seconds to wait for a page of a result."""
 CONCURRENT_READS = 8
 ERRORS = (cassandra.DriverException, ErrorMessage, NoHostAvailable, ConnectionException)
+COLUMNS = "columns"
+"""The execution profile whose results are pages of columns; those of the default profile are tuples."""
+PAGE_BYTES = 1 << 20
+"""The estimated size of a page. The protocol counts rows, so each statement gets a number of rows."""
+CELL_BYTES = {"bigint": 12, "int": 8, "double": 12, "timestamp": 12, "varint": 16, "varchar": 20, "text": 20}
+"""The estimated size of a value in a page, with its length of four bytes."""
 Row = tuple[Any, ...]
+Column = npt.NDArray[Any]
+"""Numbers (a masked array if they may be NULL), or Python objects."""
+Page = dict[str, Column]
+"""The rows of a page by column, in the order of the statement."""
 
 
 @dataclass(frozen=True)
@@ -83,13 +101,29 @@ def summary(error: BaseException) -> str:
             return first_line
 
 
+def _native(column: Column) -> Column:
+    """The column in the byte order of this machine."""
+    return column if column.dtype == object else column.astype(column.dtype.newbyteorder("="))
+
+
+numpy_parser.make_native_byteorder = _native  # the driver's own calls a method that NumPy 2 does not have
+
+
+def _tuples(_names: list[str], page: Page | None) -> list[Row]:
+    return list(zip(*(column.tolist() for column in page.values()), strict=True)) if page else []
+
+
+def _columns(_names: list[str], page: Page) -> Page:
+    return page
+
+
 def connect(connection: Connection, consistency: str = Settings.consistency) -> Session:
     """Opens a session of the driver; to close it, shut down its `cluster`. RequestError if the login is rejected."""
-    profile = ExecutionProfile(
+    profile = partial(
+        ExecutionProfile,
         load_balancing_policy=TokenAwarePolicy(DCAwareRoundRobinPolicy()),
         consistency_level=ConsistencyLevel.name_to_value[consistency],
         request_timeout=TIMEOUT,
-        row_factory=tuple_factory,
     )
     cluster = Cluster(
         connection.hosts,
@@ -98,12 +132,12 @@ def connect(connection: Connection, consistency: str = Settings.consistency) -> 
         ssl_context=connection.ssl_context(),
         connection_class=LibevConnection,
         protocol_version=ProtocolVersion.V5,
-        execution_profiles={EXEC_PROFILE_DEFAULT: profile},
+        execution_profiles={EXEC_PROFILE_DEFAULT: profile(row_factory=_tuples), COLUMNS: profile(row_factory=_columns)},
         connect_timeout=TIMEOUT,
     )
     with failures():
         session = _logged_in(cluster)
-    session.default_fetch_size = MAX_ROWS
+    session.client_protocol_handler = NumpyProtocolHandler
     return session
 
 
@@ -133,22 +167,59 @@ class Reader:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self.prepare: Callable[[str], PreparedStatement] = cache(session.prepare)
+        self.prepare: Callable[[str], PreparedStatement] = cache(self._prepared)
 
-    def results(self, requests: Iterable[tuple[str, Row]]) -> Iterator[list[Row]]:
-        """The rows of each request (a statement and its values), in order; FailureError if one fails."""
-        waiting = deque[ResponseFuture]()
+    def results(self, requests: Iterable[tuple[str, Row]]) -> Iterator[list[Page]]:
+        """The pages of each request (a statement and its values), in order; FailureError if one fails."""
+        waiting = deque[_Result]()
         with failures():
             for text, values in requests:
-                waiting.append(self._session.execute_async(self.prepare(text), values))
+                future = self._session.execute_async(self.prepare(text), values, execution_profile=COLUMNS)
+                waiting.append(_Result(future))
                 if len(waiting) == CONCURRENT_READS:
-                    yield _rows(waiting.popleft())
+                    yield waiting.popleft().pages()
             while waiting:
-                yield _rows(waiting.popleft())
+                yield waiting.popleft().pages()
+
+    def _prepared(self, text: str) -> PreparedStatement:
+        statement = self._session.prepare(text)
+        statement.fetch_size = page_rows(column_type.typename for *_, column_type in statement.result_metadata)
+        return statement
 
 
-def _rows(future: ResponseFuture) -> list[Row]:
-    """Waits for a request and returns all of its rows."""
-    rows: list[Row] = future.result().all()
-    future._timer = None  # breaks a reference cycle that would keep the rows until the garbage collector runs
-    return rows
+def page_rows(types: Iterable[str]) -> int:
+    """The rows of a page of columns of these CQL types."""
+    return max(1, PAGE_BYTES // sum(CELL_BYTES.get(name, 20) for name in types))
+
+
+class _Result:
+    """Collects the pages of a request; each page that arrives asks for the next one."""
+
+    def __init__(self, future: ResponseFuture) -> None:
+        self._future, self._pages = future, list[Page]()
+        self._error: BaseException | None = None
+        self._arrived = threading.Event()
+        future.add_callbacks(self._collect, self._fail)
+
+    def pages(self) -> list[Page]:
+        """Waits for all pages."""
+        self._arrived.wait()
+        self._future.clear_callbacks()  # these break reference cycles that would keep the rows until a collection
+        self._future._timer = None
+        if self._error is not None:
+            raise self._error
+        return self._pages
+
+    def _collect(self, page: Page | None) -> None:
+        if page is None:
+            self._fail(cassandra.DriverException("the driver cannot decode a page"))
+            return
+        self._pages.append(page)
+        if self._future.has_more_pages:
+            self._future.start_fetching_next_page()
+        else:
+            self._arrived.set()
+
+    def _fail(self, error: BaseException) -> None:
+        self._error = error
+        self._arrived.set()

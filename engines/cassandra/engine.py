@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from functools import cached_property, lru_cache, partial
 from pathlib import Path
 
@@ -12,20 +13,21 @@ from cassandra.cluster import Session as DriverSession
 from rollup_bench.engines.cassandra import driver, loading, planning
 from rollup_bench.engines.cassandra.cohort_tables import CohortReader
 from rollup_bench.engines.cassandra.driver import Reader, Settings
-from rollup_bench.engines.cassandra.event_scans import EventScan, ServerAggregation
+from rollup_bench.engines.cassandra.event_scans import EventScan, ServerAggregation, SliceScan, event_columns
+from rollup_bench.engines.cassandra.funnel_tables import FunnelReader
 from rollup_bench.engines.cassandra.loading import LoadCheckpoint
-from rollup_bench.engines.cassandra.rollup_reader import RollupReader, rollup_statements
-from rollup_bench.engines.cassandra.rollup_tables import whole_buckets
+from rollup_bench.engines.cassandra.rollup_reader import RollupPart, RollupReader, rollup_statements
+from rollup_bench.engines.cassandra.rollup_tables import Limits, Rollup, split, whole_buckets
 from rollup_bench.engines.contract import Engine, Loaded, Plan, Session, Support, unsupported
 from rollup_bench.errors import RequestError
 from rollup_bench.servers import Server
 from rollup_bench.servers.budget import Budget
 from rollup_bench.servers.watch import Watch
-from rollup_bench.workloads import answers, rule
+from rollup_bench.workloads import answers, calendar, rule
 from rollup_bench.workloads.dataset import Dataset
 from rollup_bench.workloads.events import Events, Statistics
 from rollup_bench.workloads.layouts import Layout
-from rollup_bench.workloads.questions import Aggregate, Cohort, Question, spanless
+from rollup_bench.workloads.questions import EPOCH, Aggregate, Cohort, Funnel, Question, Span, spanless
 
 
 class Cassandra(Engine):
@@ -114,7 +116,7 @@ class _Session(Session):
         return access_path(question, self._plan).answer(self._reader, self._manifest, schema)
 
 
-AccessPath = RollupReader | CohortReader | ServerAggregation | EventScan
+AccessPath = RollupReader | CohortReader | FunnelReader | SliceScan | ServerAggregation | EventScan
 """A way to answer a question."""
 
 
@@ -125,10 +127,13 @@ def access_path(question: Question, plan: Plan) -> AccessPath:
         raise RequestError(reason)
     if plan.layout.grain is not None:  # a declared roll-up: the rule of layouts has already accepted the question
         assert isinstance(question, Aggregate)
-        return RollupReader(question, rollup_statements(spanless(question), plan, design.rollups[0]), question.span)
-    tuned = _rollup_reader(question, plan) if isinstance(question, Aggregate) else _cohort_reader(question, plan)
-    if tuned is not None:
+        statements = rollup_statements(spanless(question), plan, design.rollups[0].fine)
+        return RollupReader(question, (RollupPart(statements, question.span.milliseconds),))
+    if (tuned := _tuned(question, plan)) is not None:
         return tuned
+    columns = event_columns(question, plan.dataset.columns)
+    if slices := next((one for one in design.slices if one.answers(question, columns)), None):
+        return SliceScan(question, plan, slices)
     if design.events is None:
         raise RequestError("no table of the plan answers it, and the plan stores no single events")
     if isinstance(question, Aggregate) and ServerAggregation.answers(question, plan):
@@ -136,27 +141,65 @@ def access_path(question: Question, plan: Plan) -> AccessPath:
     return EventScan(question, plan)
 
 
+def _tuned(question: Question, plan: Plan) -> AccessPath | None:
+    """The reader of the tables that were made for such a question; None if there are none."""
+    match question:
+        case Aggregate():
+            return _rollup_reader(question, plan)
+        case Cohort():
+            return _cohort_reader(question, plan)
+        case Funnel():
+            funnel = next((one for one in plan.tables.funnels if one.answers(question)), None)
+            return FunnelReader(question, plan, funnel) if funnel else None
+
+
 def _rollup_reader(question: Aggregate, plan: Plan) -> RollupReader | None:
-    """The reader of the roll-up in which the question fixes most key columns; of equals, the one with fewest rows."""
-    candidates = [rollup for rollup in plan.tables.rollups if rollup.groups(question)]
-    candidates.sort(key=lambda rollup: (len(rollup.fixed(question)), rollup.totals.bucket_width), reverse=True)
-    for rollup in candidates:
-        span = whole_buckets(question.span, rollup.grain, rollup.stored.layout.zone, plan.statistics)
-        filters = tuple(f for f in question.where if f not in rollup.stored.where)
-        if (
-            rule.unsupported_reason(msgspec.structs.replace(question, where=filters, span=span), rollup.stored.layout)
-            is None
-        ):
-            return RollupReader(question, rollup_statements(spanless(question), plan, rollup), span)
+    """The reader of the best roll-up whose buckets begin where the span begins and ends; None if there is none."""
+    for rollup in _rollups(spanless(question), plan):
+        grain, zone = rollup.fine.grain, rollup.stored.layout.zone
+        limits = whole_buckets(question.span.milliseconds, grain, zone, plan.statistics)
+        if all(calendar.begins(at, grain, zone) for at in limits):
+            return RollupReader(question, tuple(_parts(question, plan, rollup, limits)))
     return None
 
 
-def _cohort_reader(question: Question, plan: Plan) -> CohortReader | None:
+@lru_cache(maxsize=1024)
+def _rollups(question: Aggregate, plan: Plan) -> list[Rollup]:
+    """The roll-ups that answer a question over any span of whole buckets, the best first.
+
+    The best one fixes most of its key; among equals, it has the fewest rows in a span.
+    """
+    candidates = [rollup for rollup in plan.tables.rollups if _answers(rollup, question, plan.statistics)]
+    candidates.sort(
+        key=lambda rollup: (len(rollup.stored.fixed(question)), rollup.fine.totals.bucket_width), reverse=True
+    )
+    return candidates
+
+
+def _answers(rollup: Rollup, question: Aggregate, statistics: Statistics) -> bool:
+    """Whether a roll-up answers a question over the whole period of the events."""
+    stored, filters = rollup.stored, tuple(f for f in question.where if f not in rollup.stored.where)
+    whole = whole_buckets((statistics.first, statistics.last + 1), rollup.fine.grain, stored.layout.zone, statistics)
+    span = Span(*(EPOCH + timedelta(milliseconds=at) for at in whole))
+    asked = msgspec.structs.replace(question, where=filters, span=span)
+    return stored.groups(question) and rule.unsupported_reason(asked, stored.layout) is None
+
+
+def _parts(question: Aggregate, plan: Plan, rollup: Rollup, limits: Limits) -> Iterator[RollupPart]:
+    """Whole coarse buckets if there are any, and the rest of the limits in buckets of the roll-up's own grain."""
+    known, coarse, edges = spanless(question), rollup.level(question.grain), [limits]
+    if coarse is not None:
+        whole, edges = split(limits, coarse.grain, rollup.stored.layout.zone, plan.statistics)
+        if whole is not None:
+            yield RollupPart(rollup_statements(known, plan, coarse), whole)
+    for edge in edges:
+        yield RollupPart(rollup_statements(known, plan, rollup.fine), edge)
+
+
+def _cohort_reader(question: Cohort, plan: Plan) -> CohortReader | None:
     """The reader of the table that stores the cohort; None if no table answers it."""
-    if not isinstance(question, Cohort):
-        return None
     for cohort in plan.tables.cohorts:
-        span = whole_buckets(question.span, cohort.stored.grain, question.zone, plan.statistics)
-        if cohort.answers(question, span, plan.statistics):
-            return CohortReader(question, plan, cohort, span)
+        limits = whole_buckets(question.span.milliseconds, cohort.stored.grain, question.zone, plan.statistics)
+        if cohort.answers(question, limits, plan.statistics):
+            return CohortReader(question, plan, cohort, limits)
     return None

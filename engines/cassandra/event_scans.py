@@ -4,21 +4,25 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from rollup_bench.engines import cohort_activity
 from rollup_bench.engines.cassandra import client_aggregation, codec, funnels
 from rollup_bench.engines.cassandra.client_aggregation import Accumulator, Groups
 from rollup_bench.engines.cassandra.driver import Reader
+from rollup_bench.engines.cassandra.event_slices import SlicesTable
 from rollup_bench.engines.cassandra.tables import HOUR, Manifest, Table, partitions
 from rollup_bench.engines.cohort_activity import EventSource, question_partials
 from rollup_bench.engines.contract import Plan, Support, Where
-from rollup_bench.engines.partials import Partial, matching
+from rollup_bench.engines.partials import EVENTS, Partial, matching
 from rollup_bench.engines.sql import quoted
 from rollup_bench.workloads import calendar
 from rollup_bench.workloads.columns import INSTANT
+from rollup_bench.workloads.dataset import Columns
 from rollup_bench.workloads.questions import Aggregate, Cohort, Funnel, Grain, Question, milliseconds
 
 MAX_DAYS = 5_000
@@ -50,7 +54,7 @@ class EventScan:
     def _text(self) -> str:
         """Reads a partition's events of a span."""
         time = quoted(self.plan.tables.events.time)
-        return _span_statement(self.plan, [f"to_unix_timestamp({time})", *map(quoted, self._columns)])
+        return _span_statement(self.plan, [f"to_unix_timestamp({time})", *map(quoted, self.columns)])
 
     def explain(self) -> str:
         """The statement, and what the client does with its rows."""
@@ -69,17 +73,24 @@ class EventScan:
                 sums = cohort_activity.summed(rows, summed, question.by is not None)
                 return cohort_activity.answer(question, sums, schema)
             case Funnel() as question:
-                return funnels.answer(question, pa.concat_tables(self.events(reader, manifest)), columns, schema)
+                events = list(self.events(reader, manifest))
+                rows = funnels.entries(question.steps, question.by, lambda: events, columns)
+                return funnels.answer(question, rows, columns.subject, schema)
 
     def events(self, reader: Reader, manifest: Manifest) -> Iterator[pa.Table]:
         """The events of each partition in turn, after an empty table that carries the schema."""
-        table, (start, end) = self.plan.tables.events, self._period
-        types = {table.time: pa.int64()} | {name: self.plan.schema.field(name).type for name in self._columns}
-        schema = pa.schema(types | {table.time: INSTANT})
-        text, keys = self._text, partitions(table, manifest, start, end - 1)
+        time = self.plan.dataset.columns.time.name
+        types = {time: pa.int64()} | {name: self.plan.schema.field(name).type for name in self.columns}
+        schema = pa.schema(types | {time: INSTANT})
         yield schema.empty_table()
-        for rows in reader.results((text, (*key, start, end)) for key in keys):
-            yield codec.table(rows, types).cast(schema)
+        for pages in reader.results((self._text, values) for values in self._values(manifest)):
+            yield codec.table(pages, types).cast(schema)
+
+    def _values(self, manifest: Manifest) -> Iterator[tuple[Any, ...]]:
+        """The values of each statement."""
+        start, end = self._period
+        for key in partitions(self.plan.tables.events, manifest, start, end - 1):
+            yield (*key, start, end)
 
     def _groups(self, question: Aggregate, reader: Reader, manifest: Manifest) -> Groups | None:
         """Aggregates partition by partition."""
@@ -87,7 +98,7 @@ class EventScan:
         for events in self.events(reader, manifest):
             rows = matching(events, question.where)
             if rows.num_rows:
-                starts = calendar.of(question, rows[self.plan.tables.events.time].cast(pa.int64()))
+                starts = calendar.of(question, rows[self.plan.dataset.columns.time.name].cast(pa.int64()))
                 rows = rows.append_column("bucket", starts)
                 groups.add(client_aggregation.aggregated(rows, question.by, question.measures, statistics))
         return groups.groups
@@ -101,18 +112,53 @@ class EventScan:
         return start, end
 
     @cached_property
-    def _columns(self) -> list[str]:
+    def columns(self) -> list[str]:
         """The columns to read, except the time."""
-        columns = self.plan.dataset.columns
-        match self.question:
-            case Aggregate() as question:
-                measured = [m.column for m in question.measures if m.column is not None]
-                names = [*question.by, *(f.column for f in question.where), *measured]
-            case Cohort() as question:
-                names = cohort_activity.event_columns(question, columns, question_partials(question))
-            case Funnel() as question:
-                names = funnels.event_columns(question, columns)
-        return [name for name in dict.fromkeys(names) if name != columns.time.name]
+        return event_columns(self.question, self.plan.dataset.columns)
+
+
+def event_columns(question: Question, columns: Columns) -> list[str]:
+    """The columns of events from which a question is answered, except the time."""
+    match question:
+        case Aggregate():
+            measured = [m.column for m in question.measures if m.column is not None]
+            names = [*question.by, *(f.column for f in question.where), *measured]
+        case Cohort():
+            names = cohort_activity.event_columns(question, columns, question_partials(question))
+        case Funnel():
+            names = funnels.event_columns(question.steps, question.by, columns)
+    return [name for name in dict.fromkeys(names) if name != columns.time.name]
+
+
+@dataclass(frozen=True)
+class SliceScan(EventScan):
+    """Reads only the events that match a condition on a number; the client computes the answer from them."""
+
+    slices: SlicesTable
+
+    @property
+    def support(self) -> Support:
+        """In the client."""
+        how = f"{self.slices.table.comment}: those that match a condition are shipped"
+        return Support(Where.CLIENT, how, tables=(self.slices.table.name,))
+
+    @property
+    def _text(self) -> str:
+        table = self.slices.table
+        names, column = [f"to_unix_timestamp({quoted(table.time)})", *map(quoted, self.columns)], table.clustering[0]
+        return table.select(self.plan.name, names, f" AND {quoted(column)} >= ? AND {quoted(column)} <= ?")
+
+    def events(self, reader: Reader, manifest: Manifest) -> Iterator[pa.Table]:
+        """The events of the span that match a condition, by partition and range, after an empty table."""
+        time, (start, end) = pc.field(self.slices.table.time).cast(pa.int64()), self._period
+        for events in super().events(reader, manifest):
+            yield events.filter((time >= start) & (time < end))
+
+    def _values(self, manifest: Manifest) -> Iterator[tuple[Any, ...]]:
+        start, end = self._period
+        for key in partitions(self.slices.table, manifest, start, end - 1):
+            for limits in self.slices.ranges(self.question):
+                yield (*key, *limits)
 
 
 @dataclass(frozen=True)
@@ -152,10 +198,11 @@ class ServerAggregation:
             for bucket, start, end in self._intervals()
             for key in partitions(table, manifest, start, end - 1)
         ]
-        results = reader.results((text, values) for _, values in requests)
-        rows = [(bucket, *row) for (bucket, _), (row,) in zip(requests, results, strict=True) if row[0]]
-        types = {"bucket": pa.int64()} | {str(p): p.arrow_type(self.plan.statistics) for p in self._partials}
-        groups = Groups(["bucket"], codec.partials_table(rows, types), {}) if rows else None
+        pages = [page for result in reader.results((text, values) for _, values in requests) for page in result]
+        rows = codec.partials_table(pages, {str(p): p.arrow_type(self.plan.statistics) for p in self._partials})
+        rows = rows.append_column("bucket", pa.array([bucket for bucket, _ in requests], pa.int64()))
+        rows = rows.filter(pc.field(str(EVENTS)) > 0)
+        groups = Groups(["bucket"], rows, {}) if rows.num_rows else None
         return client_aggregation.answer(self.question, groups, schema)
 
     def _intervals(self) -> Iterator[tuple[int, int, int]]:

@@ -1,7 +1,8 @@
 """Loading the tables of a plan, with a checkpoint from which an interrupted load resumes."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +10,11 @@ import pyarrow as pa
 from cassandra.cluster import Session
 from cassandra.query import BatchStatement, BatchType
 
-from rollup_bench.engines.cassandra import planning
+from rollup_bench.engines.cassandra import codec, planning
 from rollup_bench.engines.cassandra.batch_writer import BatchWriter, assign_partitions, batches
 from rollup_bench.engines.cassandra.client_aggregation import Accumulator
 from rollup_bench.engines.cassandra.driver import Reader, rows_of_all_nodes
+from rollup_bench.engines.cassandra.rollup_tables import Rollup
 from rollup_bench.engines.cassandra.tables import BUCKET, Manifest, Table, literal, partitions
 from rollup_bench.engines.contract import Plan
 from rollup_bench.engines.sql import quoted
@@ -82,12 +84,11 @@ class TableWriter:
         self._prepared = session.prepare(table.insert(keyspace))
         self.buckets: dict[int, int] = {}
 
-    def write(self, rows: pa.Table, pace: Pace) -> None:
-        """Writes rows that have the table's columns."""
+    def write(self, rows: pa.Table, pace: Callable[[int], None]) -> None:
+        """Writes rows that have the table's columns, and reports their numbers to `pace`."""
         for first in range(0, rows.num_rows, CHUNK_ROWS):
             chunk = rows.slice(first, CHUNK_ROWS)
-            times = np.asarray(chunk[self._table.time].cast(pa.int64()))
-            buckets, shards = assign_partitions(self._table, times, self.buckets)
+            buckets, shards = assign_partitions(self._table, chunk, self.buckets)
             chunk = chunk.append_column(BUCKET, pa.array(buckets)).append_column(self._table.shard, pa.array(shards))
             self._rows += chunk.num_rows
             if self._rows > self._arrived:
@@ -120,33 +121,47 @@ def load(session: Session, plan: Plan, events: Events, checkpoint: LoadCheckpoin
 
 
 def _write_tables(plan: Plan, events: Events, writers: dict[str, TableWriter], watch: Watch) -> None:
-    """Writes events as they are read; roll-ups and cohorts after all events have been read."""
+    """Writes events as they are read; what is computed from them, after all events have been read."""
     design: planning.Design = plan.tables
-    pace, rows_before = Pace(watch.say, "", events.statistics.rows), 0
     rollups = [(rollup, Accumulator()) for rollup in design.rollups]
+    pace, rows_before = Pace(watch.say, "", events.statistics.rows), 0
     for batch in events.batches():
-        if design.events is not None:
-            writers[design.events.name].write(_numbered(batch, design.events, rows_before), pace)
-        else:
+        for table, rows in _event_rows(design, batch, rows_before):
+            writers[table.name].write(rows, pace if table is design.events else _silent)
+        if design.events is None:
             pace(batch.num_rows)
         for rollup, accumulator in rollups:
-            accumulator.add(rollup.aggregated(batch, plan.statistics))
+            accumulator.add(rollup.fine.aggregated(batch, plan.statistics))
         rows_before += batch.num_rows
         watch.check()
+    computed = chain(_rollup_rows(rollups), _derived_rows(design, events, watch))
+    for table, rows in computed:
+        writers[table.name].write(rows, Pace(watch.say, f"{table.comment}: ", rows.num_rows))
+
+
+def _silent(_rows: int) -> None:
+    """Reports no pace."""
+
+
+def _event_rows(design: planning.Design, batch: pa.RecordBatch, rows_before: int) -> Iterator[tuple[Table, pa.Table]]:
+    """The rows of events and of slices; their numbers in the load make the keys of equal events differ."""
+    numbers = pa.array(np.arange(rows_before, rows_before + batch.num_rows))
+    if design.events is not None:
+        yield design.events, pa.table(batch).append_column(design.events.clustering[-1], numbers)
+    for slices in design.slices:
+        yield slices.table, slices.rows(pa.table(batch).append_column(slices.table.clustering[-1], numbers))
+
+
+def _rollup_rows(rollups: list[tuple[Rollup, Accumulator]]) -> Iterator[tuple[Table, pa.Table]]:
     for rollup, accumulator in rollups:
         if accumulator.groups is not None:
-            for table, rows in rollup.rows(accumulator.groups):
-                writers[table.name].write(rows, Pace(watch.say, f"{table.comment}: ", rows.num_rows))
-    for cohort in design.cohorts:
-        watch.say(cohort.table.comment)
-        rows = cohort.rows(events)
-        writers[cohort.table.name].write(rows, Pace(watch.say, f"{cohort.table.comment}: ", rows.num_rows))
+            yield from rollup.rows(accumulator.groups)
 
 
-def _numbered(batch: pa.RecordBatch, table: Table, rows_before: int) -> pa.Table:
-    """Events with their numbers in the load, which make the keys of equal events differ."""
-    numbers = np.arange(rows_before, rows_before + batch.num_rows)
-    return pa.table(batch).append_column(table.clustering[-1], pa.array(numbers))
+def _derived_rows(design: planning.Design, events: Events, watch: Watch) -> Iterator[tuple[Table, pa.Table]]:
+    for derived in design.derived:
+        watch.say(derived.table.comment)
+        yield derived.table, derived.rows(events)
 
 
 def _manifest_batches(session: Session, plan: Plan, manifest: Manifest) -> Iterator[BatchStatement]:
@@ -166,7 +181,12 @@ def read_manifest(reader: Reader, plan: Plan) -> Manifest:
     select = f"SELECT {BUCKET}, rows FROM {quoted(plan.name)}.manifest WHERE name = ?"
     names = [table.name for table in plan.tables.tables]
     results = reader.results((select, (name,)) for name in names)
-    return {name: dict(rows) for name, rows in zip(names, results, strict=True)}
+    types = {BUCKET: pa.int64(), "rows": pa.int64()}
+    tables = (codec.table(pages, types) for pages in results)
+    return {
+        name: dict(zip(*map(pa.ChunkedArray.to_pylist, rows), strict=True))
+        for name, rows in zip(names, tables, strict=True)
+    }
 
 
 def _count(reader: Reader, plan: Plan, manifest: Manifest, watch: Watch) -> int:
@@ -177,9 +197,9 @@ def _count(reader: Reader, plan: Plan, manifest: Manifest, watch: Watch) -> int:
         for partition in partitions(table, manifest)
     )
     counted = 0
-    for rows in reader.results(requests):
+    for (page,) in reader.results(requests):
         watch.check()
-        counted += rows[0][0]
+        counted += int(page["count"][0])
     return counted
 
 

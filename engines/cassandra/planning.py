@@ -5,18 +5,22 @@ from dataclasses import dataclass
 import msgspec
 
 from rollup_bench.engines.cassandra import tables
-from rollup_bench.engines.cassandra.cohort_tables import CohortTable, StoredCohort, definition
-from rollup_bench.engines.cassandra.rollup_tables import RollupTables, StoredRollup, rollup_tables, whole_buckets
+from rollup_bench.engines.cassandra.client_aggregation import value_columns
+from rollup_bench.engines.cassandra.cohort_tables import CohortTable, StoredCohort, definition, narrowed, single_age
+from rollup_bench.engines.cassandra.event_scans import event_columns
+from rollup_bench.engines.cassandra.event_slices import SlicesTable, StoredSlices, sliced
+from rollup_bench.engines.cassandra.funnel_tables import FunnelTable, StoredFunnel
+from rollup_bench.engines.cassandra.rollup_tables import Rollup, StoredRollup, max_rows, rollup
 from rollup_bench.engines.cassandra.tables import CQL_TYPES, Table
 from rollup_bench.engines.cohort_activity import question_partials
 from rollup_bench.engines.contract import Plan
 from rollup_bench.engines.sql import quoted
-from rollup_bench.workloads import calendar, layouts, rule
+from rollup_bench.workloads import calendar, layouts
 from rollup_bench.workloads.dataset import Dataset
 from rollup_bench.workloads.events import Statistics
 from rollup_bench.workloads.filters import Op
 from rollup_bench.workloads.layouts import Layout
-from rollup_bench.workloads.questions import Aggregate, Cohort, Grain, Span
+from rollup_bench.workloads.questions import Aggregate, Cohort, Funnel, Grain, Question, Span
 from rollup_bench.workloads.templates import Template
 
 KEYSPACE = "CREATE KEYSPACE {} WITH replication = {{'class': 'NetworkTopologyStrategy', 'replication_factor': {}}}"
@@ -24,24 +28,32 @@ MANIFEST = f"CREATE TABLE {{}}.manifest (name text, {tables.BUCKET} bigint, rows
 LOADED = "CREATE TABLE {}.loaded (rows bigint PRIMARY KEY)"
 CHECKPOINT = "CREATE TABLE {}.sent (name text PRIMARY KEY, rows bigint, seconds double)"
 SPAN_GRAINS = (Grain.DAY, Grain.HOUR, Grain.MINUTE)
-"""The grains from which a span is put together if the question has no buckets, longest first."""
+"""The grains at which roll-ups and births are stored, so that a span may begin and end on any day, longest first."""
 SPAN_PARAMETERS = ("start", "end", "until")
 
 
 @dataclass(frozen=True)
 class Design:
-    """The tables of a plan: a table of events if one is needed, roll-ups, and tables of cohorts."""
+    """The tables of a plan: a table of events if one is needed, and tables of roll-ups, cohorts, funnels and slices."""
 
     events: Table | None
-    rollups: tuple[RollupTables, ...] = ()
+    rollups: tuple[Rollup, ...] = ()
     cohorts: tuple[CohortTable, ...] = ()
+    funnels: tuple[FunnelTable, ...] = ()
+    slices: tuple[SlicesTable, ...] = ()
     replication: int = 1
 
     @property
     def tables(self) -> list[Table]:
         """All tables."""
         events = [self.events] if self.events else []
-        return [*events, *(t for r in self.rollups for t in r.tables), *(cohort.table for cohort in self.cohorts)]
+        rollups = [table for rollup in self.rollups for table in rollup.tables]
+        return [*events, *rollups, *(one.table for one in self.derived), *(one.table for one in self.slices)]
+
+    @property
+    def derived(self) -> list[CohortTable | FunnelTable]:
+        """The tables that are computed from all events."""
+        return [*self.cohorts, *self.funnels]
 
 
 def plan(engine: str, dataset: Dataset, layout: Layout, statistics: Statistics, replication: int) -> Plan:
@@ -62,12 +74,14 @@ def _design(dataset: Dataset, layout: Layout, statistics: Statistics, replicatio
     if layout == layouts.raw:
         return Design(events_table(dataset, statistics), replication=replication)
     if layout != layouts.tuned:
-        return Design(None, (rollup_tables("rollup", StoredRollup(layout), time, statistics),), replication=replication)
+        return Design(None, (rollup("rollup", StoredRollup(layout), time, statistics),), replication=replication)
     required, columns = requirements(dataset, statistics), dataset.columns
-    rollups = [rollup_tables(f"rollup{i}", r, time, statistics) for i, r in enumerate(required.rollups)]
+    rollups = [rollup(f"rollup{i}", r, time, statistics) for i, r in enumerate(required.rollups)]
     cohorts = [CohortTable(c, c.table(f"activity{i}", columns, statistics)) for i, c in enumerate(required.cohorts)]
+    funnels = [FunnelTable(f, f.table(f"funnel{i}", columns, statistics)) for i, f in enumerate(required.funnels)]
+    slices = [SlicesTable(s, s.table(f"slices{i}", columns, statistics)) for i, s in enumerate(required.slices)]
     events = events_table(dataset, statistics) if required.events else None
-    return Design(events, tuple(rollups), tuple(cohorts), replication)
+    return Design(events, tuple(rollups), tuple(cohorts), tuple(funnels), tuple(slices), replication)
 
 
 def events_table(dataset: Dataset, statistics: Statistics) -> Table:
@@ -76,8 +90,8 @@ def events_table(dataset: Dataset, statistics: Statistics) -> Table:
     number = tables.unused_name("event", types)
     time = dataset.columns.time.name
     columns = {time: types[time], number: "bigint"} | types
-    width = tables.bucket_width(statistics.rows, statistics.last - statistics.first, columns)
-    return Table("events", columns, (time, number), width, "each event by time")
+    period = statistics.last - statistics.first
+    return Table.sized("events", columns, (time, number), statistics.rows, period, "each event by time")
 
 
 @dataclass(frozen=True)
@@ -86,6 +100,8 @@ class Requirements:
 
     rollups: tuple[StoredRollup, ...]
     cohorts: tuple[StoredCohort, ...]
+    funnels: tuple[StoredFunnel, ...]
+    slices: tuple[StoredSlices, ...]
     events: bool
 
 
@@ -93,6 +109,8 @@ def requirements(dataset: Dataset, statistics: Statistics) -> Requirements:
     """The tables that the questions of a dataset require."""
     rollups: dict[tuple[object, ...], StoredRollup] = {}
     cohorts: dict[tuple[object, ...], StoredCohort] = {}
+    funnels: dict[StoredFunnel, None] = {}
+    slices: dict[str, StoredSlices] = {}
     events = False
     for template in dataset.questions.values():
         question = template.fill()
@@ -102,9 +120,15 @@ def requirements(dataset: Dataset, statistics: Statistics) -> Requirements:
         elif isinstance(question, Cohort) and (cohort := _cohort(template, question, statistics)):
             identity = (cohort.definition, cohort.grain)
             cohorts[identity] = cohorts[identity].merged(cohort) if identity in cohorts else cohort
+        elif isinstance(question, Funnel) and not _has_parameter(template.body["steps"]):
+            funnels[StoredFunnel(question.steps, question.by)] = None
+        elif part := _slices(question, dataset):
+            slices[part.column] = slices[part.column].merged(part) if part.column in slices else part
         else:
             events = True
-    return Requirements(tuple(rollups.values()), tuple(cohorts.values()), events)
+    return Requirements(
+        tuple(rollups.values()), tuple(cohorts.values()), tuple(funnels), tuple(slices.values()), events
+    )
 
 
 def _rollup(template: Template, question: Aggregate, dataset: Dataset, statistics: Statistics) -> StoredRollup | None:
@@ -118,30 +142,49 @@ def _rollup(template: Template, question: Aggregate, dataset: Dataset, statistic
     leading = tuple(dict.fromkeys(f.column for f in varied if f.op in (Op.EQ, Op.IN)))
     by = tuple(dict.fromkeys((*leading, *question.by, *(f.column for f in varied))))
     layout = Layout(f"for {template.name}", grain, question.zone, by, question.measures)
-    span = whole_buckets(question.span, grain, question.zone, statistics)
-    if rule.unsupported_reason(msgspec.structs.replace(question, where=tuple(varied), span=span), layout):
-        return None
-    return StoredRollup(layout, fixed, leading)
+    return StoredRollup(layout, fixed, leading, _coarse(question, layout, statistics))
+
+
+def _coarse(question: Aggregate, layout: Layout, statistics: Statistics) -> tuple[Grain, ...]:
+    """A longer grain at which to store a roll-up too, if it has half of the rows or the server counts values in it.
+
+    How often numbers repeat is not known before a load; they are assumed to.
+    """
+    if question.grain in SPAN_GRAINS:
+        return ()
+    grain = Grain.WEEK if question.grain is Grain.WEEK else Grain.MONTH
+    values = value_columns(question.measures)
+    if values and (question.grain is grain or any(column not in statistics.cardinality for column in values)):
+        return (grain,)
+    coarse = msgspec.structs.replace(layout, grain=grain)
+    return (grain,) if 2 * max_rows(coarse, statistics) <= max_rows(layout, statistics) else ()
 
 
 def _cohort(template: Template, question: Cohort, statistics: Statistics) -> StoredCohort | None:
-    """The stored cohort that answers a question; None if a parameter changes more than the span and `until`."""
+    """The stored cohort that answers a question; None if a parameter changes more than dates or one width."""
     grain = _grain(question.grain or Grain.ALL, question.span, question.zone, statistics)
     body = {name: part for name, part in template.body.items() if name not in SPAN_PARAMETERS}
+    wide = _has_parameter(template.body["age"]) and single_age(question)
+    if wide:
+        body = body | {"age": {**body["age"], "width": 1}}
     if grain is None or _has_parameter(body):
         return None
-    count = None if question.retention == "unbounded" else question.age.count
-    partials = tuple(question_partials(question))
-    return StoredCohort(f"for {template.name}", definition(question), grain, partials, count)
+    count = None if wide or question.retention == "unbounded" else question.age.count
+    known = narrowed(question) if wide else definition(question)
+    return StoredCohort(f"for {template.name}", known, grain, tuple(question_partials(question)), count)
+
+
+def _slices(question: Question, dataset: Dataset) -> StoredSlices | None:
+    """Events ordered by a measure to which every condition of the question sets a limit; None if there is none."""
+    column = next((name for name in dataset.columns.measures if sliced(question, name)), None)
+    return StoredSlices(column, tuple(event_columns(question, dataset.columns))) if column else None
 
 
 def _grain(grain: Grain, span: Span, zone: str, statistics: Statistics) -> Grain | None:
-    """The longest grain at whose buckets the span starts and ends; an end beyond all events need not be checked."""
-    start, end = span.milliseconds
-    cut = [at for at, cuts in ((start, start > statistics.first), (end, end <= statistics.last)) if cuts]
-    grains = [g for g in dict.fromkeys((grain, *SPAN_GRAINS)) if g is not Grain.ALL]
-    ends = [start, end] if grain is Grain.ALL else cut
-    return next((g for g in grains if all(calendar.begins(at, g, zone) for at in ends)), None)
+    """Days, or the shorter grain that the question or its span requires; a limit beyond all events requires none."""
+    cut = [at for at in span.milliseconds if statistics.first < at <= statistics.last]
+    grains = SPAN_GRAINS[SPAN_GRAINS.index(grain) if grain in SPAN_GRAINS else 0 :]
+    return next((g for g in grains if all(calendar.begins(at, g, zone) for at in cut)), None)
 
 
 def _has_parameter(condition: object) -> bool:

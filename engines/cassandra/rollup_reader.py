@@ -1,5 +1,6 @@
 """Answers from a roll-up: from its totals, and from its values for distinct counts and quantiles."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import product
@@ -9,9 +10,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rollup_bench.engines.cassandra import client_aggregation, codec
-from rollup_bench.engines.cassandra.client_aggregation import COUNT, VALUE, Groups, value_columns
+from rollup_bench.engines.cassandra.client_aggregation import (
+    COUNT,
+    VALUE,
+    Groups,
+    concatenated,
+    distinct_count,
+    value_columns,
+)
 from rollup_bench.engines.cassandra.driver import Reader
-from rollup_bench.engines.cassandra.rollup_tables import RollupTables
+from rollup_bench.engines.cassandra.rollup_tables import Limits, RollupTables
 from rollup_bench.engines.cassandra.tables import Manifest, Table, partitions
 from rollup_bench.engines.contract import Plan, Support, Where
 from rollup_bench.engines.partials import matching
@@ -20,7 +28,7 @@ from rollup_bench.workloads import calendar
 from rollup_bench.workloads.columns import INSTANT
 from rollup_bench.workloads.filters import Filter, Op, Value
 from rollup_bench.workloads.measures import Function
-from rollup_bench.workloads.questions import Aggregate, Grain, Span
+from rollup_bench.workloads.questions import Aggregate, Grain
 
 
 @dataclass(frozen=True)
@@ -83,6 +91,12 @@ class RollupStatements:
         return tuple(dict.fromkeys([self.rollup.totals.name, *(self.values_table(c).name for c in columns)]))
 
     @cached_property
+    def texts(self) -> list[str]:
+        """All statements."""
+        counts, values = map(self.distinct_counts, self.server_counted), map(self.values, self.client_merged)
+        return [self.totals, *counts, *values]
+
+    @cached_property
     def limits_time(self) -> bool:
         """Whether the statements restrict the time: all leading dimensions are fixed, so time is next in the key."""
         return len(self._fixed) == len(self.rollup.stored.leading)
@@ -111,7 +125,7 @@ class RollupStatements:
 
     @cached_property
     def _fixed(self) -> dict[str, tuple[Value, ...]]:
-        return self.rollup.fixed(self.question)
+        return self.rollup.stored.fixed(self.question)
 
     @cached_property
     def _adjacent(self) -> tuple[str, ...] | None:
@@ -136,75 +150,100 @@ rollup_statements = lru_cache(maxsize=1024)(RollupStatements)
 
 
 @dataclass(frozen=True)
+class RollupPart:
+    """A period of whole buckets of a roll-up, and the statements that read it."""
+
+    statements: RollupStatements
+    limits: Limits
+
+
+@dataclass(frozen=True)
 class RollupReader:
-    """Answers an aggregate from the rows of a roll-up in a span of whole buckets; the client merges them."""
+    """Answers an aggregate from the rows of a roll-up in adjacent periods, which the client merges.
+
+    If the server counts the distinct values in whole coarse buckets, no bucket of the question is in two periods.
+    """
 
     question: Aggregate
-    statements: RollupStatements
-    span: Span
+    parts: tuple[RollupPart, ...]
 
     @property
     def support(self) -> Support:
         """At ingest, or on the server if it counts distinct values."""
-        name, known = f"roll-up {self.statements.rollup.stored.layout.name}", self.statements
-        if known.server_counted:
-            return Support(Where.SERVER, f"{name}: the values in it are counted there", tables=known.tables)
-        how = f"{name}: the client merges the values in it" if known.client_merged else name
-        return Support(Where.INGEST, how, tables=known.tables)
+        layout = self.parts[0].statements.rollup.stored.layout
+        tables = dict.fromkeys(table for part in self.parts for table in part.statements.tables)
+        where, how = Where.INGEST, f"roll-up {layout.name}"
+        if self._server_counted:
+            where, how = Where.SERVER, f"{how}: the values in it are counted there"
+        elif self.parts[0].statements.client_merged:
+            how += ": the client merges the values in it"
+        return Support(where, how, tables=tuple(tables))
 
     def explain(self) -> str:
         """The statements, and what the client does with their rows."""
-        known = self.statements
-        counts, values = map(known.distinct_counts, known.server_counted), map(known.values, known.client_merged)
-        return "\n".join(
-            [known.totals, *counts, *values, "-- for each partition of the span; the client merges and sorts"]
-        )
+        texts = dict.fromkeys(text for part in self.parts for text in part.statements.texts)
+        return "\n".join([*texts, "-- for each partition of the span; the client merges and sorts"])
 
     def answer(self, reader: Reader, manifest: Manifest, schema: pa.Schema) -> pa.Table:
         """The answer in its schema."""
-        return client_aggregation.answer(self.question, self._groups(reader, manifest), schema)
+        groups = [group for part in self.parts for group in self._groups(part, reader, manifest)]
+        return client_aggregation.answer(self.question, concatenated(groups) if groups else None, schema)
 
-    def _groups(self, reader: Reader, manifest: Manifest) -> Groups | None:
-        """The totals, the distinct counts of the server and the values; None if there are no totals."""
-        keys, known = ["bucket", *self.question.by], self.statements
-        totals = self._read(reader, manifest, known.rollup.totals, known.totals, known.types)
+    @cached_property
+    def _server_counted(self) -> set[str]:
+        """The columns whose distinct values the server counts in a part."""
+        return {column for part in self.parts for column in part.statements.server_counted}
+
+    def _groups(self, part: RollupPart, reader: Reader, manifest: Manifest) -> Iterator[Groups]:
+        """The totals, the distinct counts of the server and the values of a part; nothing if it has no totals."""
+        keys, known = ["bucket", *self.question.by], part.statements
+        totals = self._read(part, reader, manifest, known.rollup.totals, known.totals, known.types)
         if not totals.num_rows:
-            return None
-        parts = [Groups(keys, totals, {})]
+            return
+        yield Groups(keys, totals, {})
         for column in known.server_counted:
-            types, text = {f"distinct({column})": pa.int64()}, known.distinct_counts(column)
-            counts = self._read(reader, manifest, known.rollup.values[column], text, types)
-            parts.append(Groups(keys, counts, {}))
+            types, text = {distinct_count(column): pa.int64()}, known.distinct_counts(column)
+            counts = self._read(part, reader, manifest, known.rollup.values[column], text, types)
+            yield Groups(keys, counts, {})
         for column in known.client_merged:
             types = {VALUE: pa.string(), COUNT: pa.int64()}
-            rows = self._read(reader, manifest, known.values_table(column), known.values(column), types)
+            rows = self._read(part, reader, manifest, known.values_table(column), known.values(column), types)
             values = {
                 VALUE: codec.unkeyed(rows[VALUE], known.plan.schema.field(column).type),
                 COUNT: rows[COUNT].fill_null(0),
             }
             table = pa.table({key: rows[key] for key in keys} | values)
-            parts.append(Groups(keys, totals.slice(0, 0), {column: table}))
-        return client_aggregation.concatenated(parts)
+            if column in self._server_counted:
+                yield Groups(keys, client_aggregation.distinct_counts(table, keys, column), {})
+            else:
+                yield Groups(keys, totals.slice(0, 0), {column: table})
 
     def _read(
-        self, reader: Reader, manifest: Manifest, table: Table, text: str, types: dict[str, pa.DataType]
+        self,
+        part: RollupPart,
+        reader: Reader,
+        manifest: Manifest,
+        table: Table,
+        text: str,
+        types: dict[str, pa.DataType],
     ) -> pa.Table:
         """The rows of a statement, with the question's buckets and dimensions."""
-        start, end = self.span.milliseconds
-        limits = (start, end) if self.statements.limits_time else ()
+        known, (start, end) = part.statements, part.limits
+        limits = (start, end) if known.limits_time else ()
         keys = partitions(table, manifest, start, end - 1)
-        requests = ((text, (*key, *fixed, *limits)) for key in keys for fixed in self.statements.fixed_keys)
-        rows = [
-            row for rows in reader.results(requests) for row in rows if row[0] is not None
-        ]  # the server returns NULL if no row matched
-        key_types = {"bucket": pa.int64()} | dict.fromkeys(self.statements.dimensions, pa.string())
-        return self._regrouped(codec.partials_table(rows, key_types | types), list(types))
+        requests = ((text, (*key, *fixed, *limits)) for key in keys for fixed in known.fixed_keys)
+        pages = [page for result in reader.results(requests) for page in result]
+        key_types = {"bucket": pa.int64()} | dict.fromkeys(known.dimensions, pa.string())
+        rows = codec.partials_table(pages, key_types | types)
+        if rows["bucket"].null_count:  # the server returns NULL if no row matched
+            rows = rows.filter(pc.field("bucket").is_valid())
+        return self._regrouped(part, rows, list(types))
 
-    def _regrouped(self, rows: pa.Table, partials: list[str]) -> pa.Table:
-        """The rows in the span that pass the client's filters, with the question's buckets and dimensions."""
-        question, known = self.question, self.statements
+    def _regrouped(self, part: RollupPart, rows: pa.Table, partials: list[str]) -> pa.Table:
+        """The rows in the part that pass the client's filters, with the question's buckets and dimensions."""
+        question, known = self.question, part.statements
         if not known.limits_time:
-            start, end = self.span.milliseconds
+            start, end = part.limits
             rows = rows.filter((pc.field("bucket") >= start) & (pc.field("bucket") < end))
         for place, dimension in enumerate(known.dimensions, start=1):
             arrow_type = known.plan.schema.field(dimension).type

@@ -1,22 +1,25 @@
 """Roll-ups as tables: one of totals, and one of values for each column of a distinct count or quantile."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from functools import lru_cache
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from rollup_bench.engines.cassandra import client_aggregation, codec
 from rollup_bench.engines.cassandra.client_aggregation import COUNT, VALUE, Groups, partials, value_columns
-from rollup_bench.engines.cassandra.tables import CQL_TYPES, HOUR, Table, bucket_width
+from rollup_bench.engines.cassandra.tables import CQL_TYPES, HOUR, Table
 from rollup_bench.engines.partials import matching
 from rollup_bench.workloads import calendar
 from rollup_bench.workloads.events import Statistics
 from rollup_bench.workloads.filters import Filter, Op, Value
 from rollup_bench.workloads.layouts import Layout
-from rollup_bench.workloads.questions import EPOCH, Aggregate, Grain, Span
+from rollup_bench.workloads.questions import Aggregate, Grain
+from rollup_bench.workloads.rule import COARSER
 
 HOURS = {Grain.MINUTE: 1 / 60, Grain.HOUR: 1, Grain.DAY: 24, Grain.WEEK: 168, Grain.MONTH: 730, Grain.QUARTER: 2190}
 """The approximate length of a bucket of each grain."""
@@ -30,12 +33,34 @@ class StoredRollup:
     layout: Layout
     where: tuple[Filter, ...] = ()
     leading: tuple[str, ...] = ()
+    coarse: tuple[Grain, ...] = ()
+    """Longer grains at which the same is stored, so that long spans need few rows."""
 
     def merged(self, other: "StoredRollup") -> "StoredRollup":
-        """Merges two roll-ups of the same groups into one with the measures and the names of both."""
+        """Merges two roll-ups of the same groups into one with the measures, coarse grains and names of both."""
         measures = dict.fromkeys((*self.layout.measures, *other.layout.measures))
         name = f"{self.layout.name} and {other.layout.name.removeprefix('for ')}"
-        return replace(self, layout=msgspec.structs.replace(self.layout, name=name, measures=tuple(measures)))
+        layout = msgspec.structs.replace(self.layout, name=name, measures=tuple(measures))
+        return replace(self, layout=layout, coarse=tuple(dict.fromkeys((*self.coarse, *other.coarse))))
+
+    def at(self, grain: Grain) -> "StoredRollup":
+        """The same roll-up at another grain alone."""
+        return replace(self, layout=msgspec.structs.replace(self.layout, grain=grain), coarse=())
+
+    def groups(self, question: Aggregate) -> bool:
+        """Whether its events are those of the question, and its dimensions include those of the question."""
+        filtered = {f.column for f in question.where if f not in self.where}
+        return set(self.where) <= set(question.where) and filtered | set(question.by) <= set(self.layout.by)
+
+    def fixed(self, question: Aggregate) -> dict[str, tuple[Value, ...]]:
+        """The values that a question asks for of the leading dimensions, up to the first dimension with no filter."""
+        fixed = {}
+        for dimension in self.leading:
+            filters = [f for f in question.where if f.column == dimension and f.op in (Op.EQ, Op.IN)]
+            if len(filters) != 1:
+                break
+            fixed[dimension] = filters[0].values
+        return fixed
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,23 +80,6 @@ class RollupTables:
     def grain(self) -> Grain:
         """The grain of the roll-up's buckets."""
         return Grain(self.stored.layout.grain or Grain.ALL)
-
-    def groups(self, question: Aggregate) -> bool:
-        """Whether the roll-up aggregates the question's events and groups by all dimensions that the question needs."""
-        filtered = {f.column for f in question.where if f not in self.stored.where}
-        return set(self.stored.where) <= set(question.where) and filtered | set(question.by) <= set(
-            self.stored.layout.by
-        )
-
-    def fixed(self, question: Aggregate) -> dict[str, tuple[Value, ...]]:
-        """The values that a question asks for of the leading dimensions, up to the first dimension with no filter."""
-        fixed = {}
-        for dimension in self.stored.leading:
-            filters = [f for f in question.where if f.column == dimension and f.op in (Op.EQ, Op.IN)]
-            if len(filters) != 1:
-                break
-            fixed[dimension] = filters[0].values
-        return fixed
 
     @property
     def tables(self) -> list[Table]:
@@ -104,8 +112,50 @@ class RollupTables:
         return pa.table(columns).sort_by([(name, "ascending") for name in table.clustering])
 
 
-def rollup_tables(name: str, stored: StoredRollup, time: str, statistics: Statistics) -> RollupTables:
-    """The tables of a roll-up, whose names begin with `name`; the number of groups is estimated from the statistics."""
+@dataclass(frozen=True, eq=False)
+class Rollup:
+    """A roll-up at its own grain, and at coarse grains whose buckets consist of whole buckets of it."""
+
+    stored: StoredRollup
+    fine: RollupTables
+    coarse: dict[Grain, RollupTables]
+
+    @property
+    def tables(self) -> list[Table]:
+        """All of its tables."""
+        return [table for level in (self.fine, *self.coarse.values()) for table in level.tables]
+
+    def level(self, grain: Grain) -> RollupTables | None:
+        """The coarse tables to use for whole buckets of a question with this grain; None if there are none."""
+        wanted = next((g for g in (Grain.MONTH, Grain.WEEK) if g in self.coarse and grain in COARSER[g]), None)
+        return self.coarse.get(wanted) if wanted else None
+
+    def rows(self, groups: Groups) -> Iterator[tuple[Table, pa.Table]]:
+        """The rows of each table in the order of its key; `groups` are those of the fine grain."""
+        yield from self.fine.rows(groups)
+        for grain, level in self.coarse.items():
+            yield from level.rows(_moved(groups, grain, self.stored.layout.zone))
+
+
+def _moved(groups: Groups, grain: Grain, zone: str) -> Groups:
+    """The groups with buckets of a longer grain."""
+
+    def moved(rows: pa.Table) -> pa.Table:
+        return rows.set_column(
+            rows.column_names.index("bucket"), "bucket", calendar.starts(rows["bucket"], grain, zone)
+        )
+
+    return Groups(groups.keys, moved(groups.totals), {c: moved(rows) for c, rows in groups.values.items()})
+
+
+def rollup(name: str, stored: StoredRollup, time: str, statistics: Statistics) -> Rollup:
+    """The tables of a roll-up, whose names begin with `name`."""
+    coarse = {grain: _level(f"{name}_{grain}", stored.at(grain), time, statistics) for grain in stored.coarse}
+    return Rollup(stored, _level(name, stored, time, statistics), coarse)
+
+
+def _level(name: str, stored: StoredRollup, time: str, statistics: Statistics) -> RollupTables:
+    """The tables of one grain; the number of groups is estimated from the statistics."""
     layout, leading = stored.layout, stored.leading
     keys = dict.fromkeys(leading, "text") | {time: "timestamp"}
     keys |= dict.fromkeys((dimension for dimension in layout.by if dimension not in leading), "text")
@@ -114,9 +164,9 @@ def rollup_tables(name: str, stored: StoredRollup, time: str, statistics: Statis
     period = statistics.last - statistics.first
 
     def table(suffix: str, columns: dict[str, str], about: str, value: str | None = None) -> Table:
-        width = bucket_width(_max_groups(layout, statistics, value), period, columns)
         key = (*keys, VALUE) if value else tuple(keys)
-        return Table(f"{name}_{suffix}", columns, key, width, about)
+        groups = max_groups(layout, statistics, value)
+        return Table.sized(f"{name}_{suffix}", columns, key, groups, period, about, spread=value is not None)
 
     values = {
         column: table(f"values{i}", keys | {VALUE: "text", COUNT: "bigint"}, f"{comment}: {column}", column)
@@ -125,8 +175,8 @@ def rollup_tables(name: str, stored: StoredRollup, time: str, statistics: Statis
     return RollupTables(stored, time, table("totals", keys | totals, comment), values)
 
 
-def _max_groups(layout: Layout, statistics: Statistics, value: str | None) -> int:
-    """The most groups that a layout may have; if a column is given, groups are counted by its values too."""
+def max_groups(layout: Layout, statistics: Statistics, value: str | None) -> int:
+    """The most groups that a layout may have, by the values of a column too if one is given."""
     hours = HOURS.get(Grain(layout.grain or Grain.ALL), YEAR_HOURS)
     cardinalities = [statistics.cardinality[dimension] + 1 for dimension in layout.by]
     if value is not None:
@@ -135,15 +185,42 @@ def _max_groups(layout: Layout, statistics: Statistics, value: str | None) -> in
     return max(1, int(min(statistics.rows, buckets * np.prod(cardinalities, dtype=float))))
 
 
-def whole_buckets(span: Span, grain: Grain, zone: str, statistics: Statistics) -> Span:
-    """The span with each end moved to the start of a bucket, unless an event lies between the end and that start."""
-    (start, end), year = span.milliseconds, 366 * 24 * HOUR
-    early, late = calendar.starts(pa.array([statistics.first, statistics.last + year]), grain, zone).to_pylist()
-    return Span(
-        _instant(early) if start <= statistics.first < end else span.start,
-        _instant(late) if start <= statistics.last < end else span.end,
-    )
+def max_rows(layout: Layout, statistics: Statistics) -> int:
+    """The most rows that the tables of a layout may have together."""
+    return sum(max_groups(layout, statistics, value) for value in (None, *value_columns(layout.measures)))
 
 
-def _instant(milliseconds: int) -> datetime:
-    return EPOCH + timedelta(milliseconds=milliseconds)
+Limits = tuple[int, int]
+"""The start and the end of a period, in milliseconds since 1970, UTC."""
+
+
+def whole_buckets(limits: Limits, grain: Grain, zone: str, statistics: Statistics) -> Limits:
+    """The limits, each moved to where a bucket begins if no event lies between; else that limit is unchanged."""
+    (start, end), first, last = limits, statistics.first, statistics.last
+    early, late = _outer_buckets(grain, zone, first, last)
+    return early if start <= first < end else start, late if start <= last < end else end
+
+
+@lru_cache(maxsize=256)
+def _outer_buckets(grain: Grain, zone: str, first: int, last: int) -> Limits:
+    """The start of the bucket of the first event, and the start of a bucket after the last."""
+    early, late = calendar.starts(pa.array([first, last + 366 * 24 * HOUR]), grain, zone).to_pylist()
+    return early, late
+
+
+def split(limits: Limits, grain: Grain, zone: str, statistics: Statistics) -> tuple[Limits | None, list[Limits]]:
+    """The longest period of whole buckets within the limits, if there is one, and the periods before and after it."""
+    starts = _bucket_starts(grain, zone, statistics.first, statistics.last)
+    start, end = max(limits[0], int(starts[0])), min(limits[1], int(starts[-1]))
+    first, last = np.searchsorted(starts, start, "left"), np.searchsorted(starts, end, "right") - 1
+    if first >= last:
+        return None, [limits]
+    whole = int(starts[first]), int(starts[last])
+    return whole, [edge for edge in ((start, whole[0]), (whole[1], end)) if edge[0] < edge[1]]
+
+
+@lru_cache(maxsize=256)
+def _bucket_starts(grain: Grain, zone: str, first: int, last: int) -> npt.NDArray[np.int64]:
+    """The starts of all buckets from that of the first event to a year after the last event."""
+    instants = np.arange(first, last + 366 * 24 * HOUR, 12 * HOUR)
+    return np.unique(np.asarray(calendar.starts(pa.array(instants), grain, zone)))

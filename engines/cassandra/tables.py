@@ -11,6 +11,11 @@ BUCKET = "bucket"
 HOUR = 3_600_000
 MAX_ROWS = 50_000
 MAX_BYTES = 10 << 20
+SHARDS = 4
+"""The partitions among which the rows of one moment are spread in large tables that get rows with each event."""
+OPTIONS = """compaction = {'class': 'UnifiedCompactionStrategy', 'scaling_parameters': 'L4'}
+  AND compression = {'class': 'LZ4Compressor', 'lz4_compressor_type': 'high', 'chunk_length_in_kb': 16}"""
+"""Options of every table; its rows are written once and read often."""
 CQL_TYPES = {
     "timestamp": "timestamp",
     "string": "text",
@@ -43,8 +48,9 @@ class Table:
 
     `columns` maps names to CQL types, without the partition key. `clustering` names the columns that order the rows of
     a partition; with the partition key they are the primary key. A bucket spans `bucket_width` milliseconds, chosen so
-    that half as many rows are expected in it as a partition may have. Rows beyond `max_rows` go to the bucket's next
-    shard, so no partition exceeds `max_rows`.
+    that half as many rows are expected in each of its shards as a partition may have. A hash of the key spreads the
+    rows of a bucket over `shards` shards. When these are nine tenths full, further rows go to as many new shards, so
+    that partitions of skewed events do not exceed `max_rows` either.
     """
 
     name: str
@@ -52,6 +58,25 @@ class Table:
     clustering: tuple[str, ...]
     bucket_width: int
     comment: str
+    shards: int = 1
+
+    @classmethod
+    def sized(
+        cls,
+        name: str,
+        columns: dict[str, str],
+        clustering: tuple[str, ...],
+        rows: int,
+        period: int,
+        comment: str,
+        spread: bool = True,
+    ) -> "Table":
+        """A table of which `rows` rows are expected, evenly over `period` milliseconds.
+
+        `spread` says whether events add rows one by one, so that the writes of one moment are many.
+        """
+        shards = SHARDS if spread and rows > max_rows(columns) else 1
+        return cls(name, columns, clustering, bucket_width(rows / shards, period, columns), comment, shards)
 
     @cached_property
     def time(self) -> str:
@@ -68,13 +93,22 @@ class Table:
         """The most rows of a partition."""
         return max_rows(self.columns)
 
+    @cached_property
+    def generation_rows(self) -> int:
+        """The rows of a bucket after which new shards begin; a hash fills partitions a little unevenly."""
+        return self.max_rows if self.shards == 1 else self.max_rows * self.shards * 9 // 10
+
+    def shard_count(self, rows: int) -> int:
+        """The shards of a bucket with this number of rows."""
+        return -(-rows // self.generation_rows) * self.shards
+
     def create(self, keyspace: str) -> str:
         """The statement that creates the table."""
         columns = {BUCKET: "bigint", self.shard: "int"} | self.columns
         key = ", ".join([f"({quoted(BUCKET)}, {quoted(self.shard)})", *map(quoted, self.clustering)])
         lines = [f"  {quoted(name)} {cql_type}," for name, cql_type in columns.items()]
         lines = [f"CREATE TABLE {quoted(keyspace)}.{quoted(self.name)} (", *lines, f"  PRIMARY KEY ({key})"]
-        return "\n".join([*lines, f") WITH comment = {literal(self.comment)}"])
+        return "\n".join([*lines, f") WITH comment = {literal(self.comment)}", f"  AND {OPTIONS}"])
 
     def insert(self, keyspace: str) -> str:
         """The statement that writes one row; it is idempotent."""
@@ -98,7 +132,7 @@ def max_rows(columns: dict[str, str]) -> int:
     return min(MAX_ROWS, MAX_BYTES // sum(VALUE_BYTES[cql_type] for cql_type in columns.values()))
 
 
-def bucket_width(rows: int, milliseconds: int, columns: dict[str, str]) -> int:
+def bucket_width(rows: float, milliseconds: int, columns: dict[str, str]) -> int:
     """The length of a bucket in milliseconds, for `rows` spread evenly over `milliseconds`.
 
     It is a power of two of an hour, and a bucket is expected to hold a quarter to a half of the rows that a partition
@@ -119,5 +153,5 @@ def partitions(
         (bucket, shard)
         for bucket, rows in sorted(manifest[table.name].items())
         if (low is None or bucket >= low) and (high is None or bucket <= high)
-        for shard in range(-(-rows // table.max_rows))
+        for shard in range(table.shard_count(rows))
     ]

@@ -45,6 +45,9 @@ BODIES = [
     'kind = "aggregate"\nby = ["user", "did"]\nmeasures = ["sum(score)", "count()"]\ntop = 3\nwhere = { did = "$did" }',
     'kind = "aggregate"\nmeasures = ["sum(gold)", "max(score)", "count()"]\nwhere = { did = "$did" }',
     'kind = "aggregate"\ngrain = "hour"\nmeasures = ["count()"]\nwhere = { gold = { ge = 0 }, did = "$did" }',
+    'kind = "aggregate"\ngrain = "month"\nby = ["country"]\nmeasures = ["distinct(user)", "distinct(did)", "count()"]',
+    'kind = "aggregate"\ngrain = "week"\nmeasures = ["distinct(user)", "mean(score)"]\nwhere = { did = "$did" }',
+    'kind = "aggregate"\ngrain = "quarter"\nby = ["level"]\nmeasures = ["quantile(gold, 0.5)", "distinct(user)"]',
     'kind = "cohort"\ngrain = "day"\nage = { unit = "day", count = 5 }',
     'kind = "cohort"\ngrain = "day"\nage = { unit = "day", count = 9 }\ncumulative = true',
     'kind = "cohort"\ngrain = "day"\nage = { unit = "day", count = 4 }\nmeasure = "sum(gold)"\ncumulative = true',
@@ -52,7 +55,17 @@ BODIES = [
     'kind = "cohort"\nby = "country"\nage = { unit = "week", count = 6 }\nmeasure = "sum(huge)"\n'
     'birth = { did = "open" }',
     'kind = "cohort"\nby = "level"\nage = { unit = "hour", count = 8, clock = "elapsed" }\nreturns = { did = "buy" }',
+    'kind = "cohort"\ngrain = "week"\nage = { unit = "day", count = 1, width = "$width", clock = "elapsed" }\n'
+    "repeat = true",
+    'kind = "cohort"\ngrain = "month"\nage = { unit = "week", count = 5 }\nmeasure = "sum(gold)"\n'
+    'birth = { score = { ge = "$limit" } }\nreturns = { score = { lt = "$limit" }, did = "buy" }',
+    'kind = "aggregate"\nby = ["level"]\nmeasures = ["count()", "max(score)"]\nwhere = { gold = { gt = "$whole" } }',
+    'kind = "funnel"\nsteps = [{ did = "open" }, {}, { country = { null = false } }]\n'
+    'window = "$window"\nby = ["level"]',
+    'kind = "funnel"\nsteps = [{ gold = { le = "$whole" } }, { gold = { ge = 1 } }]\nwindow = 8_000_000\nby = ["did"]',
 ]
+PARAMETERS = {"did": "buy", "width": 30, "limit": 0.5, "whole": 1, "window": 100_000}
+"""The parameters other than dates and their defaults."""
 
 
 @dataclass(repr=False)
@@ -74,7 +87,8 @@ def written() -> str:
         text += f'[[questions]]\nname = "q{number}"\nzone = "{zone}"\n{body}\n'
         text += 'until = "$until"\n' if "cohort" in body else ""
         text += "[questions.parameters]\nstart = 1950-01-01\nend = 2030-01-01\n"
-        text += "until = 2031-01-01\n" if "cohort" in body else 'did = "buy"\n' if "$did" in body else ""
+        text += "until = 2031-01-01\n" if "cohort" in body else ""
+        text += "".join(f"{name} = {value!r}\n" for name, value in PARAMETERS.items() if f"${name}" in body)
     return text
 
 
@@ -110,19 +124,30 @@ def test_every_question_has_its_own_tables(asked: Asked) -> None:
     supports = [
         asked.subject.engine.support(template.fill(), asked.plan) for template in asked.dataset.questions.values()
     ]
-    assert {s.where for s in supports} == {Where.INGEST, Where.SERVER}
+    assert {s.where for s in supports} == {Where.INGEST, Where.SERVER, Where.CLIENT}
+    assert {s.tables[0].rstrip("0123456789") for s in supports if s.where is Where.CLIENT} == {"slices"}
 
 
 @given(
     st.integers(0, len(BODIES) - 1),
     st.none() | st.lists(st.integers(-10, 12_000), min_size=2, max_size=2, unique=True),
     st.sampled_from([0, 1, 40, 800, 20_000]),
-    st.sampled_from(["open", "buy", "nothing"]),
+    st.fixed_dictionaries(
+        {
+            "did": st.sampled_from(["open", "buy", "nothing"]),
+            "width": st.integers(1, 500),
+            "limit": st.sampled_from([-1.0, -0.0, 0.0, 100.5]),
+            "whole": st.sampled_from([-(2**63), -5, 0, 7, 2**63 - 1]),
+            "window": st.sampled_from([1, 90_000, 10**9]),
+        }
+    ),
 )
-def test_tables_planned_for_questions(asked: Asked, number: int, ends: list[int] | None, days: int, did: str) -> None:
+def test_tables_planned_for_questions(
+    asked: Asked, number: int, ends: list[int] | None, days: int, others: dict[str, Any]
+) -> None:
     template = asked.dataset.questions[f"q{number}"]
     start, end = map(moment, sorted(ends or (-50_000, 22_000)))
-    values = {"start": start, "end": end, "until": end + timedelta(days=days), "did": did}
+    values = others | {"start": start, "end": end, "until": end + timedelta(days=days)}
     question = template.fill({n: v for n, v in values.items() if n in template.parameters})
     asked.subject.check(asked.session, asked.plan, asked.events, question)
 

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pyarrow as pa
@@ -11,11 +12,12 @@ from hypothesis import strategies as st
 
 from rollup_bench.engines.cassandra import batch_writer, codec, planning, tables
 from rollup_bench.engines.cassandra.engine import access_path
+from rollup_bench.engines.cassandra.rollup_tables import split
 from rollup_bench.engines.cassandra.tables import Table
-from rollup_bench.workloads import dataset
+from rollup_bench.workloads import calendar, dataset
 from rollup_bench.workloads.events import Statistics
 from rollup_bench.workloads.measures import parse
-from rollup_bench.workloads.questions import Aggregate, Grain, Span
+from rollup_bench.workloads.questions import Aggregate, Grain, Span, milliseconds
 
 COLUMNS = {"time": "timestamp", "event": "bigint", "user": "text"}
 SEEN = {"carrier": 16, "origin": 3, "dest": 105, "tailnum": 4044}
@@ -25,16 +27,18 @@ KINDS = {
     **dict.fromkeys(("distance", "dep_delay", "arr_delay", "air_time"), "int64"),
 }
 YEAR = 365 * 24 * tables.HOUR
+NEW_YORK = ZoneInfo("America/New_York")
+FLIGHTS = Statistics("", 336_776, 1_357_034_400_000, 1_388_548_800_000, KINDS, SEEN, {})
 
 
 def events_table(rows: int, milliseconds: int) -> Table:
-    return Table("events", COLUMNS, ("time", "event"), tables.bucket_width(rows, milliseconds, COLUMNS), "")
+    return Table.sized("events", COLUMNS, ("time", "event"), rows, milliseconds, "")
 
 
 @given(st.integers(1, 10**10), st.integers(0, 20 * YEAR))
 def test_evenly_spread_events_fill_a_quarter_to_half_of_a_partition(rows: int, milliseconds: int) -> None:
     table = events_table(rows, milliseconds)
-    expected = rows * table.bucket_width / max(milliseconds, 1)
+    expected = rows * table.bucket_width / max(milliseconds, 1) / table.shards
     assert expected <= table.max_rows / 2 or table.bucket_width == 1
     assert (
         expected > table.max_rows / 4.01 or table.bucket_width < 128
@@ -47,13 +51,22 @@ def test_no_partition_exceeds_its_maximum_of_rows_if_events_are_skewed(bursts: l
     before: dict[int, int] = {}
     partitions: dict[tuple[int, int], int] = {}
     for day, rows in bursts:
-        times = np.full(rows, -YEAR // 2 + day * 24 * tables.HOUR)
-        for place in zip(*batch_writer.assign_partitions(table, times, before), strict=True):
+        times = pa.array(np.full(rows, -YEAR // 2 + day * 24 * tables.HOUR), pa.timestamp("ms", "UTC"))
+        written = pa.table({"time": times, "event": np.arange(rows), "user": [None] * rows})
+        for place in zip(*batch_writer.assign_partitions(table, written, before), strict=True):
             partitions[place] = partitions.get(place, 0) + 1
     assert max(partitions.values()) <= table.max_rows <= tables.MAX_ROWS
     assert sum(partitions.values()) == sum(before.values()) == sum(rows for _, rows in bursts)
     shards = {bucket: max(s for b, s in partitions if b == bucket) + 1 for bucket, _ in partitions}
-    assert shards == {bucket: -(-rows // table.max_rows) for bucket, rows in before.items()}
+    assert all(shards[bucket] <= table.shard_count(rows) for bucket, rows in before.items())
+
+
+def test_the_rows_of_one_moment_are_spread_over_four_partitions() -> None:
+    table = events_table(10**6, YEAR)
+    written = pa.table({"time": pa.array(np.zeros(8_000, np.int64), pa.timestamp("ms")), "event": np.arange(8_000)})
+    buckets, shards = batch_writer.assign_partitions(table, written, {})
+    assert set(buckets) == {0}
+    assert np.bincount(shards).min() > 1_800
 
 
 @given(st.lists(st.one_of(st.none(), st.text(alphabet="\\aé\x00 ", max_size=4))))
@@ -87,6 +100,7 @@ def test_names_are_quoted_and_never_collide() -> None:
         '  "a""b" text,',
         '  PRIMARY KEY (("bucket", "shard_"), "a""b")',
         ") WITH comment = 'it''s'",
+        *f"  AND {tables.OPTIONS}".splitlines(),
     ]
 
 
@@ -95,7 +109,7 @@ def test_partitions_of_the_flights_have_at_most_fifty_thousand_rows() -> None:
     kinds = {"time_hour": "timestamp", "tailnum": "string", "distance": "int64"}
     statistics = Statistics("", 336_776, 1_357_034_400_000, 1_388_548_800_000, kinds, {}, {})
     table = planning.events_table(flights, statistics)
-    assert (table.bucket_width // tables.HOUR, table.max_rows) == (512, 50_000)
+    assert (table.bucket_width // tables.HOUR, table.shards, table.max_rows) == (2048, 4, 50_000)
 
 
 @pytest.mark.parametrize(
@@ -109,10 +123,37 @@ def test_partitions_of_the_flights_have_at_most_fifty_thousand_rows() -> None:
 )
 def test_the_server_merges_rows_that_are_adjacent_in_the_key(changes: dict[str, Any], expected: str) -> None:
     flights = dataset.read("flights")
-    statistics = Statistics("", 336_776, 1_357_034_400_000, 1_388_548_800_000, KINDS, SEEN, {})
-    plan = planning.plan("cassandra", flights, flights.layout("day"), statistics, 1)
+    plan = planning.plan("cassandra", flights, flights.layout("day"), FLIGHTS, 1)
     span = Span(datetime(2013, 7, 1, 4, tzinfo=UTC), datetime(2013, 8, 1, 4, tzinfo=UTC))
     question = Aggregate(span, (parse("max(dep_delay)"),), zone="America/New_York", **changes)
     statement = access_path(question, plan).explain().splitlines()[0]
     assert expected in statement
     assert ("GROUP BY" in statement) == ("GROUP BY" in expected)
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "whole", "edges"),
+    [
+        ("2013-02-01", "2013-05-01", ("2013-02-01", "2013-05-01"), []),
+        (
+            "2013-02-10",
+            "2013-05-03",
+            ("2013-03-01", "2013-05-01"),
+            [("2013-02-10", "2013-03-01"), ("2013-05-01", "2013-05-03")],
+        ),
+        ("2013-02-10", "2013-03-20", None, [("2013-02-10", "2013-03-20")]),
+        ("2012-06-15", "2013-02-01", ("2013-01-01", "2013-02-01"), []),
+    ],
+)
+def test_a_span_is_split_into_whole_months_and_the_days_around_them(
+    start: str, end: str, whole: tuple[str, str] | None, edges: list[tuple[str, str]]
+) -> None:
+    def limits(days: tuple[str, str]) -> tuple[int, int]:
+        first, last = (milliseconds(datetime.fromisoformat(f"{day}T05:00Z").astimezone(NEW_YORK)) for day in days)
+        return midnight(first), midnight(last)
+
+    def midnight(instant: int) -> int:
+        return int(calendar.starts(pa.array([instant]), Grain.DAY, NEW_YORK.key)[0].as_py())
+
+    found = split(limits((start, end)), Grain.MONTH, NEW_YORK.key, FLIGHTS)
+    assert found == (whole and limits(whole), list(map(limits, edges)))

@@ -1,0 +1,103 @@
+"""Funnels as tables: each entry is stored at load with the times of its steps."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from rollup_bench.engines.cassandra import codec, funnels
+from rollup_bench.engines.cassandra.driver import Reader
+from rollup_bench.engines.cassandra.funnels import ENTRY, NEVER, Steps
+from rollup_bench.engines.cassandra.tables import CQL_TYPES, Manifest, Table, partitions
+from rollup_bench.engines.contract import Plan, Support, Where
+from rollup_bench.engines.sql import quoted
+from rollup_bench.workloads.dataset import Columns
+from rollup_bench.workloads.events import Events, Statistics
+from rollup_bench.workloads.questions import Funnel
+
+NUMBER = "number()"
+
+
+@dataclass(frozen=True)
+class StoredFunnel:
+    """The stored entries of a funnel: for any span and any window, which is why all later steps are followed."""
+
+    steps: Steps
+    by: tuple[str, ...]
+
+    def table(self, name: str, columns: Columns, statistics: Statistics) -> Table:
+        """The table, partitioned by the time of entries; a number makes the keys of equal entries differ."""
+        keys = {ENTRY: "timestamp", NUMBER: "bigint"}
+        types = {d: CQL_TYPES[statistics.types[d]] for d in (columns.subject, *self.by)}
+        types = keys | types | dict.fromkeys(funnels.step_columns(self.steps), "timestamp")
+        period = statistics.last - statistics.first
+        comment = f"entries of a funnel of {len(self.steps)} steps by {', '.join(self.by) or 'nothing'}"
+        return Table.sized(name, types, tuple(keys), statistics.rows, period, comment)
+
+
+@dataclass(frozen=True)
+class FunnelTable:
+    """A table that stores the entries of a funnel."""
+
+    stored: StoredFunnel
+    table: Table
+
+    def answers(self, question: Funnel) -> bool:
+        """Whether the entries are those of a question."""
+        return (question.steps, question.by) == (self.stored.steps, self.stored.by)
+
+    def rows(self, events: Events) -> pa.Table:
+        """The rows to store for all events, in the order of the key; steps that are not reached are NULL."""
+        steps, by = self.stored.steps, self.stored.by
+        names = funnels.event_columns(steps, by, events.columns)
+        rows = funnels.entries(steps, by, lambda: map(pa.table, events.batches(names)), events.columns)
+        rows = rows.sort_by([(name, "ascending") for name in rows.column_names])
+        for name in funnels.step_columns(steps):
+            reached = pc.if_else(pc.equal(rows[name], NEVER), pa.scalar(None, pa.int64()), rows[name])
+            rows = rows.set_column(rows.column_names.index(name), name, reached)
+        return rows.append_column(NUMBER, pa.array(np.arange(rows.num_rows))).sort_by(
+            [(ENTRY, "ascending"), (NUMBER, "ascending")]
+        )
+
+
+@dataclass(frozen=True)
+class FunnelReader:
+    """Answers a funnel from its entries in the span; the client takes the best entry of each subject."""
+
+    question: Funnel
+    plan: Plan
+    funnel: FunnelTable
+
+    @property
+    def support(self) -> Support:
+        """At ingest."""
+        how = f"{self.funnel.table.comment}: the client takes the best entry of each subject"
+        return Support(Where.INGEST, how, tables=(self.funnel.table.name,))
+
+    @property
+    def _text(self) -> str:
+        times = [f"to_unix_timestamp({quoted(name)})" for name in (ENTRY, *funnels.step_columns(self.question.steps))]
+        where = f" AND {quoted(ENTRY)} >= ? AND {quoted(ENTRY)} < ?"
+        return self.funnel.table.select(self.plan.name, [*map(quoted, self._dimensions), *times], where)
+
+    def explain(self) -> str:
+        """The statement, and what the client does with its rows."""
+        return f"{self._text}\n-- for each partition of entries in the span; the client counts subjects"
+
+    def answer(self, reader: Reader, manifest: Manifest, schema: pa.Schema) -> pa.Table:
+        """The answer in its schema."""
+        start, end = self.question.span.milliseconds
+        keys = partitions(self.funnel.table, manifest, start, end - 1)
+        results = reader.results((self._text, (*key, start, end)) for key in keys)
+        types = {name: self.plan.schema.field(name).type for name in self._dimensions}
+        steps = dict.fromkeys(funnels.step_columns(self.question.steps), pa.int64())
+        rows = codec.table([page for pages in results for page in pages], types | {ENTRY: pa.int64()} | steps)
+        for name in steps:
+            rows = rows.set_column(rows.column_names.index(name), name, rows[name].fill_null(NEVER))
+        return funnels.answer(self.question, rows, self.plan.dataset.columns.subject, schema)
+
+    @property
+    def _dimensions(self) -> list[str]:
+        """The subject and the dimensions of entries."""
+        return list(dict.fromkeys([self.plan.dataset.columns.subject, *self.question.by]))
