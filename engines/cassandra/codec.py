@@ -54,20 +54,24 @@ def table(pages: list[Page], types: dict[str, pa.DataType]) -> pa.Table:
 
 
 def _joined(parts: Sequence[Column], arrow_type: pa.DataType) -> pa.Array:
-    values = np.concatenate([np.ma.getdata(part) for part in parts]) if len(parts) > 1 else np.ma.getdata(parts[0])
+    values = _concatenated(list(map(np.ma.getdata, parts)))
     if values.dtype == object:
         return pa.array(values, arrow_type)
-    mask = np.concatenate([np.ma.getmaskarray(part) for part in parts])
+    mask = _concatenated(list(map(np.ma.getmaskarray, parts)))
     return pa.array(values, arrow_type, mask=mask if mask.any() else None)
+
+
+def _concatenated(parts: list[Column]) -> Column:
+    return np.concatenate(parts) if len(parts) > 1 else parts[0]
 
 
 def partials_table(pages: list[Page], types: dict[str, pa.DataType]) -> pa.Table:
     """Rows of partial aggregates as an Arrow table; the sum of no value is NULL, where Cassandra returns 0."""
     partials = table(pages, types)
     for name in types:
-        total, count = f"sum{name.removeprefix('count')}", partials[name]
-        if name.startswith("count(") and total in types and pc.any(pc.equal(count, 0)).as_py():
-            sums = pc.if_else(pc.equal(count, 0), None, partials[total])
+        total = f"sum{name.removeprefix('count')}"
+        if name.startswith("count(") and total in types and 0 in np.asarray(partials[name]):
+            sums = pc.if_else(pc.equal(partials[name], 0), None, partials[total])
             partials = partials.set_column(partials.column_names.index(total), total, sums)
     return partials
 

@@ -2,7 +2,6 @@
 
 import os
 import re
-import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -42,7 +41,7 @@ CONCURRENT_READS = 8
 ERRORS = (cassandra.DriverException, ErrorMessage, NoHostAvailable, ConnectionException)
 COLUMNS = "columns"
 """The execution profile whose results are pages of columns; those of the default profile are tuples."""
-PAGE_BYTES = 1 << 20
+PAGE_BYTES = 2 << 20
 """The estimated size of a page. The protocol counts rows, so each statement gets a number of rows."""
 CELL_BYTES = {"bigint": 12, "int": 8, "double": 12, "timestamp": 12, "varint": 16, "varchar": 20, "text": 20}
 """The estimated size of a value in a page, with its length of four bytes."""
@@ -171,15 +170,14 @@ class Reader:
 
     def results(self, requests: Iterable[tuple[str, Row]]) -> Iterator[list[Page]]:
         """The pages of each request (a statement and its values), in order; FailureError if one fails."""
-        waiting = deque[_Result]()
+        waiting = deque[ResponseFuture]()
         with failures():
             for text, values in requests:
-                future = self._session.execute_async(self.prepare(text), values, execution_profile=COLUMNS)
-                waiting.append(_Result(future))
+                waiting.append(self._session.execute_async(self.prepare(text), values, execution_profile=COLUMNS))
                 if len(waiting) == CONCURRENT_READS:
-                    yield waiting.popleft().pages()
+                    yield _pages(waiting.popleft())
             while waiting:
-                yield waiting.popleft().pages()
+                yield _pages(waiting.popleft())
 
     def _prepared(self, text: str) -> PreparedStatement:
         statement = self._session.prepare(text)
@@ -192,34 +190,16 @@ def page_rows(types: Iterable[str]) -> int:
     return max(1, PAGE_BYTES // sum(CELL_BYTES.get(name, 20) for name in types))
 
 
-class _Result:
-    """Collects the pages of a request; each page that arrives asks for the next one."""
-
-    def __init__(self, future: ResponseFuture) -> None:
-        self._future, self._pages = future, list[Page]()
-        self._error: BaseException | None = None
-        self._arrived = threading.Event()
-        future.add_callbacks(self._collect, self._fail)
-
-    def pages(self) -> list[Page]:
-        """Waits for all pages."""
-        self._arrived.wait()
-        self._future.clear_callbacks()  # these break reference cycles that would keep the rows until a collection
-        self._future._timer = None
-        if self._error is not None:
-            raise self._error
-        return self._pages
-
-    def _collect(self, page: Page | None) -> None:
-        if page is None:
-            self._fail(cassandra.DriverException("the driver cannot decode a page"))
-            return
-        self._pages.append(page)
-        if self._future.has_more_pages:
-            self._future.start_fetching_next_page()
-        else:
-            self._arrived.set()
-
-    def _fail(self, error: BaseException) -> None:
-        self._error = error
-        self._arrived.set()
+def _pages(future: ResponseFuture) -> list[Page]:
+    """Waits for a request and returns all of its pages."""
+    pages: list[Page] = []
+    while True:
+        page = future.result().current_rows
+        if len(page) != 1:
+            raise cassandra.DriverException("the driver cannot decode a page")
+        pages += page
+        if not future.has_more_pages:
+            break
+        future.start_fetching_next_page()
+    future._timer = None  # breaks a reference cycle that would keep the rows until the garbage collector runs
+    return pages

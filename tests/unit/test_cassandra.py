@@ -1,6 +1,7 @@
 """The Cassandra adapter: sizes of partitions, NULL in keys, encoding of values, statements."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -11,13 +12,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rollup_bench.engines.cassandra import batch_writer, codec, planning, tables
+from rollup_bench.engines.cassandra.driver import page_rows
 from rollup_bench.engines.cassandra.engine import access_path
+from rollup_bench.engines.cassandra.event_slices import SlicesTable, StoredSlices
 from rollup_bench.engines.cassandra.rollup_tables import split
 from rollup_bench.engines.cassandra.tables import Table
-from rollup_bench.workloads import calendar, dataset
+from rollup_bench.engines.partials import matching
+from rollup_bench.harness.conformance.tested_engine import RANDOM
+from rollup_bench.workloads import dataset
 from rollup_bench.workloads.events import Statistics
+from rollup_bench.workloads.filters import Filter, Op
 from rollup_bench.workloads.measures import parse
-from rollup_bench.workloads.questions import Aggregate, Grain, Span, milliseconds
+from rollup_bench.workloads.questions import EPOCH, Aggregate, Funnel, Grain, Span, milliseconds
 
 COLUMNS = {"time": "timestamp", "event": "bigint", "user": "text"}
 SEEN = {"carrier": 16, "origin": 3, "dest": 105, "tailnum": 4044}
@@ -28,6 +34,7 @@ KINDS = {
 }
 YEAR = 365 * 24 * tables.HOUR
 NEW_YORK = ZoneInfo("America/New_York")
+SCORES = Statistics("", 9, 0, YEAR, {"when": "timestamp", "score": "double"}, {}, {})
 FLIGHTS = Statistics("", 336_776, 1_357_034_400_000, 1_388_548_800_000, KINDS, SEEN, {})
 
 
@@ -149,11 +156,31 @@ def test_a_span_is_split_into_whole_months_and_the_days_around_them(
     start: str, end: str, whole: tuple[str, str] | None, edges: list[tuple[str, str]]
 ) -> None:
     def limits(days: tuple[str, str]) -> tuple[int, int]:
-        first, last = (milliseconds(datetime.fromisoformat(f"{day}T05:00Z").astimezone(NEW_YORK)) for day in days)
-        return midnight(first), midnight(last)
-
-    def midnight(instant: int) -> int:
-        return int(calendar.starts(pa.array([instant]), Grain.DAY, NEW_YORK.key)[0].as_py())
+        first, last = (milliseconds(datetime.fromisoformat(day).replace(tzinfo=NEW_YORK)) for day in days)
+        return first, last
 
     found = split(limits((start, end)), Grain.MONTH, NEW_YORK.key, FLIGHTS)
     assert found == (whole and limits(whole), list(map(limits, edges)))
+
+
+COMPARED = st.sampled_from([Op.EQ, Op.LT, Op.LE, Op.GT, Op.GE])
+LIMITS = st.sampled_from([-2.5, -0.0, 0.0, 1.0, 1e308])
+
+
+@given(st.lists(st.lists(st.tuples(COMPARED, LIMITS), min_size=1, max_size=2), min_size=1, max_size=3), LIMITS)
+def test_the_ranges_that_are_read_hold_exactly_the_numbers_that_match(
+    steps: list[list[tuple[Op, float]]], number: float
+) -> None:
+    filters = tuple(tuple(Filter("score", op, (value,)) for op, value in step) for step in steps)
+    question = Funnel(Span(EPOCH, EPOCH + timedelta(days=1)), filters, 60)
+    table = StoredSlices("score", ()).table("slices", RANDOM.columns, SCORES)
+    ranges = SlicesTable(StoredSlices("score", ()), table).ranges(question)
+    rows = pa.table({"score": [number]})
+    matched = any(matching(rows, step).num_rows for step in filters)
+    assert sum(low <= number <= high for low, high in ranges) == matched
+    assert all(high < low for (_, high), (low, _) in pairwise(ranges))
+
+
+def test_a_page_is_bounded_by_its_bytes() -> None:
+    assert page_rows(["bigint"] * 8) == (2 << 20) // 96
+    assert page_rows(["varchar"]) == (2 << 20) // 20
