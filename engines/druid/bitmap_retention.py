@@ -34,7 +34,7 @@ def applies(question: Cohort) -> bool:
 
 
 def statement(question: Cohort, datasource: Datasource, source: str) -> Statement:
-    """The SQL with a row for each cohort: label, number of ages that ended by `until`, size, and a count at each age."""
+    """The SQL with a row for each cohort: label, number of ages ended by `until`, size, and a count at each age."""
     parameters = Parameters()
     who = quoted(datasource.subject)
     start, end = question.span.milliseconds
