@@ -24,7 +24,7 @@ from rollup_bench.harness.cli.options import engines_default
 from rollup_bench.harness.report.terminal import ended
 from rollup_bench.harness.run import arms as running
 from rollup_bench.harness.run.home import home
-from rollup_bench.harness.run.replay import replay
+from rollup_bench.harness.run.replay import domain, replay
 from rollup_bench.workloads import dataset, events, layouts
 from rollup_bench.workloads.questions import Question
 from tests.support.victims import QUESTIONS, ROWS
@@ -60,7 +60,9 @@ def replayed(engines: list[str], seconds: float, rate: float) -> Replayed:
     with running.opened(engines, "native", home(), _told) as opened, ExitStack() as stack:
         arms = [running.arm(engine, layouts.raw, game, rows, home(), _told) for engine in opened]
         sessions = [stack.enter_context(arm.engine.session(arm.plan)) for arm in arms]
-        drawn = [replay(game.question(name), lambda _: True, np.random.default_rng(1)) for name in QUESTIONS]
+        drawn = [
+            replay(game.question(name), domain(rows), lambda _: True, np.random.default_rng(1)) for name in QUESTIONS
+        ]
         return _asked(cycle(product(drawn, sessions)), seconds, rate)
 
 

@@ -10,6 +10,7 @@ import msgspec
 
 from rollup_bench.errors import RequestError
 from rollup_bench.workloads import layouts, measures
+from rollup_bench.workloads.draws import Values
 from rollup_bench.workloads.layouts import Layout
 from rollup_bench.workloads.questions import Aggregate, Cohort, Funnel, Grain, Question
 from rollup_bench.workloads.reading import read as read_typed
@@ -223,6 +224,10 @@ def _dataset(path: Path, file: File) -> Dataset:
             if parsed.name in questions:
                 raise ValueError("two questions have this name; rename one of them")
             _check_columns(parsed.build({}), file.columns)
+            for parameter, choices in parsed.draw.others.items():
+                if isinstance(choices, Values):
+                    fitting = file.columns.texts + file.columns.measures
+                    _check_column(f"draw.{parameter}", choices.column, file.columns, fitting)
             questions[parsed.name] = parsed
     dashboards: dict[str, list[str]] = {}
     for name, entries in file.dashboards.items():

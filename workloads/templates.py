@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from rollup_bench.errors import RequestError
-from rollup_bench.workloads.draws import Draw
+from rollup_bench.workloads.draws import STEPS, Domain, Draw, Step
 from rollup_bench.workloads.draws import parse as parse_draw
 from rollup_bench.workloads.questions import Question
 from rollup_bench.workloads.reading import read
@@ -26,7 +26,7 @@ class Template(msgspec.Struct, frozen=True, kw_only=True):
     story: str
     body: dict[str, Any]
     parameters: dict[str, Any]
-    draw: Draw | None = None
+    draw: Draw = Draw()
 
     def fill(self, values: Mapping[str, Any] | None = None) -> Question:
         """The question with the given values of parameters; the other parameters have their defaults.
@@ -52,11 +52,14 @@ class Template(msgspec.Struct, frozen=True, kw_only=True):
         zone_info(spec.zone)
         return spec.question()
 
-    def drawn(self, seed: int) -> Iterator[Question]:
-        """Yields the question without end, each time with parameters drawn by `draw`, or defaults if that is None."""
-        rng = Random(f"{seed} {self.name}")
-        while True:
-            yield self.fill(self.draw.values(self.parameters, rng) if self.draw else None)
+    def drawn(self, domain: Domain, seed: int, step: Step = "day") -> Iterator[Question]:
+        """Yields the question without end, each time with parameters drawn by `draw`; nothing if no dates fit.
+
+        Dates are drawn by the larger one of `step` and the step of `draw`.
+        """
+        dates = msgspec.structs.replace(self.draw.dates, step=max(step, self.draw.dates.step, key=list(STEPS).index))
+        draw, rng = msgspec.structs.replace(self.draw, dates=dates), Random(f"{seed} {self.name}")
+        yield from map(self.fill, draw.draws(self.parameters, self.body["zone"], domain, rng))
 
     def parse(self, name: str, text: str) -> object:
         """Reads a value of the parameter `name` from a text; RequestError if it has not the type of the default."""
@@ -76,7 +79,7 @@ class Head(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: str
     parameters: dict[str, Any]
     story: str = ""
-    draw: dict[str, Any] | None = None
+    draw: dict[str, Any] = {}
 
     def __post_init__(self) -> None:
         check_name("name", self.name)
@@ -96,12 +99,9 @@ def template(raw: Mapping[str, Any], zone: str) -> Template:
         raise ValueError(f"{misplaced[0]} is a parameter; move it to [questions.parameters]")
     if unused := sorted(set(head.parameters) - {"start", "end"} - set(_references(body))):
         raise ValueError(f'parameters.{unused[0]} is not used; write "${unused[0]}" where its value goes, or remove it')
-    draw = None if head.draw is None else parse_draw(head.draw, head.parameters)
-    parsed = Template(
-        name=head.name, story=head.story, body={"zone": zone} | body, parameters=dict(head.parameters), draw=draw
-    )
+    parsed = Template(name=head.name, story=head.story, body={"zone": zone} | body, parameters=dict(head.parameters))
     parsed.build({})
-    return parsed
+    return msgspec.structs.replace(parsed, draw=parse_draw(head.draw, head.parameters))
 
 
 def _references(value: object) -> Iterator[str]:

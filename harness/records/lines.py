@@ -56,6 +56,8 @@ class Verdict(_Record, frozen=True, tag="verdict"):
     reason: str = ""
     query: str = msgspec.field(name="asked", default="")  # the exact query that is sent to the engine
     rows: int | None = None  # number of rows of the answer; None without an answer
+    refused: int = 0  # how many of 100 requests drawn from the question's domain the arm does not support
+    refusal: str = ""  # the most frequent reason
 
 
 class WarmUp(msgspec.Struct, frozen=True):

@@ -75,7 +75,7 @@ class _Findings:
             arm=arm,
             verdict=line.verdict,
             where=line.where,
-            reason=line.reason,
+            reason=_reason(line, cell in self._times),
             asked=line.query,
             rows=line.rows,
             time=self._times.get(cell),
@@ -117,3 +117,12 @@ class _Findings:
             return None
         before, after = (self._times[Cell(question, "hot", name)].median for name in (raw, arm))
         return questions_to_repay(self._loads[arm].seconds, before - after)
+
+
+def _reason(line: Verdict, timed: bool) -> str:
+    """Returns the reason of a verdict, preceded by the share of drawn requests that the arm refuses."""
+    if not line.refused:
+        return line.reason
+    extent = "timed on the requests that it supports" if timed else "not timed"
+    refused = f"{extent}: of 100 drawn requests it refuses {line.refused}: {line.refusal}"
+    return f"{refused}; {line.reason}" if line.reason else refused

@@ -62,12 +62,12 @@ def loaded(request: Request, engines: Sequence[Engine], log: RunLog, say: Say) -
 def reconnected(
     request: Request, arms: Sequence[Arm], engines: Sequence[Engine], log: RunLog, names: Sequence[str]
 ) -> Iterator[Arm]:
-    """Yields arms of reconnected `engines` for those of `arms` that answer a question of `names` right or within bound.
+    """Yields arms of reconnected `engines` for those of `arms` that are timed at a question of `names`.
 
     An arm whose load was lost is loaded again. An arm whose load fails is left out; a fault is added to the run log.
     """
     by_name = {engine.name: engine for engine in engines}
-    right = {arm for name in names for arm in right_arms(log, name)}
+    right = {arm for name in names for arm in timed_arms(log, name)}
     for arm in arms:
         if arm.name in right and arm.engine.name in by_name:
             with log_fault(log, arm.name, "loading", passing=RequestError):
@@ -86,22 +86,33 @@ def sessions(stack: ExitStack, arms: Sequence[Arm], log: RunLog, launch: int | N
 
 
 def admit(request: Request, log: RunLog, arms: Sequence[Arm], sessions: Mapping[str, Session], say: Say) -> None:
-    """Adds missing verdicts to the run log; each takes `profile.checked` requests at most, the default first."""
+    """Adds missing verdicts to the run log; each takes `profile.checked` requests at most, the default first.
+
+    An arm that refuses requests of the question's domain is checked on those that it supports. It does not decide what
+    other arms are asked: the replay is that of the arms that support the whole domain, if there are any.
+    """
     reached = [arm for arm in arms if arm.loaded is None or arm.name in sessions]
     for name, default in request.defaults.items():
         missing = [arm for arm in reached if not log.has(Verdict, arm=arm.name, question=name)]
-        replayed = request.replay(name, [arm for arm in reached if answers(arm, default)])
+        refusals = (
+            {arm.name: request.refusals(name, arm) for arm in reached if answers(arm, default)} if missing else {}
+        )
+        answering = [arm for arm in reached if arm.name in refusals]
+        replayed = request.replay(name, [arm for arm in answering if not refusals[arm.name]] or answering)
         questions = list(dict.fromkeys(next(replayed) for _ in range(request.profile.checked)))
         checked: dict[str, list[Checked]] = {arm.name: [] for arm in missing}
         for question in questions:  # a request goes to all arms before the next request: its truth is computed once
             for arm in missing:
-                say(f"checking {name} of {arm.name}")
-                checked[arm.name].append(check(arm, sessions.get(arm.name), question, request.events))
+                if question == default or answers(arm, question):
+                    say(f"checking {name} of {arm.name}")
+                    checked[arm.name].append(check(arm, sessions.get(arm.name), question, request.events))
         for arm in missing:
-            log.add(verdict(arm, name, default, checked[arm.name]))
+            log.add(verdict(arm, name, default, checked[arm.name], refusals.get(arm.name, ())))
 
 
-def verdict(arm: Arm, name: str, default: Question, checked: Sequence[Checked]) -> Verdict:
+def verdict(
+    arm: Arm, name: str, default: Question, checked: Sequence[Checked], refusals: Sequence[str] = ()
+) -> Verdict:
     """Returns the run log's line: the first verdict that is neither right nor within bound, or else the first one."""
     decisive = next((each for each in checked if each.verdict.kind not in RIGHT), checked[0])
     return Verdict(
@@ -112,17 +123,24 @@ def verdict(arm: Arm, name: str, default: Question, checked: Sequence[Checked]) 
         reason=decisive.verdict.reason or decisive.support.reason,
         query=_query(arm, default) if decisive.support.where else "",
         rows=checked[0].rows,
+        refused=len(refusals),
+        refusal=max(refusals, key=refusals.count, default=""),
     )
 
 
-def right_arms(log: RunLog, name: str) -> list[str]:
-    """Returns the names of the arms whose verdict on the question `name` is right or within bound."""
-    return [line.arm for line in of_type(log.records, Verdict) if line.question == name and line.verdict in RIGHT]
+def timed_arms(log: RunLog, name: str) -> list[str]:
+    """Returns the names of the arms to time at the question `name`.
+
+    These are the arms whose verdict is right or within bound and that support the whole domain of the parameters. If
+    there are none, these are all arms with such a verdict, and the replay has only requests that all of them support.
+    """
+    right = [line for line in of_type(log.records, Verdict) if line.question == name and line.verdict in RIGHT]
+    return [line.arm for line in right if not line.refused] or [line.arm for line in right]
 
 
 def timed(request: Request, log: RunLog) -> list[str]:
     """Returns the names of up to `profile.timed` (None: all) questions that an arm answers right or within bound."""
-    return spaced([name for name in request.defaults if right_arms(log, name)], request.profile.timed)
+    return spaced([name for name in request.defaults if timed_arms(log, name)], request.profile.timed)
 
 
 def spaced(names: Sequence[str], count: int | None) -> list[str]:

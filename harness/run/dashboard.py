@@ -13,7 +13,7 @@ from rollup_bench.engines.failures import quietly_closed
 from rollup_bench.harness.records.lines import Record, Rounds, Verdict, of_type
 from rollup_bench.harness.run.admission import check, verdict
 from rollup_bench.harness.run.arms import Arm, Say
-from rollup_bench.harness.run.replay import replay
+from rollup_bench.harness.run.replay import domain, replay
 from rollup_bench.harness.run.request import answers
 from rollup_bench.harness.run.verdicts import RIGHT
 from rollup_bench.harness.stats.abba import AGAIN
@@ -41,8 +41,9 @@ def measure(
             records.append(verdict(arm, name, default, [check(arm, sessions[name], default, events)]))
         if any(line.verdict not in RIGHT for line in of_type(records, Verdict)):
             return records, []
+        drawn = domain(events)
         sequences = {
-            name: replay(template, lambda question: answers(arm, question), np.random.default_rng([seed, place]))
+            name: replay(template, drawn, lambda question: answers(arm, question), np.random.default_rng([seed, place]))
             for place, (name, template) in enumerate(templates.items())
         }
         taken: list[dict[str, float]] = []

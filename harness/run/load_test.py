@@ -20,12 +20,12 @@ from rollup_bench.errors import FailureError
 from rollup_bench.harness.records.lines import ClosedLoop, Fault, OpenLoop, of_type
 from rollup_bench.harness.records.run_log import RunLog
 from rollup_bench.harness.run import loops
-from rollup_bench.harness.run.admission import log_fault, reconnected, right_arms, spaced, timed
+from rollup_bench.harness.run.admission import log_fault, reconnected, spaced, timed, timed_arms
 from rollup_bench.harness.run.arms import Arm, Say, connected, server
 from rollup_bench.harness.run.clients import Endpoint
 from rollup_bench.harness.run.costs import Gauge
 from rollup_bench.harness.run.profiles import UnderLoad
-from rollup_bench.harness.run.request import Request, answers, gauge
+from rollup_bench.harness.run.request import Request, gauge
 from rollup_bench.servers import Server
 from rollup_bench.servers.budget import Budget, budget
 from rollup_bench.workloads.measures import Function
@@ -78,10 +78,11 @@ def measure(request: Request, log: RunLog, arms: Sequence[Arm], servers: dict[st
         names = spaced(timed(request, log), profile.questions)
         again = list(reconnected(request, arms, engines, log, names))
         for name in names:
-            replayed = request.replay(name, [arm for arm in again if answers(arm, request.defaults[name])])
+            timed_again = [arm for arm in again if arm.name in timed_arms(log, name)]
+            replayed = request.replay(name, timed_again)
             questions = list(islice(replayed, request.profile.checked))  # requests compared with the truth
             targets = {}
-            for arm in (arm for arm in again if arm.name in right_arms(log, name)):
+            for arm in timed_again:
                 with log_fault(log, arm.name, f"asking {name} before the load test"):
                     targets[arm] = _target(request, arm, name, questions)
             _LoadTest(profile, request.seed, log, servers, name, targets, say).measure()

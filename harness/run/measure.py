@@ -14,7 +14,7 @@ from rollup_bench.harness.records.findings import Run
 from rollup_bench.harness.records.lines import Cache, Cost, Ended, Fault, First, Header, LoadCost, Rounds
 from rollup_bench.harness.records.run_log import RunLog, is_failure
 from rollup_bench.harness.run import load_test, result_cache
-from rollup_bench.harness.run.admission import admit, loaded, log_fault, reconnected, right_arms, sessions, timed
+from rollup_bench.harness.run.admission import admit, loaded, log_fault, reconnected, sessions, timed, timed_arms
 from rollup_bench.harness.run.arms import Arm, Say, connected, served, warn_untested
 from rollup_bench.harness.run.machine import NOT_MEASURED, drop_page_cache, machine, scope
 from rollup_bench.harness.run.request import Request, gauge
@@ -140,7 +140,7 @@ def _launch(
         opened = sessions(stack, connected_arms, log, number)
         by_name = {arm.name: arm for arm in connected_arms if arm.name in opened}
         asks = {name: session.ask for name, session in opened.items()}
-        right = {name: [arm for arm in right_arms(log, name) if arm in by_name] for name in names}
+        right = {name: [arm for arm in timed_arms(log, name) if arm in by_name] for name in names}
         cells = [_cell(request, by_name, name, right[name], number) for name in names if right[name]]
         _first_requests(log, cells, asks, number, "cold" if cold else "lukewarm", pace)
         caching = result_cache.cached_asks(stack, list(by_name.values()), log, number)
@@ -165,7 +165,7 @@ def _launch(
 def _lacks(log: RunLog, name: str, number: int) -> bool:
     """Whether the run log lacks times of this question in launch `number` for an arm right or within bound on it."""
     line = log.get(Rounds, question=name, cache="hot", launch=number)
-    return line is None or any(arm in line.failed or arm not in line.times for arm in right_arms(log, name))
+    return line is None or any(arm in line.failed or arm not in line.times for arm in timed_arms(log, name))
 
 
 def _failures(log: RunLog, measured: Sequence[Rounds], number: int) -> None:

@@ -1,67 +1,53 @@
 """A replay: requests for one question with new parameters each time, so that few requests repeat an earlier request."""
 
 from collections.abc import Callable, Iterator
-from datetime import date, datetime, timedelta
+from functools import cache
 from itertools import islice
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
-from rollup_bench.errors import RequestError
+from rollup_bench.workloads.draws import STEPS, Domain
+from rollup_bench.workloads.events import Events
 from rollup_bench.workloads.questions import Question
 from rollup_bench.workloads.templates import Template
 
 Accepts = Callable[[Question], bool]
-_TRIES = 100  # the most draws of parameters until all arms support a request
-_LARGEST_SHIFT = 0.1  # the largest shift, as a share of the time from `start` to `end`; at least 3 steps
+SAMPLE = 100
+"""The number of drawn requests by which it is decided what an arm answers; also those to try until one is answered."""
 
 
-def replay(template: Template, accepts: Accepts, rng: np.random.Generator) -> Iterator[Question]:
-    """Yields the question with its default parameters once, and then without end with other random parameters.
+def domain(events: Events) -> Domain:
+    """What requests about these events are drawn from; all rows are read once for each column that is drawn from."""
 
-    Parameters are drawn as the dataset says, or else `start` and `end` move later by the same random number of days, or
-    of months if `accepts` refuses days. The default request is repeated if `accepts` refuses all that is tried.
+    @cache
+    def values(column: str) -> list[Any]:
+        parts = [batch.column(0).unique() for batch in events.batches([column])]
+        distinct = pa.chunked_array(parts, events.statistics.schema.field(column).type).unique()
+        return sorted(distinct.drop_null().to_pylist())
+
+    return Domain(events.statistics.first, events.statistics.last, values)
+
+
+def replay(template: Template, domain: Domain, accepts: Accepts, rng: np.random.Generator) -> Iterator[Question]:
+    """Yields the question with its default parameters, and then without end with parameters drawn from the domain.
+
+    Requests that `accepts` refuses are drawn again. If it refuses more than half of a sample, dates are drawn by weeks
+    or by months; if it refuses most of these too, the default request is repeated.
     """
-    default = template.fill()
+    default, seed = template.fill(), int(rng.integers(2**32))
     yield default
-    if template.draw:
-        drawn = template.drawn(int(rng.integers(2**32)))
-        while True:
-            yield next(filter(accepts, islice(drawn, _TRIES)), default)
-    shift = next((shift for shift in (_days, _months) if _fits(template, shift, accepts)), None)
+    for step in STEPS:
+        sample = list(islice(template.drawn(domain, seed, step), SAMPLE))
+        if 2 * sum(map(accepts, sample)) > len(sample):
+            drawn = template.drawn(domain, seed, step)
+            while True:
+                yield next(filter(accepts, islice(drawn, SAMPLE)), default)
     while True:
-        yield default if shift is None else _moved(template, shift, int(rng.integers(1, _most(template, shift) + 1)))
+        yield default
 
 
-Shift = Callable[[date, int], date]
-
-
-def _days(moment: date, steps: int) -> date:
-    return moment + timedelta(days=steps)
-
-
-def _months(moment: date, steps: int) -> date:
-    years, month = divmod(moment.month - 1 + steps, 12)
-    return moment.replace(year=moment.year + years, month=month + 1)
-
-
-def _most(template: Template, shift: Shift) -> int:
-    start, end = template.parameters["start"], template.parameters["end"]
-    days = _date(end) - _date(start)
-    step = _date(shift(start, 1)) - _date(start)
-    return max(3, int(_LARGEST_SHIFT * (days / step)))
-
-
-def _moved(template: Template, shift: Shift, steps: int) -> Question:
-    return template.fill({name: shift(template.parameters[name], steps) for name in ("start", "end")})
-
-
-def _fits(template: Template, shift: Shift, accepts: Accepts) -> bool:
-    """Whether `accepts` accepts the question with `start` and `end` moved by one step, and by the most steps."""
-    try:
-        return all(accepts(_moved(template, shift, steps)) for steps in (1, _most(template, shift)))
-    except (RequestError, ValueError, TypeError):
-        return False
-
-
-def _date(moment: date) -> date:
-    return moment.date() if isinstance(moment, datetime) else moment
+def refusals(template: Template, domain: Domain, support: Callable[[Question], str | None]) -> list[str]:
+    """The reasons for which requests of a sample are refused; `support` returns None for a request that is not."""
+    return [reason for reason in map(support, islice(template.drawn(domain, 0), SAMPLE)) if reason is not None]

@@ -12,9 +12,10 @@ import psutil
 from rollup_bench.harness.run.arms import Arm
 from rollup_bench.harness.run.costs import Gauge
 from rollup_bench.harness.run.profiles import Profile
-from rollup_bench.harness.run.replay import replay
+from rollup_bench.harness.run.replay import domain, refusals, replay
 from rollup_bench.servers import Server
 from rollup_bench.workloads.dataset import Dataset
+from rollup_bench.workloads.draws import Domain
 from rollup_bench.workloads.events import Events
 from rollup_bench.workloads.layouts import Layout
 from rollup_bench.workloads.questions import Question
@@ -40,17 +41,36 @@ class Request:
         """The questions with their default parameters, by name."""
         return {name: template.fill() for name, template in self.questions.items()}
 
+    @cached_property
+    def domain(self) -> Domain:
+        """What the parameters of all questions are drawn from."""
+        return domain(self.events)
+
     def replay(self, name: str, arms: Sequence[Arm], launch: int = 0) -> Iterator[Question]:
         """Yields requests of the question `name`, without end, that all `arms` support; launches get different ones."""
         rng = np.random.default_rng([self.seed, list(self.questions).index(name), launch])
-        return replay(self.questions[name], lambda question: all(answers(arm, question) for arm in arms), rng)
+
+        def accepts(question: Question) -> bool:
+            return all(answers(arm, question) for arm in arms)
+
+        return replay(self.questions[name], self.domain, accepts, rng)
+
+    def refusals(self, name: str, arm: Arm) -> list[str]:
+        """The reasons for which the arm refuses requests of a sample of the question's domain."""
+        return refusals(self.questions[name], self.domain, lambda question: refusal(arm, question))
 
 
 def answers(arm: Arm, question: Question) -> bool:
     """Whether the arm's engine supports the question; also True if `support` raises an error, which `check` reports."""
+    return refusal(arm, question) is None
+
+
+def refusal(arm: Arm, question: Question) -> str | None:
+    """Why the arm's engine does not support the question; None if it does, or if its `support` raises an error."""
     with suppress(Exception):
-        return arm.engine.support(question, arm.plan).where is not None
-    return True
+        support = arm.engine.support(question, arm.plan)
+        return support.reason if support.where is None else None
+    return None
 
 
 def gauge(server: Server | None) -> Gauge:

@@ -125,7 +125,7 @@ def test_explain_prints_what_is_bound(command: Command, mine: str) -> None:
     _, _, bound = shown.partition("-- parameters: ")
     assert bound.strip().endswith("7") or " 7," in bound
     assert "'Europe/Paris'" in bound
-    assert "read every event" in command.done("explain", "back", "--dataset", mine, "--engine", "truth")
+    assert "read all events" in command.done("explain", "back", "--dataset", mine, "--engine", "truth")
 
 
 def test_a_run_loads_the_layouts_that_answer_a_question_and_says_what_to_try_next(command: Command, mine: str) -> None:

@@ -120,8 +120,11 @@ CASES: dict[str, list[tuple[Any, ...]]] = {
     "question.draw": [
         ([], "draw is an empty list; write a table"),
         ({"m": [1]}, "draw.m: no parameter has this name"),
-        ({"dates": {"first": date(2013, 1, 1)}}, "draw.dates.last is missing; write a date"),
+        ({"dates": {"first": 1}}, "draw.dates.first is `1`; write a date"),
+        ({"m": {"column": "c"}}, "draw.m: no parameter has this name"),
+        ({"dates": {"step": "year"}}, "draw.dates.step is the text `year`; write one of day, month, week"),
         ({"dates": {"first": date(2013, 2, 1), "last": date(2014, 1, 1)}}, "draw.dates excludes the default dates"),
+        ({"dates": {"follow": ["until"]}}, "draw.dates.follow: `until` is not a date that can follow"),
     ],
     "aggregate.kind": [("sum", "kind is `sum`; write one of aggregate, cohort, funnel"), ([], "kind is missing")],
     "aggregate.zone": [("Mars", "question aggregate: zone is `Mars`, not a time zone")],
@@ -249,6 +252,13 @@ def test_a_wrong_value_is_refused(command: Command, tmp_path: Path, key: str, va
     else:
         table[name] = value
     refused(command, tmp_path, whole, *said)
+
+
+def test_a_parameter_is_drawn_from_a_column_of_the_events(command: Command, tmp_path: Path) -> None:
+    whole = deepcopy(WHOLE)
+    changed = {"where": {"who": "$w"}, "parameters": SPAN | {"w": "a"}, "draw": {"w": {"column": "whom"}}}
+    whole["questions"][0] |= changed
+    refused(command, tmp_path, whole, "draw.w: no column under [columns] is named `whom`")
 
 
 @pytest.mark.parametrize("key", sorted(CASES))

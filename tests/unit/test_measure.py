@@ -5,10 +5,10 @@ import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
-from itertools import islice
 from pathlib import Path
 from typing import NoReturn
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -20,13 +20,13 @@ from rollup_bench.errors import FailureError, RequestError
 from rollup_bench.harness.records.findings import Run, timings
 from rollup_bench.harness.records.history import find
 from rollup_bench.harness.records.lines import ClosedLoop, Cost, Ended, Fault, First, OpenLoop, Rounds, Verdict, of_type
+from rollup_bench.harness.report.cells import by_question
 from rollup_bench.harness.report.tables import run_table
 from rollup_bench.harness.run.circuit_breaker import CircuitBreaker
 from rollup_bench.harness.run.load_test import Expected
 from rollup_bench.harness.run.loops import capacity, read
 from rollup_bench.harness.run.measure import measure
 from rollup_bench.harness.run.profiles import PROFILES, Profile, UnderLoad
-from rollup_bench.harness.run.replay import replay
 from rollup_bench.harness.run.request import Request
 from rollup_bench.harness.run.rounds import Effort
 from rollup_bench.servers import Server, Status
@@ -35,7 +35,8 @@ from rollup_bench.workloads import dataset as datasets
 from rollup_bench.workloads import events as event_store
 from rollup_bench.workloads import layouts
 from rollup_bench.workloads.dataset import Dataset
-from rollup_bench.workloads.questions import Question
+from rollup_bench.workloads.measures import parse
+from rollup_bench.workloads.questions import Grain, Question
 from tests.support.command import Command
 from tests.support.datasets import aggregate, span, write
 
@@ -167,30 +168,25 @@ def test_figures_under_load_of_a_server_that_is_gone_are_not_kept(
     assert not of_type(run.lines, ClosedLoop) + of_type(run.lines, Ended)
 
 
-def test_a_replay_is_the_same_for_all_and_never_twice_in_a_row(rides: Dataset) -> None:
-    template = rides.question("by-city")
-
-    def some(seed: int) -> list[Question]:
-        return list(islice(replay(template, lambda _: True, np.random.default_rng(seed)), 50))
-
-    asked = some(1)
-    assert asked == some(1) != some(2)
-    assert asked[0] == template.fill()
-    spans = {one.span for one in asked}
-    assert len(spans) > 4
-    assert {(one.end - one.start) for one in spans} == {asked[0].span.end - asked[0].span.start}
-
-
-def test_a_replay_moves_by_months_where_days_are_not_answered_and_else_not_at_all(rides: Dataset) -> None:
-    template = rides.question("by-city")
-
-    def monthly(question: Question) -> bool:
-        return question.span.start.day == question.span.end.day == 1
-
-    moved = list(islice(replay(template, monthly, np.random.default_rng(1)), 20))
-    assert all(map(monthly, moved))
-    assert len(set(moved)) > 2
-    assert len(set(islice(replay(template, template.fill().__eq__, np.random.default_rng(1)), 20))) == 1
+@pytest.mark.parametrize("alone", [True, False])
+def test_an_arm_that_refuses_most_dates_does_not_decide_what_others_are_asked(
+    rides: Dataset, tmp_path: Path, alone: bool
+) -> None:
+    month = layouts.Layout("month", Grain.MONTH, "UTC", ("city",), (parse("count()"), parse("mean(fare)")))
+    stored = msgspec.structs.replace(rides, layouts=rides.layouts | {"month": month})
+    by_city = {"by-city": rides.questions["by-city"]}
+    profile = msgspec.structs.replace(TINY, checked=4)
+    request = dataclasses.replace(_request(stored, tmp_path, profile), questions=by_city)
+    run = measure(dataclasses.replace(request, layouts=[month] if alone else [layouts.raw, month]), None, _quiet)[1]
+    verdict = next(one for one in of_type(run.lines, Verdict) if one.arm == "duckdb/month")
+    assert (verdict.verdict, verdict.where) == ("right", "at ingest")
+    assert verdict.refused > 50
+    assert "month" in verdict.refusal
+    arm = "duckdb/month" if alone else "duckdb/raw"
+    assert all(set(one.times) == {arm, f"{arm} (again)"} for one in of_type(run.lines, Rounds))
+    cell = by_question(run)["by-city"][-1]
+    extent = "timed on the requests that it supports" if alone else "not timed"
+    assert cell.reason == f"{extent}: of 100 drawn requests it refuses {verdict.refused}: {verdict.refusal}"
 
 
 def test_an_answer_under_load_is_compared_with_the_one_that_was_checked() -> None:
