@@ -26,6 +26,7 @@ from rollup_bench.harness.run import arms as running
 from rollup_bench.harness.run import dashboard as dashboards
 from rollup_bench.harness.run.home import home
 from rollup_bench.harness.run.measure import header
+from rollup_bench.harness.run.routes import route
 from rollup_bench.harness.run.verdicts import Kind
 from rollup_bench.workloads import answers
 from rollup_bench.workloads import dataset as datasets
@@ -114,7 +115,7 @@ def ask(asked: _Asked, form: str) -> None:
         with blaming(f"question {template.name}"):
             answer, arm = running.ask(dataset, events, engine, layout, question, via, home(), say)
     if form != "table":
-        formats.write(answer, form, template.name, template.parameters | values, arm)
+        formats.write(answer, form, template.name, template.parameters | values, arm, route(arm, question))
         return
     shown = ", ".join(f"{k}={v}" for k, v in (template.parameters | values).items())
     zone = getattr(question, "zone", "UTC")
@@ -135,7 +136,8 @@ def explain(asked: _Asked) -> None:
         with running.opened([engine], via, home(), say) as (opened,):
             plan, support = running.supported(opened, dataset, events, layout, question)
             query = opened.explain(question, plan)
-    click.echo(f"-- {engine} {opened.version}, layout {layout.name}: aggregated {support.where}")
+    where = f"{support.where} from {' and '.join(support.tables)}"
+    click.echo(f"-- {engine} {opened.version}, layout {layout.name}: aggregated {where}")
     click.echo(f"-- plan\n{plan.text}\n\n-- query\n{query}")
 
 

@@ -31,6 +31,7 @@ class Header(_Record, frozen=True, tag="run"):
     versions: dict[str, str]  # version by engine; the key "rollup-bench" is this program
     budget: dict[str, int]  # "cores" and bytes of "memory" that each engine may use
     scope: list[str]  # sentences: how each engine runs, and what is not measured
+    adapters: dict[str, str] = {}  # by engine, a hash of the adapter's source; empty in older files
     schema: int = SCHEMA
     started: str = ""  # when the run started, ISO 8601 in UTC
 
@@ -56,8 +57,17 @@ class Verdict(_Record, frozen=True, tag="verdict"):
     reason: str = ""
     query: str = msgspec.field(name="asked", default="")  # the exact query that is sent to the engine
     rows: int | None = None  # number of rows of the answer; None without an answer
+    plan: str = ""  # a hash of the events and of all that the layout's load creates
     refused: int = 0  # how many of 100 requests drawn from the question's domain the arm does not support
     refusal: str = ""  # the most frequent reason
+
+
+class Route(msgspec.Struct, frozen=True):
+    """How many requests were answered from these tables, and where their events were aggregated."""
+
+    tables: tuple[str, ...]
+    where: str
+    requests: int = 1
 
 
 class WarmUp(msgspec.Struct, frozen=True):
@@ -92,6 +102,7 @@ class Rounds(_Record, frozen=True, tag="rounds"):
     pressure: dict[str, float] | None = (
         None  # by resource: share of the rounds in which some task waited for the resource
     )
+    routes: dict[str, list[Route]] = {}  # by arm, without second names; empty in older files
 
 
 class First(_Record, frozen=True, tag="first"):
@@ -106,6 +117,7 @@ class First(_Record, frozen=True, tag="first"):
     cache: Cache
     launch: int
     time: int  # nanoseconds
+    route: Route | None = None
 
 
 class Cost(_Record, frozen=True, tag="cost"):
@@ -117,6 +129,7 @@ class Cost(_Record, frozen=True, tag="cost"):
     launch: int
     questions: int  # the number of requests
     spent: Spent
+    routes: list[Route] = []
 
 
 class ClosedLoop(_Record, frozen=True, tag="sweep"):
@@ -133,6 +146,7 @@ class ClosedLoop(_Record, frozen=True, tag="sweep"):
     failed: int
     service: str  # HdrHistogram of service times in microseconds, base64
     spent: Spent
+    routes: list[Route] = []
 
 
 class OpenLoop(_Record, frozen=True, tag="open"):
@@ -155,6 +169,7 @@ class OpenLoop(_Record, frozen=True, tag="open"):
     service: str
     lateness: str
     spent: Spent
+    routes: list[Route] = []
 
 
 class Fault(_Record, frozen=True, tag="fault"):

@@ -1,13 +1,15 @@
 """Collects the figures of each question on each arm, for the table in the terminal and the trade-offs page."""
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from statistics import median
 from typing import TypeVar
 
 import msgspec
 
+from rollup_bench.engines.source import has_changed
 from rollup_bench.harness.records.findings import Cell, Run, differences, timings
-from rollup_bench.harness.records.lines import ClosedLoop, Cost, First, LoadCost, Verdict, of_type, parts
+from rollup_bench.harness.records.lines import ClosedLoop, Cost, First, LoadCost, Route, Verdict, of_type, parts
 from rollup_bench.harness.report.break_even import questions_to_repay
 from rollup_bench.harness.run import loops
 from rollup_bench.harness.stats.claims import Claim
@@ -23,10 +25,14 @@ class CellView(msgspec.Struct, frozen=True, omit_defaults=True):
     question: str
     arm: str
     verdict: str
-    where: str
+    where: str  # where the events are aggregated; with the shares of several routes if there are several
     reason: str
     asked: str
     rows: int | None = None
+    plan: str = ""  # a hash of the events and of all that the layout's load creates; empty if not recorded
+    adapter: str = ""  # a hash of the adapter's source; empty if not recorded
+    changed: bool = False  # the adapter's source has changed since the run
+    routes: list[Route] = []  # of the timed requests in the hot state, the most frequent first; empty if not recorded
     time: Percentiles | None = None
     cached: Percentiles | None = None  # times of a repeated request that the result cache may answer
     first: tuple[float, str] | None = None  # median over launches of first requests' times; cold or lukewarm
@@ -64,20 +70,25 @@ class _Findings:
         self._claims = {
             (one.question, one.arm, one.versus): one.claim for one in differences(run) if one.cache == "hot"
         }
+        self._changed = {engine for engine, before in run.header.adapters.items() if has_changed(engine, before)}
         self._loads = {load.arm: load for load in of_type(run.lines, LoadCost)}
 
     def cell(self, line: Verdict) -> CellView:
         question, arm = line.question, line.arm
         cell = Cell(question, "hot", arm)
-        best = lowest(self._times, cell)
+        best, routes = lowest(self._times, cell), self._routes(question, arm)
         return CellView(
             question=question,
             arm=arm,
             verdict=line.verdict,
-            where=line.where,
+            where=_where(line.where, routes),
             reason=_reason(line, cell in self._times),
             asked=line.query,
             rows=line.rows,
+            plan=line.plan,
+            adapter=self._run.header.adapters.get(parts(arm)[0], ""),
+            changed=parts(arm)[0] in self._changed,
+            routes=routes,
             time=self._times.get(cell),
             cached=self._times.get(Cell(question, "cached", arm)),
             first=self._first(question, arm),
@@ -90,6 +101,13 @@ class _Findings:
 
     def _lines(self, kind: type[T], question: str, arm: str) -> Iterator[T]:
         return (line for line in of_type(self._run.lines, kind) if (line.question, line.arm) == (question, arm))
+
+    def _routes(self, question: str, arm: str) -> list[Route]:
+        requests: Counter[tuple[tuple[str, ...], str]] = Counter()
+        for rounds in self._run.questions.get((question, "hot"), []):
+            for route in rounds.routes.get(arm, []):
+                requests[route.tables, route.where] += route.requests
+        return [Route(tables, where, number) for (tables, where), number in requests.most_common()]
 
     def _first(self, question: str, arm: str) -> tuple[float, str] | None:
         times: dict[str, list[int]] = {}
@@ -117,6 +135,27 @@ class _Findings:
             return None
         before, after = (self._times[Cell(question, "hot", name)].median for name in (raw, arm))
         return questions_to_repay(self._loads[arm].seconds, before - after)
+
+
+def shares(routes: Sequence[Route]) -> str:
+    """Describes routes with the share of each, as in `97% in the client from events, 3% at ingest from rollup`."""
+    total = sum(route.requests for route in routes)
+    return ", ".join(
+        f"{percent(route.requests / total)} {route.where} from {' and '.join(route.tables)}" for route in routes
+    )
+
+
+def percent(share: float) -> str:
+    """Returns a share in whole percent; a share that is not 0 or 1 is never shown as such."""
+    shown = f"{share:.0%}"
+    return {"0%": "<1%", "100%": ">99%"}.get(shown, shown) if 0 < share < 1 else shown
+
+
+def _where(default: str, routes: Sequence[Route]) -> str:
+    """Returns where the events of the timed requests were aggregated; `default` is that of the default request."""
+    if not routes:
+        return default
+    return routes[0].where if len(routes) == 1 else shares(routes)
 
 
 def _reason(line: Verdict, timed: bool) -> str:

@@ -15,7 +15,7 @@ from rollup_bench.harness.records.compare import Comparison
 from rollup_bench.harness.records.findings import Run, medians, noise_floor
 from rollup_bench.harness.records.lines import ClosedLoop, Ended, Fault, LoadCost, OpenLoop, Rounds, Verdict, of_type
 from rollup_bench.harness.report.break_even import BreakEven, break_even
-from rollup_bench.harness.report.cells import by_question
+from rollup_bench.harness.report.cells import by_question, shares
 from rollup_bench.harness.report.terminal import say_omitted
 from rollup_bench.harness.run import loops as under_load
 from rollup_bench.harness.stats.claims import Claim
@@ -49,6 +49,8 @@ def run_table(run: Run, console: Console) -> None:
     """Prints a run: each question on each arm, the noise floor, the faults, and the figures under load."""
     _print_cells(run, console)
     console.print(f"[dim]{noise(run)}[/dim]")
+    if (timed := of_type(run.lines, Rounds)) and not any(rounds.routes for rounds in timed):
+        console.print("[dim]this file does not record which tables answered the requests[/dim]")
     for fault in of_type(run.lines, Fault):
         when = "" if fault.launch is None else f" for launch {fault.launch + 1}"
         console.print(f"[red]{fault.arm} dropped out while {fault.doing}{when}: {escape(fault.reason)}[/red]")
@@ -156,6 +158,8 @@ def _cells(run: Run, reasons: bool) -> Table:
     right = ("median ms", "99% interval", "max ms", "first ms", "cached ms", "CPU ms", "against lowest", "detects")
     table = _table("question", "engine/layout", "verdict", right=right)
     table.add_column("outcome")
+    table.add_column("routes")
+    table.add_column("adapter", no_wrap=True)
     for question, rows in by_question(run).items():
         for number, cell in enumerate(rows):
             claim = cell.against
@@ -172,6 +176,8 @@ def _cells(run: Run, reasons: bool) -> Table:
                 ratio,
                 detects,
                 Text(outcome, style=_STYLES.get(outcome, "dim")),
+                shares(cell.routes) if len(cell.routes) > 1 else "",
+                "changed since" if cell.changed else "",
                 end_section=len(rows) > 1 and cell is rows[-1],
             )
     return table

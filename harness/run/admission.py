@@ -123,6 +123,7 @@ def verdict(
         reason=decisive.verdict.reason or decisive.support.reason,
         query=_query(arm, default) if decisive.support.where else "",
         rows=checked[0].rows,
+        plan=arm.plan.key,
         refused=len(refusals),
         refusal=max(refusals, key=refusals.count, default=""),
     )

@@ -4,6 +4,7 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from functools import partial
 from threading import Barrier
 
 import numpy as np
@@ -15,6 +16,7 @@ from rollup_bench.harness.run.admission import check, verdict
 from rollup_bench.harness.run.arms import Arm, Say
 from rollup_bench.harness.run.replay import domain, replay
 from rollup_bench.harness.run.request import answers
+from rollup_bench.harness.run.routes import counted, route
 from rollup_bench.harness.run.verdicts import RIGHT
 from rollup_bench.harness.stats.abba import AGAIN
 from rollup_bench.workloads.events import Events
@@ -47,20 +49,34 @@ def measure(
             for place, (name, template) in enumerate(templates.items())
         }
         taken: list[dict[str, float]] = []
+        asked: list[dict[str, Question]] = []
         for number in range(ROUNDS + 1):
             part = f"round {number} of {ROUNDS}" if number else "warm-up"
             say(f"{arm.name}: asking all questions at the same time, {part}")
-            taken.append(at_once(sessions, {name: next(sequence) for name, sequence in sequences.items()}))
+            asked.append({name: next(sequence) for name, sequence in sequences.items()})
+            taken.append(at_once(sessions, asked[-1]))
     timed = taken[1:]  # without the warm-up
-    rounds = [_rounds(arm, name, [seconds[name] for seconds in timed]) for name in templates]
+    rounds = [
+        _rounds(arm, name, [seconds[name] for seconds in timed], [questions[name] for questions in asked[1:]])
+        for name in templates
+    ]
     return [*records, *rounds], [max(seconds.values()) for seconds in timed]
 
 
-def _rounds(arm: Arm, name: str, seconds: Sequence[float]) -> Rounds:
+def _rounds(arm: Arm, name: str, seconds: Sequence[float], asked: Sequence[Question]) -> Rounds:
     times = [round(each * 1e9) for each in seconds]
     pairs = list(zip(times[::2], times[1::2], strict=True))
     control = (arm.name, arm.name + AGAIN)
-    return Rounds(question=name, cache="hot", launch=0, control=control, times={arm.name: pairs}, warm={}, failed={})
+    return Rounds(
+        question=name,
+        cache="hot",
+        launch=0,
+        control=control,
+        times={arm.name: pairs},
+        warm={},
+        failed={},
+        routes={arm.name: counted(partial(route, arm), asked)},
+    )
 
 
 def at_once(sessions: Mapping[str, Session], questions: Mapping[str, Question]) -> dict[str, float]:

@@ -26,6 +26,7 @@ from rollup_bench.harness.run.clients import Endpoint
 from rollup_bench.harness.run.costs import Gauge
 from rollup_bench.harness.run.profiles import UnderLoad
 from rollup_bench.harness.run.request import Request, gauge
+from rollup_bench.harness.run.routes import route
 from rollup_bench.servers import Server
 from rollup_bench.servers.budget import Budget, budget
 from rollup_bench.workloads.measures import Function
@@ -167,7 +168,7 @@ def _target(request: Request, arm: Arm, name: str, questions: list[Question]) ->
     connect = Connect(arm.engine.name, request.via, request.home, budget(), arm.plan)
     expected, embedded = Expected(answers, tolerated(questions[0])), recipe(arm.engine.name) is None
     client = Endpoint(arm.name, connect, expected, embedded)
-    return loops.Target(client, name, questions)
+    return loops.Target(client, name, questions, route=partial(route, arm))
 
 
 def tolerated(question: Question) -> dict[str, float]:

@@ -7,9 +7,10 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from rollup_bench.harness.records.lines import Cache, ClosedLoop, OpenLoop
-from rollup_bench.harness.run.clients import Endpoint, Work, drive
+from rollup_bench.harness.records.lines import Cache, ClosedLoop, OpenLoop, Route
+from rollup_bench.harness.run.clients import Attempt, Endpoint, Work, drive
 from rollup_bench.harness.run.costs import Gauge
+from rollup_bench.harness.run.routes import RouteOf, counted, unknown
 from rollup_bench.harness.stats import histograms
 from rollup_bench.harness.stats.percentiles import queue_percentiles
 
@@ -29,6 +30,12 @@ class Target(msgspec.Struct, frozen=True):
     requests: Sequence[Any]
     cache: Cache = "hot"
     limit: float = 30.0  # seconds until a request times out
+    route: RouteOf = unknown
+
+    def routes(self, attempts: Sequence[Attempt]) -> list[Route]:
+        """Returns the routes of the requests that were sent."""
+        sent = (attempt.number for attempt in attempts if attempt.sent is not None)
+        return counted(self.route, (self.requests[number % len(self.requests)] for number in sent))
 
 
 class OpenLoopResult(msgspec.Struct, frozen=True):
@@ -70,6 +77,7 @@ def sweep(target: Target, clients: int, seconds: float, gauge: Gauge) -> ClosedL
         failed=len(states) - states.count("r") - states.count("w"),
         service=histograms.encode((done - sent) // 1000 for sent, done in answered),
         spent=spent,
+        routes=target.routes(attempts),
     )
 
 
@@ -105,6 +113,7 @@ def offer(
         service="",
         lateness="",
         spent=spent,
+        routes=target.routes(attempts),
     )
     times = {"response": responses(record), "service": services(record), "lateness": lateness(record)}
     encoded = {name: histograms.encode(int(time) for time in values) for name, values in times.items()}

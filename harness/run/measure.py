@@ -4,11 +4,15 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 from itertools import count
 from pathlib import Path
 
+import msgspec
+
 from rollup_bench.engines.contract import Engine
+from rollup_bench.engines.source import adapter_hash
 from rollup_bench.errors import FailureError, RequestError
 from rollup_bench.harness.records.findings import Run
 from rollup_bench.harness.records.lines import Cache, Cost, Ended, Fault, First, Header, LoadCost, Rounds
@@ -19,6 +23,7 @@ from rollup_bench.harness.run.arms import Arm, Say, connected, served, warn_unte
 from rollup_bench.harness.run.machine import NOT_MEASURED, drop_page_cache, machine, scope
 from rollup_bench.harness.run.request import Request, gauge
 from rollup_bench.harness.run.rounds import Ask, Progress, TimedQuestion, cost, launch
+from rollup_bench.harness.run.routes import RouteOf, route
 from rollup_bench.servers import Server
 from rollup_bench.servers.budget import budget
 from rollup_bench.servers.watch import Watch
@@ -88,6 +93,7 @@ def header(dataset: Dataset, events: Events, engines: Sequence[Engine], profile:
         profile=profile,
         machine=machine(),
         versions={engine.name: engine.version for engine in engines} | {"rollup-bench": version("rollup-bench")},
+        adapters={engine.name: adapter_hash(engine.name) for engine in engines},
         budget={"cores": limits.cores, "memory": limits.memory},
         scope=[scope(engines, limits), NOT_MEASURED],
         started=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -142,10 +148,12 @@ def _launch(
         asks = {name: session.ask for name, session in opened.items()}
         right = {name: [arm for arm in timed_arms(log, name) if arm in by_name] for name in names}
         cells = [_cell(request, by_name, name, right[name], number) for name in names if right[name]]
-        _first_requests(log, cells, asks, number, "cold" if cold else "lukewarm", pace)
+        routes = {name: partial(route, arm) for name, arm in by_name.items()}
+        _first_requests(log, cells, asks, routes, number, "cold" if cold else "lukewarm", pace)
         caching = result_cache.cached_asks(stack, list(by_name.values()), log, number)
         repeated = list(result_cache.cached_questions(request, log, number, right, asks, caching))
-        measured = launch(number, [*repeated, *cells], asks, request.profile.effort, request.seed, pace, cached=caching)
+        effort, questions = request.profile.effort, [*repeated, *cells]
+        measured = launch(number, questions, asks, effort, request.seed, pace, cached=caching, routes=routes)
         for line in measured[: len(repeated)]:
             if not log.has(Rounds, question=line.question, cache=line.cache, launch=number):
                 log.add(line)
@@ -157,7 +165,7 @@ def _launch(
                     pace(Progress(f"measuring the cost of {cell.question} on {arm}", 1.0))
                     reads, doing = gauge(servers[by_name[arm].engine.name]), f"measuring the cost of {cell.question}"
                     with log_fault(log, arm, doing, number):
-                        log.add(cost(cell, arm, asks[arm], number, request.profile.effort.cost, reads))
+                        log.add(cost(cell, arm, asks[arm], number, effort.cost, reads, routes[arm]))
             log.add(line)
         _failures(log, measured, number)
 
@@ -182,7 +190,13 @@ def _cell(request: Request, by_name: dict[str, Arm], name: str, right: Sequence[
 
 
 def _first_requests(
-    log: RunLog, cells: Sequence[TimedQuestion], asks: Mapping[str, Ask], number: int, cache: Cache, pace: LaunchPace
+    log: RunLog,
+    cells: Sequence[TimedQuestion],
+    asks: Mapping[str, Ask],
+    routes: Mapping[str, RouteOf],
+    number: int,
+    cache: Cache,
+    pace: LaunchPace,
 ) -> None:
     """Adds the time of the first request of each question to each arm before the warm-up; omits failed requests."""
     for cell in cells:
@@ -194,7 +208,8 @@ def _first_requests(
                 with suppress(Exception):  # a failing arm fails again in the rounds, which record it
                     ask(request)
                     taken = time.perf_counter_ns() - start
-                    log.add(First(arm=arm, question=cell.question, cache=cache, launch=number, time=taken))
+                    line = First(arm=arm, question=cell.question, cache=cache, launch=number, time=taken)
+                    log.add(msgspec.structs.replace(line, route=routes[arm](request)))
 
 
 def _restarted(request: Request, log: RunLog, servers: Servers, number: int, pace: LaunchPace) -> Servers:

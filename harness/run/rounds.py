@@ -13,6 +13,7 @@ import numpy as np
 from rollup_bench.engines.failures import reason
 from rollup_bench.harness.records.lines import Cache, Cost, Rounds, WarmUp
 from rollup_bench.harness.run.costs import Gauge, Meter, pressure, stall_seconds
+from rollup_bench.harness.run.routes import RouteOf, counted, unknown
 from rollup_bench.harness.run.warm_up import warm_up
 from rollup_bench.harness.stats.abba import abba, original, with_control
 from rollup_bench.harness.stats.estimate import estimate, launch_width, logarithms
@@ -68,6 +69,7 @@ class _Measurement:
     names: tuple[str, ...]
     clock: Clock
     times: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
+    timed: dict[str, list[Any]] = field(default_factory=dict)
     warm: dict[str, WarmUp] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
     spent: int = 0
@@ -107,6 +109,7 @@ class _Measurement:
             taken[name].append(self.ask(name, requests[position >= half]))
         for name in self.alive:
             self.times.setdefault(name, []).append((taken[name][0], taken[name][1]))
+            self.timed.setdefault(name, []).extend(requests)
         self.spent += self.clock() - start
 
     def enough(self, effort: Effort, rng: np.random.Generator) -> bool:
@@ -136,6 +139,7 @@ def launch(
     say: Say = lambda _: None,
     clock: Clock = time.perf_counter_ns,
     cached: Mapping[str, Ask] | None = None,
+    routes: Mapping[str, RouteOf] | None = None,
 ) -> list[Rounds]:
     """Warms up and times all questions in launch `number`; a round asks each of them, so that slow periods affect all.
 
@@ -160,6 +164,7 @@ def launch(
             warm=each.warm,
             failed=each.failed,
             pressure=waited,
+            routes={arm: counted(route, each.timed[arm]) for arm, route in (routes or {}).items() if arm in each.timed},
         )
         for each in measured
     ]
@@ -185,12 +190,21 @@ def _all_rounds(cells: Sequence[_Measurement], effort: Effort, rng: np.random.Ge
         say(Progress(f"round {rounds}, {len(going)} of {len(cells)} questions still measured", share, wide))
 
 
-def cost(cell: TimedQuestion, arm: str, ask: Ask, number: int, seconds: float, gauge: Gauge) -> Cost:
+def cost(
+    cell: TimedQuestion, arm: str, ask: Ask, number: int, seconds: float, gauge: Gauge, route: RouteOf = unknown
+) -> Cost:
     """Asks one arm alone for `seconds`, and at least once; returns the resources that client and engine used."""
-    meter, end, questions = Meter(gauge), time.perf_counter() + seconds, 0
-    while not questions or time.perf_counter() < end:
-        ask(cell.draw())
-        questions += 1
+    meter, end, requests = Meter(gauge), time.perf_counter() + seconds, list[Any]()
+    while not requests or time.perf_counter() < end:
+        requests.append(cell.draw())
+        ask(requests[-1])
+    spent = meter.read()
     return Cost(
-        arm=arm, question=cell.question, cache=cell.cache, launch=number, questions=questions, spent=meter.read()
+        arm=arm,
+        question=cell.question,
+        cache=cell.cache,
+        launch=number,
+        questions=len(requests),
+        spent=spent,
+        routes=counted(route, requests),
     )

@@ -58,6 +58,7 @@ def test_json_holds_the_question_its_parameters_and_typed_rows(command: Command,
     out = command.done("ask", "by-day", "--dataset", mine, "--set", "least=-5", "--format", "json")
     answer = msgspec.json.decode(out, type=formats.Answer, strict=True)
     assert (answer.dataset, answer.question, answer.engine, answer.layout) == ("mine", "by-day", "duckdb", "raw")
+    assert (answer.where, answer.tables) == ("in process", ("events",))
     assert answer.parameters == {"start": "2013-01-01", "end": "2014-01-01", "least": -5}
     assert [(c.name, c.type) for c in answer.columns] == [
         ("bucket", "timestamp[ms, tz=UTC]"),

@@ -16,10 +16,22 @@ from rich.console import Console
 
 from rollup_bench.engines.contract import Loaded, Plan, Session
 from rollup_bench.engines.duckdb.engine import DuckDB
+from rollup_bench.engines.source import adapter_hash
 from rollup_bench.errors import FailureError, RequestError
 from rollup_bench.harness.records.findings import Run, timings
 from rollup_bench.harness.records.history import find
-from rollup_bench.harness.records.lines import ClosedLoop, Cost, Ended, Fault, First, OpenLoop, Rounds, Verdict, of_type
+from rollup_bench.harness.records.lines import (
+    ClosedLoop,
+    Cost,
+    Ended,
+    Fault,
+    First,
+    OpenLoop,
+    Rounds,
+    Route,
+    Verdict,
+    of_type,
+)
 from rollup_bench.harness.report.cells import by_question
 from rollup_bench.harness.report.tables import run_table
 from rollup_bench.harness.run.circuit_breaker import CircuitBreaker
@@ -114,6 +126,13 @@ def test_a_run_that_is_cut_off_goes_on_where_it_was(rides: Dataset, tmp_path: Pa
     assert len(of_type(run.lines, Cost)) == 4
     assert [one.cache for one in of_type(run.lines, First)] == ["lukewarm"] * 4
     assert len(timings(run)) == 2
+    raw = Route(("events",), "in process")
+    assert {one.route for one in of_type(run.lines, First)} == {raw}
+    for line in of_type(run.lines, Rounds):
+        assert line.routes == {"duckdb/raw": [Route(("events",), "in process", 2 * len(line.times["duckdb/raw"]))]}
+    assert all(one.routes == [Route(("events",), "in process", one.questions)] for one in of_type(run.lines, Cost))
+    plan = {one.plan for one in of_type(run.lines, Verdict)}
+    assert (len(plan), run.header.adapters) == (1, {"duckdb": adapter_hash("duckdb")})
     assert measure(_request(rides, tmp_path), None, _quiet)[0].name == "mine-quick-2.jsonl"
 
 
@@ -153,6 +172,7 @@ def test_under_load_every_answer_is_checked_and_rates_are_offered(rides: Dataset
     assert rates["80%"] == pytest.approx(0.8 * found)
     assert rates["common"] == pytest.approx(rates["50%"])
     assert not [one for one in opens if read(one).outcome == "wrong answers"]
+    assert all(one.routes == [Route(("events",), "in process", one.right)] for one in sweeps)
 
 
 def test_figures_under_load_of_a_server_that_is_gone_are_not_kept(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rollup_bench.harness.records.lines import ClosedLoop, OpenLoop, Spent
+from rollup_bench.harness.records.lines import ClosedLoop, OpenLoop, Route, Spent
 from rollup_bench.harness.run import loops
 from rollup_bench.harness.run.clients import Attempt, Driven, Endpoint, Work
 from rollup_bench.harness.run.costs import Gauge
@@ -33,7 +33,14 @@ from rollup_bench.harness.stats.percentiles import queue_percentiles
 from tests.support.open_loops import record
 
 SPENT = Spent(seconds=1.0, client=0.1)
-TARGET = Target(Endpoint("null", NullEngine([])), "q", ["x", "y"], "cached", limit=5.0)
+TARGET = Target(
+    Endpoint("null", NullEngine([])),
+    "q",
+    ["x", "y"],
+    "cached",
+    limit=5.0,
+    route=lambda request: Route((str(request),), ""),
+)
 SECOND, MILLISECOND = 10**9, 10**6
 
 
@@ -81,6 +88,7 @@ def test_a_sweep_counts_states_and_times_what_was_answered(monkeypatch: pytest.M
         failed=2,
         service=histograms.encode([5, 9, 7]),
         spent=SPENT,
+        routes=[Route(("x",), "", 3), Route(("y",), "", 2)],
     )
     assert told == [(TARGET.arm, Work(["x", "y"], 2.0, 5.0), 3, gauge, {})]
 
@@ -109,6 +117,7 @@ def test_an_offer_keeps_microseconds_from_the_start_of_its_schedule(monkeypatch:
     assert found.done == [None, None, None, *done]
     assert found.waited == [0, 1000, 0, *[1000] * rest]
     assert found.state == "utu" + "r" * rest
+    assert sum(one.requests for one in found.routes) == rest + 1
     assert found.response == histograms.encode([5_000_000] * 3 + [8500] * rest)
     assert found.service == histograms.encode(end - begin for begin, end in zip(sent, done, strict=True))
     assert found.lateness == histograms.encode([500, *(s - a - 1000 for s, a in zip(sent, at[3:], strict=True))])

@@ -111,6 +111,7 @@ $(document).ready(function () {
         if (!cell.time) { return [h('strong', {}, verdict + cell.verdict), h('small', {}, cell.where)]; }
         return [h('strong', { title: cell.verdict }, verdict + seconds(cell.time.median)), bar(cell.time, place),
             compared(cell) ? h('small', {}, compared(cell)) : null, h('small', {}, cell.where),
+            cell.changed ? h('small', {}, 'adapter changed since') : null,
             cell.break_even ? h('small', {}, `pays after ${count(Math.ceil(cell.break_even))}`) : null].filter(Boolean);
     }
     function cellOf(question, cell, state, place) {
@@ -123,9 +124,13 @@ $(document).ready(function () {
         return h('td', { role: 'cell', 'data-arm': cell.arm }, button);
     }
 
+    function aggregated(cell) {
+        if (cell.time && !cell.routes) { return cell.where + ' (the default request; this file does not record the routes of the others)'; }
+        return cell.where + ((cell.routes || []).length === 1 ? ', from ' + cell.routes[0].tables.join(' and ') : '');
+    }
     function facts(cell) {
         const time = cell.time, against = cell.against;
-        const rows = [['Verdict', cell.verdict + (cell.reason ? ': ' + cell.reason : '')], ['Aggregated', cell.where]];
+        const rows = [['Verdict', cell.verdict + (cell.reason ? ': ' + cell.reason : '')], ['Aggregated', aggregated(cell)]];
         if (time) {
             rows.push(['Median', `${seconds(time.median)}, 99% interval ${seconds(time.low)} to ${seconds(time.high)}, `
                 + `${count(time.samples)} samples, longest ${seconds(time.maximum)}`]);
@@ -143,6 +148,9 @@ $(document).ready(function () {
         if (cell.capacity) { rows.push(['Capacity', digits(cell.capacity) + ' right answers a second']); }
         if (cell.break_even) {
             rows.push(['Break-even', `after ${count(Math.ceil(cell.break_even))} such questions, the time saved against raw equals the time of the load`]);
+        }
+        if (cell.adapter) {
+            rows.push(['Adapter', `source ${cell.adapter}, plan ${cell.plan}` + (cell.changed ? '; its source has changed since this run' : '')]);
         }
         if (cell.rows !== null && cell.rows !== undefined) { rows.push(['Answer', count(cell.rows) + ' rows']); }
         return h('dl', {}, rows.filter(([, text]) => text).map(([name, text]) => h('div', {}, h('dt', {}, name), h('dd', {}, text))));
