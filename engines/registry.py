@@ -16,8 +16,8 @@ HERE = Path(__file__).parent
 
 
 def names() -> list[str]:
-    """The names of all engines: of the folders here that have an `engine.py`, and of installed entry points."""
-    folders = sorted(path.parent.name for path in HERE.glob("*/engine.py"))
+    """The names of all engines: folders here that have an `engine.py`, with `-` for `_`, and installed entry points."""
+    folders = sorted(path.parent.name.replace("_", "-") for path in HERE.glob("*/engine.py"))
     return [*folders, *(point.name for point in entry_points(group=GROUP) if point.name not in folders)]
 
 
@@ -25,8 +25,13 @@ def module(name: str) -> str:
     """The module that holds the class of an engine; RequestError if no engine has the name."""
     if name not in names():
         raise RequestError(f"`{name}` is not an engine; the engines are {', '.join(names())}")
-    ours = (HERE / name / "engine.py").exists()
-    return f"{__package__}.{name}.engine" if ours else entry_points(group=GROUP)[name].module
+    own = folder(name)
+    return f"{__package__}.{own.name}.engine" if own.exists() else entry_points(group=GROUP)[name].module
+
+
+def folder(name: str) -> Path:
+    """The folder of an engine of this package; it does not exist for an engine of another package."""
+    return HERE / name.replace("-", "_")
 
 
 def engine_type(name: str) -> type[Engine]:

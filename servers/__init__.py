@@ -17,7 +17,12 @@ WAYS: dict[str, type[Server]] = {way.via: way for way in (NativeServer, ComposeS
 
 
 def open_server(recipe: Recipe, via: str, home: Path, budget: Budget) -> Server:
-    """Returns an engine's server without starting it; RequestError unless `via` is native, compose or external."""
+    """Returns an engine's server without starting it; RequestError unless `via` is one of the recipe's ways."""
     if via not in WAYS:
         raise RequestError(f"--via {via}: give one of {', '.join(WAYS)}")
+    if via not in recipe.ways:
+        remedy = f"give --via {' or '.join(recipe.ways)}"
+        raise RequestError(
+            f"--via {via}: {recipe.name} has no such server, as its server is part of this program: {remedy}"
+        )
     return WAYS[via](recipe, home, budget)

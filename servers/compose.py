@@ -11,7 +11,7 @@ from typing import ClassVar
 from rollup_bench.errors import FailureError, RequestError
 from rollup_bench.servers.local import LocalServer
 from rollup_bench.servers.ports import choose, variable
-from rollup_bench.servers.recipe import Place
+from rollup_bench.servers.recipe import Place, java_processes
 from rollup_bench.servers.watch import Watch
 
 PATIENCE = 60.0
@@ -50,7 +50,7 @@ class ComposeServer(LocalServer):
         """The environment variables of compose.yml: client port, processors, and each process's memory in bytes."""
         values = {variable(self.name): str(port), "ROLLUP_BENCH_CPUS": f"0-{self.budget.cores - 1}"}
         place = Place(self.folder, dict.fromkeys(self.recipe.ports, port), self.budget)
-        for process in (process for stage in self.recipe.stages(place) for process in stage):
+        for process in java_processes(self.recipe.stages(place)):
             values[f"ROLLUP_BENCH_{process.name.upper()}_HEAP"] = str(process.heap)
             values[f"ROLLUP_BENCH_{process.name.upper()}_DIRECT"] = str(process.direct)
         return values

@@ -1,21 +1,20 @@
-"""Servers that run as Java processes of this machine, from jars that Maven fetches."""
+"""Servers that run as processes of this machine: Java from jars that Maven fetches, or Python from this package."""
 
-import os
 import shutil
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from string import Template
 from typing import ClassVar
 
 import psutil
 
 from rollup_bench.errors import FailureError, RequestError
 from rollup_bench.servers import cgroup, processes
-from rollup_bench.servers.java import jars, java
+from rollup_bench.servers.jvm import Jvm
 from rollup_bench.servers.local import LocalServer
 from rollup_bench.servers.ports import choose
-from rollup_bench.servers.recipe import JavaProcess, Place
+from rollup_bench.servers.recipe import JavaProcess, Place, Process, java_processes
 from rollup_bench.servers.watch import Watch
 
 DISK = 2 << 30
@@ -53,9 +52,9 @@ class NativeServer(LocalServer):
         return "\n".join(_tail(path, lines) for path in sorted((self.folder / "logs").glob("*.log")))
 
     def _launch(self, watch: Watch) -> float:
-        program = java() / "bin/java"
         self._check_disk()
-        library = jars(self.recipe.folder / "pom.xml", self.home / "jars", watch)
+        pom = self.recipe.folder / "pom.xml"
+        jvm = Jvm.found(pom, self.home / "jars", watch) if pom.exists() else None
         place = Place(self.folder, choose(self._port_file, self.name, self.recipe.ports), self.budget)
         stages = self.recipe.stages(place)
         self._check_memory(stages)
@@ -64,26 +63,19 @@ class NativeServer(LocalServer):
         began = time.monotonic()
         for number, stage in enumerate(stages):
             for process in stage:
-                self._spawn(program, library, place, number, process)
+                self._spawn(place, number, process, _command(process, place, jvm))
             self._wait(stage, watch)
         return began
 
-    def _spawn(self, program: Path, library: Path, place: Place, stage: int, process: JavaProcess) -> None:
-        conf = place.conf(process.name)
-        _render(self.recipe.folder / "conf", conf, process)
-        tmp = Path(str(process.values["tmp"]))
-        if tmp.exists():
-            shutil.rmtree(tmp)
-        tmp.mkdir(parents=True)
-        memory = (f"-Xms{process.heap}", f"-Xmx{process.heap}", f"-XX:MaxDirectMemorySize={process.direct}")
-        classes = ("-cp", f"{conf}{os.pathsep}{library}/*")
-        command = [str(program), *memory, f"@{conf / 'jvm.options'}", *classes, *process.main]
+    def _spawn(self, place: Place, stage: int, process: Process, command: list[str]) -> None:
+        folder = place.data(process.name)
+        folder.mkdir(parents=True, exist_ok=True)
         pinned = processes.pinned(command, self.budget.cores)
-        record = processes.spawn(process.name, stage, pinned, place.data(process.name), self._log(process.name))
+        record = processes.spawn(process.name, stage, pinned, folder, self._log(process.name))
         processes.remember(self._record_file, [*self._records(), record])
         cgroup.enter(self.folder, record.pid)
 
-    def _wait(self, stage: list[JavaProcess], watch: Watch) -> None:
+    def _wait(self, stage: Sequence[Process], watch: Watch) -> None:
         waiting, reported = stage, 0
         while waiting := [process for process in waiting if not process.ready()]:
             if len(waiting) != reported:
@@ -99,11 +91,11 @@ class NativeServer(LocalServer):
         if available < DISK:
             raise RequestError(f"{self.home}: {available >> 20} MiB free, {self.name} needs {DISK >> 20} MiB")
 
-    def _check_memory(self, stages: list[list[JavaProcess]]) -> None:
+    def _check_memory(self, stages: Sequence[Sequence[Process]]) -> None:
         if self.budget.memory < self.recipe.least:
             budget, least = self.budget.memory >> 20, self.recipe.least >> 20
             raise RequestError(f"{self.name}: {budget} MiB of memory are too little, the least is {least} MiB")
-        needed = sum(process.heap + process.direct for stage in stages for process in stage)
+        needed = sum(process.heap + process.direct for process in java_processes(stages))
         available = psutil.virtual_memory().available
         if available < needed:
             raise RequestError(f"{self.name} needs {needed >> 20} MiB of memory, {available >> 20} MiB are free")
@@ -129,12 +121,12 @@ class NativeServer(LocalServer):
         return [sys.executable, "-P", "-m", "rollup_bench.servers.halt", str(self._record_file)]
 
 
-def _render(templates: Path, target: Path, process: JavaProcess) -> None:
-    target.mkdir(parents=True)
-    for template in [*templates.glob("*"), *(templates / process.role).glob("*")]:
-        if template.is_file():
-            text = Template(template.read_text("utf-8")).substitute(process.values)
-            (target / template.name).write_text(text, "utf-8")
+def _command(process: Process, place: Place, jvm: Jvm | None) -> list[str]:
+    """The command that starts a process; writes the configuration of a Java process."""
+    if isinstance(process, JavaProcess):
+        assert jvm
+        return jvm.command(process, place.conf(process.name))
+    return [sys.executable, "-P", "-m", process.module, *process.arguments]
 
 
 def _tail(path: Path, lines: int) -> str:

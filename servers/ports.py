@@ -27,7 +27,7 @@ def free(port: int) -> bool:
 
 def variable(engine: str) -> str:
     """The name of the environment variable that sets an engine's port for clients."""
-    return f"ROLLUP_BENCH_{engine.upper()}_PORT"
+    return f"ROLLUP_BENCH_{engine.upper().replace('-', '_')}_PORT"
 
 
 def wished(engine: str) -> int | None:

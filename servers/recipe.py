@@ -1,6 +1,6 @@
 """What an engine declares about its server, such as processes and ports; the rest is the same for all engines."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,22 +44,43 @@ class JavaProcess:
 
 
 @dataclass(frozen=True)
+class PythonProcess:
+    """A process of the Python interpreter that runs this program: a module of this package, and its arguments."""
+
+    name: str
+    module: str
+    arguments: tuple[str, ...]
+    ready: Callable[[], bool]
+
+
+Process = JavaProcess | PythonProcess
+
+
+def java_processes(stages: Sequence[Sequence[Process]]) -> list[JavaProcess]:
+    """The Java processes among the processes of all stages."""
+    return [process for stage in stages for process in stage if isinstance(process, JavaProcess)]
+
+
+@dataclass(frozen=True)
 class Recipe:
     """How the server of one engine is started, and how an external cluster of the engine is reached.
 
-    `folder` holds pom.xml, compose.yml and conf/. `ports` are names of ports, the clients' port first. `least` is the
-    least memory in bytes. The variable ROLLUP_BENCH_<NAME>_<`address`> holds an external cluster's address, like
-    `example`; `port` is the cluster's port if the variable gives none. `stages` returns lists of processes; one list
-    after the other is started, and stopped in reverse order. `answers` returns whether the server answers, and raises
-    only SSLCertVerificationError if the certificate is not trusted and PermissionError if the login is rejected.
+    `folder` holds pom.xml, compose.yml and conf/ if the server consists of Java processes. `ports` are names of ports,
+    the clients' port first. `least` is the least memory in bytes. `stages` returns lists of processes; one list after
+    the other is started, and stopped in reverse order. `answers` returns whether the server answers, and raises only
+    SSLCertVerificationError if the certificate is not trusted and PermissionError if the login is rejected. `ways` are
+    the values of `--via` that the server supports. If `external` is one of them, the variable
+    ROLLUP_BENCH_<NAME>_<`address`> holds an external cluster's address, like `example`; `port` is the cluster's port if
+    the variable gives none.
     """
 
     name: str
     folder: Path
     ports: tuple[str, ...]
     least: int
-    address: str
-    example: str
-    port: int
-    stages: Callable[[Place], list[list[JavaProcess]]]
+    stages: Callable[[Place], Sequence[Sequence[Process]]]
     answers: Callable[[Connection], bool]
+    ways: tuple[str, ...] = ("native", "compose", "external")
+    address: str = ""
+    example: str = ""
+    port: int = 0

@@ -26,6 +26,11 @@ class Watch:
         if self._ends is not None and time.monotonic() >= self._ends:
             raise FailureError(f"not done after {self._seconds:g} s" + (f": {self._said}" if self._said else ""))
 
+    @property
+    def remaining(self) -> float | None:
+        """Seconds until the deadline, 0 after it; None without a deadline."""
+        return None if self._ends is None else max(self._ends - time.monotonic(), 0.0)
+
     def pause(self, seconds: float) -> None:
         """Sleeps for `seconds`, and raises FailureError if the deadline has passed then."""
         time.sleep(seconds)

@@ -43,10 +43,7 @@ class DuckDB(Engine):
     def __init__(self, server: Server | None, home: Path, budget: Budget) -> None:
         super().__init__(server, home, budget)
         self._folder = home / "duckdb"
-        self._config: dict[str, str | bool | int | float | list[str]] = {
-            "threads": budget.cores,
-            "memory_limit": f"{budget.memory >> 20}MiB",
-        }
+        self._config = settings(budget)
 
     def plan(self, dataset: Dataset, layout: Layout, statistics: Statistics) -> Plan:
         table_set = tables.tables(dataset, layout, statistics)
@@ -72,13 +69,13 @@ class DuckDB(Engine):
         path = self._path(plan)
         try:
             with self._connected(path) as connection, watch.ending(connection.interrupt):
-                batches = pa.RecordBatchReader.from_batches(_naive(plan.schema), _watched(events, watch))
+                batches = pa.RecordBatchReader.from_batches(naive_schema(plan.schema), naive_batches(events, watch))
                 connection.register("batches", batches)
                 connection.execute(plan.text)
                 connection.execute("CHECKPOINT")
                 counts = _counts(connection, plan)
         except duckdb.Error as error:
-            raise _failure(error) from None
+            raise failure(error) from None
         if counts.get("events", events.statistics.rows) != events.statistics.rows:
             raise FailureError(f"duckdb stored {counts['events']} of {events.statistics.rows} events")
         return Loaded(sum(counts.values()), time.perf_counter() - began, path.stat().st_size)
@@ -108,6 +105,11 @@ class DuckDB(Engine):
 
     def _connected(self, path: Path, read_only: bool = False) -> duckdb.DuckDBPyConnection:
         return duckdb.connect(str(path), read_only=read_only, config=self._config)
+
+
+def settings(budget: Budget) -> dict[str, str | bool | int | float | list[str]]:
+    """The settings that hold a DuckDB instance to a budget."""
+    return {"threads": budget.cores, "memory_limit": f"{budget.memory >> 20}MiB"}
 
 
 def statement(question: Question, plan: Plan) -> tuple[str, list[object]]:
@@ -160,15 +162,27 @@ def fetched(result: duckdb.DuckDBPyConnection) -> pa.Table:
     return table
 
 
+def typed(result: pa.Table, question: Question, plan: Plan) -> pa.Table:
+    """The result of a question's statement in the schema of the answer."""
+    if isinstance(question, Aggregate):  # only the bucket's type is not the answer's; casting all columns is slow
+        chunks = [chunk.view(INSTANT) for chunk in result.column(0).chunks]
+        return result.set_column(0, BUCKET, pa.chunked_array(chunks, INSTANT))
+    return result.cast(answers.schema(question, plan.schema))
+
+
 def _counts(connection: duckdb.DuckDBPyConnection, plan: Plan) -> dict[str, int]:
     """The number of rows in each table, by the table's name."""
-    names = plan.tables.names
-    counts = ", ".join(f"(SELECT count(*) FROM {quoted(name)})" for name in names)
-    (row,) = connection.execute(f"SELECT {counts}").fetchall()
-    return dict(zip(names, row, strict=True))
+    (counts,) = fetched(connection.execute(counting(plan))).to_pylist()
+    return dict(counts)
 
 
-def _failure(error: duckdb.Error) -> Exception:
+def counting(plan: Plan) -> str:
+    """The statement that counts the rows of each table, in a column with the table's name."""
+    counts = (f"(SELECT count(*) FROM {quoted(name)}) AS {quoted(name)}" for name in plan.tables.names)
+    return f"SELECT {', '.join(counts)}"
+
+
+def failure(error: duckdb.Error) -> Exception:
     """DuckDB's error as an OverflowError for a value out of range, else as a FailureError."""
     text = str(error).splitlines()[0]
     if isinstance(error, (duckdb.OutOfRangeException, duckdb.ConversionException)):
@@ -188,25 +202,22 @@ class _Session(Session):
         text, values = statement(question, self._plan)
         try:
             with self._timeout:
-                answer = fetched(self._connection.execute(text, values))
+                return typed(fetched(self._connection.execute(text, values)), question, self._plan)
         except duckdb.Error as error:
-            raise _failure(error) from None
-        if isinstance(question, Aggregate):  # only the bucket's type is not the answer's; casting all columns is slow
-            chunks = [chunk.view(INSTANT) for chunk in answer.column(0).chunks]
-            return answer.set_column(0, BUCKET, pa.chunked_array(chunks, INSTANT))
-        return answer.cast(answers.schema(question, self._plan.schema))
+            raise failure(error) from None
 
 
-def _watched(events: Events, watch: Watch) -> Iterator[pa.RecordBatch]:
+def naive_batches(events: Events, watch: Watch) -> Iterator[pa.RecordBatch]:
+    """The events in batches of the naive schema; reports the progress, and raises FailureError at the deadline."""
     pace = Pace(watch.say, "", events.statistics.rows)
     for batch in events.batches():
         watch.check()
-        yield batch.cast(_naive(batch.schema))
+        yield batch.cast(naive_schema(batch.schema))
         pace(batch.num_rows)
     watch.say("sorting and rolling up")
 
 
-def _naive(schema: pa.Schema) -> pa.Schema:
+def naive_schema(schema: pa.Schema) -> pa.Schema:
     """The schema with its timestamps in UTC but without a zone, as DuckDB would convert zoned ones to local time."""
     plain = [f.with_type(pa.timestamp("ms")) if pa.types.is_timestamp(f.type) else f for f in schema]
     return pa.schema(plain)

@@ -18,8 +18,8 @@ GIB = 1 << 30
 
 
 def _servers(engines: Sequence[str], via: str) -> Iterator[Server]:
-    """Yields the servers of `engines`, or of all engines with a server if `engines` is empty; else RequestError."""
-    for name in engines or [name for name in names() if recipe(name)]:
+    """Yields the servers of `engines`; if it is empty, those of all engines whose server can be reached `via`."""
+    for name in engines or [name for name in names() if (found := recipe(name)) and via in found.ways]:
         declared = recipe(name)
         if declared is None:
             raise RequestError(f"{name} has no server, because it runs in the process that asks it; leave {name} out")

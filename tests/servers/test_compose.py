@@ -14,7 +14,7 @@ from rollup_bench.engines.druid import server as druid
 from rollup_bench.servers.budget import Budget
 from rollup_bench.servers.compose import ComposeServer
 from rollup_bench.servers.java import pinned_version
-from rollup_bench.servers.recipe import JavaProcess, Place, Recipe
+from rollup_bench.servers.recipe import JavaProcess, Place, Recipe, java_processes
 from tests.support import ROOT
 
 BUDGET = Budget(cores=2, memory=4 << 30)
@@ -30,7 +30,7 @@ def services(declared: Recipe) -> dict[str, Any]:
 
 def _processes(declared: Recipe, folder: Path) -> dict[str, JavaProcess]:
     place = Place(folder, dict.fromkeys(declared.ports, 1), BUDGET)
-    return {process.name: process for stage in declared.stages(place) for process in stage}
+    return {process.name: process for process in java_processes(declared.stages(place))}
 
 
 def test_the_main_file_includes_every_engine() -> None:

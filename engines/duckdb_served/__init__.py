@@ -1,0 +1,1 @@
+"""The adapter to DuckDB in a process of its own, which clients ask by Arrow Flight."""

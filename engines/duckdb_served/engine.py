@@ -1,0 +1,78 @@
+"""The adapter to a DuckDB server: the tables and statements of the embedded DuckDB, sent by Arrow Flight."""
+
+import dataclasses
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from functools import cached_property
+
+import pyarrow as pa
+
+from rollup_bench.engines.contract import Loaded, Plan, Session, Support, Where
+from rollup_bench.engines.duckdb.engine import DuckDB, counting, naive_batches, naive_schema, statement, typed
+from rollup_bench.engines.duckdb_served.client import Client
+from rollup_bench.engines.duckdb_served.protocol import Load, Query, StatementError
+from rollup_bench.errors import FailureError
+from rollup_bench.servers.watch import Watch
+from rollup_bench.workloads.events import Events
+from rollup_bench.workloads.questions import Question
+
+
+class DuckDBServed(DuckDB):
+    """DuckDB in a process of its own; the folder of the server has the files."""
+
+    name = "duckdb-served"
+    scope = "one process on loopback behind Arrow Flight, few cursors, first come first served"
+
+    @cached_property
+    def version(self) -> str:  # type: ignore[override]
+        """The version of DuckDB that the server reports."""
+        return self._client.act("version")
+
+    def support(self, question: Question, plan: Plan) -> Support:
+        support = super().support(question, plan)
+        return dataclasses.replace(support, where=Where.SERVER) if support.where is Where.PROCESS else support
+
+    def load(self, plan: Plan, events: Events, watch: Watch) -> Loaded:
+        began = time.perf_counter()
+        load = Load(plan.name, plan.text, events.statistics.rows)
+        try:
+            self._client.load(load, naive_schema(plan.schema), naive_batches(events, watch), watch.remaining)
+        except FailureError:
+            watch.check()
+            raise
+        seconds = time.perf_counter() - began
+        return Loaded(self.rows(plan) or 0, seconds, int(self._client.act("size", plan.name)))
+
+    def rows(self, plan: Plan) -> int | None:
+        try:
+            (counts,) = self._client.table(Query(plan.name, counting(plan), [])).to_pylist()
+        except StatementError:
+            return None
+        return sum(map(int, counts.values()))
+
+    def drop(self, plan: Plan) -> None:
+        self._client.act("drop", plan.name)
+
+    @contextmanager
+    def session(self, plan: Plan) -> Iterator[Session]:
+        with closing(Client(self.served_by.connection)) as client:
+            yield _Session(client, plan)
+
+    def close(self) -> None:
+        if "_client" in self.__dict__:
+            self._client.close()
+
+    @cached_property
+    def _client(self) -> Client:
+        return Client(self.served_by.connection)
+
+
+class _Session(Session):
+    def __init__(self, client: Client, plan: Plan) -> None:
+        self._client = client
+        self._plan = plan
+
+    def ask(self, question: Question) -> pa.Table:
+        text, values = statement(question, self._plan)
+        return typed(self._client.table(Query(self._plan.name, text, values)), question, self._plan)

@@ -1,0 +1,38 @@
+"""How to start a DuckDB server: one Python process."""
+
+from contextlib import closing
+from pathlib import Path
+
+from rollup_bench.engines.duckdb_served.client import Client
+from rollup_bench.errors import FailureError
+from rollup_bench.servers.connection import Connection
+from rollup_bench.servers.recipe import Place, PythonProcess, Recipe
+
+
+def stages(place: Place) -> list[list[PythonProcess]]:
+    """One process, which runs `flight_server`; DuckDB's threads and memory are those of the budget."""
+    port, budget = place.ports["flight"], place.budget
+    words = (str(place.data("duckdb")), str(port), str(budget.cores), str(budget.memory))
+    module = "rollup_bench.engines.duckdb_served.flight_server"
+    return [[PythonProcess("duckdb", module, words, lambda: answers(Connection(("127.0.0.1",), port)))]]
+
+
+def answers(connection: Connection) -> bool:
+    """Whether the server reports the version of DuckDB within 5 s."""
+    try:
+        with closing(Client(connection, seconds=5)) as client:
+            client.act("version")
+    except FailureError:
+        return False
+    return True
+
+
+RECIPE = Recipe(
+    name="duckdb-served",
+    folder=Path(__file__).parent,
+    ports=("flight",),
+    least=256 << 20,
+    stages=stages,
+    answers=answers,
+    ways=("native",),
+)
