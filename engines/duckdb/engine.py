@@ -172,8 +172,8 @@ def typed(result: pa.Table, question: Question, plan: Plan) -> pa.Table:
 
 def _counts(connection: duckdb.DuckDBPyConnection, plan: Plan) -> dict[str, int]:
     """The number of rows in each table, by the table's name."""
-    (counts,) = fetched(connection.execute(counting(plan))).to_pylist()
-    return dict(counts)
+    (row,) = connection.execute(counting(plan)).fetchall()
+    return dict(zip(plan.tables.names, row, strict=True))
 
 
 def counting(plan: Plan) -> str:
