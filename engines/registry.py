@@ -6,6 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TypeGuard
 
+from rollup_bench.engines import folder
 from rollup_bench.engines.contract import GROUP, Engine
 from rollup_bench.engines.failures import described
 from rollup_bench.engines.tested import refuse_old
@@ -26,12 +27,9 @@ def module(name: str) -> str:
     if name not in names():
         raise RequestError(f"`{name}` is not an engine; the engines are {', '.join(names())}")
     own = folder(name)
-    return f"{__package__}.{own.name}.engine" if own.exists() else entry_points(group=GROUP)[name].module
-
-
-def folder(name: str) -> Path:
-    """The folder of an engine of this package; it does not exist for an engine of another package."""
-    return HERE / name.replace("-", "_")
+    return (
+        f"{__package__}.{own.name}.engine" if (own / "engine.py").exists() else entry_points(group=GROUP)[name].module
+    )
 
 
 def engine_type(name: str) -> type[Engine]:

@@ -4,13 +4,12 @@ import json
 import re
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, requires, version
-from pathlib import Path
 
+from rollup_bench.engines import folder
 from rollup_bench.engines.contract import Engine
 from rollup_bench.errors import RequestError
 
-HERE = Path(__file__).parent
-REQUIREMENT = re.compile(r"([\w.-]+)>=([\d.]+)(?:,[^;]*)?; extra == .(\w+).")
+REQUIREMENT = re.compile(r"([\w.-]+)>=([\d.]+)(?:,[^;]*)?; extra == .([\w-]+).")
 
 
 def refuse_old(name: str) -> None:
@@ -28,7 +27,7 @@ def refuse_old(name: str) -> None:
 
 def newer(engine: Engine) -> str | None:
     """A warning if the engine's version is newer than the tested one in its first two numbers; else None."""
-    report = HERE / engine.name / "verified.json"
+    report = folder(engine.name) / "verified.json"
     if not report.exists():
         return None
     tested = json.loads(report.read_bytes())["version"]

@@ -21,8 +21,6 @@ def open_server(recipe: Recipe, via: str, home: Path, budget: Budget) -> Server:
     if via not in WAYS:
         raise RequestError(f"--via {via}: give one of {', '.join(WAYS)}")
     if via not in recipe.ways:
-        remedy = f"give --via {' or '.join(recipe.ways)}"
-        raise RequestError(
-            f"--via {via}: {recipe.name} has no such server, as its server is part of this program: {remedy}"
-        )
+        reason = f"the server of {recipe.name} is part of this program"
+        raise RequestError(f"--via {via}: {reason}; give --via {' or '.join(recipe.ways)}")
     return WAYS[via](recipe, home, budget)

@@ -26,7 +26,12 @@ from tests.support.workers import ALONE, GROUPS, Workers
 
 HOME = ROOT / ".rollup-bench" / "tests"
 BUDGET = Budget(cores=2, memory=3 << 30)
-SERVERS = {"duckdb": None, "cassandra": "cassandra_server", "druid": "druid_server"}
+SERVERS = {
+    "duckdb": None,
+    "duckdb-served": "duckdb_served_server",
+    "cassandra": "cassandra_server",
+    "druid": "druid_server",
+}
 """Each engine with the fixture of its server."""
 
 
@@ -71,7 +76,7 @@ def _serve(engine: str) -> Iterator[Server]:
 
 @pytest.fixture(params=["cassandra", "druid"])
 def declared(request: pytest.FixtureRequest) -> Recipe:
-    """How each server is started."""
+    """How each Java server is started."""
     found = recipe(request.param)
     assert found is not None
     return found
@@ -85,6 +90,11 @@ def cassandra_server() -> Iterator[Server]:
 @pytest.fixture(scope="session")
 def druid_server() -> Iterator[Server]:
     yield from _serve("druid")
+
+
+@pytest.fixture(scope="session")
+def duckdb_served_server() -> Iterator[Server]:
+    yield from _serve("duckdb-served")
 
 
 @pytest.fixture(scope="session", params=list(SERVERS))

@@ -71,7 +71,9 @@ class Client:
             yield
         except flight.FlightTimedOutError:
             raise FailureError(f"duckdb-served at {self._address} gives no answer in {self._seconds:g} s") from None
+        except flight.FlightUnavailableError:
+            raise FailureError(f"duckdb-served does not answer at {self._address}") from None
         except pa.ArrowException as error:
             if data := getattr(error, "extra_info", b""):
                 raise protocol.error(data) from None
-            raise FailureError(f"duckdb-served does not answer at {self._address}: {type(error).__name__}") from None
+            raise FailureError(f"duckdb-served at {self._address}: {str(error).splitlines()[0][:300]}") from None

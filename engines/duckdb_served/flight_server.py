@@ -42,12 +42,12 @@ class FlightServer(flight.FlightServerBase):  # type: ignore[misc]
     """The service at a port of 127.0.0.1; all databases share the threads and the memory of one budget."""
 
     def __init__(self, folder: Path, port: int, budget: Budget) -> None:
-        super().__init__(f"grpc://127.0.0.1:{port}")
         self._folder, self._instance = folder, _instance(folder, budget)
         self._turns = Turns([Cursor(self._instance.cursor()) for _ in range(cursors(budget))])
         self._interrupter = Interrupter()
         self._attached: set[str] = set()
         self._locks: defaultdict[str, Lock] = defaultdict(Lock)
+        super().__init__(f"grpc://127.0.0.1:{port}")  # listens from now on
 
     def do_get(self, context: flight.ServerCallContext, ticket: flight.Ticket) -> flight.RecordBatchStream:
         """The result of a query."""

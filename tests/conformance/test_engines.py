@@ -16,7 +16,9 @@ from rollup_bench.workloads.questions import Aggregate, Question
 from tests.support import ROOT
 
 ANSWERS, TURNS = 20, 5
-NOT_APPLICABLE = {("duckdb", "server_gone"), ("duckdb", "cached_answers"), ("cassandra", "cached_answers")}
+NOT_APPLICABLE = {("duckdb", "server_gone")} | {
+    (engine, "cached_answers") for engine in ("duckdb", "duckdb-served", "cassandra")
+}
 """The checks that are about something that an engine does not have."""
 
 

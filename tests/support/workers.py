@@ -10,7 +10,7 @@ import pytest
 
 from tests.support import leftovers
 
-GROUPS = ("druid", "cassandra")
+GROUPS = ("druid", "cassandra", "duckdb-served")
 """The engines with a server. All tests of one server run on one worker, the longest group first."""
 ALONE = "alone"
 """The mark of a test that measures real time: it runs after the others, while no other worker runs a test."""
@@ -70,4 +70,4 @@ def _group(item: pytest.Item) -> str:
     names = set(getattr(item, "fixturenames", ()))
     if isinstance(item, pytest.Function) and hasattr(item, "callspec"):
         names |= {value for value in item.callspec.params.values() if isinstance(value, str)}
-    return next((one for one in GROUPS if names & {one, f"{one}_server"}), item.path.name)
+    return next((one for one in GROUPS if names & {one, f"{one.replace('-', '_')}_server"}), item.path.name)

@@ -162,7 +162,13 @@ COMMANDS: dict[str, dict[str, list[Case]]] = {
 SERVERS: dict[str, dict[str, list[Case]]] = {
     verb: {
         "engines": [([verb, "x"], ("ENGINE", *ENGINE)), ([verb, "duckdb"], ("duckdb has no server",))],
-        "--via": [([verb, "--via", "x"], ("'--via'", *CHOICE))],
+        "--via": [
+            ([verb, "--via", "x"], ("'--via'", *CHOICE)),
+            (
+                [verb, "duckdb-served", "--via", "compose"],
+                ("--via compose: the server of duckdb-served", "give --via native"),
+            ),
+        ],
     }
     for verb in ("up", "down", "status", "logs")
 }

@@ -5,13 +5,13 @@ from importlib.metadata import requires
 
 import pytest
 
-from rollup_bench.engines import tested
+from rollup_bench.engines import folder, tested
 from rollup_bench.engines.duckdb.engine import DuckDB
 from rollup_bench.engines.registry import engine_type
 from tests.support.command import Command
 
 ASK = ("ask", "daily-players", "--dataset", "game", "--rows", "500")
-TESTED = json.loads((tested.HERE / "duckdb" / "verified.json").read_bytes())["version"]
+TESTED = json.loads((folder("duckdb") / "verified.json").read_bytes())["version"]
 LOWEST = next(r for r in requires("rollup-bench") or () if r.startswith("duckdb")).split(";")[0].split(">=")[1]
 CALLS = [ASK, ("run", *ASK[2:]), ("run", *ASK[2:], "--profile", "check"), ("verify", "duckdb")]
 

@@ -1,10 +1,8 @@
 """Computes the data of the trade-offs page from a run's file, the dataset's stories and the engines' READMEs."""
 
-from pathlib import Path
-
 import msgspec
 
-from rollup_bench import engines
+from rollup_bench.engines import folder
 from rollup_bench.errors import RequestError
 from rollup_bench.harness.records.findings import Run
 from rollup_bench.harness.records.lines import Header, LoadCost, of_type, parts
@@ -61,7 +59,7 @@ def view(name: str, run: Run) -> RunView:
 
 def words(engine: str) -> Words:
     """Returns the lists `Good at` and `Bad at` of an engine's README; empty for an engine of another package."""
-    path = Path(engines.__file__).parent / engine / "README.md"
+    path = folder(engine) / "README.md"
     text = path.read_text("utf-8") if path.exists() else ""
     return Words(_list(text, "## Good at"), _list(text, "## Bad at"))
 
