@@ -152,7 +152,12 @@ def test_the_page_is_the_front_and_says_what_the_run_says(opened: Open, run: Pat
             assert shown
             assert float(shown[1]) == pytest.approx(median, rel=0.005)
     scope = page.locator("#tradeoffs-scope")
-    for said in (kept.header.versions["duckdb"], str(kept.header.machine["processor"]), "by settings alone", "A/A pairs"):
+    for said in (
+        kept.header.versions["duckdb"],
+        str(kept.header.machine["processor"]),
+        "by settings alone",
+        "A/A pairs",
+    ):
         expect(scope).to_contain_text(said)
 
 
