@@ -65,6 +65,15 @@ def question_partials(question: Cohort) -> list[Partial]:
     return [Partial("count", question.measure.column), Partial("sum", question.measure.column)]
 
 
+def summed_columns(question: Cohort, statistics: Statistics) -> dict[str, pa.DataType]:
+    """The columns, with their types, whose sums `answer` needs in addition to that of the number of rows."""
+    if question.measure is not None:
+        return {str(partial): partial.arrow_type(statistics) for partial in question_partials(question)}
+    if question.retention == "unbounded":
+        return {LAST: pa.int64()}
+    return {FIRST: pa.int64()} if question.cumulative else {}
+
+
 def event_columns(question: Cohort, columns: Columns, partials: Iterable[Partial]) -> list[str]:
     """The columns of events from which the activity is computed."""
     filtered = (f.column for f in (*question.birth, *question.returns))

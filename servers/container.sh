@@ -1,7 +1,9 @@
 #!/bin/sh
 # Runs inside a container: renders the templates from the environment, as a native start does, then runs the server.
-# Environment: templates, role, conf, data, tmp, heap, direct, classes, main, and the names that the templates use.
+# `cores` are the processors of the container and `tasks` one more; all else that the templates name is environment.
+# Environment: templates, role, conf, data, tmp, heap, direct, classes, main.
 set -eu
+cores="$(nproc)" tasks="$(($(nproc) + 1))"
 mkdir -p "$conf" "$data" "$tmp"
 for template in "$templates"/* "$templates/$role"/*; do
   if [ -f "$template" ]; then

@@ -1,7 +1,7 @@
 """Druid's HTTP interface to tasks and segments."""
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
@@ -27,17 +27,16 @@ class Cluster:
         """The version of Druid that its router reports."""
         return str(self._call("GET", "/status")["version"])
 
-    def run(self, task: dict[str, Any], watch: Watch, pace: Callable[[int], None] | None = None) -> None:
-        """Runs a task to its end; FailureError with Druid's message if it fails; `pace` gets the rows read so far."""
-        identity = self._call("POST", "/druid/indexer/v1/task", task)["task"]
-        while True:
-            state = self._call("GET", f"/druid/indexer/v1/task/{identity}/status")["status"]
-            if state["status"] == "SUCCESS":
-                return
-            if state["status"] == "FAILED":
-                raise FailureError(f"druid: task {identity} failed: {state.get('errorMsg')}")
+    def run(self, tasks: Iterable[dict[str, Any]], watch: Watch, pace: Callable[[int], None] | None = None) -> None:
+        """Runs tasks side by side; FailureError with the message of the first that fails.
+
+        `pace` is called with the number of rows that the tasks have read so far.
+        """
+        identities = [self._call("POST", "/druid/indexer/v1/task", task)["task"] for task in tasks]
+        running = identities
+        while running := [identity for identity in running if not self._succeeded(identity)]:
             if pace:
-                pace(self._rows_read(identity))
+                pace(sum(map(self._rows_read, identities)))
             watch.pause(POLL)
 
     def close(self) -> None:
@@ -74,7 +73,14 @@ class Cluster:
     def delete_unused(self, source: str, watch: Watch) -> None:
         """Deletes a datasource's unused segments from disk and metadata; no historical may still serve them."""
         identity = f"kill_{source}_{uuid.uuid4().hex[:8]}"
-        self.run({"type": "kill", "id": identity, "dataSource": source, "interval": ETERNITY}, watch)
+        self.run([{"type": "kill", "id": identity, "dataSource": source, "interval": ETERNITY}], watch)
+
+    def _succeeded(self, task: str) -> bool:
+        """Whether a task has ended well; FailureError with its message if it has failed."""
+        status = self._call("GET", f"/druid/indexer/v1/task/{task}/status")["status"]
+        if status["status"] == "FAILED":
+            raise FailureError(f"druid: task {task} failed: {status.get('errorMsg')}")
+        return bool(status["status"] == "SUCCESS")
 
     def _rows_read(self, task: str) -> int:
         """The number of rows that a task has read so far; 0 if no report of the task arrives within 2 s."""

@@ -2,7 +2,6 @@
 
 import shutil
 import time
-import uuid
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from functools import cached_property, lru_cache, partial
@@ -13,11 +12,13 @@ import msgspec
 import pyarrow as pa
 
 from rollup_bench.engines.contract import Engine, Loaded, Plan, Session, Support, Where, unsupported
-from rollup_bench.engines.druid import bitmap_retention, cohort, ingest, planning, sketches, sql
+from rollup_bench.engines.druid import bitmap_retention, cohort, cohort_tables, loading, planning, sketches, sql
 from rollup_bench.engines.druid.client import Connection
 from rollup_bench.engines.druid.cluster import POLL, Cluster
+from rollup_bench.engines.druid.cohort_tables import CohortTable
 from rollup_bench.engines.druid.datasource import Datasource, quoted
 from rollup_bench.engines.druid.http_transport import Transport
+from rollup_bench.engines.druid.loading import Load
 from rollup_bench.engines.druid.sql import Statement
 from rollup_bench.errors import FailureError, RequestError
 from rollup_bench.servers import Server
@@ -27,13 +28,8 @@ from rollup_bench.workloads import answers
 from rollup_bench.workloads.dataset import Dataset
 from rollup_bench.workloads.events import Events, Statistics
 from rollup_bench.workloads.layouts import Layout
-from rollup_bench.workloads.pace import Pace
 from rollup_bench.workloads.questions import Aggregate, Cohort, Question, spanless
 
-FILE_ROWS = 1_000_000
-"""Rows after which a new file begins; sub-tasks read files in parallel."""
-MAX_INLINE_BYTES = 50 << 20
-"""The most bytes of events inside a task, if Druid cannot read this disk."""
 DROPPED_TABLE = "getJdbcTableType"
 """Part of Druid's error message if a table was dropped while it listed all tables."""
 DROP_SECONDS = 300.0
@@ -58,8 +54,8 @@ class Druid(Engine):
 
     def plan(self, dataset: Dataset, layout: Layout, statistics: Statistics) -> Plan:
         datasources = planning.datasources(dataset, layout, statistics)
-        schemas = [ingest.schema(datasource, f"*_{datasource.name}") for datasource in datasources]
-        text = "\n".join(msgspec.json.format(msgspec.json.encode(schema)).decode() for schema in schemas)
+        specs = [loading.spec(datasource, f"*_{datasource.name}", self.budget.cores) for datasource in datasources]
+        text = "\n".join(msgspec.json.format(msgspec.json.encode(spec)).decode() for spec in specs)
         return Plan(self.name, dataset, layout, statistics, text, datasources)
 
     def support(self, question: Question, plan: Plan) -> Support:
@@ -67,6 +63,9 @@ class Druid(Engine):
             datasource = _answering(question, plan)
         except RequestError as refusal:
             return unsupported(str(refusal))
+        if isinstance(datasource, CohortTable):
+            how = f"{datasource.title}: computed by the client before the load"
+            return Support(Where.INGEST, how, tables=(datasource.name,))
         measures = question.measures if isinstance(question, Aggregate) else ()
         error = max((datasource.error(m) for m in measures), default=0.0)
         where = Where.SERVER if datasource.raw else Where.INGEST
@@ -82,9 +81,10 @@ class Druid(Engine):
         began = time.perf_counter()
         folder = self.home / "druid" / plan.name
         try:
-            workers = self._write(events, folder, watch)
-            for datasource in plan.tables:
-                self._ingest(_source(plan, datasource), datasource, folder, workers, watch)
+            loads = loading.write(plan, events, folder, self.budget.cores, watch)
+            loading.ingest_all(loads, self._cluster, self.served_by.shares_disk, watch)
+            for load in loads:
+                self._wait_until_counted(load, watch)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
         seconds = time.perf_counter() - began
@@ -131,43 +131,12 @@ class Druid(Engine):
     def _connection(self) -> Connection:
         return Connection(Transport(self.served_by.connection))
 
-    def _write(self, events: Events, folder: Path, watch: Watch) -> int:
-        """Writes the events as JSON lines into files; returns how many sub-tasks may read the files in parallel."""
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        rows, pace = 0, Pace(watch.say, "writing ", events.statistics.rows)
-        for batch in events.batches():
-            watch.check()
-            with (folder / f"{rows // FILE_ROWS:06}.json").open("ab") as file:
-                file.write(ingest.lines(batch, events.columns.time.name))
-            rows += batch.num_rows
-            pace(batch.num_rows)
-        return min(len(list(folder.iterdir())), self.budget.cores)
-
-    def _ingest(self, source: str, datasource: Datasource, folder: Path, workers: int, watch: Watch) -> None:
-        """Loads a datasource and waits until queries see all events; FailureError if queries count more events."""
-        rows, progress = datasource.statistics.rows, f"making segments of {datasource.layout.name}"
-        watch.say(progress)
-        pace = Pace(watch.say, f"{progress}: ", rows)
-        identity = f"{source}_{uuid.uuid4().hex[:8]}"
-        task = ingest.task(identity, ingest.schema(datasource, source), self._input(folder), workers)
-        self._cluster.run(task, watch, pace.at)
-        watch.say("waiting for the segments to be served")
-        self._cluster.wait_until_served(source, watch)
-        while (count := self._count(source, datasource.count)) != rows:
-            if count is not None and count > rows:
-                raise FailureError(f"druid stored {count} events, but {rows} were loaded")
+    def _wait_until_counted(self, load: Load, watch: Watch) -> None:
+        """Waits until queries see all rows of a load; FailureError if they count more."""
+        while (count := self._count(load.source, load.datasource.count)) != load.rows:
+            if count is not None and count > load.rows:
+                raise FailureError(f"druid stored {count} events, but {load.rows} were loaded")
             watch.pause(POLL)
-
-    def _input(self, folder: Path) -> dict[str, Any]:
-        if self.served_by.shares_disk:
-            return {"type": "local", "baseDir": str(folder.resolve()), "filter": "*.json"}
-        files = sorted(folder.glob("*.json"))
-        if (size := sum(f.stat().st_size for f in files)) > MAX_INLINE_BYTES:
-            raise RequestError(
-                f"druid cannot read local files, and {size >> 20} MiB of events do not fit a task; use --via native"
-            )
-        return {"type": "inline", "data": "".join(f.read_text("utf-8") for f in files)}
 
     def _is_served(self, source: str) -> bool:
         try:
@@ -193,10 +162,10 @@ class _Session(Session):
 
     def ask(self, question: Question) -> pa.Table:
         datasource = _answering(question, self._plan)
-        if isinstance(question, Aggregate):
+        if isinstance(question, Aggregate) and isinstance(datasource, Datasource):
             prepared, schema = self._prepared(spanless(question), datasource)
             return sql.answer(question, datasource, schema, self._rows(prepared.over(question.span)))
-        module = _cohort_module(question)
+        module = _cohort_module(question, datasource)
         query = module.statement(question, datasource, _source(self._plan, datasource))
         return module.answer(question, datasource, self._rows(query))
 
@@ -209,7 +178,7 @@ def _prepare(plan: Plan, question: Aggregate, datasource: Datasource) -> tuple[S
     return sql.aggregate(question, datasource, _source(plan, datasource)), answers.schema(question, plan.schema)
 
 
-def _source(plan: Plan, datasource: Datasource) -> str:
+def _source(plan: Plan, datasource: Datasource | CohortTable) -> str:
     """The name in Druid of a datasource of a plan."""
     return f"{plan.name}_{datasource.name}"
 
@@ -219,7 +188,7 @@ def _sources(plan: Plan) -> list[str]:
     return [_source(plan, datasource) for datasource in plan.tables]
 
 
-def _answering(question: Question, plan: Plan) -> Datasource:
+def _answering(question: Question, plan: Plan) -> Datasource | CohortTable:
     """The first datasource that can answer the question; RequestError with the last one's reason if none can."""
     reason = None
     for datasource in plan.tables:
@@ -232,13 +201,15 @@ def _answering(question: Question, plan: Plan) -> Datasource:
 def statement(question: Question, plan: Plan) -> Statement:
     """The SQL statement that is sent for a question; RequestError if the question is not supported."""
     datasource = _answering(question, plan)
-    if isinstance(question, Aggregate):
+    if isinstance(question, Aggregate) and isinstance(datasource, Datasource):
         return _prepare(plan, question, datasource)[0].over(question.span)
-    query: Statement = _cohort_module(question).statement(question, datasource, _source(plan, datasource))
+    query: Statement = _cohort_module(question, datasource).statement(question, datasource, _source(plan, datasource))
     return query
 
 
-def _cohort_module(question: Question) -> Any:
-    """The module that writes a cohort's SQL and reads its result: `bitmap_retention` if it applies, else `cohort`."""
+def _cohort_module(question: Question, datasource: Datasource | CohortTable) -> Any:
+    """The module that writes the SQL of a cohort for a datasource and reads its result."""
     assert isinstance(question, Cohort)
+    if isinstance(datasource, CohortTable):
+        return cohort_tables
     return bitmap_retention if bitmap_retention.applies(question) else cohort

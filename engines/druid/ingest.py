@@ -1,5 +1,7 @@
 """Ingestion: events as JSON lines, and the native batch task that writes them into segments."""
 
+import math
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,13 +14,20 @@ from rollup_bench.engines.druid.buckets import PERIODS
 from rollup_bench.engines.druid.datasource import HALF_BITS, HIGH, LOW, LOW_MASK, TIME, Datasource, column_name
 from rollup_bench.workloads.calendar import DAY
 from rollup_bench.workloads.events import Statistics
+from rollup_bench.workloads.filters import Filter, Op
 from rollup_bench.workloads.questions import Grain
 from rollup_bench.workloads.rule import Part, State
 
 TYPES = {"timestamp": "long", "string": "string", "int64": "long", "double": "double"}
 TEXT = ":text"
+COMPARISONS = {Op.EQ: "==", Op.NE: "!=", Op.LT: "<", Op.LE: "<=", Op.GT: ">", Op.GE: ">="}
+"""The operators of Druid's expressions."""
 SEGMENT_ROWS = 5_000_000
-"""Rows of a segment, as Druid's documentation advises."""
+"""Rows of a segment, as Druid's documentation advises, if there are many."""
+LEAST_SEGMENT_ROWS = 50_000
+"""The fewest rows of a segment that is a part of an interval; fewer take less time to scan than to hand out."""
+UNDIVIDED = {"type": "dynamic", "maxRowsPerSegment": SEGMENT_ROWS, "maxTotalRows": None}
+"""The partitions of an interval whose rows are not sorted into segments."""
 INTERVALS = {"YEAR": 1, "MONTH": 12, "DAY": 365, "HOUR": 365 * 24}
 """Intervals a year of each segment granularity."""
 YEAR = 365.25 * DAY
@@ -31,58 +40,105 @@ def lines(batch: pa.RecordBatch, time: str) -> pa.Buffer:
     return pc.binary_join_element_wise("{", joined, "}\n", "").buffers()[2]
 
 
+def spec(datasource: Datasource, source: str, cores: int) -> dict[str, Any]:
+    """How the datasource named `source` is loaded: the `dataSchema` and the `tuningConfig` of its task."""
+    return {"dataSchema": schema(datasource, source), "tuningConfig": _tuning(datasource, cores)}
+
+
 def schema(datasource: Datasource, source: str) -> dict[str, Any]:
     """The `dataSchema` of the task that loads a datasource; `source` is the datasource's name."""
+    types, states = datasource.statistics.types, datasource.states
+    dimensions = [(name, TYPES[types[name]]) for name in datasource.dimensions]
+    transforms = [t for state in states for t in _transforms(state, datasource)]
+    if datasource.flagged:
+        dimensions.insert(0, (datasource.flag, "string"))
+        transforms.append(_transform(datasource.flag, _flag(datasource.flagged)))
+    first, last = datasource.statistics.first, datasource.statistics.last
+    granularities = {"queryGranularity": _query_granularity(datasource), "rollup": not datasource.raw}
+    metrics = [metric for state in states for metric in _metrics(state, datasource)]
+    more = {"metricsSpec": metrics, "transformSpec": {"transforms": transforms}}
+    return data_schema(source, dimensions, (first, last), datasource.statistics, granularities) | more
+
+
+def data_schema(
+    source: str,
+    dimensions: Iterable[tuple[str, str]],
+    ends: tuple[int, int],
+    statistics: Statistics,
+    granularities: dict[str, Any],
+) -> dict[str, Any]:
+    """A `dataSchema` of dimensions with their types; `ends` are the first and the last time in milliseconds."""
+    first, last = ends
     return {
         "dataSource": source,
         "timestampSpec": {"column": TIME, "format": "millis"},
-        "dimensionsSpec": {
-            "dimensions": [{"name": column_name(n), "type": TYPES[k]} for n, k in _dimensions(datasource)]
-        },
-        "metricsSpec": [metric for state in datasource.states for metric in _metrics(state, datasource)],
-        "transformSpec": {"transforms": [t for state in datasource.states for t in _transforms(state, datasource)]},
+        "dimensionsSpec": {"dimensions": [{"name": column_name(name), "type": kind} for name, kind in dimensions]},
         "granularitySpec": {
-            "segmentGranularity": granularity(datasource.statistics),
-            "queryGranularity": _query_granularity(datasource),
-            "rollup": not datasource.raw,
-            "intervals": [f"{_iso(datasource.statistics.first)}/{_iso(datasource.statistics.last + 1)}"],
+            "segmentGranularity": granularity(statistics),
+            "intervals": [f"{_iso(first)}/{_iso(last + 1)}"],
+            **granularities,
         },
     }
 
 
-def task(identity: str, schema: dict[str, Any], source: dict[str, Any], workers: int) -> dict[str, Any]:
-    """The batch task that loads an input source; a roll-up's interval has one row for each bucket and dimensions."""
-    rollup = schema["granularitySpec"]["rollup"]
-    partitions: dict[str, Any] = {"type": "dynamic", "maxRowsPerSegment": SEGMENT_ROWS, "maxTotalRows": None}
-    if rollup:
-        partitions = {"type": "hashed", "targetRowsPerSegment": SEGMENT_ROWS}
+def task(identity: str, spec: dict[str, Any], source: dict[str, Any]) -> dict[str, Any]:
+    """The batch task that loads an input source as a spec says.
+
+    Druid cannot range-partition events that are sent inside the task, so these are partitioned by hash.
+    """
+    tuning = spec["tuningConfig"]
+    if source["type"] == "inline" and tuning["partitionsSpec"]["type"] == "range":
+        tuning = tuning | {"partitionsSpec": tuning["partitionsSpec"] | {"type": "hashed"}}
+    inputs = {"type": "index_parallel", "inputSource": source, "inputFormat": {"type": "json"}}
+    parts = {"dataSchema": spec["dataSchema"], "ioConfig": inputs, "tuningConfig": tuning}
+    return {"id": identity, "type": "index_parallel", "spec": parts}
+
+
+def _tuning(datasource: Datasource, cores: int) -> dict[str, Any]:
+    """The `tuningConfig`: as many segments an interval as there are cores, so that each core scans a part of it.
+
+    Ranges of the dimensions that questions ask for divide an interval, so that the broker skips segments by filters.
+    """
+    rows, ranged = _interval_rows(datasource), [d for d in datasource.asked if d in datasource.dimensions]
+    ranged = [name for name in ranged if datasource.statistics.types[name] == "string"]
+    target = min(SEGMENT_ROWS, max(math.ceil(rows / cores), LEAST_SEGMENT_ROWS))
+    if ranged and rows > 1.5 * target:
+        partitions = {
+            "type": "range",
+            "partitionDimensions": list(map(column_name, ranged)),
+            "targetRowsPerSegment": target,
+        }
+        return tuning(partitions, perfect=True, workers=max(cores, 2))
+    if datasource.raw:
+        return tuning(UNDIVIDED, workers=cores)
+    return tuning({"type": "hashed", "targetRowsPerSegment": SEGMENT_ROWS}, perfect=True)
+
+
+def tuning(partitions: dict[str, Any], *, perfect: bool = False, workers: int = 1) -> dict[str, Any]:
+    """A `tuningConfig`; if `perfect`, a roll-up has one row for each bucket and dimensions in an interval."""
     return {
-        "id": identity,
         "type": "index_parallel",
-        "spec": {
-            "dataSchema": schema,
-            "ioConfig": {"type": "index_parallel", "inputSource": source, "inputFormat": {"type": "json"}},
-            "tuningConfig": {
-                "type": "index_parallel",
-                "partitionsSpec": partitions,
-                "forceGuaranteedRollup": rollup,
-                "maxNumConcurrentSubTasks": workers,
-                "reportParseExceptions": True,
-            },
-        },
+        "partitionsSpec": partitions,
+        "forceGuaranteedRollup": perfect,
+        "maxNumConcurrentSubTasks": workers,
+        "reportParseExceptions": True,
     }
+
+
+def _interval_rows(datasource: Datasource) -> float:
+    """The most rows of an average segment interval."""
+    return datasource.most_rows / (_years(datasource.statistics) * INTERVALS[granularity(datasource.statistics)])
 
 
 def granularity(statistics: Statistics) -> str:
     """The coarsest segment granularity with at most 30 million rows (six segments) an average interval, else HOUR."""
-    years = max((statistics.last - statistics.first) / YEAR, 1.0)
+    years = _years(statistics)
     fits = (name for name, parts in INTERVALS.items() if statistics.rows / (years * parts) <= 6 * SEGMENT_ROWS)
     return next(fits, "HOUR")
 
 
-def _dimensions(datasource: Datasource) -> list[tuple[str, str]]:
-    types = datasource.statistics.types
-    return [(n, types[n]) for n in (types if datasource.raw else datasource.layout.by) if n != datasource.time]
+def _years(statistics: Statistics) -> float:
+    return max((statistics.last - statistics.first) / YEAR, 1.0)
 
 
 def _query_granularity(datasource: Datasource) -> str | dict[str, str]:
@@ -123,16 +179,37 @@ def _metrics(state: State, datasource: Datasource) -> list[dict[str, Any]]:
 
 def _transforms(state: State, datasource: Datasource) -> list[dict[str, str]]:
     """The transforms that a state needs: upper and lower bits of a sum beyond 64 bits, texts plus `.` for sketches."""
-    column = '"' + column_name(state.column or "").replace("\\", "\\\\").replace('"', '\\"') + '"'
+    column = _identifier(state.column or "")
     expressions = {}
     if state.part is Part.SUM and datasource.wide(state.column):
         expressions = {HIGH: f"bitwiseShiftRight({column}, {HALF_BITS})", LOW: f"bitwiseAnd({column}, {LOW_MASK})"}
     elif state.part is Part.DISTINCT and datasource.statistics.types[state.column or ""] == "string":
         expressions = {TEXT: f"concat({column}, '.')"}
-    return [
-        {"type": "expression", "name": column_name(f"{state}{part}"), "expression": e}
-        for part, e in expressions.items()
-    ]
+    return [_transform(f"{state}{part}", expression) for part, expression in expressions.items()]
+
+
+def _transform(name: str, expression: str) -> dict[str, str]:
+    return {"type": "expression", "name": column_name(name), "expression": expression}
+
+
+def _flag(filters: tuple[Filter, ...]) -> str:
+    """The expression that is 'true' if an event satisfies all filters on columns of numbers."""
+    conditions = [_null(f) if f.op is Op.NULL else _comparison(f) for f in filters]
+    return f"if({' && '.join(conditions)}, 'true', 'false')"
+
+
+def _null(wanted: Filter) -> str:
+    return f"{'isnull' if wanted.value else 'notnull'}({_identifier(wanted.column)})"
+
+
+def _comparison(wanted: Filter) -> str:
+    operator = COMPARISONS[Op.EQ if wanted.op is Op.IN else wanted.op]
+    return f"({' || '.join(f'{_identifier(wanted.column)} {operator} {value!r}' for value in wanted.values)})"
+
+
+def _identifier(column: str) -> str:
+    """A column in an expression of Druid."""
+    return '"' + column_name(column).replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def _field(name: str, column: pa.Array) -> pa.Array:

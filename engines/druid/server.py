@@ -75,7 +75,8 @@ def answers(connection: Connection) -> bool:
 def _values(place: Place, process: str) -> dict[str, object]:
     data, local = place.data(process), "127.0.0.1"
     hosts = {"host": local, "zookeeper_host": local, "derby_host": local}
-    return {"data": data, "tmp": data / "tmp", "shared": place.data("shared"), **hosts, **place.ports}
+    sizes = {"cores": place.budget.cores, "tasks": place.budget.cores + 1}
+    return {"data": data, "tmp": data / "tmp", "shared": place.data("shared"), **hosts, **sizes, **place.ports}
 
 
 def healthy(connection: Connection, path: str) -> bool:

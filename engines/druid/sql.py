@@ -133,7 +133,7 @@ def _grouped(
     lines = [
         f"SELECT {', '.join(f'{what} AS {quoted(name)}' for name, what in columns.items())}",
         f"FROM {quoted(source)}",
-        f"WHERE {' AND '.join([span, *conditions(question.where, parameters)])}",
+        f"WHERE {' AND '.join([span, *conditions(datasource.conditions(question), parameters)])}",
         _group_by(question, datasource, grouping_sets(question) if by is None else [by]),
     ]
     return "\n".join(lines)

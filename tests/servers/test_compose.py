@@ -58,7 +58,7 @@ def test_services_are_the_processes_of_a_native_start(
         assert environment["main"].split()[:3] == [
             Path("/tmp/conf", Path(word).name).as_posix() if "/" in word else word for word in native[name].main
         ]
-        assert native[name].values.keys() <= environment.keys() | {"data"}
+        assert native[name].values.keys() <= environment.keys() | {"data", "cores", "tasks"}
         assert service["healthcheck"]["test"]
         assert "restart" not in service
 
@@ -93,7 +93,8 @@ def test_containers_fill_templates_in_as_natively(declared: Recipe, services: di
     for name, service in services.items():
         values = {key: str(value) for key, value in service["environment"].items()}
         folders = {key: str(tmp_path / name / key) for key in ("conf", "data", "tmp")}
-        values |= folders | {"templates": str(declared.folder / "conf")}
+        cores = len(os.sched_getaffinity(0))
+        values |= folders | {"cores": str(cores), "tasks": str(cores + 1), "templates": str(declared.folder / "conf")}
         path = f"{java.parent}:{os.environ['PATH']}"
         (mounted,) = (volume for volume in service["volumes"] if volume.endswith(":/container.sh:ro"))
         script = declared.folder / mounted.partition(":")[0]

@@ -1,0 +1,108 @@
+"""Loads of a plan: the client writes files of JSON lines, tasks of Druid make segments of them."""
+
+import math
+import shutil
+import uuid
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from rollup_bench.engines.contract import Plan
+from rollup_bench.engines.druid import ingest
+from rollup_bench.engines.druid.cluster import Cluster
+from rollup_bench.engines.druid.cohort_tables import CohortTable
+from rollup_bench.engines.druid.datasource import Datasource
+from rollup_bench.errors import RequestError
+from rollup_bench.servers.watch import Watch
+from rollup_bench.workloads.events import Events
+from rollup_bench.workloads.pace import Pace
+
+FILE_ROWS = 1_000_000
+"""The most rows after which a new file begins; sub-tasks read files in parallel."""
+MAX_INLINE_BYTES = 50 << 20
+"""The most bytes of rows inside a task, if Druid cannot read the disk of the client."""
+EVENTS = "events"
+"""The folder of the files of events; each table of cohorts has one of its own, with its name."""
+
+
+@dataclass(frozen=True)
+class Load:
+    """What is loaded into a datasource: a spec, the folder of its files, and the number of rows or events in them."""
+
+    source: str
+    datasource: Datasource | CohortTable
+    spec: dict[str, Any]
+    folder: Path
+    rows: int
+
+    @property
+    def alone(self) -> bool:
+        """Whether its task starts tasks of its own: two such tasks could wait forever for each other's."""
+        return bool(self.spec["tuningConfig"]["maxNumConcurrentSubTasks"] > 1)
+
+
+def spec(datasource: Datasource | CohortTable, source: str, cores: int) -> dict[str, Any]:
+    """How the datasource named `source` is loaded: the `dataSchema` and the `tuningConfig` of its task."""
+    return datasource.spec(source) if isinstance(datasource, CohortTable) else ingest.spec(datasource, source, cores)
+
+
+def write(plan: Plan, events: Events, folder: Path, cores: int, watch: Watch) -> list[Load]:
+    """Writes the files of all datasources into a folder, which is emptied first; computes the tables of cohorts."""
+    shutil.rmtree(folder, ignore_errors=True)
+    time, rows = events.columns.time.name, events.statistics.rows
+    file_rows = min(FILE_ROWS, math.ceil(rows / cores))
+    pace = Pace(watch.say, "writing ", rows)
+    for written in _files(events.batches(), folder / EVENTS, time, file_rows):
+        watch.check()
+        pace(written)
+    loads = []
+    for datasource in plan.tables:
+        source, inputs, count = f"{plan.name}_{datasource.name}", folder / EVENTS, rows
+        if isinstance(datasource, CohortTable):
+            watch.say(f"computing {datasource.title}")
+            table, inputs = datasource.rows(events), folder / "activity" / datasource.name
+            count = sum(_files(table.to_batches(), inputs, datasource.time, FILE_ROWS))
+            watch.check()
+        loads.append(Load(source, datasource, spec(datasource, source, cores), inputs, count))
+    return loads
+
+
+def _files(batches: Iterable[pa.RecordBatch], folder: Path, time: str, file_rows: int) -> Iterator[int]:
+    """Writes batches into files and yields the rows of each batch."""
+    folder.mkdir(parents=True)
+    rows = 0
+    for batch in batches:
+        with (folder / f"{rows // file_rows:06}.json").open("ab") as file:
+            file.write(ingest.lines(batch, time))
+        rows += batch.num_rows
+        yield batch.num_rows
+
+
+def ingest_all(loads: list[Load], cluster: Cluster, shares_disk: bool, watch: Watch) -> None:
+    """Runs the tasks of all loads, side by side where that is safe, and waits until historicals serve the segments."""
+    together = [load for load in loads if not load.alone]
+    for group in [together, *([load] for load in loads if load.alone)]:
+        progress = "making segments of " + ", ".join(load.datasource.title for load in group)
+        watch.say(progress)
+        tasks = [
+            ingest.task(f"{x.source}_{uuid.uuid4().hex[:8]}", x.spec, _input(x.folder, shares_disk)) for x in group
+        ]
+        cluster.run(tasks, watch, Pace(watch.say, f"{progress}: ", sum(load.rows for load in group)).at)
+    watch.say("waiting for the segments to be served")
+    for load in loads:
+        cluster.wait_until_served(load.source, watch)
+
+
+def _input(folder: Path, shares_disk: bool) -> dict[str, Any]:
+    """The input source of a task: the folder, or the content of its files if Druid cannot read the folder."""
+    if shares_disk:
+        return {"type": "local", "baseDir": str(folder.resolve()), "filter": "*.json"}
+    files = sorted(folder.glob("*.json"))
+    if (size := sum(f.stat().st_size for f in files)) > MAX_INLINE_BYTES:
+        raise RequestError(
+            f"druid cannot read local files, and {size >> 20} MiB of events do not fit a task; use --via native"
+        )
+    return {"type": "inline", "data": "".join(f.read_text("utf-8") for f in files)}
