@@ -57,7 +57,10 @@ def schema(datasource: Datasource, source: str) -> dict[str, Any]:
     granularities = {"queryGranularity": _query_granularity(datasource), "rollup": not datasource.raw}
     metrics = [metric for state in states for metric in _metrics(state, datasource)]
     more = {"metricsSpec": metrics, "transformSpec": {"transforms": transforms}}
-    return data_schema(source, dimensions, (first, last), datasource.statistics, granularities) | more
+    whole = data_schema(source, dimensions, (first, last), datasource.statistics, granularities) | more
+    if not dimensions:  # then Druid would make a dimension of every column
+        whole["dimensionsSpec"]["dimensionExclusions"] = list(map(column_name, types))
+    return whole
 
 
 def data_schema(
@@ -95,23 +98,22 @@ def task(identity: str, spec: dict[str, Any], source: dict[str, Any]) -> dict[st
 
 
 def _tuning(datasource: Datasource, cores: int) -> dict[str, Any]:
-    """The `tuningConfig`: as many segments an interval as there are cores, so that each core scans a part of it.
+    """The `tuningConfig`: raw events have a segment for each core in an interval, so that all cores scan it together.
 
     Ranges of the dimensions that questions ask for divide an interval, so that the broker skips segments by filters.
+    A roll-up has few rows, so that one segment an interval is enough.
     """
-    rows, ranged = _interval_rows(datasource), [d for d in datasource.asked if d in datasource.dimensions]
-    ranged = [name for name in ranged if datasource.statistics.types[name] == "string"]
+    if not datasource.raw:
+        return tuning({"type": "hashed", "targetRowsPerSegment": SEGMENT_ROWS}, perfect=True)
+    rows, types = _interval_rows(datasource.statistics), datasource.statistics.types
     target = min(SEGMENT_ROWS, max(math.ceil(rows / cores), LEAST_SEGMENT_ROWS))
-    if ranged and rows > 1.5 * target:
-        partitions = {
-            "type": "range",
-            "partitionDimensions": list(map(column_name, ranged)),
-            "targetRowsPerSegment": target,
-        }
-        return tuning(partitions, perfect=True, workers=max(cores, 2))
-    if datasource.raw:
-        return tuning(UNDIVIDED, workers=cores)
-    return tuning({"type": "hashed", "targetRowsPerSegment": SEGMENT_ROWS}, perfect=True)
+    if rows <= 1.5 * target:
+        return tuning(UNDIVIDED)
+    ranged = [column_name(name) for name in datasource.asked if types[name] == "string"]
+    if not ranged:
+        return tuning(UNDIVIDED | {"maxRowsPerSegment": target}, workers=cores)
+    ranges = {"type": "range", "partitionDimensions": ranged, "targetRowsPerSegment": target}
+    return tuning(ranges, perfect=True, workers=max(cores, 2))
 
 
 def tuning(partitions: dict[str, Any], *, perfect: bool = False, workers: int = 1) -> dict[str, Any]:
@@ -125,9 +127,9 @@ def tuning(partitions: dict[str, Any], *, perfect: bool = False, workers: int = 
     }
 
 
-def _interval_rows(datasource: Datasource) -> float:
-    """The most rows of an average segment interval."""
-    return datasource.most_rows / (_years(datasource.statistics) * INTERVALS[granularity(datasource.statistics)])
+def _interval_rows(statistics: Statistics) -> float:
+    """The events of an average segment interval."""
+    return statistics.rows / (_years(statistics) * INTERVALS[granularity(statistics)])
 
 
 def granularity(statistics: Statistics) -> str:
