@@ -22,11 +22,10 @@ from rollup_bench.engines.druid.server import RECIPE
 from rollup_bench.harness.cli.options import rows_option
 from rollup_bench.harness.report.terminal import ended
 from rollup_bench.harness.run import loading, verdicts
-from rollup_bench.harness.run.arms import budget
 from rollup_bench.harness.run.home import home
 from rollup_bench.harness.stats.percentiles import percentiles
 from rollup_bench.servers import open_server
-from rollup_bench.servers.budget import Budget
+from rollup_bench.servers.budget import Budget, budget
 from rollup_bench.servers.recipe import JavaProcess, Place, Recipe
 from rollup_bench.servers.watch import Watch
 from rollup_bench.workloads import dataset, layouts
