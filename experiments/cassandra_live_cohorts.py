@@ -18,6 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from rollup_bench.engines.cassandra.tables import key_hash
 from rollup_bench.engines.cohort_activity import AGE, BIRTH, BORN, COHORT, FIRST, LAST, SUBJECT, age_at
 from rollup_bench.engines.contract import Plan
 from rollup_bench.engines.partials import EVENTS, matching
@@ -133,13 +134,8 @@ class LiveCohort:
         born = int(calendar.starts(pa.array([birth]), grain, zone)[0].as_py())
         values = {BORN: born, COHORT: cohort, AGE: age, SUBJECT: subject}
         key = {name: values[name] for name in self._table.clustering}
-        return {"bucket": born // self._table.bucket_width, self._table.shard: self._shard(key)} | key
-
-    def _shard(self, key: Row) -> int:
-        digest = 0
-        for value in key.values():
-            digest = 31 * digest + zlib.crc32(str(value).encode())
-        return digest % self._table.shards
+        shard = key_hash(key.values()) % self._table.shards
+        return {"bucket": born // self._table.bucket_width, self._table.shard: shard} | key
 
 
 def upkeep(engine: "Cassandra", plan: Plan, cohort: "CohortTable", rows: Events) -> Upkeep:

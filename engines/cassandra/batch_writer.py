@@ -1,7 +1,6 @@
 """Writes rows in batches: each batch holds rows of one partition, and many batches are sent at once."""
 
 import threading
-import zlib
 from collections import deque
 from collections.abc import Iterator
 from itertools import pairwise
@@ -18,7 +17,7 @@ from cassandra.query import BatchStatement, BatchType, BoundStatement, PreparedS
 
 from rollup_bench.engines.cassandra import codec
 from rollup_bench.engines.cassandra.driver import summary
-from rollup_bench.engines.cassandra.tables import BUCKET, Table
+from rollup_bench.engines.cassandra.tables import BUCKET, Table, key_hash
 from rollup_bench.errors import FailureError
 from rollup_bench.servers.watch import Watch
 
@@ -78,12 +77,12 @@ class BatchWriter:
 
 
 def assign_partitions(table: Table, rows: pa.Table, bucket_rows: dict[int, int]) -> tuple[Longs, Longs]:
-    """The bucket of each row, by its time, and its shard, by a hash of its key.
+    """The bucket of each row, by its time or its leading columns, and its shard, by a hash of its key.
 
     `bucket_rows` holds the number of rows that each bucket has already; this adds the new ones.
     """
     times = np.asarray(rows[table.time].cast(pa.int64()))
-    buckets = times // table.bucket_width
+    buckets = _hashes(rows, table.leading) % table.buckets if table.buckets else times // table.bucket_width
     order = np.argsort(buckets, kind="stable")
     new_buckets, begins, counts = np.unique(buckets[order], return_index=True, return_counts=True)
     places = np.empty(len(times), np.int64)
@@ -91,19 +90,19 @@ def assign_partitions(table: Table, rows: pa.Table, bucket_rows: dict[int, int])
     places[order] = np.arange(len(times)) - np.repeat(begins - earlier, counts)
     bucket_rows.update(zip(new_buckets.tolist(), (earlier + counts).tolist(), strict=True))
     shards = places // table.generation_rows * table.shards
-    return buckets, shards if table.shards == 1 else shards + _hashes(rows, table) % table.shards
+    return buckets, shards if table.shards == 1 else shards + _hashes(rows, table.clustering) % table.shards
 
 
-def _hashes(rows: pa.Table, table: Table) -> Longs:
-    """A hash of each row's key: 31 times the hash so far, plus the CRC-32 of the next clustering column as text."""
+def _hashes(rows: pa.Table, names: tuple[str, ...]) -> Longs:
+    """The `key_hash` of the columns of each row; the time is in milliseconds since 1970, UTC."""
     hashes = np.zeros(rows.num_rows, np.int64)
-    for name in table.clustering:
+    for name in names:
         column = rows[name].combine_chunks()
         if pa.types.is_timestamp(column.type):
             column = column.cast(pa.int64())
         values = column.dictionary_encode()
-        texts = values.dictionary.cast(pa.string()).cast(pa.binary()).to_pylist()
-        hashes = 31 * hashes + np.array([zlib.crc32(text) for text in texts], np.int64)[np.asarray(values.indices)]
+        digests = np.array([key_hash((value,)) for value in values.dictionary.to_pylist()], np.int64)
+        hashes = (31 * hashes + digests[np.asarray(values.indices)]) & 0xFFFFFFFF
     return hashes
 
 

@@ -3,7 +3,6 @@
 A whole column is encoded at once: binding value by value would be most of the work of a load.
 """
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from cassandra.query import UNSET_VALUE
 
-from rollup_bench.engines.cassandra.driver import Column, Page
+from rollup_bench.engines.cassandra.driver import Page
 
 NUMBERS = {"bigint": ">i8", "timestamp": ">i8", "int": ">i4", "double": ">f8"}
 NULL_KEY = "\\"
@@ -47,33 +46,38 @@ def unkeyed(column: pa.Array, arrow_type: pa.DataType) -> pa.Array:
 
 def table(pages: list[Page], types: dict[str, pa.DataType]) -> pa.Table:
     """The rows of pages as an Arrow table; `types` names the columns in order."""
-    if not pages:
-        return pa.schema(list(types.items())).empty_table()
-    columns = zip(*(page.values() for page in pages), strict=True)
-    return pa.table({name: _joined(parts, types[name]) for name, parts in zip(types, columns, strict=True)})
-
-
-def _joined(parts: Sequence[Column], arrow_type: pa.DataType) -> pa.Array:
-    values = _concatenated(list(map(np.ma.getdata, parts)))
-    if values.dtype == object:
-        return pa.array(values, arrow_type)
-    mask = _concatenated(list(map(np.ma.getmaskarray, parts)))
-    return pa.array(values, arrow_type, mask=mask if mask.any() else None)
-
-
-def _concatenated(parts: list[Column]) -> Column:
-    return np.concatenate(parts) if len(parts) > 1 else parts[0]
+    return _arrow(_joined(pages, types), types)
 
 
 def partials_table(pages: list[Page], types: dict[str, pa.DataType]) -> pa.Table:
     """Rows of partial aggregates as an Arrow table; the sum of no value is NULL, where Cassandra returns 0."""
-    partials = table(pages, types)
-    for name in types:
+    columns = _joined(pages, types)
+    for name in columns:
         total = f"sum{name.removeprefix('count')}"
-        if name.startswith("count(") and total in types and 0 in np.asarray(partials[name]):
-            sums = pc.if_else(pc.equal(partials[name], 0), None, partials[total])
-            partials = partials.set_column(partials.column_names.index(total), total, sums)
-    return partials
+        if name.startswith("count(") and total in columns and (empty := np.ma.getdata(columns[name]) == 0).any():
+            columns[total] = np.ma.masked_where(empty, columns[total])
+    return _arrow(columns, types)
+
+
+def _joined(pages: list[Page], types: dict[str, pa.DataType]) -> Page:
+    """The columns of all pages, by their names in `types`; none if there is no page."""
+    columns = zip(*(page.values() for page in pages), strict=True)
+    if len(pages) == 1:
+        return {name: part for name, (part,) in zip(types, columns, strict=True)}
+    return {
+        name: np.ma.concatenate(parts)  # type: ignore[no-untyped-call]
+        for name, parts in zip(types, columns, strict=bool(pages))
+    }
+
+
+def _arrow(columns: Page, types: dict[str, pa.DataType]) -> pa.Table:
+    if not columns:
+        return pa.schema(list(types.items())).empty_table()
+    arrays = []
+    for name, column in columns.items():
+        mask = np.ma.getmask(column)
+        arrays.append(pa.array(np.ma.getdata(column), types[name], mask=mask if mask.any() else None))
+    return pa.Table.from_arrays(arrays, names=list(columns))
 
 
 def _numbers(column: pa.Array, form: str) -> list[bytes | None]:

@@ -230,8 +230,11 @@ class RollupReader:
         """The rows of a statement, with the question's buckets and dimensions."""
         known, (start, end) = part.statements, part.limits
         limits = (start, end) if known.limits_time else ()
-        keys = partitions(table, manifest, start, end - 1)
-        requests = ((text, (*key, *fixed, *limits)) for key in keys for fixed in known.fixed_keys)
+        requests = (
+            (text, (*key, *fixed, *limits))
+            for fixed in known.fixed_keys
+            for key in partitions(table, manifest, start, end - 1, fixed if limits else None)
+        )
         pages = [page for result in reader.results(requests) for page in result]
         key_types = {"bucket": pa.int64()} | dict.fromkeys(known.dimensions, pa.string())
         rows = codec.partials_table(pages, key_types | types)

@@ -1,5 +1,6 @@
 """Roll-ups as tables: one of totals, and one of values for each column of a distinct count or quantile."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -166,7 +167,8 @@ def _level(name: str, stored: StoredRollup, time: str, statistics: Statistics) -
     def table(suffix: str, columns: dict[str, str], about: str, value: str | None = None) -> Table:
         key = (*keys, VALUE) if value else tuple(keys)
         groups = max_groups(layout, statistics, value)
-        return Table.sized(f"{name}_{suffix}", columns, key, groups, period, about, spread=value is not None)
+        leading_keys = math.prod(statistics.cardinality[dimension] + 1 for dimension in leading) if leading else 0
+        return Table.sized(f"{name}_{suffix}", columns, key, groups, period, about, value is not None, leading_keys)
 
     values = {
         column: table(f"values{i}", keys | {VALUE: "text", COUNT: "bigint"}, f"{comment}: {column}", column)

@@ -1,7 +1,8 @@
 """CQL tables as values: their columns and keys, and the statements that create, fill and read them."""
 
 import math
-from collections.abc import Collection, Sequence
+import zlib
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -44,13 +45,14 @@ def unused_name(name: str, names: Collection[str]) -> str:
 
 @dataclass(frozen=True)
 class Table:
-    """A table whose partition key is (bucket of time, shard).
+    """A table whose partition key is (bucket, shard).
 
     `columns` maps names to CQL types, without the partition key. `clustering` names the columns that order the rows of
     a partition; with the partition key they are the primary key. A bucket spans `bucket_width` milliseconds, chosen so
-    that half as many rows are expected in each of its shards as a partition may have. A hash of the key spreads the
-    rows of a bucket over `shards` shards. When these are nine tenths full, further rows go to as many new shards, so
-    that partitions of skewed events do not exceed `max_rows` either.
+    that half as many rows are expected in each of its shards as a partition may have. If `buckets` is not 0, the bucket
+    is a hash of the clustering columns before the time, modulo `buckets`. A hash of the key spreads the rows of a
+    bucket over `shards` shards. When these are nine tenths full, further rows go to as many new shards, so that
+    partitions of skewed events do not exceed `max_rows` either.
     """
 
     name: str
@@ -59,6 +61,7 @@ class Table:
     bucket_width: int
     comment: str
     shards: int = 1
+    buckets: int = 0
 
     @classmethod
     def sized(
@@ -70,11 +73,16 @@ class Table:
         period: int,
         comment: str,
         spread: bool = True,
+        leading_keys: int = 0,
     ) -> "Table":
         """A table of which `rows` rows are expected, evenly over `period` milliseconds.
 
-        `spread` says whether events add rows one by one, so that the writes of one moment are many.
+        `spread` says whether events add rows one by one, so that the writes of one moment are many. `leading_keys` is
+        the number of combinations of values before the time: if a partition has room for ten of them with all their
+        times, their hash chooses the bucket, so that all times of one are read from one partition.
         """
+        if 10 * rows <= leading_keys * max_rows(columns):
+            return cls(name, columns, clustering, 1, comment, buckets=-(-2 * rows // max_rows(columns)))
         shards = SHARDS if spread and rows > max_rows(columns) else 1
         return cls(name, columns, clustering, bucket_width(rows / shards, period, columns), comment, shards)
 
@@ -82,6 +90,11 @@ class Table:
     def time(self) -> str:
         """The clustering column whose value decides the bucket."""
         return next(name for name in self.clustering if self.columns[name] == "timestamp")
+
+    @property
+    def leading(self) -> tuple[str, ...]:
+        """The clustering columns before the time."""
+        return self.clustering[: self.clustering.index(self.time)]
 
     @cached_property
     def shard(self) -> str:
@@ -127,6 +140,14 @@ class Table:
         return f" GROUP BY {', '.join(map(quoted, (BUCKET, self.shard, *columns)))}" if columns else ""
 
 
+def key_hash(values: Iterable[object]) -> int:
+    """A hash of values: 31 times the hash so far, plus the CRC-32 of the next value as text, in 32 bits."""
+    digest = 0
+    for value in values:
+        digest = (31 * digest + zlib.crc32(str(value).encode())) & 0xFFFFFFFF
+    return digest
+
+
 def max_rows(columns: dict[str, str]) -> int:
     """The most rows of a partition: 50,000, or fewer where these columns are expected to take more than 10 MB."""
     return min(MAX_ROWS, MAX_BYTES // sum(VALUE_BYTES[cql_type] for cql_type in columns.values()))
@@ -144,11 +165,21 @@ def bucket_width(rows: float, milliseconds: int, columns: dict[str, str]) -> int
 
 
 def partitions(
-    table: Table, manifest: Manifest, first: int | None = None, last: int | None = None
+    table: Table,
+    manifest: Manifest,
+    first: int | None = None,
+    last: int | None = None,
+    leading: tuple[str, ...] | None = None,
 ) -> list[tuple[int, int]]:
-    """The bucket and shard of each partition with rows from `first` to `last`, in milliseconds since 1970, UTC."""
-    low = None if first is None else first // table.bucket_width
-    high = None if last is None else last // table.bucket_width
+    """The bucket and shard of each partition with rows from `first` to `last`, in milliseconds since 1970, UTC.
+
+    `leading` are the values of the clustering columns before the time, if only rows with these are read.
+    """
+    low = high = None
+    if table.buckets:
+        low = high = None if leading is None else key_hash(leading) % table.buckets
+    elif first is not None and last is not None:
+        low, high = first // table.bucket_width, last // table.bucket_width
     return [
         (bucket, shard)
         for bucket, rows in sorted(manifest[table.name].items())
