@@ -91,12 +91,26 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Loaded:
-    """The result of a load: rows stored, seconds until background work ended, bytes on disk (None if unknown)."""
+class Built:
+    """What a load built in addition to the events: rows stored, seconds, bytes on disk (None if unknown)."""
 
     rows: int
     seconds: float
     bytes: int | None
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """The result of a load: rows stored, seconds until background work ended, bytes on disk (None if unknown).
+
+    `built` is the part of these that a layout adds to the events; None if the layout does not store the events, or
+    nothing else.
+    """
+
+    rows: int
+    seconds: float
+    bytes: int | None
+    built: Built | None = None
 
 
 UNANSWERED = (RequestError, OverflowError, FailureError)

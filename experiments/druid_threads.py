@@ -26,7 +26,7 @@ from rollup_bench.harness.run.home import home
 from rollup_bench.harness.stats.percentiles import percentiles
 from rollup_bench.servers import open_server
 from rollup_bench.servers.budget import Budget, budget
-from rollup_bench.servers.recipe import JavaProcess, Place, Recipe
+from rollup_bench.servers.recipe import JavaProcess, Place, Recipe, java_processes
 from rollup_bench.servers.watch import Watch
 from rollup_bench.workloads import dataset, layouts
 from rollup_bench.workloads import events as event_store
@@ -48,7 +48,7 @@ def recipe(threads: int) -> Recipe:
         return replace(process, values=process.values | {"cores": threads})
 
     def stages(place: Place) -> list[list[JavaProcess]]:
-        return [list(map(limited, stage)) for stage in RECIPE.stages(place)]
+        return [[limited(process) for process in java_processes([stage])] for stage in RECIPE.stages(place)]
 
     return replace(RECIPE, name=f"druid-threads-{threads}", stages=stages)
 

@@ -18,7 +18,7 @@ from rollup_bench.engines.cassandra.funnel_tables import FunnelReader
 from rollup_bench.engines.cassandra.loading import LoadCheckpoint
 from rollup_bench.engines.cassandra.rollup_reader import RollupPart, RollupReader, rollup_statements
 from rollup_bench.engines.cassandra.rollup_tables import Limits, Rollup, split, whole_buckets
-from rollup_bench.engines.contract import Engine, Loaded, Plan, Session, Support, unsupported
+from rollup_bench.engines.contract import Built, Engine, Loaded, Plan, Session, Support, unsupported
 from rollup_bench.errors import RequestError
 from rollup_bench.servers import Server
 from rollup_bench.servers.budget import Budget
@@ -82,9 +82,15 @@ class Cassandra(Engine):
         with driver.failures():
             checkpoint = LoadCheckpoint(self._driver, plan)
             rows = loading.load(self._driver, plan, events, checkpoint, watch)
-            size = loading.settle(self._driver, plan, self.served_by.shares_disk, watch)
+            added = plan.tables.built
+            loading.settle(self._driver, plan, [t for t in plan.tables.tables if t not in added], watch)
+            with checkpoint.building():
+                loading.settle(self._driver, plan, added, watch)
+            sizes = loading.bytes_at_rest(self._driver, plan, self.served_by.shares_disk)
             loading.mark_complete(self._driver, plan)
-        return Loaded(rows, checkpoint.seconds, size)
+        names = [table.name for table in added]
+        built = Built(sum(rows[n] for n in names), checkpoint.built_seconds, sum(sizes[n] for n in names))
+        return Loaded(sum(rows.values()), checkpoint.seconds, sum(sizes.values()), built if added else None)
 
     def rows(self, plan: Plan) -> int | None:
         with driver.failures():

@@ -1,7 +1,9 @@
 """Loading the tables of a plan, with a checkpoint from which an interrupted load resumes."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
 
@@ -28,6 +30,8 @@ CHUNK_ROWS = 1 << 15
 """Rows between two checkpoints; they are encoded at once."""
 COUNT_SECONDS = 600.0
 """The deadline for counting the rows of a complete load."""
+BUILT = "built"
+"""The row of the checkpoint with the seconds that were spent on what is stored in addition to the events."""
 POOLS = ("MemtableFlushWriter", "MemtablePostFlush", "CompactionExecutor")
 
 
@@ -49,16 +53,30 @@ class LoadCheckpoint:
         stored = session.execute(f"SELECT name, rows, seconds FROM {self._table}").all()
         self.rows: dict[str, int] = {name: rows for name, rows, _ in stored}
         self._began = began - max((seconds for _, _, seconds in stored), default=0.0)
+        self._built = next((seconds for name, _, seconds in stored if name == BUILT), 0.0)
+        self._building_since: float | None = None
 
     @property
     def seconds(self) -> float:
         """The duration of the load, including its interrupted parts up to their last checkpoint."""
         return time.perf_counter() - self._began
 
+    @property
+    def built_seconds(self) -> float:
+        """The part of `seconds` that was spent in blocks of `building`."""
+        return self._built + (0.0 if self._building_since is None else time.perf_counter() - self._building_since)
+
+    @contextmanager
+    def building(self) -> Iterator[None]:
+        """Counts the time of the block as spent on what is stored in addition to the events."""
+        self._building_since = time.perf_counter()
+        yield
+        self._built, self._building_since = self.built_seconds, None
+
     def save(self, table: str, rows: int) -> None:
-        """Stores the number of rows of a table that have arrived."""
-        values = [table, rows, self.seconds]
-        self._session.execute(f"INSERT INTO {self._table} (name, rows, seconds) VALUES (%s, %s, %s)", values)
+        """Stores the number of rows of a table that have arrived, and the seconds so far."""
+        for values in ([table, rows, self.seconds], [BUILT, 0, self.built_seconds]):
+            self._session.execute(f"INSERT INTO {self._table} (name, rows, seconds) VALUES (%s, %s, %s)", values)
 
 
 def table_exists(session: Session, plan: Plan, table: str) -> bool:
@@ -99,57 +117,64 @@ class TableWriter:
             pace(chunk.num_rows)
 
 
-def load(session: Session, plan: Plan, events: Events, checkpoint: LoadCheckpoint, watch: Watch) -> int:
-    """Fills all tables and returns the number of rows that the server then counts.
+def load(session: Session, plan: Plan, events: Events, checkpoint: LoadCheckpoint, watch: Watch) -> dict[str, int]:
+    """Fills all tables and returns the number of rows of each table that the server then counts.
 
     If the server counts other than the written number, drops the keyspace and raises FailureError.
     """
     writer = BatchWriter(session, watch)
     writers = {t.name: TableWriter(session, plan.name, t, writer, checkpoint) for t in plan.tables.tables}
-    _write_tables(plan, events, writers, watch)
+    _write_tables(plan, events, writers, checkpoint, watch)
     manifest = {name: table_writer.buckets for name, table_writer in writers.items()}
     for batch in _manifest_batches(session, plan, manifest):
         writer.send(batch)
     writer.finish()
     watch.say("counting what has arrived")
     counted = _count(Reader(session), plan, manifest, watch)
-    written = sum(sum(buckets.values()) for buckets in manifest.values())
+    written = {name: sum(buckets.values()) for name, buckets in manifest.items()}
     if counted != written:
         drop(session, plan)
-        raise FailureError(f"cassandra stored {counted} of {written} rows")
+        raise FailureError(f"cassandra stored {sum(counted.values())} of {sum(written.values())} rows")
     return counted
 
 
-def _write_tables(plan: Plan, events: Events, writers: dict[str, TableWriter], watch: Watch) -> None:
+def _write_tables(
+    plan: Plan, events: Events, writers: dict[str, TableWriter], checkpoint: LoadCheckpoint, watch: Watch
+) -> None:
     """Writes events as they are read; what is computed from them, after all events have been read."""
     design: planning.Design = plan.tables
     rollups = [(rollup, Accumulator()) for rollup in design.rollups]
     pace, rows_before = Pace(watch.say, "", events.statistics.rows), 0
     for batch in events.batches():
-        for table, rows in _event_rows(design, batch, rows_before):
-            writers[table.name].write(rows, pace if table is design.events else _silent)
-        if design.events is None:
+        if design.events is not None:
+            writers[design.events.name].write(_numbered(design.events, batch, rows_before), pace)
+        else:
             pace(batch.num_rows)
-        for rollup, accumulator in rollups:
-            accumulator.add(rollup.fine.aggregated(batch, plan.statistics))
+        with checkpoint.building():
+            for table, rows in _slice_rows(design, batch, rows_before):
+                writers[table.name].write(rows, _silent)
+            for rollup, accumulator in rollups:
+                accumulator.add(rollup.fine.aggregated(batch, plan.statistics))
         rows_before += batch.num_rows
         watch.check()
-    computed = chain(_rollup_rows(rollups), _derived_rows(design, events, watch))
-    for table, rows in computed:
-        writers[table.name].write(rows, Pace(watch.say, f"{table.comment}: ", rows.num_rows))
+    with checkpoint.building():
+        for table, rows in chain(_rollup_rows(rollups), _derived_rows(design, events, watch)):
+            writers[table.name].write(rows, Pace(watch.say, f"{table.comment}: ", rows.num_rows))
 
 
 def _silent(_rows: int) -> None:
     """Reports no pace."""
 
 
-def _event_rows(design: planning.Design, batch: pa.RecordBatch, rows_before: int) -> Iterator[tuple[Table, pa.Table]]:
-    """The rows of events and of slices; their numbers in the load make the keys of equal events differ."""
+def _numbered(table: Table, batch: pa.RecordBatch, rows_before: int) -> pa.Table:
+    """Events with their numbers in the load, which make the keys of equal events differ."""
     numbers = pa.array(np.arange(rows_before, rows_before + batch.num_rows))
-    if design.events is not None:
-        yield design.events, pa.table(batch).append_column(design.events.clustering[-1], numbers)
+    return pa.table(batch).append_column(table.clustering[-1], numbers)
+
+
+def _slice_rows(design: planning.Design, batch: pa.RecordBatch, rows_before: int) -> Iterator[tuple[Table, pa.Table]]:
     for slices in design.slices:
-        yield slices.table, slices.rows(pa.table(batch).append_column(slices.table.clustering[-1], numbers))
+        yield slices.table, slices.rows(_numbered(slices.table, batch, rows_before))
 
 
 def _rollup_rows(rollups: list[tuple[Rollup, Accumulator]]) -> Iterator[tuple[Table, pa.Table]]:
@@ -189,17 +214,14 @@ def read_manifest(reader: Reader, plan: Plan) -> Manifest:
     }
 
 
-def _count(reader: Reader, plan: Plan, manifest: Manifest, watch: Watch) -> int:
-    """The rows of all tables, counted by the server partition by partition."""
-    requests = (
-        (table.select(plan.name, ["count(*)"]), partition)
-        for table in plan.tables.tables
-        for partition in partitions(table, manifest)
-    )
-    counted = 0
-    for (page,) in reader.results(requests):
+def _count(reader: Reader, plan: Plan, manifest: Manifest, watch: Watch) -> dict[str, int]:
+    """The rows of each table, counted by the server partition by partition."""
+    parts = [(table, partition) for table in plan.tables.tables for partition in partitions(table, manifest)]
+    requests = ((table.select(plan.name, ["count(*)"]), partition) for table, partition in parts)
+    counted = {table.name: 0 for table in plan.tables.tables}
+    for (table, _), (page,) in zip(parts, reader.results(requests), strict=True):
         watch.check()
-        counted += int(page["count"][0])
+        counted[table.name] += int(page["count"][0])
     return counted
 
 
@@ -215,23 +237,22 @@ def count_rows(session: Session, plan: Plan) -> int | None:
     if session.execute(f"SELECT rows FROM {quoted(plan.name)}.loaded").one() is None:
         return None
     reader = Reader(session)
-    return _count(reader, plan, read_manifest(reader, plan), Watch(seconds=COUNT_SECONDS))
+    return sum(_count(reader, plan, read_manifest(reader, plan), Watch(seconds=COUNT_SECONDS)).values())
 
 
-def settle(session: Session, plan: Plan, shares_disk: bool, watch: Watch) -> int:
-    """Waits until all tables are flushed and no compaction is left; returns the bytes at rest.
+def settle(session: Session, plan: Plan, tables: Collection[Table], watch: Watch) -> None:
+    """Waits until these tables are flushed and no compaction of any table is left.
 
     A flush period of a millisecond makes a table flush at once, without a tool that needs the server's JMX port.
     """
     for period in (1, 0):
-        for table in plan.tables.tables:
+        for table in tables:
             name = f"{quoted(plan.name)}.{quoted(table.name)}"
             session.execute(f"ALTER TABLE {name} WITH memtable_flush_period_in_ms = {period}")
         watch.pause(0.1)
         while tasks := _busy_tasks(session):
             watch.say(f"settling: {tasks} flushes and compactions left")
             watch.pause(0.1)
-    return _bytes_at_rest(session, plan, shares_disk)
 
 
 def _busy_tasks(session: Session) -> int:
@@ -239,14 +260,20 @@ def _busy_tasks(session: Session) -> int:
     return sum(active + pending for name, active, pending in pools if name in POOLS)
 
 
-def _bytes_at_rest(session: Session, plan: Plan, shares_disk: bool) -> int:
-    """The size of the keyspace with all its copies, from its files if they are on this disk, else from its nodes.
+def bytes_at_rest(session: Session, plan: Plan, shares_disk: bool) -> dict[str, int]:
+    """The size of each table with all its copies, from its files if they are on this disk, else from its nodes.
 
     Nodes report whole mebibytes.
     """
+    sizes: Counter[str] = Counter()
     if shares_disk:
         setting = "SELECT value FROM system_views.settings WHERE name = 'data_file_directories'"
-        folders = str(session.execute(setting).one()[0]).strip("[]").split(", ")
-        return sum(f.stat().st_size for d in folders for f in (Path(d) / plan.name).rglob("*") if f.is_file())
-    usage = f"SELECT mebibytes FROM system_views.disk_usage WHERE keyspace_name = {literal(plan.name)}"
-    return sum(int(mebibytes) for (mebibytes,) in rows_of_all_nodes(session, usage)) << 20
+        for folder in str(session.execute(setting).one()[0]).strip("[]").split(", "):
+            for path in (Path(folder) / plan.name).glob("*"):  # a folder is named by the table, a dash and an id
+                files = (file for file in path.rglob("*") if file.is_file())
+                sizes[path.name.rpartition("-")[0]] += sum(file.stat().st_size for file in files)
+        return sizes
+    usage = f"SELECT table_name, mebibytes FROM system_views.disk_usage WHERE keyspace_name = {literal(plan.name)}"
+    for table, mebibytes in rows_of_all_nodes(session, usage):
+        sizes[table] += int(mebibytes) << 20
+    return sizes

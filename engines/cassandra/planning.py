@@ -44,6 +44,11 @@ class Design:
     replication: int = 1
 
     @property
+    def built(self) -> list[Table]:
+        """The tables that are stored in addition to the events; empty if the events are not stored."""
+        return [table for table in self.tables if table is not self.events] if self.events else []
+
+    @property
     def tables(self) -> list[Table]:
         """All tables."""
         events = [self.events] if self.events else []

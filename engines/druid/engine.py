@@ -2,7 +2,7 @@
 
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from functools import cached_property, lru_cache, partial
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
-from rollup_bench.engines.contract import Engine, Loaded, Plan, Session, Support, Where, unsupported
+from rollup_bench.engines.contract import Built, Engine, Loaded, Plan, Session, Support, Where, unsupported
 from rollup_bench.engines.druid import bitmap_retention, cohort, cohort_tables, loading, planning, sketches, sql
 from rollup_bench.engines.druid.client import Connection
 from rollup_bench.engines.druid.cluster import POLL, Cluster
@@ -80,16 +80,28 @@ class Druid(Engine):
     def load(self, plan: Plan, events: Events, watch: Watch) -> Loaded:
         began = time.perf_counter()
         folder = self.home / "druid" / plan.name
+        parts: list[Built] = []
         try:
-            loads = loading.write(plan, events, folder, self.budget.cores, watch)
-            loading.ingest_all(loads, self._cluster, self.served_by.shares_disk, watch)
-            for load in loads:
-                self._wait_until_counted(load, watch)
+            loading.write_events(events, folder, self.budget.cores, watch)
+            for datasources in filter(None, (planning.events(plan.tables), planning.built(plan.tables))):
+                parts.append(self._load(plan, datasources, events, folder, watch))
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+        rows, size = sum(part.rows for part in parts), sum(part.bytes or 0 for part in parts)
+        return Loaded(rows, time.perf_counter() - began, size, parts[1] if len(parts) > 1 else None)
+
+    def _load(
+        self, plan: Plan, datasources: Sequence[Datasource | CohortTable], events: Events, folder: Path, watch: Watch
+    ) -> Built:
+        """Loads some datasources of a plan and returns when queries see all of their rows."""
+        began = time.perf_counter()
+        loads = loading.loads(plan, datasources, events, folder, self.budget.cores, watch)
+        loading.ingest_all(loads, self._cluster, self.served_by.shares_disk, watch)
+        for load in loads:
+            self._wait_until_counted(load, watch)
+        rows = sum(self._count(load.source, "COUNT(*)") or 0 for load in loads)
         seconds = time.perf_counter() - began
-        size = sum(map(self._cluster.size, _sources(plan)))
-        return Loaded(self.rows(plan) or 0, seconds, size)
+        return Built(rows, seconds, sum(self._cluster.size(load.source) for load in loads))
 
     def rows(self, plan: Plan) -> int | None:
         counts = [self._count(source, "COUNT(*)") for source in _sources(plan)]

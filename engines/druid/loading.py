@@ -3,7 +3,7 @@
 import math
 import shutil
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,25 +49,31 @@ def spec(datasource: Datasource | CohortTable, source: str, cores: int) -> dict[
     return datasource.spec(source) if isinstance(datasource, CohortTable) else ingest.spec(datasource, source, cores)
 
 
-def write(plan: Plan, events: Events, folder: Path, cores: int, watch: Watch) -> list[Load]:
-    """Writes the files of all datasources into a folder, which is emptied first; computes the tables of cohorts."""
+def write_events(events: Events, folder: Path, cores: int, watch: Watch) -> None:
+    """Writes the files of the events into a folder, which is emptied first."""
     shutil.rmtree(folder, ignore_errors=True)
-    time, rows = events.columns.time.name, events.statistics.rows
-    file_rows = min(FILE_ROWS, math.ceil(rows / cores))
+    rows = events.statistics.rows
     pace = Pace(watch.say, "writing ", rows)
-    for written in _files(events.batches(), folder / EVENTS, time, file_rows):
+    file_rows = min(FILE_ROWS, math.ceil(rows / cores))
+    for written in _files(events.batches(), folder / EVENTS, events.columns.time.name, file_rows):
         watch.check()
         pace(written)
-    loads = []
-    for datasource in plan.tables:
-        source, inputs, count = f"{plan.name}_{datasource.name}", folder / EVENTS, rows
+
+
+def loads(
+    plan: Plan, datasources: Sequence[Datasource | CohortTable], events: Events, folder: Path, cores: int, watch: Watch
+) -> list[Load]:
+    """The loads of some datasources of a plan; computes the tables of cohorts and writes their files."""
+    made = []
+    for datasource in datasources:
+        source, inputs, count = f"{plan.name}_{datasource.name}", folder / EVENTS, events.statistics.rows
         if isinstance(datasource, CohortTable):
             watch.say(f"computing {datasource.title}")
             table, inputs = datasource.rows(events), folder / "activity" / datasource.name
             count = sum(_files(table.to_batches(), inputs, datasource.time, FILE_ROWS))
             watch.check()
-        loads.append(Load(source, datasource, spec(datasource, source, cores), inputs, count))
-    return loads
+        made.append(Load(source, datasource, spec(datasource, source, cores), inputs, count))
+    return made
 
 
 def _files(batches: Iterable[pa.RecordBatch], folder: Path, time: str, file_rows: int) -> Iterator[int]:

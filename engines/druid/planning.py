@@ -1,6 +1,7 @@
 """The datasources of a layout; `tuned` has a roll-up for each question that one serves well, and tables of cohorts."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 
 from rollup_bench.engines.cohorts import stored_activities
@@ -55,6 +56,16 @@ def asked_dimensions(dataset: Dataset) -> tuple[str, ...]:
                 grouped.update([question.by] if question.by else [])
     used = [name for name in dataset.columns.texts if filtered[name] or grouped[name]]
     return tuple(sorted(used, key=lambda name: (-filtered[name], -grouped[name])))
+
+
+def events(tables: Sequence[Datasource | CohortTable]) -> list[Datasource | CohortTable]:
+    """Those of a plan's datasources that store each event."""
+    return [table for table in tables if isinstance(table, Datasource) and table.raw]
+
+
+def built(tables: Sequence[Datasource | CohortTable]) -> list[Datasource | CohortTable]:
+    """Those of a plan's datasources that store something else than each event."""
+    return [table for table in tables if table not in events(tables)]
 
 
 def _rollups(dataset: Dataset, raw: Datasource) -> list[Datasource]:

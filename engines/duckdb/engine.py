@@ -10,7 +10,7 @@ import duckdb
 import pyarrow as pa
 
 from rollup_bench.engines.cohorts import StoredActivity
-from rollup_bench.engines.contract import Engine, Loaded, Plan, Session, Support, Where, unsupported
+from rollup_bench.engines.contract import Built, Engine, Loaded, Plan, Session, Support, Where, unsupported
 from rollup_bench.engines.duckdb import rollup, sql, tables
 from rollup_bench.engines.duckdb.cohort import cohort, stored_cohort
 from rollup_bench.engines.duckdb.funnel import funnel
@@ -47,7 +47,7 @@ class DuckDB(Engine):
 
     def plan(self, dataset: Dataset, layout: Layout, statistics: Statistics) -> Plan:
         table_set = tables.tables(dataset, layout, statistics)
-        text = tables.statements(table_set, statistics, dataset.columns)
+        text = ";\n".join(filter(None, tables.statements(table_set, statistics, dataset.columns)))
         return Plan(self.name, dataset, layout, statistics, text, table_set)
 
     def support(self, question: Question, plan: Plan) -> Support:
@@ -64,21 +64,27 @@ class DuckDB(Engine):
         return f"{text}\n-- parameters: {', '.join(map(repr, values))}"
 
     def load(self, plan: Plan, events: Events, watch: Watch) -> Loaded:
-        began = time.perf_counter()
+        seconds, sizes, began = [], [], time.perf_counter()
         self._folder.mkdir(parents=True, exist_ok=True)
         path = self._path(plan)
         try:
             with self._connected(path) as connection, watch.ending(connection.interrupt):
                 batches = pa.RecordBatchReader.from_batches(naive_schema(plan.schema), naive_batches(events, watch))
                 connection.register("batches", batches)
-                connection.execute(plan.text)
-                connection.execute("CHECKPOINT")
+                for text in tables.statements(plan.tables, plan.statistics, plan.dataset.columns):
+                    connection.execute(text)
+                    connection.execute("CHECKPOINT")
+                    seconds.append(time.perf_counter() - began)
+                    sizes.append(path.stat().st_size)
                 counts = _counts(connection, plan)
         except duckdb.Error as error:
             raise failure(error) from None
         if counts.get("events", events.statistics.rows) != events.statistics.rows:
             raise FailureError(f"duckdb stored {counts['events']} of {events.statistics.rows} events")
-        return Loaded(sum(counts.values()), time.perf_counter() - began, path.stat().st_size)
+        rows, built = sum(counts.values()), None
+        if 0 < counts.get("events", 0) < rows:
+            built = Built(rows - counts["events"], seconds[1] - seconds[0], sizes[1] - sizes[0])
+        return Loaded(rows, time.perf_counter() - began, path.stat().st_size, built)
 
     def rows(self, plan: Plan) -> int | None:
         path = self._path(plan)

@@ -63,8 +63,11 @@ def tables(dataset: Dataset, layout: Layout, statistics: Statistics) -> TableSet
     return TableSet(True, tuple(named), tuple(stored_activities(questions)))
 
 
-def statements(tables: TableSet, statistics: Statistics, names: Columns) -> str:
-    """The SQL that creates and fills the tables, the table of events first, which is sorted by time."""
+def statements(tables: TableSet, statistics: Statistics, names: Columns) -> tuple[str, str]:
+    """The SQL that creates and fills the table of events, which is sorted by time, and the SQL for all other tables.
+
+    Either is empty if there are no such tables.
+    """
     time, source = names.time.name, "events" if tables.events else "batches"
 
     def local(zone: str) -> LocalTime:
@@ -74,7 +77,7 @@ def statements(tables: TableSet, statistics: Statistics, names: Columns) -> str:
     events = [f"CREATE TABLE events ({columns})", f"INSERT INTO events SELECT * FROM batches ORDER BY {quoted(time)}"]
     rollups = [rollup.create(layout, time, source, local(layout.zone)) for layout in tables.rollups]
     cohorts = [activity.create(each, names.subject, time, local(each.definition.zone)) for each in tables.cohorts]
-    return ";\n".join([*(events if tables.events else []), *rollups, *cohorts])
+    return ";\n".join(events if tables.events else []), ";\n".join([*rollups, *cohorts])
 
 
 def _question_rollup(question: Aggregate, dataset: Dataset, statistics: Statistics) -> Layout | None:

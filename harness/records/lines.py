@@ -10,6 +10,7 @@ from typing import Literal, TypeVar
 
 import msgspec
 
+from rollup_bench.engines.contract import Built
 from rollup_bench.errors import RequestError
 
 SCHEMA = 1
@@ -45,6 +46,7 @@ class LoadCost(_Record, frozen=True, tag="load"):
     bytes: int | None  # bytes on disk; None if the engine cannot report them
     reused: bool = False  # true if an earlier load was still valid, so that nothing was loaded
     start_up: float | None = None  # seconds from the start of the server to its first answer
+    built: Built | None = None  # None if the layout does not store the events, or nothing else
 
 
 class Verdict(_Record, frozen=True, tag="verdict"):

@@ -32,9 +32,10 @@ def break_even(run: Run, load: LoadCost, medians: Mapping[Cell, float]) -> Break
     pairs = [(raw[name], own[name]) for name in own if name in raw]
     if layout == RAW or not pairs:
         return None
-    repaid = questions_to_repay(load.seconds, mean(before - now for before, now in pairs))
+    built = load.built or load
+    repaid = questions_to_repay(built.seconds, mean(before - now for before, now in pairs))
     return BreakEven(
-        events_per_row=run.header.rows / max(load.rows, 1),
+        events_per_row=run.header.rows / max(built.rows, 1),
         questions=len(pairs),
         speedup=exp(mean(log(before / now) for before, now in pairs)),
         after=None if repaid is None else ceil(repaid),

@@ -134,7 +134,8 @@ class _Findings:
         if arm == raw or claim is None or claim.outcome != "faster":
             return None
         before, after = (self._times[Cell(question, "hot", name)].median for name in (raw, arm))
-        return questions_to_repay(self._loads[arm].seconds, before - after)
+        load = self._loads[arm]
+        return questions_to_repay((load.built or load).seconds, before - after)
 
 
 def shares(routes: Sequence[Route]) -> str:

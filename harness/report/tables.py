@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.table import Column, Table
 from rich.text import Text
 
+from rollup_bench.engines.contract import Built
 from rollup_bench.harness.records.compare import Comparison
 from rollup_bench.harness.records.findings import Run, medians, noise_floor
 from rollup_bench.harness.records.lines import ClosedLoop, Ended, Fault, LoadCost, OpenLoop, Rounds, Verdict, of_type
@@ -35,6 +36,8 @@ _OMITTED_FIRST = (
     "against lowest",
     "capacity",
     "bytes",
+    "built rows",
+    "built bytes",
     "events/row",
     "faster than raw",
 )
@@ -68,13 +71,17 @@ def loads_table(run: Run, console: Console) -> None:
     by_arm = {load.arm: break_even(run, load, middle) for load in loads}
     compared = any(by_arm.values())
     against_raw = ("events/row", "faster than raw", "pays after") if compared else ()
-    table = _table("load", right=("rows", "load s", "bytes", *against_raw))
+    table = _table("load", right=("rows", "load s", "bytes", "built rows", "built s", "built bytes", *against_raw))
     table.add_column("", no_wrap=True)
     for load in loads:
-        figures = (f"{load.rows:,}", f"{load.seconds:.2f}", "unknown" if load.bytes is None else f"{load.bytes:,}")
+        figures = (*_cost_cells(load), *(_cost_cells(load.built) if load.built else ("", "", "")))
         note = "reused" if load.reused else ""
         table.add_row(load.arm, *figures, *(_break_even_cells(by_arm[load.arm]) if compared else ()), note)
     _print(table, console)
+
+
+def _cost_cells(cost: LoadCost | Built) -> tuple[str, str, str]:
+    return f"{cost.rows:,}", f"{cost.seconds:.2f}", "unknown" if cost.bytes is None else f"{cost.bytes:,}"
 
 
 def _break_even_cells(paid: BreakEven | None) -> tuple[str, str, str]:

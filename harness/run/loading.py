@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from rollup_bench.engines.contract import Engine, Loaded, Plan
+from rollup_bench.engines.contract import Built, Engine, Loaded, Plan
 from rollup_bench.servers.watch import Watch
 from rollup_bench.workloads.events import Events
 
@@ -31,6 +31,7 @@ class CompletedLoad(msgspec.Struct, frozen=True):
     rows: int
     seconds: float
     bytes: int | None
+    built: Built | None = None
 
 
 def ensure(engine: Engine, plan: Plan, events: Events, home: Path, watch: Watch) -> tuple[Loaded, bool]:
@@ -66,7 +67,7 @@ def _earlier_load(engine: Engine, plan: Plan, path: Path) -> Loaded | None:
         return None
     if record.version != engine.version or engine.rows(plan) != record.rows:
         return None
-    return Loaded(record.rows, record.seconds, record.bytes)
+    return Loaded(record.rows, record.seconds, record.bytes, record.built)
 
 
 @contextmanager
@@ -92,6 +93,7 @@ def _record(path: Path, engine: Engine, plan: Plan, loaded: Loaded) -> None:
         rows=loaded.rows,
         seconds=loaded.seconds,
         bytes=loaded.bytes,
+        built=loaded.built,
     )
     part = path.with_suffix(f".{os.getpid()}.part")
     part.write_bytes(msgspec.json.encode(done))

@@ -127,7 +127,13 @@ def _loads(log: RunLog, arms: Sequence[Arm], servers: Servers) -> None:
             server, load = servers[arm.engine.name], arm.loaded
             up = server.startup_seconds if server else None
             figures = LoadCost(
-                arm=arm.name, seconds=load.seconds, rows=load.rows, bytes=load.bytes, reused=arm.reused, start_up=up
+                arm=arm.name,
+                seconds=load.seconds,
+                rows=load.rows,
+                bytes=load.bytes,
+                built=load.built,
+                reused=arm.reused,
+                start_up=up,
             )
             log.add(figures)
 

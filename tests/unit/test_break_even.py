@@ -2,10 +2,13 @@
 
 import msgspec
 import pytest
+from rich.console import Console
 
+from rollup_bench.engines.contract import Built
 from rollup_bench.harness.records.findings import Run, medians
 from rollup_bench.harness.records.lines import LoadCost
 from rollup_bench.harness.report.break_even import BreakEven, break_even, questions_to_repay
+from rollup_bench.harness.report.tables import loads_table
 from tests.support.timed import HEADER, rounds
 
 EVENTS = 1000
@@ -33,6 +36,13 @@ def test_a_roll_up_pays_when_what_it_saves_has_made_up_for_its_load() -> None:
     assert paid.after == 7  # 3 s of load against 0.45 s saved by a question
 
 
+def test_what_a_layout_builds_in_addition_to_the_events_is_repaid_alone() -> None:
+    load = msgspec.structs.replace(LOAD, rows=EVENTS + 100, seconds=30.0, built=Built(100, 3.0, None))
+    paid = found({"a": 0.4, "b": 0.8}, {"a": 0.1, "b": 0.2}, load)
+    assert paid is not None
+    assert (paid.events_per_row, paid.after) == (10, 7)
+
+
 def test_a_roll_up_that_saves_nothing_never_pays() -> None:
     paid = found({"a": 0.1}, {"a": 0.2})
     assert paid is not None
@@ -57,3 +67,12 @@ def test_raw_and_questions_that_raw_was_not_asked_have_no_break_even() -> None:
 def test_a_load_is_repaid_by_what_each_question_saves() -> None:
     assert questions_to_repay(10.0, 0.2) == 50
     assert questions_to_repay(10.0, 0.0) is None
+
+
+def test_the_table_of_loads_shows_what_is_built_in_addition_to_the_events() -> None:
+    console = Console(record=True, width=200)
+    tuned = LoadCost(arm="duckdb/tuned", rows=1100, seconds=2.5, bytes=None, built=Built(100, 0.25, 4096))
+    loads_table(Run(HEAD, [msgspec.structs.replace(LOAD, arm=RAW), tuned]), console)
+    heading, *rows = [line.split() for line in console.export_text().splitlines() if line.strip(" ─")]
+    assert " ".join(heading) == "load rows load s bytes built rows built s built bytes"
+    assert rows == [[RAW, "250", "3.00", "0"], ["duckdb/tuned", "1,100", "2.50", "unknown", "100", "0.25", "4,096"]]

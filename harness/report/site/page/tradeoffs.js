@@ -161,12 +161,17 @@ $(document).ready(function () {
             h('h2', {}, `${question.name} on ${cell.arm}`), facts(cell), query));
     }
 
+    function built(load) {
+        const one = load.built;
+        return one ? `${seconds(one.seconds)}, ${count(one.rows)} rows, ${bytes(one.bytes)}` : '–';
+    }
     function costs(run, shown) {
         const loads = new Map(run.loads.map((one) => [one.arm, one]));
         const line = (name, text) => h('tr', { role: 'row' }, h('th', { role: 'rowheader', scope: 'row' }, name),
             shown.map((arm) => h('td', { role: 'cell', 'data-arm': arm }, loads.has(arm) ? text(loads.get(arm)) : '–')));
         return h('tbody', { role: 'rowgroup', class: 'costs' }, line('Load until settled', (one) => seconds(one.seconds)),
-            line('On disk', (one) => bytes(one.bytes)), line('Rows stored', (one) => count(one.rows)));
+            line('On disk', (one) => bytes(one.bytes)), line('Rows stored', (one) => count(one.rows)),
+            line('Built in addition to the events', built));
     }
     function table(run, questions, shown, state) {
         const { place, low, high, empty } = scale(questions);
