@@ -43,7 +43,8 @@ def engine_type(name: str) -> type[Engine]:
         found = import_module(where)
     except ModuleNotFoundError as error:
         extras = metadata("rollup-bench").get_all("Provides-Extra") or []
-        hint = f": make all, or pip install 'rollup-bench[{name}]'" if name in extras else ""
+        package = f"'rollup-bench[{name}]'" if name in extras else error.name
+        hint = f": {'make all, or ' if name in extras else ''}pip install {package}"
         raise RequestError(f"{where} needs the Python package {error.name}{hint}") from None
     except Exception as error:
         raise RequestError(f"{where} cannot be imported: {described(error)}") from None

@@ -159,7 +159,7 @@ def _numbers(array: pa.Array, kind: pa.DataType, name: str) -> pa.Array:
     numbers = _each(array, lambda a: a.cast(kind, safe=exact), name, wanted)
     if pc.any(pc.is_inf(numbers)).as_py():
         place = pc.index(pc.is_inf(numbers), True).as_py()
-        raise ValueAtError(place, f"column `{name}` is infinite; write a finite number, or NULL")
+        raise ValueAtError(place, f"column `{name}` is infinite; write a finite number, or nothing for NULL")
     numbers = pc.if_else(pc.is_nan(numbers), pa.scalar(None, kind), numbers)
     return pc.add(numbers, 0.0)
 

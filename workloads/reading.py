@@ -8,6 +8,22 @@ from msgspec import inspect
 
 _T = TypeVar("_T")
 STEP = re.compile(r"\.([^.\[]+)|\[(\d+)\]")
+HINTS = {
+    "subject": 'the name of a column in quotes, as in subject = "user"',
+    "action": 'the name of a column in quotes, as in action = "event"',
+    "id": 'the name of a column in quotes, as in id = "number"',
+    "zone": 'a time zone in quotes, as in zone = "Europe/Paris"',
+    "by": 'names of dimensions, as in by = ["country"] (for a cohort only one, by = "country")',
+    "measures": 'measures, as in measures = ["count()", "sum(price)"]',
+    "columns.measures": 'names of columns, as in measures = ["price"]',
+    "dimensions": 'names of columns, as in dimensions = ["country"]',
+    "null": 'texts that stand for NULL, as in null = ["NA", ""]',
+    "draw": "for each drawn parameter its values, as in draw = { n = [5, 10, 20] }",
+    "dashboards": 'for each dashboard its questions, as in morning = ["carriers"] under [dashboards]',
+    "source": 'where the events are, as in path = "events.csv" under [source]',
+    "columns": 'what the columns are, as in time = { name = "at" } and subject = "user" under [columns]',
+}
+"""What to write for the value of a key, where its type alone would not tell."""
 NAMED = re.compile(r"Object (contains unknown|missing required) field `(.*)`")
 
 
@@ -29,10 +45,10 @@ def _message(message: str, key: str, steps: list[str | int], raw: Any, node: ins
     if named := NAMED.fullmatch(message):
         inner = f"{key}.{named[2]}" if key else named[2]
         if named[1] == "missing required":
-            return f"{inner} is missing; write {_wanted(_within(node, named[2]))}"
+            return f"{inner} is missing; write {_hint(inner, _within(node, named[2]))}"
         return f"{inner} is an unknown key; remove it, or write one of {', '.join(_fields(node))}"
     if message.startswith(("Expected", "Invalid enum")):
-        return f"{key} is {_shown(raw)}; write {_wanted(node)}"
+        return f"{key} is {_shown(raw)}; write {_hint(key, node)}"
     return f"{key}: {message}" if key else message
 
 
@@ -53,6 +69,11 @@ def _kinds(node: inspect.Type) -> tuple[inspect.Type, ...]:
 
 def _fields(node: inspect.Type) -> list[str]:
     return [f.encode_name for kind in _kinds(node) if isinstance(kind, inspect.StructType) for f in kind.fields]
+
+
+def _hint(key: str, node: inspect.Type) -> str:
+    """What to write for the value of a key, which has a type."""
+    return HINTS.get(key) or HINTS.get(key.rpartition(".")[2]) or _wanted(node)
 
 
 def _wanted(node: inspect.Type) -> str:

@@ -37,6 +37,8 @@ def files(dataset: Dataset) -> list[Path]:
     except ValueError as error:
         raise RequestError(f"path: {path}: {error}; correct the path") from None
     if not paths or not _is_known(paths[0].name):
+        if not path.exists():
+            raise RequestError(f"path: {path} does not exist; correct the path, which begins at the dataset file")
         raise RequestError(f"path: {path} is neither a file nor a folder of {WANTED}; name one")
     return paths
 

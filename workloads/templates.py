@@ -69,7 +69,7 @@ class Template(msgspec.Struct, frozen=True, kw_only=True):
         try:
             return _parse(text, default)
         except (ValueError, OverflowError):
-            form = "true or false" if isinstance(default, bool) else f"a value like the default, {_written(default)}"
+            form = f"{_kind(default)}, as the default {_written(default)} is"
             raise RequestError(f"--set {name}={text} is not {form}") from None
 
 
@@ -143,6 +143,21 @@ def _parse(text: str, default: object) -> object:
             return [_parse(part, default[0] if default else "") for part in text.split(",")]
         case _:
             return text
+
+
+def _kind(default: object) -> str:
+    """What a value of the default's type is, in words."""
+    match default:
+        case bool():
+            return "true or false"
+        case int():
+            return "a whole number"
+        case float():
+            return "a number"
+        case date():
+            return "a date or time"
+        case _:
+            return f"a list of items, each {_kind(default[0])}" if isinstance(default, list) and default else "a text"
 
 
 def _moment(text: str) -> date:

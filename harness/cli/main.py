@@ -72,7 +72,7 @@ def verify(engine: str, via: str, examples: int, form: str) -> None:
 @click.argument("what", type=click.Choice(["engines", "datasets", "questions", "layouts"]))
 @dataset_option
 def list_(what: str, dataset: str) -> None:
-    """Lists engines, datasets, or a dataset's questions or layouts. Only questions and layouts need --dataset."""
+    """Lists engines, datasets, or the questions or layouts of a dataset, which --dataset names."""
     answer_tables.listing(what, _listed(what, dataset), console())
     if what == "layouts":
         console().print(answer_tables.layouts_by_question(datasets.read(dataset)))

@@ -62,10 +62,12 @@ def out_option(folder: bool = False, required: bool = False, help: str = "") -> 
 DATASET = "Name of a built-in dataset, or path of a TOML file."
 dataset_option = click.option("--dataset", default="flights", show_default=True, help=DATASET)
 rows_option = click.option("--rows", type=click.IntRange(1), help="Number of events; only for a generated dataset.")
-seed_option = click.option("--seed", type=click.IntRange(0), help="Seed of generated events and of random requests.")
-VIA = "native and compose start servers here; external uses a running cluster."
+seed_option = click.option(
+    "--seed", type=click.IntRange(0), help="Seed of random numbers: generated events, drawn dates and orders."
+)
+VIA = "Servers: processes here (native), containers here (compose), or your own cluster (external)."
 via_option = click.option("--via", type=click.Choice(sorted(WAYS)), default="native", show_default=True, help=VIA)
-ENGINE = "Engine to ask; truth computes the right answer."
+ENGINE = "Engine; truth is the program that computes the right answer."
 engine_option = click.option("--engine", default="duckdb", callback=_engine, show_default=True, help=ENGINE)
 
 
@@ -84,7 +86,7 @@ layouts_option = click.option(
     "--layouts", default=layouts.RAW, callback=_nonempty, metavar="A,B", show_default=True, help=LAYOUTS
 )
 questions_option = click.option(
-    "--questions", default="", callback=_parts, metavar="A,B", help="Questions to ask; without it, all of the dataset."
+    "--questions", default="", callback=_parts, metavar="A,B", help="Questions to check; by default all of the dataset."
 )
 SEPARATOR = "Character between columns of a text file; a space means any run of spaces and tabs."
 separator_option = click.option("--separator", default=",", callback=_separator, show_default=True, help=SEPARATOR)

@@ -126,7 +126,7 @@ def ask(asked: _Asked, form: str) -> None:
 @click.command()
 @_question_options
 def explain(asked: _Asked) -> None:
-    """Prints what a load creates and the query of a QUESTION. QUESTION is a name or DATASET/NAME. Loads nothing."""
+    """Prints the tables of a load and a QUESTION's query. QUESTION is a name or DATASET/NAME. Loads nothing."""
     dataset, template, _, engine, layout, via = asked
     question = asked.question
     with progress() as say:
@@ -150,7 +150,7 @@ def explain(asked: _Asked) -> None:
 @seed_option
 @via_option
 def dashboard(name: str, dataset: str, engine: str, layout: str, rows: int | None, seed: int | None, via: str) -> None:
-    """Times all questions of a dashboard at the same time. NAME is the dashboard, or DATASET/NAME."""
+    """Times the questions of a dashboard, asked all at once. NAME is a key under [dashboards], or DATASET/NAME."""
     if "/" in name:
         dataset, _, name = name.rpartition("/")
     data, seed = datasets.read(dataset).sized(rows, seed), 1 if seed is None else seed

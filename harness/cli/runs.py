@@ -35,7 +35,7 @@ from rollup_bench.workloads import dataset as datasets
 from rollup_bench.workloads import events as event_store
 from rollup_bench.workloads.dataset import Dataset
 
-PROFILE = "How much to measure: check times nothing, look little, full the most."
+PROFILE = "How much to measure, in this order: check (times nothing), look, quick, standard, full (a night)."
 
 
 @click.command()
@@ -47,7 +47,7 @@ PROFILE = "How much to measure: check times nothing, look little, full the most.
 @click.option("--profile", type=click.Choice(list(PROFILES)), default="look", show_default=True, help=PROFILE)
 @rows_option
 @seed_option
-@out_option(help="File that records the run; a run that it holds in part is resumed.")
+@out_option(help="File of the run, new or of the same run cut off, which is then resumed.")
 def run(
     dataset: str,
     engines: list[str],
@@ -96,7 +96,7 @@ def _complete(measured: Run) -> bool:
 @click.command()
 @click.argument("run")
 def show(run: str) -> None:
-    """Prints the tables of a recorded RUN. RUN is a file, a commit with one run under results/, or COMMIT:FILE."""
+    """Prints the tables of a recorded RUN: a file, COMMIT:FILE, or a commit whose results/ hold one run."""
     tables.run_table(history.find(run), console())
 
 
@@ -104,7 +104,7 @@ def show(run: str) -> None:
 @click.argument("first")
 @click.argument("second")
 def compare_(first: str, second: str) -> None:
-    """Compares the times of two runs. Each run is a file, a commit with one run under results/, or COMMIT:FILE."""
+    """Says which times changed from run FIRST to run SECOND. Each is named as for `show`."""
     tables.comparison_table(compare(history.find(first), history.find(second)), console())
 
 

@@ -48,13 +48,16 @@ def asking(command: str) -> dict[str, list[Case]]:
         "--set": [
             ([command, QUESTION, "--set", "start"], ("--set start is not NAME=VALUE",)),
             ([command, QUESTION, "--set", "n=1"], ("--set n: carriers has no such parameter; it has start, end",)),
-            ([command, QUESTION, "--set", f"start={SQL}"], ("is not a value like the default, 2013-01-01",)),
-            ([command, QUESTION, "--set", "start=2013-02-30"], ("--set start=2013-02-30 is not a value like",)),
+            ([command, QUESTION, "--set", f"start={SQL}"], ("is not a date or time, as the default 2013-01-01 is",)),
+            ([command, QUESTION, "--set", "start=2013-02-30"], ("--set start=2013-02-30 is not a date or time",)),
             ([command, QUESTION, "--set", "end=2012-01-01"], ("question carriers: end 2012-01-01", "is not after")),
             ([command, QUESTION, "--set", "start=0001-01-01T00:00+23:00"], ("start", "years 1 to 9999")),
-            ([command, "busiest-routes", "--set", "n=many"], ("--set n=many is not a value like the default, 10",)),
+            (
+                [command, "busiest-routes", "--set", "n=many"],
+                ("--set n=many is not a whole number, as the default 10 is",),
+            ),
             ([command, "busiest-routes", "--set", "n=0"], ("top is `0`; write a whole number of at least 1",)),
-            ([command, "busiest-routes", "--set", f"n={'9' * 5000}"], ("--set n=999", "is not a value like")),
+            ([command, "busiest-routes", "--set", f"n={'9' * 5000}"], ("--set n=999", "is not a whole number")),
         ],
     }
 

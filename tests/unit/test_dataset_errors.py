@@ -39,8 +39,12 @@ PLACES = {"layout": ("layouts", "hour")} | {q["name"]: ("questions", i) for i, q
 SQL = "x'; DROP TABLE events; --"
 CASES: dict[str, list[tuple[Any, ...]]] = {
     "title": [(1, "title is `1`; write a text in quotes"), (["x"], "title is a list")],
-    "zone": [("Mars", "zone is `Mars`, not a time zone"), ("../etc/passwd", "not a time zone"), (1, "a text in")],
-    "source": [("data.csv", "write a table of path, package"), ({}, "and has neither; write one of them")],
+    "zone": [
+        ("Mars", "zone is `Mars`, not a time zone"),
+        ("../etc/passwd", "not a time zone"),
+        (1, "write a time zone in quotes"),
+    ],
+    "source": [("data.csv", "write where the events are"), ({}, "and has neither; write one of them")],
     "source.path": [
         (1, "a text in quotes"),
         ("nowhere.csv", "mine.toml: source.path: ", "nowhere.csv: No such file"),
@@ -58,8 +62,8 @@ CASES: dict[str, list[tuple[Any, ...]]] = {
     "source.seed": [("7", "source.seed is the text `7`; write a whole number")],
     "source.separator": [("ab", "separator is `ab`; write a single character"), ("", "single"), (",,", "single")],
     "source.names": [("a,b", "list of texts"), ([1], "source.names[0] is `1`"), (["at"], "is named `came`")],
-    "source.null": [("NA", "list of texts"), ([1], "source.null[0] is `1`; write a text")],
-    "columns": [([], "write a table of time, subject")],
+    "source.null": [("NA", "write texts that stand for NULL"), ([1], "source.null[0] is `1`; write a text")],
+    "columns": [([], "write what the columns are")],
     "columns.time": [("at", "write a table of name, format, zone")],
     "columns.time.name": [("when", "is named `when`; the columns are"), ("who", "`who` is listed twice")],
     "columns.time.format": [
@@ -68,21 +72,25 @@ CASES: dict[str, list[tuple[Any, ...]]] = {
         ("%H", "row 1: column `at` is `2013"),
     ],
     "columns.time.zone": [("Mars", "columns.time: zone is `Mars`, not a time zone")],
-    "columns.subject": [(SQL, "is named"), (["who"], "a text in quotes"), ("age", "`age` is reserved")],
-    "columns.dimensions": [("what", "list"), (["what", "x"], "is named `x`; the columns are"), (["n"], "twice")],
+    "columns.subject": [(SQL, "is named"), (["who"], "the name of a column in quotes"), ("age", "`age` is reserved")],
+    "columns.dimensions": [
+        ("what", "write names of columns"),
+        (["what", "x"], "is named `x`; the columns are"),
+        (["n"], "twice"),
+    ],
     "columns.measures": [
-        ("n", "list of texts"),
+        ("n", "write names of columns"),
         (["what"], "columns: `what` is listed twice"),
         (["n", "m"], "is named `m`; the columns are at"),
     ],
-    "columns.action": [([], "a text in quotes"), ("nope", "is named `did`; add it")],
-    "columns.id": [(7, "a text in quotes"), ("n", "columns: `n` is listed twice")],
+    "columns.action": [([], "the name of a column in quotes"), ("nope", "is named `did`; add it")],
+    "columns.id": [(7, "the name of a column in quotes"), ("n", "columns: `n` is listed twice")],
     "columns.received": [("came", "write a table of name, format, zone")],
     "columns.received.name": [("late", "is named `late`; the columns are at")],
     "columns.received.format": [("seconds", "row 1: column `came` is `2013-01-02`, not whole seconds")],
     "columns.received.zone": [("", "columns.received: zone is ``, not a time zone")],
     "dashboards": [
-        ([], "dashboards is an empty list; write a table"),
+        ([], "dashboards is an empty list; write for each dashboard its questions"),
         ({"day": ["x"]}, "dashboards.day: no question is named `x`; write one of aggregate, cohort, funnel"),
         ({"day": []}, "dashboards.day: write a list of names of questions"),
         ({"day": "cohort"}, "dashboards.day: write a list"),
@@ -94,12 +102,12 @@ CASES: dict[str, list[tuple[Any, ...]]] = {
     ],
     "layout.grain": [("days", "grain is the text `days`; write one of all"), (1, "grain is `1`")],
     "layout.measures": [
-        ([], "measures is an empty list; write a list of at least one text"),
+        ([], "measures is an empty list; write measures, as in"),
         (["count"], "layouts.hour: `count` is not a measure; write count(), sum(x)"),
         (["sum(m)"], "measures: sum(m): no column under [columns] is named `m`"),
         (["count()", "count()"], "measures: `count()` is listed twice"),
     ],
-    "layout.by": [(["n"], "`n` is a measure, not"), ("what", "list"), (["what", "what"], "twice")],
+    "layout.by": [(["n"], "`n` is a measure, not"), ("what", "write names of dimensions"), (["what", "what"], "twice")],
     "layout.zone": [("Mars", "layouts.hour: zone is `Mars`")],
     "questions": [({}, "questions is a table; write a list of tables"), (["x"], "the text `x`; write a table")],
     "question.name": [
@@ -118,7 +126,7 @@ CASES: dict[str, list[tuple[Any, ...]]] = {
         (SPAN | {"start": datetime.fromisoformat("0001-01-01T00:00:00+14:00")}, "write a time in the years 1 to 9999"),
     ],
     "question.draw": [
-        ([], "draw is an empty list; write a table"),
+        ([], "draw is an empty list; write for each drawn parameter"),
         ({"m": [1]}, "draw.m: no parameter has this name"),
         ({"dates": {"first": 1}}, "draw.dates.first is `1`; write a date"),
         ({"m": {"column": "c"}}, "draw.m: no parameter has this name"),
@@ -143,7 +151,11 @@ CASES: dict[str, list[tuple[Any, ...]]] = {
         (["$m"], "`$m` is no parameter; add it to"),
     ],
     "aggregate.grain": [("fortnight", "the text `fortnight`; write one"), (True, "grain is `true`; write one")],
-    "aggregate.by": [(["when"], "by: no column under [columns]"), ("what", "list"), (["what", "what"], "twice")],
+    "aggregate.by": [
+        (["when"], "by: no column under [columns]"),
+        ("what", "write names of dimensions"),
+        (["what", "what"], "twice"),
+    ],
     "aggregate.subtotals": [("all", "subtotals is the text `all`; write one of cube, none, rollup")],
     "aggregate.where": [
         ([], "where is an empty list; write a table"),
@@ -163,7 +175,7 @@ CASES: dict[str, list[tuple[Any, ...]]] = {
     "aggregate.top.smallest": [(1, "top.smallest is `1`; write true or false")],
     "aggregate.top.error": [(1, "top.error is `1`; write a number of at least 0 and below 1"), (-0.1, "top.error")],
     "cohort.kind": [("Cohort", "kind is `Cohort`; write one of")],
-    "cohort.zone": [(1, "question cohort: zone is `1`; write a text in quotes")],
+    "cohort.zone": [(1, "question cohort: zone is `1`; write a time zone in quotes")],
     "cohort.until": [("2014-01-01", "until is `2014-01-01`; write a date or time")],
     "cohort.age": [(30, "age is `30`; write a table of unit, count, width, clock")],
     "cohort.age.unit": [
@@ -191,7 +203,11 @@ CASES: dict[str, list[tuple[Any, ...]]] = {
         ([{}, {"did": {"about": 1}}], "steps[1].did.about is not a comparison"),
     ],
     "funnel.window": [(0, "window is `0`; write a whole number of at least 1"), ("1 day", "is the text `1 day`")],
-    "funnel.by": [("what", "list of texts"), (["m"], "by: no column under [columns]"), (["what", "what"], "twice")],
+    "funnel.by": [
+        ("what", "write names of dimensions"),
+        (["m"], "by: no column under [columns]"),
+        (["what", "what"], "twice"),
+    ],
 }
 
 

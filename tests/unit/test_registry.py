@@ -13,7 +13,7 @@ CLASS = 'from rollup_bench.engines.contract import Engine\nclass Mine(Engine):\n
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("import nonsense", r"mine0 needs the Python package nonsense$"),
+        ("import nonsense", r"mine0 needs the Python package nonsense: pip install nonsense$"),
         ("x = (", r"mine0 cannot be imported: SyntaxError: '\(' was never closed"),
         ("from engines import nonsense", "cannot be imported: ImportError: cannot import name 'nonsense'"),
         ("nonsense()", "mine0 cannot be imported: NameError: name 'nonsense' is not defined .*mine0.py:1\\)"),
