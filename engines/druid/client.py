@@ -34,50 +34,26 @@ def payload(statement: str, parameters: Sequence[str | int | float], cached: boo
         "parameters": [{"type": TYPES[type(value)], "value": value} for value in parameters],
         "context": _context[cached],
         "resultFormat": "array",
-        "header": True,
     }
 
 
-class Cursor(db.api.Cursor):  # type: ignore[misc]
-    """pydruid's cursor, changed so that Druid binds the parameters and sends each row as an array."""
-
-    def __init__(self, transport: Transport, cached: bool) -> None:
-        super().__init__(PATH, context=CONTEXT, header=True)
-        self._transport, self._cached = transport, cached
-
-    @check_closed  # type: ignore[untyped-decorator]
-    def execute(self, operation: str, parameters: Sequence[str | int | float] = ()) -> "Cursor":
-        """Executes a statement with a value for each `?` and reads all rows; FailureError if no result arrives."""
-        body = _encode(payload(operation, parameters, self._cached))
-        names, *rows = _decode(self._transport.send("POST", PATH, body, TIMEOUT + 5))
-        self.description = [(name, None, None, None, None, None, True) for name in names]
-        self._results = iter(rows)
-        return self
-
-    @check_closed  # type: ignore[untyped-decorator]
-    def fetchall(self) -> list[list[Any]]:
-        """All rows of the result that were not fetched before, each as a list."""
-        return list(self._results)
-
-
 class Connection(db.api.Connection):  # type: ignore[misc]
-    """pydruid's connection to Druid, with one HTTP connection for all its cursors."""
+    """pydruid's connection to Druid, changed so that Druid binds the parameters and sends each row as an array.
+
+    It keeps one HTTP connection. `cursor` of pydruid, which pastes parameters into the text, is not used.
+    """
 
     def __init__(self, transport: Transport, cached: bool = False) -> None:
         super().__init__(context=CONTEXT)
         self._transport, self._cached = transport, cached
-
-    @check_closed  # type: ignore[untyped-decorator]
-    def cursor(self) -> Cursor:
-        """A new cursor, which executes a statement and fetches its rows."""
-        return Cursor(self._transport, self._cached)
 
     def close(self) -> None:
         """Closes the connection and its HTTP connection."""
         super().close()
         self._transport.close()
 
+    @check_closed  # type: ignore[untyped-decorator]
     def rows(self, statement: str, parameters: Sequence[str | int | float] = ()) -> list[list[Any]]:
         """Executes a statement and returns all rows of the result; FailureError with Druid's message if Druid fails."""
-        rows: list[list[Any]] = self.cursor().execute(statement, parameters).fetchall()
-        return rows
+        body = _encode(payload(statement, parameters, self._cached))
+        return _decode(self._transport.send("POST", PATH, body, TIMEOUT + 5))

@@ -4,6 +4,7 @@ import shutil
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
+from dataclasses import replace
 from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
+from rollup_bench import servers
 from rollup_bench.engines.contract import Built, Engine, Loaded, Plan, Session, Support, Where, unsupported
 from rollup_bench.engines.druid import bitmap_retention, cohort, cohort_tables, loading, planning, sketches, sql
 from rollup_bench.engines.druid.client import Connection
@@ -24,7 +26,6 @@ from rollup_bench.errors import FailureError, RequestError
 from rollup_bench.servers import Server
 from rollup_bench.servers.budget import Budget
 from rollup_bench.servers.watch import Watch
-from rollup_bench.workloads import answers
 from rollup_bench.workloads.dataset import Dataset
 from rollup_bench.workloads.events import Events, Statistics
 from rollup_bench.workloads.layouts import Layout
@@ -127,7 +128,7 @@ class Druid(Engine):
 
     @contextmanager
     def _session(self, plan: Plan, cached: bool) -> Iterator[Session]:
-        with closing(Connection(Transport(self.served_by.connection), cached)) as connection:
+        with closing(Connection(Transport(self._broker), cached)) as connection:
             yield _Session(connection, plan)
 
     def close(self) -> None:
@@ -138,6 +139,15 @@ class Druid(Engine):
     @cached_property
     def _cluster(self) -> Cluster:
         return Cluster(Transport(self.served_by.connection))
+
+    @cached_property
+    def _broker(self) -> servers.Connection:
+        """Where questions are sent: to the broker itself if all processes are on this machine, else to the router."""
+        address = self.served_by.connection
+        if self.served_by.via != "native":
+            return address
+        ((port,),) = self._connection.rows("SELECT plaintext_port FROM sys.servers WHERE server_type = 'broker'")
+        return replace(address, port=port)
 
     @cached_property
     def _connection(self) -> Connection:
@@ -168,26 +178,25 @@ class Druid(Engine):
 
 class _Session(Session):
     def __init__(self, connection: Connection, plan: Plan) -> None:
-        self._connection = connection
-        self._plan = plan
+        self._connection, self._plan = connection, plan
         self._prepared = lru_cache(partial(_prepare, plan))
 
     def ask(self, question: Question) -> pa.Table:
         datasource = _answering(question, self._plan)
         if isinstance(question, Aggregate) and isinstance(datasource, Datasource):
-            prepared, schema = self._prepared(spanless(question), datasource)
-            return sql.answer(question, datasource, schema, self._rows(prepared.over(question.span)))
+            prepared = self._prepared(spanless(question), datasource)
+            return sql.answer(question, datasource, prepared, self._rows(prepared.statement.over(question.span)))
         module = _cohort_module(question, datasource)
         query = module.statement(question, datasource, _source(self._plan, datasource))
         return module.answer(question, datasource, self._rows(query))
 
     def _rows(self, query: Statement) -> list[list[Any]]:
-        return self._connection.rows(query.text, query.values)
+        rows: list[list[Any]] = self._connection.rows(query.text, query.values)
+        return rows
 
 
-def _prepare(plan: Plan, question: Aggregate, datasource: Datasource) -> tuple[Statement, pa.Schema]:
-    """The statement of an aggregate, with its span left open, and the Arrow schema of the answer."""
-    return sql.aggregate(question, datasource, _source(plan, datasource)), answers.schema(question, plan.schema)
+def _prepare(plan: Plan, question: Aggregate, datasource: Datasource) -> sql.Prepared:
+    return sql.prepare(question, datasource, _source(plan, datasource))
 
 
 def _source(plan: Plan, datasource: Datasource | CohortTable) -> str:
@@ -214,7 +223,7 @@ def statement(question: Question, plan: Plan) -> Statement:
     """The SQL statement that is sent for a question; RequestError if the question is not supported."""
     datasource = _answering(question, plan)
     if isinstance(question, Aggregate) and isinstance(datasource, Datasource):
-        return _prepare(plan, question, datasource)[0].over(question.span)
+        return _prepare(plan, question, datasource).statement.over(question.span)
     query: Statement = _cohort_module(question, datasource).statement(question, datasource, _source(plan, datasource))
     return query
 

@@ -13,6 +13,7 @@ from rollup_bench.engines import sql
 from rollup_bench.engines.druid.buckets import bucket
 from rollup_bench.engines.druid.datasource import HALF_BITS, TIME, Datasource, quoted
 from rollup_bench.engines.ordering import arrange, first, grouping_id, grouping_sets
+from rollup_bench.workloads import answers
 from rollup_bench.workloads.filters import Filter, Op
 from rollup_bench.workloads.measures import Function
 from rollup_bench.workloads.questions import Aggregate, Grain, Question, Span
@@ -79,20 +80,35 @@ def client_cuts(question: Question) -> bool:
     return isinstance(question, Aggregate) and question.top is not None and question.grain is not Grain.ALL
 
 
-def answer(question: Aggregate, datasource: Datasource, schema: pa.Schema, rows: list[list[Any]]) -> pa.Table:
+@dataclass(frozen=True)
+class Prepared:
+    """The statement of an aggregate for any span, and the schema of its answer with the types of its columns."""
+
+    statement: Statement
+    schema: pa.Schema
+    types: list[pa.DataType]
+
+
+def prepare(question: Aggregate, datasource: Datasource, source: str) -> Prepared:
+    """Prepares an aggregate; `source` is the datasource's name in Druid."""
+    schema = answers.schema(question, datasource.statistics.schema)
+    return Prepared(aggregate(question, datasource, source), schema, schema.types)
+
+
+def answer(question: Aggregate, datasource: Datasource, prepared: Prepared, rows: list[list[Any]]) -> pa.Table:
     """Converts rows of a SQL result into the sorted answer, cut to the top; OverflowError if a sum exceeds 64 bits."""
     if not rows:
-        return schema.empty_table()
+        return prepared.schema.empty_table()
     cells, width = list(chain.from_iterable(rows)), len(rows[0])
     columns: list[Sequence[Any]] = [cells[place::width] for place in range(width)]
     if question.grain is Grain.ALL:
         columns.insert(0, (question.span.milliseconds[0],) * len(rows))
-    for place, measure in enumerate(question.measures, len(schema) - len(question.measures)):
+    for place, measure in enumerate(question.measures, len(prepared.types) - len(question.measures)):
         if measure.function is Function.SUM and datasource.wide(measure.column):
             sums = [joined(high, low) for high, low in zip(*columns[place : place + 2], strict=True)]
             columns[place : place + 2] = [checked(str(measure), sums)]
-    arrays = [pa.array(column, kind) for column, kind in zip(columns, schema.types, strict=True)]
-    return first(question, arrange(question, pa.Table.from_arrays(arrays, schema=schema)))
+    arrays = [pa.array(column, kind) for column, kind in zip(columns, prepared.types, strict=True)]
+    return first(question, arrange(question, pa.Table.from_arrays(arrays, schema=prepared.schema)))
 
 
 def code_point_key(dimension: str, datasource: Datasource, values: str, parameters: Parameters) -> str:
