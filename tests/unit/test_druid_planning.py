@@ -1,0 +1,118 @@
+"""Which datasources Druid plans, how their segments are divided, and what the tables of cohorts contain."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import pytest
+
+from rollup_bench.engines.cohort_activity import AGE, BIRTH, BORN, ROWS
+from rollup_bench.engines.cohorts import stored_activities
+from rollup_bench.engines.druid import cohort_tables, ingest, planning
+from rollup_bench.engines.druid.cohort_tables import CohortTable
+from rollup_bench.engines.druid.datasource import Datasource
+from rollup_bench.harness.conformance.tested_engine import few
+from rollup_bench.workloads import dataset, layouts
+from rollup_bench.workloads.events import Statistics
+from rollup_bench.workloads.filters import Filter, Op
+from rollup_bench.workloads.measures import parse
+from rollup_bench.workloads.questions import Age, Aggregate, Cohort, Grain, Span
+
+FLIGHTS = dataset.read("flights")
+YEAR = Span(datetime(2013, 1, 1, 5, tzinfo=UTC), datetime(2014, 1, 1, 5, tzinfo=UTC))
+
+
+def statistics(rows: int = 336_776) -> Statistics:
+    """Those of the flights, with another number of rows."""
+    types = {"time_hour": "timestamp"} | dict.fromkeys(("tailnum", "carrier", "origin", "dest"), "string")
+    types |= {"flight": "int64"} | dict.fromkeys(FLIGHTS.columns.measures, "int64")
+    cardinality = {"tailnum": 4043, "carrier": 16, "flight": 3844, "origin": 3, "dest": 105}
+    first, last = YEAR.milliseconds
+    return Statistics("f", rows, first, last - 1, types, cardinality, dict.fromkeys(FLIGHTS.columns.measures, 1e9))
+
+
+def tuned(rows: int = 336_776) -> list[Datasource]:
+    """The roll-ups and the events of the layout `tuned`."""
+    found = planning.datasources(FLIGHTS, layouts.tuned, statistics(rows))
+    return [datasource for datasource in found if isinstance(datasource, Datasource)]
+
+
+def test_dimensions_are_in_the_order_of_their_use() -> None:
+    assert planning.asked_dimensions(FLIGHTS) == ("origin", "carrier", "dest")
+    assert tuned()[-1].dimensions[:3] == ["origin", "carrier", "dest"]
+
+
+def test_no_rollup_has_a_dimension_of_many_values() -> None:
+    assert {name for rollup in tuned()[:-1] for name in rollup.layout.by} == {"origin", "carrier", "dest"}
+    assert {name for rollup in tuned(300)[:-1] for name in rollup.layout.by} == {"origin"}
+
+
+def test_sketches_are_merged_from_as_few_groups_as_possible() -> None:
+    estimated = parse("distinct(tailnum, error=0.02)")
+    (stored,) = [rollup for rollup in tuned()[:-1] if estimated in rollup.layout.measures]
+    assert stored.layout.by == ()
+
+
+def test_a_fixed_filter_on_numbers_is_a_dimension() -> None:
+    question = FLIGHTS.question("long-hauls-late").fill()
+    assert isinstance(question, Aggregate)
+    flagged = next(rollup for rollup in tuned() if rollup.unsupported_reason(question) is None)
+    assert flagged.flag == "distance ge 2000 and dep_delay gt 60"
+    assert flagged.conditions(question) == (Filter(flagged.flag, Op.EQ, ("true",)),)
+    other = msgspec.structs.replace(question, where=question.where[:1])
+    assert "cannot filter by it" in str(flagged.unsupported_reason(other))
+    (transform,) = ingest.schema(flagged, "d")["transformSpec"]["transforms"]
+    assert transform["expression"] == """if(("distance" >= 2000) && ("dep_delay" > 60), 'true', 'false')"""
+
+
+@pytest.mark.parametrize(
+    ("rows", "cores", "target"),
+    [(336_776, 1, None), (336_776, 2, 168_388), (336_776, 64, 50_000), (70_000, 2, None), (29_000_000, 2, 5_000_000)],
+)
+def test_a_year_of_events_is_divided_for_the_cores(rows: int, cores: int, target: int | None) -> None:
+    tuning = ingest.spec(tuned(rows)[-1], "d", cores)["tuningConfig"]
+    partitions = tuning["partitionsSpec"]
+    if target is None:
+        assert partitions == ingest.UNDIVIDED
+    else:
+        assert partitions["partitionDimensions"] == ["origin", "carrier", "dest"]
+        assert partitions["targetRowsPerSegment"] == pytest.approx(target, rel=0.01)
+
+
+def test_events_inside_a_task_are_divided_by_hash() -> None:
+    spec = ingest.spec(tuned()[-1], "d", 2)
+    for kind, partitions in (("local", "range"), ("inline", "hashed")):
+        task = ingest.task("t", spec, {"type": kind})
+        assert task["spec"]["tuningConfig"]["partitionsSpec"]["type"] == partitions
+
+
+def test_a_rollup_without_dimensions_has_no_other_columns() -> None:
+    (total,) = [rollup for rollup in tuned()[:-1] if not rollup.layout.by and not rollup.flagged]
+    dimensions = ingest.schema(total, "d")["dimensionsSpec"]
+    assert dimensions["dimensions"] == []
+    assert set(dimensions["dimensionExclusions"]) == set(statistics().types)
+
+
+def test_wide_sums_of_cohorts_are_stored_in_halves() -> None:
+    huge, day = 2**62, datetime(2020, 1, 1, tzinfo=UTC)
+    events = few(
+        [{"when": day, "user": "u", "huge": huge}] * 2 + [{"when": day.replace(day=2), "user": "u", "huge": 1}]
+    )
+    question = Cohort(
+        Span(day, day.replace(day=9)), day.replace(day=9), Age(Grain.DAY, 2), parse("sum(huge)"), Grain.DAY
+    )
+    (activity,) = stored_activities([question])
+    table = CohortTable(activity, events.statistics)
+    rows = table.rows(events).sort_by(AGE).to_pylist()
+    assert [row[AGE] for row in rows] == [cohort_tables.NOBODY, BIRTH, 0, 1]
+    assert [(row["sum(huge):high"] << 32) + row["sum(huge):low"] for row in rows[2:]] == [2 * huge, 1]
+    with pytest.raises(OverflowError):
+        cohort_tables.answer(question, table, results(rows))
+    later = [row | {"sum(huge):high": 0} for row in rows]
+    assert cohort_tables.answer(question, table, results(later))["value"].to_pylist() == [0, 1]
+
+
+def results(rows: list[dict[str, Any]]) -> list[list[Any]]:
+    """What Druid returns for a sum by day of birth, over these stored rows."""
+    names = (BORN, AGE, ROWS, "count(huge)", "sum(huge):high", "sum(huge):low")
+    return [[row[name] for name in names] for row in rows if row[AGE] != cohort_tables.NOBODY]
