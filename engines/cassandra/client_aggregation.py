@@ -130,8 +130,9 @@ def _grouping_set(question: Aggregate, by: tuple[str, ...], groups: Groups, sche
     if question.subtotals != "none":
         columns["grouping_id"] = pa.array(np.full(part.totals.num_rows, grouping_id(question, by)))
     try:
-        nulls = pa.nulls(part.totals.num_rows)
-        typed = [_typed(columns.get(field.name, nulls), field.type) for field in schema]
+        for name in set(schema.names) - set(columns):
+            columns[name] = pa.nulls(part.totals.num_rows)
+        typed = [_typed(columns[field.name], field.type) for field in schema]
     except pa.ArrowInvalid as error:
         raise OverflowError(str(error)) from None
     return pa.table(typed, schema=schema)

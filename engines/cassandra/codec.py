@@ -3,6 +3,7 @@
 A whole column is encoded at once: binding value by value would be most of the work of a load.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from cassandra.query import UNSET_VALUE
 
-from rollup_bench.engines.cassandra.driver import Page
+from rollup_bench.engines.cassandra.driver import Column, Page
 
 NUMBERS = {"bigint": ">i8", "timestamp": ">i8", "int": ">i4", "double": ">f8"}
 NULL_KEY = "\\"
@@ -46,38 +47,31 @@ def unkeyed(column: pa.Array, arrow_type: pa.DataType) -> pa.Array:
 
 def table(pages: list[Page], types: dict[str, pa.DataType]) -> pa.Table:
     """The rows of pages as an Arrow table; `types` names the columns in order."""
-    return _arrow(_joined(pages, types), types)
+    columns = _joined(pages, types)
+    return pa.Table.from_arrays(list(columns.values()), names=list(types))
 
 
 def partials_table(pages: list[Page], types: dict[str, pa.DataType]) -> pa.Table:
     """Rows of partial aggregates as an Arrow table; the sum of no value is NULL, where Cassandra returns 0."""
     columns = _joined(pages, types)
-    for name in columns:
+    for name, counts in columns.items():
         total = f"sum{name.removeprefix('count')}"
-        if name.startswith("count(") and total in columns and (empty := np.ma.getdata(columns[name]) == 0).any():
-            columns[total] = np.ma.masked_where(empty, columns[total])
-    return _arrow(columns, types)
+        if name.startswith("count(") and total in columns and 0 in np.asarray(counts):
+            columns[total] = pc.if_else(pc.equal(counts, 0), None, columns[total])
+    return pa.Table.from_arrays(list(columns.values()), names=list(types))
 
 
-def _joined(pages: list[Page], types: dict[str, pa.DataType]) -> Page:
-    """The columns of all pages, by their names in `types`; none if there is no page."""
+def _joined(pages: list[Page], types: dict[str, pa.DataType]) -> dict[str, pa.Array]:
+    """The columns of all pages, by their names in `types`."""
+    if not pages:
+        return {name: pa.nulls(0, arrow_type) for name, arrow_type in types.items()}
     columns = zip(*(page.values() for page in pages), strict=True)
-    if len(pages) == 1:
-        return {name: part for name, (part,) in zip(types, columns, strict=True)}
-    return {
-        name: np.ma.concatenate(parts)  # type: ignore[no-untyped-call]
-        for name, parts in zip(types, columns, strict=bool(pages))
-    }
+    return {name: _column(parts, types[name]) for name, parts in zip(types, columns, strict=True)}
 
 
-def _arrow(columns: Page, types: dict[str, pa.DataType]) -> pa.Table:
-    if not columns:
-        return pa.schema(list(types.items())).empty_table()
-    arrays = []
-    for name, column in columns.items():
-        mask = np.ma.getmask(column)
-        arrays.append(pa.array(np.ma.getdata(column), types[name], mask=mask if mask.any() else None))
-    return pa.Table.from_arrays(arrays, names=list(columns))
+def _column(parts: Sequence[Column], arrow_type: pa.DataType) -> pa.Array:
+    arrays = [part if isinstance(part, pa.Array) else pa.array(part, arrow_type) for part in parts]
+    return arrays[0] if len(arrays) == 1 else pa.concat_arrays(arrays)
 
 
 def _numbers(column: pa.Array, form: str) -> list[bytes | None]:

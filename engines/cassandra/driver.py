@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
-from typing import Any
+from typing import Any, TypeAlias
 
 import cassandra
+import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 from cassandra import (
     AuthenticationFailed,
     ConsistencyLevel,
@@ -46,8 +48,8 @@ PAGE_BYTES = 2 << 20
 CELL_BYTES = {"bigint": 12, "int": 8, "double": 12, "timestamp": 12, "varint": 16, "varchar": 20, "text": 20}
 """The estimated size of a value in a page, with its length of four bytes."""
 Row = tuple[Any, ...]
-Column = npt.NDArray[Any]
-"""Numbers (a masked array if they may be NULL), or Python objects."""
+Column: TypeAlias = "pa.Array | npt.NDArray[Any]"
+"""Numbers as an Arrow array, values of other types as Python objects."""
 Page = dict[str, Column]
 """The rows of a page by column, in the order of the statement."""
 
@@ -100,12 +102,15 @@ def summary(error: BaseException) -> str:
             return first_line
 
 
-def _native(column: Column) -> Column:
-    """The column in the byte order of this machine."""
-    return column if column.dtype == object else column.astype(column.dtype.newbyteorder("="))
+def _arrow(column: npt.NDArray[Any]) -> Column:
+    """A parsed column as Arrow, in the byte order of this machine."""
+    if column.dtype == object:
+        return column
+    values, mask = np.ma.getdata(column), np.ma.getmask(column)
+    return pa.array(values.astype(values.dtype.newbyteorder("=")), mask=mask if mask.any() else None)
 
 
-numpy_parser.make_native_byteorder = _native  # the driver's own calls a method that NumPy 2 does not have
+numpy_parser.make_native_byteorder = _arrow  # the driver's own calls a method that NumPy 2 does not have
 
 
 def _tuples(_names: list[str], page: Page | None) -> list[Row]:

@@ -221,7 +221,7 @@ def _count(reader: Reader, plan: Plan, manifest: Manifest, watch: Watch) -> dict
     counted = {table.name: 0 for table in plan.tables.tables}
     for (table, _), (page,) in zip(parts, reader.results(requests), strict=True):
         watch.check()
-        counted[table.name] += int(page["count"][0])
+        counted[table.name] += page["count"][0].as_py()
     return counted
 
 
