@@ -2,7 +2,7 @@
 
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -31,6 +31,10 @@ from rollup_bench.workloads.questions import Aggregate, Cohort, Question, millis
 
 BUCKET = pa.field("bucket", INSTANT)
 warnings.filterwarnings("ignore", "Arrow output on a DB-API result makes an extra copy")
+
+
+Stage = tuple[float, int]
+"""The seconds of a load so far, and the bytes of the file."""
 
 
 class DuckDB(Engine):
@@ -64,27 +68,25 @@ class DuckDB(Engine):
         return f"{text}\n-- parameters: {', '.join(map(repr, values))}"
 
     def load(self, plan: Plan, events: Events, watch: Watch) -> Loaded:
-        seconds, sizes, began = [], [], time.perf_counter()
+        began, stages = time.perf_counter(), list[Stage]()
         self._folder.mkdir(parents=True, exist_ok=True)
         path = self._path(plan)
         try:
             with self._connected(path) as connection, watch.ending(connection.interrupt):
                 batches = pa.RecordBatchReader.from_batches(naive_schema(plan.schema), naive_batches(events, watch))
                 connection.register("batches", batches)
-                for text in tables.statements(plan.tables, plan.statistics, plan.dataset.columns):
+                for text in load_texts(plan):
                     connection.execute(text)
                     connection.execute("CHECKPOINT")
-                    seconds.append(time.perf_counter() - began)
-                    sizes.append(path.stat().st_size)
+                    stages.append((time.perf_counter() - began, path.stat().st_size))
                 counts = _counts(connection, plan)
         except duckdb.Error as error:
             raise failure(error) from None
         if counts.get("events", events.statistics.rows) != events.statistics.rows:
             raise FailureError(f"duckdb stored {counts['events']} of {events.statistics.rows} events")
-        rows, built = sum(counts.values()), None
-        if 0 < counts.get("events", 0) < rows:
-            built = Built(rows - counts["events"], seconds[1] - seconds[0], sizes[1] - sizes[0])
-        return Loaded(rows, time.perf_counter() - began, path.stat().st_size, built)
+        return Loaded(
+            sum(counts.values()), time.perf_counter() - began, path.stat().st_size, built_part(counts, stages)
+        )
 
     def rows(self, plan: Plan) -> int | None:
         path = self._path(plan)
@@ -180,6 +182,20 @@ def _counts(connection: duckdb.DuckDBPyConnection, plan: Plan) -> dict[str, int]
     """The number of rows in each table, by the table's name."""
     (row,) = connection.execute(counting(plan)).fetchall()
     return dict(zip(plan.tables.names, row, strict=True))
+
+
+def load_texts(plan: Plan) -> tuple[str, str]:
+    """The statements that store the events, and those for all other tables; either may be empty."""
+    return tables.statements(plan.tables, plan.statistics, plan.dataset.columns)
+
+
+def built_part(counts: Mapping[str, int], stages: Sequence[Stage]) -> Built | None:
+    """What was stored in addition to the events; `stages` follow the events and the end, `counts` are rows by table."""
+    rows = sum(counts.values()) - counts.get("events", 0)
+    if "events" not in counts or not rows:
+        return None
+    (before, size_before), (after, size_after) = stages
+    return Built(rows, after - before, size_after - size_before)
 
 
 def counting(plan: Plan) -> str:

@@ -55,7 +55,7 @@ class Client:
             writer.close()
 
     def act(self, action: str, database: str = "") -> str:
-        """The reply to an action: `version` of DuckDB, `size` of a database in bytes, `drop` of a database."""
+        """The reply to an action: `version` of DuckDB, `size` of a database in bytes, `stages` of its load, `drop`."""
         with self._failing():
             (reply,) = self._flight.do_action(flight.Action(action, database.encode()), self._options)
         return str(reply.body.to_pybytes().decode())

@@ -1,6 +1,7 @@
 """The adapter to a DuckDB server: the tables and statements of the embedded DuckDB, sent by Arrow Flight."""
 
 import dataclasses
+import json
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -9,7 +10,16 @@ from functools import cached_property
 import pyarrow as pa
 
 from rollup_bench.engines.contract import Loaded, Plan, Session, Support, Where
-from rollup_bench.engines.duckdb.engine import DuckDB, counting, naive_batches, naive_schema, statement, typed
+from rollup_bench.engines.duckdb.engine import (
+    DuckDB,
+    built_part,
+    counting,
+    load_texts,
+    naive_batches,
+    naive_schema,
+    statement,
+    typed,
+)
 from rollup_bench.engines.duckdb_served.client import Client
 from rollup_bench.engines.duckdb_served.protocol import Load, Query, StatementError
 from rollup_bench.errors import FailureError
@@ -35,21 +45,27 @@ class DuckDBServed(DuckDB):
 
     def load(self, plan: Plan, events: Events, watch: Watch) -> Loaded:
         began = time.perf_counter()
-        load = Load(plan.name, plan.text, events.statistics.rows)
+        load = Load(plan.name, load_texts(plan), events.statistics.rows)
         try:
             self._client.load(load, naive_schema(plan.schema), naive_batches(events, watch), watch.remaining)
         except FailureError:
             watch.check()
             raise
         seconds = time.perf_counter() - began
-        return Loaded(self.rows(plan) or 0, seconds, int(self._client.act("size", plan.name)))
+        counts, stages = self._counts(plan), json.loads(self._client.act("stages", plan.name))
+        size = int(self._client.act("size", plan.name))
+        return Loaded(sum(counts.values()), seconds, size, built_part(counts, stages))
 
     def rows(self, plan: Plan) -> int | None:
         try:
-            (counts,) = self._client.table(Query(plan.name, counting(plan), [])).to_pylist()
+            return sum(self._counts(plan).values())
         except StatementError:
             return None
-        return sum(map(int, counts.values()))
+
+    def _counts(self, plan: Plan) -> dict[str, int]:
+        """The rows of each table; StatementError if the plan is not loaded."""
+        (counts,) = self._client.table(Query(plan.name, counting(plan), [])).to_pylist()
+        return dict(counts)
 
     def drop(self, plan: Plan) -> None:
         self._client.act("drop", plan.name)

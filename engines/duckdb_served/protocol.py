@@ -19,12 +19,13 @@ class Query(msgspec.Struct, frozen=True, array_like=True):
 class Load(msgspec.Struct, frozen=True, array_like=True):
     """The statements that create a database from record batches, which they read as the table `batches`.
 
+    `texts` are executed one after the other; the action `stages` replies with the seconds and bytes after each.
     `rows` is the number of rows in all batches. The server needs it because a client that ends and one that has sent
     everything look the same.
     """
 
     database: str
-    text: str
+    texts: tuple[str, ...]
     rows: int
 
 
