@@ -10,9 +10,12 @@ from rollup_bench.servers.recipe import Place, PythonProcess, Recipe
 
 
 def stages(place: Place) -> list[list[PythonProcess]]:
-    """One process, which runs `flight_server`; DuckDB's threads and memory are those of the budget."""
+    """One process, which runs `flight_server`.
+
+    DuckDB's buffers get 80% of the memory, which is DuckDB's own default; Python and record batches need the rest.
+    """
     port, budget = place.ports["flight"], place.budget
-    words = (str(place.data("duckdb")), str(port), str(budget.cores), str(budget.memory))
+    words = (str(place.data("duckdb")), str(port), str(budget.cores), str(budget.memory * 4 // 5))
     module = "rollup_bench.engines.duckdb_served.flight_server"
     return [[PythonProcess("duckdb", module, words, lambda: answers(Connection(("127.0.0.1",), port)))]]
 

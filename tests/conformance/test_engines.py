@@ -6,6 +6,7 @@ from contextlib import closing
 
 import pytest
 
+from rollup_bench.engines import folder
 from rollup_bench.engines.contract import Engine, Session
 from rollup_bench.harness.conformance import checks
 from rollup_bench.harness.conformance.scripted_events import COUNT, JUNE
@@ -48,7 +49,7 @@ def test_the_stored_report_says_what_the_engine_says(subject: EngineUnderTest) -
     """The README shows the stored report: which of the built-in questions the locked version supports, and where."""
     if not subject.built_in:
         checks.built_in_questions(subject)
-    name = f"engines/{subject.engine.name}/verified.json"
+    name = f"engines/{folder(subject.engine.name).name}/verified.json"
     stored, again = read(ROOT / name), f"rollup-bench verify {subject.engine.name} --format json > {name}"
     assert stored.version == subject.engine.version, again
     assert stored.built_in == subject.built_in, again

@@ -50,7 +50,7 @@ def other_home(tmp_path_factory: pytest.TempPathFactory, cassandra_server: Serve
 def test_it_answers_and_listens_on_loopback_only(server: Server) -> None:
     assert server.status().address == server.connection.address
     listening = [
-        socket.laddr.ip
+        socket.laddr.ip.removeprefix("::ffff:")  # an address of IPv4 on a socket of IPv6
         for pid in server.pids.values()
         for socket in psutil.Process(pid).net_connections("inet")
         if socket.status == psutil.CONN_LISTEN
