@@ -25,7 +25,7 @@ CREATE = "CREATE TABLE events AS SELECT * FROM batches"
 def client(duckdb_served_server: Server) -> Iterator[Client]:
     """A client of the server, which holds a small database."""
     with closing(Client(duckdb_served_server.connection)) as opened:
-        opened.load(Load(DATABASE, CREATE, 3), BATCH.schema, [BATCH], 60)
+        opened.load(Load(DATABASE, (CREATE,), 3), BATCH.schema, [BATCH], 60)
         yield opened
         opened.act("drop", DATABASE)
 
@@ -70,19 +70,19 @@ def test_statements_only_read_databases(client: Client, write: Callable[[Path], 
 
 def test_a_load_with_fewer_rows_than_announced_stores_nothing(client: Client) -> None:
     with pytest.raises(StatementError, match="3 of 4 rows"):
-        client.load(Load(DATABASE, CREATE, 4), BATCH.schema, [BATCH], 60)
+        client.load(Load(DATABASE, (CREATE,), 4), BATCH.schema, [BATCH], 60)
     with pytest.raises(StatementError, match="does not exist"):
         rows(client, "SELECT count(*) FROM events")
 
 
 def test_a_load_whose_statement_fails_says_why(client: Client) -> None:
     with pytest.raises(StatementError, match="duckdb: Catalog Error: Table with name nothing does not exist"):
-        client.load(Load(DATABASE, "CREATE TABLE events AS FROM nothing", 3), BATCH.schema, [BATCH], 60)
+        client.load(Load(DATABASE, ("CREATE TABLE events AS FROM nothing",), 3), BATCH.schema, [BATCH], 60)
 
 
 def test_a_new_load_replaces_the_database_under_open_cursors(client: Client) -> None:
     assert rows(client, "SELECT count(*) AS n FROM events") == [{"n": 3}]
-    client.load(Load(DATABASE, CREATE, 6), BATCH.schema, [BATCH, BATCH], 60)
+    client.load(Load(DATABASE, (CREATE,), 6), BATCH.schema, [BATCH, BATCH], 60)
     with ThreadPoolExecutor(8) as pool:
         counts = list(pool.map(lambda _: rows(client, "SELECT count(*) AS n FROM events"), range(20)))
     assert counts == [[{"n": 6}]] * 20
