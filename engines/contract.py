@@ -142,6 +142,8 @@ class Engine(ABC):
     name: ClassVar[str]
     version: str
     scope: str
+    sessions: int = 64
+    """The most sessions at once that the engine's documents recommend; further requests wait in the client."""
     resumes: ClassVar[bool] = False
     """Whether `load` resumes an interrupted load; otherwise the plan is dropped before it is loaded again."""
 

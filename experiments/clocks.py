@@ -67,7 +67,7 @@ def kept_to_schedule(service: float = 0.001) -> Iterator[tuple[int, str, float]]
     """Yields rates of requests a second, each with its outcome and the 99th percentile of lateness in seconds."""
     target = Target(Endpoint("null", NullEngine([service])), "nothing", [0])
     for rate in RATES:
-        result = read(offer(target, rate, 3.0, "common", 1, Gauge()))
+        result = read(offer(target, rate, 3.0, "common", 1, Gauge(), clients=64))
         yield rate, result.outcome, result.lateness or float("nan")
 
 

@@ -47,6 +47,7 @@ class DuckDB(Engine):
     def __init__(self, server: Server | None, home: Path, budget: Budget) -> None:
         super().__init__(server, home, budget)
         self._folder = home / "duckdb"
+        self.sessions = budget.cores
         self._config = settings(budget)
 
     def plan(self, dataset: Dataset, layout: Layout, statistics: Statistics) -> Plan:

@@ -136,11 +136,10 @@ class _LoadTest:
 
     def _offer(self, arm: Arm, rate: float, share: str) -> None:
         seconds = min(max(self.profile.requests / rate, self.profile.least), self.profile.most)
-        if not self.log.has(
-            OpenLoop, arm=arm.name, question=self.name, cache="hot", clients=loops.SESSIONS, load=share
-        ):
+        clients = arm.engine.sessions
+        if not self.log.has(OpenLoop, arm=arm.name, question=self.name, cache="hot", clients=clients, load=share):
             self.say(f"{self.name} on {arm.name}: open loop at {rate:.3g} requests/s ({share}) for {seconds:.0f} s")
-            self._add(arm, loops.offer(self.targets[arm], rate, seconds, share, self.seed, self._gauge(arm)))
+            self._add(arm, loops.offer(self.targets[arm], rate, seconds, share, self.seed, self._gauge(arm), clients))
 
     def _add(self, arm: Arm, line: ClosedLoop | OpenLoop) -> None:
         """Adds a line to the run log, or raises FailureError if the server is down: its times then mean nothing."""

@@ -15,7 +15,6 @@ from rollup_bench.harness.stats import histograms
 from rollup_bench.harness.stats.percentiles import queue_percentiles
 
 CLIENTS = (1, 2, 4, 8)  # the numbers of clients of the closed loops
-SESSIONS = 64  # the number of clients of an open loop
 _GROWTH, _REQUESTS = (0.05, 20)  # a backlog grows if it gains more than both: a share of all requests, a number
 _ANSWERED = "rw"  # the states of requests that got an answer: right or wrong
 _LATE, _LATE_SHARE = 0.001, 0.05  # the tolerated p99 of lateness: the larger of seconds and a share of response p99
@@ -87,9 +86,7 @@ def capacity(sweeps: Sequence[ClosedLoop]) -> float | None:
     return max((loop.right / loop.seconds for loop in sound), default=None)
 
 
-def offer(
-    target: Target, rate: float, seconds: float, load: str, seed: int, gauge: Gauge, clients: int = SESSIONS
-) -> OpenLoop:
+def offer(target: Target, rate: float, seconds: float, load: str, seed: int, gauge: Gauge, clients: int) -> OpenLoop:
     """Runs an open loop at `rate` requests per second, at most `clients` at a time; returns its line of the file."""
     intended = schedule(rate, seconds, np.random.default_rng(seed))
     work = Work(target.requests, seconds, target.limit, intended)

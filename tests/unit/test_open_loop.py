@@ -107,7 +107,7 @@ def test_an_offer_keeps_microseconds_from_the_start_of_its_schedule(monkeypatch:
     ]
     asked += [Attempt(1, handed[1] + MILLISECOND, None, "t"), Attempt(2, None, None, "u")]
     told, gauge = did(monkeypatch, asked, handed), Gauge()
-    found = offer(TARGET, 3.0, 2.0, "80%", 5, gauge)
+    found = offer(TARGET, 3.0, 2.0, "80%", 5, gauge, clients=64)
     at, rest = [one // 1000 for one in intended], len(intended) - 3
     assert (found.arm, found.question, found.cache, found.load) == ("null", "q", "cached", "80%")
     assert (found.rate, found.clients, found.limit, found.spent) == (3.0, 64, 5.0, SPENT)
