@@ -23,6 +23,8 @@ CHOICES = {Op.LE: ("LEAST", "="), Op.GT: ("LEAST", "<>"), Op.GE: ("GREATEST", "=
 LONG = range(-(2**63), 2**63)
 SUPPLEMENTARY, LAST_PREFIX = r"[\x{10000}-\x{10FFFF}]", "\uffff\uffff"
 """A pattern of the characters beyond U+FFFF, and a prefix that sorts after all other characters."""
+FIRST_AFTER_SURROGATES = "\ue000"
+"""UTF-16 sorts the characters from here to U+FFFF after those beyond, and all other characters as code points do."""
 
 
 class SpanEnd(IntEnum):
@@ -115,7 +117,11 @@ def code_point_key(dimension: str, datasource: Datasource, values: str, paramete
     """The SQL of a key that sorts a dimension by code point; Druid sorts texts by UTF-16, U+10000 before U+E000."""
     if datasource.sql_type(dimension) != "VARCHAR":
         return values
-    return f"REGEXP_REPLACE({values}, {parameters.bind(SUPPLEMENTARY)}, {parameters.bind(LAST_PREFIX + '$0')})"
+    return _text_key(values, parameters)
+
+
+def _text_key(text: str, parameters: Parameters) -> str:
+    return f"REGEXP_REPLACE({text}, {parameters.bind(SUPPLEMENTARY)}, {parameters.bind(LAST_PREFIX + '$0')})"
 
 
 def key_value(dimension: str, datasource: Datasource, key: str, parameters: Parameters) -> str:
@@ -131,8 +137,15 @@ def conditions(filters: tuple[Filter, ...], parameters: Parameters, alias: str =
 
 
 def _condition(wanted: Filter, column: str, parameters: Parameters) -> str:
-    """The SQL of a filter; LEAST or GREATEST compare integers that Druid's index would round to other doubles."""
+    """The SQL of a filter.
+
+    LEAST or GREATEST compare integers that Druid's index would round to other doubles. Keys compare texts with a value
+    that code points and UTF-16 may order differently.
+    """
     value = wanted.value if wanted.op in CHOICES else None
+    if isinstance(value, str) and max(value, default="") >= FIRST_AFTER_SURROGATES:
+        keyed = re.sub("[\U00010000-\U0010ffff]", lambda found: LAST_PREFIX + found[0], value)
+        wanted, column = Filter(wanted.column, wanted.op, (keyed,)), _text_key(column, parameters)
     if not isinstance(value, int) or int(float(value)) == value:
         return sql.condition(wanted, column, parameters)
     choice, comparison = CHOICES[wanted.op]

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rollup_bench.engines.druid import bitmap_retention, buckets, ingest, sketches
+from rollup_bench.engines.druid import bitmap_retention, buckets, ingest, sketches, sql
 from rollup_bench.engines.druid.datasource import Datasource, quoted
 from rollup_bench.engines.druid.engine import Druid
 from rollup_bench.errors import FailureError
@@ -138,3 +138,11 @@ def test_tables_are_listed_again_if_one_was_dropped_meanwhile(tmp_path: Path) ->
     with pytest.raises(FailureError, match="no memory"):
         druid._is_served("rb_1")
     assert druid._is_served("rb_1")
+
+
+@pytest.mark.parametrize(("value", "keyed"), [("日本", None), ("", None), ("～", "～"), ("a🙂", "a\uffff\uffff🙂")])
+def test_texts_are_compared_by_code_point(value: str, keyed: str | None) -> None:
+    parameters = sql.Parameters()
+    (condition,) = sql.conditions((Filter("country", Op.LT, (value,)),), parameters)
+    assert condition.startswith('"country" <' if keyed is None else 'REGEXP_REPLACE("country", ')
+    assert parameters.values[-1] == (value if keyed is None else keyed)
