@@ -51,7 +51,7 @@ Row = tuple[Any, ...]
 Column: TypeAlias = "pa.Array | npt.NDArray[Any]"
 """Numbers as an Arrow array, values of other types as Python objects."""
 Page = dict[str, Column]
-"""The rows of a page by column, in the order of the statement."""
+"""The rows of a page by column, in the order of the statement; the names of its columns must differ."""
 
 
 @dataclass(frozen=True)

@@ -58,7 +58,7 @@ class RollupStatements:
     def values(self, column: str) -> str:
         """Reads the values of a column; those of a dimension are in the totals."""
         value = VALUE if column in self.rollup.values else column
-        return self._select(self.values_table(column), [quoted(value), quoted(COUNT)])
+        return self._select(self.values_table(column), [f"{quoted(value)} AS {quoted('value()')}", quoted(COUNT)])
 
     def values_table(self, column: str) -> Table:
         """The table that stores the values of a column."""
