@@ -2,7 +2,7 @@
 
 import time
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -10,10 +10,11 @@ import duckdb
 import pyarrow as pa
 
 from rollup_bench.engines.cohorts import StoredActivity
-from rollup_bench.engines.contract import Built, Engine, Loaded, Plan, Session, Support, Where, unsupported
+from rollup_bench.engines.contract import Engine, Loaded, Plan, Session, Support, Where, unsupported
 from rollup_bench.engines.duckdb import rollup, sql, tables
 from rollup_bench.engines.duckdb.cohort import cohort, stored_cohort
 from rollup_bench.engines.duckdb.funnel import funnel
+from rollup_bench.engines.duckdb.loading import filled, loaded, naive_batches, naive_schema, steps
 from rollup_bench.engines.duckdb.timeout import SECONDS, Timeout
 from rollup_bench.engines.duckdb.zones import local_time
 from rollup_bench.engines.sql import quoted
@@ -26,15 +27,10 @@ from rollup_bench.workloads.columns import INSTANT
 from rollup_bench.workloads.dataset import Dataset
 from rollup_bench.workloads.events import Events, Statistics
 from rollup_bench.workloads.layouts import Layout
-from rollup_bench.workloads.pace import Pace
 from rollup_bench.workloads.questions import Aggregate, Cohort, Question, milliseconds
 
 BUCKET = pa.field("bucket", INSTANT)
 warnings.filterwarnings("ignore", "Arrow output on a DB-API result makes an extra copy")
-
-
-Stage = tuple[float, int]
-"""The seconds of a load so far, and the bytes of the file."""
 
 
 class DuckDB(Engine):
@@ -69,25 +65,18 @@ class DuckDB(Engine):
         return f"{text}\n-- parameters: {', '.join(map(repr, values))}"
 
     def load(self, plan: Plan, events: Events, watch: Watch) -> Loaded:
-        began, stages = time.perf_counter(), list[Stage]()
+        began = time.perf_counter()
         self._folder.mkdir(parents=True, exist_ok=True)
         path = self._path(plan)
         try:
             with self._connected(path) as connection, watch.ending(connection.interrupt):
                 batches = pa.RecordBatchReader.from_batches(naive_schema(plan.schema), naive_batches(events, watch))
                 connection.register("batches", batches)
-                for text in load_texts(plan):
-                    connection.execute(text)
-                    connection.execute("CHECKPOINT")
-                    stages.append((time.perf_counter() - began, path.stat().st_size))
+                stages = filled(connection, steps(plan), path)
                 counts = _counts(connection, plan)
         except duckdb.Error as error:
             raise failure(error) from None
-        if counts.get("events", events.statistics.rows) != events.statistics.rows:
-            raise FailureError(f"duckdb stored {counts['events']} of {events.statistics.rows} events")
-        return Loaded(
-            sum(counts.values()), time.perf_counter() - began, path.stat().st_size, built_part(counts, stages)
-        )
+        return loaded(counts, events.statistics.rows, time.perf_counter() - began, stages)
 
     def rows(self, plan: Plan) -> int | None:
         path = self._path(plan)
@@ -185,20 +174,6 @@ def _counts(connection: duckdb.DuckDBPyConnection, plan: Plan) -> dict[str, int]
     return dict(zip(plan.tables.names, row, strict=True))
 
 
-def load_texts(plan: Plan) -> tuple[str, str]:
-    """The statements that store the events, and those for all other tables; either may be empty."""
-    return tables.statements(plan.tables, plan.statistics, plan.dataset.columns)
-
-
-def built_part(counts: Mapping[str, int], stages: Sequence[Stage]) -> Built | None:
-    """What was stored in addition to the events; `stages` follow the events and the end, `counts` are rows by table."""
-    rows = sum(counts.values()) - counts.get("events", 0)
-    if "events" not in counts or not rows:
-        return None
-    (before, size_before), (after, size_after) = stages
-    return Built(rows, after - before, size_after - size_before)
-
-
 def counting(plan: Plan) -> str:
     """The statement that counts the rows of each table, in a column with the table's name."""
     counts = (f"(SELECT count(*) FROM {quoted(name)}) AS {quoted(name)}" for name in plan.tables.names)
@@ -228,19 +203,3 @@ class _Session(Session):
                 return typed(fetched(self._connection.execute(text, values)), question, self._plan)
         except duckdb.Error as error:
             raise failure(error) from None
-
-
-def naive_batches(events: Events, watch: Watch) -> Iterator[pa.RecordBatch]:
-    """The events in batches of the naive schema; reports the progress, and raises FailureError at the deadline."""
-    pace = Pace(watch.say, "", events.statistics.rows)
-    for batch in events.batches():
-        watch.check()
-        yield batch.cast(naive_schema(batch.schema))
-        pace(batch.num_rows)
-    watch.say("sorting and rolling up")
-
-
-def naive_schema(schema: pa.Schema) -> pa.Schema:
-    """The schema with its timestamps in UTC but without a zone, as DuckDB would convert zoned ones to local time."""
-    plain = [f.with_type(pa.timestamp("ms")) if pa.types.is_timestamp(f.type) else f for f in schema]
-    return pa.schema(plain)

@@ -6,6 +6,7 @@ from contextlib import contextmanager, suppress
 import pyarrow as pa
 from pyarrow import flight
 
+from rollup_bench.engines.duckdb.loading import Stage
 from rollup_bench.engines.duckdb.timeout import SECONDS
 from rollup_bench.engines.duckdb_served import protocol
 from rollup_bench.errors import FailureError
@@ -34,14 +35,15 @@ class Client:
 
     def load(
         self, load: protocol.Load, schema: pa.Schema, batches: Iterable[pa.RecordBatch], seconds: float | None
-    ) -> None:
+    ) -> list[Stage]:
         """Sends batches, and returns once the server has stored all rows; the server stores all or nothing.
 
-        `seconds` is the time limit. An error that reading `batches` raises ends the load and is raised again.
+        Returns what each step took. `seconds` is the time limit. An error that reading `batches` raises ends the load
+        and is raised again.
         """
         descriptor = flight.FlightDescriptor.for_command(protocol.encode(load))
         with self._failing():
-            writer, _ = self._flight.do_put(descriptor, schema, flight.FlightCallOptions(timeout=seconds))
+            writer, reader = self._flight.do_put(descriptor, schema, flight.FlightCallOptions(timeout=seconds))
             try:
                 for batch in batches:
                     writer.write_batch(batch)
@@ -52,10 +54,13 @@ class Client:
                 with suppress(pa.ArrowException):
                     writer.close()
                 raise
-            writer.close()
+            writer.done_writing()
+            reply = reader.read()
+            writer.close()  # raises the server's error if there is no reply
+        return protocol.stages(reply.to_pybytes())
 
     def act(self, action: str, database: str = "") -> str:
-        """The reply to an action: `version` of DuckDB, `size` of a database in bytes, `stages` of its load, `drop`."""
+        """The reply to an action: `version` of DuckDB, or `drop` of a database."""
         with self._failing():
             (reply,) = self._flight.do_action(flight.Action(action, database.encode()), self._options)
         return str(reply.body.to_pybytes().decode())

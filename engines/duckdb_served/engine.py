@@ -1,7 +1,6 @@
 """The adapter to a DuckDB server: the tables and statements of the embedded DuckDB, sent by Arrow Flight."""
 
 import dataclasses
-import json
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -10,16 +9,8 @@ from functools import cached_property
 import pyarrow as pa
 
 from rollup_bench.engines.contract import Loaded, Plan, Session, Support, Where
-from rollup_bench.engines.duckdb.engine import (
-    DuckDB,
-    built_part,
-    counting,
-    load_texts,
-    naive_batches,
-    naive_schema,
-    statement,
-    typed,
-)
+from rollup_bench.engines.duckdb.engine import DuckDB, counting, statement, typed
+from rollup_bench.engines.duckdb.loading import loaded, naive_batches, naive_schema, steps
 from rollup_bench.engines.duckdb_served.client import Client
 from rollup_bench.engines.duckdb_served.protocol import Load, Query, StatementError
 from rollup_bench.errors import FailureError
@@ -44,28 +35,20 @@ class DuckDBServed(DuckDB):
         return dataclasses.replace(support, where=Where.SERVER) if support.where is Where.PROCESS else support
 
     def load(self, plan: Plan, events: Events, watch: Watch) -> Loaded:
-        began = time.perf_counter()
-        load = Load(plan.name, load_texts(plan), events.statistics.rows)
+        began, rows = time.perf_counter(), events.statistics.rows
+        load, batches = Load(plan.name, steps(plan), rows), naive_batches(events, watch)
         try:
-            self._client.load(load, naive_schema(plan.schema), naive_batches(events, watch), watch.remaining)
+            stages = self._client.load(load, naive_schema(plan.schema), batches, watch.remaining)
         except FailureError:
             watch.check()
             raise
-        seconds = time.perf_counter() - began
-        counts, stages = self._counts(plan), json.loads(self._client.act("stages", plan.name))
-        size = int(self._client.act("size", plan.name))
-        return Loaded(sum(counts.values()), seconds, size, built_part(counts, stages))
+        return loaded(self._counts(plan), rows, time.perf_counter() - began, stages)
 
     def rows(self, plan: Plan) -> int | None:
         try:
             return sum(self._counts(plan).values())
         except StatementError:
             return None
-
-    def _counts(self, plan: Plan) -> dict[str, int]:
-        """The rows of each table; StatementError if the plan is not loaded."""
-        (counts,) = self._client.table(Query(plan.name, counting(plan), [])).to_pylist()
-        return dict(counts)
 
     def drop(self, plan: Plan) -> None:
         self._client.act("drop", plan.name)
@@ -78,6 +61,10 @@ class DuckDBServed(DuckDB):
     def close(self) -> None:
         if "_client" in self.__dict__:
             self._client.close()
+
+    def _counts(self, plan: Plan) -> dict[str, int]:
+        (counts,) = self._client.table(Query(plan.name, counting(plan), [])).to_pylist()
+        return dict(counts)
 
     @cached_property
     def _client(self) -> Client:

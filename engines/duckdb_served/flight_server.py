@@ -4,9 +4,7 @@
 FOLDER. Statements are executed by few cursors, first come first served.
 """
 
-import json
 import sys
-import time
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
@@ -17,7 +15,8 @@ import duckdb
 import pyarrow as pa
 from pyarrow import flight
 
-from rollup_bench.engines.duckdb.engine import Stage, failure, fetched, settings
+from rollup_bench.engines.duckdb.engine import failure, fetched, settings
+from rollup_bench.engines.duckdb.loading import filled
 from rollup_bench.engines.duckdb_served import protocol
 from rollup_bench.engines.duckdb_served.turns import Interrupter, Turns
 from rollup_bench.engines.sql import quoted
@@ -48,7 +47,6 @@ class FlightServer(flight.FlightServerBase):  # type: ignore[misc]
         self._turns = Turns([Cursor(self._instance.cursor()) for _ in range(cursors(budget))])
         self._interrupter = Interrupter()
         self._attached: set[str] = set()
-        self._stages: dict[str, list[Stage]] = {}
         self._locks: defaultdict[str, Lock] = defaultdict(Lock)
         super().__init__(f"grpc://127.0.0.1:{port}")  # listens from now on
 
@@ -66,11 +64,11 @@ class FlightServer(flight.FlightServerBase):  # type: ignore[misc]
         context: flight.ServerCallContext,
         descriptor: flight.FlightDescriptor,
         reader: flight.MetadataRecordBatchReader,
-        _writer: flight.FlightMetadataWriter,
+        writer: flight.FlightMetadataWriter,
     ) -> None:
-        """Creates a database in a file that gets its final name only when it is complete."""
+        """Creates a database in a file that gets its final name only when it is complete; replies with the stages."""
         load = protocol.load(descriptor.command)
-        path, began, stages = self._path(load.database), time.perf_counter(), []
+        path = self._path(load.database)
         partial, name = path.with_suffix(".loading"), quoted(f"{load.database} loading")
         with self._locks[load.database], _reporting(), closing(self._instance.cursor()) as connection:
             self._delete(load.database)
@@ -79,15 +77,12 @@ class FlightServer(flight.FlightServerBase):  # type: ignore[misc]
                 with self._interrupting(context, connection):
                     connection.execute(f"USE {name}")
                     connection.register("batches", _complete(reader, load.rows))
-                    for text in load.texts:
-                        connection.execute(text)
-                        connection.execute("CHECKPOINT")
-                        stages.append((time.perf_counter() - began, partial.stat().st_size))
+                    stages = filled(connection, load.texts, partial)
             finally:
                 connection.execute("USE memory")
                 connection.execute(f"DETACH {name}")
             partial.rename(path)
-            self._stages[load.database] = stages
+            writer.write(pa.py_buffer(protocol.encode(stages)))
 
     def do_action(self, _context: flight.ServerCallContext, action: flight.Action) -> list[flight.Result]:
         """The reply to an action, which `Client.act` describes."""
@@ -96,10 +91,6 @@ class FlightServer(flight.FlightServerBase):  # type: ignore[misc]
             match action.type:
                 case "version":
                     reply = duckdb.__version__
-                case "size":
-                    reply = str(self._path(database).stat().st_size)
-                case "stages":
-                    reply = json.dumps(self._stages[database])
                 case "drop":
                     with self._locks[database]:
                         self._delete(database)

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from rollup_bench.engines.duckdb.loading import Stage
 from rollup_bench.errors import FailureError
 
 
@@ -17,9 +18,8 @@ class Query(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Load(msgspec.Struct, frozen=True, array_like=True):
-    """The statements that create a database from record batches, which they read as the table `batches`.
+    """The steps that create a database from record batches, which the statements read as the table `batches`.
 
-    `texts` are executed one after the other; the action `stages` replies with the seconds and bytes after each.
     `rows` is the number of rows in all batches. The server needs it because a client that ends and one that has sent
     everything look the same.
     """
@@ -53,6 +53,11 @@ def query(data: bytes) -> Query:
 def load(data: bytes) -> Load:
     """The load that `encode` encoded."""
     return msgspec.msgpack.decode(data, type=Load)
+
+
+def stages(data: bytes) -> list[Stage]:
+    """What the steps of a load took, which `encode` encoded."""
+    return msgspec.msgpack.decode(data, type=list[Stage])
 
 
 def error_bytes(error: Exception) -> bytes:

@@ -1,6 +1,5 @@
 """The DuckDB server: its time limit, its files, its loads, and how many statements run at the same time."""
 
-import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -79,13 +78,6 @@ def test_a_load_with_fewer_rows_than_announced_stores_nothing(client: Client) ->
 def test_a_load_whose_statement_fails_says_why(client: Client) -> None:
     with pytest.raises(StatementError, match="duckdb: Catalog Error: Table with name nothing does not exist"):
         client.load(Load(DATABASE, ("CREATE TABLE events AS FROM nothing",), 3), BATCH.schema, [BATCH], 60)
-
-
-def test_the_stages_of_a_load_are_its_seconds_and_bytes_after_each_text(client: Client) -> None:
-    client.load(Load(DATABASE, (CREATE, "CREATE TABLE more AS FROM range(100000)"), 3), BATCH.schema, [BATCH], 60)
-    (before, size_before), (after, size_after) = json.loads(client.act("stages", DATABASE))
-    assert 0 < before < after
-    assert 0 < size_before < size_after == int(client.act("size", DATABASE))
 
 
 def test_a_new_load_replaces_the_database_under_open_cursors(client: Client) -> None:
