@@ -1,9 +1,9 @@
-"""The activity of subjects by age, computed in the client, and the cohort answer made from its sums.
+"""Computes the activity of subjects by age in the client, and the answer of a cohort question from the activity's sums.
 
 The activity is a table with a row for each subject and each age at which the subject returned, and a row at age -1 for
 the subject's birth. So the size of a cohort is its number of rows at age -1, and its retention at an age is its number
-of rows there. The columns `first` and `last` are 1 in the row of a subject's first and last age and 0 in the others;
-their sums give retention that accumulates over ages, because each subject counts in one of them only.
+of rows at this age. The column `first` is 1 in the row of a subject's first age of return and 0 at later ages; summed
+over ages, it counts each subject once, for cumulative retention. `last` does so for unbounded retention.
 """
 
 from collections.abc import Callable, Collection, Iterable
@@ -40,7 +40,7 @@ Longs = npt.NDArray[np.int64]
 
 
 class EventSource(NamedTuple):
-    """Events as tables: each call of `read` reads them all again."""
+    """The events of a dataset; each call of `read` reads all events again, as tables."""
 
     read: Callable[[], Iterable[pa.Table]]
     columns: Columns
@@ -49,7 +49,7 @@ class EventSource(NamedTuple):
 
 @dataclass(frozen=True)
 class Births:
-    """The subjects that are born, the instant of each birth, and each subject's cohort if the question has a `by`."""
+    """The subjects born in a span, each one's birth in milliseconds, and each one's cohort (None without `by`)."""
 
     subjects: pa.Array
     instants: Longs
@@ -57,7 +57,7 @@ class Births:
 
 
 def question_partials(question: Cohort) -> list[Partial]:
-    """The partial aggregates that a question adds up; none if it counts subjects."""
+    """The partial aggregates from which a question's measure is computed; none if the question counts subjects."""
     if question.measure is None:
         return []
     if question.measure.function is Function.COUNT:
@@ -66,7 +66,7 @@ def question_partials(question: Cohort) -> list[Partial]:
 
 
 def summed_columns(question: Cohort, statistics: Statistics) -> dict[str, pa.DataType]:
-    """The columns, with their types, whose sums `answer` needs in addition to that of the number of rows."""
+    """The activity's columns, with types, whose sums `answer` needs in addition to the number of rows."""
     if question.measure is not None:
         return {str(partial): partial.arrow_type(statistics) for partial in question_partials(question)}
     if question.retention == "unbounded":
@@ -75,16 +75,16 @@ def summed_columns(question: Cohort, statistics: Statistics) -> dict[str, pa.Dat
 
 
 def event_columns(question: Cohort, columns: Columns, partials: Iterable[Partial]) -> list[str]:
-    """The columns of events from which the activity is computed."""
+    """The names of the event columns from which the activity for a question is computed."""
     filtered = (f.column for f in (*question.birth, *question.returns))
     names = [columns.subject, columns.time.name, question.by, *filtered, *(partial.column for partial in partials)]
     return list(dict.fromkeys(name for name in names if name is not None))
 
 
 def activity(question: Cohort, grain: Grain, source: EventSource, partials: Collection[Partial]) -> pa.Table:
-    """The activity before `until` of all who were born in the span.
+    """The activity before the question's `until` of all subjects born in the question's span.
 
-    `born` is the start of the birth's bucket of `grain`, in milliseconds since 1970, UTC.
+    The column `born` is the start of the bucket of `grain` with the subject's birth, in milliseconds since 1970, UTC.
     """
     births = _first_events(question, source)
     returns = _returns(question, births, source, partials)
@@ -100,7 +100,7 @@ def activity(question: Cohort, grain: Grain, source: EventSource, partials: Coll
 
 
 def _first_events(question: Cohort, source: EventSource) -> Births:
-    """The first matching event ever of each subject; among simultaneous ones, that whose `by` sorts first."""
+    """Births in the span: each subject's first event that matches `birth`; of simultaneous ones, the first by `by`."""
     subject, time = source.columns.subject, source.columns.time.name
     names = list(dict.fromkeys([subject, time, *([question.by] if question.by else [])]))
     firsts = [_first_rows(matching(table, question.birth).select(names)) for table in source.read()]
@@ -113,7 +113,7 @@ def _first_events(question: Cohort, source: EventSource) -> Births:
 
 
 def _first_rows(events: pa.Table) -> pa.Table:
-    """The row that sorts first of each value of the first column, a subject."""
+    """The row of each subject (the first column) that sorts first by all columns; NULL is no subject."""
     ordered = events.filter(pc.field(events.column_names[0]).is_valid())
     ordered = ordered.sort_by([(name, "ascending") for name in events.column_names]).combine_chunks()
     if ordered.num_rows < 2:
@@ -124,7 +124,7 @@ def _first_rows(events: pa.Table) -> pa.Table:
 
 
 def _returns(question: Cohort, births: Births, source: EventSource, partials: Collection[Partial]) -> pa.Table:
-    """A row for each subject (by its place in `births`) and age at which it returned, in that order."""
+    """A row for each subject and age at which it returned, sorted by `place` (the subject's in `births`) and age."""
     added = {str(partial): partial for partial in (EVENTS, *partials)}
     sums, parts = dict.fromkeys(added, "sum"), []
     for table in source.read():
@@ -148,14 +148,14 @@ def _returns(question: Cohort, births: Births, source: EventSource, partials: Co
 
 
 def summed(rows: pa.Table, partials: Iterable[Partial], by: bool) -> pa.Table:
-    """The activity summed by the birth's bucket, the cohort if the question has a `by`, and the age."""
+    """The sums of the activity's rows by the birth's bucket, the cohort if `by` is true, and the age."""
     keys = [BORN, *([COHORT] if by else []), AGE]
     counted = rows.append_column(ROWS, pa.array(np.ones(rows.num_rows, np.int64)))
     return aggregate_rows(counted, keys, dict.fromkeys((ROWS, FIRST, LAST, *map(str, partials)), "sum"))
 
 
 def answer(question: Cohort, sums: pa.Table, schema: pa.Schema) -> pa.Table:
-    """The answer in its schema, from sums over births in the span; OverflowError if a value does not fit 64 bits."""
+    """The answer in `schema`, from sums of births in the span; OverflowError if a value does not fit 64 bits."""
     labels = sums[COHORT if question.by else BORN].combine_chunks().dictionary_encode(null_encoding="encode")
     cohorts, places = labels.dictionary, np.asarray(labels.indices, np.int64)
     ages, shape = np.asarray(sums[AGE], np.int64), (len(cohorts), question.age.count)
@@ -178,7 +178,7 @@ def answer(question: Cohort, sums: pa.Table, schema: pa.Schema) -> pa.Table:
 def _values(
     question: Cohort, sums: pa.Table, places: Longs, ages: Longs, shape: tuple[int, int]
 ) -> npt.NDArray[np.object_]:
-    """The value of each cohort (a row) at each age (a column); None where no subject returned."""
+    """The value of each cohort (a row) at each age (a column); a sum of no values is None."""
     if question.retention == "unbounded":
         ages = np.minimum(ages, shape[1] - 1)
     chosen = (ages >= 0) & (ages < shape[1])
@@ -190,7 +190,7 @@ def _values(
 
 
 def _accumulated(question: Cohort, cells: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """The values, accumulated over ages if the question is cumulative or its retention is unbounded."""
+    """The values, added up from the first age on if the question is cumulative, from the last if it is unbounded."""
     if question.cumulative:
         return np.cumsum(cells, axis=1)
     return np.cumsum(cells[:, ::-1], axis=1)[:, ::-1] if question.retention == "unbounded" else cells
@@ -199,7 +199,7 @@ def _accumulated(question: Cohort, cells: npt.NDArray[Any]) -> npt.NDArray[Any]:
 def _cells(
     places: Longs, ages: Longs, column: pa.ChunkedArray, shape: tuple[int, int], chosen: npt.NDArray[np.bool_]
 ) -> npt.NDArray[Any]:
-    """The chosen values of a column, added up by cohort (a row) and age (a column)."""
+    """The sums of a column's values by cohort (a row) and age (a column), of rows for which `chosen` is true."""
     if pa.types.is_decimal(column.type):
         values = np.array([int(value or 0) for value in column.to_pylist()], object)
     else:
@@ -210,7 +210,7 @@ def _cells(
 
 
 def age_at(births: Longs, instants: Longs, age: Age, zone: str) -> Longs:
-    """The age at each instant of a subject born at the birth beside it, all in milliseconds since 1970, UTC."""
+    """The age at `instants[i]` of a subject born at `births[i]`, from 0; instants are milliseconds since 1970, UTC."""
     if age.clock == "elapsed":
         return np.asarray((instants - births) // (LENGTHS[age.unit] * age.width))
     if age.unit in calendar.CLOCK:
@@ -226,7 +226,7 @@ def age_at(births: Longs, instants: Longs, age: Age, zone: str) -> Longs:
 
 
 def ended_ages(question: Cohort, starts: Longs) -> Longs:
-    """How many ages of each cohort have ended by `until`; `starts` are the buckets of cohorts by time."""
+    """How many ages of each cohort have ended by the question's `until`; `starts` begin the buckets of the cohorts."""
     end = milliseconds(question.span.end)
     next_starts = np.full(len(starts), end)
     if question.grain in calendar.CLOCK:

@@ -1,4 +1,4 @@
-"""Which cohorts the stored activity of a dataset's subjects answers, for all engines that store it for `tuned`."""
+"""Which activity of subjects engines store for layout `tuned`, and which cohort questions this activity answers."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -14,10 +14,10 @@ EVER = Span(datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC))
 
 @dataclass(frozen=True)
 class StoredActivity:
-    """What subjects do at each age, added up by the bucket of their birth, their cohort and their age.
+    """A table of what subjects do at each age, added up by the bucket of their birth, their cohort and their age.
 
-    `definition` is a cohort of all births: who is born, which events count, and the unit of ages. The bucket of births
-    is a day in the definition's zone, or the minute or hour of its cohorts. `columns` are the measures that are summed.
+    `definition` is a cohort question over all time: who is born, which events count, and the unit of ages. The bucket
+    of births is a day in the definition's zone, or a minute or hour if its cohorts are. `columns` are summed.
     """
 
     name: str
@@ -26,14 +26,14 @@ class StoredActivity:
 
     @property
     def grain(self) -> Grain:
-        """The bucket of births."""
+        """The length of the bucket of births: minute, hour or day."""
         return self.definition.grain if self.definition.grain in CLOCK else Grain.DAY
 
     def answers(self, question: Cohort, statistics: Statistics) -> bool:
-        """Whether it holds all that the question asks for.
+        """Whether the stored activity holds all that the question asks for.
 
-        An age is in an answer only if it has ended by `until`, so later events do not matter, except to unbounded
-        retention.
+        Stored events after the question's `until` affect only unbounded retention, because all other answers hold only
+        ages that ended by `until`.
         """
         return (
             definition(question) == self.definition
@@ -44,7 +44,7 @@ class StoredActivity:
 
 
 def definition(question: Cohort) -> Cohort:
-    """The part of a question that decides what is stored, as a cohort of all births; the rest decides what is summed.
+    """A copy of a question with only the parts that decide what is stored; others decide what is summed.
 
     Cohorts by day or by a longer bucket are stored by day.
     """
@@ -62,12 +62,12 @@ def definition(question: Cohort) -> Cohort:
 
 
 def summed_columns(question: Cohort) -> list[str]:
-    """The column that a question sums, if it sums one."""
+    """A list of the column that a question's measure sums; an empty list if the question sums no column."""
     return [question.measure.column] if question.measure and question.measure.column else []
 
 
 def stored_activities(questions: Iterable[Question]) -> list[StoredActivity]:
-    """What to store for the cohorts among questions; cohorts with the same definition share it."""
+    """The activities to store for the cohorts among `questions`; cohorts of the same definition share an activity."""
     stored: dict[Cohort, StoredActivity] = {}
     for question in questions:
         if isinstance(question, Cohort):

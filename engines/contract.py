@@ -34,10 +34,9 @@ class Where(StrEnum):
 class Support:
     """Whether an engine supports a question on a plan.
 
-    If `where` is None, the engine does not support the question, and `reason` says why. Else `reason` may describe how
-    the engine answers; the answer's error is at most `error` with probability `confidence`, and 0 if it is exact.
-    `tables` names the tables that `Session.ask` reads for this very question as `explain` shows them, but without the
-    plan's name.
+    If `where` is None, the engine does not support the question, and `reason` says why. If `where` is given, `reason`
+    may describe how the engine answers; the answer's error is at most `error` with probability `confidence`, and 0 if
+    it is exact. `tables` names the tables that `Session.ask` reads for this question, without the plan's name.
     """
 
     where: Where | None
@@ -62,8 +61,8 @@ def demand(support: Support) -> None:
 class Plan:
     """What an engine creates to store a dataset's events in a layout.
 
-    `text` shows all statements or schemas for people; `tables` holds the same for the adapter. Plans with the same
-    `key` create the same tables. Names of what is created start with `name`.
+    `text` shows people all statements or schemas; `tables` describes the tables for the adapter. Plans with the same
+    `key` create the same tables. The names of the tables, or of the keyspace, start with the plan's `name`.
     """
 
     engine: str
@@ -80,13 +79,13 @@ class Plan:
 
     @cached_property
     def key(self) -> str:
-        """A hash of the events and of all tables that the engine creates."""
+        """A hash of the names of engine, dataset and layout, the events, and the tables that the engine creates."""
         parts = (self.engine, self.dataset.name, self.layout.name, self.statistics.fingerprint, self.text)
         return hashlib.blake2b("\n".join(parts).encode(), digest_size=8).hexdigest()
 
     @cached_property
     def name(self) -> str:
-        """A name of lower-case letters, digits and underscores that no other plan has."""
+        """A name of lower-case letters, digits and underscores, which no plan with another `key` has."""
         return f"rb_{self.key}"
 
 
@@ -103,8 +102,8 @@ class Built:
 class Loaded:
     """The result of a load: rows stored, seconds until background work ended, bytes on disk (None if unknown).
 
-    `built` is the part of these that a layout adds to the events; None if the layout does not store the events, or
-    nothing else.
+    `built` is the part of these figures for what a layout stores in addition to the events; None if the layout does not
+    store the events, or stores nothing else.
     """
 
     rows: int
@@ -127,16 +126,16 @@ class Session(ABC):
         """The answer, in the question's schema and row order.
 
         RequestError if the question is not supported, OverflowError if an integer of the answer exceeds 64 bits,
-        FailureError if the engine does not answer; the adapter sets the timeout. After a RequestError or an
-        OverflowError the session must answer the next request right; after a FailureError it may be closed.
+        FailureError if the engine fails or exceeds the adapter's timeout. After a RequestError or an OverflowError the
+        session must answer the next question correctly; after a FailureError the session may be closed.
         """
 
 
 class Engine(ABC):
-    """An engine; `server` is None if it is embedded.
+    """A database that answers questions; `server` is None if it runs in this process.
 
-    `home` is the folder for the data of all engines on this machine: change only files that begin with a plan's name.
-    Several processes may share it: one at a time loads a plan, any number ask it.
+    `home` is the folder for the data of all engines on this machine: change only files whose
+    names begin with a plan's name. Processes may share `home`: one at a time loads a plan, any number read the plan.
     """
 
     name: ClassVar[str]
@@ -155,21 +154,21 @@ class Engine(ABC):
 
     @property
     def served_by(self) -> Server:
-        """The server of an engine that needs one; RequestError if there is none."""
+        """The engine's server; RequestError if the engine was created without a server."""
         if self.server is None:
             raise RequestError(f"{self.name} is reached through a server: give --via native, compose or external")
         return self.server
 
     @abstractmethod
     def plan(self, dataset: Dataset, layout: Layout, statistics: Statistics) -> Plan:
-        """What to create for the layout; for `tuned`, for the dataset's questions.
+        """The plan of the tables to create for a layout; those of `tuned` are made for the dataset's questions.
 
         An engine without tuning must return a plan for `tuned` too, and support no question on it.
         """
 
     @abstractmethod
     def support(self, question: Question, plan: Plan) -> Support:
-        """Whether, where and with which error the plan answers the question."""
+        """Whether the engine answers the question on the plan, where it aggregates, and how large the error may be."""
 
     @abstractmethod
     def explain(self, question: Question, plan: Plan) -> str:
@@ -179,12 +178,13 @@ class Engine(ABC):
     def load(self, plan: Plan, events: Events, watch: Watch) -> Loaded:
         """Creates and fills the plan's tables; returns when the engine has no background work left.
 
-        If the engine's `resumes` is true, an interrupted load may have left a part of the tables; else there is none.
+        If the engine's `resumes` is true, an interrupted load may have left some of the tables; if it is false,
+        there are none.
         """
 
     @abstractmethod
     def rows(self, plan: Plan) -> int | None:
-        """The stored rows, counted by the engine; None if the plan is not loaded."""
+        """The number of rows stored for the plan, counted by the engine; None if the plan is not completely loaded."""
 
     @abstractmethod
     def drop(self, plan: Plan) -> None:
@@ -192,11 +192,11 @@ class Engine(ABC):
 
     @abstractmethod
     def session(self, plan: Plan) -> AbstractContextManager[Session]:
-        """A session for one client; concurrent clients have one each."""
+        """A session for one client, as a context manager; each of several concurrent clients opens its own."""
 
     def cached_session(self, plan: Plan) -> AbstractContextManager[Session] | None:
         """A session that may answer from a cache of results; None if the engine has no such cache."""
         return None
 
     def close(self) -> None:  # noqa: B027
-        """Closes all connections; it must not stop the server."""
+        """Closes all connections of the engine, but does not stop the server."""

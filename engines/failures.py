@@ -1,4 +1,4 @@
-"""Writes errors of adapters as lines of a report."""
+"""Turns errors that adapters raise into one-line texts for reports."""
 
 import re
 import traceback
@@ -16,14 +16,14 @@ _ADAPTER = re.compile(r"rollup_bench\.engines\.\w+\.")
 
 
 def reason(error: Exception) -> str:
-    """The line of a report for an error: its own text if the contract names its type, else what `described` returns."""
+    """The text of a RequestError, OverflowError or FailureError; for other errors, what `described` returns."""
     return str(error) if isinstance(error, UNANSWERED) else described(error)
 
 
 def described(error: BaseException) -> str:
-    """The type, the text without folders of this machine, and the last line that ran in an adapter, in one line.
+    """One line with an error's type, its text without folders, and the file and line of an adapter that ran last.
 
-    If no line of an adapter ran, it is the last line that ran at all.
+    If no code of an adapter ran, they are the file and line of any code that ran last.
     """
     packages = {point.module.partition(".")[0] for point in entry_points(group=GROUP)}
     places = list(traceback.walk_tb(error.__traceback__))
@@ -40,7 +40,7 @@ def _in_adapter(module: str, packages: set[str]) -> bool:
 
 @contextmanager
 def quietly_closed(opened: AbstractContextManager[T]) -> Iterator[T]:
-    """Enters `opened`; an error when it closes is dropped, because all answers exist by then."""
+    """Enters a context manager; an error raised when it closes is ignored, because all answers exist by then."""
     entered = opened.__enter__()
     try:
         yield entered

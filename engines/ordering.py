@@ -1,4 +1,4 @@
-"""Orders the rows of an answer, cuts a top-n and lists subtotals, for adapters; the truth has code of its own."""
+"""Sorts the rows of an answer, cuts a top-n and lists grouping sets, for adapters; the truth does not use this code."""
 
 import numpy as np
 import pyarrow as pa
@@ -10,7 +10,7 @@ from rollup_bench.workloads.questions import Aggregate, Question
 def order(question: Question) -> list[tuple[str, str]]:
     """The columns by which an answer is sorted, each with "ascending" or "descending"; NULL is last in both.
 
-    The columns are the answer's keys (text sorts by code point), and after the bucket the measure of a top-n.
+    The columns are the answer's keys, whose texts sort by code point; for a top-n, its measure is the second column.
     """
     by = [(key, "ascending") for key in keys(question)]
     if isinstance(question, Aggregate) and question.top is not None:
@@ -19,12 +19,12 @@ def order(question: Question) -> list[tuple[str, str]]:
 
 
 def arrange(question: Question, table: pa.Table) -> pa.Table:
-    """The rows in the answer's order."""
+    """The rows of a table, sorted in the order that the question's answer has."""
     return table.sort_by(order(question)) if table.num_rows > 1 else table
 
 
 def first(question: Aggregate, table: pa.Table) -> pa.Table:
-    """The first rows of each bucket, as many as the top asks for; the rows must be in the answer's order."""
+    """The first n rows of each bucket for a top-n, else all rows; the table must be in the answer's order."""
     if question.top is None:
         return table
     buckets = np.asarray(table["bucket"].cast(pa.int64()))
@@ -46,5 +46,5 @@ def grouping_sets(question: Aggregate) -> list[tuple[str, ...]]:
 
 
 def grouping_id(question: Aggregate, grouped: tuple[str, ...]) -> int:
-    """SQL's GROUPING: a bit for each dimension of `by`, the first the highest, set if it is not in `grouped`."""
+    """SQL's GROUPING: one bit for each dimension of `by`, the highest for the first, set if it is not in `grouped`."""
     return sum(1 << i for i, d in enumerate(reversed(question.by)) if d not in grouped)

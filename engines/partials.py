@@ -14,7 +14,7 @@ from rollup_bench.workloads.filters import Filter, Op
 WIDE = pa.decimal128(38, 0)
 """The type of sums of integers that may not fit 64 bits."""
 SAFE_SUM = 2.0**62
-"""If a column's absolute values add up to less than this, which is itself rounded, every sum of it fits 64 bits."""
+"""If a column's absolute values add up to less than this number, even after rounding, its sums fit 64 bits."""
 
 
 def matching(rows: pa.Table, filters: tuple[Filter, ...]) -> pa.Table:
@@ -36,7 +36,7 @@ def _expression(condition: Filter, schema: pa.Schema) -> pc.Expression:
 class Partial:
     """A partial aggregate of a group: the count, sum, min or max of a column; without a column, the count of events.
 
-    Counts leave out NULLs. Sum, min and max are NULL if a group has no value.
+    A count of a column leaves out NULLs. Sum, min and max are NULL if all values of a group are NULL.
     """
 
     function: str
@@ -46,7 +46,7 @@ class Partial:
         return f"{self.function}({self.column or ''})"
 
     def is_wide(self, statistics: Statistics) -> bool:
-        """Whether the aggregate is a sum of integers that may exceed 64 bits."""
+        """Whether the aggregate is a sum of integers and its result may exceed 64 bits."""
         column = str(self.column)
         integers = self.function == "sum" and statistics.types[column] == "int64"
         return integers and statistics.magnitude.get(column, 0.0) >= SAFE_SUM
@@ -58,7 +58,7 @@ class Partial:
         return pa.float64()
 
     def of_events(self, rows: pa.Table, statistics: Statistics) -> pa.ChunkedArray | pa.Array:
-        """The aggregate of each single event; aggregates of several events are merged from these."""
+        """The aggregate's value for each event alone; merging such values gives the aggregate of several events."""
         if self.column is None:
             return pa.array(np.ones(rows.num_rows, np.int64))
         column = rows[self.column]
@@ -71,6 +71,6 @@ EVENTS = Partial("count")
 
 
 def aggregate_rows(table: pa.Table, keys: list[str], functions: dict[str, str]) -> pa.Table:
-    """The table grouped by `keys`, with each column of `functions` aggregated under its own name."""
+    """Groups a table by `keys`; `functions` maps each column to the Arrow function that aggregates the column."""
     grouped = table.group_by(keys, use_threads=False).aggregate(list(functions.items()))
     return grouped.select([*keys, *(f"{c}_{how}" for c, how in functions.items())]).rename_columns([*keys, *functions])

@@ -1,4 +1,4 @@
-"""Finds engines: those of this package, and those of other packages by entry point."""
+"""Finds engines: those of this package by folder, and those of other packages by entry point."""
 
 from importlib import import_module
 from importlib.metadata import entry_points, metadata
@@ -17,13 +17,13 @@ HERE = Path(__file__).parent
 
 
 def names() -> list[str]:
-    """The names of all engines: folders here that have an `engine.py`, with `-` for `_`, and installed entry points."""
+    """The names of all engines: folders of `engines` with an `engine.py` (`-` for `_`), and installed entry points."""
     folders = sorted(path.parent.name.replace("_", "-") for path in HERE.glob("*/engine.py"))
     return [*folders, *(point.name for point in entry_points(group=GROUP) if point.name not in folders)]
 
 
 def module(name: str) -> str:
-    """The module that holds the class of an engine; RequestError if no engine has the name."""
+    """The name of the module that defines an engine's class; RequestError if no engine has the name."""
     if name not in names():
         raise RequestError(f"`{name}` is not an engine; the engines are {', '.join(names())}")
     own = folder(name)
@@ -33,9 +33,9 @@ def module(name: str) -> str:
 
 
 def engine_type(name: str) -> type[Engine]:
-    """The class of an engine; its client library is imported only now.
+    """The class of an engine; calling this imports the engine's module and its client library.
 
-    RequestError if no engine has the name, or if its client library is missing or too old.
+    RequestError if no engine has the name, a client library is missing or too old, or the module lacks the class.
     """
     where = module(name)
     refuse_old(name)
@@ -58,7 +58,7 @@ def engine_type(name: str) -> type[Engine]:
 
 
 def recipe(engine: str) -> Recipe | None:
-    """The server that an engine declares in the module `server` beside its own; None for an embedded engine."""
+    """The server that an engine declares in a module `server` beside its own; None if there is no such module."""
     beside = f"{module(engine).rpartition('.')[0]}.server"
     return import_module(beside).RECIPE if find_spec(beside) else None
 

@@ -1,4 +1,4 @@
-"""A hash of an adapter's source, by which stored figures are recognised as those of an older adapter."""
+"""Hashes the source of an adapter, so that figures of an older version of the adapter can be recognised."""
 
 import ast
 import hashlib
@@ -17,10 +17,10 @@ IGNORED = ("README.md", "verified.json")
 
 @cache
 def adapter_hash(engine: str) -> str:
-    """A hash of the files in an engine's folder and of the modules of this package that they import.
+    """A hash of an engine's files, except README.md and verified.json, and of this package's modules that they import.
 
-    Imports of the modules in `engines` are followed further, those of other modules are not. RequestError if there is
-    no such engine.
+    The imports of imported modules in `engines` are followed too, those of other modules are not. RequestError if no
+    engine has the name.
     """
     sink = hashlib.blake2b(digest_size=8)
     for name, path in sorted(_files(registry.module(engine)).items()):
@@ -30,12 +30,12 @@ def adapter_hash(engine: str) -> str:
 
 
 def has_changed(engine: str, before: str) -> bool:
-    """Whether the adapter of an engine has another hash than before; False if there is no such engine any more."""
+    """Whether the hash of an engine's adapter differs from `before`; False if no engine has the name any more."""
     return engine in registry.names() and adapter_hash(engine) != before
 
 
 def _files(module: str) -> dict[str, Path]:
-    """The files by names that do not depend on where the package is installed."""
+    """The files to hash for a module, by names that do not depend on where the package is installed."""
     spec = find_spec(module)
     assert spec is not None
     assert spec.origin is not None
@@ -57,7 +57,7 @@ def _name(path: Path, folder: Path) -> str:
 
 
 def _imported(tree: ast.Module) -> Iterator[Path]:
-    """The files of this package that a module imports."""
+    """The files of this package that the import statements of a module name."""
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.module and not node.level:
             names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]

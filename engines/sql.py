@@ -14,12 +14,12 @@ LENGTHS = CLOCK | {Grain.DAY: DAY, Grain.WEEK: 7 * DAY}
 
 @dataclass
 class Parameters:
-    """The values of a statement that is being written."""
+    """Collects the parameter values of an SQL statement while its text is written."""
 
     values: list[Any] = field(default_factory=list)
 
     def bind(self, value: Any) -> str:
-        """Adds a value and returns its placeholder `$n`."""
+        """Adds a parameter value and returns its placeholder: `$1` for the first value, `$2` for the second."""
         self.values.append(value)
         return f"${len(self.values)}"
 
@@ -30,7 +30,7 @@ def quoted(name: str) -> str:
 
 
 def condition(wanted: Filter, column: str, parameters: Parameters) -> str:
-    """The condition of a filter on an expression; its values become parameters."""
+    """The SQL condition of a filter on the expression `column`; the filter's values become parameters."""
     if wanted.op is Op.NULL:
         return f"{column} IS {'' if wanted.value else 'NOT '}NULL"
     if wanted.op is Op.IN:

@@ -1,4 +1,4 @@
-"""The tested versions: from the lowest that `pyproject.toml` declares to the one in an engine's `verified.json`."""
+"""Compares versions with the tested ones: from the lowest in `pyproject.toml` to the one in `verified.json`."""
 
 import json
 import re
@@ -13,7 +13,7 @@ REQUIREMENT = re.compile(r"([\w.-]+)>=([\d.]+)(?:,[^;]*)?; extra == .([\w-]+).")
 
 
 def refuse_old(name: str) -> None:
-    """RequestError if the client library of an engine is older than this package requires."""
+    """RequestError if the client library of an engine is installed and older than this package requires."""
     for requirement in map(REQUIREMENT.fullmatch, requires("rollup-bench") or ()):
         if requirement and requirement[3] == name:
             package, lowest = requirement[1], requirement[2]
@@ -26,7 +26,7 @@ def refuse_old(name: str) -> None:
 
 
 def newer(engine: Engine) -> str | None:
-    """A warning if the engine's version is newer than the tested one in its first two numbers; else None."""
+    """A warning if the first two numbers of the engine's version are newer than in `verified.json`; else None."""
     report = folder(engine.name) / "verified.json"
     if not report.exists():
         return None

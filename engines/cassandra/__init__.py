@@ -1,1 +1,1 @@
-"""The adapter of Apache Cassandra, which designs a table for each question."""
+"""The adapter of Apache Cassandra; its layout `tuned` has tables designed for the questions of a dataset."""

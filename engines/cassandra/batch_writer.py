@@ -26,12 +26,12 @@ BATCH_BYTES = 32 << 10
 CONCURRENT_BATCHES = 32
 ATTEMPTS = 5
 TRANSIENT = (OperationTimedOut, WriteTimeout, Unavailable, OverloadedErrorMessage, ConnectionException)
-"""Errors after which a batch is sent again; if the first one did arrive, the second overwrites it with the same."""
+"""Errors after which a batch is sent again; if the batch had arrived, the same rows overwrite themselves."""
 Longs = npt.NDArray[np.int64]
 
 
 class BatchWriter:
-    """Sends batches without waiting for each; at most 32 are in flight."""
+    """Sends batches of rows without waiting for each answer; at most 32 batches are unanswered at a time."""
 
     def __init__(self, session: Session, watch: Watch) -> None:
         self._session, self._watch = session, watch
@@ -39,12 +39,12 @@ class BatchWriter:
         self._failed: deque[tuple[BatchStatement, int, BaseException]] = deque()
 
     def send(self, batch: BatchStatement) -> None:
-        """Sends a batch; FailureError if an earlier batch has failed even when it was repeated."""
+        """Starts sending a batch; FailureError if an earlier batch failed five times, or with a lasting error."""
         self._retry_failed()
         self._start(batch, 1)
 
     def finish(self) -> None:
-        """Waits for all batches; FailureError if a batch has failed even when it was repeated."""
+        """Waits for all batches; FailureError if a batch failed five times, or with a lasting error."""
         while True:
             for _ in range(CONCURRENT_BATCHES):
                 self._acquire()
@@ -57,7 +57,7 @@ class BatchWriter:
         while self._failed:
             batch, attempt, error = self._failed.popleft()
             if attempt == ATTEMPTS or not isinstance(error, TRANSIENT):
-                raise FailureError(f"cassandra did not take a batch: {summary(error)}") from None
+                raise FailureError(f"cassandra did not store a batch of rows: {summary(error)}") from None
             self._watch.pause(0.1 * 2**attempt)
             self._start(batch, attempt + 1)
 
@@ -77,9 +77,9 @@ class BatchWriter:
 
 
 def assign_partitions(table: Table, rows: pa.Table, bucket_rows: dict[int, int]) -> tuple[Longs, Longs]:
-    """The bucket of each row, by its time or its leading columns, and its shard, by a hash of its key.
+    """Returns the bucket and the shard of each row, which are the columns of its partition key.
 
-    `bucket_rows` holds the number of rows that each bucket has already; this adds the new ones.
+    `bucket_rows` maps each bucket to its number of rows so far; the function adds the new rows to these numbers.
     """
     times = np.asarray(rows[table.time].cast(pa.int64()))
     buckets = _hashes(rows, table.leading) % table.buckets if table.buckets else times // table.bucket_width
@@ -94,7 +94,7 @@ def assign_partitions(table: Table, rows: pa.Table, bucket_rows: dict[int, int])
 
 
 def _hashes(rows: pa.Table, names: tuple[str, ...]) -> Longs:
-    """The `key_hash` of the columns of each row; the time is in milliseconds since 1970, UTC."""
+    """The `key_hash` of the columns `names` of each row, in which a time is milliseconds since 1970, UTC."""
     hashes = np.zeros(rows.num_rows, np.int64)
     for name in names:
         column = rows[name].combine_chunks()
@@ -107,7 +107,7 @@ def _hashes(rows: pa.Table, names: tuple[str, ...]) -> Longs:
 
 
 def batches(table: Table, prepared: PreparedStatement, rows: pa.Table) -> Iterator[BatchStatement]:
-    """The rows, at least one, in batches of one partition each; `rows` has the columns of the partition key too."""
+    """Splits `rows`, at least one, into batches of one partition each; `rows` has columns for bucket and shard."""
     (ordered,) = rows.sort_by([(BUCKET, "ascending"), (table.shard, "ascending")]).combine_chunks().to_batches()
     types = {BUCKET: "bigint", table.shard: "int"} | table.columns
     columns = [codec.encoded(ordered[name], cql_type) for name, cql_type in types.items()]
@@ -129,6 +129,6 @@ def _batch(prepared: PreparedStatement, rows: list[tuple[Any, ...]]) -> BatchSta
 
 
 def _partition_ranges(buckets: Longs, shards: Longs) -> Iterator[tuple[int, int]]:
-    """The positions at which the rows of each partition begin and end, in sorted rows."""
+    """The positions at which the rows of each partition begin and end, among rows sorted by bucket and shard."""
     changes = np.flatnonzero(np.diff(buckets) | np.diff(shards)) + 1
     return pairwise([0, *changes.tolist(), len(buckets)])

@@ -1,7 +1,4 @@
-"""Aggregation in the client.
-
-The client adds up events, or rows of a roll-up, by group, and computes answers from these partial aggregates.
-"""
+"""Aggregates in the client: merges events or roll-up rows into partial aggregates, and computes answers from these."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -23,7 +20,7 @@ VALUE = "value"
 
 
 def partials(measures: Iterable[Measure]) -> list[Partial]:
-    """The partial aggregates from which the measures are computed, the count of events first."""
+    """Partial aggregates that `measures` need, first the count of events; distinct counts and quantiles need none."""
     needed = [EVENTS]
     for measure in measures:
         if measure.function in (Function.SUM, Function.MEAN):
@@ -34,16 +31,16 @@ def partials(measures: Iterable[Measure]) -> list[Partial]:
 
 
 def value_columns(measures: Iterable[Measure]) -> list[str]:
-    """The columns whose values distinct counts and quantiles need."""
+    """The columns of the distinct counts and quantiles among `measures`, which need every value of these columns."""
     return list(dict.fromkeys(str(m.column) for m in measures if m.function in ESTIMABLE))
 
 
 @dataclass(frozen=True)
 class Groups:
-    """Partial aggregates of groups by the columns `keys`; a group may have several rows.
+    """Partial aggregates of events grouped by the columns `keys`; a group may have several rows.
 
-    `totals` has a column for each partial aggregate. `values[x]` has a row for each group and value of column x, with
-    the number of events that have the value; distinct counts and quantiles are computed from it.
+    `totals` has the columns `keys` and one for each partial aggregate. `values[x]` has rows of a group, a value of the
+    column x and the number of events with this value; distinct counts and quantiles are computed from these rows.
     """
 
     keys: list[str]
@@ -52,7 +49,7 @@ class Groups:
 
 
 def aggregated(rows: pa.Table, by: Iterable[str], measures: Iterable[Measure], statistics: Statistics) -> Groups:
-    """The partial aggregates of events by bucket and dimensions; `rows` are events with a column `bucket`."""
+    """Groups events by bucket and the dimensions `by`; `rows` are the events, each with its bucket in `bucket`."""
     keys = {key: rows[key] for key in ("bucket", *by)}
     totals = keys | {str(partial): partial.of_events(rows, statistics) for partial in partials(measures)}
     values = {
@@ -63,13 +60,13 @@ def aggregated(rows: pa.Table, by: Iterable[str], measures: Iterable[Measure], s
 
 
 def merge_function(partial: str) -> str:
-    """The aggregate function that merges values of a partial aggregate, given by its name."""
+    """The function that merges values of the partial aggregate named `partial`: min or max for itself, else sum."""
     function = partial.partition("(")[0]
     return function if function in ("min", "max") else "sum"
 
 
 def merged(groups: Groups, keys: list[str]) -> Groups:
-    """Merges groups into groups by `keys`, a subset of the present keys, with one row for each group."""
+    """Merges all rows of `groups` that agree in `keys`, a subset of its keys, into one row."""
     if groups.keys == keys and groups.totals.num_rows < 2 and not groups.values:
         return groups
     merges = {c: merge_function(c) for c in groups.totals.column_names if c not in groups.keys}
@@ -82,7 +79,7 @@ def _merged_rows(table: pa.Table, keys: list[str], merges: dict[str, str]) -> pa
 
 
 def concatenated(parts: Sequence[Groups]) -> Groups:
-    """The rows of all parts; the parts hold different events or different partial aggregates, by the same keys."""
+    """Joins the rows of parts that have the same keys; no two parts may hold the same partial aggregate of an event."""
     if len(parts) == 1:
         return parts[0]
     values = {c: [part.values[c] for part in parts if c in part.values] for whole in parts for c in whole.values}
@@ -91,13 +88,13 @@ def concatenated(parts: Sequence[Groups]) -> Groups:
 
 
 class Accumulator:
-    """Collects groups part by part; memory grows with the number of groups, not of parts."""
+    """Collects Groups part by part; merges rows of equal groups after each million new rows, to bound the memory."""
 
     def __init__(self) -> None:
         self._parts: list[Groups] = []
 
     def add(self, part: Groups | None) -> None:
-        """Adds a part of the groups; a part that is None adds nothing."""
+        """Adds `part` to the collected groups; None adds nothing."""
         if part is None:
             return
         self._parts.append(part)
@@ -106,12 +103,12 @@ class Accumulator:
 
     @property
     def groups(self) -> Groups | None:
-        """The groups of all parts; None if no part was added."""
+        """The rows of all parts added, in which a group may have several rows; None if no part was added."""
         return concatenated(self._parts) if self._parts else None
 
 
 def answer(question: Aggregate, groups: Groups | None, schema: pa.Schema) -> pa.Table:
-    """The answer in its schema; OverflowError if an integer does not fit 64 bits."""
+    """The answer in `schema`, empty if `groups` is None; OverflowError if an integer does not fit 64 bits."""
     if groups is None:
         return schema.empty_table()
     parts = [_grouping_set(question, by, groups, schema) for by in grouping_sets(question)]
@@ -120,7 +117,7 @@ def answer(question: Aggregate, groups: Groups | None, schema: pa.Schema) -> pa.
 
 
 def _grouping_set(question: Aggregate, by: tuple[str, ...], groups: Groups, schema: pa.Schema) -> pa.Table:
-    """The rows of one grouping set."""
+    """The answer's rows grouped by bucket and the dimensions `by`; all other dimensions are NULL."""
     part = merged(groups, ["bucket", *by])
     if part.values:
         part = Groups(part.keys, _sorted(part.totals, part.keys), part.values)
@@ -160,19 +157,19 @@ def _measured(part: Groups, measure: Measure) -> pa.ChunkedArray | pa.Array:
 
 
 def distinct_count(column: str) -> str:
-    """The name of the number of distinct values of a column."""
+    """The name of the column that holds the number of distinct values of `column`."""
     return f"distinct({column})"
 
 
 def distinct_counts(values: pa.Table, keys: list[str], column: str) -> pa.Table:
-    """The number of distinct values of each group, from rows of groups and values."""
+    """Counts the distinct values of each group, without NULL, from rows of a group and a value."""
     distinct = _merged_rows(values, [*keys, VALUE], {COUNT: "sum"})
     counts = aggregate_rows(distinct, keys, {VALUE: "count"})
     return counts.rename_columns([*keys, distinct_count(column)])
 
 
 def _quantile(part: Groups, column: str, at: float) -> pa.Array:
-    """Of each group the smallest value that at least the fraction `at` of its values do not exceed."""
+    """Each group's smallest value such that at least the fraction `at` of its values are no larger; NULL if empty."""
     ranked = _sorted(part.values[column], [*part.keys, VALUE])
     counts = np.asarray(_sorted(aggregate_rows(ranked, part.keys, {COUNT: "sum"}), part.keys)[COUNT])
     cumulative = np.cumsum(np.asarray(ranked[COUNT]))

@@ -1,6 +1,6 @@
-"""Conversion between Arrow columns and CQL values.
+"""Converts between Arrow columns and CQL values.
 
-A whole column is encoded at once: binding value by value would be most of the work of a load.
+Whole columns are encoded at once, because a load would spend most of its time on encoding value by value.
 """
 
 from collections.abc import Sequence
@@ -15,11 +15,11 @@ from rollup_bench.engines.cassandra.driver import Column, Page
 
 NUMBERS = {"bigint": ">i8", "timestamp": ">i8", "int": ">i4", "double": ">f8"}
 NULL_KEY = "\\"
-"""Stands for NULL in a key, where Cassandra permits none; a text that begins with it is prefixed with another."""
+"""Stands for NULL in a key, where Cassandra permits none; texts that begin with a backslash get a second one."""
 
 
 def encoded(column: pa.Array, cql_type: str) -> list[Any]:
-    """The CQL bytes of each value of a column; NULLs stay unset, because a written NULL becomes a tombstone."""
+    """The CQL bytes of each value of a column; NULL is left unset, because Cassandra would store a tombstone for it."""
     if cql_type == "text":
         values = column.cast(pa.binary()).to_pylist()
     elif cql_type == "varint":
@@ -30,14 +30,14 @@ def encoded(column: pa.Array, cql_type: str) -> list[Any]:
 
 
 def key(column: pa.Array) -> pa.Array:
-    """A column of text or integers as text without NULLs, for use in a key."""
+    """Turns a column of texts or integers into texts for a key, in which a backslash stands for NULL."""
     column = column.cast(pa.string())
     escaped = pc.if_else(pc.starts_with(column, NULL_KEY), pc.binary_join_element_wise(NULL_KEY, column, ""), column)
     return escaped.fill_null(NULL_KEY)
 
 
 def unkeyed(column: pa.Array, arrow_type: pa.DataType) -> pa.Array:
-    """Converts a column that `key` made back into the column it was made from."""
+    """Turns texts that `key` returned back into the original values, as a column of `arrow_type`."""
     if not pc.any(pc.starts_with(column, NULL_KEY)).as_py():
         return column.cast(arrow_type)
     nullable = pc.if_else(pc.equal(column, NULL_KEY), pa.scalar(None, pa.string()), column)
@@ -46,13 +46,13 @@ def unkeyed(column: pa.Array, arrow_type: pa.DataType) -> pa.Array:
 
 
 def table(pages: list[Page], types: dict[str, pa.DataType]) -> pa.Table:
-    """The rows of pages as an Arrow table; `types` names the columns in order."""
+    """The rows of pages as an Arrow table; `types` gives the names and the types of the columns in their order."""
     columns = _joined(pages, types)
     return pa.Table.from_arrays(list(columns.values()), names=list(types))
 
 
 def partials_table(pages: list[Page], types: dict[str, pa.DataType]) -> pa.Table:
-    """Rows of partial aggregates as an Arrow table; the sum of no value is NULL, where Cassandra returns 0."""
+    """The rows of pages as an Arrow table; where count(x) is 0, sum(x) becomes NULL, because Cassandra returns 0."""
     columns = _joined(pages, types)
     for name, counts in columns.items():
         total = f"sum{name.removeprefix('count')}"
@@ -62,7 +62,7 @@ def partials_table(pages: list[Page], types: dict[str, pa.DataType]) -> pa.Table
 
 
 def _joined(pages: list[Page], types: dict[str, pa.DataType]) -> dict[str, pa.Array]:
-    """The columns of all pages, by their names in `types`."""
+    """The columns of all pages joined, by their names in `types`; without pages, columns without values."""
     if not pages:
         return {name: pa.nulls(0, arrow_type) for name, arrow_type in types.items()}
     columns = zip(*(page.values() for page in pages), strict=True)

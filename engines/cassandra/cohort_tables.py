@@ -1,4 +1,4 @@
-"""Cohorts as tables: the activity of subjects by age is stored at load and summed by the server."""
+"""Tables for cohorts: a load stores the activity of each subject by age, and the server sums it for a question."""
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -25,7 +25,7 @@ EVER = Span(datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC))
 
 
 def definition(question: Cohort) -> Cohort:
-    """The part of a cohort question on which the stored rows depend; the rest only decides which rows are summed."""
+    """A copy of a question with only the parts on which stored rows depend; the rest decides which rows are summed."""
     return Cohort(
         EVER,
         EVER.end,
@@ -40,19 +40,19 @@ def definition(question: Cohort) -> Cohort:
 
 
 def single_age(question: Cohort) -> bool:
-    """Whether a question only asks who returned at age 0, that is within the first `width` units."""
+    """Whether a question only asks how many subjects returned at age 0, which lasts `age.width` units."""
     return question.age.count == 1 and question.measure is None and question.retention == "exact"
 
 
 def narrowed(question: Cohort) -> Cohort:
-    """The definition with ages of one unit; the first return of a subject tells whether it was within any width."""
+    """The question's definition with ages of one unit: a subject's first age tells if it returned within any width."""
     known = definition(question)
     return msgspec.structs.replace(known, age=msgspec.structs.replace(known.age, width=1))
 
 
 @dataclass(frozen=True)
 class StoredCohort:
-    """The stored activity of a definition, with births by bucket of `grain` and ages below `count` (None: all ages)."""
+    """Which activity a table stores: of the cohort `definition`, births by `grain`, ages below `count` (None: all)."""
 
     name: str
     definition: Cohort
@@ -61,14 +61,14 @@ class StoredCohort:
     count: int | None
 
     def merged(self, other: "StoredCohort") -> "StoredCohort":
-        """Merges two stored cohorts of one definition into one with the partial aggregates and the ages of both."""
+        """Merges two stored cohorts of one definition and grain into one with names, aggregates and ages of both."""
         count = None if None in (self.count, other.count) else max(self.count or 0, other.count or 0)
         partials = tuple(dict.fromkeys((*self.partials, *other.partials)))
         name = f"{self.name} and {other.name.removeprefix('for ')}"
         return replace(self, name=name, partials=partials, count=count)
 
     def table(self, name: str, columns: Columns, statistics: Statistics) -> Table:
-        """The CQL table of the stored activity, partitioned by the time of births."""
+        """The CQL table `name` for this activity, partitioned by the time of births."""
         keys = {BORN: "timestamp"} | ({COHORT: "text"} if self.definition.by else {}) | {AGE: "bigint", SUBJECT: "text"}
         sums = {str(p): CQL_TYPES[str(p.arrow_type(statistics))] for p in (EVENTS, *self.partials)}
         types = keys | {FIRST: "bigint", LAST: "bigint"} | sums
@@ -79,16 +79,16 @@ class StoredCohort:
 
 @dataclass(frozen=True)
 class CohortTable:
-    """A table that stores the activity of a cohort."""
+    """A CQL table, and which activity of subjects it stores."""
 
     stored: StoredCohort
     table: Table
 
     def answers(self, question: Cohort, limits: Limits, statistics: Statistics) -> bool:
-        """Whether the births within the limits are stored so that they answer the question.
+        """Whether the table answers a question about births within `limits`, in milliseconds since 1970, UTC.
 
-        An age is in the answer only if it has ended by `until`, so later events do not matter, except to unbounded
-        retention.
+        Stored events after the question's `until` affect only unbounded retention, because all other answers hold only
+        ages that ended by `until`.
         """
         count, later_events = self.stored.count, milliseconds(question.until) <= statistics.last
         ages = question.age.count * (question.age.width if self.narrows(question) else 1)
@@ -101,11 +101,11 @@ class CohortTable:
         )
 
     def narrows(self, question: Cohort) -> bool:
-        """Whether it stores ages of one unit, from which the question's single wider age is answered."""
+        """Whether the question has one age of several units, and the table stores its activity by ages of one unit."""
         return question.age.width > 1 and single_age(question) and narrowed(question) == self.stored.definition
 
     def rows(self, events: Events) -> pa.Table:
-        """The rows to store for all events, in the order of the key."""
+        """Computes the table's rows from all events, in the order of the clustering columns."""
         question, partials = self.stored.definition, self.stored.partials
         names = cohort_activity.event_columns(question, events.columns, partials)
         source = EventSource(lambda: map(pa.table, events.batches(names)), events.columns, events.statistics)
@@ -120,7 +120,7 @@ class CohortTable:
 
 @dataclass(frozen=True)
 class CohortReader:
-    """Answers a cohort from its table: the server sums each partition, the client adds up the sums."""
+    """Answers a cohort from its table: the server sums the rows of each partition, the client adds up these sums."""
 
     question: Cohort
     plan: Plan
@@ -129,9 +129,9 @@ class CohortReader:
 
     @property
     def support(self) -> Support:
-        """On the server."""
+        """Where the events are aggregated: on the server."""
         table = self.cohort.table
-        how = f"{table.comment}: the server adds up the rows of each partition"
+        how = f"{table.comment}: the server sums the rows of each partition, the client adds up these sums"
         return Support(Where.SERVER, how, tables=(table.name,))
 
     @property
@@ -143,11 +143,11 @@ class CohortReader:
         return table.select(self.plan.name, columns, where) + table.group_by((BORN, *by))
 
     def explain(self) -> str:
-        """The statement, and what the client does with its rows."""
-        return f"{self._text}\n-- for each partition of births in the span; the client adds up and sorts"
+        """The CQL statement, and what the client does with the rows that it returns."""
+        return f"{self._text}\n-- for each partition of births in the span; the client adds up the sums and sorts"
 
     def answer(self, reader: Reader, manifest: Manifest, schema: pa.Schema) -> pa.Table:
-        """The answer in its schema."""
+        """Sends the statements and computes the answer, in `schema`."""
         (start, end), by = self.limits, self.question.by
         keys = partitions(self.cohort.table, manifest, start, end - 1)
         results = reader.results((self._text, (*key, start, end)) for key in keys)
@@ -163,7 +163,7 @@ class CohortReader:
 
     @property
     def _sums(self) -> dict[str, pa.DataType]:
-        """The columns to sum and their types; none if the question counts rows."""
+        """The columns that the server sums, with their types; none if the question only needs the number of rows."""
         if self.question.measure:
             return {
                 str(p): p.arrow_type(self.plan.statistics) for p in cohort_activity.question_partials(self.question)
@@ -174,13 +174,13 @@ class CohortReader:
 
     @property
     def _types(self) -> dict[str, pa.DataType]:
-        """The columns of the result and their types."""
+        """The columns that the statement returns, in order, with their types."""
         cohort = {COHORT: pa.string()} if self.question.by else {}
         return {BORN: pa.int64()} | cohort | {AGE: pa.int64(), ROWS: pa.int64()} | self._sums
 
 
 def _widened(sums: pa.Table, width: int) -> pa.Table:
-    """Births, and as age 0 the subjects whose first return was at an age of one unit below `width`."""
+    """Turns sums by ages of one unit into sums for one age of `width` units; a subject counts at its first return."""
     sums = sums.filter(pc.field(AGE) < width)
     birth = pc.equal(sums[AGE], BIRTH)
     rows = pc.if_else(birth, sums[ROWS], sums[FIRST])

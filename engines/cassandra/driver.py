@@ -1,4 +1,4 @@
-"""Opens sessions of the Cassandra driver with this project's settings: timeouts, results as columns, short errors."""
+"""Opens sessions of the Cassandra driver, reads results as columns, and turns the driver's errors into one line."""
 
 import os
 import re
@@ -56,7 +56,7 @@ Page = dict[str, Column]
 
 @dataclass(frozen=True)
 class Settings:
-    """The number of copies in each data centre, and the consistency level of reads and writes."""
+    """The number of copies of each row in each data centre, and the consistency level of reads and writes."""
 
     replication: int = 1
     consistency: str = "LOCAL_QUORUM"
@@ -66,9 +66,9 @@ class Settings:
 
 
 def environment_settings() -> Settings:
-    """The settings of an external cluster from environment variables, by default three copies.
+    """The settings of an external cluster from environment variables; by default, 3 copies and LOCAL_QUORUM.
 
-    RequestError if a variable has an invalid value.
+    RequestError if the number of copies is not from 1 to 99, or if the consistency level does not exist.
     """
     copies = os.environ.get(REPLICATION) or "3"
     level = os.environ.get(CONSISTENCY) or Settings.consistency
@@ -81,7 +81,7 @@ def environment_settings() -> Settings:
 
 @contextmanager
 def failures() -> Iterator[None]:
-    """Turns errors of the driver in the block into FailureError."""
+    """Turns an error of the Cassandra driver that the block raises into a FailureError."""
     try:
         yield
     except ERRORS as error:
@@ -89,11 +89,12 @@ def failures() -> Iterator[None]:
 
 
 def summary(error: BaseException) -> str:
-    """The error in one line, without the addresses and the user that the driver's messages contain."""
+    """One line for a driver's error; for timeouts, dead nodes and missing permissions, without addresses and user."""
     first_line = next(iter(str(error).splitlines()), type(error).__name__)
     match error:
         case NoHostAvailable():
-            return f"no node answers: {', '.join(sorted({type(e).__name__ for e in error.errors.values()}))}"
+            causes = sorted({type(cause).__name__ for cause in error.errors.values()})
+            return f"no node answers: {', '.join(causes)}"
         case OperationTimedOut():
             return "no answer in time"
         case Unauthorized():
@@ -103,14 +104,14 @@ def summary(error: BaseException) -> str:
 
 
 def _arrow(column: npt.NDArray[Any]) -> Column:
-    """A parsed column as Arrow, in the byte order of this machine."""
+    """A column's numbers as an Arrow array, in the byte order of this machine; Python objects stay as they are."""
     if column.dtype == object:
         return column
     values, mask = np.ma.getdata(column), np.ma.getmask(column)
     return pa.array(values.astype(values.dtype.newbyteorder("=")), mask=mask if mask.any() else None)
 
 
-numpy_parser.make_native_byteorder = _arrow  # the driver's own calls a method that NumPy 2 does not have
+numpy_parser.make_native_byteorder = _arrow  # the driver's function calls a method that NumPy 2 lacks
 
 
 def _tuples(_names: list[str], page: Page | None) -> list[Row]:
@@ -122,7 +123,7 @@ def _columns(_names: list[str], page: Page) -> Page:
 
 
 def connect(connection: Connection, consistency: str = Settings.consistency) -> Session:
-    """Opens a session of the driver; to close it, shut down its `cluster`. RequestError if the login is rejected."""
+    """Opens a session; `session.cluster.shutdown()` closes it. RequestError if the login fails, else FailureError."""
     profile = partial(
         ExecutionProfile,
         load_balancing_policy=TokenAwarePolicy(DCAwareRoundRobinPolicy()),
@@ -155,26 +156,26 @@ def _logged_in(cluster: Cluster) -> Session:
 
 
 def rows_of_all_nodes(session: Session, text: str) -> Iterator[Row]:
-    """The rows of a query that is sent to every node that is up, for tables that describe only the node itself."""
+    """The rows of a query sent to every node that is up, for system tables that describe only the node that answers."""
     for host in session.cluster.metadata.all_hosts():
         if host.is_up:
             yield from session.execute(text, host=host)
 
 
 def all_nodes_down(session: Session) -> bool:
-    """Whether the driver regards every node as down; it then retries ever less often; a new session tries at once."""
+    """Whether the driver regards every node as down; a new session then connects sooner than the driver retries."""
     return not any(host.is_up for host in session.cluster.metadata.all_hosts())
 
 
 class Reader:
-    """Executes statements, several at once; each text is prepared once."""
+    """Executes statements, up to eight at once; each CQL text is prepared once."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
         self.prepare: Callable[[str], PreparedStatement] = cache(self._prepared)
 
     def results(self, requests: Iterable[tuple[str, Row]]) -> Iterator[list[Page]]:
-        """The pages of each request (a statement and its values), in order; FailureError if one fails."""
+        """The pages of each request (a CQL text and its values), in the given order; FailureError if any fails."""
         waiting = deque[ResponseFuture]()
         with failures():
             for text, values in requests:
@@ -191,20 +192,20 @@ class Reader:
 
 
 def page_rows(types: Iterable[str]) -> int:
-    """The rows of a page of columns of these CQL types."""
+    """The number of rows to fetch in a page, which is about 2 MiB, for columns of these CQL types."""
     return max(1, PAGE_BYTES // sum(CELL_BYTES.get(name, 20) for name in types))
 
 
 def _pages(future: ResponseFuture) -> list[Page]:
-    """Waits for a request and returns all of its pages."""
+    """Waits for a request and returns all pages of its result; DriverException if a page cannot be decoded."""
     pages: list[Page] = []
     while True:
         page = future.result().current_rows
         if len(page) != 1:
-            raise cassandra.DriverException("the driver cannot decode a page")
+            raise cassandra.DriverException("the driver cannot decode a page of the result")
         pages += page
         if not future.has_more_pages:
             break
         future.start_fetching_next_page()
-    future._timer = None  # breaks a reference cycle that would keep the rows until the garbage collector runs
+    future._timer = None  # breaks a reference cycle that would keep the rows until garbage collection
     return pages

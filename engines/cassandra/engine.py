@@ -1,4 +1,4 @@
-"""The Cassandra adapter: a keyspace for each plan, and the choice of the table that answers a question."""
+"""The Cassandra adapter: stores each plan in a keyspace, and chooses the tables that answer a question."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,7 +31,7 @@ from rollup_bench.workloads.questions import EPOCH, Aggregate, Cohort, Funnel, Q
 
 
 class Cassandra(Engine):
-    """A Cassandra cluster, reached through the driver, which connects when it is first needed."""
+    """A Cassandra cluster; the adapter connects when a method needs it, and again after all nodes were down."""
 
     name = "cassandra"
     scope = "one node, replication 1"
@@ -45,7 +45,7 @@ class Cassandra(Engine):
 
     @cached_property
     def version(self) -> str:  # type: ignore[override]
-        """The version that the node reports."""
+        """The version of Cassandra that the connected node reports."""
         with driver.failures():
             return str(self._driver.execute("SELECT release_version FROM system.local").one()[0])
 
@@ -59,7 +59,7 @@ class Cassandra(Engine):
         return self._connected
 
     def _check_nodes(self, nodes: int) -> None:
-        """Raises RequestError if the cluster has fewer nodes than copies; else sets `scope` for an external cluster."""
+        """Sets `scope` if the cluster is external; RequestError if the cluster has fewer nodes than copies of a row."""
         if self.served_by.via == "external":
             self.scope = f"{nodes} node{'s' * (nodes != 1)}, {self._settings}"
         if nodes < self._settings.replication:
@@ -123,15 +123,15 @@ class _Session(Session):
 
 
 AccessPath = RollupReader | CohortReader | FunnelReader | SliceScan | ServerAggregation | EventScan
-"""A way to answer a question."""
+"""A reader: it answers one question from certain tables."""
 
 
 def access_path(question: Question, plan: Plan) -> AccessPath:
-    """The best way to answer a question from the plan's tables; RequestError if there is none."""
+    """The reader of the plan's tables that suit a question best; RequestError if no table answers the question."""
     design: planning.Design = plan.tables
     if reason := rule.unsupported_reason(question, plan.layout):
         raise RequestError(reason)
-    if plan.layout.grain is not None:  # a declared roll-up: the rule of layouts has already accepted the question
+    if plan.layout.grain is not None:  # a roll-up that the dataset declares; `rule` has accepted the question
         assert isinstance(question, Aggregate)
         statements = rollup_statements(spanless(question), plan, design.rollups[0].fine)
         return RollupReader(question, (RollupPart(statements, question.span.milliseconds),))
@@ -141,14 +141,14 @@ def access_path(question: Question, plan: Plan) -> AccessPath:
     if slices := next((one for one in design.slices if one.answers(question, columns)), None):
         return SliceScan(question, plan, slices)
     if design.events is None:
-        raise RequestError("no table of the plan answers it, and the plan stores no single events")
+        raise RequestError("no table of the plan answers the question, and the plan stores no single events")
     if isinstance(question, Aggregate) and ServerAggregation.answers(question, plan):
         return ServerAggregation(question, plan)
     return EventScan(question, plan)
 
 
 def _tuned(question: Question, plan: Plan) -> AccessPath | None:
-    """The reader of the tables that were made for such a question; None if there are none."""
+    """The reader of a roll-up, cohort or funnel table that answers the question; None if there is no such table."""
     match question:
         case Aggregate():
             return _rollup_reader(question, plan)
@@ -160,7 +160,7 @@ def _tuned(question: Question, plan: Plan) -> AccessPath | None:
 
 
 def _rollup_reader(question: Aggregate, plan: Plan) -> RollupReader | None:
-    """The reader of the best roll-up whose buckets begin where the span begins and ends; None if there is none."""
+    """The reader of the best roll-up with whole buckets for all events in the question's span; None without one."""
     for rollup in _rollups(spanless(question), plan):
         grain, zone = rollup.fine.grain, rollup.stored.layout.zone
         limits = whole_buckets(question.span.milliseconds, grain, zone, plan.statistics)
@@ -173,7 +173,7 @@ def _rollup_reader(question: Aggregate, plan: Plan) -> RollupReader | None:
 def _rollups(question: Aggregate, plan: Plan) -> list[Rollup]:
     """The roll-ups that answer a question over any span of whole buckets, the best first.
 
-    The best one fixes most of its key; among equals, it has the fewest rows in a span.
+    The best roll-up is the one whose key the question's filters fix furthest, then the one with the longest partitions.
     """
     candidates = [rollup for rollup in plan.tables.rollups if _answers(rollup, question, plan.statistics)]
     candidates.sort(
@@ -183,7 +183,7 @@ def _rollups(question: Aggregate, plan: Plan) -> list[Rollup]:
 
 
 def _answers(rollup: Rollup, question: Aggregate, statistics: Statistics) -> bool:
-    """Whether a roll-up answers a question over the whole period of the events."""
+    """Whether a roll-up answers a question if the question's span covers all events."""
     stored, filters = rollup.stored, tuple(f for f in question.where if f not in rollup.stored.where)
     whole = whole_buckets((statistics.first, statistics.last + 1), rollup.fine.grain, stored.layout.zone, statistics)
     span = Span(*(EPOCH + timedelta(milliseconds=at) for at in whole))
@@ -192,7 +192,7 @@ def _answers(rollup: Rollup, question: Aggregate, statistics: Statistics) -> boo
 
 
 def _parts(question: Aggregate, plan: Plan, rollup: Rollup, limits: Limits) -> Iterator[RollupPart]:
-    """Whole coarse buckets if there are any, and the rest of the limits in buckets of the roll-up's own grain."""
+    """Divides the period `limits` into whole coarse buckets, if any, and the rest in the roll-up's own grain."""
     known, coarse, edges = spanless(question), rollup.level(question.grain), [limits]
     if coarse is not None:
         whole, edges = split(limits, coarse.grain, rollup.stored.layout.zone, plan.statistics)
@@ -203,7 +203,7 @@ def _parts(question: Aggregate, plan: Plan, rollup: Rollup, limits: Limits) -> I
 
 
 def _cohort_reader(question: Cohort, plan: Plan) -> CohortReader | None:
-    """The reader of the table that stores the cohort; None if no table answers it."""
+    """The reader of the first cohort table that answers the question; None if there is no such table."""
     for cohort in plan.tables.cohorts:
         limits = whole_buckets(question.span.milliseconds, cohort.stored.grain, question.zone, plan.statistics)
         if cohort.answers(question, limits, plan.statistics):

@@ -1,4 +1,4 @@
-"""Answers from the table of events: the server aggregates events where it can, else the client reads them all."""
+"""Answers from tables of single events: the server aggregates events where it can, else the client reads the events."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ MAX_DAYS = 5_000
 
 
 def _span_statement(plan: Plan, expressions: list[str]) -> str:
-    """Reads expressions from one partition's events in a span."""
+    """The statement that reads expressions from the events of one partition between two times."""
     table: Table = plan.tables.events
     time = quoted(table.time)
     return table.select(plan.name, expressions, f" AND {time} >= ? AND {time} < ?")
@@ -38,30 +38,30 @@ def _span_statement(plan: Plan, expressions: list[str]) -> str:
 
 @dataclass(frozen=True)
 class EventScan:
-    """Reads every event of the span, several partitions at once; the client computes the answer."""
+    """Reads every event of the question's period, several partitions at once; the client computes the answer."""
 
     question: Question
     plan: Plan
 
     @property
     def support(self) -> Support:
-        """In the client."""
+        """Where the events are aggregated: in the client."""
         rows = self.plan.statistics.rows
-        how = f"no table answers it: the client reads every event of the span, at most {rows:,}"
+        how = f"no other table answers the question: the client reads up to all {rows:,} events"
         return Support(Where.CLIENT, how, tables=(self.plan.tables.events.name,))
 
     @property
     def _text(self) -> str:
-        """Reads a partition's events of a span."""
+        """The statement that reads the events of one partition between two times."""
         time = quoted(self.plan.tables.events.time)
         return _span_statement(self.plan, [f"to_unix_timestamp({time})", *map(quoted, self.columns)])
 
     def explain(self) -> str:
-        """The statement, and what the client does with its rows."""
-        return f"{self._text}\n-- for each partition of the span; the client filters, groups and sorts"
+        """The CQL statement, and what the client does with the rows that it returns."""
+        return f"{self._text}\n-- for each partition of the span; the client filters, groups and sorts the events"
 
     def answer(self, reader: Reader, manifest: Manifest, schema: pa.Schema) -> pa.Table:
-        """The answer in its schema."""
+        """Sends the statements and computes the answer, in `schema`."""
         columns = self.plan.dataset.columns
         match self.question:
             case Aggregate() as question:
@@ -78,7 +78,7 @@ class EventScan:
                 return funnels.answer(question, rows, columns.subject, schema)
 
     def events(self, reader: Reader, manifest: Manifest) -> Iterator[pa.Table]:
-        """The events of each partition in turn, after an empty table that carries the schema."""
+        """Yields an empty table that carries the schema, then a table for each partition with its events."""
         time = self.plan.dataset.columns.time.name
         types = {time: pa.int64()} | {name: self.plan.schema.field(name).type for name in self.columns}
         schema = pa.schema(types | {time: INSTANT})
@@ -87,13 +87,13 @@ class EventScan:
             yield codec.table(pages, types).cast(schema)
 
     def _values(self, manifest: Manifest) -> Iterator[tuple[Any, ...]]:
-        """The values of each statement."""
+        """The parameters of each statement: bucket, shard, start and end, these two in milliseconds since 1970, UTC."""
         start, end = self._period
         for key in partitions(self.plan.tables.events, manifest, start, end - 1):
             yield (*key, start, end)
 
     def _groups(self, question: Aggregate, reader: Reader, manifest: Manifest) -> Groups | None:
-        """Aggregates partition by partition."""
+        """The partial aggregates of the events that match the question's filters; None if no event does."""
         groups, statistics = Accumulator(), self.plan.statistics
         for events in self.events(reader, manifest):
             rows = matching(events, question.where)
@@ -105,7 +105,7 @@ class EventScan:
 
     @property
     def _period(self) -> tuple[int, int]:
-        """The times to read: for a cohort from the first event, because births may precede the span, to `until`."""
+        """The period to read; for a cohort, from the first event (births may precede the span) to `until`."""
         start, end = self.question.span.milliseconds
         if isinstance(self.question, Cohort):
             return min(start, self.plan.statistics.first), max(end, milliseconds(self.question.until))
@@ -113,12 +113,12 @@ class EventScan:
 
     @cached_property
     def columns(self) -> list[str]:
-        """The columns to read, except the time."""
+        """The event columns that the question needs, except the time."""
         return event_columns(self.question, self.plan.dataset.columns)
 
 
 def event_columns(question: Question, columns: Columns) -> list[str]:
-    """The columns of events from which a question is answered, except the time."""
+    """The names of the event columns that a question needs, except the time."""
     match question:
         case Aggregate():
             measured = [m.column for m in question.measures if m.column is not None]
@@ -132,14 +132,14 @@ def event_columns(question: Question, columns: Columns) -> list[str]:
 
 @dataclass(frozen=True)
 class SliceScan(EventScan):
-    """Reads only the events that match a condition on a number; the client computes the answer from them."""
+    """Reads only events in the question's ranges of a numeric column; the client computes the answer from them."""
 
     slices: SlicesTable
 
     @property
     def support(self) -> Support:
-        """In the client."""
-        how = f"{self.slices.table.comment}: those that match a condition are shipped"
+        """Where the events are aggregated: in the client."""
+        how = f"{self.slices.table.comment}: the client reads the events that match a condition"
         return Support(Where.CLIENT, how, tables=(self.slices.table.name,))
 
     @property
@@ -149,7 +149,7 @@ class SliceScan(EventScan):
         return table.select(self.plan.name, names, f" AND {quoted(column)} >= ? AND {quoted(column)} <= ?")
 
     def events(self, reader: Reader, manifest: Manifest) -> Iterator[pa.Table]:
-        """The events of the span that match a condition, by partition and range, after an empty table."""
+        """Yields an empty table, then for each partition and range of values the events in the question's period."""
         time, (start, end) = pc.field(self.slices.table.time).cast(pa.int64()), self._period
         for events in super().events(reader, manifest):
             yield events.filter((time >= start) & (time < end))
@@ -163,14 +163,14 @@ class SliceScan(EventScan):
 
 @dataclass(frozen=True)
 class ServerAggregation:
-    """The server aggregates each interval that lies in one bucket and one partition; the client merges the results."""
+    """Answers an aggregate by bucket alone: the server aggregates each bucket in each partition, the client merges."""
 
     question: Aggregate
     plan: Plan
 
     @staticmethod
     def answers(question: Aggregate, plan: Plan) -> bool:
-        """Whether the question is about all events, in few buckets, with measures that can be merged."""
+        """Whether a question has no filter, dimension, distinct count or quantile, but few buckets (days or longer)."""
         if question.by or question.where or client_aggregation.value_columns(question.measures):
             return False
         days = (plan.statistics.last - plan.statistics.first) / (24 * HOUR)
@@ -178,8 +178,8 @@ class ServerAggregation:
 
     @property
     def support(self) -> Support:
-        """On the server."""
-        how = "partition by partition; the client adds up their sums"
+        """Where the events are aggregated: on the server."""
+        how = "the server aggregates each partition, the client merges the results"
         return Support(Where.SERVER, how, tables=(self.plan.tables.events.name,))
 
     @property
@@ -187,11 +187,11 @@ class ServerAggregation:
         return _span_statement(self.plan, [self._expression(partial) for partial in self._partials])
 
     def explain(self) -> str:
-        """The statement, and what the client does with its rows."""
-        return f"{self._text}\n-- for each partition of each bucket; the client adds up and sorts"
+        """The CQL statement, and what the client does with the rows that it returns."""
+        return f"{self._text}\n-- for each partition of each bucket; the client merges the results and sorts"
 
     def answer(self, reader: Reader, manifest: Manifest, schema: pa.Schema) -> pa.Table:
-        """The answer in its schema."""
+        """Sends the statements and computes the answer, in `schema`."""
         table, text = self.plan.tables.events, self._text
         requests = [
             (bucket, (*key, start, end))
@@ -206,13 +206,13 @@ class ServerAggregation:
         return client_aggregation.answer(self.question, groups, schema)
 
     def _intervals(self) -> Iterator[tuple[int, int, int]]:
-        """The bucket, start and end of each interval that may contain events."""
+        """For each bucket that may have events: its start, and the start and end of its part within the span."""
         start, end = self.question.span.milliseconds
         for bucket, next_bucket in pairwise([*self._buckets(), end]):
             yield bucket, max(bucket, start), min(next_bucket, end)
 
     def _buckets(self) -> list[int]:
-        """The starts of the buckets from the first event to the last; a bucket lasts at least a day."""
+        """The starts of the buckets, each a day or longer, from the span's first event to its last, in milliseconds."""
         question, statistics = self.question, self.plan.statistics
         start, end = question.span.milliseconds
         first, last = max(start, statistics.first), min(end - 1, statistics.last)
@@ -228,7 +228,7 @@ class ServerAggregation:
         return client_aggregation.partials(self.question.measures)
 
     def _expression(self, partial: Partial) -> str:
-        """The aggregate in CQL; sums that may overflow are of varints, because sums of bigints wrap around silently."""
+        """The aggregate in CQL; sums that may exceed 64 bits add varints, because sums of bigints wrap around."""
         if partial.column is None:
             return "count(*)"
         column = quoted(partial.column)

@@ -1,4 +1,4 @@
-"""Events ordered by a number, so that a condition on it, whose limit is a parameter, reads only what matches."""
+"""Tables of events ordered by a numeric column, so that a question with a range of it reads only events in range."""
 
 import math
 from collections.abc import Iterable
@@ -16,23 +16,23 @@ from rollup_bench.workloads.filters import Filter, Op
 from rollup_bench.workloads.questions import Aggregate, Cohort, Question
 
 Range = tuple[Any, Any]
-"""The least and the greatest value that match."""
+"""The least and the greatest value of a column that match a condition."""
 RANGED = (Op.EQ, Op.LT, Op.LE, Op.GT, Op.GE)
 
 
 @dataclass(frozen=True)
 class StoredSlices:
-    """The events with a value of `column`, and the columns of them that are stored."""
+    """What a table stores: the events whose `column` is not NULL, with their columns `stored`."""
 
     column: str
     stored: tuple[str, ...]
 
     def merged(self, other: "StoredSlices") -> "StoredSlices":
-        """The same events with the columns of both."""
+        """Merges two StoredSlices of one column into one with the stored columns of both."""
         return replace(self, stored=tuple(dict.fromkeys((*self.stored, *other.stored))))
 
     def table(self, name: str, columns: Columns, statistics: Statistics) -> Table:
-        """The table; within a partition, events are ordered by the column, then by time."""
+        """The CQL table `name`; in a partition, events are ordered by `column`, then by time."""
         types = {c: CQL_TYPES[statistics.types[c]] for c in (self.column, columns.time.name, *self.stored)}
         number = unused_name("event", types)
         period = statistics.last - statistics.first
@@ -44,21 +44,21 @@ class StoredSlices:
 
 @dataclass(frozen=True)
 class SlicesTable:
-    """A table that stores slices."""
+    """A CQL table of events ordered by a numeric column, and what it stores of them."""
 
     stored: StoredSlices
     table: Table
 
     def rows(self, numbered: pa.Table) -> pa.Table:
-        """The rows to store of numbered events."""
+        """The rows to store of events that have numbers; events whose ordering column is NULL are left out."""
         return numbered.select(list(self.table.columns)).filter(pc.field(self.stored.column).is_valid())
 
     def answers(self, question: Question, columns: Iterable[str]) -> bool:
-        """Whether all events that a question needs, with these columns, are in ranges of the column."""
+        """Whether each condition of the question limits the ordering column to a range, and `columns` are stored."""
         return sliced(question, self.stored.column) and set(columns) <= set(self.table.columns)
 
     def ranges(self, question: Question) -> list[Range]:
-        """The ranges that contain all events that match a condition of a question, without overlaps, in order."""
+        """The ranges of the ordering column that hold all events that a question needs, sorted and without overlaps."""
         wholes = (math.inf, -math.inf) if self.table.columns[self.stored.column] == "double" else (2**63 - 1, -(2**63))
         found = sorted(_range(condition, self.stored.column, wholes) for condition in conditions(question))
         merged: list[Range] = []
@@ -71,19 +71,19 @@ class SlicesTable:
 
 
 def conditions(question: Question) -> list[tuple[Filter, ...]]:
-    """The conditions of a question; each event that it needs matches one of them."""
+    """The conditions of a question, each a tuple of filters; each event that the question needs matches a condition."""
     if isinstance(question, Aggregate):
         return [question.where]
     return [question.birth, question.returns] if isinstance(question, Cohort) else list(question.steps)
 
 
 def sliced(question: Question, column: str) -> bool:
-    """Whether every condition of a question limits a column to a range."""
+    """Whether every condition of a question has a filter =, <, <=, > or >= on `column`."""
     return all(any(f.column == column and f.op in RANGED for f in condition) for condition in conditions(question))
 
 
 def _range(condition: tuple[Filter, ...], column: str, wholes: Range) -> Range:
-    """The values of a column that match; `wholes` are the greatest and the least value of its type."""
+    """The range of values of `column` that match; `wholes` holds the greatest and then the least value of its type."""
     (high, low), is_float = wholes, isinstance(wholes[0], float)
     for wanted in condition:
         if wanted.column != column or wanted.op not in RANGED:
@@ -99,5 +99,5 @@ def _range(condition: tuple[Filter, ...], column: str, wholes: Range) -> Range:
 
 
 def _next(value: Any, direction: int) -> Any:
-    """The next value of the same type in a direction."""
+    """The next integer or float above the value (direction 1) or below it (direction -1)."""
     return float(np.nextafter(value, direction * math.inf)) if isinstance(value, float) else value + direction

@@ -1,4 +1,4 @@
-"""Funnels as tables: each entry is stored at load with the times of its steps."""
+"""Tables for funnels: a load stores each entry (an event that matches the first step) with the times of later steps."""
 
 from dataclasses import dataclass
 
@@ -21,13 +21,13 @@ NUMBER = "number()"
 
 @dataclass(frozen=True)
 class StoredFunnel:
-    """The stored entries of a funnel: for any span and any window, which is why all later steps are followed."""
+    """The steps and dimensions of a funnel whose entries are stored, to answer it for any span and any window."""
 
     steps: Steps
     by: tuple[str, ...]
 
     def table(self, name: str, columns: Columns, statistics: Statistics) -> Table:
-        """The table, partitioned by the time of entries; a number makes the keys of equal entries differ."""
+        """The CQL table `name`, partitioned by the time of entries; a number tells entries of the same time apart."""
         keys = {ENTRY: "timestamp", NUMBER: "bigint"}
         types = {d: CQL_TYPES[statistics.types[d]] for d in (columns.subject, *self.by)}
         types = keys | types | dict.fromkeys(funnels.step_columns(self.steps), "timestamp")
@@ -38,17 +38,17 @@ class StoredFunnel:
 
 @dataclass(frozen=True)
 class FunnelTable:
-    """A table that stores the entries of a funnel."""
+    """A CQL table, and the funnel whose entries it stores."""
 
     stored: StoredFunnel
     table: Table
 
     def answers(self, question: Funnel) -> bool:
-        """Whether the entries are those of a question."""
+        """Whether a question has the same steps and dimensions as the stored funnel."""
         return (question.steps, question.by) == (self.stored.steps, self.stored.by)
 
     def rows(self, events: Events) -> pa.Table:
-        """The rows to store for all events, in the order of the key; steps that are not reached are NULL."""
+        """Computes the entries to store from all events, sorted by key; times of steps not reached are NULL."""
         steps, by = self.stored.steps, self.stored.by
         names = funnels.event_columns(steps, by, events.columns)
         rows = funnels.entries(steps, by, lambda: map(pa.table, events.batches(names)), events.columns)
@@ -63,7 +63,7 @@ class FunnelTable:
 
 @dataclass(frozen=True)
 class FunnelReader:
-    """Answers a funnel from its entries in the span; the client takes the best entry of each subject."""
+    """Answers a funnel from its entries in the span; the client takes each subject's entry that reached most steps."""
 
     question: Funnel
     plan: Plan
@@ -71,8 +71,8 @@ class FunnelReader:
 
     @property
     def support(self) -> Support:
-        """At ingest."""
-        how = f"{self.funnel.table.comment}: the client takes the best entry of each subject"
+        """Where the events are aggregated: at ingest."""
+        how = f"{self.funnel.table.comment}: the client takes each subject's entry that reached most steps"
         return Support(Where.INGEST, how, tables=(self.funnel.table.name,))
 
     @property
@@ -82,11 +82,11 @@ class FunnelReader:
         return self.funnel.table.select(self.plan.name, [*map(quoted, self._dimensions), *times], where)
 
     def explain(self) -> str:
-        """The statement, and what the client does with its rows."""
-        return f"{self._text}\n-- for each partition of entries in the span; the client counts subjects"
+        """The CQL statement, and what the client does with the rows that it returns."""
+        return f"{self._text}\n-- for each partition of entries in the span; the client counts subjects at each step"
 
     def answer(self, reader: Reader, manifest: Manifest, schema: pa.Schema) -> pa.Table:
-        """The answer in its schema."""
+        """Sends the statements and computes the answer, in `schema`."""
         start, end = self.question.span.milliseconds
         keys = partitions(self.funnel.table, manifest, start, end - 1)
         results = reader.results((self._text, (*key, start, end)) for key in keys)
@@ -99,5 +99,5 @@ class FunnelReader:
 
     @property
     def _dimensions(self) -> list[str]:
-        """The subject and the dimensions of entries."""
+        """The names of the columns of entries that hold the subject and the question's dimensions."""
         return list(dict.fromkeys([self.plan.dataset.columns.subject, *self.question.by]))

@@ -1,4 +1,4 @@
-"""Funnels in the client: from each entry, the first event after it that matches the next step, and so on."""
+"""Computes funnels in the client: from each entry, the subject's first later event for the next step, and so on."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
@@ -20,21 +20,21 @@ Steps = tuple[tuple[Filter, ...], ...]
 
 
 def step_columns(steps: Steps) -> list[str]:
-    """The names of the columns of entries that hold the times of the steps after the first."""
+    """The names of the columns that hold the times of the steps after the first: step(2), step(3) and so on."""
     return [f"step({number})" for number in range(2, len(steps) + 1)]
 
 
 def event_columns(steps: Steps, by: Sequence[str], columns: Columns) -> list[str]:
-    """The columns of events from which a funnel is computed."""
+    """The names of the event columns from which the entries of a funnel are computed."""
     filtered = (f.column for step in steps for f in step)
     return list(dict.fromkeys([columns.subject, columns.time.name, *by, *filtered]))
 
 
 def entries(steps: Steps, by: Sequence[str], read: Callable[[], Iterable[pa.Table]], columns: Columns) -> pa.Table:
-    """A row for each event that matches the first step: its subject, time and dimensions, and the times of the steps.
+    """A row for each event that matches the first step and has a subject: its dimensions and the times of all steps.
 
-    The time of a step is that of the first event that matches it and is later than the step before, or NEVER. `read`
-    returns the events, at least one table; times are milliseconds since 1970, UTC.
+    The time of a later step is that of the subject's first matching event after the step before, or NEVER. Each call of
+    `read` returns all events, in at least one table; times are milliseconds since 1970, UTC.
     """
     first = list(dict.fromkeys([columns.subject, columns.time.name, *by]))
     rows = _matching(read(), steps[0], first, columns.subject)
@@ -51,7 +51,7 @@ def entries(steps: Steps, by: Sequence[str], read: Callable[[], Iterable[pa.Tabl
 
 
 def answer(question: Funnel, rows: pa.Table, subject: str, schema: pa.Schema) -> pa.Table:
-    """The answer in its schema, from the entries of the span."""
+    """The funnel's answer in `schema`, from all entries in its span; empty if there is no entry."""
     if not rows.num_rows:
         return schema.empty_table()
     instants = np.asarray(rows[ENTRY])
@@ -70,13 +70,13 @@ def _matching(tables: Iterable[pa.Table], step: tuple[Filter, ...], names: list[
 def _selected(
     tables: Iterable[pa.Table], step: tuple[Filter, ...], names: list[str], subject: str
 ) -> Iterator[pa.Table]:
-    """The events that match a step and have a subject."""
+    """For each table, the columns `names` of its events that match a step and have a subject."""
     for table in tables:
         yield matching(table.filter(pc.field(subject).is_valid()), step).select(names)
 
 
 def _coded(entered: pa.Array, events: pa.Table, columns: Columns) -> tuple[Longs, Longs]:
-    """The subject (as its place in `entered`) and the time of a step's events, sorted; other subjects are left out."""
+    """The subjects, as positions in `entered`, and times of events, sorted; events of other subjects are left out."""
     codes = pc.index_in(events[columns.subject], entered)
     instants = np.asarray(events[columns.time.name].cast(pa.int64()))
     who, when = np.asarray(codes.drop_null(), np.int64), instants[np.asarray(codes.is_valid())]
@@ -85,7 +85,7 @@ def _coded(entered: pa.Array, events: pa.Table, columns: Columns) -> tuple[Longs
 
 
 def _first_times(subjects: Longs, instants: Longs, who: Longs, now: Longs) -> Longs:
-    """The time of the first event of each subject in `who` after the instant `now`, among sorted events, or NEVER."""
+    """For each subject in `who`, its first of the sorted `instants` later than its instant in `now`, or NEVER."""
     if not len(subjects):
         return np.full(len(who), NEVER)
     moments, ranks = np.unique(np.concatenate([instants, now]), return_inverse=True)
@@ -96,7 +96,7 @@ def _first_times(subjects: Longs, instants: Longs, who: Longs, now: Longs) -> Lo
 
 
 def _best(rows: pa.Table, subject: str, by: tuple[str, ...]) -> pa.Table:
-    """Each subject's entry that reached most steps; of equals the earliest, then the first in the order of `by`."""
+    """Each subject's entry that reached most steps; among equals, the earliest, then the one whose `by` sorts first."""
     order = {subject: "ascending", REACHED: "descending", ENTRY: "ascending"}
     ordered = rows.sort_by([*order.items(), *((d, "ascending") for d in by if d not in order)]).combine_chunks()
     codes = np.asarray(ordered[subject].combine_chunks().dictionary_encode().indices)
@@ -104,7 +104,7 @@ def _best(rows: pa.Table, subject: str, by: tuple[str, ...]) -> pa.Table:
 
 
 def _counted(question: Funnel, best: pa.Table, schema: pa.Schema) -> pa.Table:
-    """The number of subjects that reached each step, by the dimensions of their entries."""
+    """The number of subjects whose best entry reached each step, by the entries' dimensions, in the answer's order."""
     furthest, parts = np.asarray(best[REACHED]), []
     for step in range(1, len(question.steps) + 1):
         columns = {d: best[d] for d in question.by} | {"step": pa.array(np.full(len(furthest), step))}

@@ -1,4 +1,4 @@
-"""Loading the tables of a plan, with a checkpoint from which an interrupted load resumes."""
+"""Loads the tables of a plan; an interrupted load resumes from its checkpoint."""
 
 import time
 from collections import Counter
@@ -36,11 +36,11 @@ POOLS = ("MemtableFlushWriter", "MemtablePostFlush", "CompactionExecutor")
 
 
 class LoadCheckpoint:
-    """The number of rows of each table that have arrived, stored beside the tables.
+    """The number of rows of each table that have arrived in Cassandra, stored in a table of the same keyspace.
 
-    Opening it creates the keyspace and its tables, unless an interrupted load has left them complete. The plan alone
-    decides the order and the keys of the rows, so their number is enough to resume from; rows that arrived after the
-    last checkpoint are written again with the same keys.
+    The constructor creates the keyspace and its tables anew, unless an interrupted load has created all of them. The
+    plan alone decides the order and the keys of rows, so the number of rows is enough to resume a load; rows that
+    arrived after the last checkpoint are written again with the same keys.
     """
 
     def __init__(self, session: Session, plan: Plan) -> None:
@@ -58,41 +58,41 @@ class LoadCheckpoint:
 
     @property
     def seconds(self) -> float:
-        """The duration of the load, including its interrupted parts up to their last checkpoint."""
+        """The seconds that the load has taken, including interrupted attempts up to their last checkpoint."""
         return time.perf_counter() - self._began
 
     @property
     def built_seconds(self) -> float:
-        """The part of `seconds` that was spent in blocks of `building`."""
+        """The part of the load's seconds that was spent in `with` blocks of `building`."""
         return self._built + (0.0 if self._building_since is None else time.perf_counter() - self._building_since)
 
     @contextmanager
     def building(self) -> Iterator[None]:
-        """Counts the time of the block as spent on what is stored in addition to the events."""
+        """Adds the time of the block to `built_seconds`, the time spent on tables other than that of the events."""
         self._building_since = time.perf_counter()
         yield
         self._built, self._building_since = self.built_seconds, None
 
     def save(self, table: str, rows: int) -> None:
-        """Stores the number of rows of a table that have arrived, and the seconds so far."""
+        """Stores in the checkpoint how many rows of a table have arrived, and the seconds of the load so far."""
         for values in ([table, rows, self.seconds], [BUILT, 0, self.built_seconds]):
             self._session.execute(f"INSERT INTO {self._table} (name, rows, seconds) VALUES (%s, %s, %s)", values)
 
 
 def table_exists(session: Session, plan: Plan, table: str) -> bool:
-    """Whether the plan's keyspace has a table."""
+    """Whether the plan's keyspace has a table of this name."""
     names = session.execute("SELECT table_name FROM system_schema.tables WHERE keyspace_name = %s", [plan.name])
     return (table,) in names.all()
 
 
 def drop(session: Session, plan: Plan) -> None:
-    """Drops the plan's keyspace if it exists. Restricted users cannot use IF EXISTS, so this checks first."""
+    """Drops the plan's keyspace if a query finds it; users with few permissions cannot use IF EXISTS."""
     if session.execute("SELECT keyspace_name FROM system_schema.keyspaces WHERE keyspace_name = %s", [plan.name]).all():
         session.execute(f"DROP KEYSPACE {quoted(plan.name)}")
 
 
 class TableWriter:
-    """Writes the rows of one table that have not arrived before, and counts the rows of each bucket."""
+    """Writes the rows of one table, except those that arrived in an interrupted load, and counts them by bucket."""
 
     def __init__(
         self, session: Session, keyspace: str, table: Table, writer: BatchWriter, checkpoint: LoadCheckpoint
@@ -103,7 +103,7 @@ class TableWriter:
         self.buckets: dict[int, int] = {}
 
     def write(self, rows: pa.Table, pace: Callable[[int], None]) -> None:
-        """Writes rows that have the table's columns, and reports their numbers to `pace`."""
+        """Writes rows, which have the table's columns, in chunks, and passes each chunk's number of rows to `pace`."""
         for first in range(0, rows.num_rows, CHUNK_ROWS):
             chunk = rows.slice(first, CHUNK_ROWS)
             buckets, shards = assign_partitions(self._table, chunk, self.buckets)
@@ -118,9 +118,9 @@ class TableWriter:
 
 
 def load(session: Session, plan: Plan, events: Events, checkpoint: LoadCheckpoint, watch: Watch) -> dict[str, int]:
-    """Fills all tables and returns the number of rows of each table that the server then counts.
+    """Fills all tables; returns the number of rows of each table, by the table's name, as the server then counts them.
 
-    If the server counts other than the written number, drops the keyspace and raises FailureError.
+    If the server's count differs from the number of rows written, drops the keyspace and raises FailureError.
     """
     writer = BatchWriter(session, watch)
     writers = {t.name: TableWriter(session, plan.name, t, writer, checkpoint) for t in plan.tables.tables}
@@ -129,7 +129,7 @@ def load(session: Session, plan: Plan, events: Events, checkpoint: LoadCheckpoin
     for batch in _manifest_batches(session, plan, manifest):
         writer.send(batch)
     writer.finish()
-    watch.say("counting what has arrived")
+    watch.say("counting the rows that have arrived")
     counted = _count(Reader(session), plan, manifest, watch)
     written = {name: sum(buckets.values()) for name, buckets in manifest.items()}
     if counted != written:
@@ -141,7 +141,7 @@ def load(session: Session, plan: Plan, events: Events, checkpoint: LoadCheckpoin
 def _write_tables(
     plan: Plan, events: Events, writers: dict[str, TableWriter], checkpoint: LoadCheckpoint, watch: Watch
 ) -> None:
-    """Writes events as they are read; what is computed from them, after all events have been read."""
+    """Writes events and slices batch by batch; then roll-ups, cohorts and funnels, computed from all events."""
     design: planning.Design = plan.tables
     rollups = [(rollup, Accumulator()) for rollup in design.rollups]
     pace, rows_before = Pace(watch.say, "", events.statistics.rows), 0
@@ -163,11 +163,11 @@ def _write_tables(
 
 
 def _silent(_rows: int) -> None:
-    """Reports no pace."""
+    """Takes the place of a `pace`, and reports nothing."""
 
 
 def _numbered(table: Table, batch: pa.RecordBatch, rows_before: int) -> pa.Table:
-    """Events with their numbers in the load, which make the keys of equal events differ."""
+    """The events of a batch with their numbers in the load, which make the keys of equal events differ."""
     numbers = pa.array(np.arange(rows_before, rows_before + batch.num_rows))
     return pa.table(batch).append_column(table.clustering[-1], numbers)
 
@@ -202,7 +202,7 @@ def _manifest_batches(session: Session, plan: Plan, manifest: Manifest) -> Itera
 
 
 def read_manifest(reader: Reader, plan: Plan) -> Manifest:
-    """Reads the buckets of each table."""
+    """Reads from the plan's keyspace the number of rows in each bucket of each table."""
     select = f"SELECT {BUCKET}, rows FROM {quoted(plan.name)}.manifest WHERE name = ?"
     names = [table.name for table in plan.tables.tables]
     results = reader.results((select, (name,)) for name in names)
@@ -215,7 +215,7 @@ def read_manifest(reader: Reader, plan: Plan) -> Manifest:
 
 
 def _count(reader: Reader, plan: Plan, manifest: Manifest, watch: Watch) -> dict[str, int]:
-    """The rows of each table, counted by the server partition by partition."""
+    """The number of rows of each table, by the table's name; the server counts partition by partition."""
     parts = [(table, partition) for table in plan.tables.tables for partition in partitions(table, manifest)]
     requests = ((table.select(plan.name, ["count(*)"]), partition) for table, partition in parts)
     counted = {table.name: 0 for table in plan.tables.tables}
@@ -226,12 +226,12 @@ def _count(reader: Reader, plan: Plan, manifest: Manifest, watch: Watch) -> dict
 
 
 def mark_complete(session: Session, plan: Plan) -> None:
-    """Marks a load as complete; a load without this mark counts as interrupted."""
+    """Marks the load of a plan as complete; a load without this mark counts as interrupted."""
     session.execute(f"INSERT INTO {quoted(plan.name)}.loaded (rows) VALUES (0)")
 
 
 def count_rows(session: Session, plan: Plan) -> int | None:
-    """The number of rows of a complete load, counted by the server; None if the plan is not completely loaded."""
+    """The number of rows of all tables, counted by the server; None if the plan is not completely loaded."""
     if not table_exists(session, plan, "loaded"):
         return None
     if session.execute(f"SELECT rows FROM {quoted(plan.name)}.loaded").one() is None:
@@ -241,9 +241,9 @@ def count_rows(session: Session, plan: Plan) -> int | None:
 
 
 def settle(session: Session, plan: Plan, tables: Collection[Table], watch: Watch) -> None:
-    """Waits until these tables are flushed and no compaction of any table is left.
+    """Flushes the given tables to disk, and waits until no flush or compaction of any table is left.
 
-    A flush period of a millisecond makes a table flush at once, without a tool that needs the server's JMX port.
+    A flush period of one millisecond makes a table flush at once; nodetool would need the server's JMX port.
     """
     for period in (1, 0):
         for table in tables:
@@ -261,15 +261,15 @@ def _busy_tasks(session: Session) -> int:
 
 
 def bytes_at_rest(session: Session, plan: Plan, shares_disk: bool) -> dict[str, int]:
-    """The size of each table with all its copies, from its files if they are on this disk, else from its nodes.
+    """The bytes of all copies of each table, by the table's name.
 
-    Nodes report whole mebibytes.
+    They are the sizes of its files if `shares_disk`, else what the nodes report, which is whole mebibytes.
     """
     sizes: Counter[str] = Counter()
     if shares_disk:
         setting = "SELECT value FROM system_views.settings WHERE name = 'data_file_directories'"
         for folder in str(session.execute(setting).one()[0]).strip("[]").split(", "):
-            for path in (Path(folder) / plan.name).glob("*"):  # a folder is named by the table, a dash and an id
+            for path in (Path(folder) / plan.name).glob("*"):  # a table's folder is named <table>-<id>
                 files = (file for file in path.rglob("*") if file.is_file())
                 sizes[path.name.rpartition("-")[0]] += sum(file.stat().st_size for file in files)
         return sizes

@@ -1,4 +1,4 @@
-"""The tables of a layout; for `tuned`, the tables that the questions of a dataset require."""
+"""Chooses the tables of a layout; for `tuned`, the tables that the questions of a dataset require."""
 
 from dataclasses import dataclass
 
@@ -50,25 +50,25 @@ class Design:
 
     @property
     def tables(self) -> list[Table]:
-        """All tables."""
+        """All tables of the plan."""
         events = [self.events] if self.events else []
         rollups = [table for rollup in self.rollups for table in rollup.tables]
         return [*events, *rollups, *(one.table for one in self.derived), *(one.table for one in self.slices)]
 
     @property
     def derived(self) -> list[CohortTable | FunnelTable]:
-        """The tables that are computed from all events."""
+        """The cohort and funnel tables, whose rows are computed from all events together."""
         return [*self.cohorts, *self.funnels]
 
 
 def plan(engine: str, dataset: Dataset, layout: Layout, statistics: Statistics, replication: int) -> Plan:
-    """The plan of a layout; its keyspace has the plan's name and `replication` copies of each row."""
+    """The plan of a layout: a keyspace that has the plan's name and holds `replication` copies of each row."""
     design = _design(dataset, layout, statistics, replication)
     return Plan(engine, dataset, layout, statistics, ";\n".join(statements("KEYSPACE", design)), design)
 
 
 def statements(keyspace: str, design: Design) -> list[str]:
-    """Creates the keyspace and its tables. The checkpoint is last: if it exists, all tables do."""
+    """CQL that creates a keyspace and its tables; the checkpoint is last, so that if it exists, all tables exist."""
     name = quoted(keyspace)
     first = [KEYSPACE.format(name, design.replication), MANIFEST.format(name), LOADED.format(name)]
     return [*first, *(table.create(keyspace) for table in design.tables), CHECKPOINT.format(name)]
@@ -90,7 +90,7 @@ def _design(dataset: Dataset, layout: Layout, statistics: Statistics, replicatio
 
 
 def events_table(dataset: Dataset, statistics: Statistics) -> Table:
-    """The table of events by time; an event's number in the load makes its key unique."""
+    """The table of all single events, ordered by time; an event's number in the load makes its key unique."""
     types = {name: CQL_TYPES[kind] for name, kind in statistics.types.items()}
     number = tables.unused_name("event", types)
     time = dataset.columns.time.name
@@ -101,7 +101,7 @@ def events_table(dataset: Dataset, statistics: Statistics) -> Table:
 
 @dataclass(frozen=True)
 class Requirements:
-    """The tables that questions require; `events` if one of them can only be answered from the events."""
+    """The tables that questions require; `events` is true if a question can only be answered from single events."""
 
     rollups: tuple[StoredRollup, ...]
     cohorts: tuple[StoredCohort, ...]
@@ -111,7 +111,7 @@ class Requirements:
 
 
 def requirements(dataset: Dataset, statistics: Statistics) -> Requirements:
-    """The tables that the questions of a dataset require."""
+    """The tables that the questions of a dataset require; questions share a table if they can."""
     rollups: dict[tuple[object, ...], StoredRollup] = {}
     cohorts: dict[tuple[object, ...], StoredCohort] = {}
     funnels: dict[StoredFunnel, None] = {}
@@ -137,7 +137,7 @@ def requirements(dataset: Dataset, statistics: Statistics) -> Requirements:
 
 
 def _rollup(template: Template, question: Aggregate, dataset: Dataset, statistics: Statistics) -> StoredRollup | None:
-    """The roll-up that answers a question; None if a parameter stands for a value that no key column can hold."""
+    """The roll-up that answers a question; None if a parameter filters a column that is no text, or no grain fits."""
     written = template.body.get("where", {})
     fixed = tuple(f for f in question.where if not _has_parameter(written[f.column]))
     varied = [f for f in question.where if f not in fixed]
@@ -151,9 +151,9 @@ def _rollup(template: Template, question: Aggregate, dataset: Dataset, statistic
 
 
 def _coarse(question: Aggregate, layout: Layout, statistics: Statistics) -> tuple[Grain, ...]:
-    """A longer grain at which to store a roll-up too, if it has half of the rows or the server counts values in it.
+    """Week or month as a second grain to store, if it needs at most half of the rows or the server counts values in it.
 
-    How often numbers repeat is not known before a load; they are assumed to.
+    A column whose number of distinct values is unknown before the load is assumed to repeat values within a bucket.
     """
     if question.grain in SPAN_GRAINS:
         return ()
@@ -166,7 +166,7 @@ def _coarse(question: Aggregate, layout: Layout, statistics: Statistics) -> tupl
 
 
 def _cohort(template: Template, question: Cohort, statistics: Statistics) -> StoredCohort | None:
-    """The stored cohort that answers a question; None if a parameter changes more than dates or one width."""
+    """The stored cohort for a question; None if a parameter is no date or single age's width, or no grain fits."""
     grain = _grain(question.grain or Grain.ALL, question.span, question.zone, statistics)
     body = {name: part for name, part in template.body.items() if name not in SPAN_PARAMETERS}
     wide = _has_parameter(template.body["age"]) and single_age(question)
@@ -180,20 +180,20 @@ def _cohort(template: Template, question: Cohort, statistics: Statistics) -> Sto
 
 
 def _slices(question: Question, dataset: Dataset) -> StoredSlices | None:
-    """Events ordered by a measure to which every condition of the question sets a limit; None if there is none."""
+    """Events ordered by a numeric column that every condition of the question limits; None without such a column."""
     column = next((name for name in dataset.columns.measures if sliced(question, name)), None)
     return StoredSlices(column, tuple(event_columns(question, dataset.columns))) if column else None
 
 
 def _grain(grain: Grain, span: Span, zone: str, statistics: Statistics) -> Grain | None:
-    """Days, or the shorter grain that the question or its span requires; a limit beyond all events requires none."""
+    """The longest of day, hour and minute that fits the question's grain and the span's ends amid events; else None."""
     cut = [at for at in span.milliseconds if statistics.first < at <= statistics.last]
     grains = SPAN_GRAINS[SPAN_GRAINS.index(grain) if grain in SPAN_GRAINS else 0 :]
     return next((g for g in grains if all(calendar.begins(at, g, zone) for at in cut)), None)
 
 
 def _has_parameter(condition: object) -> bool:
-    """Whether a part of a question file contains a parameter."""
+    """Whether a part of a question, as its file writes it, contains a parameter: a text that begins with `$`."""
     if isinstance(condition, str):
         return condition.startswith("$")
     if isinstance(condition, dict):

@@ -1,4 +1,4 @@
-"""Answers from a roll-up: from its totals, and from its values for distinct counts and quantiles."""
+"""Answers aggregates from a roll-up: from its totals, and from its values for distinct counts and quantiles."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ from rollup_bench.workloads.questions import Aggregate, Grain
 
 @dataclass(frozen=True)
 class RollupStatements:
-    """The statements of a question on a roll-up, for any span."""
+    """The CQL statements that read a roll-up for a question; start and end of the span are parameters."""
 
     question: Aggregate
     plan: Plan
@@ -41,12 +41,12 @@ class RollupStatements:
 
     @cached_property
     def types(self) -> dict[str, pa.DataType]:
-        """The Arrow type of each partial aggregate, by its name."""
+        """The Arrow type of each partial aggregate that the question needs, by the aggregate's name."""
         return {str(p): p.arrow_type(self.plan.statistics) for p in client_aggregation.partials(self.question.measures)}
 
     @cached_property
     def totals(self) -> str:
-        """Reads the totals of a partition; the server merges rows if those of a group are adjacent in the key."""
+        """The statement that reads a partition's totals; the server merges rows of a group that are adjacent."""
         table, group = self.rollup.totals, self._adjacent
         if group is None:
             return self._select(table, list(map(quoted, self.types)))
@@ -56,22 +56,22 @@ class RollupStatements:
         return merges + table.group_by(group)
 
     def values(self, column: str) -> str:
-        """Reads the values of a column; those of a dimension are in the totals."""
+        """The statement that reads the values of a column and their counts; for a dimension it reads the totals."""
         value = VALUE if column in self.rollup.values else column
         return self._select(self.values_table(column), [f"{quoted(value)} AS {quoted('value()')}", quoted(COUNT)])
 
     def values_table(self, column: str) -> Table:
-        """The table that stores the values of a column."""
+        """The table that stores the values of a column; for a dimension, it is the table of totals."""
         return self.rollup.values.get(column, self.rollup.totals)
 
     def distinct_counts(self, column: str) -> str:
-        """Counts the distinct values in each group."""
+        """The statement by which the server counts the distinct values of a column in each group of the roll-up."""
         table = self.rollup.values[column]
         return self._select(table, [f"count({quoted(COUNT)})"]) + table.group_by(table.clustering[:-1])
 
     @cached_property
     def server_counted(self) -> list[str]:
-        """Columns whose distinct values the server counts, because the question's groups are those of the roll-up."""
+        """The columns whose distinct values the server counts; none unless question and roll-up have equal groups."""
         layout, question = self.rollup.stored.layout, self.question
         same = question.grain is layout.grain and question.zone == layout.zone and question.subtotals == "none"
         if not same or self.client_filters or set(question.by) | set(self._fixed) != set(layout.by):
@@ -86,7 +86,7 @@ class RollupStatements:
 
     @cached_property
     def tables(self) -> tuple[str, ...]:
-        """The names of the tables that are read."""
+        """The names of the tables that the statements read."""
         columns = value_columns(self.question.measures)
         return tuple(dict.fromkeys([self.rollup.totals.name, *(self.values_table(c).name for c in columns)]))
 
@@ -98,28 +98,28 @@ class RollupStatements:
 
     @cached_property
     def limits_time(self) -> bool:
-        """Whether the statements restrict the time: all leading dimensions are fixed, so time is next in the key."""
+        """Whether the statements restrict the time: they can if the question fixes all key columns before the time."""
         return len(self._fixed) == len(self.rollup.stored.leading)
 
     @cached_property
     def one_bucket(self) -> bool:
-        """Whether all rows that are read belong to the one bucket of the question."""
+        """Whether the question has one bucket, its span, and the statements read only rows of the span."""
         return self.limits_time and self.question.grain is Grain.ALL
 
     @cached_property
     def client_filters(self) -> tuple[Filter, ...]:
-        """The filters that the client applies, because the server cannot."""
+        """The question's filters that the client applies, because neither statements nor stored rows apply them."""
         fixed = {f for f in self.question.where if f.column in self._fixed and f.op in (Op.EQ, Op.IN)}
         return tuple(f for f in self.question.where if f not in fixed and f not in self.rollup.stored.where)
 
     @cached_property
     def dimensions(self) -> list[str]:
-        """The dimensions that the statements read."""
+        """The dimensions that the statements read: those by which the question groups or the client filters."""
         return list(dict.fromkeys([*self.question.by, *(f.column for f in self.client_filters)]))
 
     @cached_property
     def fixed_keys(self) -> list[tuple[Any, ...]]:
-        """Each combination of values of the fixed dimensions, as it is written in the key."""
+        """Each combination of values that the question fixes in the leading dimensions, as texts of the key."""
         keys = (codec.key(pa.array(vs, self.plan.schema.field(d).type)).to_pylist() for d, vs in self._fixed.items())
         return list(product(*(dict.fromkeys(values) for values in keys)))
 
@@ -129,7 +129,7 @@ class RollupStatements:
 
     @cached_property
     def _adjacent(self) -> tuple[str, ...] | None:
-        """The shortest prefix of the key that separates the question's groups; None if it is the whole key."""
+        """The shortest prefix of the clustering columns that separates the question's groups; None if it takes all."""
         key = self.rollup.totals.clustering
         separating = {*self.dimensions, *self._fixed}
         if not self.one_bucket:
@@ -151,7 +151,7 @@ rollup_statements = lru_cache(maxsize=1024)(RollupStatements)
 
 @dataclass(frozen=True)
 class RollupPart:
-    """A period of whole buckets of a roll-up, and the statements that read it."""
+    """A period of whole buckets of a roll-up, in milliseconds since 1970, UTC, and the statements that read it."""
 
     statements: RollupStatements
     limits: Limits
@@ -159,9 +159,9 @@ class RollupPart:
 
 @dataclass(frozen=True)
 class RollupReader:
-    """Answers an aggregate from the rows of a roll-up in adjacent periods, which the client merges.
+    """Answers an aggregate from a roll-up: the client merges the rows of adjacent periods, the `parts`.
 
-    If the server counts the distinct values in whole coarse buckets, no bucket of the question is in two periods.
+    If the server counts distinct values in a period, no bucket of the question is in two periods.
     """
 
     question: Aggregate
@@ -169,33 +169,33 @@ class RollupReader:
 
     @property
     def support(self) -> Support:
-        """At ingest, or on the server if it counts distinct values."""
+        """Where the events are aggregated: at ingest, or on the server if it counts distinct values."""
         layout = self.parts[0].statements.rollup.stored.layout
         tables = dict.fromkeys(table for part in self.parts for table in part.statements.tables)
         where, how = Where.INGEST, f"roll-up {layout.name}"
         if self._server_counted:
-            where, how = Where.SERVER, f"{how}: the values in it are counted there"
+            where, how = Where.SERVER, f"{how}: the server counts its distinct values"
         elif self.parts[0].statements.client_merged:
-            how += ": the client merges the values in it"
+            how += ": the client merges its stored values"
         return Support(where, how, tables=tuple(tables))
 
     def explain(self) -> str:
-        """The statements, and what the client does with their rows."""
+        """The CQL statements, and what the client does with the rows that they return."""
         texts = dict.fromkeys(text for part in self.parts for text in part.statements.texts)
-        return "\n".join([*texts, "-- for each partition of the span; the client merges and sorts"])
+        return "\n".join([*texts, "-- for each partition of the span; the client merges the rows and sorts"])
 
     def answer(self, reader: Reader, manifest: Manifest, schema: pa.Schema) -> pa.Table:
-        """The answer in its schema."""
+        """Sends the statements and computes the answer, in `schema`."""
         groups = [group for part in self.parts for group in self._groups(part, reader, manifest)]
         return client_aggregation.answer(self.question, concatenated(groups) if groups else None, schema)
 
     @cached_property
     def _server_counted(self) -> set[str]:
-        """The columns whose distinct values the server counts in a part."""
+        """The columns whose distinct values the server counts in at least one of the parts."""
         return {column for part in self.parts for column in part.statements.server_counted}
 
     def _groups(self, part: RollupPart, reader: Reader, manifest: Manifest) -> Iterator[Groups]:
-        """The totals, the distinct counts of the server and the values of a part; nothing if it has no totals."""
+        """The totals, the server's distinct counts and the values of a part; nothing if no totals match in the part."""
         keys, known = ["bucket", *self.question.by], part.statements
         totals = self._read(part, reader, manifest, known.rollup.totals, known.totals, known.types)
         if not totals.num_rows:
@@ -227,7 +227,7 @@ class RollupReader:
         text: str,
         types: dict[str, pa.DataType],
     ) -> pa.Table:
-        """The rows of a statement, with the question's buckets and dimensions."""
+        """The rows that a statement returns for a part, with the question's buckets and dimensions."""
         known, (start, end) = part.statements, part.limits
         limits = (start, end) if known.limits_time else ()
         requests = (
@@ -238,12 +238,12 @@ class RollupReader:
         pages = [page for result in reader.results(requests) for page in result]
         key_types = {"bucket": pa.int64()} | dict.fromkeys(known.dimensions, pa.string())
         rows = codec.partials_table(pages, key_types | types)
-        if rows["bucket"].null_count:  # the server returns NULL if no row matched
+        if rows["bucket"].null_count:  # without a match, an aggregate on the server returns a row of NULLs
             rows = rows.filter(pc.field("bucket").is_valid())
         return self._regrouped(part, rows, list(types))
 
     def _regrouped(self, part: RollupPart, rows: pa.Table, partials: list[str]) -> pa.Table:
-        """The rows in the part that pass the client's filters, with the question's buckets and dimensions."""
+        """The rows that lie in the part and pass the client's filters, with the question's buckets and dimensions."""
         question, known = self.question, part.statements
         if not known.limits_time:
             start, end = part.limits

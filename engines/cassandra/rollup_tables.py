@@ -1,4 +1,4 @@
-"""Roll-ups as tables: one of totals, and one of values for each column of a distinct count or quantile."""
+"""Tables of roll-ups: one of totals, and one of values for each column with a distinct count or quantile."""
 
 import math
 from collections.abc import Iterator
@@ -23,13 +23,13 @@ from rollup_bench.workloads.questions import Aggregate, Grain
 from rollup_bench.workloads.rule import COARSER
 
 HOURS = {Grain.MINUTE: 1 / 60, Grain.HOUR: 1, Grain.DAY: 24, Grain.WEEK: 168, Grain.MONTH: 730, Grain.QUARTER: 2190}
-"""The approximate length of a bucket of each grain."""
+"""The approximate hours in a bucket of each grain."""
 YEAR_HOURS = 8760
 
 
 @dataclass(frozen=True)
 class StoredRollup:
-    """A layout's aggregates of the events that match `where`, ordered by the dimensions `leading` before time."""
+    """A roll-up to store: a layout's measures of events that match `where`, ordered by `leading`, then by time."""
 
     layout: Layout
     where: tuple[Filter, ...] = ()
@@ -45,16 +45,16 @@ class StoredRollup:
         return replace(self, layout=layout, coarse=tuple(dict.fromkeys((*self.coarse, *other.coarse))))
 
     def at(self, grain: Grain) -> "StoredRollup":
-        """The same roll-up at another grain alone."""
+        """The same roll-up with another grain, and without coarse grains."""
         return replace(self, layout=msgspec.structs.replace(self.layout, grain=grain), coarse=())
 
     def groups(self, question: Aggregate) -> bool:
-        """Whether its events are those of the question, and its dimensions include those of the question."""
+        """Whether the question has all filters of the roll-up, and else filters and groups only by its dimensions."""
         filtered = {f.column for f in question.where if f not in self.where}
         return set(self.where) <= set(question.where) and filtered | set(question.by) <= set(self.layout.by)
 
     def fixed(self, question: Aggregate) -> dict[str, tuple[Value, ...]]:
-        """The values that a question asks for of the leading dimensions, up to the first dimension with no filter."""
+        """The values that a filter (= or IN) permits of each leading dimension, up to the first without one."""
         fixed = {}
         for dimension in self.leading:
             filters = [f for f in question.where if f.column == dimension and f.op in (Op.EQ, Op.IN)]
@@ -66,10 +66,10 @@ class StoredRollup:
 
 @dataclass(frozen=True, eq=False)
 class RollupTables:
-    """The tables of a roll-up: one of totals, and one of values for each column of a distinct count or quantile.
+    """The tables of a roll-up: one of totals, and one of values for each column with a distinct count or quantile.
 
-    The rows of a partition are ordered by the leading dimensions, then by time, then by the other dimensions. In keys
-    every dimension and value is text, in which NULL is escaped.
+    The rows of a partition are ordered by the leading dimensions, then by time, then by the other dimensions. Keys hold
+    every dimension and value as text, in which a backslash stands for NULL.
     """
 
     stored: StoredRollup
@@ -88,7 +88,7 @@ class RollupTables:
         return [self.totals, *self.values.values()]
 
     def aggregated(self, batch: pa.RecordBatch, statistics: Statistics) -> Groups | None:
-        """The groups of a batch of events; None if no event matches the roll-up's filters."""
+        """Groups the events of a batch that match the roll-up's filters; None if no event matches."""
         events = matching(pa.table(batch), self.stored.where)
         if not events.num_rows:
             return None
@@ -97,7 +97,7 @@ class RollupTables:
         return client_aggregation.aggregated(events, self.stored.layout.by, self.stored.layout.measures, statistics)
 
     def rows(self, groups: Groups) -> list[tuple[Table, pa.Table]]:
-        """The rows of each table in the order of its key. NULL values get a NULL count, which `count` leaves out."""
+        """The rows of each table, sorted by its key; NULL values get a NULL count, which CQL's count leaves out."""
         whole = client_aggregation.merged(groups, groups.keys)
         stored = [(self.totals, whole.totals)]
         for column, table in self.values.items():
@@ -115,7 +115,7 @@ class RollupTables:
 
 @dataclass(frozen=True, eq=False)
 class Rollup:
-    """A roll-up at its own grain, and at coarse grains whose buckets consist of whole buckets of it."""
+    """The tables of a roll-up at its own grain, and at coarse grains, whose buckets consist of whole fine buckets."""
 
     stored: StoredRollup
     fine: RollupTables
@@ -123,23 +123,23 @@ class Rollup:
 
     @property
     def tables(self) -> list[Table]:
-        """All of its tables."""
+        """The tables of the roll-up at all grains."""
         return [table for level in (self.fine, *self.coarse.values()) for table in level.tables]
 
     def level(self, grain: Grain) -> RollupTables | None:
-        """The coarse tables to use for whole buckets of a question with this grain; None if there are none."""
+        """The tables by month, else those by week, if they exist and add up to buckets of `grain`; else None."""
         wanted = next((g for g in (Grain.MONTH, Grain.WEEK) if g in self.coarse and grain in COARSER[g]), None)
         return self.coarse.get(wanted) if wanted else None
 
     def rows(self, groups: Groups) -> Iterator[tuple[Table, pa.Table]]:
-        """The rows of each table in the order of its key; `groups` are those of the fine grain."""
+        """The rows of each table of every grain, sorted by the table's key; `groups` has buckets of the fine grain."""
         yield from self.fine.rows(groups)
         for grain, level in self.coarse.items():
             yield from level.rows(_moved(groups, grain, self.stored.layout.zone))
 
 
 def _moved(groups: Groups, grain: Grain, zone: str) -> Groups:
-    """The groups with buckets of a longer grain."""
+    """The groups with each bucket replaced by the bucket of a longer grain that contains it, not merged."""
 
     def moved(rows: pa.Table) -> pa.Table:
         return rows.set_column(
@@ -156,7 +156,7 @@ def rollup(name: str, stored: StoredRollup, time: str, statistics: Statistics) -
 
 
 def _level(name: str, stored: StoredRollup, time: str, statistics: Statistics) -> RollupTables:
-    """The tables of one grain; the number of groups is estimated from the statistics."""
+    """The tables of a roll-up at one grain, sized for the most groups that the statistics permit."""
     layout, leading = stored.layout, stored.leading
     keys = dict.fromkeys(leading, "text") | {time: "timestamp"}
     keys |= dict.fromkeys((dimension for dimension in layout.by if dimension not in leading), "text")
@@ -178,7 +178,7 @@ def _level(name: str, stored: StoredRollup, time: str, statistics: Statistics) -
 
 
 def max_groups(layout: Layout, statistics: Statistics, value: str | None) -> int:
-    """The most groups that a layout may have, by the values of a column too if one is given."""
+    """The most groups that a layout may have; if a column `value` is given, its values are part of the groups."""
     hours = HOURS.get(Grain(layout.grain or Grain.ALL), YEAR_HOURS)
     cardinalities = [statistics.cardinality[dimension] + 1 for dimension in layout.by]
     if value is not None:
@@ -197,7 +197,7 @@ Limits = tuple[int, int]
 
 
 def whole_buckets(limits: Limits, grain: Grain, zone: str, statistics: Statistics) -> Limits:
-    """The limits, each moved to where a bucket begins if no event lies between; else that limit is unchanged."""
+    """The limits, with a start before all events moved to the first event's bucket, an end after all to a later one."""
     (start, end), first, last = limits, statistics.first, statistics.last
     early, late = _outer_buckets(grain, zone, first, last)
     return early if start <= first < end else start, late if start <= last < end else end
@@ -205,13 +205,13 @@ def whole_buckets(limits: Limits, grain: Grain, zone: str, statistics: Statistic
 
 @lru_cache(maxsize=256)
 def _outer_buckets(grain: Grain, zone: str, first: int, last: int) -> Limits:
-    """The start of the bucket of the first event, and the start of a bucket after the last."""
+    """The start of the bucket of the first event, and the start of a bucket after the last event, in milliseconds."""
     early, late = calendar.starts(pa.array([first, last + 366 * 24 * HOUR]), grain, zone).to_pylist()
     return early, late
 
 
 def split(limits: Limits, grain: Grain, zone: str, statistics: Statistics) -> tuple[Limits | None, list[Limits]]:
-    """The longest period of whole buckets within the limits, if there is one, and the periods before and after it."""
+    """The longest period of whole buckets within the limits, or None, and the periods of the limits outside of it."""
     starts = _bucket_starts(grain, zone, statistics.first, statistics.last)
     start, end = max(limits[0], int(starts[0])), min(limits[1], int(starts[-1]))
     first, last = np.searchsorted(starts, start, "left"), np.searchsorted(starts, end, "right") - 1
@@ -223,6 +223,6 @@ def split(limits: Limits, grain: Grain, zone: str, statistics: Statistics) -> tu
 
 @lru_cache(maxsize=256)
 def _bucket_starts(grain: Grain, zone: str, first: int, last: int) -> npt.NDArray[np.int64]:
-    """The starts of all buckets from that of the first event to a year after the last event."""
+    """The sorted starts, in milliseconds, of all buckets from the first event's to a year after the last event."""
     instants = np.arange(first, last + 366 * 24 * HOUR, 12 * HOUR)
     return np.unique(np.asarray(calendar.starts(pa.array(instants), grain, zone)))

@@ -10,12 +10,12 @@ from rollup_bench.servers.recipe import JavaProcess, Place, Recipe
 
 
 def stages(place: Place) -> list[list[JavaProcess]]:
-    """One node that is its own seed."""
+    """The processes to start, by stage: one Cassandra node that is its own seed."""
     return [[node(place, "cassandra", "127.0.0.1", place.budget.memory)]]
 
 
 def node(place: Place, name: str, host: str, memory: int) -> JavaProcess:
-    """A node: half of its memory is heap, a quarter is off-heap, the rest is for threads and the page cache."""
+    """A node's process: of `memory` bytes, half are heap, a quarter off-heap, the rest for threads and page cache."""
     values = {
         "config": (place.conf(name) / "cassandra.yaml").as_uri(),
         "data": place.data(name),
@@ -35,12 +35,12 @@ def node(place: Place, name: str, host: str, memory: int) -> JavaProcess:
 
 
 def answers(connection: Connection) -> bool:
-    """Whether a node reports the versions of CQL that it supports, which it does without a login once it serves."""
+    """Whether a node of the cluster reports its versions of CQL; a node that is ready does so without a login."""
     return any(_serves(connection, host) for host in connection.hosts)
 
 
 def _serves(connection: Connection, host: str) -> bool:
-    """Sends an OPTIONS request of protocol version 4 and expects SUPPORTED."""
+    """Whether the node answers SUPPORTED to an OPTIONS request; SSLCertVerificationError for a wrong certificate."""
     context = connection.ssl_context()
     try:
         plain = socket.create_connection((host, connection.port), timeout=5)

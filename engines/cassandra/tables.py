@@ -1,4 +1,4 @@
-"""CQL tables as values: their columns and keys, and the statements that create, fill and read them."""
+"""Describes CQL tables: their columns, keys and partitions, and the statements that create, fill and read a table."""
 
 import math
 import zlib
@@ -32,12 +32,12 @@ Manifest = dict[str, dict[int, int]]
 
 
 def literal(text: str) -> str:
-    """Quotes a text as a CQL string, for clauses that take no bound value."""
+    """Quotes a text as a CQL string literal, for clauses that take no parameters."""
     return "'" + text.replace("'", "''") + "'"
 
 
 def unused_name(name: str, names: Collection[str]) -> str:
-    """The name, with underscores appended until it differs from all `names`."""
+    """Returns `name` with underscores appended until it differs from all `names`."""
     while name in names:
         name += "_"
     return name
@@ -48,11 +48,10 @@ class Table:
     """A table whose partition key is (bucket, shard).
 
     `columns` maps names to CQL types, without the partition key. `clustering` names the columns that order the rows of
-    a partition; with the partition key they are the primary key. A bucket spans `bucket_width` milliseconds, chosen so
-    that half as many rows are expected in each of its shards as a partition may have. If `buckets` is not 0, the bucket
-    is a hash of the clustering columns before the time, modulo `buckets`. A hash of the key spreads the rows of a
-    bucket over `shards` shards. When these are nine tenths full, further rows go to as many new shards, so that
-    partitions of skewed events do not exceed `max_rows` either.
+    a partition; with the partition key they are the primary key. If `buckets` is 0, a bucket spans `bucket_width`
+    milliseconds; else the bucket is a hash of the clustering columns before the time, modulo `buckets`. A hash of the
+    clustering columns spreads the rows of a bucket over `shards` shards. When all shards of a bucket are nearly full,
+    further rows go to as many new shards, so that a partition holds at most `max_rows` rows even if events are skewed.
     """
 
     name: str
@@ -77,9 +76,9 @@ class Table:
     ) -> "Table":
         """A table of which `rows` rows are expected, evenly over `period` milliseconds.
 
-        `spread` says whether events add rows one by one, so that the writes of one moment are many. `leading_keys` is
-        the number of combinations of values before the time: if a partition has room for ten of them with all their
-        times, their hash chooses the bucket, so that all times of one are read from one partition.
+        If `spread` is true and the rows exceed one partition, each bucket has four shards. `leading_keys` is the number
+        of combinations of values of the clustering columns before the time: if a partition has room for all rows of ten
+        combinations, a hash of the combination chooses the bucket, so that each combination lies in one bucket.
         """
         if 10 * rows <= leading_keys * max_rows(columns):
             return cls(name, columns, clustering, 1, comment, buckets=-(-2 * rows // max_rows(columns)))
@@ -88,31 +87,31 @@ class Table:
 
     @cached_property
     def time(self) -> str:
-        """The clustering column whose value decides the bucket."""
+        """The clustering column of type timestamp; unless buckets are hashes, its value decides the bucket."""
         return next(name for name in self.clustering if self.columns[name] == "timestamp")
 
     @property
     def leading(self) -> tuple[str, ...]:
-        """The clustering columns before the time."""
+        """The names of the clustering columns before the time."""
         return self.clustering[: self.clustering.index(self.time)]
 
     @cached_property
     def shard(self) -> str:
-        """The second column of the partition key."""
+        """The name of the second column of the partition key, which holds the shard."""
         return unused_name("shard", self.columns)
 
     @cached_property
     def max_rows(self) -> int:
-        """The most rows of a partition."""
+        """The most rows that a partition of this table holds."""
         return max_rows(self.columns)
 
     @cached_property
     def generation_rows(self) -> int:
-        """The rows of a bucket after which new shards begin; a hash fills partitions a little unevenly."""
+        """The rows of a bucket after which new shards begin; several shards have a tenth spare, as a hash is uneven."""
         return self.max_rows if self.shards == 1 else self.max_rows * self.shards * 9 // 10
 
     def shard_count(self, rows: int) -> int:
-        """The shards of a bucket with this number of rows."""
+        """The number of shards of a bucket that has `rows` rows."""
         return -(-rows // self.generation_rows) * self.shards
 
     def create(self, keyspace: str) -> str:
@@ -124,24 +123,24 @@ class Table:
         return "\n".join([*lines, f") WITH comment = {literal(self.comment)}", f"  AND {OPTIONS}"])
 
     def insert(self, keyspace: str) -> str:
-        """The statement that writes one row; it is idempotent."""
+        """The statement that writes one row; writing the same row again changes nothing."""
         names = [BUCKET, self.shard, *self.columns]
         into = f"{quoted(keyspace)}.{quoted(self.name)}"
         return f"INSERT INTO {into} ({', '.join(map(quoted, names))}) VALUES ({', '.join('?' * len(names))})"
 
     def select(self, keyspace: str, expressions: list[str], where: str = "") -> str:
-        """The statement that reads expressions from one partition; `where` adds conditions, each after an AND."""
+        """The statement that reads expressions from one partition; `where` has more conditions, each after an AND."""
         source = f"{quoted(keyspace)}.{quoted(self.name)}"
         partition = f"{quoted(BUCKET)} = ? AND {quoted(self.shard)} = ?"
         return f"SELECT {', '.join(expressions)} FROM {source} WHERE {partition}{where}"
 
     def group_by(self, columns: Sequence[str]) -> str:
-        """The GROUP BY clause for columns within a partition; empty if the whole partition is one group."""
+        """The GROUP BY clause for groups by `columns` in one partition; an empty text if there are no columns."""
         return f" GROUP BY {', '.join(map(quoted, (BUCKET, self.shard, *columns)))}" if columns else ""
 
 
 def key_hash(values: Iterable[object]) -> int:
-    """A hash of values: 31 times the hash so far, plus the CRC-32 of the next value as text, in 32 bits."""
+    """A 32-bit hash: starts at 0; each value multiplies it by 31 and adds the CRC-32 of the value as text."""
     digest = 0
     for value in values:
         digest = (31 * digest + zlib.crc32(str(value).encode())) & 0xFFFFFFFF
@@ -149,15 +148,15 @@ def key_hash(values: Iterable[object]) -> int:
 
 
 def max_rows(columns: dict[str, str]) -> int:
-    """The most rows of a partition: 50,000, or fewer where these columns are expected to take more than 10 MB."""
+    """The most rows of a partition: 50,000, or fewer if rows of these columns are estimated to exceed 10 MiB."""
     return min(MAX_ROWS, MAX_BYTES // sum(VALUE_BYTES[cql_type] for cql_type in columns.values()))
 
 
 def bucket_width(rows: float, milliseconds: int, columns: dict[str, str]) -> int:
     """The length of a bucket in milliseconds, for `rows` spread evenly over `milliseconds`.
 
-    It is a power of two of an hour, and a bucket is expected to hold a quarter to a half of the rows that a partition
-    may have.
+    The length is an hour times a power of two, so that a bucket is expected to hold a quarter to a half of the rows
+    that a partition may have; it is at least a millisecond.
     """
     hours = max(milliseconds, 1) / HOUR * max_rows(columns) / 2 / max(rows, 1)
     power = math.floor(math.log2(hours))
@@ -171,9 +170,10 @@ def partitions(
     last: int | None = None,
     leading: tuple[str, ...] | None = None,
 ) -> list[tuple[int, int]]:
-    """The bucket and shard of each partition with rows from `first` to `last`, in milliseconds since 1970, UTC.
+    """The bucket and shard of each partition that may hold rows from `first` to `last` (milliseconds since 1970, UTC).
 
-    `leading` are the values of the clustering columns before the time, if only rows with these are read.
+    Without limits, these are all partitions. `leading` holds the values of the clustering columns before the time; None
+    stands for any values.
     """
     low = high = None
     if table.buckets:

@@ -1,1 +1,1 @@
-"""The truth, presented as an engine."""
+"""The truth (the right answers, computed from the events) as an engine."""

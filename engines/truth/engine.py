@@ -1,4 +1,4 @@
-"""The truth as an engine, so that users ask it as they ask an engine."""
+"""Presents the truth, the right answers computed from the events, as an engine that users can ask like any other."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,7 +33,7 @@ class Truth(Engine):
 
     def support(self, question: Question, plan: Plan) -> Support:
         if plan.layout != layouts.raw:
-            return unsupported("the truth reads the events alone")
+            return unsupported("the truth answers only on layout raw")
         return Support(Where.CLIENT, tables=("events",))
 
     def explain(self, question: Question, plan: Plan) -> str:

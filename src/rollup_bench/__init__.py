@@ -1,1 +1,1 @@
-"""The package: the folders at the top of the repository under one name."""
+"""The package `rollup_bench`; its subpackages are the folders at the top of the repository."""

@@ -165,9 +165,9 @@ def test_a_ca_that_is_none(outside: Outside, external: Command, mine: str, monke
 @pytest.mark.parametrize(
     ("key", "value", "said"),
     [
-        ("REPLICATION", "x", "ROLLUP_BENCH_CASSANDRA_REPLICATION: 'x' is no number of copies, give one from 1 to 99"),
+        ("REPLICATION", "x", "ROLLUP_BENCH_CASSANDRA_REPLICATION: 'x' is no number of copies; give a number from 1"),
         ("REPLICATION", "4", "cassandra has 3 nodes for 4 copies: set ROLLUP_BENCH_CASSANDRA_REPLICATION"),
-        ("CONSISTENCY", "SOME", "ROLLUP_BENCH_CASSANDRA_CONSISTENCY: 'SOME' is no consistency level, give one of ONE"),
+        ("CONSISTENCY", "SOME", "ROLLUP_BENCH_CASSANDRA_CONSISTENCY: 'SOME' is no consistency level; give one of ONE"),
     ],
 )
 def test_settings_that_cannot_be(
