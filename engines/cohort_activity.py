@@ -100,7 +100,7 @@ def activity(question: Cohort, grain: Grain, source: EventSource, partials: Coll
 
 
 def _first_events(question: Cohort, source: EventSource) -> Births:
-    """Births in the span: each subject's first event that matches `birth`; of simultaneous ones, the first by `by`."""
+    """Births in the span: each subject's first event that matches `birth`; if simultaneous, the first by `by`."""
     subject, time = source.columns.subject, source.columns.time.name
     names = list(dict.fromkeys([subject, time, *([question.by] if question.by else [])]))
     firsts = [_first_rows(matching(table, question.birth).select(names)) for table in source.read()]
@@ -124,7 +124,7 @@ def _first_rows(events: pa.Table) -> pa.Table:
 
 
 def _returns(question: Cohort, births: Births, source: EventSource, partials: Collection[Partial]) -> pa.Table:
-    """A row for each subject and age at which it returned, sorted by `place` (the subject's in `births`) and age."""
+    """A row for each subject and age at which it returned, sorted by `place` (its index in `births`) and age."""
     added = {str(partial): partial for partial in (EVENTS, *partials)}
     sums, parts = dict.fromkeys(added, "sum"), []
     for table in source.read():

@@ -17,7 +17,7 @@ class StoredActivity:
     """A table of what subjects do at each age, added up by the bucket of their birth, their cohort and their age.
 
     `definition` is a cohort question over all time: who is born, which events count, and the unit of ages. The bucket
-    of births is a day in the definition's zone, or a minute or hour if its cohorts are. `columns` are summed.
+    of births is a day in the definition's zone, or a minute or hour if its cohorts are. `columns` have sums.
     """
 
     name: str

@@ -60,7 +60,7 @@ def aggregated(rows: pa.Table, by: Iterable[str], measures: Iterable[Measure], s
 
 
 def merge_function(partial: str) -> str:
-    """The function that merges values of the partial aggregate named `partial`: min or max for itself, else sum."""
+    """The function that merges values of the aggregate named `partial`: min for a min, max for a max, else sum."""
     function = partial.partition("(")[0]
     return function if function in ("min", "max") else "sum"
 

@@ -123,7 +123,7 @@ def _columns(_names: list[str], page: Page) -> Page:
 
 
 def connect(connection: Connection, consistency: str = Settings.consistency) -> Session:
-    """Opens a session; `session.cluster.shutdown()` closes it. RequestError if the login fails, else FailureError."""
+    """Opens a session, closed by `cluster.shutdown()`. RequestError: login rejected; FailureError: any other error."""
     profile = partial(
         ExecutionProfile,
         load_balancing_policy=TokenAwarePolicy(DCAwareRoundRobinPolicy()),

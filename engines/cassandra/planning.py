@@ -186,7 +186,7 @@ def _slices(question: Question, dataset: Dataset) -> StoredSlices | None:
 
 
 def _grain(grain: Grain, span: Span, zone: str, statistics: Statistics) -> Grain | None:
-    """The longest of day, hour and minute that fits the question's grain and the span's ends amid events; else None."""
+    """The longest of day, hour and minute that fits the question's grain and the span ends amid events; else None."""
     cut = [at for at in span.milliseconds if statistics.first < at <= statistics.last]
     grains = SPAN_GRAINS[SPAN_GRAINS.index(grain) if grain in SPAN_GRAINS else 0 :]
     return next((g for g in grains if all(calendar.begins(at, g, zone) for at in cut)), None)

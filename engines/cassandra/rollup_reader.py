@@ -46,7 +46,7 @@ class RollupStatements:
 
     @cached_property
     def totals(self) -> str:
-        """The statement that reads a partition's totals; the server merges rows of a group that are adjacent."""
+        """The statement that reads a partition's totals; the server merges adjacent rows of a group."""
         table, group = self.rollup.totals, self._adjacent
         if group is None:
             return self._select(table, list(map(quoted, self.types)))

@@ -197,7 +197,7 @@ Limits = tuple[int, int]
 
 
 def whole_buckets(limits: Limits, grain: Grain, zone: str, statistics: Statistics) -> Limits:
-    """The limits, with a start before all events moved to the first event's bucket, an end after all to a later one."""
+    """The limits; a start before all events becomes that of the first event's bucket, an end after all a later one."""
     (start, end), first, last = limits, statistics.first, statistics.last
     early, late = _outer_buckets(grain, zone, first, last)
     return early if start <= first < end else start, late if start <= last < end else end
