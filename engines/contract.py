@@ -2,6 +2,7 @@
 
 import hashlib
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -19,6 +20,7 @@ from rollup_bench.workloads.dataset import Dataset
 from rollup_bench.workloads.events import Events, Statistics
 from rollup_bench.workloads.layouts import Layout
 from rollup_bench.workloads.questions import Question
+from rollup_bench.workloads.templates import Template
 
 
 class Where(StrEnum):
@@ -197,6 +199,14 @@ class Engine(ABC):
     def cached_session(self, plan: Plan) -> AbstractContextManager[Session] | None:
         """A session that may answer from a cache of results; None if the engine has no such cache."""
         return None
+
+    def export(self, plan: Plan, questions: Sequence[Template], events: Events, folder: Path) -> str:
+        """Writes tables, settings, events and questions as files for the engine's own client.
+
+        `questions` are supported by the plan with their defaults. Returns how to use the files, as text for people.
+        RequestError if the engine has no such files.
+        """
+        raise RequestError(f"{self.name} has no client of its own that reads files")
 
     def close(self) -> None:  # noqa: B027
         """Closes all connections of the engine, but does not stop the server."""

@@ -27,12 +27,8 @@ class _Spec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         value = getattr(self, name)
         if not isinstance(value, date):
             raise ValueError(f"{name} is `{value}`; write a date or time, unquoted: 2013-06-01 or 2013-06-01T12:00:00Z")
-        if not isinstance(value, datetime):
-            value = datetime.combine(value, time())
-        if value.tzinfo is None:
-            value = value.replace(tzinfo=zone_info(self.zone))
         try:
-            return value.astimezone(UTC)
+            return instant(value, self.zone)
         except OverflowError:
             raise ValueError(f"{name} is `{value}`; write a time in the years 1 to 9999 in UTC") from None
 
@@ -170,6 +166,12 @@ def check_name(key: str, name: str) -> None:
     """ValueError, with `key`, if a name has other characters than letters, digits, dots, dashes and underscores."""
     if not re.fullmatch(r"[\w.-]+", name):
         raise ValueError(f"{key} is `{name}`; write only letters, digits, dots, dashes and underscores")
+
+
+def instant(value: date, zone: str) -> datetime:
+    """A date (its midnight) or a time as an instant in UTC; without an offset, it is a local time in the zone."""
+    moment = value if isinstance(value, datetime) else datetime.combine(value, time())
+    return (moment if moment.tzinfo else moment.replace(tzinfo=zone_info(zone))).astimezone(UTC)
 
 
 def zone_info(name: object) -> ZoneInfo:

@@ -138,7 +138,7 @@ class CohortReader:
     def _text(self) -> str:
         table, by = self.cohort.table, [*([COHORT] if self.question.by else []), AGE]
         columns = [f"to_unix_timestamp({quoted(BORN)})", *map(quoted, by), "count(*)"]
-        columns += [f"sum({quoted(name)})" for name in self._sums]
+        columns += [f"sum({quoted(name)})" for name in self.sums]
         where = f" AND {quoted(BORN)} >= ? AND {quoted(BORN)} < ?"
         return table.select(self.plan.name, columns, where) + table.group_by((BORN, *by))
 
@@ -162,8 +162,8 @@ class CohortReader:
         return cohort_activity.answer(self.question, sums, schema)
 
     @property
-    def _sums(self) -> dict[str, pa.DataType]:
-        """The columns that the server sums, with their types; none if the question only needs the number of rows."""
+    def sums(self) -> dict[str, pa.DataType]:
+        """The columns to sum and their types; none if the question counts rows."""
         if self.question.measure:
             return {
                 str(p): p.arrow_type(self.plan.statistics) for p in cohort_activity.question_partials(self.question)
@@ -176,7 +176,7 @@ class CohortReader:
     def _types(self) -> dict[str, pa.DataType]:
         """The columns that the statement returns, in order, with their types."""
         cohort = {COHORT: pa.string()} if self.question.by else {}
-        return {BORN: pa.int64()} | cohort | {AGE: pa.int64(), ROWS: pa.int64()} | self._sums
+        return {BORN: pa.int64()} | cohort | {AGE: pa.int64(), ROWS: pa.int64()} | self.sums
 
 
 def _widened(sums: pa.Table, width: int) -> pa.Table:

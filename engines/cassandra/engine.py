@@ -1,6 +1,6 @@
 """The Cassandra adapter: stores each plan in a keyspace, and chooses the tables that answer a question."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import cached_property, lru_cache, partial
@@ -10,7 +10,8 @@ import msgspec
 import pyarrow as pa
 from cassandra.cluster import Session as DriverSession
 
-from rollup_bench.engines.cassandra import driver, loading, planning
+from rollup_bench.engines.cassandra import driver, export, loading, planning
+from rollup_bench.engines.cassandra.client_work import AccessPath
 from rollup_bench.engines.cassandra.cohort_tables import CohortReader
 from rollup_bench.engines.cassandra.driver import Reader, Settings
 from rollup_bench.engines.cassandra.event_scans import EventScan, ServerAggregation, SliceScan, event_columns
@@ -18,7 +19,9 @@ from rollup_bench.engines.cassandra.funnel_tables import FunnelReader
 from rollup_bench.engines.cassandra.loading import LoadCheckpoint
 from rollup_bench.engines.cassandra.rollup_reader import RollupPart, RollupReader, rollup_statements
 from rollup_bench.engines.cassandra.rollup_tables import Limits, Rollup, split, whole_buckets
+from rollup_bench.engines.cassandra.server import RECIPE
 from rollup_bench.engines.contract import Built, Engine, Loaded, Plan, Session, Support, unsupported
+from rollup_bench.engines.exports import write_server_settings
 from rollup_bench.errors import RequestError
 from rollup_bench.servers import Server
 from rollup_bench.servers.budget import Budget
@@ -28,6 +31,7 @@ from rollup_bench.workloads.dataset import Dataset
 from rollup_bench.workloads.events import Events, Statistics
 from rollup_bench.workloads.layouts import Layout
 from rollup_bench.workloads.questions import EPOCH, Aggregate, Cohort, Funnel, Question, Span, spanless
+from rollup_bench.workloads.templates import Template
 
 
 class Cassandra(Engine):
@@ -78,6 +82,13 @@ class Cassandra(Engine):
     def explain(self, question: Question, plan: Plan) -> str:
         return access_path(question, plan).explain()
 
+    def export(self, plan: Plan, questions: Sequence[Template], events: Events, folder: Path) -> str:
+        write_server_settings(RECIPE, self.budget, folder)
+        manifest = export.write_tables(plan, events, folder)
+        for template in questions:
+            export.write_query(template, plan, manifest, access_path, folder)
+        return export.USAGE
+
     def load(self, plan: Plan, events: Events, watch: Watch) -> Loaded:
         with driver.failures():
             checkpoint = LoadCheckpoint(self._driver, plan)
@@ -120,10 +131,6 @@ class _Session(Session):
     def ask(self, question: Question) -> pa.Table:
         schema = self._schema(spanless(question))
         return access_path(question, self._plan).answer(self._reader, self._manifest, schema)
-
-
-AccessPath = RollupReader | CohortReader | FunnelReader | SliceScan | ServerAggregation | EventScan
-"""A reader: it answers one question from certain tables."""
 
 
 def access_path(question: Question, plan: Plan) -> AccessPath:

@@ -79,7 +79,7 @@ class FunnelReader:
     def _text(self) -> str:
         times = [f"to_unix_timestamp({quoted(name)})" for name in (ENTRY, *funnels.step_columns(self.question.steps))]
         where = f" AND {quoted(ENTRY)} >= ? AND {quoted(ENTRY)} < ?"
-        return self.funnel.table.select(self.plan.name, [*map(quoted, self._dimensions), *times], where)
+        return self.funnel.table.select(self.plan.name, [*map(quoted, self.dimensions), *times], where)
 
     def explain(self) -> str:
         """The CQL statement, and what the client does with the rows that it returns."""
@@ -90,7 +90,7 @@ class FunnelReader:
         start, end = self.question.span.milliseconds
         keys = partitions(self.funnel.table, manifest, start, end - 1)
         results = reader.results((self._text, (*key, start, end)) for key in keys)
-        types = {name: self.plan.schema.field(name).type for name in self._dimensions}
+        types = {name: self.plan.schema.field(name).type for name in self.dimensions}
         steps = dict.fromkeys(funnels.step_columns(self.question.steps), pa.int64())
         rows = codec.table([page for pages in results for page in pages], types | {ENTRY: pa.int64()} | steps)
         for name in steps:
@@ -98,6 +98,6 @@ class FunnelReader:
         return funnels.answer(self.question, rows, self.plan.dataset.columns.subject, schema)
 
     @property
-    def _dimensions(self) -> list[str]:
-        """The names of the columns of entries that hold the subject and the question's dimensions."""
+    def dimensions(self) -> list[str]:
+        """The subject and the dimensions of entries."""
         return list(dict.fromkeys([self.plan.dataset.columns.subject, *self.question.by]))

@@ -2,10 +2,11 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from itertools import chain
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -33,6 +34,9 @@ COUNT_SECONDS = 600.0
 BUILT = "built"
 """The row of the checkpoint with the seconds that were spent on what is stored in addition to the events."""
 POOLS = ("MemtableFlushWriter", "MemtablePostFlush", "CompactionExecutor")
+
+Building = Callable[[], AbstractContextManager[object]]
+"""Opens a block around work on what is stored in addition to the events."""
 
 
 class LoadCheckpoint:
@@ -91,6 +95,13 @@ def drop(session: Session, plan: Plan) -> None:
         session.execute(f"DROP KEYSPACE {quoted(plan.name)}")
 
 
+class RowWriter(Protocol):
+    """Takes the rows of one table."""
+
+    def write(self, rows: pa.Table, pace: Callable[[int], None]) -> None:
+        """Takes rows that have the table's columns, and reports their numbers to `pace`."""
+
+
 class TableWriter:
     """Writes the rows of one table, except those that arrived in an interrupted load, and counts them by bucket."""
 
@@ -124,7 +135,7 @@ def load(session: Session, plan: Plan, events: Events, checkpoint: LoadCheckpoin
     """
     writer = BatchWriter(session, watch)
     writers = {t.name: TableWriter(session, plan.name, t, writer, checkpoint) for t in plan.tables.tables}
-    _write_tables(plan, events, writers, checkpoint, watch)
+    write_tables(plan, events, writers, checkpoint.building, watch)
     manifest = {name: table_writer.buckets for name, table_writer in writers.items()}
     for batch in _manifest_batches(session, plan, manifest):
         writer.send(batch)
@@ -138,10 +149,13 @@ def load(session: Session, plan: Plan, events: Events, checkpoint: LoadCheckpoin
     return counted
 
 
-def _write_tables(
-    plan: Plan, events: Events, writers: dict[str, TableWriter], checkpoint: LoadCheckpoint, watch: Watch
+def write_tables(
+    plan: Plan, events: Events, writers: Mapping[str, RowWriter], building: Building, watch: Watch
 ) -> None:
-    """Writes events and slices batch by batch; then roll-ups, cohorts and funnels, computed from all events."""
+    """Writes events as they are read; what is computed from them, after all events have been read.
+
+    The work on tables other than that of events is done in blocks of `building`.
+    """
     design: planning.Design = plan.tables
     rollups = [(rollup, Accumulator()) for rollup in design.rollups]
     pace, rows_before = Pace(watch.say, "", events.statistics.rows), 0
@@ -150,14 +164,14 @@ def _write_tables(
             writers[design.events.name].write(_numbered(design.events, batch, rows_before), pace)
         else:
             pace(batch.num_rows)
-        with checkpoint.building():
+        with building():
             for table, rows in _slice_rows(design, batch, rows_before):
                 writers[table.name].write(rows, _silent)
             for rollup, accumulator in rollups:
                 accumulator.add(rollup.fine.aggregated(batch, plan.statistics))
         rows_before += batch.num_rows
         watch.check()
-    with checkpoint.building():
+    with building():
         for table, rows in chain(_rollup_rows(rollups), _derived_rows(design, events, watch)):
             writers[table.name].write(rows, Pace(watch.say, f"{table.comment}: ", rows.num_rows))
 

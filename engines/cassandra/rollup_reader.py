@@ -93,8 +93,14 @@ class RollupStatements:
     @cached_property
     def texts(self) -> list[str]:
         """All statements."""
-        counts, values = map(self.distinct_counts, self.server_counted), map(self.values, self.client_merged)
-        return [self.totals, *counts, *values]
+        return [text for _, text in self.by_table]
+
+    @cached_property
+    def by_table(self) -> list[tuple[Table, str]]:
+        """All statements, each after the table that it reads."""
+        counts = [(self.rollup.values[column], self.distinct_counts(column)) for column in self.server_counted]
+        values = [(self.values_table(column), self.values(column)) for column in self.client_merged]
+        return [(self.rollup.totals, self.totals), *counts, *values]
 
     @cached_property
     def limits_time(self) -> bool:
@@ -156,6 +162,14 @@ class RollupPart:
     statements: RollupStatements
     limits: Limits
 
+    def requests(self, table: Table, text: str, manifest: Manifest) -> Iterator[tuple[str, tuple[Any, ...]]]:
+        """The statement `text` with its values, for each partition of the table in the period."""
+        start, end = self.limits
+        limits = (start, end) if self.statements.limits_time else ()
+        for fixed in self.statements.fixed_keys:
+            for key in partitions(table, manifest, start, end - 1, fixed if limits else None):
+                yield text, (*key, *fixed, *limits)
+
 
 @dataclass(frozen=True)
 class RollupReader:
@@ -188,6 +202,12 @@ class RollupReader:
         """Sends the statements and computes the answer, in `schema`."""
         groups = [group for part in self.parts for group in self._groups(part, reader, manifest)]
         return client_aggregation.answer(self.question, concatenated(groups) if groups else None, schema)
+
+    def requests(self, manifest: Manifest) -> Iterator[tuple[str, tuple[Any, ...]]]:
+        """All statements with their values, if every period has rows."""
+        for part in self.parts:
+            for table, text in part.statements.by_table:
+                yield from part.requests(table, text, manifest)
 
     @cached_property
     def _server_counted(self) -> set[str]:
@@ -227,14 +247,8 @@ class RollupReader:
         text: str,
         types: dict[str, pa.DataType],
     ) -> pa.Table:
-        """The rows that a statement returns for a part, with the question's buckets and dimensions."""
-        known, (start, end) = part.statements, part.limits
-        limits = (start, end) if known.limits_time else ()
-        requests = (
-            (text, (*key, *fixed, *limits))
-            for fixed in known.fixed_keys
-            for key in partitions(table, manifest, start, end - 1, fixed if limits else None)
-        )
+        """The rows of a statement, with the question's buckets and dimensions."""
+        known, requests = part.statements, part.requests(table, text, manifest)
         pages = [page for result in reader.results(requests) for page in result]
         key_types = {"bucket": pa.int64()} | dict.fromkeys(known.dimensions, pa.string())
         rows = codec.partials_table(pages, key_types | types)

@@ -29,7 +29,7 @@ def applies(question: Cohort) -> bool:
         and question.age.clock == "calendar"
         and question.age.unit not in CLOCK
         and set(question.birth) <= set(question.returns)
-        and _number(question, question.until) - _number(question, question.span.start) < BITS
+        and number(question, question.until) - number(question, question.span.start) < BITS
     )
 
 
@@ -42,7 +42,7 @@ def statement(question: Cohort, datasource: Datasource, source: str) -> Statemen
     last, first, past = (parameters.bind(ms) for ms in (max(end, until), start, end))
     born_in = f"MIN({TIME}) >= MILLIS_TO_TIMESTAMP({first}) AND MIN({TIME}) < MILLIS_TO_TIMESTAMP({past})"
     counts = [f"{TIME} >= MILLIS_TO_TIMESTAMP({first})", f"{TIME} < MILLIS_TO_TIMESTAMP({parameters.bind(until)})"]
-    base = parameters.bind(_number(question, question.span.start))
+    base = parameters.bind(number(question, question.span.start))
     bit = f"BITWISE_SHIFT_LEFT(1, {ordinal(question.age.unit, question.zone, TIME)} - {base})"
     seen = f"BIT_OR({bit}) FILTER (WHERE {' AND '.join([*counts, *conditions(question.returns, parameters)])})"
     where = [f"{who} IS NOT NULL", f"{TIME} < MILLIS_TO_TIMESTAMP({last})", *conditions(question.birth, parameters)]
@@ -82,7 +82,7 @@ def _masks(question: Cohort) -> list[int]:
     return masks
 
 
-def _number(question: Cohort, instant: datetime) -> int:
+def number(question: Cohort, instant: datetime) -> int:
     """Computes in Python what `ordinal` computes in SQL: the number of an instant's local day, week, month ..."""
     day = instant.astimezone(ZoneInfo(question.zone)).date()
     ordinals = {

@@ -14,14 +14,16 @@ import pyarrow as pa
 
 from rollup_bench import servers
 from rollup_bench.engines.contract import Built, Engine, Loaded, Plan, Session, Support, Where, unsupported
-from rollup_bench.engines.druid import bitmap_retention, cohort, cohort_tables, loading, planning, sketches, sql
+from rollup_bench.engines.druid import bitmap_retention, cohort, cohort_tables, export, loading, planning, sketches, sql
 from rollup_bench.engines.druid.client import Connection
 from rollup_bench.engines.druid.cluster import POLL, Cluster
 from rollup_bench.engines.druid.cohort_tables import CohortTable
 from rollup_bench.engines.druid.datasource import Datasource, quoted
 from rollup_bench.engines.druid.http_transport import Transport
 from rollup_bench.engines.druid.loading import Load
+from rollup_bench.engines.druid.server import RECIPE
 from rollup_bench.engines.druid.sql import Statement
+from rollup_bench.engines.exports import write_server_settings
 from rollup_bench.errors import FailureError, RequestError
 from rollup_bench.servers import Server
 from rollup_bench.servers.budget import Budget
@@ -30,6 +32,7 @@ from rollup_bench.workloads.dataset import Dataset
 from rollup_bench.workloads.events import Events, Statistics
 from rollup_bench.workloads.layouts import Layout
 from rollup_bench.workloads.questions import Aggregate, Cohort, Question, spanless
+from rollup_bench.workloads.templates import Template
 
 DROPPED_TABLE = "getJdbcTableType"
 """Part of Druid's error message if a table was dropped while it listed all tables."""
@@ -77,6 +80,16 @@ class Druid(Engine):
         query = statement(question, plan)
         cut = "\n-- the client keeps the first groups of each bucket" if sql.client_cuts(question) else ""
         return f"{query.text}\n-- parameters: {', '.join(map(repr, query.values))}{cut}"
+
+    def export(self, plan: Plan, questions: Sequence[Template], events: Events, folder: Path) -> str:
+        write_server_settings(RECIPE, self.budget, folder)
+        files, cores = folder / "data", self.budget.cores
+        loading.write_events(events, files, cores, Watch())
+        for load in loading.loads(plan, plan.tables, events, files, cores, Watch()):
+            export.write_task(load, folder)
+        for template in questions:
+            export.write_query(template, plan, statement, _answering(template.fill(), plan), folder)
+        return export.USAGE
 
     def load(self, plan: Plan, events: Events, watch: Watch) -> Loaded:
         began = time.perf_counter()

@@ -94,7 +94,7 @@ def ingest_all(loads: list[Load], cluster: Cluster, shares_disk: bool, watch: Wa
         progress = "making segments of " + ", ".join(load.datasource.title for load in group)
         watch.say(progress)
         tasks = [
-            ingest.task(f"{x.source}_{uuid.uuid4().hex[:8]}", x.spec, _input(x.folder, shares_disk)) for x in group
+            ingest.task(f"{x.source}_{uuid.uuid4().hex[:8]}", x.spec, files_in(x.folder, shares_disk)) for x in group
         ]
         cluster.run(tasks, watch, Pace(watch.say, f"{progress}: ", sum(load.rows for load in group)).at)
     watch.say("waiting for the segments to be served")
@@ -102,7 +102,7 @@ def ingest_all(loads: list[Load], cluster: Cluster, shares_disk: bool, watch: Wa
         cluster.wait_until_served(load.source, watch)
 
 
-def _input(folder: Path, shares_disk: bool) -> dict[str, Any]:
+def files_in(folder: Path, shares_disk: bool) -> dict[str, Any]:
     """The input source of a task: the folder, or the content of its files if Druid cannot read the folder."""
     if shares_disk:
         return {"type": "local", "baseDir": str(folder.resolve()), "filter": "*.json"}

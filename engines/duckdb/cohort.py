@@ -1,5 +1,6 @@
 """The SQL of cohorts in DuckDB: births, returns by age, and a row for each cohort and each age that has ended."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -196,9 +197,9 @@ def _by_day(question: Cohort) -> bool:
 
 def _cells(question: Cohort, local: LocalTime, parameters: Parameters) -> str:
     """SELECTs each cohort and age; `ended` is the age at `until` of a subject born at the cohort's last instant."""
-    until = _constant(question, question.until, parameters)
+    until = _constant(question, question.until, local, parameters)
     if question.grain is None:
-        last = _constant(question, question.span.end - MILLISECOND, parameters)
+        last = _constant(question, question.span.end - MILLISECOND, local, parameters)
     else:
         zone = "UTC" if _by_day(question) else local.zone
         last = Moment("last", LocalTime(zone, local.first, local.last + YEAR))
@@ -206,9 +207,13 @@ def _cells(question: Cohort, local: LocalTime, parameters: Parameters) -> str:
     return f"SELECT *, {ended} AS ended, unnest(range({question.age.count})) AS age FROM sizes"
 
 
-def _constant(question: Cohort, moment: datetime, parameters: Parameters) -> Moment:
+def _constant(question: Cohort, moment: datetime, local: LocalTime, parameters: Parameters) -> Moment:
+    """A bound instant; if ages begin with local days, its local time, which then stands for an instant in UTC."""
+    if question.age.clock == "calendar" and question.age.unit not in CLOCK:
+        return Moment(f"CAST({parameters.bind(_shown(question, moment))} AS TIMESTAMP)", replace(local, zone="UTC"))
     instant = milliseconds(moment)
-    return Moment(f"CAST({parameters.bind(naive(moment))} AS TIMESTAMP)", LocalTime(question.zone, instant, instant))
+    covering = replace(local, first=min(local.first, instant), last=max(local.last, instant))
+    return Moment(f"CAST({parameters.bind(naive(moment))} AS TIMESTAMP)", covering)
 
 
 def _shown(question: Cohort, moment: datetime) -> datetime:

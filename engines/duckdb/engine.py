@@ -2,7 +2,7 @@
 
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -11,12 +11,13 @@ import pyarrow as pa
 
 from rollup_bench.engines.cohorts import StoredActivity
 from rollup_bench.engines.contract import Engine, Loaded, Plan, Session, Support, Where, unsupported
-from rollup_bench.engines.duckdb import rollup, sql, tables
+from rollup_bench.engines.duckdb import export, rollup, sql, tables
 from rollup_bench.engines.duckdb.cohort import cohort, stored_cohort
 from rollup_bench.engines.duckdb.funnel import funnel
 from rollup_bench.engines.duckdb.loading import filled, loaded, naive_batches, naive_schema, steps
 from rollup_bench.engines.duckdb.timeout import SECONDS, Timeout
-from rollup_bench.engines.duckdb.zones import local_time
+from rollup_bench.engines.duckdb.zones import LocalTime, local_time
+from rollup_bench.engines.exports import write_text
 from rollup_bench.engines.sql import quoted
 from rollup_bench.errors import FailureError, RequestError
 from rollup_bench.servers import Server
@@ -28,6 +29,7 @@ from rollup_bench.workloads.dataset import Dataset
 from rollup_bench.workloads.events import Events, Statistics
 from rollup_bench.workloads.layouts import Layout
 from rollup_bench.workloads.questions import Aggregate, Cohort, Question, milliseconds
+from rollup_bench.workloads.templates import Template
 
 BUCKET = pa.field("bucket", INSTANT)
 warnings.filterwarnings("ignore", "Arrow output on a DB-API result makes an extra copy")
@@ -63,6 +65,15 @@ class DuckDB(Engine):
     def explain(self, question: Question, plan: Plan) -> str:
         text, values = statement(question, plan)
         return f"{text}\n-- parameters: {', '.join(map(repr, values))}"
+
+    def export(self, plan: Plan, questions: Sequence[Template], events: Events, folder: Path) -> str:
+        export.write_events(naive_schema(plan.schema), naive_batches(events, Watch()), folder)
+        write_text(folder / "settings.sql", *export.settings(settings(self.budget)))
+        write_text(folder / "schema.sql", *export.schema(plan))
+        for template in questions:
+            lines = export.query(template, plan, statement, _table(template.fill(), plan))
+            write_text(folder / "queries" / f"{template.name}.sql", *lines)
+        return export.USAGE
 
     def load(self, plan: Plan, events: Events, watch: Watch) -> Loaded:
         began = time.perf_counter()
@@ -110,21 +121,23 @@ def settings(budget: Budget) -> dict[str, str | bool | int | float | list[str]]:
     return {"threads": budget.cores, "memory_limit": f"{budget.memory >> 20}MiB"}
 
 
-def statement(question: Question, plan: Plan) -> tuple[str, list[object]]:
-    """The SQL of a question and its bound values; RequestError if the plan does not support the question."""
+def statement(question: Question, plan: Plan, local: LocalTime | None = None) -> tuple[str, list[object]]:
+    """The SQL of a question and its bound values; RequestError if the plan does not support the question.
+
+    The SQL contains the clock changes of `local`, by default those that the question needs.
+    """
     table = _table(question, plan)
     subject, time = plan.dataset.columns.subject, plan.dataset.columns.time.name
     integers = {name for name, kind in plan.statistics.types.items() if kind == "int64"}
     match question, table:
-        case Aggregate(), Layout():
-            local = local_time(question.zone, question.span.milliseconds, plan.statistics)
-            return sql.aggregate(question, time, table.name, lambda m: rollup.measure(m, table, integers), local)
         case Aggregate(), _:
-            local = local_time(question.zone, question.span.milliseconds, plan.statistics)
+            local = local or local_time(question.zone, question.span.milliseconds, plan.statistics)
+            if isinstance(table, Layout):
+                return sql.aggregate(question, time, table.name, lambda m: rollup.measure(m, table, integers), local)
             return sql.aggregate(question, time, "events", lambda m: sql.measure(m, integers), local)
         case Cohort(), _:
             span = question.span.milliseconds[0], milliseconds(question.until)
-            local = local_time(question.zone, span, plan.statistics)
+            local = local or local_time(question.zone, span, plan.statistics)
             if isinstance(table, StoredActivity):
                 return stored_cohort(question, table.name, integers, local)
             return cohort(question, subject, time, integers, local)
