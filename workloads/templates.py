@@ -19,7 +19,7 @@ class Template(msgspec.Struct, frozen=True, kw_only=True):
     """A named question, a story of who asks it, and the question's parameters with their defaults.
 
     `body` is the question as the dataset file writes it; a value `"$n"` in `body` stands for the parameter `n`. Every
-    question has the parameters `start` and `end`. `draw` says how a replay draws parameters; None keeps the defaults.
+    question has the parameters `start` and `end`. `draw` says how a replay draws parameters.
     """
 
     name: str

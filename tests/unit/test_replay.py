@@ -182,7 +182,7 @@ def test_refusals_are_counted_in_a_sample() -> None:
 @pytest.mark.parametrize(
     ("draw", "message"),
     [
-        (3, "draw is `3`; write a table"),
+        (3, "draw is `3`; write for each drawn parameter its values"),
         ({"dates": {"first": "2020-03-01"}}, "first must not be after 2020-02-01"),
         ({"dates": {"last": "2020-03-01"}}, "nor last before 2020-04-01"),
         ({"dates": {"follow": ["until"]}}, "draw.dates.follow: `until` is not a date"),
