@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rollup_bench.workloads.questions import EPOCH, Grain, milliseconds
+from rollup_bench.workloads.questions import Grain, milliseconds
 
 Longs = npt.NDArray[np.int64]
 LENGTHS = {Grain.MINUTE: 60_000, Grain.HOUR: 3_600_000}
@@ -52,7 +52,7 @@ def to_local(instants: Longs, zone: str) -> Longs:
 
 def _ahead(instant: int, zone: str) -> int:
     """How far a local clock is ahead of UTC, in milliseconds."""
-    offset = (EPOCH + timedelta(milliseconds=instant)).astimezone(ZoneInfo(zone)).utcoffset()
+    offset = (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=instant)).astimezone(ZoneInfo(zone)).utcoffset()
     return (offset or timedelta()) // timedelta(milliseconds=1)
 
 
