@@ -90,7 +90,7 @@ def _files(batches: Iterable[pa.RecordBatch], folder: Path, time: str, file_rows
 def ingest_all(loads: list[Load], cluster: Cluster, shares_disk: bool, watch: Watch) -> None:
     """Runs the tasks of all loads, side by side where that is safe, and waits until historicals serve the segments."""
     together = [load for load in loads if not load.alone]
-    for group in [together, *([load] for load in loads if load.alone)]:
+    for group in filter(None, [together, *([load] for load in loads if load.alone)]):
         progress = "making segments of " + ", ".join(load.datasource.title for load in group)
         watch.say(progress)
         tasks = [
