@@ -17,7 +17,12 @@ from rollup_bench.harness.records.findings import SEED
 from rollup_bench.harness.stats.estimate import midmean
 from rollup_bench.harness.stats.growth import PARTS, Growth, Interval, growth
 
-ENGINES = {"duckdb": ("#0072b2", "o"), "druid": ("#d55e00", "s"), "cassandra": ("#009e73", "^")}
+ENGINES = {
+    "duckdb": ("#0072b2", "o"),
+    "druid": ("#d55e00", "s"),
+    "cassandra": ("#009e73", "^"),
+    "duckdb-served": ("#cc79a7", "D"),
+}
 """The colour and the marker of each engine."""
 LOOKS = (("-", "full"), ((0, (1.2, 1.2)), "none"), ((0, (5, 1.5)), "bottom"), ((0, (5, 1.5, 1.2, 1.5)), "left"))
 """The dash of the line and the filled part of the marker, for the first, second, third and fourth layout."""

@@ -2,9 +2,12 @@
 
 import dataclasses
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, wait
 from contextlib import closing, contextmanager
 from functools import cached_property
+from threading import Thread
+from typing import TypeVar
 
 import pyarrow as pa
 
@@ -13,10 +16,11 @@ from rollup_bench.engines.duckdb.engine import DuckDB, counting, statement, type
 from rollup_bench.engines.duckdb.loading import loaded, naive_batches, naive_schema, steps
 from rollup_bench.engines.duckdb_served.client import Client
 from rollup_bench.engines.duckdb_served.protocol import Load, Query, StatementError
-from rollup_bench.errors import FailureError
 from rollup_bench.servers.watch import Watch
 from rollup_bench.workloads.events import Events
 from rollup_bench.workloads.questions import Question
+
+T = TypeVar("T")
 
 
 class DuckDBServed(DuckDB):
@@ -37,11 +41,8 @@ class DuckDBServed(DuckDB):
     def load(self, plan: Plan, events: Events, watch: Watch) -> Loaded:
         began, rows = time.perf_counter(), events.statistics.rows
         load, batches = Load(plan.name, steps(plan), rows), naive_batches(events, watch)
-        try:
-            stages = self._client.load(load, naive_schema(plan.schema), batches, watch.remaining)
-        except FailureError:
-            watch.check()
-            raise
+        schema, seconds = naive_schema(plan.schema), watch.remaining
+        stages = _watched(lambda: self._client.load(load, schema, batches, seconds), watch)
         return loaded(self._counts(plan), rows, time.perf_counter() - began, stages)
 
     def rows(self, plan: Plan) -> int | None:
@@ -69,6 +70,25 @@ class DuckDBServed(DuckDB):
     @cached_property
     def _client(self) -> Client:
         return Client(self.served_by.connection)
+
+
+def _watched(call: Callable[[], T], watch: Watch) -> T:
+    """The result of a call in a thread of its own; at the deadline, FailureError, and the thread is left alone.
+
+    Arrow Flight's own deadline does not end a write to a server that stands still.
+    """
+    done: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            done.set_result(call())
+        except BaseException as error:
+            done.set_exception(error)
+
+    Thread(target=run, daemon=True).start()
+    while not wait([done], 0.1).done:
+        watch.check()
+    return done.result()
 
 
 class _Session(Session):

@@ -83,17 +83,15 @@ def test_a_killed_harness(engine: Engine, plan: Plan, kept: Events, home: Path) 
 
 
 class Stopping(Watch):
-    """Stops a process once a load is under way, and then has patience for three seconds.
+    """Stops a process when a load is under way for the first time, and then has patience for three seconds."""
 
-    `seconds` is the time limit until then. Arrow Flight learns the time limit of a load only at its start.
-    """
-
-    def __init__(self, process: psutil.Process, midway: str, seconds: float) -> None:
-        super().__init__(seconds=seconds)
-        self._process, self._midway = process, midway
+    def __init__(self, process: psutil.Process, midway: str) -> None:
+        super().__init__(seconds=300)
+        self._process, self._midway, self._stopped = process, midway, False
 
     def say(self, text: str) -> None:
-        if self._midway in text and self._process.status() != psutil.STATUS_STOPPED:
+        if self._midway in text and not self._stopped:
+            self._stopped = True
             super().__init__(seconds=3)
             self._process.suspend()
         super().say(text)
@@ -102,7 +100,7 @@ class Stopping(Watch):
 @served
 def test_a_server_that_stands_still(engine: Engine, plan: Plan, kept: Events, home: Path) -> None:
     process = psutil.Process(engine.served_by.pids[STOPPED[engine.name]])
-    stopping = Stopping(process, MIDWAY[engine.name], 10 if engine.name == "duckdb-served" else 300)
+    stopping = Stopping(process, MIDWAY[engine.name])
     try:
         with pytest.raises(FailureError, match="not done after 3 s: "):
             loading.ensure(engine, plan, kept, home, stopping)
