@@ -21,7 +21,7 @@ def client_work(path: AccessPath, question: Question) -> Iterator[str]:
     """Sentences that say what the rows are, and how a client computes the answer from them."""
     match path:
         case RollupReader():
-            yield from _of_rollup(path.parts[0].statements, path.question)
+            yield from _of_rollup([part.statements for part in path.parts], path.question)
         case CohortReader():
             yield from cohort_limits(question, path.plan.statistics)
             yield from _of_cohort(path)
@@ -38,17 +38,19 @@ def client_work(path: AccessPath, question: Question) -> Iterator[str]:
             yield from _of_events(path.question)
 
 
-def _of_rollup(known: RollupStatements, question: Aggregate) -> Iterator[str]:
-    """What to do with the rows of a roll-up."""
-    grain, partials = known.rollup.stored.layout.grain, ", ".join(known.types)
-    yield f"A row has the start of a {grain} in milliseconds, {', '.join([*known.dimensions, partials])}."
+def _of_rollup(parts: list[RollupStatements], question: Aggregate) -> Iterator[str]:
+    """What to do with the rows of a roll-up in adjacent periods."""
+    first = parts[0]
+    names = ["the start of a bucket in milliseconds", *first.dimensions, *first.types]
+    yield f"A row has {', '.join(names)}."
     yield "Leave out rows whose start is NULL, and those outside the span."
-    for column in known.server_counted:
-        yield f"Rows of {known.rollup.values[column].name} have the number of different values of {column}."
-    for column in known.client_merged:
-        yield f"Rows of {known.values_table(column).name} have a value of {column} and how often it occurs."
-    if known.client_filters:
-        yield f"Keep rows with {_conditions(known.client_filters)}."
+    for known in parts:
+        for column in known.server_counted:
+            yield f"Rows of {known.rollup.values[column].name} have the number of different values of {column}."
+        for column in known.client_merged:
+            yield f"Rows of {known.values_table(column).name} have a value of {column} and how often it occurs."
+    if first.client_filters:
+        yield f"Keep rows with {_conditions(first.client_filters)}."
     yield from _of_aggregate(question)
 
 

@@ -110,7 +110,7 @@ def write_query(template: Template, plan: Plan, manifest: Manifest, choose: Choo
         "",
         *(f"{_filled(text, key, [None, None, *named[text, key[2:]]])};" for text, key in requests),
         "",
-        *(f"-- {line}" for line in client_work(path, question)),
+        *(f"-- {line}" for line in dict.fromkeys(client_work(path, question))),
     )
 
 

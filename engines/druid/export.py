@@ -88,7 +88,7 @@ def write_query(
     ]
     about = [*described(template, plan, written), *_limits(question, table)]
     notes = {"about": about, "client": list(_work(question, table))}
-    _write_json(folder / "queries" / f"{template.name}.json", notes | body)
+    _write_json(folder / "queries" / f"{template.name}.json", notes | body | {"header": True})
 
 
 def _work(question: Question, table: Answering) -> Iterator[str]:
