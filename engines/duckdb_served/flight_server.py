@@ -4,6 +4,7 @@
 FOLDER. Statements are executed by few cursors, first come first served.
 """
 
+import secrets
 import sys
 from collections import defaultdict
 from collections.abc import Iterator
@@ -68,8 +69,8 @@ class FlightServer(flight.FlightServerBase):  # type: ignore[misc]
     ) -> None:
         """Creates a database in a file that gets its final name only when it is complete; replies with the stages."""
         load = protocol.load(descriptor.command)
-        path = self._path(load.database)
-        partial, name = path.with_suffix(".loading"), quoted(f"{load.database} loading")
+        partial = self._folder / f"{load.database}.{secrets.token_hex(4)}.loading"
+        name = quoted(f"{load.database} loading")
         with self._locks[load.database], _reporting(), closing(self._instance.cursor()) as connection:
             self._delete(load.database)
             connection.execute(f"ATTACH {_literal(partial)} AS {name}")
@@ -81,7 +82,7 @@ class FlightServer(flight.FlightServerBase):  # type: ignore[misc]
             finally:
                 connection.execute("USE memory")
                 connection.execute(f"DETACH {name}")
-            partial.rename(path)
+            partial.rename(partial.with_suffix(".duckdb"))
             writer.write(pa.py_buffer(protocol.encode(stages)))
 
     def do_action(self, _context: flight.ServerCallContext, action: flight.Action) -> list[flight.Result]:
@@ -116,7 +117,10 @@ class FlightServer(flight.FlightServerBase):  # type: ignore[misc]
         return self._interrupter.interrupting(connection.interrupt, context.is_cancelled)
 
     def _path(self, database: str) -> Path:
-        return self._folder / f"{database}.duckdb"
+        """The file of a database; each load names its own, because DuckDB before 2.0 may still hold the last one."""
+        for path in self._folder.glob(f"{database}.*.duckdb"):
+            return path
+        raise FileNotFoundError(f"no database {database}")
 
 
 def cursors(budget: Budget) -> int:

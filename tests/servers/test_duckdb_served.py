@@ -71,7 +71,7 @@ def test_statements_only_read_databases(client: Client, write: Callable[[Path], 
 def test_a_load_with_fewer_rows_than_announced_stores_nothing(client: Client) -> None:
     with pytest.raises(StatementError, match="3 of 4 rows"):
         client.load(Load(DATABASE, (CREATE,), 4), BATCH.schema, [BATCH], 60)
-    with pytest.raises(StatementError, match="does not exist"):
+    with pytest.raises(StatementError, match="no database test"):
         rows(client, "SELECT count(*) FROM events")
 
 
