@@ -168,7 +168,7 @@ def _pinned(folder: Path, contents: dict[str, bytes]) -> Path:
 
 
 def test_a_start_on_a_port_in_use_is_refused(declared: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rollup_bench.servers.native.jars", lambda *_: tmp_path)
+    monkeypatch.setattr("rollup_bench.servers.jvm.jars", lambda *_: tmp_path)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         monkeypatch.setenv(ports.variable(declared.name), str(port))
@@ -183,7 +183,7 @@ def test_a_number_that_is_no_port_is_refused(value: str, monkeypatch: pytest.Mon
 
 
 def test_too_little_memory_is_refused(declared: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rollup_bench.servers.native.jars", lambda *_: tmp_path)
+    monkeypatch.setattr("rollup_bench.servers.jvm.jars", lambda *_: tmp_path)
     assert f"the least is {declared.least >> 20} MiB" in _refused(declared, tmp_path, Budget(2, 100 << 20))
     assert "MiB are free" in _refused(declared, tmp_path, Budget(2, 1 << 50))
 
