@@ -108,6 +108,22 @@ COMMANDS: dict[str, dict[str, list[Case]]] = {
         "--seed": [(["dashboard", BOARD, "--seed", "-1"], ("'--seed'", "not in the range x>=0"))],
         "--via": [(["dashboard", BOARD, "--via", "x"], ("'--via'", *CHOICE))],
     },
+    "export": {
+        "name": [(["export", "x"], ("`x` is neither a .toml file nor a built-in dataset: cdnow",))],
+        "--dataset": [(["export", "--dataset", "x"], ("`x` is neither a .toml file nor a built-in dataset",))],
+        "--engine": [(["export", "--engine", "x"], ("'--engine'", *ENGINE))],
+        "--layout": [(["export", "--layout", "x"], ("--layout: flights has no layout `x`; it has raw, day",))],
+        "--rows": [
+            (["export", "--rows", "0"], ("'--rows'", "0 is not in the range x>=1")),
+            (["export", "--rows", "5"], ("--rows", "flights")),
+        ],
+        "--seed": [(["export", "--seed", "-1"], ("'--seed'", "-1 is not in the range x>=0"))],
+        "--via": [(["export", "--via", "x"], ("'--via'", *CHOICE))],
+        "--out": [
+            (["export", "--out", "taken"], ("'--out'", "is a file")),
+            (["export", "--out", "."], ("--out . is not empty; name a new folder",)),
+        ],
+    },
     "verify": {
         "engine": [(["verify"], ("Missing argument 'ENGINE'",)), (["verify", "x"], ("'ENGINE'", *ENGINE))],
         "--via": [(["verify", "duckdb", "--via", "x"], ("'--via'", *CHOICE))],
