@@ -14,7 +14,9 @@ from rollup_bench.servers.recipe import JavaProcess, Place, Recipe
 
 HEAP = {"coordinator": 1 / 12, "broker": 1 / 8, "historical": 1 / 8, "indexer": 1 / 4, "router": 1 / 24}
 DIRECT = {"broker": 3 / 32, "historical": 3 / 32, "indexer": 3 / 32}
-"""Shares of the memory; the rest is for ZooKeeper, classes, threads and the page cache of segments."""
+"""Shares of the memory that JVMs do not need for themselves; the rest is for the page cache of segments."""
+JVM = 192 << 20
+"""Bytes of a JVM besides heap and direct memory: classes, compiled code, threads, the collector."""
 
 READY = {
     "coordinator": "/druid/coordinator/v1/isLeader",
@@ -47,7 +49,7 @@ def zookeeper(place: Place) -> JavaProcess:
 
 def role(place: Place, name: str) -> JavaProcess:
     """The process of a Druid role, with the role's shares of the server's memory as heap and direct memory."""
-    memory = place.budget.memory
+    memory = place.budget.memory - (len(READY) + 1) * JVM
     return JavaProcess(
         name=name,
         role=name,
@@ -107,7 +109,7 @@ RECIPE = Recipe(
     name="druid",
     folder=Path(__file__).parent,
     ports=("router", "coordinator", "broker", "historical", "indexer", "zookeeper", "derby"),
-    least=2 << 30,
+    least=5 << 29,
     address="URL",
     example="http://host:8888 or https://host:9088 of a router",
     port=8888,
