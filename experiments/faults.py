@@ -94,7 +94,7 @@ class Fault:
     help: Callable[[Victim], object]
     passes: float | None = None
     at: Callable[[str, Path], AbstractContextManager[Victim]] = native
-    engines: Sequence[str] = ("cassandra", "druid")
+    engines: Sequence[str] = ("cassandra", "druid", "duckdb-served")
 
 
 def fill(victim: Victim) -> None:
@@ -130,7 +130,8 @@ def _network(state: str, strike: Callable[[Proxy], object], help: Callable[[Prox
         return acted
 
     name = f"network {state} for {PAUSE:.0f} s"
-    return Fault(name, "replay", through(strike), through(help), PAUSE, at=behind_proxy)
+    engines = ("cassandra", "druid")  # the proxy is an address for `--via external`
+    return Fault(name, "replay", through(strike), through(help), PAUSE, at=behind_proxy, engines=engines)
 
 
 FAULTS = (
@@ -351,7 +352,7 @@ def main(engines: list[str], named: str) -> None:
     """Makes each fault happen to the server of each engine, and prints a table; exits with 1 if any lost something."""
     home = homes.home() / "faults"
     home.mkdir(exist_ok=True)
-    if not (home / "jars").exists():
+    if not (home / "jars").is_symlink():
         (home / "jars").symlink_to(homes.home() / "jars")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # SIGTERM then also stops the servers
     rows = [row for engine in engines for row in _all(engine, named.split(","), home)]

@@ -167,8 +167,11 @@ def _literal(path: Path) -> str:
 
 def main() -> None:
     """Serves until the process is ended; the databases are complete at any time."""
-    folder, port, cores, memory = sys.argv[1:]
-    FlightServer(Path(folder), int(port), Budget(int(cores), int(memory))).serve()
+    folder, port, budget = Path(sys.argv[1]), int(sys.argv[2]), Budget(int(sys.argv[3]), int(sys.argv[4]))
+    server = FlightServer(folder, port, budget)
+    running = f"{budget.cores} threads, {budget.memory >> 20} MiB, {cursors(budget)} cursors"
+    print(f"DuckDB {duckdb.__version__} listens at 127.0.0.1:{port}: {running}", flush=True)
+    server.serve()
 
 
 if __name__ == "__main__":
