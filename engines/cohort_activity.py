@@ -65,13 +65,16 @@ def question_partials(question: Cohort) -> list[Partial]:
     return [Partial("count", question.measure.column), Partial("sum", question.measure.column)]
 
 
-def summed_columns(question: Cohort, statistics: Statistics) -> dict[str, pa.DataType]:
-    """The activity's columns, with types, whose sums `answer` needs in addition to the number of rows."""
+def summed_columns(question: Cohort, statistics: Statistics, narrows: bool) -> dict[str, pa.DataType]:
+    """The activity's columns, with types, whose sums `answer` needs in addition to the number of rows.
+
+    `narrows` says whether the ages of the activity last one unit, and those of the question several.
+    """
     if question.measure is not None:
         return {str(partial): partial.arrow_type(statistics) for partial in question_partials(question)}
     if question.retention == "unbounded":
         return {LAST: pa.int64()}
-    return {FIRST: pa.int64()} if question.cumulative else {}
+    return {FIRST: pa.int64()} if question.cumulative or narrows else {}
 
 
 def event_columns(question: Cohort, columns: Columns, partials: Iterable[Partial]) -> list[str]:
@@ -152,6 +155,17 @@ def summed(rows: pa.Table, partials: Iterable[Partial], by: bool) -> pa.Table:
     keys = [BORN, *([COHORT] if by else []), AGE]
     counted = rows.append_column(ROWS, pa.array(np.ones(rows.num_rows, np.int64)))
     return aggregate_rows(counted, keys, dict.fromkeys((ROWS, FIRST, LAST, *map(str, partials)), "sum"))
+
+
+def widened(sums: pa.Table, width: int) -> pa.Table:
+    """Turns sums by ages of one unit into sums for one age of `width` units; a subject counts at its first return."""
+    sums = sums.filter(pc.field(AGE) < width)
+    birth = pc.equal(sums[AGE], BIRTH)
+    rows = pc.if_else(birth, sums[ROWS], sums[FIRST])
+    ages = pc.if_else(birth, BIRTH, 0).cast(pa.int64())
+    for name, column in ((ROWS, rows), (AGE, ages), (FIRST, rows)):
+        sums = sums.set_column(sums.column_names.index(name), name, column)
+    return sums
 
 
 def answer(question: Cohort, sums: pa.Table, schema: pa.Schema) -> pa.Table:

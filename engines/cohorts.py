@@ -4,10 +4,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+import msgspec
+
 from rollup_bench.workloads import calendar
 from rollup_bench.workloads.calendar import CLOCK
 from rollup_bench.workloads.events import Statistics
-from rollup_bench.workloads.questions import Age, Cohort, Grain, Question, Span, milliseconds
+from rollup_bench.workloads.questions import Age, Cohort, Grain, Span, milliseconds
+from rollup_bench.workloads.templates import Template, has_parameter
 
 EVER = Span(datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC))
 
@@ -29,6 +32,10 @@ class StoredActivity:
         """The length of the bucket of births: minute, hour or day."""
         return self.definition.grain if self.definition.grain in CLOCK else Grain.DAY
 
+    def narrows(self, question: Cohort) -> bool:
+        """Whether the question has one age of several units, and the stored activity has ages of one unit."""
+        return question.age.width > 1 and single_age(question) and narrowed(question) == self.definition
+
     def answers(self, question: Cohort, statistics: Statistics) -> bool:
         """Whether the stored activity holds all that the question asks for.
 
@@ -36,7 +43,7 @@ class StoredActivity:
         ages that ended by `until`.
         """
         return (
-            definition(question) == self.definition
+            (definition(question) == self.definition or self.narrows(question))
             and set(summed_columns(question)) <= set(self.columns)
             and (question.retention != "unbounded" or milliseconds(question.until) > statistics.last)
             and all(calendar.begins(end, self.grain, question.zone) for end in question.span.milliseconds)
@@ -61,17 +68,35 @@ def definition(question: Cohort) -> Cohort:
     )
 
 
+def single_age(question: Cohort) -> bool:
+    """Whether a question only asks how many subjects returned at age 0, which lasts `age.width` units."""
+    return question.age.count == 1 and question.measure is None and question.retention == "exact"
+
+
+def narrowed(question: Cohort) -> Cohort:
+    """The question's definition with ages of one unit: a subject's first age tells if it returned within any width."""
+    known = definition(question)
+    return msgspec.structs.replace(known, age=msgspec.structs.replace(known.age, width=1))
+
+
+def narrows(template: Template) -> bool:
+    """Whether the width of a template's single age is a parameter, so that ages of one unit are stored."""
+    question = template.fill()
+    return isinstance(question, Cohort) and has_parameter(template.body["age"]) and single_age(question)
+
+
 def summed_columns(question: Cohort) -> list[str]:
     """A list of the column that a question's measure sums; an empty list if the question sums no column."""
     return [question.measure.column] if question.measure and question.measure.column else []
 
 
-def stored_activities(questions: Iterable[Question]) -> list[StoredActivity]:
-    """The activities to store for the cohorts among `questions`; cohorts of the same definition share an activity."""
+def stored_activities(templates: Iterable[Template]) -> list[StoredActivity]:
+    """The activities to store for the cohorts among `templates`; cohorts of the same definition share an activity."""
     stored: dict[Cohort, StoredActivity] = {}
-    for question in questions:
+    for template in templates:
+        question = template.fill()
         if isinstance(question, Cohort):
-            wanted = definition(question)
+            wanted = narrowed(question) if narrows(template) else definition(question)
             known = stored.get(wanted) or StoredActivity(f"cohort{len(stored)}", wanted, ())
             stored[wanted] = replace(known, columns=tuple(dict.fromkeys((*known.columns, *summed_columns(question)))))
     return list(stored.values())

@@ -15,6 +15,15 @@ from rollup_bench.workloads.reading import read
 from rollup_bench.workloads.specs import SPECS, check_name, zone_info
 
 
+def has_parameter(part: object) -> bool:
+    """Whether a part of a question's body contains a parameter: a text that begins with `$`."""
+    if isinstance(part, str):
+        return part.startswith("$")
+    if isinstance(part, Mapping):
+        return any(map(has_parameter, part.values()))
+    return isinstance(part, list) and any(map(has_parameter, part))
+
+
 class Template(msgspec.Struct, frozen=True, kw_only=True):
     """A named question, a story of who asks it, and the question's parameters with their defaults.
 

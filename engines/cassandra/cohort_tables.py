@@ -1,9 +1,7 @@
 """Tables for cohorts: a load stores the activity of each subject by age, and the server sums it for a question."""
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 
-import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -12,42 +10,15 @@ from rollup_bench.engines.cassandra import codec
 from rollup_bench.engines.cassandra.driver import Reader
 from rollup_bench.engines.cassandra.rollup_tables import Limits
 from rollup_bench.engines.cassandra.tables import CQL_TYPES, Manifest, Table, partitions
-from rollup_bench.engines.cohort_activity import AGE, BIRTH, BORN, COHORT, FIRST, LAST, ROWS, SUBJECT, EventSource
+from rollup_bench.engines.cohort_activity import AGE, BORN, COHORT, FIRST, LAST, ROWS, SUBJECT, EventSource
+from rollup_bench.engines.cohorts import definition, narrowed, single_age
 from rollup_bench.engines.contract import Plan, Support, Where
 from rollup_bench.engines.partials import EVENTS, Partial
 from rollup_bench.engines.sql import quoted
 from rollup_bench.workloads import calendar
 from rollup_bench.workloads.dataset import Columns
 from rollup_bench.workloads.events import Events, Statistics
-from rollup_bench.workloads.questions import Age, Cohort, Grain, Span, milliseconds
-
-EVER = Span(datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC))
-
-
-def definition(question: Cohort) -> Cohort:
-    """A copy of a question with only the parts on which stored rows depend; the rest decides which rows are summed."""
-    return Cohort(
-        EVER,
-        EVER.end,
-        Age(question.age.unit, 1, question.age.width, question.age.clock),
-        grain=question.grain,
-        by=question.by,
-        zone=question.zone,
-        birth=question.birth,
-        returns=question.returns,
-        repeat=question.repeat,
-    )
-
-
-def single_age(question: Cohort) -> bool:
-    """Whether a question only asks how many subjects returned at age 0, which lasts `age.width` units."""
-    return question.age.count == 1 and question.measure is None and question.retention == "exact"
-
-
-def narrowed(question: Cohort) -> Cohort:
-    """The question's definition with ages of one unit: a subject's first age tells if it returned within any width."""
-    known = definition(question)
-    return msgspec.structs.replace(known, age=msgspec.structs.replace(known.age, width=1))
+from rollup_bench.workloads.questions import Cohort, Grain, milliseconds
 
 
 @dataclass(frozen=True)
@@ -158,33 +129,17 @@ class CohortReader:
             grain = Grain(self.question.grain or Grain.ALL)
             sums = sums.set_column(0, BORN, calendar.starts(sums[BORN], grain, self.question.zone))
         if self.cohort.narrows(self.question):
-            sums = _widened(sums, self.question.age.width)
+            sums = cohort_activity.widened(sums, self.question.age.width)
         return cohort_activity.answer(self.question, sums, schema)
 
     @property
     def sums(self) -> dict[str, pa.DataType]:
         """The columns to sum and their types; none if the question counts rows."""
-        if self.question.measure:
-            return {
-                str(p): p.arrow_type(self.plan.statistics) for p in cohort_activity.question_partials(self.question)
-            }
-        if self.question.retention == "unbounded":
-            return {LAST: pa.int64()}
-        return {FIRST: pa.int64()} if self.question.cumulative or self.cohort.narrows(self.question) else {}
+        narrows = self.cohort.narrows(self.question)
+        return cohort_activity.summed_columns(self.question, self.plan.statistics, narrows)
 
     @property
     def _types(self) -> dict[str, pa.DataType]:
         """The columns that the statement returns, in order, with their types."""
         cohort = {COHORT: pa.string()} if self.question.by else {}
         return {BORN: pa.int64()} | cohort | {AGE: pa.int64(), ROWS: pa.int64()} | self.sums
-
-
-def _widened(sums: pa.Table, width: int) -> pa.Table:
-    """Turns sums by ages of one unit into sums for one age of `width` units; a subject counts at its first return."""
-    sums = sums.filter(pc.field(AGE) < width)
-    birth = pc.equal(sums[AGE], BIRTH)
-    rows = pc.if_else(birth, sums[ROWS], sums[FIRST])
-    ages = pc.if_else(birth, BIRTH, 0).cast(pa.int64())
-    for name, column in ((ROWS, rows), (AGE, ages), (FIRST, rows)):
-        sums = sums.set_column(sums.column_names.index(name), name, column)
-    return sums

@@ -162,7 +162,7 @@ def _tuned(question: Question, plan: Plan) -> AccessPath | None:
         case Cohort():
             return _cohort_reader(question, plan)
         case Funnel():
-            funnel = next((one for one in plan.tables.funnels if one.answers(question)), None)
+            funnel = next((one for one in plan.tables.funnels if one.stored.answers(question)), None)
             return FunnelReader(question, plan, funnel) if funnel else None
 
 

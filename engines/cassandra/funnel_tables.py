@@ -8,9 +8,10 @@ import pyarrow.compute as pc
 
 from rollup_bench.engines.cassandra import codec, funnels
 from rollup_bench.engines.cassandra.driver import Reader
-from rollup_bench.engines.cassandra.funnels import ENTRY, NEVER, Steps
+from rollup_bench.engines.cassandra.funnels import ENTRY, NEVER
 from rollup_bench.engines.cassandra.tables import CQL_TYPES, Manifest, Table, partitions
 from rollup_bench.engines.contract import Plan, Support, Where
+from rollup_bench.engines.funnels import StoredFunnel
 from rollup_bench.engines.sql import quoted
 from rollup_bench.workloads.dataset import Columns
 from rollup_bench.workloads.events import Events, Statistics
@@ -20,32 +21,11 @@ NUMBER = "number()"
 
 
 @dataclass(frozen=True)
-class StoredFunnel:
-    """The steps and dimensions of a funnel whose entries are stored, to answer it for any span and any window."""
-
-    steps: Steps
-    by: tuple[str, ...]
-
-    def table(self, name: str, columns: Columns, statistics: Statistics) -> Table:
-        """The CQL table `name`, partitioned by the time of entries; a number tells entries of the same time apart."""
-        keys = {ENTRY: "timestamp", NUMBER: "bigint"}
-        types = {d: CQL_TYPES[statistics.types[d]] for d in (columns.subject, *self.by)}
-        types = keys | types | dict.fromkeys(funnels.step_columns(self.steps), "timestamp")
-        period = statistics.last - statistics.first
-        comment = f"entries of a funnel of {len(self.steps)} steps by {', '.join(self.by) or 'nothing'}"
-        return Table.sized(name, types, tuple(keys), statistics.rows, period, comment)
-
-
-@dataclass(frozen=True)
 class FunnelTable:
     """A CQL table, and the funnel whose entries it stores."""
 
     stored: StoredFunnel
     table: Table
-
-    def answers(self, question: Funnel) -> bool:
-        """Whether a question has the same steps and dimensions as the stored funnel."""
-        return (question.steps, question.by) == (self.stored.steps, self.stored.by)
 
     def rows(self, events: Events) -> pa.Table:
         """Computes the entries to store from all events, sorted by key; times of steps not reached are NULL."""
@@ -59,6 +39,16 @@ class FunnelTable:
         return rows.append_column(NUMBER, pa.array(np.arange(rows.num_rows))).sort_by(
             [(ENTRY, "ascending"), (NUMBER, "ascending")]
         )
+
+
+def funnel_table(stored: StoredFunnel, columns: Columns, statistics: Statistics) -> FunnelTable:
+    """The CQL table of entries, partitioned by their time; a number tells entries of the same time apart."""
+    keys = {ENTRY: "timestamp", NUMBER: "bigint"}
+    types = {d: CQL_TYPES[statistics.types[d]] for d in (columns.subject, *stored.by)}
+    types = keys | types | dict.fromkeys(funnels.step_columns(stored.steps), "timestamp")
+    period = statistics.last - statistics.first
+    comment = f"entries of a funnel of {len(stored.steps)} steps by {', '.join(stored.by) or 'nothing'}"
+    return FunnelTable(stored, Table.sized(stored.name, types, tuple(keys), statistics.rows, period, comment))
 
 
 @dataclass(frozen=True)

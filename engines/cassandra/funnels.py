@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rollup_bench.engines.cohort_activity import Longs
+from rollup_bench.engines.funnels import Steps
 from rollup_bench.engines.ordering import arrange
 from rollup_bench.engines.partials import aggregate_rows, matching
 from rollup_bench.workloads.dataset import Columns
@@ -16,7 +17,6 @@ from rollup_bench.workloads.questions import Funnel
 ENTRY, REACHED = "entry()", "reached()"
 NEVER = 1 << 62
 """The time of a step that is not reached."""
-Steps = tuple[tuple[Filter, ...], ...]
 
 
 def step_columns(steps: Steps) -> list[str]:

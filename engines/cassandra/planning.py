@@ -6,14 +6,16 @@ import msgspec
 
 from rollup_bench.engines.cassandra import tables
 from rollup_bench.engines.cassandra.client_aggregation import value_columns
-from rollup_bench.engines.cassandra.cohort_tables import CohortTable, StoredCohort, definition, narrowed, single_age
+from rollup_bench.engines.cassandra.cohort_tables import CohortTable, StoredCohort
 from rollup_bench.engines.cassandra.event_scans import event_columns
 from rollup_bench.engines.cassandra.event_slices import SlicesTable, StoredSlices, sliced
-from rollup_bench.engines.cassandra.funnel_tables import FunnelTable, StoredFunnel
+from rollup_bench.engines.cassandra.funnel_tables import FunnelTable, funnel_table
 from rollup_bench.engines.cassandra.rollup_tables import Rollup, StoredRollup, max_rows, rollup
 from rollup_bench.engines.cassandra.tables import CQL_TYPES, Table
 from rollup_bench.engines.cohort_activity import question_partials
+from rollup_bench.engines.cohorts import definition, narrowed, narrows
 from rollup_bench.engines.contract import Plan
+from rollup_bench.engines.funnels import StoredFunnel, stored_funnels
 from rollup_bench.engines.sql import quoted
 from rollup_bench.workloads import calendar, layouts
 from rollup_bench.workloads.dataset import Dataset
@@ -21,7 +23,7 @@ from rollup_bench.workloads.events import Statistics
 from rollup_bench.workloads.filters import Op
 from rollup_bench.workloads.layouts import Layout
 from rollup_bench.workloads.questions import Aggregate, Cohort, Funnel, Grain, Question, Span
-from rollup_bench.workloads.templates import Template
+from rollup_bench.workloads.templates import Template, has_parameter
 
 KEYSPACE = "CREATE KEYSPACE {} WITH replication = {{'class': 'NetworkTopologyStrategy', 'replication_factor': {}}}"
 MANIFEST = f"CREATE TABLE {{}}.manifest (name text, {tables.BUCKET} bigint, rows bigint, PRIMARY KEY (name, bucket))"
@@ -83,7 +85,7 @@ def _design(dataset: Dataset, layout: Layout, statistics: Statistics, replicatio
     required, columns = requirements(dataset, statistics), dataset.columns
     rollups = [rollup(f"rollup{i}", r, time, statistics) for i, r in enumerate(required.rollups)]
     cohorts = [CohortTable(c, c.table(f"activity{i}", columns, statistics)) for i, c in enumerate(required.cohorts)]
-    funnels = [FunnelTable(f, f.table(f"funnel{i}", columns, statistics)) for i, f in enumerate(required.funnels)]
+    funnels = [funnel_table(funnel, columns, statistics) for funnel in required.funnels]
     slices = [SlicesTable(s, s.table(f"slices{i}", columns, statistics)) for i, s in enumerate(required.slices)]
     events = events_table(dataset, statistics) if required.events else None
     return Design(events, tuple(rollups), tuple(cohorts), tuple(funnels), tuple(slices), replication)
@@ -114,7 +116,7 @@ def requirements(dataset: Dataset, statistics: Statistics) -> Requirements:
     """The tables that the questions of a dataset require; questions share a table if they can."""
     rollups: dict[tuple[object, ...], StoredRollup] = {}
     cohorts: dict[tuple[object, ...], StoredCohort] = {}
-    funnels: dict[StoredFunnel, None] = {}
+    funnels = stored_funnels(dataset.questions.values())
     slices: dict[str, StoredSlices] = {}
     events = False
     for template in dataset.questions.values():
@@ -125,8 +127,8 @@ def requirements(dataset: Dataset, statistics: Statistics) -> Requirements:
         elif isinstance(question, Cohort) and (cohort := _cohort(template, question, statistics)):
             identity = (cohort.definition, cohort.grain)
             cohorts[identity] = cohorts[identity].merged(cohort) if identity in cohorts else cohort
-        elif isinstance(question, Funnel) and not _has_parameter(template.body["steps"]):
-            funnels[StoredFunnel(question.steps, question.by)] = None
+        elif isinstance(question, Funnel) and any(funnel.answers(question) for funnel in funnels):
+            continue
         elif part := _slices(question, dataset):
             slices[part.column] = slices[part.column].merged(part) if part.column in slices else part
         else:
@@ -139,7 +141,7 @@ def requirements(dataset: Dataset, statistics: Statistics) -> Requirements:
 def _rollup(template: Template, question: Aggregate, dataset: Dataset, statistics: Statistics) -> StoredRollup | None:
     """The roll-up that answers a question; None if a parameter filters a column that is no text, or no grain fits."""
     written = template.body.get("where", {})
-    fixed = tuple(f for f in question.where if not _has_parameter(written[f.column]))
+    fixed = tuple(f for f in question.where if not has_parameter(written[f.column]))
     varied = [f for f in question.where if f not in fixed]
     grain = _grain(question.grain, question.span, question.zone, statistics)
     if grain is None or any(f.column not in dataset.columns.texts for f in varied):
@@ -169,10 +171,10 @@ def _cohort(template: Template, question: Cohort, statistics: Statistics) -> Sto
     """The stored cohort for a question; None if a parameter is no date or single age's width, or no grain fits."""
     grain = _grain(question.grain or Grain.ALL, question.span, question.zone, statistics)
     body = {name: part for name, part in template.body.items() if name not in SPAN_PARAMETERS}
-    wide = _has_parameter(template.body["age"]) and single_age(question)
+    wide = narrows(template)
     if wide:
         body = body | {"age": {**body["age"], "width": 1}}
-    if grain is None or _has_parameter(body):
+    if grain is None or has_parameter(body):
         return None
     count = None if wide or question.retention == "unbounded" else question.age.count
     known = narrowed(question) if wide else definition(question)
@@ -190,12 +192,3 @@ def _grain(grain: Grain, span: Span, zone: str, statistics: Statistics) -> Grain
     cut = [at for at in span.milliseconds if statistics.first < at <= statistics.last]
     grains = SPAN_GRAINS[SPAN_GRAINS.index(grain) if grain in SPAN_GRAINS else 0 :]
     return next((g for g in grains if all(calendar.begins(at, g, zone) for at in cut)), None)
-
-
-def _has_parameter(condition: object) -> bool:
-    """Whether a part of a question, as its file writes it, contains a parameter: a text that begins with `$`."""
-    if isinstance(condition, str):
-        return condition.startswith("$")
-    if isinstance(condition, dict):
-        return any(map(_has_parameter, condition.values()))
-    return isinstance(condition, list) and any(map(_has_parameter, condition))

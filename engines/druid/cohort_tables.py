@@ -63,6 +63,10 @@ class CohortTable:
             return None
         return f"{self.name} only has {self.title}"
 
+    def sums(self, question: Cohort) -> dict[str, pa.DataType]:
+        """The columns, with types, whose sums the answer to a question needs besides the number of rows."""
+        return cohort_activity.summed_columns(question, self.statistics, self.stored.narrows(question))
+
     def spec(self, source: str) -> dict[str, Any]:
         """The `dataSchema` and the `tuningConfig` of the task that loads it; `source` is the datasource's name."""
         by, types = self.stored.definition.by, dict.fromkeys((AGE, ROWS, FIRST, LAST), pa.int64())
@@ -94,26 +98,27 @@ class CohortTable:
 
 def statement(question: Cohort, table: CohortTable, source: str) -> Statement:
     """The statement; a row has the cohort, the age, the number of rows that count, and the sums."""
-    parameters, sums = Parameters(), cohort_activity.summed_columns(question, table.statistics)
+    parameters, sums = Parameters(), table.sums(question)
     grain = Grain(question.grain or Grain.DAY)
     cohort = quoted(COHORT) if question.by else bucket(grain, question.zone, table.statistics)
     added = [ROWS, *(part for name, arrow_type in sums.items() for part in _parts(name, arrow_type))]
     lines = [
         f"SELECT {', '.join([cohort, quoted(AGE), *(f'SUM({quoted(name)})' for name in added)])}",
         f"FROM {quoted(source)}",
-        f"WHERE {' AND '.join(_conditions(question, parameters))}",
+        f"WHERE {' AND '.join(_conditions(question, table, parameters))}",
         f"GROUP BY {cohort}, {quoted(AGE)}",
     ]
     return parameters.statement("\n".join(lines))
 
 
-def _conditions(question: Cohort, parameters: Parameters) -> list[str]:
+def _conditions(question: Cohort, table: CohortTable, parameters: Parameters) -> list[str]:
     """Births in the span; ages of the question, or all if later ages count too."""
     start, end = map(parameters.bind, question.span.milliseconds)
     born = [f"{TIME} >= MILLIS_TO_TIMESTAMP({start})", f"{TIME} < MILLIS_TO_TIMESTAMP({end})"]
     ages = [f"{quoted(AGE)} >= {BIRTH}"]
     if question.retention != "unbounded":
-        ages.append(f"{quoted(AGE)} < {parameters.bind(question.age.count)}")
+        units = question.age.width if table.stored.narrows(question) else 1
+        ages.append(f"{quoted(AGE)} < {parameters.bind(question.age.count * units)}")
     return [*born, *ages]
 
 
@@ -121,10 +126,13 @@ def answer(question: Cohort, table: CohortTable, rows: list[list[Any]]) -> pa.Ta
     """The answer from the rows of the result."""
     schema = table.statistics.schema
     keys = {COHORT: schema.field(question.by).type} if question.by else {BORN: pa.int64()}
-    types = keys | {AGE: pa.int64(), ROWS: pa.int64()} | cohort_activity.summed_columns(question, table.statistics)
+    types = keys | {AGE: pa.int64(), ROWS: pa.int64()} | table.sums(question)
     parts = iter(zip(*rows, strict=True) if rows else repeat(()))
     columns = {name: _column(arrow_type, parts) for name, arrow_type in types.items()}
-    return cohort_activity.answer(question, pa.table(columns), answers.schema(question, schema))
+    sums = pa.table(columns)
+    if table.stored.narrows(question):
+        sums = cohort_activity.widened(sums, question.age.width)
+    return cohort_activity.answer(question, sums, answers.schema(question, schema))
 
 
 def _column(arrow_type: pa.DataType, parts: Iterator[Sequence[Any]]) -> pa.Array:

@@ -3,19 +3,15 @@
 import sys
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from math import prod
-
-import msgspec
 
 from rollup_bench.engines import sql
 from rollup_bench.engines.druid import sketches
+from rollup_bench.engines.rollups import SKETCHED, Rollup
 from rollup_bench.workloads import rule
-from rollup_bench.workloads.calendar import CLOCK, DAY
 from rollup_bench.workloads.events import Statistics
-from rollup_bench.workloads.filters import Filter, Op
 from rollup_bench.workloads.layouts import RAW, Layout
 from rollup_bench.workloads.measures import Function, Measure
-from rollup_bench.workloads.questions import Aggregate, Cohort, Funnel, Grain, Question
+from rollup_bench.workloads.questions import Cohort, Funnel, Question
 from rollup_bench.workloads.rule import Part, State
 
 MAX_LONG = 2.0**63
@@ -24,7 +20,6 @@ HALF_BITS = 32
 LOW_MASK = (1 << HALF_BITS) - 1
 HIGH, LOW = ":high", ":low"
 TIME = "__time"
-SKETCHED = (Part.DISTINCT, Part.QUANTILE)
 
 
 def column_name(name: str) -> str:
@@ -45,52 +40,31 @@ class Datasource:
     """A datasource of raw events or of a roll-up; in Druid its name is that of the plan, an underscore, and `name`.
 
     `time` and `subject` are the names of the events' time column and subject column. `asked` are the dimensions that
-    the dataset's questions filter or group by, the most useful first; rows are ordered by them, after the time. A
-    roll-up may have one more dimension, `flag`, which is 'true' where an event satisfies all filters of `flagged`.
+    the dataset's questions filter or group by, the most useful first; rows are ordered by them, after the time.
     """
 
     name: str
-    layout: Layout
+    rollup: Rollup
     statistics: Statistics
     time: str
     subject: str
     asked: tuple[str, ...] = ()
-    flagged: tuple[Filter, ...] = ()
+
+    @property
+    def layout(self) -> Layout:
+        """Which states it stores of which groups of events."""
+        return self.rollup.layout
+
+    @property
+    def title(self) -> str:
+        """What it stores."""
+        return f"{self.layout.name}, {self.rollup.flag}" if self.rollup.flagged else self.layout.name
 
     @cached_property
     def dimensions(self) -> list[str]:
         """The columns of the events that are stored as they are, in the order in which segments sort their rows."""
         stored = [n for n in self.statistics.types if n != self.time] if self.raw else list(self.layout.by)
         return [*(n for n in self.asked if n in stored), *(n for n in stored if n not in self.asked)]
-
-    @cached_property
-    def most_rows(self) -> int:
-        """The most rows that it may have: every combination of values in every bucket, but no more than events."""
-        if self.raw:
-            return self.statistics.rows
-        length = CLOCK.get(Grain(self.layout.grain or Grain.DAY), DAY)
-        buckets = (self.statistics.last - self.statistics.first) // length + 1
-        groups = buckets * prod(
-            self.statistics.cardinality.get(name, self.statistics.rows) + 1 for name in self.layout.by
-        )
-        return int(min(groups * (2 if self.flagged else 1), self.statistics.rows))
-
-    @property
-    def flag(self) -> str:
-        """The name of the dimension that says which events satisfy the filters of `flagged`."""
-        return " and ".join(f"{f.column} {f.op} {', '.join(map(str, f.values))}" for f in self.flagged)
-
-    def conditions(self, question: Aggregate) -> tuple[Filter, ...]:
-        """The filters of a question on the columns of the datasource."""
-        if not self.flagged or not set(self.flagged) <= set(question.where):
-            return question.where
-        flag = Filter(self.flag, Op.EQ, ("true",))
-        return (flag, *(f for f in question.where if f not in self.flagged))
-
-    @property
-    def title(self) -> str:
-        """What it stores."""
-        return f"{self.layout.name}, {self.flag}" if self.flagged else self.layout.name
 
     @cached_property
     def raw(self) -> bool:
@@ -118,7 +92,7 @@ class Datasource:
 
     def unsupported_reason(self, question: Question) -> str | None:
         """Why the datasource cannot answer the question; None if it can."""
-        if reason := rule.unsupported_reason(self._stored(question), self.layout):
+        if reason := self.rollup.unsupported_reason(question):
             return reason
         if isinstance(question, Funnel):
             return "Druid cannot follow a subject from one step to the next"
@@ -155,13 +129,6 @@ class Datasource:
         part = rule.states(measure)[0].part
         tolerated = measure.error and self._sketch(measure).error
         return sketches.error(part, tolerated) if tolerated and sketches.size(part, tolerated) else 0.0
-
-    def _stored(self, question: Question) -> Question:
-        """The question without the filters of `flagged` if it has them all, since the flag stands for them."""
-        if not isinstance(question, Aggregate) or not self.flagged:
-            return question
-        where = tuple(f for f in self.conditions(question) if f.column != self.flag)
-        return msgspec.structs.replace(question, where=where)
 
     def _integer(self, column: str | None) -> bool:
         return self.statistics.types.get(str(column)) == "int64"

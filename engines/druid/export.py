@@ -7,7 +7,6 @@ from typing import Any, cast
 
 import msgspec
 
-from rollup_bench.engines import cohort_activity
 from rollup_bench.engines.contract import Plan
 from rollup_bench.engines.druid import bitmap_retention, ingest, loading, sql
 from rollup_bench.engines.druid.client import PATH, payload
@@ -97,8 +96,8 @@ def _work(question: Question, table: Answering) -> Iterator[str]:
         yield from _aggregate_work(question, table)
     elif isinstance(question, Cohort) and isinstance(table, Datasource):
         yield from _cohort_work(question, table)
-    elif isinstance(question, Cohort):
-        columns = ", ".join(cohort_activity.summed_columns(question, table.statistics))
+    elif isinstance(question, Cohort) and isinstance(table, CohortTable):
+        columns = ", ".join(table.sums(question))
         yield f"A row has a cohort, an age, and the sums rows{f', {columns}' if columns else ''}."
         yield from added_up(question)
 

@@ -50,9 +50,9 @@ def schema(datasource: Datasource, source: str) -> dict[str, Any]:
     types, states = datasource.statistics.types, datasource.states
     dimensions = [(name, TYPES[types[name]]) for name in datasource.dimensions]
     transforms = [t for state in states for t in _transforms(state, datasource)]
-    if datasource.flagged:
-        dimensions.insert(0, (datasource.flag, "string"))
-        transforms.append(_transform(datasource.flag, _flag(datasource.flagged)))
+    if datasource.rollup.flagged:
+        dimensions.insert(0, (datasource.rollup.flag, "string"))
+        transforms.append(_transform(datasource.rollup.flag, _flag(datasource.rollup.flagged)))
     first, last = datasource.statistics.first, datasource.statistics.last
     granularities = {"queryGranularity": _query_granularity(datasource), "rollup": not datasource.raw}
     metrics = [metric for state in states for metric in _metrics(state, datasource)]

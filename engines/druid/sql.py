@@ -162,7 +162,7 @@ def _grouped(
     lines = [
         f"SELECT {', '.join(f'{what} AS {quoted(name)}' for name, what in columns.items())}",
         f"FROM {quoted(source)}",
-        f"WHERE {' AND '.join([span, *conditions(datasource.conditions(question), parameters)])}",
+        f"WHERE {' AND '.join([span, *conditions(datasource.rollup.flagging(question).where, parameters)])}",
         _group_by(question, datasource, grouping_sets(question) if by is None else [by]),
     ]
     return "\n".join(lines)

@@ -2,16 +2,9 @@
 
 from rollup_bench.engines.cohorts import StoredActivity
 from rollup_bench.engines.duckdb.cohort import BIRTH, activity, first_events
+from rollup_bench.engines.duckdb.sql import Literals
 from rollup_bench.engines.duckdb.zones import LocalTime
-from rollup_bench.engines.sql import Parameters, quoted
-
-
-class Literals(Parameters):
-    """Writes values into the text, because CREATE TABLE takes no parameters."""
-
-    def bind(self, value: object) -> str:
-        """The value as a literal."""
-        return "'" + value.replace("'", "''") + "'" if isinstance(value, str) else repr(value)
+from rollup_bench.engines.sql import quoted
 
 
 def create(stored: StoredActivity, subject: str, time: str, local: LocalTime) -> str:

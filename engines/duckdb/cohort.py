@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from rollup_bench.engines.cohorts import StoredActivity
 from rollup_bench.engines.duckdb.sql import conditions, is_day, naive
 from rollup_bench.engines.duckdb.zones import YEAR, LocalTime
 from rollup_bench.engines.sql import LENGTHS, Parameters, quoted
@@ -41,14 +42,21 @@ def cohort(question: Cohort, subject: str, time: str, integers: set[str], local:
     return _answer(question, ctes, integers, local, parameters)
 
 
-def stored_cohort(question: Cohort, table: str, integers: set[str], local: LocalTime) -> tuple[str, list[object]]:
-    """The SQL of a cohort over a table that stores activity, and its bound values."""
+def stored_cohort(
+    question: Cohort, stored: StoredActivity, integers: set[str], local: LocalTime
+) -> tuple[str, list[object]]:
+    """The SQL of a cohort over a table of stored activity, and its bound values."""
     parameters = Parameters()
     age, value = "age", "sum(subjects)"
     if question.measure is not None:
         value = f"sum({quoted(f'sum {question.measure.column}')})" if question.measure.column else "sum(events)"
     elif question.retention == "unbounded":
         age, value = f"least(age, {question.age.count - 1}) AS age", "sum(last)"
+    elif stored.narrows(question):
+        age, value = (
+            f"CASE WHEN age < 0 THEN age ELSE age // {parameters.bind(question.age.width)} END AS age",
+            "sum(first)",
+        )
     elif question.cumulative:
         value = "sum(first)"
     cohort = "born AS cohort"
@@ -61,7 +69,7 @@ def stored_cohort(question: Cohort, table: str, integers: set[str], local: Local
         parameters.bind(_stored_birth(question, moment)) for moment in (question.span.start, question.span.end)
     )
     ctes = {
-        "seen": f"SELECT {sums} FROM {quoted(table)} WHERE born >= {start} AND born < {end} GROUP BY ALL",
+        "seen": f"SELECT {sums} FROM {quoted(stored.name)} WHERE born >= {start} AND born < {end} GROUP BY ALL",
         "sizes": f"SELECT cohort, size{_last_birth(question, local, parameters)} FROM seen WHERE age = {BIRTH}",
     }
     return _answer(question, ctes, integers, local, parameters)

@@ -13,11 +13,12 @@ from rollup_bench.engines.cohorts import StoredActivity
 from rollup_bench.engines.contract import Engine, Loaded, Plan, Session, Support, Where, unsupported
 from rollup_bench.engines.duckdb import export, rollup, sql, tables
 from rollup_bench.engines.duckdb.cohort import cohort, stored_cohort
-from rollup_bench.engines.duckdb.funnel import funnel
+from rollup_bench.engines.duckdb.funnel import funnel, stored_funnel
 from rollup_bench.engines.duckdb.loading import filled, loaded, naive_batches, naive_schema, steps
 from rollup_bench.engines.duckdb.timeout import SECONDS, Timeout
 from rollup_bench.engines.duckdb.zones import LocalTime, local_time
 from rollup_bench.engines.exports import write_text
+from rollup_bench.engines.rollups import Rollup
 from rollup_bench.engines.sql import quoted
 from rollup_bench.errors import FailureError, RequestError
 from rollup_bench.servers import Server
@@ -28,7 +29,7 @@ from rollup_bench.workloads.columns import INSTANT
 from rollup_bench.workloads.dataset import Dataset
 from rollup_bench.workloads.events import Events, Statistics
 from rollup_bench.workloads.layouts import Layout
-from rollup_bench.workloads.questions import Aggregate, Cohort, Question, milliseconds
+from rollup_bench.workloads.questions import Aggregate, Cohort, Funnel, Question, milliseconds
 from rollup_bench.workloads.templates import Template
 
 BUCKET = pa.field("bucket", INSTANT)
@@ -55,12 +56,10 @@ class DuckDB(Engine):
 
     def support(self, question: Question, plan: Plan) -> Support:
         try:
-            table = _table(question, plan)
+            name, table = _table(question, plan)
         except RequestError as refusal:
             return unsupported(str(refusal))
-        if table is None:
-            return Support(Where.PROCESS, tables=("events",))
-        return Support(Where.INGEST, tables=(table.name,))
+        return Support(Where.INGEST if table else Where.PROCESS, tables=(name,))
 
     def explain(self, question: Question, plan: Plan) -> str:
         text, values = statement(question, plan)
@@ -71,7 +70,7 @@ class DuckDB(Engine):
         write_text(folder / "settings.sql", *export.settings(settings(self.budget)))
         write_text(folder / "schema.sql", *export.schema(plan))
         for template in questions:
-            lines = export.query(template, plan, statement, _table(template.fill(), plan))
+            lines = export.query(template, plan, statement, *_table(template.fill(), plan))
             write_text(folder / "queries" / f"{template.name}.sql", *lines)
         return export.USAGE
 
@@ -126,41 +125,50 @@ def statement(question: Question, plan: Plan, local: LocalTime | None = None) ->
 
     The SQL contains the clock changes of `local`, by default those that the question needs.
     """
-    table = _table(question, plan)
+    name, table = _table(question, plan)
     subject, time = plan.dataset.columns.subject, plan.dataset.columns.time.name
     integers = {name for name, kind in plan.statistics.types.items() if kind == "int64"}
     match question, table:
         case Aggregate(), _:
             local = local or local_time(question.zone, question.span.milliseconds, plan.statistics)
-            if isinstance(table, Layout):
-                return sql.aggregate(question, time, table.name, lambda m: rollup.measure(m, table, integers), local)
-            return sql.aggregate(question, time, "events", lambda m: sql.measure(m, integers), local)
+            if isinstance(table, Rollup):
+                flagging, layout = table.flagging(question), table.layout
+                return sql.aggregate(flagging, time, name, lambda m: rollup.measure(m, layout, integers), local)
+            return sql.aggregate(question, time, name, lambda m: sql.measure(m, integers), local)
         case Cohort(), _:
             span = question.span.milliseconds[0], milliseconds(question.until)
             local = local or local_time(question.zone, span, plan.statistics)
             if isinstance(table, StoredActivity):
-                return stored_cohort(question, table.name, integers, local)
+                return stored_cohort(question, table, integers, local)
             return cohort(question, subject, time, integers, local)
-        case _:
+        case _, None:
             return funnel(question, subject, time)
+        case _:
+            return stored_funnel(question, name)
 
 
-def _table(question: Question, plan: Plan) -> Layout | StoredActivity | None:
-    """The smallest roll-up, or the stored activity, that can answer; None if only the table of events can.
+def _table(question: Question, plan: Plan) -> tuple[str, tables.Table | None]:
+    """The name of the table that answers, and what it stores: a roll-up is the smallest; None is the table of events.
 
-    RequestError if no table can.
+    RequestError if no table can answer.
     """
     table_set: tables.TableSet = plan.tables
     if isinstance(question, Cohort):
-        for stored in table_set.cohorts:
-            if stored.answers(question, plan.statistics):
-                return stored
-    reasons = [rollup.unsupported_reason(question, layout) for layout in table_set.rollups]
-    if None in reasons:
-        return table_set.rollups[reasons.index(None)]
+        stored = next((each for each in table_set.cohorts if each.answers(question, plan.statistics)), None)
+        if stored:
+            return stored.name, stored
+    elif isinstance(question, Funnel):
+        entries = next((each for each in table_set.funnels if each.answers(question)), None)
+        if entries:
+            return entries.name, entries
+    reasons = {name: rollup.unsupported_reason(question, each) for name, each in table_set.rollups.items()}
+    able = next((name for name, reason in reasons.items() if reason is None), None)
+    if able:
+        return able, table_set.rollups[able]
     if not table_set.events:
-        raise RequestError(reasons[0])
-    return None
+        (reason,) = reasons.values()
+        raise RequestError(str(reason))
+    return "events", None
 
 
 def fetched(result: duckdb.DuckDBPyConnection) -> pa.Table:

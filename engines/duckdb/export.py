@@ -13,11 +13,12 @@ from rollup_bench.engines import exports
 from rollup_bench.engines.cohorts import StoredActivity
 from rollup_bench.engines.contract import Plan
 from rollup_bench.engines.duckdb.sql import naive
+from rollup_bench.engines.duckdb.tables import Table
 from rollup_bench.engines.duckdb.zones import YEAR, LocalTime
 from rollup_bench.engines.exports import Bound, Forms, described, traced
+from rollup_bench.engines.rollups import Rollup
 from rollup_bench.engines.sql import quoted
 from rollup_bench.workloads.events import Statistics
-from rollup_bench.workloads.layouts import Layout
 from rollup_bench.workloads.questions import EPOCH, Grain, Question, milliseconds
 from rollup_bench.workloads.specs import instant
 from rollup_bench.workloads.templates import Template
@@ -61,14 +62,17 @@ def settings(config: Mapping[str, object]) -> list[str]:
     return [f"SET {name} = {_literal(value)};" for name, value in config.items()]
 
 
-def query(template: Template, plan: Plan, statement: Statement, table: Layout | StoredActivity | None) -> list[str]:
-    """A question as SQL with its parameters as variables at the top; `statement` writes it for a zone's local time."""
+def query(template: Template, plan: Plan, statement: Statement, name: str, table: Table | None) -> list[str]:
+    """A question as SQL with its parameters as variables at the top; `statement` writes it for a zone's local time.
+
+    `name` is the table that it reads, and `table` what that stores; None is the table of events.
+    """
     zone = exports.zone(template)
     local = everywhere(zone, plan.statistics)
     text, values, written = traced(
         template, lambda question: statement(question, plan, local), lambda name, value: _forms(name, value, zone)
     )
-    about = [*described(template, plan, written), *_limits(template, plan.statistics, table)]
+    about = [*described(template, plan, written), *_limits(template, plan.statistics, name, table)]
     variables = {name: value for name, value in template.parameters.items() if name not in written}
     arguments = ", ".join(value.form or _literal(value.default) for value in values)
     macros = {
@@ -88,13 +92,11 @@ def query(template: Template, plan: Plan, statement: Statement, table: Layout | 
     ]
 
 
-def _limits(template: Template, statistics: Statistics, table: Layout | StoredActivity | None) -> Iterator[str]:
+def _limits(template: Template, statistics: Statistics, name: str, table: Table | None) -> Iterator[str]:
     """Lines about the dates that a table other than that of events serves."""
-    if table is not None and table.grain not in (None, Grain.ALL):
-        yield (
-            f"It reads the table {table.name} with a bucket for each {table.grain}: "
-            "`start` and `end` must each begin a bucket."
-        )
+    grain = table.layout.grain if isinstance(table, Rollup) else getattr(table, "grain", None)
+    if grain not in (None, Grain.ALL):
+        yield f"It reads the table {name} with a bucket for each {grain}: `start` and `end` must each begin a bucket."
     if isinstance(table, StoredActivity) and getattr(template.fill(), "retention", "") == "unbounded":
         yield f"`until` must be after the last event, {EPOCH + timedelta(milliseconds=statistics.last)}."
 

@@ -1,6 +1,9 @@
 """The SQL of funnels in DuckDB: ASOF joins find, after the event of a step, the first later event of the next step."""
 
-from rollup_bench.engines.duckdb.sql import conditions, span
+from collections.abc import Sequence
+
+from rollup_bench.engines.duckdb.sql import Literals, conditions, naive, span
+from rollup_bench.engines.funnels import Steps, StoredFunnel
 from rollup_bench.engines.sql import Parameters, quoted
 from rollup_bench.workloads.questions import Funnel
 
@@ -8,25 +11,44 @@ from rollup_bench.workloads.questions import Funnel
 def funnel(question: Funnel, subject: str, time: str) -> tuple[str, list[object]]:
     """The SQL of a funnel over the table `events`, and its bound values."""
     parameters = Parameters()
-    steps = range(1, len(question.steps) + 1)
-    by = [f"by{i}" for i in range(len(question.by))]
-    joins = [_join(k) for k in steps[1:]]
-    in_time = [f"CAST(time{k} <= time1 + to_seconds({question.window}) AS BIGINT)" for k in steps[1:]]
-    reached = " + ".join(["1", *(f"coalesce({reach}, 0)" for reach in in_time)])
-    order = ", ".join(["reached DESC", "time1", *(f"{d} NULLS LAST" for d in by)])
-    ctes = [f"step{k} AS ({_step(question, k, subject, time, parameters)})" for k in steps]
-    ctes += [
-        f"entries AS (SELECT step1.*, {reached} AS reached FROM step1 {' '.join(joins)})",
-        f"best AS (SELECT * FROM entries QUALIFY row_number() OVER (PARTITION BY subject ORDER BY {order}) = 1)",
-    ]
-    named = [f"{d} AS {quoted(name)}" for d, name in zip(by, question.by, strict=True)]
-    counted = ", ".join([*named, "step", "count(*) FILTER (reached >= step) AS subjects"])
-    lines = [
-        "WITH " + ",\n".join(ctes),
-        f"SELECT {counted} FROM best, range(1, {len(steps) + 1}) AS steps(step) GROUP BY ALL",
-        f"ORDER BY {', '.join([*(f'{d} NULLS LAST' for d in map(quoted, question.by)), 'step'])}",
-    ]
-    return "\n".join(lines), parameters.values
+    spans = [span(question.span, time, parameters) for _ in question.steps]
+    ctes = _entries(question.steps, question.by, (subject, time), spans, parameters)
+    return _answer(question, ctes, parameters)
+
+
+def stored_funnel(question: Funnel, table: str) -> tuple[str, list[object]]:
+    """The SQL of a funnel over a table of entries, and its bound values."""
+    parameters = Parameters()
+    where = " AND ".join(span(question.span, "time1", parameters))
+    return _answer(question, [f"entries AS (SELECT * FROM {quoted(table)} WHERE {where})"], parameters)
+
+
+def create(stored: StoredFunnel, subject: str, time: str) -> str:
+    """The statement that creates the table of entries from the table `events`.
+
+    It has the columns `subject`, `time1` and so on, NULL for a step that is not reached, and `by0` and so on.
+    """
+    ctes = _entries(stored.steps, stored.by, (subject, time), [[] for _ in stored.steps], Literals())
+    text = ",\n".join(ctes)
+    return f"CREATE TABLE {quoted(stored.name)} AS WITH {text}\nSELECT * FROM entries ORDER BY ALL"
+
+
+def _entries(
+    steps: Steps, by: Sequence[str], names: tuple[str, str], spans: Sequence[list[str]], parameters: Parameters
+) -> list[str]:
+    """The common table expressions of each step's events and of the entries; `names` are those of subject and time."""
+    subject, time = map(quoted, names)
+    numbers = range(1, len(steps) + 1)
+    ctes = []
+    for k, where in zip(numbers, spans, strict=True):
+        columns = [f"{subject} AS subject", f"{time} AS time{k}"]
+        columns += [f"{quoted(name)} AS by{i}" for i, name in enumerate(by)] if k == 1 else []
+        where = [f"{subject} IS NOT NULL", *where, *conditions(steps[k - 1], parameters)]
+        ctes.append(f"step{k} AS (SELECT {', '.join(columns)} FROM events WHERE {' AND '.join(where)})")
+    times = [f"time{k}" for k in numbers[1:]]
+    selected = ["step1.subject", "time1", *times, *(f"by{i}" for i, _ in enumerate(by))]
+    joins = [_join(k) for k in numbers[1:]]
+    return [*ctes, f"entries AS (SELECT {', '.join(selected)} FROM {' '.join(['step1', *joins])})"]
 
 
 def _join(k: int) -> str:
@@ -38,13 +60,22 @@ def _join(k: int) -> str:
     return f"ASOF LEFT JOIN step{k} ON step1.subject = step{k}.subject AND {before} < time{k}"
 
 
-def _step(question: Funnel, k: int, subject: str, time: str, parameters: Parameters) -> str:
-    """The SELECT of subject and time of the span's events that match step k, with the dimensions if k is 1."""
-    by = [f"{quoted(name)} AS by{i}" for i, name in enumerate(question.by)] if k == 1 else []
-    columns = ", ".join([f"{quoted(subject)} AS subject", f"{quoted(time)} AS time{k}", *by])
-    where = [
-        f"{quoted(subject)} IS NOT NULL",
-        *span(question.span, time, parameters),
-        *conditions(question.steps[k - 1], parameters),
+def _answer(question: Funnel, ctes: list[str], parameters: Parameters) -> tuple[str, list[object]]:
+    """The SQL that counts, from entries in the span, the subjects whose best entry reached each step."""
+    steps = range(1, len(question.steps) + 1)
+    by = [f"by{i}" for i in range(len(question.by))]
+    in_time = [
+        f"time{k} <= time1 + to_seconds({question.window}) AND time{k} < {parameters.bind(naive(question.span.end))}"
+        for k in steps[1:]
     ]
-    return f"SELECT {columns} FROM events WHERE {' AND '.join(where)}"
+    reached = " + ".join(["1", *(f"coalesce(CAST({reach} AS BIGINT), 0)" for reach in in_time)])
+    order = ", ".join(["reached DESC", "time1", *(f"{d} NULLS LAST" for d in by)])
+    best = f"QUALIFY row_number() OVER (PARTITION BY subject ORDER BY {order}) = 1"
+    named = [f"{d} AS {quoted(name)}" for d, name in zip(by, question.by, strict=True)]
+    counted = ", ".join([*named, "step", "count(*) FILTER (reached >= step) AS subjects"])
+    lines = [
+        "WITH " + ",\n".join([*ctes, f"best AS (SELECT *, {reached} AS reached FROM entries {best})"]),
+        f"SELECT {counted} FROM best, range(1, {len(steps) + 1}) AS steps(step) GROUP BY ALL",
+        f"ORDER BY {', '.join([*(f'{d} NULLS LAST' for d in map(quoted, question.by)), 'step'])}",
+    ]
+    return "\n".join(lines), parameters.values

@@ -12,6 +12,14 @@ from rollup_bench.workloads.measures import Function, Measure
 from rollup_bench.workloads.questions import Aggregate, Grain, Span
 
 
+class Literals(Parameters):
+    """Writes values into the text, because CREATE TABLE takes no parameters."""
+
+    def bind(self, value: object) -> str:
+        """The value as a literal."""
+        return "'" + value.replace("'", "''") + "'" if isinstance(value, str) else repr(value)
+
+
 def naive(instant: datetime) -> datetime:
     """Converts an instant to a UTC datetime without a zone, as the tables store times."""
     return instant.astimezone(UTC).replace(tzinfo=None)

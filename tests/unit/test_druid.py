@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from rollup_bench.engines.druid import bitmap_retention, buckets, ingest, sketches, sql
 from rollup_bench.engines.druid.datasource import Datasource, quoted
 from rollup_bench.engines.druid.engine import Druid
+from rollup_bench.engines.rollups import Rollup
 from rollup_bench.errors import FailureError
 from rollup_bench.servers.budget import Budget
 from rollup_bench.workloads import layouts
@@ -73,9 +74,9 @@ def test_sums_that_may_overflow_are_stored_in_halves() -> None:
     names = {
         magnitude: [
             m["name"]
-            for m in ingest.schema(Datasource("rollup", layout, statistics(magnitude=magnitude), "when", "user"), "d")[
-                "metricsSpec"
-            ]
+            for m in ingest.schema(
+                Datasource("rollup", Rollup(layout), statistics(magnitude=magnitude), "when", "user"), "d"
+            )["metricsSpec"]
         ]
         for magnitude in (2.0**62, 2.0**63)
     }
@@ -97,7 +98,7 @@ def test_each_event_is_floored_in_zones_in_which_druid_counts_buckets_wrongly() 
 
 
 def test_raw_stores_every_event() -> None:
-    schema = ingest.schema(Datasource("rollup", layouts.raw, statistics(), "when", "user"), "d")
+    schema = ingest.schema(Datasource("rollup", Rollup(layouts.raw), statistics(), "when", "user"), "d")
     assert schema["granularitySpec"]["rollup"] is False
     assert schema["metricsSpec"] == []
     assert [d["type"] for d in schema["dimensionsSpec"]["dimensions"]] == ["string", "long", "long", "double"]

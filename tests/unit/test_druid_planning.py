@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from rollup_bench.engines.cohort_activity import AGE, BIRTH, BORN, ROWS
-from rollup_bench.engines.cohorts import stored_activities
+from rollup_bench.engines.cohorts import StoredActivity, definition
 from rollup_bench.engines.druid import cohort_tables, ingest, planning
 from rollup_bench.engines.druid.cohort_tables import CohortTable
 from rollup_bench.engines.druid.datasource import Datasource
@@ -57,8 +57,8 @@ def test_a_fixed_filter_on_numbers_is_a_dimension() -> None:
     question = FLIGHTS.question("long-hauls-late").fill()
     assert isinstance(question, Aggregate)
     flagged = next(rollup for rollup in tuned() if rollup.unsupported_reason(question) is None)
-    assert flagged.flag == "distance ge 2000 and dep_delay gt 60"
-    assert flagged.conditions(question) == (Filter(flagged.flag, Op.EQ, ("true",)),)
+    assert flagged.rollup.flag == "distance ge 2000 and dep_delay gt 60"
+    assert flagged.rollup.flagging(question).where == (Filter(flagged.rollup.flag, Op.EQ, ("true",)),)
     other = msgspec.structs.replace(question, where=question.where[:1])
     assert "cannot filter by it" in str(flagged.unsupported_reason(other))
     (transform,) = ingest.schema(flagged, "d")["transformSpec"]["transforms"]
@@ -87,7 +87,7 @@ def test_events_inside_a_task_are_divided_by_hash() -> None:
 
 
 def test_a_rollup_without_dimensions_has_no_other_columns() -> None:
-    (total,) = [rollup for rollup in tuned()[:-1] if not rollup.layout.by and not rollup.flagged]
+    (total,) = [rollup for rollup in tuned()[:-1] if not rollup.layout.by and not rollup.rollup.flagged]
     dimensions = ingest.schema(total, "d")["dimensionsSpec"]
     assert dimensions["dimensions"] == []
     assert set(dimensions["dimensionExclusions"]) == set(statistics().types)
@@ -101,7 +101,7 @@ def test_wide_sums_of_cohorts_are_stored_in_halves() -> None:
     question = Cohort(
         Span(day, day.replace(day=9)), day.replace(day=9), Age(Grain.DAY, 2), parse("sum(huge)"), Grain.DAY
     )
-    (activity,) = stored_activities([question])
+    activity = StoredActivity("cohort0", definition(question), ("huge",))
     table = CohortTable(activity, events.statistics)
     rows = table.rows(events).sort_by(AGE).to_pylist()
     assert [row[AGE] for row in rows] == [cohort_tables.NOBODY, BIRTH, 0, 1]

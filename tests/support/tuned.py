@@ -1,0 +1,119 @@
+"""Random questions over the tables that engines plan for a dataset's questions, in the layout `tuned`."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from hypothesis import strategies as st
+
+from rollup_bench.engines.contract import Plan, Session
+from rollup_bench.harness.conformance import strategies
+from rollup_bench.harness.conformance.tested_engine import EngineUnderTest
+from rollup_bench.workloads import dataset
+from rollup_bench.workloads.dataset import Dataset
+from rollup_bench.workloads.events import Events
+
+DATASET = """
+title = "Random events"
+[source]
+path = "in memory"
+[columns]
+time = { name = "when" }
+subject = "user"
+action = "did"
+dimensions = ["country", "level", "case"]
+measures = ["gold", "huge", "score"]
+"""
+BODIES = [
+    'kind = "aggregate"\ngrain = "day"\nby = ["country"]\nmeasures = ["distinct(user)", "count()", "sum(huge)"]',
+    'kind = "aggregate"\nby = ["level"]\nmeasures = ["quantile(score, 0.9)", "mean(gold)"]\nwhere = { did = "$did" }',
+    'kind = "aggregate"\ngrain = "month"\nby = ["did"]\nsubtotals = "cube"\n'
+    'measures = ["distinct(country)", "max(score)"]',
+    'kind = "aggregate"\nby = ["user", "did"]\nmeasures = ["sum(score)", "count()"]\ntop = 3\nwhere = { did = "$did" }',
+    'kind = "aggregate"\nmeasures = ["sum(gold)", "max(score)", "count()"]\nwhere = { did = "$did" }',
+    'kind = "aggregate"\ngrain = "hour"\nmeasures = ["count()"]\nwhere = { gold = { ge = 0 }, did = "$did" }',
+    'kind = "aggregate"\ngrain = "month"\nby = ["country"]\nmeasures = ["distinct(user)", "distinct(did)", "count()"]',
+    'kind = "aggregate"\ngrain = "week"\nmeasures = ["distinct(user)", "mean(score)"]\nwhere = { did = "$did" }',
+    'kind = "aggregate"\ngrain = "quarter"\nby = ["level"]\nmeasures = ["quantile(gold, 0.5)", "distinct(user)"]',
+    'kind = "cohort"\ngrain = "day"\nage = { unit = "day", count = 5 }',
+    'kind = "cohort"\ngrain = "day"\nage = { unit = "day", count = 9 }\ncumulative = true',
+    'kind = "cohort"\ngrain = "day"\nage = { unit = "day", count = 4 }\nmeasure = "sum(gold)"\ncumulative = true',
+    'kind = "cohort"\ngrain = "month"\nage = { unit = "month", count = 6 }\nretention = "unbounded"\nrepeat = true',
+    'kind = "cohort"\nby = "country"\nage = { unit = "week", count = 6 }\nmeasure = "sum(huge)"\n'
+    'birth = { did = "open" }',
+    'kind = "cohort"\nby = "level"\nage = { unit = "hour", count = 8, clock = "elapsed" }\nreturns = { did = "buy" }',
+    'kind = "cohort"\ngrain = "week"\nage = { unit = "day", count = 1, width = "$width", clock = "elapsed" }\n'
+    "repeat = true",
+    'kind = "cohort"\ngrain = "month"\nage = { unit = "week", count = 5 }\nmeasure = "sum(gold)"\n'
+    'birth = { score = { ge = "$limit" } }\nreturns = { score = { lt = "$limit" }, did = "buy" }',
+    'kind = "aggregate"\nby = ["level"]\nmeasures = ["count()", "max(score)"]\nwhere = { gold = { gt = "$whole" } }',
+    'kind = "funnel"\nsteps = [{ did = "open" }, {}, { country = { null = false } }]\n'
+    'window = "$window"\nby = ["level"]',
+    'kind = "funnel"\nsteps = [{ gold = { le = "$whole" } }, { gold = { ge = 1 } }]\nwindow = 8_000_000\nby = ["did"]',
+]
+PARAMETERS = {"did": "buy", "width": 30, "limit": 0.5, "whole": 1, "window": 100_000}
+"""The parameters other than dates and their defaults."""
+
+
+@dataclass(repr=False)
+class Asked:
+    """The dataset's tuned layout, loaded, with an open session."""
+
+    subject: EngineUnderTest
+    dataset: Dataset
+    events: Events
+    plan: Plan
+    session: Session
+
+    def check(self, request: "Request") -> None:
+        """Asks a random question, and compares the answer with the truth."""
+        number, ends, days, others = request
+        template = self.dataset.questions[f"q{number}"]
+        start, end = map(_moment, sorted(ends or (-50_000, 22_000)))
+        values = others | {"start": start, "end": end, "until": end + timedelta(days=days)}
+        question = template.fill({n: v for n, v in values.items() if n in template.parameters})
+        self.subject.check(self.session, self.plan, self.events, question)
+
+
+Request = tuple[int, list[int] | None, int, dict[str, Any]]
+"""The number of a question, the half days since 1999 at which its span ends, the days after it, other parameters."""
+REQUESTS: st.SearchStrategy[Request] = st.tuples(
+    st.integers(0, len(BODIES) - 1),
+    st.none() | st.lists(st.integers(-10, 12_000), min_size=2, max_size=2, unique=True),
+    st.sampled_from([0, 1, 40, 800, 20_000]),
+    st.fixed_dictionaries(
+        {
+            "did": st.sampled_from(["open", "buy", "nothing"]),
+            "width": st.integers(1, 500),
+            "limit": st.sampled_from([-1.0, -0.0, 0.0, 100.5]),
+            "whole": st.sampled_from([-(2**63), -5, 0, 7, 2**63 - 1]),
+            "window": st.sampled_from([1, 90_000, 10**9]),
+        }
+    ),
+)
+
+
+def read(folder: Path) -> Dataset:
+    """The dataset with its questions, each in a zone of its own; its file is written to the folder."""
+    file = folder / "random.toml"
+    file.write_text(_written(), "utf-8")
+    return dataset.parse(file)
+
+
+def _written() -> str:
+    """The dataset with its questions, each in a zone of its own."""
+    text = DATASET
+    for number, body in enumerate(BODIES):
+        zone = strategies.ZONES[number % len(strategies.ZONES)]
+        text += f'[[questions]]\nname = "q{number}"\nzone = "{zone}"\n{body}\n'
+        text += 'until = "$until"\n' if "cohort" in body else ""
+        text += "[questions.parameters]\nstart = 1950-01-01\nend = 2030-01-01\n"
+        text += "until = 2031-01-01\n" if "cohort" in body else ""
+        text += "".join(f"{name} = {value!r}\n" for name, value in PARAMETERS.items() if f"${name}" in body)
+    return text
+
+
+def _moment(half_days: int) -> datetime:
+    """Local midnights and noons, since 1999."""
+    return datetime(1999, 1, 1) + timedelta(hours=12 * half_days)
