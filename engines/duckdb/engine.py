@@ -4,6 +4,7 @@ import time
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -132,8 +133,8 @@ def statement(question: Question, plan: Plan, local: LocalTime | None = None) ->
         case Aggregate(), _:
             local = local or local_time(question.zone, question.span.milliseconds, plan.statistics)
             if isinstance(table, Rollup):
-                flagging, layout = table.flagging(question), table.layout
-                return sql.aggregate(flagging, time, name, lambda m: rollup.measure(m, layout, integers), local)
+                flagging, layout, rows = table.flagging(question), table.layout, replace(local, events=0)
+                return sql.aggregate(flagging, time, name, lambda m: rollup.measure(m, layout, integers), rows)
             return sql.aggregate(question, time, name, lambda m: sql.measure(m, integers), local)
         case Cohort(), _:
             span = question.span.milliseconds[0], milliseconds(question.until)

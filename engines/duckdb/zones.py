@@ -8,7 +8,12 @@ from rollup_bench.workloads.events import Statistics
 from rollup_bench.workloads.questions import EPOCH, Grain
 
 YEAR = 366 * DAY
-FEW = 16
+EVENTS_PER_START = 5_000
+"""Comparing events with the start of a bucket saves time if there are so many events for each start.
+
+A start adds 70 microseconds to a statement. Comparing takes 16 ns less for each event than truncating its local time,
+and 8 ns less where no clock changes.
+"""
 LONGEST = {Grain.DAY: 2, Grain.WEEK: 8, Grain.MONTH: 32, Grain.QUARTER: 93, Grain.YEAR: 367}
 """Days that no bucket exceeds."""
 
@@ -17,12 +22,14 @@ LONGEST = {Grain.DAY: 2, Grain.WEEK: 8, Grain.MONTH: 32, Grain.QUARTER: 93, Grai
 class LocalTime:
     """The local time of a zone for instants from `first` to `last`, in milliseconds since 1970, UTC.
 
-    Expressions of instants are UTC timestamps. A local time is a timestamp too: what a clock in the zone shows.
+    `events` is about the number of events between them in the table that is read. Expressions of instants are UTC
+    timestamps. A local time is a timestamp too: what a clock in the zone shows.
     """
 
     zone: str
     first: int
     last: int
+    events: int = 0
 
     def shown(self, instant: str) -> str:
         """The local time at an instant."""
@@ -41,12 +48,13 @@ class LocalTime:
         return f"(epoch_us({instant}) - ({shown} % {length} + {length}) % {length}) // 1000"
 
     def few_starts(self, instant: str, grain: Grain) -> str | None:
-        """The start of a bucket of a day or longer in milliseconds since 1970, UTC; None if there are many buckets.
-
-        Comparing with the starts takes half the time of truncating, while there are few.
-        """
+        """The start of a bucket of a day or longer in milliseconds since 1970, UTC; None if truncating is faster."""
+        changes = len(clock_changes(self.zone, self.first, self.last)) > 1
+        most = self.events // (EVENTS_PER_START if changes else 2 * EVENTS_PER_START)
+        if not most:
+            return None
         starts = bucket_starts(self.zone, grain, self.first, self.last)
-        return _choice(instant, [(start, str(start)) for start in starts]) if len(starts) <= FEW else None
+        return _choice(instant, [(start, str(start)) for start in starts]) if len(starts) <= most else None
 
     def start(self, day: str, grain: Grain) -> str:
         """The first instant of a local day with which a bucket of `grain` begins, in milliseconds since 1970, UTC.
@@ -77,7 +85,9 @@ def local_time(zone: str, span: tuple[int, int], statistics: Statistics) -> Loca
     """The local time of the events in a span, and of the buckets of roll-ups, which may begin up to a year before."""
     start, end = span
     first = max(start, statistics.first - YEAR)
-    return LocalTime(zone, first, max(first, min(end, statistics.last)))
+    last = max(first, min(end, statistics.last))
+    share = (last - max(first, statistics.first)) / max(statistics.last - statistics.first, 1)
+    return LocalTime(zone, first, last, int(statistics.rows * share))
 
 
 def _choice(timestamp: str, choices: list[tuple[int, str]]) -> str:

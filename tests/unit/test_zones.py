@@ -58,6 +58,17 @@ def test_duckdb_starts_minutes_and_hours_where_the_clock_does(zone: str, grain: 
 
 
 @pytest.mark.parametrize("zone", TRICKY)
+@pytest.mark.parametrize("grain", [Grain.WEEK, Grain.MONTH, Grain.QUARTER, Grain.YEAR])
+def test_duckdb_compares_many_events_with_the_starts_of_buckets(zone: str, grain: Grain) -> None:
+    first, last = RECENT, RECENT + 3 * 366 * 86_400_000
+    moments = instants(zone, first, last)
+    starts = LocalTime(zone, first, last, events=200 * 10_000).few_starts("t", grain)
+    assert starts is not None
+    assert LocalTime(zone, first, last, events=4_999).few_starts("t", grain) is None
+    assert evaluated(starts, "t", moments) == buckets.bucket(np.array(moments), grain, zone, 0).tolist()
+
+
+@pytest.mark.parametrize("zone", TRICKY)
 def test_duckdb_and_the_calendar_start_days_where_the_truth_does(zone: str) -> None:
     days = sorted({shown(moment, zone).replace(hour=0, minute=0, second=0, microsecond=0) for moment in instants(zone)})
     expected = [buckets.midnight((day - datetime(1970, 1, 1)) // DAY, zone) for day in days]
