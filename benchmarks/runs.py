@@ -67,7 +67,7 @@ def answers(run: Run) -> Iterator[tuple[str, str, str, tuple[int, ...], Any]]:
     times: dict[tuple[str, str], list[float]] = defaultdict(list)
     for line in of_type(run.lines, Rounds):
         for arm, pairs in line.times.items() if line.cache == "hot" else ():
-            times[arm, line.question] += (np.ravel(pairs) / 1e9).tolist()
+            times[arm, line.question] += (np.ravel([pair for pair in pairs if pair]) / 1e9).tolist()
     yield from (("Latency", arm, question, (), samples) for (arm, question), samples in times.items())
     for one in of_type(run.lines, OpenLoop):
         if one.load == "80%" and loops.read(one).outcome == "sustained":

@@ -37,7 +37,7 @@ def added(rounds: int = 2000) -> Added:
     began = time.perf_counter()
     (line,) = launch(0, [cell], asks, effort, seed=1)
     elapsed = time.perf_counter() - began
-    times = [value for pairs in line.times.values() for pair in pairs for value in pair]
+    times = [value for pairs in line.times.values() for pair in pairs if pair for value in pair]
     return Added(float(np.median(times)) / 1e9, elapsed / len(times))
 
 

@@ -323,7 +323,7 @@ def _whole(out: Path) -> bool:
 def _slowest(out: Path, engine: str) -> float:
     """Returns the longest time of an answer of the engine in the hot state, in seconds."""
     times = [line.times[arm] for line in _rounds(out) for arm in line.times if arm.startswith(engine)]
-    return max(taken for pairs in times for pair in pairs for taken in pair) / 1e9
+    return max(taken for pairs in times for pair in pairs if pair for taken in pair) / 1e9
 
 
 def _rounds(out: Path) -> list[Rounds]:

@@ -8,7 +8,7 @@ import numpy as np
 from rollup_bench.harness.records.findings import SEED, Cell, Run, floors
 from rollup_bench.harness.stats.abba import AGAIN
 from rollup_bench.harness.stats.claims import Claim, claims
-from rollup_bench.harness.stats.estimate import Estimate, Logs, difference, estimate, logarithms, midmean
+from rollup_bench.harness.stats.estimate import Estimate, Logs, asked, difference, estimate, logarithms, midmean
 
 _ENOUGH = 4  # if two runs share fewer cells (questions on arms), no median ratio is computed
 
@@ -49,19 +49,19 @@ def _levels(run: Run) -> dict[Cell, Estimate]:
     """Estimates the logarithm of the nanoseconds of each question on each arm, less the drift of each round."""
     rng = np.random.default_rng(SEED)
     times = _times(run)
-    centres = {cell: float(np.mean([midmean(rounds) for rounds in times[cell].values()])) for cell in times}
+    centres = {cell: float(np.mean([midmean(asked(rounds)) for rounds in times[cell].values()])) for cell in times}
     deviations = {
         cell: {launch: rounds - centres[cell] for launch, rounds in launches.items()}
         for cell, launches in times.items()
     }
     return {
-        cell: estimate([rounds - _drift(deviations, cell, launch) for launch, rounds in launches.items()], rng)
+        cell: estimate([asked(rounds - _drift(deviations, cell, launch)) for launch, rounds in launches.items()], rng)
         for cell, launches in times.items()
     }
 
 
 def _times(run: Run) -> dict[Cell, dict[int, Logs]]:
-    """Returns a logarithm for each round of each question on each arm, without the second names of A/A controls."""
+    """Returns a logarithm for each round of each question on each arm (NaN: not asked), without second names."""
     times: dict[Cell, dict[int, Logs]] = defaultdict(dict)
     for (question, cache), launches in run.questions.items():
         for launch in launches:

@@ -16,7 +16,7 @@ from rollup_bench.harness.records.lines import Header, Record, Rounds, of_type
 from rollup_bench.harness.records.run_log import newest
 from rollup_bench.harness.stats.abba import AGAIN
 from rollup_bench.harness.stats.claims import Claim, claims
-from rollup_bench.harness.stats.estimate import Estimate, Logs, estimate, logarithms
+from rollup_bench.harness.stats.estimate import Estimate, Logs, asked, estimate, logarithms
 from rollup_bench.harness.stats.percentiles import Percentiles, percentiles
 
 SEED = 20130101  # the seed of every bootstrap, so that the same file always gives the same figures
@@ -99,8 +99,8 @@ def _seconds(run: Run) -> Iterator[tuple[Cell, list[NDArray[np.float64]]]]:
     """Yields the seconds of each question on each arm in each cache state, as one array for each launch."""
     for (question, cache), launches in run.questions.items():
         for arm in _arms(launches):
-            times = [np.asarray(launch.times[arm]).ravel() / 1e9 for launch in launches if arm in launch.times]
-            yield Cell(question, cache, arm), times
+            times = [[pair for pair in launch.times.get(arm, []) if pair] for launch in launches]
+            yield Cell(question, cache, arm), [np.asarray(pairs).ravel() / 1e9 for pairs in times if pairs]
 
 
 def floors(run: Run) -> dict[tuple[str, str], Estimate]:
@@ -144,8 +144,10 @@ def _ratio(launches: Sequence[Rounds], before: str, after: str, rng: np.random.G
     """Estimates the log-ratio of the times of arm `after` to those of arm `before`; None if no round has both arms."""
     paired: list[Logs] = []
     for times in (launch.times for launch in launches):
-        if both := min(len(times.get(before, ())), len(times.get(after, ()))):
-            paired.append(logarithms(times[after][:both]) - logarithms(times[before][:both]))
+        both = min(len(times.get(before, ())), len(times.get(after, ())))
+        ratios = asked(logarithms(times[after][:both]) - logarithms(times[before][:both])) if both else ()
+        if len(ratios):
+            paired.append(np.asarray(ratios))
     return estimate(paired, rng) if paired else None
 
 

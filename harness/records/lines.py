@@ -15,6 +15,8 @@ from rollup_bench.errors import RequestError
 
 SCHEMA = 1
 Cache = Literal["cold", "lukewarm", "hot", "cached"]
+Pairs = list[tuple[int, int] | None]
+"""By round, an arm's forward and backward time in nanoseconds; None for a round in which it was not asked."""
 
 
 class _Record(msgspec.Struct, frozen=True, tag_field="record", omit_defaults=True, kw_only=True):
@@ -46,6 +48,7 @@ class LoadCost(_Record, frozen=True, tag="load"):
     bytes: int | None  # bytes on disk; None if the engine cannot report them
     reused: bool = False  # true if an earlier load was still valid, so that nothing was loaded
     start_up: float | None = None  # seconds from the start of the server to its first answer
+    launch: int = 0  # the launch before which the layout was loaded
     built: Built | None = None  # None if the layout does not store the events, or nothing else
 
 
@@ -92,13 +95,16 @@ class Spent(msgspec.Struct, frozen=True):
 
 
 class Rounds(_Record, frozen=True, tag="rounds"):
-    """The rounds of one question in one launch; each round asks every arm twice, in ABBA order."""
+    """The rounds of one question in one launch; each round asks its arms twice, in ABBA order.
+
+    A slow arm may be asked only in every second, fourth or eighth round, starting with the first.
+    """
 
     question: str
     cache: Cache
     launch: int
     control: tuple[str, str] = msgspec.field(name="twin")  # the A/A control: an arm and its second name
-    times: dict[str, list[tuple[int, int]]]  # by arm: a forward and a backward time in ns for each round
+    times: dict[str, Pairs]
     warm: dict[str, WarmUp]
     failed: dict[str, str]  # by arm, the error after which the launch stopped asking the arm
     pressure: dict[str, float] | None = (
@@ -123,7 +129,7 @@ class First(_Record, frozen=True, tag="first"):
 
 
 class Cost(_Record, frozen=True, tag="cost"):
-    """The resources that one client used when it asked one arm the same question, while no other arm was asked."""
+    """One question asked of one arm alone: the resources that one client and the engine used, and each time."""
 
     arm: str
     question: str
@@ -131,6 +137,7 @@ class Cost(_Record, frozen=True, tag="cost"):
     launch: int
     questions: int  # the number of requests
     spent: Spent
+    times: list[int] = []  # nanoseconds of each request, in order; empty in older files
     routes: list[Route] = []
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from rollup_bench.engines.contract import Session
 from rollup_bench.engines.failures import quietly_closed
-from rollup_bench.harness.records.lines import Record, Rounds, Verdict, of_type
+from rollup_bench.harness.records.lines import Pairs, Record, Rounds, Verdict, of_type
 from rollup_bench.harness.run.admission import check, verdict
 from rollup_bench.harness.run.arms import Arm, Say
 from rollup_bench.harness.run.replay import domain, replay
@@ -65,7 +65,7 @@ def measure(
 
 def _rounds(arm: Arm, name: str, seconds: Sequence[float], asked: Sequence[Question]) -> Rounds:
     times = [round(each * 1e9) for each in seconds]
-    pairs = list(zip(times[::2], times[1::2], strict=True))
+    pairs: Pairs = list(zip(times[::2], times[1::2], strict=True))
     control = (arm.name, arm.name + AGAIN)
     return Rounds(
         question=name,

@@ -123,7 +123,7 @@ def _log(request: Request, out: Path | None, first: Header) -> RunLog:
 def _loads(log: RunLog, arms: Sequence[Arm], servers: Servers) -> None:
     """Adds the costs of loads that the run log lacks."""
     for arm in arms:
-        if arm.loaded and not log.has(LoadCost, arm=arm.name):
+        if arm.loaded and not log.has(LoadCost, arm=arm.name, launch=0):
             server, load = servers[arm.engine.name], arm.loaded
             up = server.startup_seconds if server else None
             figures = LoadCost(

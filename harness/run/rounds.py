@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 
 from rollup_bench.engines.failures import reason
-from rollup_bench.harness.records.lines import Cache, Cost, Rounds, WarmUp
+from rollup_bench.harness.records.lines import Cache, Cost, Pairs, Rounds, WarmUp
 from rollup_bench.harness.run.costs import Gauge, Meter, pressure, stall_seconds
 from rollup_bench.harness.run.routes import RouteOf, counted, unknown
 from rollup_bench.harness.run.warm_up import warm_up
@@ -68,7 +68,7 @@ class _Measurement:
     asks: Mapping[str, Ask]
     names: tuple[str, ...]
     clock: Clock
-    times: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
+    times: dict[str, Pairs] = field(default_factory=dict)
     timed: dict[str, list[Any]] = field(default_factory=dict)
     warm: dict[str, WarmUp] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
@@ -123,7 +123,7 @@ class _Measurement:
         return bool(self.width <= effort.width * launch_width(effort.launches))
 
 
-def widest(times: Mapping[str, Sequence[tuple[int, int]]], rng: np.random.Generator) -> float:
+def widest(times: Mapping[str, Sequence[tuple[int, int] | None]], rng: np.random.Generator) -> float:
     """Returns half the widest interval of a ratio of two arms in one launch, as a fraction; 0 for a single arm."""
     logs = {name: logarithms(pairs) for name, pairs in times.items()}
     intervals = (estimate([logs[arm] - logs[other]], rng).interval() for arm, other in combinations(logs, 2))

@@ -47,9 +47,14 @@ class Estimate(msgspec.Struct, frozen=True):
         return self.error * student.quantile(probability, self.dof)
 
 
-def logarithms(pairs: Sequence[tuple[int, int]]) -> Logs:
-    """Returns, for each round, the mean of the natural logarithms of an arm's two times in nanoseconds."""
-    return np.asarray(np.log(np.asarray(pairs)).mean(axis=1))
+def logarithms(pairs: Sequence[tuple[int, int] | None]) -> Logs:
+    """Returns, for each round, the mean of the natural logarithms of an arm's two times; NaN if it was not asked."""
+    return np.asarray(np.log([pair or (np.nan, np.nan) for pair in pairs]).mean(axis=1))
+
+
+def asked(rounds: Logs) -> Logs:
+    """Returns the values of the rounds in which an arm was asked, that is, without NaN."""
+    return rounds[~np.isnan(rounds)]
 
 
 def midmean(values: Logs) -> Logs:

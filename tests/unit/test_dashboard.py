@@ -30,7 +30,7 @@ def test_ten_questions_are_right_and_the_whole_is_complete_with_the_last(tmp_pat
     verdicts, rounds, seconds = shown(tmp_path, "raw")
     assert [line.question for line in verdicts] == [line.question for line in rounds] == list(GAME.dashboard("morning"))
     assert all(line.verdict in RIGHT for line in verdicts)
-    times = [[time / 1e9 for pair in line.times["duckdb/raw"] for time in pair] for line in rounds]
+    times = [[time / 1e9 for pair in line.times["duckdb/raw"] if pair for time in pair] for line in rounds]
     assert seconds == pytest.approx([max(each) for each in zip(*times, strict=True)], abs=1e-9)
     assert len(seconds) == dashboard.ROUNDS
 

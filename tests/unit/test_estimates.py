@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from experiments.identical import ALLOWED, differing
 from rollup_bench.harness.records.findings import Run
-from rollup_bench.harness.records.lines import Rounds, of_type
+from rollup_bench.harness.records.lines import Pairs, Rounds, of_type
 from rollup_bench.harness.stats import student
 from rollup_bench.harness.stats.claims import discoveries
 from rollup_bench.harness.stats.estimate import Estimate, Logs, estimate, launch_width
@@ -111,5 +111,5 @@ def test_recorded_arms_that_are_identical_do_not_differ_and_slowed_ones_do() -> 
     assert differing(Run(run.header, slowed)) > 450  # of about 570 comparisons of a slowed arm with another
 
 
-def _slower(times: list[tuple[int, int]], slowed: bool) -> list[tuple[int, int]]:
-    return [(int(one * 1.4), int(other * 1.4)) for one, other in times] if slowed else times
+def _slower(times: Pairs, slowed: bool) -> Pairs:
+    return [pair and (int(pair[0] * 1.4), int(pair[1] * 1.4)) for pair in times] if slowed else times

@@ -116,6 +116,16 @@ def test_only_rounds_in_which_both_answered_are_compared() -> None:
     assert ("b", "c") not in found
 
 
+def test_a_round_in_which_an_arm_was_not_asked_counts_for_the_other_arms_only() -> None:
+    lines = [
+        rounds("q", {"a": [100, 400], "b": [200, None], "c": [None, 100]}),
+        rounds("q", {"a": [100, 400], "b": [200, None], "c": [100, 100]}, launch=1),
+    ]
+    found = {(one.arm, one.versus): one.claim.ratio for one in differences(run(*lines))}
+    assert found == {("a", "b"): pytest.approx(0.5), ("a", "c"): pytest.approx(8**0.5), ("b", "c"): pytest.approx(2)}
+    assert timings(run(*lines))[Cell("q", "hot", "b")].samples == 4
+
+
 def test_a_round_counts_the_mean_of_the_logarithms_of_its_two_times() -> None:
     line = rounds("q", {"a": [100, 100], "b": [100, 100]})
     line.times["b"][:] = [(100, 400), (400, 100)]

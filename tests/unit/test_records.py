@@ -57,7 +57,7 @@ def test_a_run_goes_on_where_it_was_cut_off(tmp_path: Path) -> None:
     with path.open("ab") as file:
         file.write(b'{"record":"verdict","arm":"duc')
     log = RunLog(path, msgspec.structs.replace(HEADER, started="later"))
-    assert log.has(LoadCost, arm="duckdb/raw")
+    assert log.has(LoadCost, arm="duckdb/raw", launch=0)
     verdict = Verdict(arm="duckdb/raw", question="q", verdict="right")
     assert not log.has(Verdict, arm="duckdb/raw", question="q")
     log.add(verdict)
