@@ -32,7 +32,7 @@ class Added(msgspec.Struct, frozen=True):
 def added(rounds: int = 2000) -> Added:
     """Returns the seconds added to a question in rounds over two arms and an A/A control that answer at once."""
     cell = TimedQuestion("nothing", ("a", "b"), "a", object)
-    effort = Effort(launches=1, least=rounds, most=rounds, width=1.0, warm=0.0)
+    effort = Effort(launches=1, least=rounds, most=rounds, warm=0.0)
     asks = {"a": id, "b": id}
     began = time.perf_counter()
     (line,) = launch(0, [cell], asks, effort, seed=1)

@@ -59,7 +59,7 @@ SHORT = Profile(
     rows=(ROWS,),
     timed=None,
     checked=2,
-    effort=Effort(launches=1, least=10, most=100_000, width=0.0, warm=1.0, cell=4.0, cost=0.1),
+    effort=Effort(launches=1, least=10, most=100_000, warm=4.0, rounds=16.0, alone=0.1),
 )
 PAUSE = 10.0
 """The seconds that a pause of a server or a fault of the network lasts."""

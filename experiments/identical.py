@@ -43,7 +43,7 @@ def record(path: Path) -> Run:
         scope=["one process, the same query under every name"],
     )
     log = RunLog(path, header)
-    effort = Effort(launches=LAUNCHES, least=ROUNDS, most=ROUNDS, width=1.0, warm=1.0, cell=600.0)
+    effort = Effort(launches=LAUNCHES, least=ROUNDS, most=ROUNDS, warm=5.0, rounds=600.0)
     for number in range(LAUNCHES):
         with duckdb.connect() as connection:
             connection.execute("SELECT setseed(0.5)")

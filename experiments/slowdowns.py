@@ -27,7 +27,7 @@ from rollup_bench.workloads import dataset, events, layouts
 from rollup_bench.workloads.questions import Question
 
 SLOWED = ("carriers", "delays-by-hour", "cancelled-by-day")
-EFFORT = Effort(launches=5, least=20, most=200, width=0.02, warm=2.0, cell=20.0)
+EFFORT = Effort(launches=5, least=20, most=200, warm=30.0, rounds=120.0)
 
 
 def record(path: Path, slowed: Sequence[str]) -> Run:

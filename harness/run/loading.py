@@ -40,7 +40,7 @@ def ensure(engine: Engine, plan: Plan, events: Events, home: Path, watch: Watch)
     An earlier load is reused if it is recorded for this engine version and the engine still stores the recorded rows.
     Any other load is dropped first, unless it was interrupted and the engine can resume it.
     """
-    path = home / "loads" / f"{engine.name}-{plan.key}.json"
+    path = _record_path(engine, plan, home)
     if earlier := _earlier_load(engine, plan, path):
         return earlier, True
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -55,9 +55,22 @@ def ensure(engine: Engine, plan: Plan, events: Events, home: Path, watch: Watch)
     return loaded, False
 
 
+def drop(engine: Engine, plan: Plan, home: Path) -> None:
+    """Deletes the plan's load from the engine, with its record, so that the next `ensure` loads the plan again."""
+    path = _record_path(engine, plan, home)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with _locked(path.with_suffix(".lock"), Watch()):
+        engine.drop(plan)
+        path.unlink(missing_ok=True)
+
+
 def time_limit(rows: int) -> float:
     """Returns the seconds that a load may take: five minutes, plus one second for each thousand rows."""
     return LEAST_SECONDS + rows / ROWS_PER_SECOND
+
+
+def _record_path(engine: Engine, plan: Plan, home: Path) -> Path:
+    return home / "loads" / f"{engine.name}-{plan.key}.json"
 
 
 def _earlier_load(engine: Engine, plan: Plan, path: Path) -> Loaded | None:

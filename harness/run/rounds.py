@@ -1,10 +1,9 @@
-"""Times a launch: one client asks all arms all questions in rounds."""
+"""Times a launch: one client warms up all arms with the whole mix, and then asks them all questions in rounds."""
 
-import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import combinations
+from itertools import count
 from typing import Any
 
 import msgspec
@@ -14,14 +13,16 @@ from rollup_bench.engines.failures import reason
 from rollup_bench.harness.records.lines import Cache, Cost, Pairs, Rounds, WarmUp
 from rollup_bench.harness.run.costs import Gauge, Meter, pressure, stall_seconds
 from rollup_bench.harness.run.routes import RouteOf, counted, unknown
-from rollup_bench.harness.run.warm_up import warm_up
-from rollup_bench.harness.stats.abba import abba, original, with_control
-from rollup_bench.harness.stats.estimate import estimate, launch_width, logarithms
+from rollup_bench.harness.run.warm_up import steady
+from rollup_bench.harness.stats.abba import AGAIN, abba, original, with_control
+from rollup_bench.harness.stats.effort import Key, Measured, Share, intervals, shares
 
 Ask = Callable[[Any], object]
 Clock = Callable[[], int]
-_WARM_UP_SHARE = 0.3  # the share of a launch that the warm-up takes, for the progress display
-_LOOK = 5  # the number of rounds from one computation of the interval widths to the next
+WARM_UP_DONE, ROUNDS_DONE = 0.5, 0.8  # the shares of a launch after which its warm-up and its rounds are done
+_PASSES = 20  # the fewest passes of a warm-up that ends before its time is up
+_RARELY = 32  # in the warm-up, a slow arm is asked at least in every 32nd pass
+_ALONE = 2  # the fewest requests of an arm that is asked alone
 
 
 class TimedQuestion(msgspec.Struct, frozen=True):
@@ -35,26 +36,22 @@ class TimedQuestion(msgspec.Struct, frozen=True):
 
 
 class Effort(msgspec.Struct, frozen=True):
-    """How long a question is timed: until every ratio of two arms' times is known to ±`width`, or a limit is reached.
-
-    `width` is that of all launches together, under the assumption that the true ratio is the same in all launches.
-    """
+    """How much is measured: at most so many launches, each with a warm-up, rounds, and requests to each arm alone."""
 
     launches: int
-    least: int  # the fewest rounds of a launch
-    most: int  # the most rounds of a launch
-    width: float  # half the width of a ratio's interval, as a fraction: 0.05 is 5%
-    warm: float = 5.0  # the most seconds of warm-up for each arm and question
-    cell: float = 60.0  # the most seconds of rounds for each question
-    cost: float = 0.5  # the seconds in which each arm is asked alone to measure processor time and memory
+    least: int  # the fewest rounds of a question in a launch
+    most: int  # the most rounds of a question in a launch
+    warm: float = 60.0  # the most seconds of a launch's warm-up, which has at least one pass
+    rounds: float = 60.0  # the seconds that the rounds of a launch may take, unless `least` takes longer
+    alone: float = 0.5  # the seconds in which each arm is asked each question alone
+    fresh: float = 0.0  # layouts whose load takes fewer seconds are loaded again before each launch but the first
 
 
 class Progress(msgspec.Struct, frozen=True):
-    """What is measured, the share of this launch that is done (0 to 1), and half the widest interval's width so far."""
+    """What is measured, and the share of this launch that is done (0 to 1)."""
 
     doing: str
     share: float
-    widest: float | None = None
 
 
 Say = Callable[[Progress], None]
@@ -62,23 +59,29 @@ Say = Callable[[Progress], None]
 
 @dataclass
 class _Measurement:
-    """The times, warm-ups and failures of all arms on one question, while a launch is measured."""
+    """The times and failures of all arms on one question, while a launch is measured."""
 
     cell: TimedQuestion
     asks: Mapping[str, Ask]
-    names: tuple[str, ...]
     clock: Clock
+    warm: dict[str, list[int]] = field(default_factory=dict)
     times: dict[str, Pairs] = field(default_factory=dict)
     timed: dict[str, list[Any]] = field(default_factory=dict)
-    warm: dict[str, WarmUp] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
-    spent: int = 0
-    width: float | None = None
 
     @property
-    def alive(self) -> list[str]:
-        """The names of the arms that have not failed, with the second name of the A/A control."""
-        return [name for name in self.names if original(name) not in self.failed]
+    def key(self) -> Key:
+        return self.cell.question, self.cell.cache
+
+    @property
+    def seconds(self) -> dict[str, float]:
+        """By arm that has not failed, the median seconds of the last half of its requests in the warm-up."""
+        recent = {arm: times[len(times) // 2 :] for arm, times in self.warm.items() if arm not in self.failed}
+        return {arm: float(np.median(times)) / 1e9 for arm, times in recent.items()}
+
+    def alive(self, names: Iterable[str]) -> list[str]:
+        """Those of these names whose arm has not failed."""
+        return [name for name in names if original(name) not in self.failed]
 
     def ask(self, name: str, request: object) -> int:
         """Asks an arm and returns the nanoseconds until its answer; an arm that raises an error is marked failed."""
@@ -89,45 +92,27 @@ class _Measurement:
             self.failed[original(name)] = reason(error)
         return self.clock() - start
 
-    def warm_up(self, arm: str, seconds: float) -> None:
-        """Asks one arm alone until its times no longer shift, or for at most `seconds`."""
+    def warm_up(self, number: int, rng: np.random.Generator) -> None:
+        """Asks the arms that take part in pass `number` the same request, once each, in a random order."""
+        every, request = intervals(self.seconds, _RARELY), self.cell.draw()
+        names = [arm for arm in self.alive(self.cell.arms) if number % every.get(arm, 1) == 0]
+        for i in rng.permutation(len(names)):
+            taken = self.ask(names[i], request)
+            self.warm.setdefault(names[i], []).append(max(taken, 1))
 
-        def once() -> bool:
-            self.ask(arm, self.cell.draw())
-            return arm not in self.failed
-
-        self.warm[arm] = warm_up(once, seconds, self.clock)
-
-    def round(self, rng: np.random.Generator) -> None:
-        """Asks every arm in a random order with one request, and then in the opposite order with the next request."""
-        start = self.clock()
-        order = abba(self.alive, rng)
+    def round(self, number: int, every: Mapping[str, int], rng: np.random.Generator) -> None:
+        """Asks the arms of round `number` in a random order, and then in the opposite order with the next request."""
+        names = self.alive(with_control(self.cell.arms, self.cell.control))
+        order = abba([name for name in names if number % every.get(original(name), 1) == 0], rng)
         half = len(order) // 2
         requests = [self.cell.draw(), self.cell.draw()]
         taken: dict[str, list[int]] = {name: [] for name in order}
         for position, name in enumerate(order):
             taken[name].append(self.ask(name, requests[position >= half]))
-        for name in self.alive:
-            self.times.setdefault(name, []).append((taken[name][0], taken[name][1]))
-            self.timed.setdefault(name, []).extend(requests)
-        self.spent += self.clock() - start
-
-    def enough(self, effort: Effort, rng: np.random.Generator) -> bool:
-        """Whether to stop timing the question; interval widths and limits decide, and measured ratios never do."""
-        rounds = max((len(times) for times in self.times.values()), default=0)
-        if rounds >= effort.most or self.spent > effort.cell * 1e9 or not self.alive:
-            return True
-        if rounds < effort.least or rounds % _LOOK:
-            return False
-        self.width = widest({name: self.times[name] for name in self.alive}, rng)
-        return bool(self.width <= effort.width * launch_width(effort.launches))
-
-
-def widest(times: Mapping[str, Sequence[tuple[int, int] | None]], rng: np.random.Generator) -> float:
-    """Returns half the widest interval of a ratio of two arms in one launch, as a fraction; 0 for a single arm."""
-    logs = {name: logarithms(pairs) for name, pairs in times.items()}
-    intervals = (estimate([logs[arm] - logs[other]], rng).interval() for arm, other in combinations(logs, 2))
-    return max(((high / low) ** 0.5 - 1 if low > 0 else math.inf for low, high in intervals), default=0.0)
+        for name in self.alive(names):
+            both = taken.get(name)
+            self.times.setdefault(name, []).append((both[0], both[1]) if both else None)
+            self.timed.setdefault(name, []).extend(requests if both else ())
 
 
 def launch(
@@ -140,28 +125,28 @@ def launch(
     clock: Clock = time.perf_counter_ns,
     cached: Mapping[str, Ask] | None = None,
     routes: Mapping[str, RouteOf] | None = None,
+    earlier: Measured | None = None,
 ) -> list[Rounds]:
-    """Warms up and times all questions in launch `number`; a round asks each of them, so that slow periods affect all.
+    """Warms up and times all questions in launch `number`; `earlier` has the times of the launches before.
 
     Questions of the cache state `cached` are asked by the functions in `cached`, and all others by those in `asks`.
     """
     by_state = {"cached": cached or {}}
-    measured = [
-        _Measurement(cell, by_state.get(cell.cache, asks), with_control(cell.arms, cell.control), clock)
-        for cell in cells
-    ]
-    _warm_up(measured, effort, say)
-    rng, stalled_before, start = np.random.default_rng([seed, number]), stall_seconds(), time.perf_counter()
-    _all_rounds(measured, effort, rng, say)
+    measured = [_Measurement(cell, by_state.get(cell.cache, asks), clock) for cell in cells]
+    rng = np.random.default_rng([seed, number])
+    warm = _warm_up(measured, effort.warm, rng, say, clock)
+    stalled_before, start = stall_seconds(), time.perf_counter()
+    seconds = {each.key: each.seconds for each in measured}
+    _all_rounds(measured, shares(earlier or {}, seconds, effort.rounds, effort.least, effort.most), rng, say)
     waited = pressure(stalled_before, time.perf_counter() - start)
     return [
         Rounds(
             question=each.cell.question,
             cache=each.cell.cache,
             launch=number,
-            control=(each.cell.control, each.names[-1]),
+            control=(each.cell.control, each.cell.control + AGAIN),
             times=each.times,
-            warm=each.warm,
+            warm={arm: WarmUp(times, arm in warm) for arm, times in each.warm.items()},
             failed=each.failed,
             pressure=waited,
             routes={arm: counted(route, each.timed[arm]) for arm, route in (routes or {}).items() if arm in each.timed},
@@ -170,34 +155,58 @@ def launch(
     ]
 
 
-def _warm_up(cells: Sequence[_Measurement], effort: Effort, say: Say) -> None:
-    work = [(measurement, arm) for measurement in cells for arm in measurement.cell.arms]
-    for number, (measurement, arm) in enumerate(work):
-        say(Progress(f"warming up {measurement.cell.question} on {arm}", _WARM_UP_SHARE * number / len(work)))
-        measurement.warm_up(arm, effort.warm)
+def _warm_up(
+    measured: Sequence[_Measurement], limit: float, rng: np.random.Generator, say: Say, clock: Clock
+) -> set[str]:
+    """Asks the whole mix in passes until no arm gets faster, or for `limit` seconds; returns the arms that are steady.
+
+    In a pass, every arm gets each question once; a slow arm may be left out of passes.
+    """
+    start, warm = clock(), set[str]()
+    for number in count():
+        for i in rng.permutation(len(measured)):
+            measured[i].warm_up(number, rng)
+        spent = (clock() - start) / 1e9
+        arms = {arm for each in measured for arm in each.alive(each.cell.arms)}
+        warm = {arm for arm in arms if steady([each.warm.get(arm, []) for each in measured])}
+        if spent >= limit or not arms or (number + 1 >= _PASSES and warm == arms):
+            return warm
+        done = WARM_UP_DONE * spent / limit
+        say(Progress(f"warm-up, pass {number + 1}, {len(warm)} of {len(arms)} arms steady", done))
+    raise AssertionError
 
 
-def _all_rounds(cells: Sequence[_Measurement], effort: Effort, rng: np.random.Generator, say: Say) -> None:
-    looking, rounds, going = rng.spawn(1)[0], 0, list(cells)
-    while going:
+def _all_rounds(
+    measured: Sequence[_Measurement], shares: Mapping[Key, Share], rng: np.random.Generator, say: Say
+) -> None:
+    """Asks all questions in rounds; each round asks every question that has rounds left, so slow periods affect all."""
+    rounds = max((share.rounds for share in shares.values()), default=0)
+    for number in range(rounds):
+        going = [each for each in measured if number < shares[each.key].rounds]
         for i in rng.permutation(len(going)):
-            going[i].round(rng)
-        rounds += 1
-        going = [each for each in going if not each.enough(effort, looking)]
-        wide = max((each.width for each in going if each.width is not None), default=None)
-        done = 1 - sum(1 - rounds / effort.most for _ in going) / len(cells)
-        share = _WARM_UP_SHARE + (1 - _WARM_UP_SHARE) * done
-        say(Progress(f"round {rounds}, {len(going)} of {len(cells)} questions still measured", share, wide))
+            going[i].round(number, shares[going[i].key].every, rng)
+        done = WARM_UP_DONE + (ROUNDS_DONE - WARM_UP_DONE) * (number + 1) / rounds
+        say(Progress(f"round {number + 1} of {rounds}", done))
 
 
-def cost(
-    cell: TimedQuestion, arm: str, ask: Ask, number: int, seconds: float, gauge: Gauge, route: RouteOf = unknown
+def alone(
+    cell: TimedQuestion,
+    arm: str,
+    ask: Ask,
+    number: int,
+    seconds: float,
+    gauge: Gauge,
+    route: RouteOf = unknown,
+    clock: Clock = time.perf_counter_ns,
 ) -> Cost:
-    """Asks one arm alone for `seconds`, and at least once; returns the resources that client and engine used."""
-    meter, end, requests = Meter(gauge), time.perf_counter() + seconds, list[Any]()
-    while not requests or time.perf_counter() < end:
+    """Asks one arm alone for `seconds`, and at least twice; returns each time and the resources that were used."""
+    requests, times = list[Any](), list[int]()
+    meter = Meter(gauge)
+    while len(requests) < _ALONE or sum(times) < seconds * 1e9:
         requests.append(cell.draw())
+        start = clock()
         ask(requests[-1])
+        times.append(clock() - start)
     spent = meter.read()
     return Cost(
         arm=arm,
@@ -206,5 +215,6 @@ def cost(
         launch=number,
         questions=len(requests),
         spent=spent,
+        times=times,
         routes=counted(route, requests),
     )

@@ -1,44 +1,33 @@
-"""Warm-up: asks a question until its times no longer shift."""
+"""Decides when a launch is warm: no arm's requests get faster any more."""
 
 import math
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
-from rollup_bench.harness.records.lines import WarmUp
-
-WINDOWS = 20
-_WINDOW = 0.01  # the seconds of requests after which a window ends
-_SHIFT = 0.05  # the significance level of the test for a shift
+_FALL = 0.02  # a fall of log times that counts as none
 
 
-def shift(windows: Sequence[float]) -> float:
-    """Returns the p-value of Pettitt's rank test (1979) for one change point in a sequence of windows' times."""
-    values = np.asarray(windows)
-    n = len(values)
-    signs = np.sign(values[:, None] - values[None, :])
-    largest = max(abs(float(signs[:k, k:].sum())) for k in range(1, n))
-    return min(1.0, 2 * math.exp(-6 * largest**2 / (n**3 + n**2)))
+def fall(questions: Sequence[Sequence[int]]) -> tuple[float, float]:
+    """Returns by how much the log times of an arm fell at the end of its warm-up, and the standard error of this fall.
 
-
-def steady(windows: Sequence[float]) -> bool:
-    """Whether the times of the last 20 windows show no significant shift; False for fewer than 20 windows."""
-    return len(windows) >= WINDOWS and shift(windows[-WINDOWS:]) > _SHIFT
-
-
-def warm_up(ask: Callable[[], bool], seconds: float, clock: Callable[[], int] = time.perf_counter_ns) -> WarmUp:
-    """Asks until the times are steady, until `ask` returns False, or until `seconds` have passed.
-
-    Each window holds one request, or as many requests as take 10 ms together, and is stored as their median time.
+    `questions` has the nanoseconds of the arm's requests in their order, for each question. The last quarter of the
+    requests of a question is compared with the quarter before. The error is infinite if a side has fewer than two.
     """
-    windows: list[int] = []
-    end, answering = clock() + int(seconds * 1e9), True
-    while answering and not steady(windows) and clock() < end:
-        times: list[int] = []
-        while answering and sum(times) < _WINDOW * 1e9:
-            start = clock()
-            answering = ask()
-            times.append(max(clock() - start, 1))
-        windows.append(int(np.median(times)))
-    return WarmUp(windows, answering and steady(windows))
+    before, after = list[float](), list[float]()
+    for times in questions:
+        quarter = len(times) // 4 or len(times) // 2
+        logs = np.log(times[len(times) - 2 * quarter :])
+        before += (logs[:quarter] - logs.mean()).tolist() if quarter else []
+        after += (logs[quarter:] - logs.mean()).tolist() if quarter else []
+    if len(after) < 2:
+        return 0.0, math.inf
+    return float(np.mean(before) - np.mean(after)), math.sqrt((np.var(before) + np.var(after)) / (len(after) - 1))
+
+
+def steady(questions: Sequence[Sequence[int]]) -> bool:
+    """Whether an arm's times fall by no more than 2%, or by no more than the standard error of the fall."""
+    if not any(questions):
+        return False
+    fell, error = fall(questions)
+    return math.isfinite(error) and fell <= max(_FALL, error)

@@ -36,14 +36,14 @@ def victim(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
         yield {"duckdb": None, server.name: server}
 
     monkeypatch.setattr("rollup_bench.harness.run.measure.served", served)
-    monkeypatch.setattr("rollup_bench.harness.run.measure.drop_page_cache", lambda: False)
+    monkeypatch.setattr("rollup_bench.harness.run.launches.drop_page_cache", lambda: False)
     yield server
     server.start(Watch(seconds=300))
 
 
 def _request(server: Server, home: Path, launches: int) -> Request:
     game = datasets.read("game").sized(20_000, 1)
-    effort = Effort(launches=launches, least=4, most=6, width=1.0, warm=0.1, cost=0.01)
+    effort = Effort(launches=launches, least=4, most=6, warm=0.1, alone=0.01)
     profile = Profile("quick", rows=(20_000,), timed=None, checked=1, effort=effort)
     names = ["duckdb", server.name]
     questions = {name: game.question(name) for name in QUESTIONS}
@@ -76,7 +76,7 @@ def _arms(run: Run) -> dict[tuple[str, int], set[str]]:
 def test_a_server_killed_in_a_replay_is_named_and_back_in_the_next_launch(victim: Server, home: Path) -> None:
     request, arm = _request(victim, home, launches=2), f"{victim.name}/raw"
     out = home / "runs" / f"killed-{victim.name}.jsonl"
-    run = measure(request, out, _at("launch 1 of 2, round 2", lambda: _signal(victim, signal.SIGKILL)))[1]
+    run = measure(request, out, _at("launch 1 of at most 2, round 2", lambda: _signal(victim, signal.SIGKILL)))[1]
     timing = f"timing {', '.join(QUESTIONS)}"
     assert [(one.arm, one.doing, one.launch) for one in of_type(run.lines, Fault)] == [(arm, timing, 0)]
     assert not of_type(run.lines, Ended)
@@ -97,6 +97,8 @@ def test_a_server_that_pauses_loses_nothing(victim: Server, home: Path) -> None:
         _signal(victim, signal.SIGSTOP)
         Timer(PAUSE, _signal, (victim, signal.SIGCONT)).start()
 
-    run = measure(request, home / "runs" / f"paused-{victim.name}.jsonl", _at("launch 1 of 1, round 2", pause))[1]
+    run = measure(request, home / "runs" / f"paused-{victim.name}.jsonl", _at("launch 1 of at most 1, round 2", pause))[
+        1
+    ]
     assert of_type(run.lines, Ended)
     assert _arms(run) == {(q, 0): {"duckdb/raw", f"{victim.name}/raw"} for q in QUESTIONS}

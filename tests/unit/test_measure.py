@@ -53,11 +53,7 @@ from tests.support.command import Command
 from tests.support.datasets import aggregate, span, write
 
 TINY = Profile(
-    "quick",
-    rows=(1,),
-    timed=2,
-    checked=2,
-    effort=Effort(launches=2, least=3, most=4, width=1.0, warm=0.05, cell=5.0, cost=0.01),
+    "quick", rows=(1,), timed=2, checked=2, effort=Effort(launches=2, least=3, most=4, warm=0.05, alone=0.01)
 )
 
 
@@ -99,12 +95,12 @@ def _quiet(_: str) -> None:
 @pytest.fixture(autouse=True)
 def page_cache(monkeypatch: pytest.MonkeyPatch) -> None:
     """The machine's page cache is not a test's to drop."""
-    monkeypatch.setattr("rollup_bench.harness.run.measure.drop_page_cache", lambda: False)
+    monkeypatch.setattr("rollup_bench.harness.run.launches.drop_page_cache", lambda: False)
 
 
 def test_a_run_that_is_cut_off_goes_on_where_it_was(rides: Dataset, tmp_path: Path) -> None:
     def cut(text: str) -> None:
-        if text.startswith("launch 2 of 2, round"):
+        if text.startswith("launch 2 of at most 2, round"):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -118,7 +114,7 @@ def test_a_run_that_is_cut_off_goes_on_where_it_was(rides: Dataset, tmp_path: Pa
     again, run = measure(_request(rides, tmp_path), None, said.append)
     assert again == path
     assert path.read_bytes().startswith(before)
-    assert not [text for text in said if "launch 1 of 2" in text or text.startswith("checking")]
+    assert not [text for text in said if "launch 1 of" in text or text.startswith("checking")]
     assert {(one.question, one.launch) for one in of_type(run.lines, Rounds)} == {
         (name, launch) for name in ("by-city", "by-day") for launch in (0, 1)
     }
@@ -159,7 +155,7 @@ def test_an_ended_run_is_read_and_not_measured_again(rides: Dataset, tmp_path: P
 @pytest.mark.alone
 def test_under_load_every_answer_is_checked_and_rates_are_offered(rides: Dataset, tmp_path: Path) -> None:
     under = UnderLoad(questions=1, sweep=0.3, requests=30, least=0.3, most=0.5, objective=10.0)
-    effort = Effort(launches=1, least=2, most=2, width=1.0, warm=0.0, cost=0.01)
+    effort = Effort(launches=1, least=2, most=2, warm=0.0, alone=0.01)
     profile = Profile("standard", rows=(1,), timed=1, checked=2, effort=effort, load=under)
     run = measure(_request(rides, tmp_path, profile), None, _quiet)[1]
     sweeps, opens = of_type(run.lines, ClosedLoop), of_type(run.lines, OpenLoop)
@@ -179,7 +175,7 @@ def test_figures_under_load_of_a_server_that_is_gone_are_not_kept(
     rides: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("rollup_bench.harness.run.measure.served", lambda *_: nullcontext({"duckdb": Down()}))
-    effort = Effort(launches=1, least=2, most=2, width=1.0, warm=0.0, cost=0.01)
+    effort = Effort(launches=1, least=2, most=2, warm=0.0, alone=0.01)
     profile = Profile("standard", rows=(1,), timed=1, checked=1, effort=effort, load=UnderLoad(questions=1, sweep=0.1))
     run = measure(_request(rides, tmp_path, profile), None, _quiet)[1]
     faults = [(one.arm, one.doing, one.reason) for one in of_type(run.lines, Fault)]

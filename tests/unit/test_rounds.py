@@ -1,16 +1,14 @@
-"""The order of rounds, warm-up, and how rounds end, on a clock of their own."""
+"""The order of warm-ups and rounds, on a clock that moves only while an arm is asked."""
 
 from collections.abc import Callable
 from itertools import count
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from rollup_bench.harness.records.lines import Rounds
 from rollup_bench.harness.run.rounds import Ask, Effort, TimedQuestion, launch
-from rollup_bench.harness.run.warm_up import shift, steady
 from rollup_bench.harness.stats.abba import AGAIN, abba, original, with_control
 
 names = st.lists(st.text(min_size=1), min_size=1, max_size=8, unique=True)
@@ -40,8 +38,8 @@ def _draw() -> Callable[[], int]:
     return lambda: next(numbers)
 
 
-def _effort(**changes: float) -> Effort:
-    return Effort(launches=1, least=int(changes.pop("least", 10)), most=int(changes.pop("most", 60)), **changes)
+def _effort(rounds: int, warm: float = 0.0) -> Effort:
+    return Effort(launches=1, least=rounds, most=rounds, warm=warm)
 
 
 def _measure(machine: Machine, arms: dict[str, Ask], effort: Effort, questions: int = 1) -> list[Rounds]:
@@ -71,7 +69,7 @@ def test_the_a_a_control_is_its_arm_under_a_second_name() -> None:
 
 def test_all_arms_of_a_pass_get_the_same_request_and_each_pass_another_one() -> None:
     machine = Machine()
-    measured = _measure(machine, {"a": machine.arm("a", 5), "b": machine.arm("b", 7)}, _effort(width=0.5))[0]
+    measured = _measure(machine, {"a": machine.arm("a", 5), "b": machine.arm("b", 7)}, _effort(10))[0]
     rounds = len(measured.times["a"])
     passes = [machine.asked[i : i + 3] for i in range(len(machine.asked) - 6 * rounds, len(machine.asked), 3)]
     assert all(len({request for _, request in one}) == 1 for one in passes)
@@ -82,13 +80,47 @@ def test_all_arms_of_a_pass_get_the_same_request_and_each_pass_another_one() -> 
     )
 
 
-def test_stopping_does_not_look_at_the_difference() -> None:
-    def rounds(slower: float) -> int:
-        machine = Machine()
-        arms = {"a": machine.arm("a", 5, 0.1), "b": machine.arm("b", 5 * slower, 0.1)}
-        return len(_measure(machine, arms, _effort(width=0.1, warm=0.0))[0].times["a"])
+def test_in_a_pass_of_the_warm_up_all_arms_get_the_same_request_once() -> None:
+    machine = Machine()
+    arms = {"a": machine.arm("a", 100), "b": machine.arm("b", 100)}
+    (line,) = _measure(machine, arms, _effort(0, warm=1.0))
+    passes = [machine.asked[i : i + 2] for i in range(0, len(machine.asked), 2)]
+    assert len(passes) in (5, 6)
+    assert [{request for _, request in one} for one in passes] == [{number} for number in range(len(passes))]
+    assert {tuple(name for name, _ in one) for one in passes} == {("a", "b"), ("b", "a")}
+    assert [len(line.warm[arm].windows) for arm in "ab"] == [len(passes)] * 2
 
-    assert rounds(1.0) == rounds(3.0)
+
+def test_a_warm_up_ends_when_no_arm_gets_faster_any_more() -> None:
+    def passes(milliseconds: Callable[[int], float], warm: float = 1000.0) -> tuple[int, bool]:
+        machine, numbers = Machine(), count()
+
+        def falling(request: object) -> None:
+            machine.now += int(1e6 * milliseconds(next(numbers)))
+
+        (line,) = _measure(machine, {"a": falling, "b": machine.arm("b", 5, noise=0.0)}, _effort(0, warm))
+        return len(line.warm["b"].windows), line.warm["a"].steady
+
+    assert passes(lambda _: 5.0) == (20, True)
+    still_falling, is_steady = passes(lambda number: 5.0 * 0.99**number if number < 90 else 2.0)
+    assert 90 < still_falling < 200
+    assert is_steady
+    assert passes(lambda number: 5.0 * 0.99**number, warm=0.5)[1] is False
+
+
+def test_a_slow_arm_is_asked_in_fewer_passes_and_rounds_together_with_all_others() -> None:
+    machine = Machine()
+    arms = {"a": machine.arm("a", 1, 0.0), "b": machine.arm("b", 100, 0.0)}
+    cell = TimedQuestion("q", ("a", "b"), "b", _draw())
+    effort = Effort(launches=1, least=1, most=100, warm=1.0, rounds=2.0)
+    (line,) = launch(0, [cell], arms, effort, seed=1, clock=machine)
+    assert len(line.warm["b"].windows) == -(-len(line.warm["a"].windows) // 32)
+    assert {len(pairs) for pairs in line.times.values()} == {len(line.times["a"])}
+    for name in ("b", "b" + AGAIN):
+        assert [number for number, pair in enumerate(line.times[name]) if pair] == list(
+            range(0, len(line.times["a"]), 8)
+        )
+    assert None not in line.times["a"]
 
 
 def test_an_arm_that_fails_is_named_and_the_others_go_on() -> None:
@@ -100,23 +132,8 @@ def test_an_arm_that_fails_is_named_and_the_others_go_on() -> None:
             raise ConnectionError("gone")
         good(request)
 
-    measured = _measure(machine, {"a": bad, "b": good, "c": good}, _effort(width=0.001))[0]
+    measured = _measure(machine, {"a": bad, "b": good, "c": good}, _effort(60))[0]
     assert measured.failed.keys() == {"a"}
     assert measured.failed["a"].startswith("ConnectionError: gone (unit/test_rounds.py:")
     assert len(measured.times["b"]) == len(measured.times["c"]) == 60
     assert len(measured.times["a"]) == len(measured.times["a" + AGAIN]) < 60
-
-
-@given(st.lists(st.floats(1, 2), min_size=20, max_size=20, unique=True), st.randoms(use_true_random=False))
-def test_a_jump_is_a_shift_wherever_it_comes(values: list[float], random: object) -> None:
-    jumped = [value + (10 if i >= 10 else 0) for i, value in enumerate(values)]
-    assert not steady(jumped)
-    assert shift(jumped) == pytest.approx(shift([-value for value in jumped]))
-
-
-def test_steady_noise_is_steady_and_warming_up_is_not() -> None:
-    rng = np.random.default_rng(5)
-    assert sum(steady(list(rng.lognormal(0, 0.1, 20))) for _ in range(1000)) > 950
-    assert not steady([10 * 0.8**i + 1 for i in range(20)])
-    assert not steady([1.0] * 19)
-    assert steady([1.0] * 20)

@@ -70,7 +70,7 @@ def test_routes_are_counted_and_the_most_frequent_is_first() -> None:
 
 def test_rounds_record_the_route_of_each_timed_request() -> None:
     asked: list[object] = []
-    effort = Effort(launches=1, least=3, most=3, width=1.0, warm=0.0)
+    effort = Effort(launches=1, least=3, most=3, warm=0.0)
     cell = TimedQuestion("q", ("a", "b"), "b", count().__next__)
     (line,) = launch(
         0, [cell], {"a": asked.append, "b": asked.append}, effort, 1, routes={"a": by_place, "c": by_place}

@@ -29,7 +29,7 @@ from rollup_bench.workloads import dataset, events
 from tests.support import ROOT
 
 QUESTIONS = ["carriers", "weekly-aircraft", "aircraft-estimated"]
-EFFORT = Effort(launches=1, least=5, most=5, width=1.0, warm=0.1, cell=2.0, cost=0.01)
+EFFORT = Effort(launches=1, least=5, most=5, warm=0.1, rounds=2.0, alone=0.01)
 METRICS = r"flights\.(Load|Latency).*'duckdb', 'raw'(, 'carriers')?, 'all'"
 OFFLINE = ["--no-sandbox", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]
 

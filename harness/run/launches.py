@@ -1,0 +1,237 @@
+"""Performs the launches of a run: loads layouts again, restarts engines, and times all questions on all arms."""
+
+import time
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from functools import partial
+
+import msgspec
+import numpy as np
+
+from rollup_bench.engines.contract import Engine, Plan, Session
+from rollup_bench.errors import FailureError, RequestError
+from rollup_bench.harness.records.lines import Cache, Cost, Fault, First, LoadCost, Record, Rounds, of_type
+from rollup_bench.harness.records.run_log import RunLog
+from rollup_bench.harness.run import arms as running
+from rollup_bench.harness.run import loading, result_cache
+from rollup_bench.harness.run.admission import log_fault, reconnected, sessions, timed, timed_arms
+from rollup_bench.harness.run.arms import Arm, Say, connected
+from rollup_bench.harness.run.machine import drop_page_cache
+from rollup_bench.harness.run.request import Request, gauge
+from rollup_bench.harness.run.rounds import ROUNDS_DONE, Ask, Progress, TimedQuestion, alone, launch
+from rollup_bench.harness.run.routes import RouteOf, route
+from rollup_bench.harness.stats.effort import Key, Measured, finished
+from rollup_bench.harness.stats.estimate import Logs, logarithms
+from rollup_bench.servers import Server
+from rollup_bench.servers.watch import Watch
+from rollup_bench.workloads.pace import time_left
+
+Servers = dict[str, Server | None]
+RESTART = 300.0  # the time limit of a server's restart in seconds
+
+
+class LaunchPace:
+    """Shows what is measured, and an estimate of the remaining time of all launches."""
+
+    def __init__(self, say: Say, launches: int) -> None:
+        self._say, self._launches = say, launches
+        self._began: tuple[float, float] | None = None
+        self.launch = 0
+
+    def __call__(self, progress: Progress) -> None:
+        """Shows the progress of this launch, with the remaining time of all launches estimated from the pace so far."""
+        now, done = time.monotonic(), (self.launch + progress.share) / self._launches
+        self._began = self._began or (now, done)
+        parts = [f"launch {self.launch + 1} of at most {self._launches}", progress.doing]
+        if done > self._began[1]:
+            parts.append(time_left((now - self._began[0]) * (1 - done) / (done - self._began[1])))
+        self._say(", ".join(parts))
+
+
+def measure(request: Request, log: RunLog, arms: Sequence[Arm], servers: Servers, say: Say) -> None:
+    """Performs the launches that the run log lacks, until all differences are known well enough."""
+    pace = LaunchPace(say, request.profile.effort.launches)
+    for number in range(request.profile.effort.launches):
+        pace.launch = number
+        if finished(_earlier(log.records, number)):
+            return
+        names = [name for name in timed(request, log) if _lacks(log, name, number)]
+        if names:
+            _Launch(request, log, arms, servers, number, names, pace).measure()
+
+
+def add_loads(log: RunLog, arms: Sequence[Arm], servers: Servers, number: int) -> None:
+    """Adds the costs of the loads for launch `number` that the run log lacks."""
+    for arm in arms:
+        if arm.loaded and not log.has(LoadCost, arm=arm.name, launch=number):
+            server, load = servers[arm.engine.name], arm.loaded
+            figures = LoadCost(
+                arm=arm.name,
+                seconds=load.seconds,
+                rows=load.rows,
+                bytes=load.bytes,
+                built=load.built,
+                reused=arm.reused,
+                start_up=server.startup_seconds if server else None,
+                launch=number,
+            )
+            log.add(figures)
+
+
+def _earlier(records: Sequence[Record], number: int) -> Measured:
+    """Returns the log times of the launches before `number`, in their order."""
+    measured: dict[Key, list[dict[str, Logs]]] = defaultdict(list)
+    for line in sorted(of_type(records, Rounds), key=lambda line: line.launch):
+        if line.launch < number:
+            logs = {arm: logarithms(pairs) for arm, pairs in line.times.items()}
+            measured[line.question, line.cache].append(logs)
+    return dict(measured)
+
+
+def _lacks(log: RunLog, name: str, number: int) -> bool:
+    """Whether the run log lacks times of launch `number` for an arm that is right or within bound on this question."""
+    line = log.get(Rounds, question=name, cache="hot", launch=number)
+    return line is None or any(
+        arm in line.failed
+        or arm not in line.times
+        or not log.has(Cost, arm=arm, question=name, cache="hot", launch=number)
+        for arm in timed_arms(log, name)
+    )
+
+
+@dataclass(frozen=True)
+class _Launch:
+    """A launch of a run: its number, and the questions that the run log lacks for it."""
+
+    request: Request
+    log: RunLog
+    arms: Sequence[Arm]
+    servers: Servers
+    number: int
+    names: Sequence[str]
+    pace: LaunchPace
+
+    def measure(self) -> None:
+        """Times the questions; before each launch but the first, layouts may be loaded again, and engines restart."""
+        up = self.servers
+        if self.number:
+            self._load_again()
+            up = self._restarted()
+        restarted = bool(self.number) and all(server is None or server.restartable for server in up.values())
+        cache: Cache = "cold" if restarted and drop_page_cache() else "lukewarm"
+        with connected(up, self.request.home) as engines, ExitStack() as stack:
+            arms = list(reconnected(self.request, self.arms, engines, self.log, self.names))
+            self._time(stack, arms, cache)
+
+    def _time(self, stack: ExitStack, arms: Sequence[Arm], cache: Cache) -> None:
+        """Times the first requests, then the rounds of all questions, and then each question on each arm alone."""
+        opened = sessions(stack, arms, self.log, self.number)
+        by_name = {arm.name: arm for arm in arms if arm.name in opened}
+        asks: dict[str, Ask] = {name: session.ask for name, session in opened.items()}
+        right = {name: [arm for arm in timed_arms(self.log, name) if arm in by_name] for name in self.names}
+        cells = [self._cell(by_name, name, right[name]) for name in self.names if right[name]]
+        routes = {name: partial(route, arm) for name, arm in by_name.items()}
+        self._first_requests(cells, asks, routes, cache)
+        caching = result_cache.cached_asks(stack, list(by_name.values()), self.log, self.number)
+        repeated = list(result_cache.cached_questions(self.request, self.log, self.number, right, asks, caching))
+        measured = launch(
+            self.number,
+            [*repeated, *cells],
+            asks,
+            self.request.profile.effort,
+            self.request.seed,
+            self.pace,
+            cached=caching,
+            routes=routes,
+            earlier=_earlier(self.log.records, self.number),
+        )
+        for line in measured:
+            self.log.add(line)
+        self._add_faults(measured)
+        failed = {(line.question, arm) for line in measured for arm in line.failed}
+        self._alone([(cell, arm) for cell in cells for arm in cell.arms if (cell.question, arm) not in failed], opened)
+
+    def _cell(self, by_name: Mapping[str, Arm], name: str, right: Sequence[str]) -> TimedQuestion:
+        """Returns the question with this launch's requests; successive questions use different arms as A/A control."""
+        requests = self.request.replay(name, [by_name[arm] for arm in right], self.number + 1)
+        control = right[list(self.request.defaults).index(name) % len(right)]
+        return TimedQuestion(name, tuple(right), control, requests.__next__)
+
+    def _first_requests(
+        self, cells: Sequence[TimedQuestion], asks: Mapping[str, Ask], routes: Mapping[str, RouteOf], cache: Cache
+    ) -> None:
+        """Adds the time of the first request of each question to each arm; omits failed requests."""
+        for cell in cells:
+            for arm in cell.arms:
+                if not self.log.has(First, arm=arm, question=cell.question, cache=cache, launch=self.number):
+                    self.pace(Progress(f"first request of {cell.question} to {arm}", 0.0))
+                    ask, request = asks[arm], cell.draw()
+                    start = time.perf_counter_ns()
+                    with suppress(Exception):  # a failing arm fails again in the rounds, which record it
+                        ask(request)
+                        taken = time.perf_counter_ns() - start
+                        line = First(arm=arm, question=cell.question, cache=cache, launch=self.number, time=taken)
+                        self.log.add(msgspec.structs.replace(line, route=routes[arm](request)))
+
+    def _add_faults(self, measured: Sequence[Rounds]) -> None:
+        """Adds a fault to the run log for each arm that failed in the rounds; it names the questions that failed."""
+        for arm in dict.fromkeys(arm for line in measured for arm in line.failed):
+            failed = {line.question: line.failed[arm] for line in measured if arm in line.failed}
+            doing, reason = f"timing {', '.join(failed)}", next(iter(failed.values()))
+            self.log.add(Fault(arm=arm, doing=doing, reason=reason, launch=self.number))
+
+    def _alone(self, work: Sequence[tuple[TimedQuestion, str]], opened: Mapping[str, Session]) -> None:
+        """Asks each question of its arm alone, in a random order."""
+        by_name = {arm.name: arm for arm in self.arms}
+        order = np.random.default_rng([self.request.seed, self.number]).permutation(len(work))
+        for done, (cell, arm) in enumerate(work[i] for i in order):
+            doing = f"asking {arm} alone: {cell.question}"
+            self.pace(Progress(doing, ROUNDS_DONE + (1 - ROUNDS_DONE) * done / len(work)))
+            reads, route_of = gauge(self.servers[by_name[arm].engine.name]), partial(route, by_name[arm])
+            seconds = self.request.profile.effort.alone
+            with log_fault(self.log, arm, doing, self.number):
+                self.log.add(alone(cell, arm, opened[arm].ask, self.number, seconds, reads, route_of))
+
+    def _load_again(self) -> None:
+        """Drops and loads the layouts of the timed arms that load fast, unless the run log has their loads already.
+
+        An engine whose server is down keeps its earlier loads.
+        """
+        right = {arm for name in self.names for arm in timed_arms(self.log, name)}
+        again = [
+            arm
+            for arm in self.arms
+            if arm.name in right
+            and arm.loaded
+            and arm.loaded.seconds < self.request.profile.effort.fresh
+            and not self.log.has(LoadCost, arm=arm.name, launch=self.number)
+        ]
+        up = {name: server for name, server in self.servers.items() if server is None or server.status().address}
+        with connected(up, self.request.home) as engines:
+            by_name = {engine.name: engine for engine in engines}
+            for arm in (arm for arm in again if arm.engine.name in up):
+                self.pace(Progress(f"loading {arm.name} again", 0.0))
+                with log_fault(self.log, arm.name, "loading", self.number, passing=RequestError):
+                    self._load(by_name[arm.engine.name], arm.plan)
+
+    def _load(self, engine: Engine, plan: Plan) -> None:
+        loading.drop(engine, plan, self.request.home)
+        loaded = running.load(engine, plan, self.request.events, self.request.home, lambda _: None)
+        add_loads(self.log, [loaded], self.servers, self.number)
+
+    def _restarted(self) -> Servers:
+        """Restarts servers that allow it; returns all but those that failed, whose layouts each get a fault."""
+        up = dict(self.servers)
+        for name, server in self.servers.items():
+            if server and server.restartable:
+                self.pace(Progress(f"restarting {name}", 0.0))
+                try:
+                    server.restart(Watch(seconds=RESTART))
+                except (FailureError, RequestError) as error:
+                    del up[name]
+                    for layout in self.request.layouts:
+                        fault = Fault(arm=f"{name}/{layout.name}", doing="restarting", reason=str(error))
+                        self.log.add(msgspec.structs.replace(fault, launch=self.number))
+        return up
