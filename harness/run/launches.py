@@ -22,7 +22,7 @@ from rollup_bench.harness.run.machine import drop_page_cache
 from rollup_bench.harness.run.request import Request, gauge
 from rollup_bench.harness.run.rounds import ROUNDS_DONE, Ask, Progress, TimedQuestion, alone, launch
 from rollup_bench.harness.run.routes import RouteOf, route
-from rollup_bench.harness.stats.effort import Key, Measured, finished
+from rollup_bench.harness.stats.effort import Key, Measured, Seconds, Share, finished, shares
 from rollup_bench.harness.stats.estimate import Logs, logarithms
 from rollup_bench.servers import Server
 from rollup_bench.servers.watch import Watch
@@ -55,7 +55,7 @@ def measure(request: Request, log: RunLog, arms: Sequence[Arm], servers: Servers
     pace = LaunchPace(say, request.profile.effort.launches)
     for number in range(request.profile.effort.launches):
         pace.launch = number
-        if finished(_earlier(log.records, number)):
+        if finished(_wall(log.records, number), _processor(log.records, number)):
             return
         names = [name for name in timed(request, log) if _lacks(log, name, number)]
         if names:
@@ -80,14 +80,24 @@ def add_loads(log: RunLog, arms: Sequence[Arm], servers: Servers, number: int) -
             log.add(figures)
 
 
-def _earlier(records: Sequence[Record], number: int) -> Measured:
-    """Returns the log times of the launches before `number`, in their order."""
+def _wall(records: Sequence[Record], number: int) -> Measured:
+    """Returns the log times of the rounds of the launches before `number`, in their order."""
     measured: dict[Key, list[dict[str, Logs]]] = defaultdict(list)
     for line in sorted(of_type(records, Rounds), key=lambda line: line.launch):
         if line.launch < number:
             logs = {arm: logarithms(pairs) for arm, pairs in line.times.items()}
             measured[line.question, line.cache].append(logs)
     return dict(measured)
+
+
+def _processor(records: Sequence[Record], number: int) -> Measured:
+    """Returns the log processor seconds of a question in each of the launches before `number`, in their order."""
+    measured: dict[Key, dict[int, dict[str, Logs]]] = defaultdict(lambda: defaultdict(dict))
+    for line in sorted(of_type(records, Cost), key=lambda line: line.launch):
+        if line.launch < number:
+            seconds = (line.spent.client + (line.spent.engine or 0.0)) / line.questions
+            measured[line.question, line.cache][line.launch][line.arm] = np.log([seconds])
+    return {key: list(launches.values()) for key, launches in measured.items()}
 
 
 def _lacks(log: RunLog, name: str, number: int) -> bool:
@@ -115,7 +125,7 @@ class _Launch:
 
     def measure(self) -> None:
         """Times the questions; before each launch but the first, layouts may be loaded again, and engines restart."""
-        up = self.servers
+        began, up = time.monotonic(), self.servers
         if self.number:
             self._load_again()
             up = self._restarted()
@@ -123,9 +133,9 @@ class _Launch:
         cache: Cache = "cold" if restarted and drop_page_cache() else "lukewarm"
         with connected(up, self.request.home) as engines, ExitStack() as stack:
             arms = list(reconnected(self.request, self.arms, engines, self.log, self.names))
-            self._time(stack, arms, cache)
+            self._time(stack, arms, cache, began)
 
-    def _time(self, stack: ExitStack, arms: Sequence[Arm], cache: Cache) -> None:
+    def _time(self, stack: ExitStack, arms: Sequence[Arm], cache: Cache, began: float) -> None:
         """Times the first requests, then the rounds of all questions, and then each question on each arm alone."""
         opened = sessions(stack, arms, self.log, self.number)
         by_name = {arm.name: arm for arm in arms if arm.name in opened}
@@ -145,13 +155,19 @@ class _Launch:
             self.pace,
             cached=caching,
             routes=routes,
-            earlier=_earlier(self.log.records, self.number),
+            plan=partial(self._plan, began),
         )
         for line in measured:
             self.log.add(line)
         self._add_faults(measured)
         failed = {(line.question, arm) for line in measured for arm in line.failed}
         self._alone([(cell, arm) for cell in cells for arm in cell.arms if (cell.question, arm) not in failed], opened)
+
+    def _plan(self, began: float, seconds: Seconds) -> Mapping[Key, Share]:
+        """Returns the rounds of each question in this launch, which started at `began` and has been warmed up."""
+        effort = self.request.profile.effort
+        fixed = time.monotonic() - began + effort.alone * sum(map(len, seconds.values()))
+        return shares(_wall(self.log.records, self.number), seconds, effort.limits(fixed))
 
     def _cell(self, by_name: Mapping[str, Arm], name: str, right: Sequence[str]) -> TimedQuestion:
         """Returns the question with this launch's requests; successive questions use different arms as A/A control."""
@@ -218,7 +234,8 @@ class _Launch:
 
     def _load(self, engine: Engine, plan: Plan) -> None:
         loading.drop(engine, plan, self.request.home)
-        loaded = running.load(engine, plan, self.request.events, self.request.home, lambda _: None)
+        events, home = self.request.events, self.request.home
+        loaded = running.load(engine, plan, events, home, lambda text: self.pace(Progress(text, 0.0)))
         add_loads(self.log, [loaded], self.servers, self.number)
 
     def _restarted(self) -> Servers:

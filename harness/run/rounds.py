@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 from typing import Any
 
@@ -15,7 +16,7 @@ from rollup_bench.harness.run.costs import Gauge, Meter, pressure, stall_seconds
 from rollup_bench.harness.run.routes import RouteOf, counted, unknown
 from rollup_bench.harness.run.warm_up import steady
 from rollup_bench.harness.stats.abba import AGAIN, abba, original, with_control
-from rollup_bench.harness.stats.effort import Key, Measured, Share, intervals, shares
+from rollup_bench.harness.stats.effort import Key, Limits, Seconds, Share, intervals, shares
 
 Ask = Callable[[Any], object]
 Clock = Callable[[], int]
@@ -46,6 +47,10 @@ class Effort(msgspec.Struct, frozen=True):
     alone: float = 0.5  # the seconds in which each arm is asked each question alone
     fresh: float = 0.0  # layouts whose load takes fewer seconds are loaded again before each launch but the first
 
+    def limits(self, fixed: float) -> Limits:
+        """Returns what bounds the rounds of a launch that takes `fixed` seconds without them."""
+        return Limits(self.least, self.most, self.rounds, fixed)
+
 
 class Progress(msgspec.Struct, frozen=True):
     """What is measured, and the share of this launch that is done (0 to 1)."""
@@ -55,6 +60,8 @@ class Progress(msgspec.Struct, frozen=True):
 
 
 Say = Callable[[Progress], None]
+PlanRounds = Callable[[Seconds], Mapping[Key, Share]]
+"""Returns how many rounds each question has, from the seconds that its arms took in the warm-up."""
 
 
 @dataclass
@@ -125,19 +132,19 @@ def launch(
     clock: Clock = time.perf_counter_ns,
     cached: Mapping[str, Ask] | None = None,
     routes: Mapping[str, RouteOf] | None = None,
-    earlier: Measured | None = None,
+    plan: PlanRounds | None = None,
 ) -> list[Rounds]:
-    """Warms up and times all questions in launch `number`; `earlier` has the times of the launches before.
+    """Warms up and times all questions in launch `number`; without `plan`, all of them have equally many rounds.
 
     Questions of the cache state `cached` are asked by the functions in `cached`, and all others by those in `asks`.
     """
     by_state = {"cached": cached or {}}
+    planned = plan or partial(shares, {}, limits=effort.limits(0.0))
     measured = [_Measurement(cell, by_state.get(cell.cache, asks), clock) for cell in cells]
     rng = np.random.default_rng([seed, number])
     warm = _warm_up(measured, effort.warm, rng, say, clock)
     stalled_before, start = stall_seconds(), time.perf_counter()
-    seconds = {each.key: each.seconds for each in measured}
-    _all_rounds(measured, shares(earlier or {}, seconds, effort.rounds, effort.least, effort.most), rng, say)
+    _all_rounds(measured, planned({each.key: each.seconds for each in measured}), rng, say)
     waited = pressure(stalled_before, time.perf_counter() - start)
     return [
         Rounds(

@@ -10,11 +10,26 @@ from rollup_bench.harness.stats.estimate import Logs
 Key = tuple[str, str]
 """A question and its cache state."""
 Measured = Mapping[Key, Sequence[Mapping[str, Logs]]]
-"""For each question, by launch and arm, the log time of each round; NaN for a round in which the arm was not asked."""
+"""By question, for each launch, the log time of each round by arm; NaN for a round in which the arm was not asked.
+
+The second name of an A/A control is an arm of its own. Processor time is given as a single value for each launch.
+"""
 Seconds = Mapping[Key, Mapping[str, float]]
 """For each question, by arm, the seconds of one request, without second names of A/A controls."""
 _SLOW = 4  # an arm that takes this many times as long as the median arm is slow
 RARELY = 8  # a slow arm is asked at least in every eighth round
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """What bounds a launch: the fewest and the most rounds of a question, and the seconds of all rounds together.
+
+    `fixed` is the seconds of a launch that do not depend on its rounds: loads, restarts, warm-up, requests alone.
+    """
+
+    least: int
+    most: int
+    seconds: float
+    fixed: float = 0.0
 
 
 class Share(msgspec.Struct, frozen=True):
@@ -33,23 +48,22 @@ def intervals(seconds: Mapping[str, float], most: int) -> dict[str, int]:
     return {arm: _power_of_two(each / (_SLOW * typical), most) for arm, each in seconds.items()}
 
 
-def shares(earlier: Measured, seconds: Seconds, budget: float, least: int, most: int) -> dict[Key, Share]:
-    """Returns the share of each question in the next launch, whose rounds may take `budget` seconds together.
+def shares(earlier: Measured, seconds: Seconds, limits: Limits) -> dict[Key, Share]:
+    """Returns the share of each question in the next launch; `earlier` has the launches so far.
 
-    `earlier` has the launches so far. A question has between `least` and `most` rounds. Slow arms are asked less often
-    only if the rounds take too long otherwise.
+    Slow arms are asked less often only if the rounds take too long otherwise.
     """
     rarely = 1
     while True:
         every = {key: intervals(times, rarely) for key, times in seconds.items()}
         round_seconds = sum(_round_seconds(times, every[key]) for key, times in seconds.items())
-        rounds = int(budget / round_seconds) if round_seconds * most > budget else most
-        if rounds >= most or rarely >= RARELY:
-            return {key: Share(max(rounds, least), every[key]) for key in seconds}
+        rounds = min(limits.most, int(limits.seconds / max(round_seconds, 1e-9)))
+        if rounds >= limits.most or rarely >= RARELY:
+            return {key: Share(max(rounds, limits.least), every[key]) for key in seconds}
         rarely *= 2
 
 
-def finished(earlier: Measured) -> bool:
+def finished(wall: Measured, processor: Measured) -> bool:
     """Returns whether the launches so far suffice, so that a run needs no more of them."""
     return False
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from rollup_bench.harness.stats.effort import Share, intervals, shares
+from rollup_bench.harness.stats.effort import Limits, Share, intervals, shares
 
 
 @pytest.mark.parametrize(
@@ -30,13 +30,13 @@ def test_slow_arms_are_asked_less_often_only_if_time_is_short() -> None:
         (59.0, Share(8, {"a": 1, "b": 8})),
         (1.0, Share(3, {"a": 1, "b": 8})),
     ):
-        assert shares({}, seconds, budget, 3, 10) == {("q", "hot"): share}
+        assert shares({}, seconds, Limits(3, 10, budget)) == {("q", "hot"): share}
 
 
 def test_the_rounds_of_all_questions_share_the_time() -> None:
     seconds = {("q", "hot"): {"a": 1.0}, ("r", "hot"): {"a": 2.0}, ("r", "cached"): {"a": 1.0}}
-    assert {share.rounds for share in shares({}, seconds, 160.0, 1, 100).values()} == {10}
+    assert {share.rounds for share in shares({}, seconds, Limits(1, 100, 160.0)).values()} == {10}
 
 
 def test_a_question_that_no_arm_answers_takes_no_time() -> None:
-    assert shares({}, {("q", "hot"): {}}, 10.0, 1, 5) == {("q", "hot"): Share(5, {})}
+    assert shares({}, {("q", "hot"): {}}, Limits(1, 5, 10.0)) == {("q", "hot"): Share(5, {})}

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import NoReturn
 
 import msgspec
-import numpy as np
 import pyarrow as pa
 import pytest
 from rich.console import Console
@@ -39,49 +38,22 @@ from rollup_bench.harness.run.load_test import Expected
 from rollup_bench.harness.run.loops import capacity, read
 from rollup_bench.harness.run.measure import measure
 from rollup_bench.harness.run.profiles import PROFILES, Profile, UnderLoad
-from rollup_bench.harness.run.request import Request
 from rollup_bench.harness.run.rounds import Effort
 from rollup_bench.servers import Server, Status
 from rollup_bench.servers.watch import Watch
-from rollup_bench.workloads import dataset as datasets
 from rollup_bench.workloads import events as event_store
 from rollup_bench.workloads import layouts
 from rollup_bench.workloads.dataset import Dataset
 from rollup_bench.workloads.measures import parse
 from rollup_bench.workloads.questions import Grain, Question
 from tests.support.command import Command
-from tests.support.datasets import aggregate, span, write
-
-TINY = Profile(
-    "quick", rows=(1,), timed=2, checked=2, effort=Effort(launches=2, least=3, most=4, warm=0.05, alone=0.01)
-)
+from tests.support.rides import TINY, request
+from tests.support.rides import rides as write_rides
 
 
 @pytest.fixture(scope="module")
 def rides(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
-    folder = tmp_path_factory.mktemp("rides")
-    rng = np.random.default_rng(1)
-    lines = [
-        f"2020-0{1 + i % 3}-{1 + i % 28:02d}T00:00:00Z,r{i % 50},{'ABC'[i % 3]},{rng.integers(1, 100)}"
-        for i in range(900)
-    ]
-    (folder / "data.csv").write_text("\n".join(["at,who,city,fare", *lines]))
-    by_city = aggregate(
-        *("by-city", "count()", "sum(fare)", "mean(fare)"), by=["city"], parameters=span("2020-01-01", "2020-03-01")
-    )
-    by_day = aggregate("by-day", "count()", grain="day", parameters=span("2020-01-01", "2020-02-01"))
-    path = write(
-        *(folder, by_city, by_day),
-        columns={"dimensions": ["city"], "measures": ["fare"]},
-        layouts={"day": {"grain": "day", "by": ["city"], "measures": ["count()"]}},
-        dashboards={"board": ["by-day"]},
-    )
-    return datasets.read(str(path))
-
-
-def _request(dataset: Dataset, home: Path, profile: Profile = TINY) -> Request:
-    events = event_store.prepare(dataset, home)
-    return Request(dataset, events, ["duckdb"], [layouts.raw], dataset.questions, "native", home, 1, profile)
+    return write_rides(tmp_path_factory.mktemp("rides"))
 
 
 def _file(dataset: Dataset) -> str:
@@ -98,20 +70,20 @@ def page_cache(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("rollup_bench.harness.run.launches.drop_page_cache", lambda: False)
 
 
-def test_a_run_that_is_cut_off_goes_on_where_it_was(rides: Dataset, tmp_path: Path) -> None:
+def test_an_interrupted_run_resumes_where_it_was(rides: Dataset, tmp_path: Path) -> None:
     def cut(text: str) -> None:
         if text.startswith("launch 2 of at most 2, round"):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        measure(_request(rides, tmp_path), None, cut)
+        measure(request(rides, tmp_path), None, cut)
     path = tmp_path / "runs" / "mine-quick-1.jsonl"
     before = path.read_bytes()
     first = Run.read(path).lines
     assert [one.launch for one in of_type(first, Rounds)] == [0, 0]
     assert of_type(first, Ended) == []
     said: list[str] = []
-    again, run = measure(_request(rides, tmp_path), None, said.append)
+    again, run = measure(request(rides, tmp_path), None, said.append)
     assert again == path
     assert path.read_bytes().startswith(before)
     assert not [text for text in said if "launch 1 of" in text or text.startswith("checking")]
@@ -129,11 +101,11 @@ def test_a_run_that_is_cut_off_goes_on_where_it_was(rides: Dataset, tmp_path: Pa
     assert all(one.routes == [Route(("events",), "in process", one.questions)] for one in of_type(run.lines, Cost))
     plan = {one.plan for one in of_type(run.lines, Verdict)}
     assert (len(plan), run.header.adapters) == (1, {"duckdb": adapter_hash("duckdb")})
-    assert measure(_request(rides, tmp_path), None, _quiet)[0].name == "mine-quick-2.jsonl"
+    assert measure(request(rides, tmp_path), None, _quiet)[0].name == "mine-quick-2.jsonl"
 
 
 def test_a_check_keeps_verdicts_and_times_nothing(rides: Dataset, tmp_path: Path) -> None:
-    run = measure(_request(rides, tmp_path, PROFILES["check"]), None, _quiet)[1]
+    run = measure(request(rides, tmp_path, PROFILES["check"]), None, _quiet)[1]
     assert [one.verdict for one in of_type(run.lines, Verdict)] == ["right", "right"]
     assert not of_type(run.lines, Rounds)
     assert of_type(run.lines, Ended)
@@ -141,13 +113,13 @@ def test_a_check_keeps_verdicts_and_times_nothing(rides: Dataset, tmp_path: Path
 
 def test_an_ended_run_is_read_and_not_measured_again(rides: Dataset, tmp_path: Path) -> None:
     out = tmp_path / "mine.jsonl"
-    measure(_request(rides, tmp_path), out, _quiet)
+    measure(request(rides, tmp_path), out, _quiet)
     before = out.read_bytes()
     said: list[str] = []
-    measure(_request(rides, tmp_path), out, said.append)
+    measure(request(rides, tmp_path), out, said.append)
     assert out.read_bytes() == before
     assert not [text for text in said if "launch" in text]
-    other = dataclasses.replace(_request(rides, tmp_path), seed=2)
+    other = dataclasses.replace(request(rides, tmp_path), seed=2)
     with pytest.raises(RequestError, match="seed is 1, but this run's is 2"):
         measure(other, out, _quiet)
 
@@ -157,7 +129,7 @@ def test_under_load_every_answer_is_checked_and_rates_are_offered(rides: Dataset
     under = UnderLoad(questions=1, sweep=0.3, requests=30, least=0.3, most=0.5, objective=10.0)
     effort = Effort(launches=1, least=2, most=2, warm=0.0, alone=0.01)
     profile = Profile("standard", rows=(1,), timed=1, checked=2, effort=effort, load=under)
-    run = measure(_request(rides, tmp_path, profile), None, _quiet)[1]
+    run = measure(request(rides, tmp_path, profile), None, _quiet)[1]
     sweeps, opens = of_type(run.lines, ClosedLoop), of_type(run.lines, OpenLoop)
     assert [one.clients for one in sweeps] == [1, 2, 4, 8]
     assert all(one.wrong == one.failed == 0 < one.right for one in sweeps)
@@ -177,7 +149,7 @@ def test_figures_under_load_of_a_server_that_is_gone_are_not_kept(
     monkeypatch.setattr("rollup_bench.harness.run.measure.served", lambda *_: nullcontext({"duckdb": Down()}))
     effort = Effort(launches=1, least=2, most=2, warm=0.0, alone=0.01)
     profile = Profile("standard", rows=(1,), timed=1, checked=1, effort=effort, load=UnderLoad(questions=1, sweep=0.1))
-    run = measure(_request(rides, tmp_path, profile), None, _quiet)[1]
+    run = measure(request(rides, tmp_path, profile), None, _quiet)[1]
     faults = [(one.arm, one.doing, one.reason) for one in of_type(run.lines, Fault)]
     assert faults == [("duckdb/raw", "load test of by-city", "down is down")]
     assert len(of_type(run.lines, Rounds)) == 1
@@ -192,8 +164,8 @@ def test_an_arm_that_refuses_most_dates_does_not_decide_what_others_are_asked(
     stored = msgspec.structs.replace(rides, layouts=rides.layouts | {"month": month})
     by_city = {"by-city": rides.questions["by-city"]}
     profile = msgspec.structs.replace(TINY, checked=4)
-    request = dataclasses.replace(_request(stored, tmp_path, profile), questions=by_city)
-    run = measure(dataclasses.replace(request, layouts=[month] if alone else [layouts.raw, month]), None, _quiet)[1]
+    wanted = dataclasses.replace(request(stored, tmp_path, profile), questions=by_city)
+    run = measure(dataclasses.replace(wanted, layouts=[month] if alone else [layouts.raw, month]), None, _quiet)[1]
     verdict = next(one for one in of_type(run.lines, Verdict) if one.arm == "duckdb/month")
     assert (verdict.verdict, verdict.where) == ("right", "at ingest")
     assert verdict.refused > 50
@@ -228,7 +200,7 @@ def test_compare_reads_files_of_runs_and_out_names_none_of_another_run(
     rides: Dataset, tmp_path: Path, command: Command
 ) -> None:
     out = str(tmp_path / "mine.jsonl")
-    measure(_request(rides, tmp_path), Path(out), _quiet)
+    measure(request(rides, tmp_path), Path(out), _quiet)
     assert "no difference" in command.done("compare", out, out)
     command.refused("compare", out, str(tmp_path / "none.jsonl"))
     command.refused("run", "--out", out)
@@ -240,7 +212,7 @@ def test_a_run_is_found_in_a_file_and_in_a_commit(
 ) -> None:
     repository = tmp_path / "repository"
     kept = repository / "results" / "machine" / "mine.jsonl"
-    run = measure(_request(rides, tmp_path), kept, _quiet)[1]
+    run = measure(request(rides, tmp_path), kept, _quiet)[1]
     monkeypatch.chdir(repository)
     identity = ["-c", "user.name=me", "-c", "user.email=me@example.org"]
     for arguments in (["init", "--quiet"], ["add", "."], [*identity, "commit", "--quiet", "--message", "Results"]):
@@ -267,8 +239,8 @@ def test_an_arm_that_cannot_be_loaded_is_named_and_the_others_go_on(
         return load(self, plan, events, watch)
 
     monkeypatch.setattr(DuckDB, "load", full)
-    request = dataclasses.replace(_request(rides, tmp_path), layouts=[layouts.raw, rides.layout("day")])
-    run = measure(request, None, _quiet)[1]
+    wanted = dataclasses.replace(request(rides, tmp_path), layouts=[layouts.raw, rides.layout("day")])
+    run = measure(wanted, None, _quiet)[1]
     faults = {(one.arm, one.doing, one.reason) for one in of_type(run.lines, Fault)}
     assert faults == {("duckdb/day", "loading", "no space left on device")}
     assert {cell.arm for cell in timings(run)} == {"duckdb/raw"}
@@ -277,7 +249,7 @@ def test_an_arm_that_cannot_be_loaded_is_named_and_the_others_go_on(
     assert "duckdb/day dropped out while loading: no space left on device" in console.export_text()
     assert of_type(run.lines, Ended) == []
     monkeypatch.setattr(DuckDB, "load", load)
-    again = measure(request, None, _quiet)[1]
+    again = measure(wanted, None, _quiet)[1]
     assert of_type(again.lines, Fault) == []
     assert of_type(again.lines, Ended)
     assert {(one.question, one.launch, *one.times) for one in of_type(again.lines, Rounds) if len(one.times) > 2} == {
