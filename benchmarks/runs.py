@@ -15,7 +15,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from rollup_bench.harness.records.findings import Run, noise_floor
-from rollup_bench.harness.records.lines import ClosedLoop, LoadCost, OpenLoop, Rounds, of_type
+from rollup_bench.harness.records.lines import ClosedLoop, OpenLoop, Rounds, of_type
+from rollup_bench.harness.records.loads import mean_loads
 from rollup_bench.harness.run import loops
 from rollup_bench.harness.run.home import home
 from rollup_bench.harness.run.measure import measure
@@ -53,7 +54,7 @@ def figures(run: Run) -> Figures:
     by_key: Figures = {}
     if floor and math.isfinite(floor.median_half_width):
         by_key["Noise", of, rows] = floor.median_half_width
-    for loaded in of_type(run.lines, LoadCost):
+    for loaded in (load.cost for load in mean_loads(run)):
         by_key["Load", of, *loaded.arm.split("/"), rows] = loaded.seconds
         if loaded.bytes is not None:
             by_key["Size", of, *loaded.arm.split("/"), rows] = loaded.bytes

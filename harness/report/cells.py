@@ -9,7 +9,8 @@ import msgspec
 
 from rollup_bench.engines.source import has_changed
 from rollup_bench.harness.records.findings import Cell, Run, differences, timings
-from rollup_bench.harness.records.lines import ClosedLoop, Cost, First, LoadCost, Route, Verdict, of_type, parts
+from rollup_bench.harness.records.lines import ClosedLoop, Cost, First, Route, Verdict, of_type, parts
+from rollup_bench.harness.records.loads import mean_loads
 from rollup_bench.harness.report.break_even import questions_to_repay
 from rollup_bench.harness.run import loops
 from rollup_bench.harness.stats.claims import Claim
@@ -71,7 +72,7 @@ class _Findings:
             (one.question, one.arm, one.versus): one.claim for one in differences(run) if one.cache == "hot"
         }
         self._changed = {engine for engine, before in run.header.adapters.items() if has_changed(engine, before)}
-        self._loads = {load.arm: load for load in of_type(run.lines, LoadCost)}
+        self._loads = {load.cost.arm: load.cost for load in mean_loads(run)}
 
     def cell(self, line: Verdict) -> CellView:
         question, arm = line.question, line.arm

@@ -15,6 +15,7 @@ from rollup_bench.engines.contract import Built
 from rollup_bench.harness.records.compare import Comparison
 from rollup_bench.harness.records.findings import Run, medians, noise_floor
 from rollup_bench.harness.records.lines import ClosedLoop, Ended, Fault, LoadCost, OpenLoop, Rounds, Verdict, of_type
+from rollup_bench.harness.records.loads import mean_loads
 from rollup_bench.harness.report.break_even import BreakEven, break_even
 from rollup_bench.harness.report.cells import by_question, shares
 from rollup_bench.harness.report.terminal import say_omitted
@@ -39,6 +40,8 @@ _OMITTED_FIRST = (
     "built rows",
     "built bytes",
     "events/row",
+    "loads",
+    "load s 99%",
     "faster than raw",
 )
 """Headings of the columns that a terminal may be too narrow for, in the order in which they are omitted."""
@@ -66,17 +69,20 @@ def run_table(run: Run, console: Console) -> None:
 
 
 def loads_table(run: Run, console: Console) -> None:
-    """Prints the rows, seconds and bytes of each load, and its break-even against raw of the same engine."""
-    loads, middle = of_type(run.lines, LoadCost), medians(run)
-    by_arm = {load.arm: break_even(run, load, middle) for load in loads}
+    """Prints the rows, mean seconds and bytes of each layout's loads, and its break-even against raw of its engine."""
+    loads, middle = mean_loads(run), medians(run)
+    by_arm = {load.cost.arm: break_even(run, load.cost, middle) for load in loads}
     compared = any(by_arm.values())
     against_raw = ("events/row", "faster than raw", "pays after") if compared else ()
-    table = _table("load", right=("rows", "load s", "bytes", "built rows", "built s", "built bytes", *against_raw))
+    built = ("built rows", "built s", "built bytes")
+    table = _table("load", right=("rows", "load s", "bytes", *built, "loads", "load s 99%", *against_raw))
     table.add_column("", no_wrap=True)
     for load in loads:
-        figures = (*_cost_cells(load), *(_cost_cells(load.built) if load.built else ("", "", "")))
-        note = "reused" if load.reused else ""
-        table.add_row(load.arm, *figures, *(_break_even_cells(by_arm[load.arm]) if compared else ()), note)
+        cost = load.cost
+        figures = (*_cost_cells(cost), *(_cost_cells(cost.built) if cost.built else ("", "", "")))
+        between = (str(load.loads), "{:.2f} to {:.2f}".format(*load.interval)) if load.interval else ("", "")
+        note = "reused" if cost.reused else ""
+        table.add_row(cost.arm, *figures, *between, *(_break_even_cells(by_arm[cost.arm]) if compared else ()), note)
     _print(table, console)
 
 

@@ -7,6 +7,7 @@ from rich.console import Console
 from rollup_bench.engines.contract import Built
 from rollup_bench.harness.records.findings import Run, medians
 from rollup_bench.harness.records.lines import LoadCost
+from rollup_bench.harness.records.loads import mean_loads
 from rollup_bench.harness.report.break_even import BreakEven, break_even, questions_to_repay
 from rollup_bench.harness.report.tables import loads_table
 from tests.support.timed import HEADER, rounds
@@ -76,3 +77,20 @@ def test_the_table_of_loads_shows_what_is_built_in_addition_to_the_events() -> N
     heading, *rows = [line.split() for line in console.export_text().splitlines() if line.strip(" ─")]
     assert " ".join(heading) == "load rows load s bytes built rows built s built bytes"
     assert rows == [[RAW, "250", "3.00", "0"], ["duckdb/tuned", "1,100", "2.50", "unknown", "100", "0.25", "4,096"]]
+
+
+def test_the_loads_of_a_layout_count_with_their_mean_and_its_interval() -> None:
+    """The deviation is 0.1 and Student's t 9.92, so that the mean is known to 9.92 * 0.1 / sqrt(3)."""
+    arm, built = "duckdb/tuned", [Built(1, seconds, None) for seconds in (1.0, 2.0, 3.0)]
+    lines = [
+        LoadCost(arm=arm, rows=1, seconds=seconds, bytes=7, built=part, launch=launch)
+        for launch, (seconds, part) in enumerate(zip((2.9, 3.0, 3.1), built, strict=True))
+    ]
+    once, often = mean_loads(Run(HEAD, [LOAD, *lines]))
+    assert (once.cost, once.loads, once.interval) == (LOAD, 1, None)
+    assert often.cost.seconds == pytest.approx(3.0)
+    assert (often.cost.built, often.loads) == (Built(1, 2.0, None), 3)
+    assert often.interval == pytest.approx((3 - 0.573, 3 + 0.573), abs=1e-3)
+    console = Console(record=True, width=200)
+    loads_table(Run(HEAD, lines), console)
+    assert "3 2.43 to 3.57" in " ".join(console.export_text().split())

@@ -5,7 +5,8 @@ import msgspec
 from rollup_bench.engines import folder
 from rollup_bench.errors import RequestError
 from rollup_bench.harness.records.findings import Run
-from rollup_bench.harness.records.lines import Header, LoadCost, of_type, parts
+from rollup_bench.harness.records.lines import Header, LoadCost, parts
+from rollup_bench.harness.records.loads import mean_loads
 from rollup_bench.harness.report import tables
 from rollup_bench.harness.report.cells import CellView, by_question
 from rollup_bench.workloads import dataset
@@ -51,7 +52,7 @@ def view(name: str, run: Run) -> RunView:
         title=data.title if data else run.header.dataset,
         header=run.header,
         noise=tables.noise(run),
-        loads=of_type(run.lines, LoadCost),
+        loads=[load.cost for load in mean_loads(run)],
         questions=[_question(question, data, cells) for question, cells in questions.items()],
         engines={engine: words(engine) for engine in dict.fromkeys(parts(arm)[0] for arm in arms)},
     )
