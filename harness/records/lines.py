@@ -76,7 +76,11 @@ class Route(msgspec.Struct, frozen=True):
 
 
 class WarmUp(msgspec.Struct, frozen=True):
-    """The median time of each window of a warm-up in nanoseconds; `steady` if the warm-up reached a steady state."""
+    """The nanoseconds of each request of a question to an arm in the warm-up of a launch.
+
+    `steady` says whether the arm's times, over all questions, fell no more at its end. In files of earlier versions,
+    `windows` has medians of several requests.
+    """
 
     windows: list[int]
     steady: bool

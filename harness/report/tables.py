@@ -134,7 +134,7 @@ def _print_reasons(verdicts: Sequence[Verdict], console: Console) -> None:
 
 
 def noise(run: Run) -> str:
-    """Describes the noise floor of a run and counts the warm-ups that reached no steady state."""
+    """Describes the noise floor of a run, and counts the warm-ups of questions on arms that ended while times fell."""
     floor = noise_floor(run)
     if floor is None:
         return "nothing was timed"
@@ -145,8 +145,8 @@ def noise(run: Run) -> str:
         f"noise floor: {floor.pairs} A/A pairs; the 99% intervals of their ratios lie within {floor.low:.2f} to "
         f"{floor.high:.2f}, with a median half-width of {floor.median_half_width:.1%}; {differing}"
     )
-    unsteady = sum(not warm.steady for one in of_type(run.lines, Rounds) for warm in one.warm.values())
-    return f"{words}; {unsteady} warm-ups reached no steady state" if unsteady else words
+    steady = [warm.steady for one in of_type(run.lines, Rounds) for warm in one.warm.values()]
+    return words if all(steady) else f"{words}; {steady.count(False)} of {len(steady)} warm-ups ended while times fell"
 
 
 def comparison_table(comparison: Comparison, console: Console) -> None:
