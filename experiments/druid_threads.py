@@ -14,7 +14,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import click
-import numpy as np
 import pyarrow as pa
 
 from rollup_bench.engines.druid.engine import Druid
@@ -23,7 +22,7 @@ from rollup_bench.harness.cli.options import rows_option
 from rollup_bench.harness.report.terminal import ended
 from rollup_bench.harness.run import loading, verdicts
 from rollup_bench.harness.run.home import home
-from rollup_bench.harness.stats.percentiles import percentiles
+from rollup_bench.harness.stats.percentiles import median_interval
 from rollup_bench.servers import open_server
 from rollup_bench.servers.budget import Budget, budget
 from rollup_bench.servers.recipe import JavaProcess, Place, Recipe, java_processes
@@ -98,12 +97,12 @@ def main(rows: int | None, warm_up: int, rounds: int) -> None:
         samples = [] if wrong else [ratio(one, more) for _ in range(rounds)]
     if wrong:
         sys.exit(f"the answer is {wrong[0].kind}: {wrong[0].reason}")
-    found = percentiles([samples], np.random.default_rng(1))
+    low, middle, high = median_interval(samples)
     click.echo(
-        f"{limits.cores} threads are {found.median:.2f} times as fast as one (99%: {found.low:.2f} to "
-        f"{found.high:.2f}) after {warm_up} requests to each; at least {LEAST} wanted"
+        f"{limits.cores} threads are {middle:.2f} times as fast as one (99%: {low:.2f} to "
+        f"{high:.2f}) after {warm_up} requests to each; at least {LEAST} wanted"
     )
-    sys.exit(found.median < LEAST)
+    sys.exit(middle < LEAST)
 
 
 if __name__ == "__main__":

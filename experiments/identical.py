@@ -73,7 +73,7 @@ def differing(run: Run, comparisons: int = 1000, rounds: int = 60, launches: int
             first = int(rng.integers(len(times[one]) - rounds + 1))
             window = slice(first, first + rounds)
             ratios.append(logarithms(times[one][window]) - logarithms(times[other][window]))
-        differing_pairs += estimate(ratios, rng).p < 0.01
+        differing_pairs += estimate(ratios).p < 0.01
     return differing_pairs
 
 

@@ -19,7 +19,7 @@ from rollup_bench.errors import FailureError
 from rollup_bench.harness.report.terminal import ended
 from rollup_bench.harness.run import arms as running
 from rollup_bench.harness.run.home import home
-from rollup_bench.harness.stats.percentiles import percentiles
+from rollup_bench.harness.stats.percentiles import median_interval
 from rollup_bench.workloads import dataset, events
 from rollup_bench.workloads.layouts import raw
 from rollup_bench.workloads.questions import Aggregate
@@ -68,9 +68,7 @@ def main() -> None:
         more, many = added(embedded, served, MANY_ROWS, PAIRS)
     by_row = [(seconds - float(np.median(once))) / (many - few) for seconds in more]
     for what, samples in (("question", once), ("row", by_row)):
-        time_added = percentiles([samples], np.random.default_rng(1))
-        bounds = (time_added.low, time_added.median, time_added.high)
-        low, median, high = (f"{1e6 * seconds:.3f}" for seconds in bounds)
+        low, median, high = (f"{1e6 * seconds:.3f}" for seconds in median_interval(samples))
         click.echo(f"the network adds {median} µs to a {what} (99%: {low} to {high})")
 
 

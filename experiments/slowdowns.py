@@ -82,11 +82,11 @@ def main() -> None:
     claimed = []
     for where, claims in (("within a run", within), ("between two", between)):
         for question, claim in claims.items():
-            if claim and (question in SLOWED or claim.outcome != "no difference seen"):
+            if claim and (question in SLOWED or claim.told_apart):
                 ratio = claim.ratio if where == "between two" else 1 / claim.ratio
                 detects = claim.detectable or float("inf")
                 print(f"{where}: {question} takes {ratio:.3f} times as long; a ratio of {detects:.3f} is detectable")
-        claimed.append({name for name, claim in claims.items() if claim and claim.outcome != "no difference seen"})
+        claimed.append({name for name, claim in claims.items() if claim and claim.told_apart})
     found = [sorted(one) for one in claimed]
     print(f"questions found slower within a run and between two: {found}; slowed: {sorted(SLOWED)}")
     sys.exit(claimed != [set(SLOWED)] * 2)

@@ -48,7 +48,7 @@ def cost() -> Estimate:
                 rounds = [_round(session, questions, rng) for _ in range(ROUNDS)]
                 one, other = (logarithms([times[zone] for times in rounds]) for zone in questions)
                 launches.append(one - other)
-    return estimate(launches, rng)
+    return estimate(launches)
 
 
 def _round(session: Session, questions: dict[str, Aggregate], rng: np.random.Generator) -> dict[str, tuple[int, int]]:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rollup_bench.harness.records.findings import SEED, Cell, Run, floors
+from rollup_bench.harness.records.findings import Cell, Run, floors
 from rollup_bench.harness.stats.abba import AGAIN
 from rollup_bench.harness.stats.claims import Claim, claims
 from rollup_bench.harness.stats.estimate import Estimate, Logs, asked, difference, estimate, logarithms, midmean
@@ -47,7 +47,6 @@ def compare(before: Run, after: Run) -> Comparison:
 
 def _levels(run: Run) -> dict[Cell, Estimate]:
     """Estimates the logarithm of the nanoseconds of each question on each arm, less the drift of each round."""
-    rng = np.random.default_rng(SEED)
     times = _times(run)
     centres = {cell: float(np.mean([midmean(asked(rounds)) for rounds in times[cell].values()])) for cell in times}
     deviations = {
@@ -55,7 +54,7 @@ def _levels(run: Run) -> dict[Cell, Estimate]:
         for cell, launches in times.items()
     }
     return {
-        cell: estimate([asked(rounds - _drift(deviations, cell, launch)) for launch, rounds in launches.items()], rng)
+        cell: estimate([asked(rounds - _drift(deviations, cell, launch)) for launch, rounds in launches.items()])
         for cell, launches in times.items()
     }
 

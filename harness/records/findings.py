@@ -1,25 +1,29 @@
-"""Computes the results of a run from its file alone: times, noise floors and differences between arms."""
+"""Computes the results of a run from its file alone: times, processor seconds, noise floors and differences."""
 
+import math
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from rollup_bench.errors import RequestError
 from rollup_bench.harness.records import lines
-from rollup_bench.harness.records.lines import Header, Record, Rounds, of_type
+from rollup_bench.harness.records.lines import Cost, Header, Record, Rounds, of_type
 from rollup_bench.harness.records.run_log import newest
 from rollup_bench.harness.stats.abba import AGAIN
 from rollup_bench.harness.stats.claims import Claim, claims
-from rollup_bench.harness.stats.estimate import Estimate, Logs, asked, estimate, logarithms
+from rollup_bench.harness.stats.estimate import Estimate, Logs, asked, estimate, logarithms, paired
 from rollup_bench.harness.stats.percentiles import Percentiles, percentiles
 
-SEED = 20130101  # the seed of every bootstrap, so that the same file always gives the same figures
+DRIFT = (
+    0.05  # a cell drifts if its times changed by more than 5% from the first half of a launch's rounds to the second
+)
 
 
 class Cell(NamedTuple):
@@ -31,13 +35,29 @@ class Cell(NamedTuple):
 
 
 class Difference(NamedTuple):
-    """A claim about the times of `arm` against `versus` at one question; a ratio over 1 means that `arm` is slower."""
+    """A claim about `arm` against `versus` at one question; a ratio over 1 means that `arm` needs more time."""
 
     question: str
     cache: str
     arm: str
     versus: str
     claim: Claim
+
+
+class Level(NamedTuple):
+    """An estimated number of seconds and its interval; a bound that cannot be estimated is 0 or infinite."""
+
+    seconds: float
+    low: float
+    high: float
+
+
+class Processor(NamedTuple):
+    """Processor seconds for one request, asked alone; `engine` is None if they cannot be told from the client's."""
+
+    client: Level
+    engine: Level | None
+    total: Level
 
 
 class NoiseFloor(NamedTuple):
@@ -85,28 +105,51 @@ class Run:
 
 
 def timings(run: Run) -> dict[Cell, Percentiles]:
-    """Returns percentiles in seconds of each question on each arm by cache state, without second names of controls."""
-    rng = np.random.default_rng(SEED)
-    return {cell: percentiles(launches, rng) for cell, launches in _seconds(run)}
+    """Returns percentiles of the interleaved times of each cell, in seconds, without second names of controls."""
+    return {
+        Cell(question, cache, arm): percentiles(seconds)
+        for (question, cache), launches in run.questions.items()
+        for arm in _arms(launches)
+        if (seconds := [np.asarray(pairs).ravel() / 1e9 for launch in launches if (pairs := _pairs(launch, arm))])
+    }
+
+
+def alone(run: Run) -> dict[Cell, Percentiles]:
+    """Returns percentiles of the times of each cell that was asked alone, in seconds; older files have none."""
+    seconds: dict[Cell, list[NDArray[np.float64]]] = defaultdict(list)
+    for cell, costs in _costs(run).items():
+        seconds[cell] = [np.asarray(cost.times) / 1e9 for cost in costs.values() if cost.times]
+    return {cell: percentiles(launches) for cell, launches in seconds.items() if launches}
 
 
 def medians(run: Run) -> dict[Cell, float]:
-    """Returns only the medians of `timings`, in seconds, without the slow bootstrap of their intervals."""
-    return {cell: float(np.median(np.concatenate(launches))) for cell, launches in _seconds(run)}
+    """Returns only the medians of `timings`, in seconds."""
+    return {cell: figures.median for cell, figures in timings(run).items()}
 
 
-def _seconds(run: Run) -> Iterator[tuple[Cell, list[NDArray[np.float64]]]]:
-    """Yields the seconds of each question on each arm in each cache state, as one array for each launch."""
-    for (question, cache), launches in run.questions.items():
-        for arm in _arms(launches):
-            times = [[pair for pair in launch.times.get(arm, []) if pair] for launch in launches]
-            yield Cell(question, cache, arm), [np.asarray(pairs).ravel() / 1e9 for pairs in times if pairs]
+def processor(run: Run) -> dict[Cell, Processor]:
+    """Returns the processor seconds of a request to each cell; a launch is one value, whatever its requests."""
+    return {cell: _processor(list(costs.values())) for cell, costs in _costs(run).items()}
+
+
+def drifting(run: Run) -> set[Cell]:
+    """Returns the cells whose times still fell or rose while they were measured.
+
+    The second half of each launch's rounds is compared with the first. A cell drifts if the interval of this ratio
+    excludes 1, and the ratio is off by more than `DRIFT`. Such a cell supports no claim.
+    """
+    changes = {
+        Cell(question, cache, arm): [_change(asked(logarithms(launch.times.get(arm, [])))) for launch in launches]
+        for (question, cache), launches in run.questions.items()
+        for arm in _arms(launches)
+    }
+    known = {cell: [change for change in launches if len(change)] for cell, launches in changes.items()}
+    return {cell for cell, launches in known.items() if launches and _drifts(estimate(launches))}
 
 
 def floors(run: Run) -> dict[tuple[str, str], Estimate]:
     """Returns the noise floor of each question and cache state: the log-ratio of the A/A control's two names."""
-    rng = np.random.default_rng(SEED)
-    ratios = {key: _ratio(launches, *launches[0].control, rng) for key, launches in run.questions.items()}
+    ratios = {key: _ratio(launches, *launches[0].control) for key, launches in run.questions.items()}
     return {key: ratio for key, ratio in ratios.items() if ratio is not None}
 
 
@@ -127,30 +170,99 @@ def noise_floor(run: Run) -> NoiseFloor | None:
 
 def differences(run: Run) -> list[Difference]:
     """Compares every two arms at every question and cache state, with one false discovery rate for all comparisons."""
-    rng, question_floors = np.random.default_rng(SEED), floors(run)
-    named: list[tuple[str, str, str, str]] = []
-    ratios: list[Estimate] = []
-    for (question, cache), launches in run.questions.items():
-        for arm, versus in combinations(_arms(launches), 2):
-            ratio = _ratio(launches, versus, arm, rng)
-            if ratio is not None:
-                named.append((question, cache, arm, versus))
-                ratios.append(ratio)
-    noise = [question_floors.get((question, cache)) for question, cache, *_ in named]
-    return [Difference(*name, claim) for name, claim in zip(named, claims(ratios, noise), strict=True)]
+    ratios = {
+        (question, cache, arm, versus): ratio
+        for (question, cache), launches in run.questions.items()
+        for arm, versus in combinations(_arms(launches), 2)
+        if (ratio := _ratio(launches, versus, arm)) is not None
+    }
+    return _claimed(run, ratios, floors(run))
 
 
-def _ratio(launches: Sequence[Rounds], before: str, after: str, rng: np.random.Generator) -> Estimate | None:
+def processor_differences(run: Run) -> list[Difference]:
+    """Compares the processor seconds of every two arms at every question, with one false discovery rate for all.
+
+    The two arms are compared within each launch.
+    """
+    logs = {
+        cell: {launch: math.log(_total(cost)) for launch, cost in costs.items()} for cell, costs in _costs(run).items()
+    }
+    ratios: dict[tuple[str, str, str, str], Estimate] = {}
+    for cell, versus in combinations(logs, 2):
+        common = logs[cell].keys() & logs[versus].keys()
+        if cell[:2] == versus[:2] and common:
+            ratios[*cell, versus.arm] = estimate(
+                [np.array([logs[cell][launch] - logs[versus][launch]]) for launch in sorted(common)]
+            )
+    return _claimed(run, ratios, {})
+
+
+def _claimed(
+    run: Run, ratios: Mapping[tuple[str, str, str, str], Estimate], noise: Mapping[tuple[str, str], Estimate]
+) -> list[Difference]:
+    """Returns the claims about ratios of question, cache, arm and versus; a drifting cell supports none."""
+    unsteady, found = drifting(run), claims(list(ratios.values()), [noise.get(name[:2]) for name in ratios])
+    return [
+        Difference(*name, replace(claim, outcome="drifts") if _cells(*name) & unsteady else claim)
+        for name, claim in zip(ratios, found, strict=True)
+    ]
+
+
+def _cells(question: str, cache: str, arm: str, versus: str) -> set[Cell]:
+    return {Cell(question, cache, arm), Cell(question, cache, versus)}
+
+
+def _ratio(launches: Sequence[Rounds], before: str, after: str) -> Estimate | None:
     """Estimates the log-ratio of the times of arm `after` to those of arm `before`; None if no round has both arms."""
-    paired: list[Logs] = []
-    for times in (launch.times for launch in launches):
-        both = min(len(times.get(before, ())), len(times.get(after, ())))
-        ratios = asked(logarithms(times[after][:both]) - logarithms(times[before][:both])) if both else ()
-        if len(ratios):
-            paired.append(np.asarray(ratios))
-    return estimate(paired, rng) if paired else None
+    logs = [{arm: logarithms(launch.times.get(arm, [])) for arm in (before, after)} for launch in launches]
+    ratios = paired(logs, before, after)
+    return estimate(ratios) if ratios else None
+
+
+def _change(rounds: Logs) -> Logs:
+    """Returns the log-ratios of the rounds of a launch's second half to those of its first half."""
+    half = len(rounds) // 2
+    return rounds[len(rounds) - half :] - rounds[:half]
+
+
+def _drifts(change: Estimate) -> bool:
+    low, high = change.interval()
+    return not low <= 1 <= high and abs(change.centre) > math.log1p(DRIFT)
+
+
+def _costs(run: Run) -> dict[Cell, dict[int, Cost]]:
+    """Returns the measurements of each cell alone, by launch in order."""
+    costs: dict[Cell, dict[int, Cost]] = defaultdict(dict)
+    for cost in sorted(of_type(run.lines, Cost), key=lambda cost: cost.launch):
+        costs[Cell(cost.question, cost.cache, cost.arm)][cost.launch] = cost
+    return dict(costs)
+
+
+def _processor(costs: Sequence[Cost]) -> Processor:
+    engine = [cost.spent.engine / cost.questions for cost in costs if cost.spent.engine]
+    return Processor(
+        client=_level([cost.spent.client / cost.questions for cost in costs]),
+        engine=_level(engine) if engine else None,
+        total=_level([_total(cost) for cost in costs]),
+    )
+
+
+def _total(cost: Cost) -> float:
+    """Returns the processor seconds of client and engine for one request."""
+    return (cost.spent.client + (cost.spent.engine or 0.0)) / cost.questions
+
+
+def _level(launches: Sequence[float]) -> Level:
+    """Estimates a number of seconds from one positive value for each launch."""
+    found = estimate([np.log([seconds]) for seconds in launches])
+    return Level(found.ratio, *found.interval())
 
 
 def _arms(launches: Sequence[Rounds]) -> list[str]:
     """Returns the names of the timed arms in order, without second names of A/A controls."""
     return list(dict.fromkeys(arm for launch in launches for arm in launch.times if not arm.endswith(AGAIN)))
+
+
+def _pairs(launch: Rounds, arm: str) -> list[tuple[int, int]]:
+    """Returns the two times in nanoseconds of each round in which an arm was asked."""
+    return [pair for pair in launch.times.get(arm, []) if pair]

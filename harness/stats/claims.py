@@ -9,13 +9,14 @@ import numpy as np
 
 from rollup_bench.harness.stats.estimate import LEVEL, Estimate
 
-Outcome = Literal["faster", "slower", "no difference seen"]
+Outcome = Literal["faster", "slower", "no difference seen", "drifts"]
 
 
 class Claim(msgspec.Struct, frozen=True):
     """A ratio of two times, its interval, the outcome, and the smallest detectable slowdown (1.1 is 10%).
 
-    A bound or a slowdown that cannot be estimated is None.
+    A bound or a slowdown that cannot be estimated is None. With the outcome `drifts` nothing is claimed, since a time
+    of the ratio still fell or rose while it was measured.
     """
 
     ratio: float
@@ -23,6 +24,11 @@ class Claim(msgspec.Struct, frozen=True):
     high: float | None
     outcome: Outcome
     detectable: float | None
+
+    @property
+    def told_apart(self) -> bool:
+        """Whether a difference is claimed."""
+        return self.outcome in ("faster", "slower")
 
     def inverted(self) -> "Claim":
         """Returns the claim for the inverse ratio: `faster` becomes `slower` and `slower` becomes `faster`."""

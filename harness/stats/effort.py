@@ -1,11 +1,25 @@
-"""Decides how much to measure: how many rounds a launch has, how often each arm is asked, and when a run ends."""
+"""Decides how much to measure: the rounds of a launch, how often each arm is asked in them, and when a run may end."""
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations
 from statistics import median_low
 
 import msgspec
 
-from rollup_bench.harness.stats.estimate import Logs
+from rollup_bench.harness.stats.abba import AGAIN, original
+from rollup_bench.harness.stats.claims import claims
+from rollup_bench.harness.stats.estimate import (
+    LEVEL,
+    STOPS,
+    Estimate,
+    Logs,
+    Variances,
+    critical,
+    estimate,
+    paired,
+    variances,
+)
 
 Key = tuple[str, str]
 """A question and its cache state."""
@@ -16,8 +30,24 @@ The second name of an A/A control is an arm of its own. Processor time is given 
 """
 Seconds = Mapping[Key, Mapping[str, float]]
 """For each question, by arm, the seconds of one request, without second names of A/A controls."""
+Pair = tuple[Key, str, str]
+"""Two arms at a question."""
+
+WALL, PROCESSOR = 0.04, 0.06
+"""How exactly a ratio of wall times or of processor times must be known: to ±4% or ±6%.
+
+If the ratio of two arms and that of the A/A control are known to ±4%, a slowdown of 10% is found in four runs of five.
+"""
+ENOUGH = 0.9  # the share of pairs that must be told apart or known so exactly before a run ends
+RARELY = 8  # an arm is asked at least in every eighth round
 _SLOW = 4  # an arm that takes this many times as long as the median arm is slow
-RARELY = 8  # a slow arm is asked at least in every eighth round
+
+
+class Share(msgspec.Struct, frozen=True):
+    """How many rounds a question has in a launch; by arm, in every how many-th of them it is asked (1: in all)."""
+
+    rounds: int
+    every: Mapping[str, int]
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -32,11 +62,126 @@ class Limits(msgspec.Struct, frozen=True):
     fixed: float = 0.0
 
 
-class Share(msgspec.Struct, frozen=True):
-    """How many rounds a question has in a launch; by arm, in every how many-th of them it is asked (1: in all)."""
+def finished(wall: Measured, processor: Measured) -> bool:
+    """Returns whether a run may end after the launches so far.
 
-    rounds: int
-    every: Mapping[str, int]
+    It may end after a number of launches in `STOPS` if enough pairs of arms are told apart, or known to ±4% in wall
+    time and ±6% in processor time. The intervals of `Estimate` allow for these looks.
+    """
+    launches = max(map(len, wall.values()), default=0)
+    if launches not in STOPS:
+        return False
+    pairs = sum(1 for measured in (wall, processor) for _ in _pairs(measured))
+    return pairs - len(unknown(wall, WALL)) - len(unknown(processor, PROCESSOR)) >= ENOUGH * pairs
+
+
+def unknown(measured: Measured, width: float) -> set[Pair]:
+    """Returns the pairs of arms that are neither told apart nor known to ±`width`."""
+    ratios: list[Estimate] = []
+    floors: list[Estimate | None] = []
+    pairs = list(_pairs(measured))
+    for key, arm, versus in pairs:
+        ratios.append(_ratio(measured[key], arm, versus))
+        floors.append(_floor(measured[key]))
+    found = zip(pairs, ratios, claims(ratios, floors), strict=True)
+    return {pair for pair, ratio, claim in found if not claim.told_apart and not ratio.within(width)}
+
+
+def shares(earlier: Measured, seconds: Seconds, limits: Limits) -> dict[Key, Share]:
+    """Returns the share of each question in the next launch.
+
+    In the first two launches, all arms are asked equally often, except for slow ones if the seconds do not suffice.
+    Then the variances between and within launches are estimated, and the run is planned so that it ends soonest: more
+    launches with fewer rounds, or fewer launches with more. Pairs that are told apart or known to ±4% get the fewest
+    rounds. If the rounds take too long, all get proportionally fewer.
+    """
+    launches = max(map(len, earlier.values()), default=0)
+    if launches < 2:
+        return _equal_shares(seconds, limits)
+    open_pairs = {pair for pair in unknown(earlier, WALL) if _timed(pair, seconds)}
+    spreads = {(key, arm, versus): variances(paired(earlier[key], versus, arm)) for key, arm, versus in open_pairs}
+    plans: dict[int, dict[Pair, float]] = {
+        total: {pair: _rounds(spread, total, limits) for pair, spread in spreads.items()}
+        for total in STOPS
+        if total > launches
+    }
+    best = min(plans, key=lambda total: _price(total, plans[total], seconds, limits), default=0)
+    needed = plans.get(best, dict.fromkeys(spreads, math.inf))
+    return _fitting(_by_arm(needed, seconds, limits), seconds, limits)
+
+
+def _pairs(measured: Measured) -> Iterator[Pair]:
+    """Yields every two arms of each question that share a round, and the two names of its A/A control."""
+    for key, launches in measured.items():
+        names = dict.fromkeys(arm for logs in launches for arm in logs)
+        arms = [name for name in names if not name.endswith(AGAIN)]
+        control = [(original(name), name) for name in names if name.endswith(AGAIN)]
+        pairs = [*combinations(arms, 2), *control]
+        yield from ((key, arm, versus) for arm, versus in pairs if paired(launches, versus, arm))
+
+
+def _ratio(launches: Sequence[Mapping[str, Logs]], arm: str, versus: str) -> Estimate:
+    return estimate(paired(launches, versus, arm))
+
+
+def _floor(launches: Sequence[Mapping[str, Logs]]) -> Estimate | None:
+    """Returns the log-ratio of the A/A control's two names, or None without a control."""
+    again = next((arm for logs in launches for arm in logs if arm.endswith(AGAIN)), None)
+    ratios = paired(launches, original(again), again) if again else []
+    return estimate(ratios) if ratios else None
+
+
+def _timed(pair: Pair, seconds: Seconds) -> bool:
+    """Whether the next launch asks both arms of a pair."""
+    key, *arms = pair
+    return all(original(arm) in seconds.get(key, {}) for arm in arms)
+
+
+def _rounds(spread: Variances, launches: int, limits: Limits) -> float:
+    """Returns the rounds of each launch with which a ratio is known to ±4% after so many `launches`.
+
+    The variance of the estimate is (between + 2 * within / rounds) / launches, since `estimate` counts the rounds
+    twice. Returns infinity if no number of rounds suffices.
+    """
+    wanted = launches * (math.log1p(WALL) / critical(LEVEL, launches - 1)) ** 2
+    return max(2 * spread.within / (wanted - spread.between), limits.least) if wanted > spread.between else math.inf
+
+
+def _price(launches: int, needed: Mapping[Pair, float], seconds: Seconds, limits: Limits) -> tuple[int, float]:
+    """Returns how many pairs a plan leaves unknown, and the seconds of all its launches; less is better."""
+    failing = sum(rounds > limits.most for rounds in needed.values())
+    rounds = _by_arm(needed, seconds, limits)
+    return failing, launches * (limits.fixed + _seconds(rounds, seconds))
+
+
+def _by_arm(needed: Mapping[Pair, float], seconds: Seconds, limits: Limits) -> dict[Key, dict[str, float]]:
+    """Returns the rounds that each arm of each question takes part in: the most that any of its pairs needs."""
+    rounds = {key: dict.fromkeys(arms, float(limits.least)) for key, arms in seconds.items()}
+    for (key, *arms), number in needed.items():
+        for arm in map(original, arms):
+            rounds[key][arm] = min(max(rounds[key][arm], number), limits.most)
+    return rounds
+
+
+def _seconds(rounds: Mapping[Key, Mapping[str, float]], seconds: Seconds) -> float:
+    """Returns the seconds of all rounds."""
+    asked = ({arm: number * seconds[key][arm] for arm, number in arms.items()} for key, arms in rounds.items())
+    return sum(map(_with_control, asked))
+
+
+def _fitting(rounds: Mapping[Key, Mapping[str, float]], seconds: Seconds, limits: Limits) -> dict[Key, Share]:
+    """Returns shares with these rounds, or with proportionally fewer if they would take longer than the limit."""
+    scale = min(1.0, limits.seconds / max(_seconds(rounds, seconds), 1e-9))
+    found = {}
+    for key, arms in rounds.items():
+        most = max(limits.least, math.ceil(scale * max(arms.values(), default=0.0)))
+        found[key] = Share(most, {arm: _seldom(most / max(scale * each, limits.least)) for arm, each in arms.items()})
+    return found
+
+
+def _seldom(ratio: float) -> int:
+    """Returns the largest power of two that is at most `ratio`, between 1 and `RARELY`."""
+    return min(RARELY, 1 << max(0, math.floor(math.log2(ratio))))
 
 
 def intervals(seconds: Mapping[str, float], most: int) -> dict[str, int]:
@@ -48,29 +193,24 @@ def intervals(seconds: Mapping[str, float], most: int) -> dict[str, int]:
     return {arm: _power_of_two(each / (_SLOW * typical), most) for arm, each in seconds.items()}
 
 
-def shares(earlier: Measured, seconds: Seconds, limits: Limits) -> dict[Key, Share]:
-    """Returns the share of each question in the next launch; `earlier` has the launches so far.
-
-    Slow arms are asked less often only if the rounds take too long otherwise.
-    """
+def _equal_shares(seconds: Seconds, limits: Limits) -> dict[Key, Share]:
+    """Returns shares that ask all arms in all rounds, and slow arms less often if that would take too long."""
     rarely = 1
     while True:
         every = {key: intervals(times, rarely) for key, times in seconds.items()}
-        round_seconds = sum(_round_seconds(times, every[key]) for key, times in seconds.items())
+        round_seconds = sum(
+            _with_control({arm: each / every[key][arm] for arm, each in times.items()})
+            for key, times in seconds.items()
+        )
         rounds = min(limits.most, int(limits.seconds / max(round_seconds, 1e-9)))
         if rounds >= limits.most or rarely >= RARELY:
             return {key: Share(max(rounds, limits.least), every[key]) for key in seconds}
         rarely *= 2
 
 
-def finished(wall: Measured, processor: Measured) -> bool:
-    """Returns whether the launches so far suffice, so that a run needs no more of them."""
-    return False
-
-
-def _round_seconds(times: Mapping[str, float], every: Mapping[str, int]) -> float:
-    """Returns the seconds of a round: every arm is asked twice, and one of them under a second name too."""
-    return 2 * sum(each / every[arm] for arm, each in times.items()) * (len(times) + 1) / max(len(times), 1)
+def _with_control(seconds: Mapping[str, float]) -> float:
+    """Returns the seconds of rounds by arm, in which every arm is asked twice, and one under a second name too."""
+    return 2 * sum(seconds.values()) * (len(seconds) + 1) / max(len(seconds), 1)
 
 
 def _power_of_two(least: float, most: int) -> int:

@@ -1,7 +1,8 @@
-"""Estimates a ratio of two times from rounds: the ratio, its uncertainty and the smallest detectable slowdown."""
+"""Estimates times and ratios of times from the rounds of several launches, with intervals and detectable slowdowns."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -12,11 +13,20 @@ from rollup_bench.harness.stats import student
 Logs = NDArray[np.float64]
 LEVEL = 0.99  # the confidence level of all published intervals and claims
 POWER = 0.8  # the probability of claiming a slowdown of exactly the smallest detectable size
-_REPLICATES = 1000
+STOPS = (6, 8, 12, 16)
+"""The numbers of launches after which a run may end early, because its figures are known well enough.
+
+Each of these looks at the figures may err. So that all of them together err with the probability 1 - level, each one
+gets an equal part of it (Bonferroni). The intervals are therefore valid after whichever look a run ends.
+"""
 
 
 class Estimate(msgspec.Struct, frozen=True):
-    """A log-ratio with its standard error and degrees of freedom; the error is infinite if it is unknown."""
+    """A log time or log-ratio with its standard error and degrees of freedom; an unknown error is infinite.
+
+    Intervals and p-values are valid after each of the numbers of launches in `STOPS`, also if the figures decide there
+    whether the run ends.
+    """
 
     centre: float
     error: float
@@ -24,7 +34,7 @@ class Estimate(msgspec.Struct, frozen=True):
 
     def interval(self, level: float = LEVEL) -> tuple[float, float]:
         """Returns the confidence interval of the ratio itself, not of its logarithm."""
-        reach = self._reach((1 + level) / 2)
+        reach = self._half_width(level)
         return _exp(self.centre - reach), _exp(self.centre + reach)
 
     @property
@@ -37,19 +47,39 @@ class Estimate(msgspec.Struct, frozen=True):
         """The p-value of the two-sided test that the true log-ratio is 0."""
         if self.error == 0:
             return float(self.centre == 0)
-        return student.two_sided(self.centre / self.error, self.dof)
+        return min(1.0, len(STOPS) * student.two_sided(self.centre / self.error, self.dof))
+
+    def within(self, width: float, level: float = LEVEL) -> bool:
+        """Whether the ratio is known to ±`width`, which is a fraction: 0.1 is 10%."""
+        return self._half_width(level) <= math.log1p(width)
 
     def detectable(self, floor: float = 0.0, level: float = LEVEL) -> float:
         """Returns the smallest slowdown (1.1 is 10%) that four runs of five claim above a noise log-ratio `floor`."""
-        return _exp(floor + self._reach((1 + level) / 2) + self._reach(POWER))
+        return _exp(floor + self._half_width(level) + self.error * student.quantile(POWER, self.dof))
 
-    def _reach(self, probability: float) -> float:
-        return self.error * student.quantile(probability, self.dof)
+    def _half_width(self, level: float) -> float:
+        return self.error * critical(level, self.dof)
+
+
+class Variances(NamedTuple):
+    """Variances of log times or log-ratios: between the true centres of launches, and within launches.
+
+    The centre of a launch of n rounds differs from its true centre with a variance of `within` / n.
+    """
+
+    between: float
+    within: float
+
+
+def critical(level: float, dof: float) -> float:
+    """Returns the half-width of an interval, in standard errors, that is valid at each of the `STOPS` together."""
+    return student.quantile(1 - (1 - level) / 2 / len(STOPS), dof)
 
 
 def logarithms(pairs: Sequence[tuple[int, int] | None]) -> Logs:
     """Returns, for each round, the mean of the natural logarithms of an arm's two times; NaN if it was not asked."""
-    return np.asarray(np.log([pair or (np.nan, np.nan) for pair in pairs]).mean(axis=1))
+    times = np.array([pair or (np.nan, np.nan) for pair in pairs], dtype=np.float64).reshape(-1, 2)
+    return np.asarray(np.log(times).mean(axis=1))
 
 
 def asked(rounds: Logs) -> Logs:
@@ -63,41 +93,52 @@ def midmean(values: Logs) -> Logs:
     return np.asarray(np.sort(values)[..., cut : values.shape[-1] - cut].mean(axis=-1))
 
 
-def estimate(launches: Sequence[Logs], rng: np.random.Generator, replicates: int = _REPLICATES) -> Estimate:
-    """Estimates the log-ratio over all launches from the log-ratios of each launch's rounds.
+def paired(launches: Sequence[Mapping[str, Logs]], before: str, after: str) -> list[Logs]:
+    """Returns, by launch, the log-ratios of arm `after` to arm `before` in the rounds that have both arms.
 
-    The error is that of a hierarchical bootstrap, which draws launches with replacement and then rounds within each.
-    The variance between n launches is multiplied by n / (n - 1), because few launches underestimate it. The
-    interval uses Student's t with Satterthwaite's degrees of freedom. A single launch has no variance between launches,
-    so only its rounds count. The error is infinite if a launch has fewer than two rounds.
+    `launches` hold the log time of each round by arm, NaN for a round without the arm. A launch without a common round
+    is left out.
+    """
+    ratios = []
+    for logs in launches:
+        both = min(len(logs.get(before, ())), len(logs.get(after, ())))
+        if both and len(common := asked(logs[after][:both] - logs[before][:both])):
+            ratios.append(common)
+    return ratios
+
+
+def estimate(launches: Sequence[Logs]) -> Estimate:
+    """Estimates the centre of log times or log-ratios of rounds, given as an array for each launch.
+
+    The centre of a launch is the midmean of its rounds, and the estimate is the mean over launches. Its variance is the
+    sum of two: that between launches, and that of rounds within them. The sum is too large, because launches also
+    differ by the rounds within them; it protects against a few launches that are alike by chance. The interval uses
+    Student's t with Satterthwaite's degrees of freedom. If a launch has a single round, only the variance between
+    launches counts; for a single launch, only that of its rounds. The error is infinite if neither is known.
     """
     centres = np.array([float(midmean(rounds)) for rounds in launches])
     centre, count = float(centres.mean()), len(centres)
-    in_middle_half = [len(rounds) - 2 * (len(rounds) // 4) for rounds in launches]
-    if min(in_middle_half) < 2:
-        return Estimate(centre, math.inf, 1.0)
-    noise = np.stack([_bootstrap_deviations(rounds, rng, replicates) for rounds in launches])
-    drawn = rng.integers(count, size=(count, replicates))
-    deviations = (centres - centre) * math.sqrt(count / max(count - 1, 1))
-    totals = (deviations[drawn] + noise[drawn, rng.integers(replicates, size=drawn.shape)]).mean(axis=0)
-    between, within = float(deviations @ deviations) / count**2, float(noise.var()) / count
+    between, within = math.inf if count == 1 else float(centres.var(ddof=1)) / count, 0.0
+    in_middle_half = [_middle_half(rounds) for rounds in launches]
+    if min(in_middle_half) >= 2:
+        within = sum(map(_variance_of_midmean, launches)) / count**2
+        between = 0.0 if count == 1 else between
     dof = _satterthwaite(between, count - 1, within, sum(in_middle_half) - count)
-    return Estimate(centre, float(totals.std()), dof)
+    return Estimate(centre, math.sqrt(between + within), dof)
 
 
-def launch_width(launches: int, level: float = LEVEL) -> float:
-    """Returns the interval width that each launch alone needs so that all launches together have a width of about 1.
+def variances(launches: Sequence[Logs]) -> Variances:
+    """Estimates the variances between and within launches from an array of log-ratios for each launch.
 
-    The true ratio is assumed to be the same in all launches, and the estimated variance between launches, which widens
-    the combined interval, to be the median of its distribution.
+    Launches of fewer than two rounds tell nothing about `within`, which is 0 if there are no others. `between` is
+    infinite for fewer than two launches.
     """
-    if launches == 1:
-        return 1.0
-    dof = launches - 1
-    variance = (1 - 2 / (9 * dof)) ** 3  # the median of chi squared divided by its degrees of freedom
-    combined_dof = (1 + variance) ** 2 * dof / variance**2
-    few, many = (student.quantile((1 + level) / 2, dof) for dof in (combined_dof, math.inf))
-    return math.sqrt(launches / (1 + variance)) * many / few
+    measured = [rounds for rounds in launches if _middle_half(rounds) >= 2]
+    within = float(np.mean([len(rounds) * _variance_of_midmean(rounds) for rounds in measured])) if measured else 0.0
+    if len(launches) < 2:
+        return Variances(math.inf, within)
+    seen = float(np.var([midmean(rounds) for rounds in launches], ddof=1))
+    return Variances(max(0.0, seen - within * float(np.mean([1 / len(rounds) for rounds in launches]))), within)
 
 
 def difference(after: Estimate, before: Estimate, shift: float = 0.0) -> Estimate:
@@ -107,10 +148,16 @@ def difference(after: Estimate, before: Estimate, shift: float = 0.0) -> Estimat
     return Estimate(after.centre - before.centre - shift, error, dof)
 
 
-def _bootstrap_deviations(rounds: Logs, rng: np.random.Generator, replicates: int) -> Logs:
-    """Draws a launch's rounds with replacement `replicates` times; returns each midmean minus their mean."""
-    drawn = midmean(rounds[rng.integers(len(rounds), size=(replicates, len(rounds)))])
-    return np.asarray(drawn - drawn.mean())
+def _middle_half(rounds: Logs) -> int:
+    """Returns how many rounds the midmean is the mean of."""
+    return len(rounds) - 2 * (len(rounds) // 4)
+
+
+def _variance_of_midmean(rounds: Logs) -> float:
+    """Returns the variance of the midmean of independent rounds (Tukey and McLaughlin, 1963); needs two rounds."""
+    cut, middle, ordered = len(rounds) // 4, _middle_half(rounds), np.sort(rounds)
+    winsorised = np.clip(ordered, ordered[cut], ordered[len(rounds) - cut - 1])
+    return float(((winsorised - winsorised.mean()) ** 2).sum()) / (middle * (middle - 1))
 
 
 def _satterthwaite(variance: float, dof: float, other_variance: float, other_dof: float) -> float:

@@ -5,12 +5,13 @@ import math
 import pytest
 
 from rollup_bench.harness.stats.claims import Claim, claims, discoveries
-from rollup_bench.harness.stats.estimate import Estimate
+from rollup_bench.harness.stats.estimate import Estimate, critical
 
 BENJAMINI_HOCHBERG = [
     *(0.0001, 0.0004, 0.0019, 0.0095, 0.0201, 0.0278, 0.0298, 0.0344),
     *(0.0459, 0.3240, 0.4262, 0.5719, 0.6528, 0.7590, 1.0000),
 ]
+T = critical(0.99, 10.0)
 
 
 def exactly(ratio: float) -> Estimate:
@@ -19,8 +20,8 @@ def exactly(ratio: float) -> Estimate:
 
 
 def between(low: float, high: float) -> Estimate:
-    """An estimate whose interval at 99% is this one: with 10 degrees of freedom t is 3.1693."""
-    return Estimate(math.log(low * high) / 2, math.log(high / low) / 2 / 3.1693, 10.0)
+    """An estimate whose interval at 99% is this one."""
+    return Estimate(math.log(low * high) / 2, math.log(high / low) / 2 / T, 10.0)
 
 
 def test_the_example_of_benjamini_and_hochberg_has_four_discoveries() -> None:
@@ -85,18 +86,18 @@ def test_the_whole_interval_lies_beyond_the_floor() -> None:
 
 
 def test_all_claims_are_one_family() -> None:
-    """With 10 degrees of freedom t = 3.3 is p = 0.008: a discovery alone, but none beside one that is not."""
-    one, nothing = Estimate(0.33, 0.1, 10.0), Estimate(0.0, 0.1, 10.0)
+    """With 10 degrees of freedom t = 4.1 is p = 0.0086 for four looks: a discovery alone, but none beside a null."""
+    one, nothing = Estimate(0.41, 0.1, 10.0), Estimate(0.0, 0.1, 10.0)
     assert claims([one], [None])[0].outcome == "slower"
     assert claims([one, nothing], [None, None])[0].outcome == "no difference seen"
     assert [found.outcome for found in claims([one, one], [None, None])] == ["slower"] * 2
 
 
 def test_the_level_is_that_of_the_family_and_of_the_intervals() -> None:
-    """With 10 degrees of freedom t = 2.4 is p = 0.037; t is 1.8125 at 90% and 2.2281 at 95%."""
+    """With 10 degrees of freedom t = 2.4 is p = 0.149 for four looks; t is 2.2281 at 80% for four looks."""
     one = Estimate(0.24, 0.1, 10.0)
     assert claims([one], [None])[0].outcome == "no difference seen"
-    found = claims([one], [None], level=0.95)[0]
+    found = claims([one], [None], level=0.8)[0]
     assert found.outcome == "slower"
     assert found.ratio == pytest.approx(math.exp(0.24))
     assert (found.low, found.high) == pytest.approx((math.exp(0.24 - 0.22281), math.exp(0.24 + 0.22281)), rel=1e-4)
@@ -104,16 +105,16 @@ def test_the_level_is_that_of_the_family_and_of_the_intervals() -> None:
 
 
 def test_a_floor_is_taken_at_the_level_of_the_claim() -> None:
-    """The floor reaches 0.18125 at 90% and 0.31693 at 99%; the ratio lies between the two."""
+    """The floor reaches 0.18125 at 60% for four looks and over 0.4 at 99%; the ratio lies between the two."""
     floor, ratio = Estimate(0.0, 0.1, 10.0), exactly(math.exp(0.25))
     assert claims([ratio], [floor])[0].outcome == "no difference seen"
-    assert claims([ratio], [floor], level=0.9)[0].outcome == "slower"
+    assert claims([ratio], [floor], level=0.6)[0].outcome == "slower"
 
 
 @pytest.mark.parametrize("floor", [(0.5, 1.25), (0.8, 2.0)])
 def test_what_is_detectable_lies_beyond_the_louder_side_of_the_floor(floor: tuple[float, float]) -> None:
     found = claims([Estimate(0.0, 0.1, 10.0)], [between(*floor)])[0]
-    assert found.detectable == pytest.approx(2 * math.exp(0.31693 + 0.08791), rel=1e-3)
+    assert found.detectable == pytest.approx(2 * math.exp(0.1 * T + 0.08791), rel=1e-3)
 
 
 def test_a_floor_that_is_unknown_lets_nothing_be_claimed() -> None:

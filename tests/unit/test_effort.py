@@ -1,8 +1,112 @@
-"""How many rounds a launch has, and how often each arm is asked."""
+"""How much the next launch measures, and when a run may end."""
 
+import numpy as np
 import pytest
 
-from rollup_bench.harness.stats.effort import Limits, Share, intervals, shares
+from rollup_bench.harness.stats.abba import AGAIN
+from rollup_bench.harness.stats.effort import Limits, Measured, Share, finished, intervals, shares, unknown
+from rollup_bench.harness.stats.estimate import STOPS, Logs
+
+Q = ("q", "hot")
+LIMITS = Limits(least=4, most=200, seconds=1000.0, fixed=100.0)
+FAST = {Q: {"a": 0.001, "b": 0.001}}
+
+
+def launches(
+    count: int, between: float = 0.0, within: float = 0.0, apart: float = 0.0, rounds: int = 20
+) -> list[dict[str, Logs]]:
+    """Launches in which arm `b` takes e**`apart` times as long as `a`; launches and rounds have these deviations."""
+    rng = np.random.default_rng(1)
+    measured = []
+    for _ in range(count):
+        b = rng.normal(apart + rng.normal(0, between), within, rounds)
+        measured.append({"a": np.zeros(rounds), "b": b, f"a{AGAIN}": rng.normal(0, within, rounds)})
+    return measured
+
+
+@pytest.mark.parametrize("count", range(1, 20))
+def test_a_run_may_end_only_after_one_of_the_agreed_numbers_of_launches(count: int) -> None:
+    assert finished({Q: launches(count, within=0.001)}, {}) == (count in STOPS)
+
+
+def test_a_run_may_end_if_arms_are_told_apart_or_known_well_enough() -> None:
+    noisy = {Q: launches(6, between=0.1, within=0.01)}
+    assert not finished(noisy, {})
+    assert unknown(noisy, 0.04) == {(Q, "a", "b")}
+    assert unknown(noisy, 0.5) == set()
+    assert finished({Q: launches(6, between=0.1, within=0.01, apart=2.0)}, {})
+
+
+def test_a_run_goes_on_while_processor_times_are_not_known() -> None:
+    rng = np.random.default_rng(2)
+    wall = {Q: launches(6, within=0.001)}
+    noisy = {Q: [{arm: rng.normal(0, 0.1, 1) for arm in ("a", "b")} for _ in range(6)]}
+    exact = {Q: [{arm: rng.normal(0, 0.001, 1) for arm in ("a", "b")} for _ in range(6)]}
+    assert not finished(wall, noisy)
+    assert finished(wall, exact)
+
+
+def test_nine_pairs_of_ten_suffice() -> None:
+    """Each question has two pairs: the arms, and the A/A control."""
+    good, bad = launches(6, within=0.001), launches(6, between=0.1, within=0.001)
+    measured = {(str(number), "hot"): good for number in range(4)}
+    assert finished(measured | {("bad", "hot"): bad}, {})
+    assert not finished({("0", "hot"): good, ("bad", "hot"): bad}, {})
+
+
+def test_a_run_without_launches_has_not_finished() -> None:
+    assert not finished({}, {})
+
+
+def test_rounds_are_added_where_rounds_vary() -> None:
+    """With a variance of 0.04 within launches, more rounds are needed than with 0.01, but no more than `most`."""
+    calm, noisy = (shares({Q: launches(6, within=within)}, FAST, LIMITS)[Q].rounds for within in (0.1, 0.2))
+    assert LIMITS.least < calm < noisy < LIMITS.most
+
+
+def test_launches_are_preferred_where_launches_vary_or_are_cheap() -> None:
+    """Cheaper launches make more launches with fewer rounds worthwhile."""
+    slow = {Q: dict.fromkeys(FAST[Q], 1.0)}
+    measured = {Q: launches(2, within=0.1)}
+    cheap, dear = (
+        shares(measured, slow, Limits(least=4, most=200, seconds=1e6, fixed=fixed))[Q].rounds for fixed in (0.0, 1e5)
+    )
+    assert cheap < dear
+
+
+def test_arms_that_are_told_apart_are_asked_less_often() -> None:
+    """Arm `c` is far slower than `a` and `b`, which are alike."""
+    measured = {Q: [logs | {"c": np.full(20, 5.0)} for logs in launches(6, within=0.1)]}
+    share = shares(measured, {Q: FAST[Q] | {"c": 0.15}}, LIMITS)[Q]
+    assert share.every["a"] == share.every["b"] == 1
+    assert share.every["c"] == 8
+    assert share.rounds >= 8 * LIMITS.least
+
+
+def test_a_question_whose_pairs_are_all_known_gets_the_fewest_rounds() -> None:
+    assert shares({Q: launches(6, within=0.001)}, FAST, LIMITS)[Q] == Share(4, dict.fromkeys(FAST[Q], 1))
+
+
+def test_pairs_that_cannot_be_known_get_the_most_rounds() -> None:
+    assert shares({Q: launches(6, between=0.5, within=0.1)}, FAST, LIMITS)[Q].rounds == LIMITS.most
+    assert shares({Q: launches(16, between=0.5, within=0.1)}, FAST, LIMITS)[Q].rounds == LIMITS.most
+
+
+def test_rounds_take_no_longer_than_allowed_except_for_the_fewest() -> None:
+    limits = Limits(least=4, most=200, seconds=30.0, fixed=100.0)
+    slow = {Q: dict.fromkeys(FAST[Q], 0.5)}
+    noisy: Measured = {Q: launches(6, within=0.3)}
+    assert shares(noisy, slow, limits)[Q].rounds == 10
+    assert shares(noisy, {Q: dict.fromkeys(FAST[Q], 50.0)}, limits)[Q].rounds == 4
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_the_first_launches_ask_all_arms_alike_if_there_is_time(count: int) -> None:
+    assert shares({Q: launches(count)}, FAST, LIMITS) == {Q: Share(200, {"a": 1, "b": 1})}
+
+
+def test_a_pair_of_which_one_arm_failed_needs_no_rounds() -> None:
+    assert shares({Q: launches(6, within=0.2)}, {Q: {"b": 0.001}}, LIMITS)[Q].rounds == LIMITS.least
 
 
 @pytest.mark.parametrize(
