@@ -13,6 +13,7 @@ from rollup_bench.workloads.questions import Age, Cohort, Grain, Span, milliseco
 from rollup_bench.workloads.templates import Template, has_parameter
 
 EVER = Span(datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC))
+DATES = ("start", "end", "until")
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,20 @@ def narrows(template: Template) -> bool:
     return isinstance(question, Cohort) and has_parameter(template.body["age"]) and single_age(question)
 
 
+def stored_definition(template: Template) -> Cohort | None:
+    """The definition of the activity to store for a template; None if the template is no cohort.
+
+    It is also None if another parameter than a date or the width of a single age changes the question, because stored
+    activity serves only one value of such a parameter.
+    """
+    question, body = template.fill(), {name: part for name, part in template.body.items() if name not in DATES}
+    if not isinstance(question, Cohort):
+        return None
+    if narrows(template):
+        question, body = narrowed(question), body | {"age": body["age"] | {"width": 1}}
+    return None if has_parameter(body) else definition(question)
+
+
 def summed_columns(question: Cohort) -> list[str]:
     """A list of the column that a question's measure sums; an empty list if the question sums no column."""
     return [question.measure.column] if question.measure and question.measure.column else []
@@ -94,9 +109,8 @@ def stored_activities(templates: Iterable[Template]) -> list[StoredActivity]:
     """The activities to store for the cohorts among `templates`; cohorts of the same definition share an activity."""
     stored: dict[Cohort, StoredActivity] = {}
     for template in templates:
-        question = template.fill()
-        if isinstance(question, Cohort):
-            wanted = narrowed(question) if narrows(template) else definition(question)
+        question, wanted = template.fill(), stored_definition(template)
+        if isinstance(question, Cohort) and wanted is not None:
             known = stored.get(wanted) or StoredActivity(f"cohort{len(stored)}", wanted, ())
             stored[wanted] = replace(known, columns=tuple(dict.fromkeys((*known.columns, *summed_columns(question)))))
     return list(stored.values())

@@ -13,7 +13,7 @@ from rollup_bench.engines.cassandra.funnel_tables import FunnelTable, funnel_tab
 from rollup_bench.engines.cassandra.rollup_tables import Rollup, StoredRollup, max_rows, rollup
 from rollup_bench.engines.cassandra.tables import CQL_TYPES, Table
 from rollup_bench.engines.cohort_activity import question_partials
-from rollup_bench.engines.cohorts import definition, narrowed, narrows
+from rollup_bench.engines.cohorts import narrows, stored_definition
 from rollup_bench.engines.contract import Plan
 from rollup_bench.engines.funnels import StoredFunnel, stored_funnels
 from rollup_bench.engines.sql import quoted
@@ -31,7 +31,6 @@ LOADED = "CREATE TABLE {}.loaded (rows bigint PRIMARY KEY)"
 CHECKPOINT = "CREATE TABLE {}.sent (name text PRIMARY KEY, rows bigint, seconds double)"
 SPAN_GRAINS = (Grain.DAY, Grain.HOUR, Grain.MINUTE)
 """The grains at which roll-ups and births are stored, so that a span may begin and end on any day, longest first."""
-SPAN_PARAMETERS = ("start", "end", "until")
 
 
 @dataclass(frozen=True)
@@ -168,16 +167,14 @@ def _coarse(question: Aggregate, layout: Layout, statistics: Statistics) -> tupl
 
 
 def _cohort(template: Template, question: Cohort, statistics: Statistics) -> StoredCohort | None:
-    """The stored cohort for a question; None if a parameter is no date or single age's width, or no grain fits."""
-    grain = _grain(question.grain or Grain.ALL, question.span, question.zone, statistics)
-    body = {name: part for name, part in template.body.items() if name not in SPAN_PARAMETERS}
-    wide = narrows(template)
-    if wide:
-        body = body | {"age": {**body["age"], "width": 1}}
-    if grain is None or has_parameter(body):
+    """The stored cohort for a question; None if no activity is stored for it, or no grain fits."""
+    grain, known = (
+        _grain(question.grain or Grain.ALL, question.span, question.zone, statistics),
+        stored_definition(template),
+    )
+    if grain is None or known is None:
         return None
-    count = None if wide or question.retention == "unbounded" else question.age.count
-    known = narrowed(question) if wide else definition(question)
+    count = None if narrows(template) or question.retention == "unbounded" else question.age.count
     return StoredCohort(f"for {template.name}", known, grain, tuple(question_partials(question)), count)
 
 
