@@ -1,5 +1,6 @@
 """Collects the figures of each question on each arm, for the table in the terminal and the trade-offs page."""
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from statistics import median
@@ -8,8 +9,18 @@ from typing import TypeVar
 import msgspec
 
 from rollup_bench.engines.source import has_changed
-from rollup_bench.harness.records.findings import Cell, Run, differences, timings
-from rollup_bench.harness.records.lines import ClosedLoop, Cost, First, Route, Verdict, of_type, parts
+from rollup_bench.harness.records.findings import (
+    Cell,
+    Level,
+    Run,
+    alone,
+    differences,
+    drifting,
+    processor,
+    processor_differences,
+    timings,
+)
+from rollup_bench.harness.records.lines import ClosedLoop, First, Route, Verdict, of_type, parts
 from rollup_bench.harness.records.loads import mean_loads
 from rollup_bench.harness.report.break_even import questions_to_repay
 from rollup_bench.harness.run import loops
@@ -17,7 +28,7 @@ from rollup_bench.harness.stats.claims import Claim
 from rollup_bench.harness.stats.percentiles import Percentiles
 from rollup_bench.workloads.layouts import RAW, TUNED
 
-T = TypeVar("T", ClosedLoop, Cost, First)
+T = TypeVar("T", ClosedLoop, First)
 
 
 class CellView(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -37,7 +48,12 @@ class CellView(msgspec.Struct, frozen=True, omit_defaults=True):
     time: Percentiles | None = None
     cached: Percentiles | None = None  # times of a repeated request that the result cache may answer
     first: tuple[float, str] | None = None  # median over launches of first requests' times; cold or lukewarm
-    processor: float | None = None  # processor time of client and engine for one question
+    alone: Percentiles | None = None  # times while no other arm is asked
+    drifts: bool = False  # the times still changed while they were measured, so they support no claim
+    processor: float | None = None  # processor time of client and engine for one question, asked alone
+    processor_interval: tuple[float, float] | None = None  # where this time lies with 99% confidence
+    processor_against: Claim | None = None  # comparison of processor times with the arm of lowest median on the layout
+    client: float | None = None  # processor time of the client; None if the engine runs in the client's process
     lowest: bool = False  # no arm on the same layout has a lower median
     against: Claim | None = None  # comparison with the arm of lowest median on the layout
     break_even: float | None = None  # how often this question must be asked to repay the load, against raw
@@ -67,10 +83,12 @@ class _Findings:
     """Looks up the measurements of a run by question and arm."""
 
     def __init__(self, run: Run) -> None:
-        self._run, self._times = run, timings(run)
-        self._claims = {
-            (one.question, one.arm, one.versus): one.claim for one in differences(run) if one.cache == "hot"
-        }
+        self._run, self._times, self._alone, self._drifting = run, timings(run), alone(run), drifting(run)
+        self._processors = processor(run)
+        self._claims, self._processor_claims = (
+            {(one.question, one.arm, one.versus): one.claim for one in found if one.cache == "hot"}
+            for found in (differences(run), processor_differences(run))
+        )
         self._changed = {engine for engine, before in run.header.adapters.items() if has_changed(engine, before)}
         self._loads = {load.cost.arm: load.cost for load in mean_loads(run)}
 
@@ -78,6 +96,7 @@ class _Findings:
         question, arm = line.question, line.arm
         cell = Cell(question, "hot", arm)
         best, routes = lowest(self._times, cell), self._routes(question, arm)
+        spent = self._processors.get(cell)
         return CellView(
             question=question,
             arm=arm,
@@ -93,9 +112,14 @@ class _Findings:
             time=self._times.get(cell),
             cached=self._times.get(Cell(question, "cached", arm)),
             first=self._first(question, arm),
-            processor=self._processor(question, arm),
+            alone=self._alone.get(cell),
+            drifts=cell in self._drifting,
+            processor=spent.total.seconds if spent else None,
+            processor_interval=_bounds(spent.total) if spent else None,
+            processor_against=_claim(self._processor_claims, question, arm, best.arm) if best else None,
+            client=spent.client.seconds if spent and spent.engine else None,
             lowest=cell == best,
-            against=self._claim(question, arm, best.arm) if best else None,
+            against=_claim(self._claims, question, arm, best.arm) if best else None,
             break_even=self._break_even(question, arm),
             capacity=loops.capacity([one for one in self._lines(ClosedLoop, question, arm) if one.cache == "hot"]),
         )
@@ -119,24 +143,25 @@ class _Findings:
         state = min(times)  # "cold" if any request was cold, as "cold" sorts before "lukewarm"
         return median(times[state]) / 1e9, state
 
-    def _processor(self, question: str, arm: str) -> float | None:
-        lines = [line for line in self._lines(Cost, question, arm) if line.cache == "hot"]
-        spent = sum(line.spent.client + (line.spent.engine or 0.0) for line in lines)
-        return spent / sum(line.questions for line in lines) if lines else None
-
-    def _claim(self, question: str, arm: str, versus: str) -> Claim | None:
-        inverted = self._claims.get((question, versus, arm))
-        return inverted.inverted() if inverted else self._claims.get((question, arm, versus))
-
     def _break_even(self, question: str, arm: str) -> float | None:
         """Returns how often a question must be asked to repay the load; None unless the arm is faster than raw."""
         raw = f"{parts(arm)[0]}/{RAW}"
-        claim = self._claim(question, arm, raw)
+        claim = _claim(self._claims, question, arm, raw)
         if arm == raw or claim is None or claim.outcome != "faster":
             return None
         before, after = (self._times[Cell(question, "hot", name)].median for name in (raw, arm))
         load = self._loads[arm]
         return questions_to_repay((load.built or load).seconds, before - after)
+
+
+def _claim(claims: Mapping[tuple[str, str, str], Claim], question: str, arm: str, versus: str) -> Claim | None:
+    inverted = claims.get((question, versus, arm))
+    return inverted.inverted() if inverted else claims.get((question, arm, versus))
+
+
+def _bounds(level: Level) -> tuple[float, float] | None:
+    """Returns the interval of a number of seconds; None if it is unknown, as after a single launch."""
+    return (level.low, level.high) if math.isfinite(level.high) else None
 
 
 def shares(routes: Sequence[Route]) -> str:

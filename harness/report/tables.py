@@ -1,7 +1,7 @@
 """Prints runs and comparisons of runs as tables in the terminal."""
 
 from collections.abc import Sequence
-from math import isinf
+from math import isfinite, isinf
 from statistics import median
 
 from rich import box
@@ -17,7 +17,7 @@ from rollup_bench.harness.records.findings import Run, medians, noise_floor
 from rollup_bench.harness.records.lines import ClosedLoop, Ended, Fault, LoadCost, OpenLoop, Rounds, Verdict, of_type
 from rollup_bench.harness.records.loads import mean_loads
 from rollup_bench.harness.report.break_even import BreakEven, break_even
-from rollup_bench.harness.report.cells import by_question, shares
+from rollup_bench.harness.report.cells import CellView, by_question, percent, shares
 from rollup_bench.harness.report.terminal import say_omitted
 from rollup_bench.harness.run import loops as under_load
 from rollup_bench.harness.stats.claims import Claim
@@ -27,7 +27,11 @@ _OMITTED_FIRST = (
     "cached ms",
     "first ms",
     "max ms",
+    "client",
+    "CPU 99%",
+    "CPU against lowest",
     "CPU ms",
+    "alone ms",
     "rate a second",
     "p50 ms",
     "p99 ms",
@@ -168,7 +172,8 @@ def comparison_table(comparison: Comparison, console: Console) -> None:
 
 
 def _cells(run: Run, reasons: bool) -> Table:
-    right = ("median ms", "99% interval", "max ms", "first ms", "cached ms", "CPU ms", "against lowest", "detects")
+    times = ("median ms", "99% interval", "max ms", "first ms", "cached ms", "alone ms", "client")
+    right = (*times, "CPU ms", "CPU 99%", "CPU against lowest", "against lowest", "detects")
     table = _table("question", "engine/layout", "verdict", right=right)
     table.add_column("outcome")
     table.add_column("routes")
@@ -178,6 +183,7 @@ def _cells(run: Run, reasons: bool) -> Table:
             claim = cell.against
             ratio, _, detects = _claim_cells(claim)
             outcome = claim.outcome if claim else "lowest median" if cell.lowest else cell.reason if reasons else ""
+            outcome = "drifts" if cell.drifts else outcome
             table.add_row(
                 "" if number else question,
                 cell.arm,
@@ -185,7 +191,11 @@ def _cells(run: Run, reasons: bool) -> Table:
                 *_time_cells(cell.time),
                 f"{milliseconds(cell.first[0])} {cell.first[1]}" if cell.first else "",
                 milliseconds(cell.cached.median if cell.cached else None),
+                milliseconds(cell.alone.median if cell.alone else None),
+                _client_cell(cell),
                 milliseconds(cell.processor),
+                _interval(*cell.processor_interval) if cell.processor_interval else "",
+                _processor_claim(cell.processor_against),
                 ratio,
                 detects,
                 Text(outcome, style=_STYLES.get(outcome, "dim")),
@@ -199,8 +209,23 @@ def _cells(run: Run, reasons: bool) -> Table:
 def _time_cells(time: Percentiles | None) -> tuple[str, str, str]:
     if time is None:
         return "", "", ""
-    interval = f"{milliseconds(time.low)} to {milliseconds(time.high)}"
+    interval = _interval(time.low, time.high) if isfinite(time.high) else "unknown"
     return milliseconds(time.median), interval, milliseconds(time.maximum)
+
+
+def _interval(low: float, high: float) -> str:
+    return f"{milliseconds(low)} to {milliseconds(high)}"
+
+
+def _client_cell(cell: CellView) -> str:
+    """Returns the client's processor time as a share of the median times alone and interleaved."""
+    if cell.client is None or cell.alone is None or cell.time is None:
+        return ""
+    return f"{percent(cell.client / cell.alone.median)}, {percent(cell.client / cell.time.median)}"
+
+
+def _processor_claim(claim: Claim | None) -> str:
+    return "" if claim is None else f"{claim.ratio:.3f} {claim.outcome}"
 
 
 def _under_load(run: Run) -> Table:

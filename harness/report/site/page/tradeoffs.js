@@ -128,14 +128,19 @@ $(document).ready(function () {
         if (cell.time && !cell.routes) { return cell.where + ' (the default request; this file does not record the routes of the others)'; }
         return cell.where + ((cell.routes || []).length === 1 ? ', from ' + cell.routes[0].tables.join(' and ') : '');
     }
+    function between(time) {
+        return time.high === null ? 'unknown' : `${seconds(time.low)} to ${seconds(time.high)}`;
+    }
     function facts(cell) {
         const time = cell.time, against = cell.against;
         const rows = [['Verdict', cell.verdict + (cell.reason ? ': ' + cell.reason : '')], ['Aggregated', aggregated(cell)]];
         if (time) {
-            rows.push(['Median', `${seconds(time.median)}, 99% interval ${seconds(time.low)} to ${seconds(time.high)}, `
-                + `${count(time.samples)} samples, longest ${seconds(time.maximum)}`]);
+            rows.push(['Median', `${seconds(time.median)}, 99% interval ${between(time)}, `
+                + `${count(time.samples)} samples, longest ${seconds(time.maximum)}`
+                + (cell.drifts ? '; the times still changed while they were measured, so they support no claim' : '')]);
             rows.push(['Percentiles', Object.entries(time.percentiles).map(([name, value]) => `${name} ${seconds(value)}`).join(', ')]);
         }
+        if (cell.alone) { rows.push(['Alone', `${seconds(cell.alone.median)}, 99% interval ${between(cell.alone)}, while no other arm was asked`]); }
         if (cell.cached) {
             rows.push(['From a cache', `${seconds(cell.cached.median)} when the same request is repeated and the engine may use its result cache`]);
         }
@@ -144,7 +149,8 @@ $(document).ready(function () {
             rows.push(['Against the lowest on its layout', `${times(against.ratio)} its median, 99% interval ${known}: ${against.outcome}`
                 + (against.detectable ? `; the smallest detectable slowdown is ${percent(against.detectable - 1)}` : '')]);
         }
-        if (cell.processor) { rows.push(['Processor', seconds(cell.processor) + ' of processor time for one question, client and engine together']); }
+        if (cell.processor) { rows.push(['Processor', seconds(cell.processor) + ' of processor time for one question, client and engine together'
+            + (cell.client ? `, of which the client's is ${seconds(cell.client)}` : '')]); }
         if (cell.capacity) { rows.push(['Capacity', digits(cell.capacity) + ' right answers a second']); }
         if (cell.break_even) {
             rows.push(['Break-even', `after ${count(Math.ceil(cell.break_even))} such questions, the time saved against raw equals the time of the load`]);

@@ -1,0 +1,97 @@
+"""Times alone, processor time and drift of a cell, from lines that a test chooses to the printed table."""
+
+import pytest
+from rich.console import Console
+
+from rollup_bench.harness.records.findings import Run
+from rollup_bench.harness.records.lines import Cost, Record, Rounds, Spent, Verdict
+from rollup_bench.harness.report.cells import CellView, by_question
+from rollup_bench.harness.report.tables import run_table
+from rollup_bench.harness.stats.abba import AGAIN
+from tests.support.timed import HEADER, rounds
+
+MILLISECOND = 1_000_000
+ARMS = ("duckdb/raw", "druid/raw")
+
+
+def cost(arm: str, launch: int, milliseconds: int, client: float, engine: float | None) -> Cost:
+    """Four requests to an arm alone: the milliseconds of each, and the processor milliseconds of all."""
+    spent = Spent(seconds=1.0, client=client / 1000, engine=engine and engine / 1000)
+    times = [milliseconds * MILLISECOND] * 4
+    return Cost(arm=arm, question="q", cache="hot", launch=launch, questions=4, spent=spent, times=times)
+
+
+def timed(launch: int, last: int = 20) -> Rounds:
+    """Eight rounds of 10 ms on DuckDB and of 20 ms on Druid, whose last four rounds may take other milliseconds."""
+    first, second = ARMS
+    times = {first: [10] * 8, second: [20] * 4 + [last] * 4, first + AGAIN: [10] * 8}
+    in_ns = {arm: [each * MILLISECOND for each in given] for arm, given in times.items()}
+    return rounds("q", in_ns, launch, first)
+
+
+def run(*lines: Record) -> Run:
+    """A run in which both arms answer the question right."""
+    return Run(HEADER, [*(Verdict(arm=arm, question="q", verdict="right") for arm in ARMS), *lines])
+
+
+def views(*lines: Record) -> tuple[CellView, CellView]:
+    """The cells of DuckDB and Druid."""
+    first, second = by_question(run(*lines))["q"]
+    return first, second
+
+
+LAUNCHES = [
+    line
+    for launch in range(6)
+    for line in (
+        timed(launch),
+        cost("duckdb/raw", launch, 8, client=32.0, engine=None),
+        cost("druid/raw", launch, 16, client=16.0, engine=80.0 + launch),
+    )
+]
+
+
+def test_a_cell_has_the_median_alone_and_processor_times() -> None:
+    embedded, served = views(*LAUNCHES)
+    assert embedded.alone
+    assert served.alone
+    assert [embedded.alone.median, served.alone.median] == pytest.approx([0.008, 0.016])
+    assert embedded.client is None
+    assert embedded.processor == pytest.approx(0.008)
+    assert served.client == pytest.approx(0.004)
+    assert served.processor == pytest.approx(0.0246, rel=0.01)
+    assert served.processor_interval is not None
+    assert served.processor_interval[0] < 0.0246 < served.processor_interval[1]
+    assert embedded.lowest
+    assert served.processor_against is not None
+    assert served.processor_against.outcome == "slower"
+    assert served.processor_against.ratio == pytest.approx(3.08, rel=0.01)
+    assert not embedded.drifts
+
+
+def test_a_cell_of_an_older_file_has_no_times_alone() -> None:
+    assert [view.alone for view in views(timed(0))] == [None, None]
+    assert [view.processor_interval for view in views(timed(0), cost("druid/raw", 0, 1, 1.0, 1.0))] == [None, None]
+
+
+def test_a_cell_whose_times_still_fall_is_marked_and_supports_no_claim() -> None:
+    embedded, served = views(*(timed(launch, last=15) for launch in range(6)))
+    assert (embedded.drifts, served.drifts) == (False, True)
+    assert served.against is not None
+    assert served.against.outcome == "drifts"
+
+
+def test_the_table_prints_the_clients_share_of_both_times() -> None:
+    console = Console(record=True, width=300)
+    run_table(run(*LAUNCHES), console)
+    text = " ".join(console.export_text().split())
+    assert "alone ms client CPU ms CPU 99% CPU against lowest" in text
+    assert "16 25%, 20% 24.6" in text
+    assert "3.078 slower" in text
+
+
+def test_the_table_marks_a_cell_that_drifts() -> None:
+    console = Console(record=True, width=300)
+    run_table(run(*(timed(launch, last=15) for launch in range(6))), console)
+    (line,) = [line for line in console.export_text().splitlines() if "druid/raw" in line]
+    assert "drifts" in line
