@@ -16,6 +16,7 @@ from rollup_bench.errors import RequestError
 from rollup_bench.harness.records import lines
 from rollup_bench.harness.records.lines import Cost, Header, Record, Rounds, of_type
 from rollup_bench.harness.records.run_log import newest
+from rollup_bench.harness.stats import noise
 from rollup_bench.harness.stats.abba import AGAIN
 from rollup_bench.harness.stats.claims import Claim, claims
 from rollup_bench.harness.stats.estimate import Estimate, Logs, asked, estimate, logarithms, paired
@@ -148,9 +149,8 @@ def drifting(run: Run) -> set[Cell]:
 
 
 def floors(run: Run) -> dict[tuple[str, str], Estimate]:
-    """Returns the noise floor of each question and cache state: the log-ratio of the A/A control's two names."""
-    ratios = {key: _ratio(launches, *launches[0].control) for key, launches in run.questions.items()}
-    return {key: ratio for key, ratio in ratios.items() if ratio is not None}
+    """Returns the A/A control of each question and cache state: the log-ratio of its second name to the arm."""
+    return noise.controls(_measured(run))
 
 
 def noise_floor(run: Run) -> NoiseFloor | None:
@@ -171,12 +171,12 @@ def noise_floor(run: Run) -> NoiseFloor | None:
 def differences(run: Run) -> list[Difference]:
     """Compares every two arms at every question and cache state, with one false discovery rate for all comparisons."""
     ratios = {
-        (question, cache, arm, versus): ratio
-        for (question, cache), launches in run.questions.items()
-        for arm, versus in combinations(_arms(launches), 2)
-        if (ratio := _ratio(launches, versus, arm)) is not None
+        (question, cache, arm, versus): estimate(common)
+        for (question, cache), launches in _measured(run).items()
+        for arm, versus in combinations(_arms(run.questions[question, cache]), 2)
+        if (common := paired(launches, versus, arm))
     }
-    return _claimed(run, ratios, floors(run))
+    return _claimed(run, ratios, noise.floors(_measured(run)))
 
 
 def processor_differences(run: Run) -> list[Difference]:
@@ -198,10 +198,10 @@ def processor_differences(run: Run) -> list[Difference]:
 
 
 def _claimed(
-    run: Run, ratios: Mapping[tuple[str, str, str, str], Estimate], noise: Mapping[tuple[str, str], Estimate]
+    run: Run, ratios: Mapping[tuple[str, str, str, str], Estimate], floors: Mapping[noise.Key, Estimate]
 ) -> list[Difference]:
     """Returns the claims about ratios of question, cache, arm and versus; a drifting cell supports none."""
-    unsteady, found = drifting(run), claims(list(ratios.values()), [noise.get(name[:2]) for name in ratios])
+    unsteady, found = drifting(run), claims(list(ratios.values()), [floors.get(name[:2]) for name in ratios])
     return [
         Difference(*name, replace(claim, outcome="drifts") if _cells(*name) & unsteady else claim)
         for name, claim in zip(ratios, found, strict=True)
@@ -212,11 +212,12 @@ def _cells(question: str, cache: str, arm: str, versus: str) -> set[Cell]:
     return {Cell(question, cache, arm), Cell(question, cache, versus)}
 
 
-def _ratio(launches: Sequence[Rounds], before: str, after: str) -> Estimate | None:
-    """Estimates the log-ratio of the times of arm `after` to those of arm `before`; None if no round has both arms."""
-    logs = [{arm: logarithms(launch.times.get(arm, [])) for arm in (before, after)} for launch in launches]
-    ratios = paired(logs, before, after)
-    return estimate(ratios) if ratios else None
+def _measured(run: Run) -> noise.Measured:
+    """Returns the log time of each round by question, launch and arm."""
+    return {
+        key: [{arm: logarithms(pairs) for arm, pairs in launch.times.items()} for launch in launches]
+        for key, launches in run.questions.items()
+    }
 
 
 def _change(rounds: Logs) -> Logs:

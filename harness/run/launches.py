@@ -22,8 +22,9 @@ from rollup_bench.harness.run.machine import drop_page_cache
 from rollup_bench.harness.run.request import Request, gauge
 from rollup_bench.harness.run.rounds import ROUNDS_DONE, Ask, Progress, TimedQuestion, alone, launch
 from rollup_bench.harness.run.routes import RouteOf, route
-from rollup_bench.harness.stats.effort import Key, Measured, Seconds, Share, finished, shares
+from rollup_bench.harness.stats.effort import Seconds, Share, finished, shares
 from rollup_bench.harness.stats.estimate import Logs, logarithms
+from rollup_bench.harness.stats.noise import Key, Measured
 from rollup_bench.servers import Server
 from rollup_bench.servers.watch import Watch
 from rollup_bench.workloads.pace import time_left

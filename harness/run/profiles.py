@@ -53,7 +53,7 @@ PROFILES = {
             rows=(3_000_000,),
             timed=16,
             checked=4,
-            effort=Effort(launches=8, least=4, most=100, warm=420.0, rounds=150.0, alone=0.5, fresh=60.0),
+            effort=Effort(launches=12, least=4, most=100, warm=240.0, rounds=150.0, alone=0.5, fresh=60.0),
             load=UnderLoad(questions=4),
         ),
         Profile(

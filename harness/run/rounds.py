@@ -16,7 +16,8 @@ from rollup_bench.harness.run.costs import Gauge, Meter, pressure, stall_seconds
 from rollup_bench.harness.run.routes import RouteOf, counted, unknown
 from rollup_bench.harness.run.warm_up import steady
 from rollup_bench.harness.stats.abba import AGAIN, abba, original, with_control
-from rollup_bench.harness.stats.effort import Key, Limits, Seconds, Share, intervals, shares
+from rollup_bench.harness.stats.effort import Limits, Seconds, Share, intervals, shares
+from rollup_bench.harness.stats.noise import Key
 
 Ask = Callable[[Any], object]
 Clock = Callable[[], int]

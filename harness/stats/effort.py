@@ -6,39 +6,21 @@ from itertools import combinations
 from statistics import median_low
 
 import msgspec
+import numpy as np
 
-from rollup_bench.harness.stats.abba import AGAIN, original
+from rollup_bench.harness.stats.abba import AGAIN
 from rollup_bench.harness.stats.claims import claims
-from rollup_bench.harness.stats.estimate import (
-    LEVEL,
-    STOPS,
-    Estimate,
-    Logs,
-    Variances,
-    critical,
-    estimate,
-    paired,
-    variances,
-)
+from rollup_bench.harness.stats.estimate import LEVEL, MANY, STOPS, Logs, critical, estimate, midmean, paired, variances
+from rollup_bench.harness.stats.noise import Key, Measured, floors
 
-Key = tuple[str, str]
-"""A question and its cache state."""
-Measured = Mapping[Key, Sequence[Mapping[str, Logs]]]
-"""By question, for each launch, the log time of each round by arm; NaN for a round in which the arm was not asked.
-
-The second name of an A/A control is an arm of its own. Processor time is given as a single value for each launch.
-"""
 Seconds = Mapping[Key, Mapping[str, float]]
 """For each question, by arm, the seconds of one request, without second names of A/A controls."""
 Pair = tuple[Key, str, str]
 """Two arms at a question."""
 
-WALL, PROCESSOR = 0.04, 0.06
-"""How exactly a ratio of wall times or of processor times must be known: to ±4% or ±6%.
-
-If the ratio of two arms and that of the A/A control are known to ±4%, a slowdown of 10% is found in four runs of five.
-"""
-ENOUGH = 0.9  # the share of pairs that must be told apart or known so exactly before a run ends
+WIDTH = 0.06
+"""How exactly a ratio must be known: to ±6%. A slowdown of 10% is then found in four runs of five."""
+ENOUGH = 0.9  # the share of pairs that must be told apart or known before a run ends early
 RARELY = 8  # an arm is asked at least in every eighth round
 _SLOW = 4  # an arm that takes this many times as long as the median arm is slow
 
@@ -65,26 +47,22 @@ class Limits(msgspec.Struct, frozen=True):
 def finished(wall: Measured, processor: Measured) -> bool:
     """Returns whether a run may end after the launches so far.
 
-    It may end after a number of launches in `STOPS` if enough pairs of arms are told apart, or known to ±4% in wall
-    time and ±6% in processor time. The intervals of `Estimate` allow for these looks.
+    It may end after a number of launches in `STOPS` if enough pairs of arms are told apart, or known to ±6%, in wall
+    time and in processor time. The intervals of `Estimate` allow for these looks.
     """
     launches = max(map(len, wall.values()), default=0)
     if launches not in STOPS:
         return False
     pairs = sum(1 for measured in (wall, processor) for _ in _pairs(measured))
-    return pairs - len(unknown(wall, WALL)) - len(unknown(processor, PROCESSOR)) >= ENOUGH * pairs
+    return pairs - len(unknown(wall)) - len(unknown(processor)) >= ENOUGH * pairs
 
 
-def unknown(measured: Measured, width: float) -> set[Pair]:
-    """Returns the pairs of arms that are neither told apart nor known to ±`width`."""
-    ratios: list[Estimate] = []
-    floors: list[Estimate | None] = []
-    pairs = list(_pairs(measured))
-    for key, arm, versus in pairs:
-        ratios.append(_ratio(measured[key], arm, versus))
-        floors.append(_floor(measured[key]))
-    found = zip(pairs, ratios, claims(ratios, floors), strict=True)
-    return {pair for pair, ratio, claim in found if not claim.told_apart and not ratio.within(width)}
+def unknown(measured: Measured) -> set[Pair]:
+    """Returns the pairs of arms that are neither told apart nor known to ±6%."""
+    pairs, noise = list(_pairs(measured)), floors(measured)
+    ratios = [estimate(paired(measured[key], versus, arm)) for key, arm, versus in pairs]
+    found = zip(pairs, ratios, claims(ratios, [noise.get(key) for key, *_ in pairs]), strict=True)
+    return {pair for pair, ratio, claim in found if not claim.told_apart and not ratio.within(WIDTH)}
 
 
 def shares(earlier: Measured, seconds: Seconds, limits: Limits) -> dict[Key, Share]:
@@ -92,59 +70,47 @@ def shares(earlier: Measured, seconds: Seconds, limits: Limits) -> dict[Key, Sha
 
     In the first two launches, all arms are asked equally often, except for slow ones if the seconds do not suffice.
     Then the variances between and within launches are estimated, and the run is planned so that it ends soonest: more
-    launches with fewer rounds, or fewer launches with more. Pairs that are told apart or known to ±4% get the fewest
-    rounds. If the rounds take too long, all get proportionally fewer.
+    launches with fewer rounds, or fewer launches with more. Pairs that are far apart need fewer rounds. If the rounds
+    take too long, all get proportionally fewer.
     """
     launches = max(map(len, earlier.values()), default=0)
     if launches < 2:
         return _equal_shares(seconds, limits)
-    open_pairs = {pair for pair in unknown(earlier, WALL) if _timed(pair, seconds)}
-    spreads = {(key, arm, versus): variances(paired(earlier[key], versus, arm)) for key, arm, versus in open_pairs}
+    ratios = {
+        (key, arm, versus): paired(earlier[key], versus, arm)
+        for key, arm, versus in _pairs(earlier)
+        if arm in seconds.get(key, {}) and versus in seconds[key]
+    }
     plans: dict[int, dict[Pair, float]] = {
-        total: {pair: _rounds(spread, total, limits) for pair, spread in spreads.items()}
+        total: {pair: _rounds(ratio, total, limits) for pair, ratio in ratios.items()}
         for total in STOPS
         if total > launches
     }
     best = min(plans, key=lambda total: _price(total, plans[total], seconds, limits), default=0)
-    needed = plans.get(best, dict.fromkeys(spreads, math.inf))
+    needed = plans.get(best, dict.fromkeys(ratios, math.inf))
     return _fitting(_by_arm(needed, seconds, limits), seconds, limits)
 
 
 def _pairs(measured: Measured) -> Iterator[Pair]:
-    """Yields every two arms of each question that share a round, and the two names of its A/A control."""
+    """Yields every two arms of each question that share a round, without second names of A/A controls."""
     for key, launches in measured.items():
-        names = dict.fromkeys(arm for logs in launches for arm in logs)
-        arms = [name for name in names if not name.endswith(AGAIN)]
-        control = [(original(name), name) for name in names if name.endswith(AGAIN)]
-        pairs = [*combinations(arms, 2), *control]
-        yield from ((key, arm, versus) for arm, versus in pairs if paired(launches, versus, arm))
+        arms = dict.fromkeys(arm for logs in launches for arm in logs if not arm.endswith(AGAIN))
+        yield from ((key, arm, versus) for arm, versus in combinations(arms, 2) if paired(launches, versus, arm))
 
 
-def _ratio(launches: Sequence[Mapping[str, Logs]], arm: str, versus: str) -> Estimate:
-    return estimate(paired(launches, versus, arm))
+def _rounds(ratios: Sequence[Logs], launches: int, limits: Limits) -> float:
+    """Returns the rounds of each launch with which a pair is known well enough after so many `launches`.
 
-
-def _floor(launches: Sequence[Mapping[str, Logs]]) -> Estimate | None:
-    """Returns the log-ratio of the A/A control's two names, or None without a control."""
-    again = next((arm for logs in launches for arm in logs if arm.endswith(AGAIN)), None)
-    ratios = paired(launches, original(again), again) if again else []
-    return estimate(ratios) if ratios else None
-
-
-def _timed(pair: Pair, seconds: Seconds) -> bool:
-    """Whether the next launch asks both arms of a pair."""
-    key, *arms = pair
-    return all(original(arm) in seconds.get(key, {}) for arm in arms)
-
-
-def _rounds(spread: Variances, launches: int, limits: Limits) -> float:
-    """Returns the rounds of each launch with which a ratio is known to ±4% after so many `launches`.
-
-    The variance of the estimate is (between + 2 * within / rounds) / launches, since `estimate` counts the rounds
-    twice. Returns infinity if no number of rounds suffices.
+    That is to ±6%, or to half the log-ratio of arms that are far apart. The variance of the estimate is
+    (between + within / rounds) / launches, in which `estimate` counts the rounds twice for fewer than `MANY` launches.
+    Returns infinity if no number of rounds suffices.
     """
-    wanted = launches * (math.log1p(WALL) / critical(LEVEL, launches - 1)) ** 2
-    return max(2 * spread.within / (wanted - spread.between), limits.least) if wanted > spread.between else math.inf
+    spread, centre = variances(ratios), float(np.mean([midmean(rounds) for rounds in ratios]))
+    half_width = max(math.log1p(WIDTH), abs(centre) / 2)
+    wanted = launches * (half_width / critical(LEVEL, launches - 1)) ** 2
+    within = spread.within * (1 if launches >= MANY else 2)
+    between = max(spread.between, 0.0)
+    return max(within / (wanted - between), limits.least) if wanted > between else math.inf
 
 
 def _price(launches: int, needed: Mapping[Pair, float], seconds: Seconds, limits: Limits) -> tuple[int, float]:
@@ -158,7 +124,7 @@ def _by_arm(needed: Mapping[Pair, float], seconds: Seconds, limits: Limits) -> d
     """Returns the rounds that each arm of each question takes part in: the most that any of its pairs needs."""
     rounds = {key: dict.fromkeys(arms, float(limits.least)) for key, arms in seconds.items()}
     for (key, *arms), number in needed.items():
-        for arm in map(original, arms):
+        for arm in arms:
             rounds[key][arm] = min(max(rounds[key][arm], number), limits.most)
     return rounds
 

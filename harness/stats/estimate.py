@@ -13,12 +13,13 @@ from rollup_bench.harness.stats import student
 Logs = NDArray[np.float64]
 LEVEL = 0.99  # the confidence level of all published intervals and claims
 POWER = 0.8  # the probability of claiming a slowdown of exactly the smallest detectable size
-STOPS = (6, 8, 12, 16)
-"""The numbers of launches after which a run may end early, because its figures are known well enough.
+STOPS = (6, 12)
+"""The numbers of launches after which a run may end because its figures are known well enough.
 
 Each of these looks at the figures may err. So that all of them together err with the probability 1 - level, each one
 gets an equal part of it (Bonferroni). The intervals are therefore valid after whichever look a run ends.
 """
+MANY = 8  # from so many launches on, an estimate does without the variance of rounds
 
 
 class Estimate(msgspec.Struct, frozen=True):
@@ -54,8 +55,13 @@ class Estimate(msgspec.Struct, frozen=True):
         return self._half_width(level) <= math.log1p(width)
 
     def detectable(self, floor: float = 0.0, level: float = LEVEL) -> float:
-        """Returns the smallest slowdown (1.1 is 10%) that four runs of five claim above a noise log-ratio `floor`."""
-        return _exp(floor + self._half_width(level) + self.error * student.quantile(POWER, self.dof))
+        """Returns the smallest slowdown (1.1 is 10%) that four runs of five claim above a noise log-ratio `floor`.
+
+        The error itself is estimated, which the approximation of noncentral t by Johnson and Welch (1940) allows for.
+        """
+        reach, unbiased = critical(level, self.dof), 1 - 1 / (4 * max(self.dof, 1.0))
+        beyond = student.quantile(POWER, math.inf) * math.sqrt(1 + reach**2 / (2 * max(self.dof, 1.0))) / unbiased
+        return _exp(floor + self.error * (reach + beyond))
 
     def _half_width(self, level: float) -> float:
         return self.error * critical(level, self.dof)
@@ -64,7 +70,8 @@ class Estimate(msgspec.Struct, frozen=True):
 class Variances(NamedTuple):
     """Variances of log times or log-ratios: between the true centres of launches, and within launches.
 
-    The centre of a launch of n rounds differs from its true centre with a variance of `within` / n.
+    The centre of a launch of n rounds differs from its true centre with a variance of `within` / n. An estimate of
+    `between` is negative if launches differ less than their rounds let expect.
     """
 
     between: float
@@ -110,19 +117,18 @@ def paired(launches: Sequence[Mapping[str, Logs]], before: str, after: str) -> l
 def estimate(launches: Sequence[Logs]) -> Estimate:
     """Estimates the centre of log times or log-ratios of rounds, given as an array for each launch.
 
-    The centre of a launch is the midmean of its rounds, and the estimate is the mean over launches. Its variance is the
-    sum of two: that between launches, and that of rounds within them. The sum is too large, because launches also
-    differ by the rounds within them; it protects against a few launches that are alike by chance. The interval uses
-    Student's t with Satterthwaite's degrees of freedom. If a launch has a single round, only the variance between
-    launches counts; for a single launch, only that of its rounds. The error is infinite if neither is known.
+    The centre of a launch is the midmean of its rounds, and the estimate is the mean over launches, whose interval is
+    that of Student. Three to seven launches may be alike by chance, so the variance of rounds within launches is added,
+    with Satterthwaite's degrees of freedom. This counts the rounds twice, because launches also differ by their rounds.
+    For a single launch, only its rounds count. The error is infinite if it is that of a single round.
     """
     centres = np.array([float(midmean(rounds)) for rounds in launches])
     centre, count = float(centres.mean()), len(centres)
-    between, within = math.inf if count == 1 else float(centres.var(ddof=1)) / count, 0.0
+    between = float(centres.var(ddof=1)) / count if count > 1 else 0.0
     in_middle_half = [_middle_half(rounds) for rounds in launches]
-    if min(in_middle_half) >= 2:
-        within = sum(map(_variance_of_midmean, launches)) / count**2
-        between = 0.0 if count == 1 else between
+    if count == 2 or count >= MANY or min(in_middle_half) < 2:
+        return Estimate(centre, math.sqrt(between), count - 1.0) if count > 1 else Estimate(centre, math.inf, 1.0)
+    within = sum(map(_variance_of_midmean, launches)) / count**2
     dof = _satterthwaite(between, count - 1, within, sum(in_middle_half) - count)
     return Estimate(centre, math.sqrt(between + within), dof)
 
@@ -138,7 +144,15 @@ def variances(launches: Sequence[Logs]) -> Variances:
     if len(launches) < 2:
         return Variances(math.inf, within)
     seen = float(np.var([midmean(rounds) for rounds in launches], ddof=1))
-    return Variances(max(0.0, seen - within * float(np.mean([1 / len(rounds) for rounds in launches]))), within)
+    return Variances(seen - within * float(np.mean([1 / len(rounds) for rounds in launches])), within)
+
+
+def mean(estimates: Sequence[Estimate]) -> Estimate:
+    """Returns the mean of independent estimates with known errors, with Satterthwaite's degrees of freedom."""
+    parts = [each.error**2 for each in estimates]
+    spread = sum(part**2 / each.dof for part, each in zip(parts, estimates, strict=True))
+    dof = sum(parts) ** 2 / spread if spread else 1.0
+    return Estimate(float(np.mean([each.centre for each in estimates])), math.sqrt(sum(parts)) / len(parts), dof)
 
 
 def difference(after: Estimate, before: Estimate, shift: float = 0.0) -> Estimate:

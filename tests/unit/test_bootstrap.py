@@ -11,6 +11,7 @@ from rollup_bench.harness.stats.estimate import (
     critical,
     difference,
     estimate,
+    mean,
     midmean,
     paired,
     variances,
@@ -38,13 +39,13 @@ def test_the_midmean_of_a_table_is_that_of_each_row() -> None:
 
 
 def test_the_interval_divides_the_error_among_the_looks_at_a_run() -> None:
-    """Student's t for 10 degrees of freedom is 3.1693 at 99%, and 4.1437 at 99.9%; four looks have 0.1% of 99.6%."""
-    assert len(STOPS) == 4
-    assert critical(1 - 4 * 0.01, 10) == pytest.approx(3.1693, rel=1e-3)
-    assert critical(1 - 4 * 0.001, 10) == pytest.approx(4.5869, rel=1e-3)
+    """Student's t for 10 degrees of freedom is 3.1693 at 99% and 4.5869 at 99.9%; each of two looks may err so."""
+    assert len(STOPS) == 2
+    assert critical(1 - 2 * 0.01, 10) == pytest.approx(3.1693, rel=1e-3)
+    assert critical(1 - 2 * 0.001, 10) == pytest.approx(4.5869, rel=1e-3)
     one = Estimate(math.log(2), 0.1, 10.0)
     assert one.ratio == pytest.approx(2)
-    assert one.interval(0.96) == pytest.approx((2 * math.exp(-0.31693), 2 * math.exp(0.31693)), rel=1e-4)
+    assert one.interval(0.98) == pytest.approx((2 * math.exp(-0.31693), 2 * math.exp(0.31693)), rel=1e-4)
 
 
 def test_an_interval_that_is_beyond_what_floats_hold_is_infinite() -> None:
@@ -53,8 +54,8 @@ def test_an_interval_that_is_beyond_what_floats_hold_is_infinite() -> None:
 
 
 def test_p_is_that_of_student_for_each_look() -> None:
-    assert Estimate(0.31693, 0.1, 10.0).p == pytest.approx(4 * 0.01, rel=1e-3)
-    assert Estimate(-0.31693, 0.1, 10.0).p == pytest.approx(4 * 0.01, rel=1e-3)
+    assert Estimate(0.31693, 0.1, 10.0).p == pytest.approx(2 * 0.01, rel=1e-3)
+    assert Estimate(-0.31693, 0.1, 10.0).p == pytest.approx(2 * 0.01, rel=1e-3)
     assert Estimate(0.01, 0.1, 10.0).p == 1.0
     assert (Estimate(0.1, 0.0, 10.0).p, Estimate(0.0, 0.0, 10.0).p) == (0.0, 1.0)
 
@@ -67,10 +68,12 @@ def test_a_ratio_is_known_within_a_width_that_its_interval_does_not_exceed() -> 
 
 
 def test_a_detectable_slowdown_exceeds_the_floor_by_both_quantiles() -> None:
-    """With 10 degrees of freedom four of five values lie below 0.8791."""
-    one = Estimate(5.0, 0.1, 10.0)
-    assert one.detectable() == pytest.approx(math.exp(0.1 * critical(0.99, 10) + 0.08791), rel=1e-4)
-    assert one.detectable(0.5, 0.96) == pytest.approx(math.exp(0.5 + 0.31693 + 0.08791), rel=1e-4)
+    """Four of five values of a normal distribution lie below 0.8416; t is 3.1693 for 10 degrees of freedom."""
+    one, beyond = Estimate(5.0, 0.1, 10.0), 0.08416 * math.sqrt(1 + 3.1693**2 / 20) / 0.975
+    assert one.detectable(level=0.98) == pytest.approx(math.exp(0.31693 + beyond), rel=1e-3)
+    assert one.detectable(0.5, 0.98) == pytest.approx(math.exp(0.5 + 0.31693 + beyond), rel=1e-3)
+    exact = Estimate(5.0, 0.1, 1e9)
+    assert exact.detectable() == pytest.approx(math.exp(0.1 * critical(0.99, 1e9) + 0.08416), rel=1e-3)
 
 
 def test_launches_whose_rounds_are_equal_have_the_standard_error_of_their_mean() -> None:
@@ -106,14 +109,30 @@ def test_the_error_of_a_midmean_is_its_deviation_in_many_samples(size: int) -> N
 def test_the_degrees_of_freedom_of_rounds_are_those_of_the_middle_halves(rounds: int, dof: int) -> None:
     values = np.arange(float(rounds))
     assert estimate([values]).dof == pytest.approx(dof)
-    assert estimate([values, values]).dof == pytest.approx(2 * dof)
+    assert estimate([values] * 3).dof == pytest.approx(3 * dof)
 
 
 def test_both_variances_add_and_their_degrees_of_freedom_are_satterthwaites() -> None:
-    """The centres 0 and 1 add a variance of 1 / 4 with one degree of freedom, the rounds 1 / 2 with two."""
-    one = estimate([np.array([-1.0, 1.0]), np.array([0.0, 2.0])])
-    assert (one.centre, one.error) == pytest.approx((0.5, math.sqrt(1 / 4 + 1 / 2)))
-    assert one.dof == pytest.approx(0.75**2 / (0.25**2 / 1 + 0.5**2 / 2))
+    """The centres 0, 1, 2 add a variance of 1 / 3 with two degrees of freedom, the rounds 1 / 3 with three."""
+    one = estimate([np.array([-1.0, 1.0]), np.array([0.0, 2.0]), np.array([1.0, 3.0])])
+    assert (one.centre, one.error) == pytest.approx((1.0, math.sqrt(2 / 3)))
+    assert one.dof == pytest.approx((2 / 3) ** 2 / ((1 / 3) ** 2 / 2 + (1 / 3) ** 2 / 3))
+
+
+@pytest.mark.parametrize("count", [2, 8, 9])
+def test_two_launches_and_many_are_a_sample_of_launches(count: int) -> None:
+    one = estimate([np.array([-1.0, 1.0]) + number for number in range(count)])
+    error = math.sqrt(np.arange(float(count)).var(ddof=1) / count)
+    assert (one.centre, one.error, one.dof) == pytest.approx(((count - 1) / 2, error, count - 1))
+    seven = estimate([np.array([-1.0, 1.0]) + number for number in range(7)])
+    assert seven.error == pytest.approx(math.sqrt(np.arange(7.0).var(ddof=1) / 7 + 1 / 7))
+
+
+def test_a_mean_has_the_errors_of_all_estimates() -> None:
+    one = mean([Estimate(0.1, 0.03, 8.0), Estimate(0.5, 0.04, 4.0)])
+    assert (one.centre, one.error) == pytest.approx((0.3, 0.025))
+    assert one.dof == pytest.approx(0.05**4 / (0.03**4 / 8 + 0.04**4 / 4))
+    assert mean([Estimate(0.1, 0.0, 8.0)]) == Estimate(0.1, 0.0, 1.0)
 
 
 def test_a_single_value_leaves_the_error_unknown() -> None:
@@ -137,7 +156,7 @@ def test_variances_are_told_apart() -> None:
 def test_few_launches_or_rounds_leave_a_variance_unknown() -> None:
     assert variances([np.array([0.0, 2.0])]) == pytest.approx((math.inf, 2.0))
     assert variances([np.array([0.0]), np.array([2.0])]) == pytest.approx((2.0, 0.0))
-    assert variances([np.array([0.0, 2.0]), np.array([0.0, 2.0])]) == pytest.approx((0.0, 2.0))
+    assert variances([np.array([0.0, 2.0]), np.array([0.0, 2.0])]) == pytest.approx((-1.0, 2.0))
 
 
 def test_rounds_with_both_arms_are_paired() -> None:

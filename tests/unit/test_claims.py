@@ -86,35 +86,35 @@ def test_the_whole_interval_lies_beyond_the_floor() -> None:
 
 
 def test_all_claims_are_one_family() -> None:
-    """With 10 degrees of freedom t = 4.1 is p = 0.0086 for four looks: a discovery alone, but none beside a null."""
-    one, nothing = Estimate(0.41, 0.1, 10.0), Estimate(0.0, 0.1, 10.0)
+    """With 10 degrees of freedom t = 3.9 is p = 0.006 for two looks: a discovery alone, but none beside a null."""
+    one, nothing = Estimate(0.39, 0.1, 10.0), Estimate(0.0, 0.1, 10.0)
     assert claims([one], [None])[0].outcome == "slower"
     assert claims([one, nothing], [None, None])[0].outcome == "no difference seen"
     assert [found.outcome for found in claims([one, one], [None, None])] == ["slower"] * 2
 
 
 def test_the_level_is_that_of_the_family_and_of_the_intervals() -> None:
-    """With 10 degrees of freedom t = 2.4 is p = 0.149 for four looks; t is 2.2281 at 80% for four looks."""
+    """With 10 degrees of freedom t = 2.4 is p = 0.075 for two looks; t is 2.2281 at 90% for two looks."""
     one = Estimate(0.24, 0.1, 10.0)
     assert claims([one], [None])[0].outcome == "no difference seen"
-    found = claims([one], [None], level=0.8)[0]
+    found = claims([one], [None], level=0.9)[0]
     assert found.outcome == "slower"
     assert found.ratio == pytest.approx(math.exp(0.24))
     assert (found.low, found.high) == pytest.approx((math.exp(0.24 - 0.22281), math.exp(0.24 + 0.22281)), rel=1e-4)
-    assert found.detectable == pytest.approx(math.exp(0.22281 + 0.08791), rel=1e-4)
+    assert found.detectable == pytest.approx(one.detectable(level=0.9))
 
 
 def test_a_floor_is_taken_at_the_level_of_the_claim() -> None:
-    """The floor reaches 0.18125 at 60% for four looks and over 0.4 at 99%; the ratio lies between the two."""
+    """The floor reaches 0.18125 at 80% for two looks and over 0.3 at 99%; the ratio lies between the two."""
     floor, ratio = Estimate(0.0, 0.1, 10.0), exactly(math.exp(0.25))
     assert claims([ratio], [floor])[0].outcome == "no difference seen"
-    assert claims([ratio], [floor], level=0.6)[0].outcome == "slower"
+    assert claims([ratio], [floor], level=0.8)[0].outcome == "slower"
 
 
 @pytest.mark.parametrize("floor", [(0.5, 1.25), (0.8, 2.0)])
 def test_what_is_detectable_lies_beyond_the_louder_side_of_the_floor(floor: tuple[float, float]) -> None:
     found = claims([Estimate(0.0, 0.1, 10.0)], [between(*floor)])[0]
-    assert found.detectable == pytest.approx(2 * math.exp(0.1 * T + 0.08791), rel=1e-3)
+    assert found.detectable == pytest.approx(2 * Estimate(0.0, 0.1, 10.0).detectable(), rel=1e-3)
 
 
 def test_a_floor_that_is_unknown_lets_nothing_be_claimed() -> None:

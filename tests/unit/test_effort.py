@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from rollup_bench.harness.stats.abba import AGAIN
-from rollup_bench.harness.stats.effort import Limits, Measured, Share, finished, intervals, shares, unknown
+from rollup_bench.harness.stats.effort import Limits, Share, finished, intervals, shares, unknown
 from rollup_bench.harness.stats.estimate import STOPS, Logs
+from rollup_bench.harness.stats.noise import Measured
 
 Q = ("q", "hot")
 LIMITS = Limits(least=4, most=200, seconds=1000.0, fixed=100.0)
@@ -32,8 +33,7 @@ def test_a_run_may_end_only_after_one_of_the_agreed_numbers_of_launches(count: i
 def test_a_run_may_end_if_arms_are_told_apart_or_known_well_enough() -> None:
     noisy = {Q: launches(6, between=0.1, within=0.01)}
     assert not finished(noisy, {})
-    assert unknown(noisy, 0.04) == {(Q, "a", "b")}
-    assert unknown(noisy, 0.5) == set()
+    assert unknown(noisy) == {(Q, "a", "b")}
     assert finished({Q: launches(6, between=0.1, within=0.01, apart=2.0)}, {})
 
 
@@ -47,11 +47,10 @@ def test_a_run_goes_on_while_processor_times_are_not_known() -> None:
 
 
 def test_nine_pairs_of_ten_suffice() -> None:
-    """Each question has two pairs: the arms, and the A/A control."""
     good, bad = launches(6, within=0.001), launches(6, between=0.1, within=0.001)
-    measured = {(str(number), "hot"): good for number in range(4)}
+    measured = {(str(number), "hot"): good for number in range(9)}
     assert finished(measured | {("bad", "hot"): bad}, {})
-    assert not finished({("0", "hot"): good, ("bad", "hot"): bad}, {})
+    assert not finished(measured | {("bad", "hot"): bad, ("also bad", "hot"): bad}, {})
 
 
 def test_a_run_without_launches_has_not_finished() -> None:
@@ -59,8 +58,8 @@ def test_a_run_without_launches_has_not_finished() -> None:
 
 
 def test_rounds_are_added_where_rounds_vary() -> None:
-    """With a variance of 0.04 within launches, more rounds are needed than with 0.01, but no more than `most`."""
-    calm, noisy = (shares({Q: launches(6, within=within)}, FAST, LIMITS)[Q].rounds for within in (0.1, 0.2))
+    """With a variance of 0.25 within launches, more rounds are needed than with 0.09, but no more than `most`."""
+    calm, noisy = (shares({Q: launches(6, within=within, rounds=500)}, FAST, LIMITS)[Q].rounds for within in (0.3, 0.5))
     assert LIMITS.least < calm < noisy < LIMITS.most
 
 
@@ -76,20 +75,20 @@ def test_launches_are_preferred_where_launches_vary_or_are_cheap() -> None:
 
 def test_arms_that_are_told_apart_are_asked_less_often() -> None:
     """Arm `c` is far slower than `a` and `b`, which are alike."""
-    measured = {Q: [logs | {"c": np.full(20, 5.0)} for logs in launches(6, within=0.1)]}
+    measured = {Q: [logs | {"c": np.full(20, 5.0)} for logs in launches(6, within=0.3)]}
     share = shares(measured, {Q: FAST[Q] | {"c": 0.15}}, LIMITS)[Q]
     assert share.every["a"] == share.every["b"] == 1
     assert share.every["c"] == 8
     assert share.rounds >= 8 * LIMITS.least
 
 
-def test_a_question_whose_pairs_are_all_known_gets_the_fewest_rounds() -> None:
+def test_a_question_whose_rounds_hardly_vary_gets_the_fewest_rounds() -> None:
     assert shares({Q: launches(6, within=0.001)}, FAST, LIMITS)[Q] == Share(4, dict.fromkeys(FAST[Q], 1))
 
 
 def test_pairs_that_cannot_be_known_get_the_most_rounds() -> None:
     assert shares({Q: launches(6, between=0.5, within=0.1)}, FAST, LIMITS)[Q].rounds == LIMITS.most
-    assert shares({Q: launches(16, between=0.5, within=0.1)}, FAST, LIMITS)[Q].rounds == LIMITS.most
+    assert shares({Q: launches(12, between=0.5, within=0.1)}, FAST, LIMITS)[Q].rounds == LIMITS.most
 
 
 def test_rounds_take_no_longer_than_allowed_except_for_the_fewest() -> None:

@@ -1,0 +1,43 @@
+"""The noise floor of a run: how much the two names of its A/A controls differ."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+from rollup_bench.harness.stats.abba import AGAIN, original
+from rollup_bench.harness.stats.estimate import Estimate, Logs, estimate, mean, paired
+
+Key = tuple[str, str]
+"""A question and its cache state."""
+Measured = Mapping[Key, Sequence[Mapping[str, Logs]]]
+"""By question, for each launch, the log time of each round by arm; NaN for a round in which the arm was not asked.
+
+The second name of an A/A control is an arm of its own. Processor time is given as a single value for each launch.
+"""
+
+
+def controls(measured: Measured) -> dict[Key, Estimate]:
+    """Returns the log-ratio of the second name to the arm of each A/A control."""
+    ratios = {key: _control(launches) for key, launches in measured.items()}
+    return {key: estimate(launches) for key, launches in ratios.items() if launches}
+
+
+def floors(measured: Measured) -> dict[Key, Estimate]:
+    """Returns the noise floor of each question; differences within its interval prove nothing.
+
+    It is the mean of all A/A controls of the run. A control whose own interval excludes 1, or is unknown, is left out
+    of the mean, and is the floor of its question alone. Without any control, nothing is returned.
+    """
+    own = controls(measured)
+    quiet = {key: control for key, control in own.items() if _is_quiet(control)}
+    run = {key: mean(list(quiet.values())) for key in measured} if quiet else {}
+    return run | {key: control for key, control in own.items() if key not in quiet}
+
+
+def _control(launches: Sequence[Mapping[str, Logs]]) -> list[Logs]:
+    again = next((arm for logs in launches for arm in logs if arm.endswith(AGAIN)), None)
+    return paired(launches, original(again), again) if again else []
+
+
+def _is_quiet(control: Estimate) -> bool:
+    low, high = control.interval()
+    return low <= 1 <= high and control.error < math.inf
