@@ -12,6 +12,7 @@ from rollup_bench.errors import RequestError
 from rollup_bench.workloads import layouts, measures
 from rollup_bench.workloads.draws import Values
 from rollup_bench.workloads.layouts import Layout
+from rollup_bench.workloads.mixes import Mix, mix
 from rollup_bench.workloads.questions import Aggregate, Cohort, Funnel, Grain, Question
 from rollup_bench.workloads.reading import read as read_typed
 from rollup_bench.workloads.specs import check_name, unique, zone_info
@@ -112,6 +113,7 @@ class Dataset(msgspec.Struct, frozen=True, kw_only=True):
     layouts: dict[str, Layout]
     questions: dict[str, Template]
     dashboards: dict[str, list[str]] = {}
+    mixes: dict[str, Mix] = {}
 
     def sized(self, rows: int | None, seed: int | None) -> "Dataset":
         """A copy of a generated dataset with `rows` rows and this seed; None leaves the number or seed as it is.
@@ -177,6 +179,7 @@ class File(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     layouts: dict[str, dict[str, Any]] = {}
     questions: list[dict[str, Any]] = []
     dashboards: dict[str, Any] = {}
+    mixes: list[dict[str, Any]] = []
 
 
 def built_in() -> list[str]:
@@ -219,7 +222,7 @@ def _dataset(path: Path, file: File) -> Dataset:
             rollups[name] = read_typed(raw, LayoutSpec).layout(name, file.zone, file.columns)
     questions: dict[str, Template] = {}
     for place, raw in enumerate(file.questions):
-        with _under(f"question {raw['name']}" if isinstance(raw.get("name"), str) else f"questions[{place}]"):
+        with _under(_key("question", place, raw)):
             parsed = template(raw, file.zone)
             if parsed.name in questions:
                 raise ValueError("two questions have this name; rename one of them")
@@ -242,7 +245,25 @@ def _dataset(path: Path, file: File) -> Dataset:
         layouts={layouts.RAW: layouts.raw} | rollups | {layouts.TUNED: layouts.tuned},
         questions=questions,
         dashboards=dashboards,
+        mixes=_mixes(file.mixes, questions),
     )
+
+
+def _mixes(tables: list[dict[str, Any]], questions: dict[str, Template]) -> dict[str, Mix]:
+    mixes: dict[str, Mix] = {}
+    for place, raw in enumerate(tables):
+        with _under(_key("mix", place, raw)):
+            parsed = mix(raw, questions)
+            if parsed.name in mixes:
+                raise ValueError("two mixes have this name; rename one of them")
+            mixes[parsed.name] = parsed
+    return mixes
+
+
+def _key(kind: str, place: int, raw: dict[str, Any]) -> str:
+    """What errors call a table of a question or a mix: by its name or, without a valid name, by its place."""
+    name = raw.get("name")
+    return f"{kind} {name}" if isinstance(name, str) else f"{'mixes' if kind == 'mix' else 'questions'}[{place}]"
 
 
 def _dashboard(names: object, questions: dict[str, Template]) -> list[str]:

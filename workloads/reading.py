@@ -7,7 +7,7 @@ import msgspec
 from msgspec import inspect
 
 _T = TypeVar("_T")
-STEP = re.compile(r"\.([^.\[]+)|\[(\d+)\]")
+STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]")
 HINTS = {
     "subject": 'the name of a column in quotes, as in subject = "user"',
     "action": 'the name of a column in quotes, as in action = "event"',
@@ -20,6 +20,7 @@ HINTS = {
     "null": 'texts that stand for NULL, as in null = ["NA", ""]',
     "draw": "for each drawn parameter its values, as in draw = { n = [5, 10, 20] }",
     "dashboards": 'for each dashboard its questions, as in morning = ["carriers"] under [dashboards]',
+    "weights": "for each question a number above 0, as in weights = { carriers = 3, routes = 1 }",
     "source": 'where the events are, as in path = "events.csv" under [source]',
     "columns": 'what the columns are, as in time = { name = "at" } and subject = "user" under [columns]',
 }

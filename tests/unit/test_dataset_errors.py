@@ -10,6 +10,7 @@ import pytest
 from msgspec import inspect
 
 from rollup_bench.workloads.dataset import File, LayoutSpec
+from rollup_bench.workloads.mixes import Mix
 from rollup_bench.workloads.specs import SPECS
 from rollup_bench.workloads.templates import Head
 from tests.support.command import Command
@@ -34,8 +35,11 @@ WHOLE: dict[str, Any] = {
         cohort("cohort", "day", 3),
         {"name": "funnel", "kind": "funnel", "steps": [{"did": "a"}], "window": 60, "parameters": SPAN},
     ],
+    "mixes": [{"name": "mix", "weights": {"aggregate": 3, "cohort": 1}}],
 }
-PLACES = {"layout": ("layouts", "hour")} | {q["name"]: ("questions", i) for i, q in enumerate(WHOLE["questions"])}
+PLACES = {"layout": ("layouts", "hour"), "mix": ("mixes", 0)} | {
+    q["name"]: ("questions", i) for i, q in enumerate(WHOLE["questions"])
+}
 SQL = "x'; DROP TABLE events; --"
 CASES: dict[str, list[tuple[Any, ...]]] = {
     "title": [(1, "title is `1`; write a text in quotes"), (["x"], "title is a list")],
@@ -95,6 +99,20 @@ CASES: dict[str, list[tuple[Any, ...]]] = {
         ({"day": []}, "dashboards.day: write a list of names of questions"),
         ({"day": "cohort"}, "dashboards.day: write a list"),
         ({"day": ["cohort", "cohort"]}, "`cohort` is listed twice"),
+    ],
+    "mixes": [({}, "mixes is a table; write a list of tables"), (["x"], "mixes[0] is the text `x`; write a table")],
+    "mix.name": [
+        (1, "mixes[0]: name is `1`"),
+        ("a/b", "mix a/b: name is `a/b`; write only letters, digits"),
+        ("cohort", "mix cohort: a question has this name, too; rename the mix"),
+    ],
+    "mix.story": [(1, "mix mix: story is `1`; write a text in quotes")],
+    "mix.weights": [
+        ([], "mix mix: weights is an empty list; write for each question a number above 0"),
+        ({}, "mix mix: weights is a table; write for each question"),
+        ({"aggregate": 0}, "mix mix: weights is a table; write for each question a number above 0"),
+        ({"aggregate": "3"}, "mix mix: weights is a table; write for each question a number above 0"),
+        ({"x": 1}, "mix mix: weights: no question is named `x`; write one of aggregate, cohort, funnel"),
     ],
     "layouts": [
         ([], "layouts is an empty list; write a table"),
@@ -224,7 +242,7 @@ def keys(kind: Any, prefix: str = "") -> Iterator[str]:
 def schema() -> set[str]:
     spans = {f"{kind}.{end}" for kind in SPECS for end in SPAN}  # they are parameters
     specs = {key for kind, spec in SPECS.items() for key in keys(spec, f"{kind}.")} | {f"{kind}.kind" for kind in SPECS}
-    return {*keys(File), *keys(LayoutSpec, "layout."), *keys(Head, "question."), *specs} - spans
+    return {*keys(File), *keys(LayoutSpec, "layout."), *keys(Head, "question."), *keys(Mix, "mix."), *specs} - spans
 
 
 def place(whole: dict[str, Any], key: str) -> tuple[dict[str, Any], str]:
@@ -295,7 +313,15 @@ def test_an_unknown_key_is_refused(command: Command, tmp_path: Path, table: str)
 
 REQUIRED = ["title", "source", "columns", "columns.time", "columns.time.name", "columns.subject", "layout.grain"]
 REQUIRED += ["layout.measures", "question.name", "question.parameters", "aggregate.kind", "aggregate.measures"]
-REQUIRED += ["cohort.age", "cohort.age.unit", "cohort.age.count", "funnel.steps", "funnel.window"]
+REQUIRED += [
+    "mix.name",
+    "mix.weights",
+    "cohort.age",
+    "cohort.age.unit",
+    "cohort.age.count",
+    "funnel.steps",
+    "funnel.window",
+]
 
 
 @pytest.mark.parametrize("key", REQUIRED)
