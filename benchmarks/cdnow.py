@@ -6,9 +6,6 @@ from benchmarks import runs
 class Latency(runs.Latency, dataset="cdnow"): ...
 
 
-class Response(runs.Response, dataset="cdnow"): ...
-
-
 class Thousand(runs.Thousand, dataset="cdnow"): ...
 
 

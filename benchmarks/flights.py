@@ -6,9 +6,6 @@ from benchmarks import runs
 class Latency(runs.Latency, dataset="flights"): ...
 
 
-class Response(runs.Response, dataset="flights"): ...
-
-
 class Thousand(runs.Thousand, dataset="flights"): ...
 
 

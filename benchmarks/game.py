@@ -6,9 +6,6 @@ from benchmarks import runs
 class Latency(runs.Latency, dataset="game"): ...
 
 
-class Response(runs.Response, dataset="game"): ...
-
-
 class Thousand(runs.Thousand, dataset="game"): ...
 
 

@@ -15,9 +15,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from rollup_bench.harness.records.findings import Run, noise_floor
-from rollup_bench.harness.records.lines import ClosedLoop, OpenLoop, Rounds, of_type
+from rollup_bench.harness.records.lines import ClosedLoop, Rounds, of_type
 from rollup_bench.harness.records.loads import mean_loads
-from rollup_bench.harness.run import loops
 from rollup_bench.harness.run.home import home
 from rollup_bench.harness.run.measure import measure
 from rollup_bench.harness.run.profiles import PROFILES
@@ -70,9 +69,6 @@ def answers(run: Run) -> Iterator[tuple[str, str, str, tuple[int, ...], Any]]:
         for arm, pairs in line.times.items() if line.cache == "hot" else ():
             times[arm, line.question] += (np.ravel([pair for pair in pairs if pair]) / 1e9).tolist()
     yield from (("Latency", arm, question, (), samples) for (arm, question), samples in times.items())
-    for one in of_type(run.lines, OpenLoop):
-        if one.load == "80%" and loops.read(one).outcome == "sustained":
-            yield "Response", one.arm, one.question, (), (loops.responses(one) / 1e6).tolist()
     for sweep in of_type(run.lines, ClosedLoop):
         if sweep.right and not sweep.wrong + sweep.failed:
             yield "Thousand", sweep.arm, sweep.question, (sweep.clients,), 1000 * sweep.seconds / sweep.right
@@ -126,13 +122,6 @@ class Latency(Metric):
     of = ("engine", "layout", "question", "rows")
 
 
-class Response(Metric):
-    """Seconds from the intended time of a request to its answer, at 80% of the arm's own capacity."""
-
-    unit = "seconds"
-    of = ("engine", "layout", "question", "rows")
-
-
 class Thousand(Metric):
     """Seconds in which the clients of a closed loop together get a thousand right answers."""
 
@@ -168,5 +157,5 @@ def _parameters(name: str) -> dict[str, list[Any]]:
         "layout": list(known.layouts),
         "question": list(known.questions),
         "rows": [PROFILES[one].rows[0] for one in ("quick", "standard")] if known.source.generator else [ALL],
-        "clients": list(loops.CLIENTS),
+        "clients": [1, 2, 4, 8],
     }

@@ -32,6 +32,11 @@ class Mix(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
         smallest = min(self.weights.values())
         return {question: round(weight / smallest) for question, weight in self.weights.items()}
 
+    @property
+    def length(self) -> int:
+        """The number of requests in a block."""
+        return sum(self.counts.values())
+
     def blocks(self, requests: Mapping[str, Iterator[T]], seed: int) -> Iterator[list[T]]:
         """Yields blocks of requests without end: each takes `counts` requests of each question, in random order."""
         rng = np.random.default_rng(seed)

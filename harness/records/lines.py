@@ -145,6 +145,18 @@ class Cost(_Record, frozen=True, tag="cost"):
     routes: list[Route] = []
 
 
+class MixedQuestions(_Record, frozen=True, tag="mix"):
+    """A mix; the lines of other types that name it as their question measure the mix as a whole.
+
+    In a line `cost`, a request is a block, which contains each question as often as `counts` says.
+    """
+
+    question: str  # the name of the mix
+    counts: dict[str, int]
+    story: str = ""
+    refused: dict[str, str] = {}  # why arms are not asked, by arm
+
+
 class ClosedLoop(_Record, frozen=True, tag="sweep"):
     """A closed loop: each client sends its next request as soon as it has the last answer."""
 
@@ -169,7 +181,7 @@ class OpenLoop(_Record, frozen=True, tag="open"):
     question: str
     cache: Cache
     rate: float  # requests per second
-    load: str  # what `rate` is: 50% or 80% of the capacity, common, or objective
+    load: str  # `search` or `confirm` with the rate; in older files 50%, 80%, common, or objective with the rate
     clients: int  # the most requests that can run at the same time
     limit: float  # seconds until a timeout; also the least response time of a request without an answer
     intended: list[int]
@@ -182,6 +194,7 @@ class OpenLoop(_Record, frozen=True, tag="open"):
     service: str
     lateness: str
     spent: Spent
+    objective: float = 0.1  # the most seconds that the 95th percentile of the response times should take
     routes: list[Route] = []
 
 
@@ -198,7 +211,7 @@ class Ended(_Record, frozen=True, tag="end"):
     """The last line of a run that measured everything that its profile asks for."""
 
 
-Record = Header | LoadCost | Verdict | Rounds | First | Cost | ClosedLoop | OpenLoop | Fault | Ended
+Record = Header | LoadCost | Verdict | Rounds | First | Cost | MixedQuestions | ClosedLoop | OpenLoop | Fault | Ended
 T = TypeVar("T", bound=_Record)
 _decoder: msgspec.json.Decoder[Record] = msgspec.json.Decoder(Record)
 

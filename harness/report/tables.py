@@ -14,13 +14,25 @@ from rich.text import Text
 from rollup_bench.engines.contract import Built
 from rollup_bench.harness.records.compare import Comparison
 from rollup_bench.harness.records.findings import Run, medians, noise_floor
-from rollup_bench.harness.records.lines import ClosedLoop, Ended, Fault, LoadCost, OpenLoop, Rounds, Verdict, of_type
+from rollup_bench.harness.records.lines import (
+    ClosedLoop,
+    Ended,
+    Fault,
+    LoadCost,
+    MixedQuestions,
+    OpenLoop,
+    Rounds,
+    Verdict,
+    of_type,
+)
 from rollup_bench.harness.records.loads import mean_loads
 from rollup_bench.harness.report.break_even import BreakEven, break_even
 from rollup_bench.harness.report.cells import CellView, by_question, percent, shares
+from rollup_bench.harness.report.mixes import MixView, cores, mixes
 from rollup_bench.harness.report.terminal import say_omitted
 from rollup_bench.harness.run import loops as under_load
 from rollup_bench.harness.stats.claims import Claim
+from rollup_bench.harness.stats.estimate import Estimate
 from rollup_bench.harness.stats.percentiles import Percentiles
 
 _OMITTED_FIRST = (
@@ -51,12 +63,17 @@ _OMITTED_FIRST = (
 """Headings of the columns that a terminal may be too narrow for, in the order in which they are omitted."""
 _ROOM_FOR_REASONS = 110
 """The terminal width, in characters, from which the table of a run contains the reasons of verdicts."""
+_OWN_SHARES = ("50%", "80%")
+"""The loads of older runs whose rates were shares of each arm's own capacity."""
 _STYLES = {"faster": "green", "slower": "red"}
 _VERDICTS = {"right": "green", "within bound": "green", "wrong": "bold red", "failed": "bold red"}
 
 
 def run_table(run: Run, console: Console) -> None:
-    """Prints a run: each question on each arm, the noise floor, the faults, and the figures under load."""
+    """Prints a run: its mixes, each question on each arm, the noise floor, the faults, and the figures under load."""
+    _print_scope(run, console)
+    for mix, views in mixes(run):
+        _print_mix(mix, views, console)
     _print_cells(run, console)
     console.print(f"[dim]{noise(run)}[/dim]")
     if (timed := of_type(run.lines, Rounds)) and not any(rounds.routes for rounds in timed):
@@ -66,6 +83,8 @@ def run_table(run: Run, console: Console) -> None:
         console.print(f"[red]{fault.arm} dropped out while {fault.doing}{when}: {escape(fault.reason)}[/red]")
     if of_type(run.lines, ClosedLoop):
         _print(_under_load(run), console)
+    if any(line.load in _OWN_SHARES for line in of_type(run.lines, OpenLoop)):
+        console.print("[dim]left out: open loops at shares of an arm's own capacity, which cannot be compared[/dim]")
     if not of_type(run.lines, Ended):
         console.print(
             "[red]not complete: the run was interrupted or lost an arm; `run --out` with its file resumes it[/red]"
@@ -104,6 +123,7 @@ def _break_even_cells(paid: BreakEven | None) -> tuple[str, str, str]:
 
 def dashboard_table(run: Run, seconds: Sequence[float], console: Console) -> None:
     """Prints the questions of a dashboard and how many seconds all took together; no seconds mean not timed."""
+    _print_scope(run, console)
     _print_cells(run, console)
     if not seconds:
         console.print("[bold]not timed:[/bold] not every answer is right")
@@ -113,12 +133,48 @@ def dashboard_table(run: Run, seconds: Sequence[float], console: Console) -> Non
     console.print(f"[bold]all {count} at once:[/bold] median {middle}, maximum {longest}")
 
 
-def _print_cells(run: Run, console: Console) -> None:
-    """Prints the scope of a run, its questions on all arms, and, on a narrow terminal, the verdicts' reasons below."""
-    header, room = run.header, console.width >= _ROOM_FOR_REASONS
+def _print_scope(run: Run, console: Console) -> None:
+    """Prints what was measured, and on which machine."""
+    header = run.header
     machine = f"{header.machine.get('processor', '')}, {header.machine.get('cores', '?')} cores"
     console.print(f"[bold]{header.dataset}, {header.rows:,} rows[/bold]")
     console.print(f"[dim]{machine}; {'; '.join(header.scope)}[/dim]")
+
+
+def _print_mix(mix: MixedQuestions, views: Sequence[MixView], console: Console) -> None:
+    """Prints a mix: its questions, and the figures of each arm."""
+    parts = ", ".join(f"{count} {question}" for question, count in mix.counts.items())
+    console.print(f"[bold]mix {mix.question}[/bold]: {escape(mix.story)}")
+    console.print(f"[dim]of {sum(mix.counts.values())} requests: {parts}[/dim]")
+    right = ("alone a second", "CPU ms", "most a second", "within objective", "p50 ms", "p95 ms", "p99 ms", "cores")
+    table = _table("engine/layout", right=right)
+    table.add_column("note")
+    for view in views:
+        best = view.highest
+        times = under_load.read(best).response if best else {}
+        table.add_row(
+            view.arm,
+            _alone_cell(view.alone),
+            milliseconds(view.processor),
+            "" if view.most is None else f"{view.most:.3g}",
+            f"{best.rate:g}" if best else "",
+            *(milliseconds(times.get(name)) for name in ("p50", "p95", "p99")),
+            f"{cores(best.spent):.2f}" if best else "",
+            view.note,
+        )
+    _print(table, console)
+
+
+def _alone_cell(rate: Estimate | None) -> str:
+    if rate is None:
+        return ""
+    low, high = rate.interval()
+    return f"{rate.ratio:.3g}" + (f" ({low:.3g} to {high:.3g})" if not isinf(rate.error) else "")
+
+
+def _print_cells(run: Run, console: Console) -> None:
+    """Prints the questions of a run on all arms, and, on a narrow terminal, the verdicts' reasons below."""
+    room = console.width >= _ROOM_FOR_REASONS
     _print(_cells(run, reasons=room), console)
     if not room:
         _print_reasons(of_type(run.lines, Verdict), console)
@@ -229,20 +285,26 @@ def _processor_claim(claim: Claim | None) -> str:
 
 
 def _under_load(run: Run) -> Table:
-    right = ("rate a second", "p50 ms", "p95 ms", "p99 ms", "max ms", "capacity")
+    """Returns the table of all rates that were offered to each arm, in increasing order."""
+    right = ("rate a second", "p50 ms", "p95 ms", "p99 ms", "max ms", "cores", "capacity")
     table = _table("question", "engine/layout", "load", "outcome", right=right)
-    sweeps, schedules, above = of_type(run.lines, ClosedLoop), of_type(run.lines, OpenLoop), ""
+    sweeps, above = of_type(run.lines, ClosedLoop), ""
+    schedules = [line for line in of_type(run.lines, OpenLoop) if line.load not in _OWN_SHARES]
     for cell in dict.fromkeys((sweep.question, sweep.arm) for sweep in sweeps):
         question, arm = cell
         capacity = under_load.capacity([sweep for sweep in sweeps if (sweep.question, sweep.arm) == cell])
         most = "wrong or no answers" if capacity is None else f"{capacity:.3g}"
-        for schedule in [line for line in schedules if (line.question, line.arm) == cell]:
+        offered = sorted((line for line in schedules if (line.question, line.arm) == cell), key=lambda line: line.rate)
+        for schedule in offered:
             result = under_load.read(schedule)
             times = [milliseconds(result.response.get(name)) for name in ("p50", "p95", "p99")]
-            rate, longest = f"{schedule.rate:.3g}", milliseconds(result.maximum)
-            named = "" if question == above else question
-            table.add_row(named, arm, schedule.load, result.outcome, rate, *times, longest, most)
+            used = f"{cores(schedule.spent):.2f}"
+            figures = f"{schedule.rate:.3g}", *times, milliseconds(result.maximum), used, most
+            table.add_row("" if question == above else question, arm, schedule.load, result.outcome, *figures)
             above, arm, most = question, "", ""
+        if not offered:
+            table.add_row("" if question == above else question, arm, "", "slower than the objective", *[""] * 6, most)
+            above = question
     return table
 
 

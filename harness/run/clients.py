@@ -73,7 +73,7 @@ class Driven(NamedTuple):
     spent: Spent
 
 
-def drive(arm: Endpoint, work: Work, clients: int, gauge: Gauge, processes: int = 8) -> Driven:
+def drive(arm: Endpoint, work: Work, clients: int, gauge: Gauge, processes: int = 2) -> Driven:
     """Runs `clients` clients in at most `processes` processes from one start; FailureError if a process fails."""
     context = multiprocessing.get_context("spawn")
     count = 1 if arm.embedded else min(clients, processes)

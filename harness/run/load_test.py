@@ -1,40 +1,39 @@
-"""The load test: closed loops find each arm's capacity, and open loops then measure response times at several rates."""
+"""The load test: closed loops, and open loops that search the highest rate at which an arm meets the objective."""
 
+import math
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import cache, partial
-from itertools import islice
+from dataclasses import dataclass, field
+from functools import cache, cached_property, partial
+from itertools import chain, islice
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
-import numpy as np
 import pyarrow as pa
 
 from rollup_bench.engines.contract import Engine, Plan
 from rollup_bench.engines.failures import quietly_closed
 from rollup_bench.engines.registry import engine_type, recipe
 from rollup_bench.errors import FailureError
-from rollup_bench.harness.records.lines import ClosedLoop, Fault, OpenLoop, of_type
+from rollup_bench.harness.records.lines import ClosedLoop, OpenLoop, of_type
 from rollup_bench.harness.records.run_log import RunLog
-from rollup_bench.harness.run import loops
-from rollup_bench.harness.run.admission import log_fault, reconnected, spaced, timed, timed_arms
+from rollup_bench.harness.run import loops, mixes, search
+from rollup_bench.harness.run.admission import log_fault, reconnected, spaced, timed
 from rollup_bench.harness.run.arms import Arm, Say, connected, server
 from rollup_bench.harness.run.clients import Endpoint
 from rollup_bench.harness.run.costs import Gauge
+from rollup_bench.harness.run.expected import Expected, tolerated
 from rollup_bench.harness.run.profiles import UnderLoad
 from rollup_bench.harness.run.request import Request, gauge
 from rollup_bench.harness.run.routes import route
 from rollup_bench.servers import Server
 from rollup_bench.servers.budget import Budget, budget
-from rollup_bench.workloads.measures import Function
-from rollup_bench.workloads.questions import Aggregate, Question
+from rollup_bench.workloads.mixes import Mix
+from rollup_bench.workloads.questions import Question
 
 T = TypeVar("T", ClosedLoop, OpenLoop)
-_SHARES = {"50%": 0.5, "80%": 0.8}
-_RELATIVE = 1e-9
 _engine_lock = threading.Lock()
 
 
@@ -56,90 +55,90 @@ class Connect(msgspec.Struct, frozen=True):
             yield session.ask
 
 
-class Expected(msgspec.Struct, frozen=True):
-    """Compares later answers of an arm with its earlier `answers` to the same requests; `tolerated` is by column."""
-
-    answers: list[pa.Table]
-    tolerated: dict[str, float]
-
-    def __call__(self, number: int, answer: object) -> bool:
-        """Whether the answer to request `number` equals the earlier answer, within 1e-9 (floats) or `tolerated`."""
-        right = self.answers[number]
-        if not isinstance(answer, pa.Table) or not answer.schema.equals(right.schema) or len(answer) != len(right):
-            return False
-        return all(_alike(answer[name], right[name], self.tolerated.get(name, 0.0)) for name in right.column_names)
-
-
 def measure(request: Request, log: RunLog, arms: Sequence[Arm], servers: dict[str, Server | None], say: Say) -> None:
-    """Adds the load tests that the run log lacks, for up to `profile.load.questions` of the timed questions."""
+    """Adds the load tests that the run log lacks: of all mixes, and of `profile.load.questions` of the questions."""
     profile = request.profile.load
     if profile is None:
         return
+    alone = [Mix(name=name, weights={name: 1}) for name in spaced(timed(request, log), profile.questions)]
     with connected(servers, request.home) as engines:
-        names = spaced(timed(request, log), profile.questions)
-        again = list(reconnected(request, arms, engines, log, names))
-        for name in names:
-            timed_again = [arm for arm in again if arm.name in timed_arms(log, name)]
-            replayed = request.replay(name, timed_again)
-            questions = list(islice(replayed, request.profile.checked))  # requests compared with the truth
-            targets = {}
-            for arm in timed_again:
-                with log_fault(log, arm.name, f"asking {name} before the load test"):
-                    targets[arm] = _target(request, arm, name, questions)
-            _LoadTest(profile, request.seed, log, servers, name, targets, say).measure()
+        for mix in [*mixes.asked(request), *alone]:
+            right = mixes.names(log, mix)
+            again = reconnected(request, arms, engines, log, list(mix.weights))
+            _LoadTest(request, profile, log, servers, mix, [arm for arm in again if arm.name in right], say).measure()
 
 
 @dataclass
 class _LoadTest:
-    """The load test of one question, on the arms whose answers to the question were right or within bound."""
+    """The load test of a mix, or of one question, on the arms whose answers were right or within bound."""
 
+    request: Request
     profile: UnderLoad
-    seed: int
     log: RunLog
     servers: dict[str, Server | None]
-    name: str
-    targets: dict[Arm, loops.Target]
+    mix: Mix
+    arms: Sequence[Arm]
     say: Say
+    targets: dict[Arm, loops.Target] = field(default_factory=dict)
 
     def measure(self) -> None:
-        """Runs closed loops, which give each arm's capacity, and then open loops at 50% and 80% of that capacity.
+        """Runs closed loops on every arm, and then open loops on the arms that could meet the objective.
 
-        Every arm then gets an open loop at half of the lowest capacity of all arms. The last open loops search for the
-        highest rate at which the arm meets the profile's objective.
+        The most right answers per second of a closed loop say where the search begins, and nothing else.
         """
-        self._each(self._sweep)
-        capacities = {arm: loops.capacity(self._lines(ClosedLoop, arm)) for arm in self.targets}
-        known = {arm: capacity for arm, capacity in capacities.items() if capacity}
-        self.targets = {arm: target for arm, target in self.targets.items() if arm in known}
-        self._each(lambda arm: self._offers(arm, known[arm], min(known.values())))
+        for arm in self.arms:
+            with log_fault(self.log, arm.name, f"load test of {self.mix.name}"):
+                self._sweep(arm)
+                self._search(arm)
 
-    def _each(self, step: Callable[[Arm], None]) -> None:
-        """Calls `step` for every arm; an arm that raises FailureError drops out, and a fault is added to the log."""
-        for arm in list(self.targets):
-            try:
-                step(arm)
-            except FailureError as error:
-                self.log.add(Fault(arm=arm.name, doing=f"load test of {self.name}", reason=str(error)))
-                del self.targets[arm]
+    @cached_property
+    def _requests(self) -> list[Question]:
+        """The requests that clients send in turn, the same to all arms: at least `profile.different`, whole blocks."""
+        blocks = mixes.blocks(self.request, self.mix, self.arms)
+        return list(chain.from_iterable(islice(blocks, math.ceil(self.profile.different / self.mix.length))))
 
-    def _offers(self, arm: Arm, capacity: float, least: float) -> None:
-        for share, factor in _SHARES.items():
-            self._offer(arm, factor * capacity, share)
-        self._offer(arm, 0.5 * least, "common")
-        self._seek(arm, capacity)
+    def _target(self, arm: Arm) -> loops.Target:
+        """Returns what clients need to ask the arm; when called first, asks each request once to know its answer."""
+        if arm not in self.targets:
+            self.say(f"{self.mix.name} on {arm.name}: asking {len(self._requests)} requests before the load test")
+            with quietly_closed(arm.engine.session(arm.plan)) as session:
+                answers = [session.ask(question) for question in self._requests]
+            connect = Connect(arm.engine.name, self.request.via, self.request.home, budget(), arm.plan)
+            expected = Expected(answers, list(map(tolerated, self._requests)))
+            client = Endpoint(arm.name, connect, expected, embedded=recipe(arm.engine.name) is None)
+            self.targets[arm] = loops.Target(client, self.mix.name, self._requests, route=partial(route, arm))
+        return self.targets[arm]
 
     def _sweep(self, arm: Arm) -> None:
-        for clients in loops.CLIENTS:
-            if not self.log.has(ClosedLoop, arm=arm.name, question=self.name, cache="hot", clients=clients):
-                self.say(f"{self.name} on {arm.name}: closed loop with {clients} clients")
-                self._add(arm, loops.sweep(self.targets[arm], clients, self.profile.sweep, self._gauge(arm)))
+        for clients in sorted({min(clients, arm.engine.sessions) for clients in loops.CLIENTS}):
+            if not self.log.has(ClosedLoop, arm=arm.name, question=self.mix.name, cache="hot", clients=clients):
+                self.say(f"{self.mix.name} on {arm.name}: closed loop with {clients} clients")
+                self._add(arm, loops.sweep(self._target(arm), clients, self.profile.sweep, self._gauge(arm)))
 
-    def _offer(self, arm: Arm, rate: float, share: str) -> None:
-        seconds = min(max(self.profile.requests / rate, self.profile.least), self.profile.most)
-        clients = arm.engine.sessions
-        if not self.log.has(OpenLoop, arm=arm.name, question=self.name, cache="hot", clients=clients, load=share):
-            self.say(f"{self.name} on {arm.name}: open loop at {rate:.3g} requests/s ({share}) for {seconds:.0f} s")
-            self._add(arm, loops.offer(self.targets[arm], rate, seconds, share, self.seed, self._gauge(arm), clients))
+    def _search(self, arm: Arm) -> None:
+        """Searches the highest rate that meets the objective, unless a single client already waits longer."""
+        closed = self._lines(ClosedLoop, arm)
+        capacity = loops.capacity(closed)
+        if capacity is None or search.slow_when_idle(closed, self.profile.objective):
+            return
+        lowest = search.lowest(self.profile.most)
+        first = max(search.number_below(capacity) - 1, lowest)
+        search.search(partial(self._offer, arm), first, lowest)
+
+    def _offer(self, arm: Arm, purpose: str, number: int) -> OpenLoop:
+        """Returns the open loop at the rate `number`; runs it if the log lacks it.
+
+        All arms get the same schedules; an open loop that confirms a rate has another one than that of the search.
+        """
+        rate, clients, confirms = search.rate(number), arm.engine.sessions, purpose == search.CONFIRM
+        load = f"{purpose} {rate:g}"
+        if not self.log.has(OpenLoop, arm=arm.name, question=self.mix.name, cache="hot", clients=clients, load=load):
+            seconds = self.profile.seconds(rate, confirms)
+            self.say(f"{self.mix.name} on {arm.name}: open loop at {rate:g} requests/s ({purpose}) for {seconds:.0f} s")
+            seed, target = self.request.seed + confirms, self._target(arm)
+            line = loops.offer(target, rate, seconds, load, seed, self._gauge(arm), clients)
+            self._add(arm, msgspec.structs.replace(line, objective=self.profile.objective))
+        return next(line for line in self._lines(OpenLoop, arm) if line.load == load)
 
     def _add(self, arm: Arm, line: ClosedLoop | OpenLoop) -> None:
         """Adds a line to the run log, or raises FailureError if the server is down: its times then mean nothing."""
@@ -148,50 +147,12 @@ class _LoadTest:
             raise FailureError(f"{server.name} is down")
         self.log.add(line)
 
-    def _seek(self, arm: Arm, capacity: float) -> None:
-        meets = partial(loops.meets, percentile=self.profile.percentile, seconds=self.profile.objective)
-        while (rate := loops.next_rate(self._lines(OpenLoop, arm), capacity, meets)) is not None:
-            self._offer(arm, rate, f"objective {rate:.4g}")
-
     def _lines(self, kind: type[T], arm: Arm) -> list[T]:
         lines = of_type(self.log.records, kind)
-        return [line for line in lines if (line.arm, line.question) == (arm.name, self.name)]
+        return [line for line in lines if (line.arm, line.question) == (arm.name, self.mix.name)]
 
     def _gauge(self, arm: Arm) -> Gauge:
         return gauge(self.servers[arm.engine.name])
-
-
-def _target(request: Request, arm: Arm, name: str, questions: list[Question]) -> loops.Target:
-    with quietly_closed(arm.engine.session(arm.plan)) as session:
-        answers = [session.ask(question) for question in questions]
-    connect = Connect(arm.engine.name, request.via, request.home, budget(), arm.plan)
-    expected, embedded = Expected(answers, tolerated(questions[0])), recipe(arm.engine.name) is None
-    client = Endpoint(arm.name, connect, expected, embedded)
-    return loops.Target(client, name, questions, route=partial(route, arm))
-
-
-def tolerated(question: Question) -> dict[str, float]:
-    """Returns, for each estimated measure, the relative difference that two right answers may have.
-
-    The difference is unlimited for quantiles, because a quantile's tolerated error is in ranks and not in values.
-    """
-    if not isinstance(question, Aggregate):
-        return {}
-    return {
-        str(measure): np.inf if measure.function is Function.QUANTILE else 2 * measure.error
-        for measure in question.measures
-        if measure.error
-    }
-
-
-def _alike(column: pa.ChunkedArray, expected: pa.ChunkedArray, tolerated: float) -> bool:
-    if column.equals(expected):
-        return True
-    if not (pa.types.is_floating(expected.type) or tolerated) or not column.is_null().equals(expected.is_null()):
-        return False
-    values, wanted = (each.drop_null().cast(pa.float64()).to_numpy() for each in (column, expected))
-    relative = max(tolerated, _RELATIVE)
-    return bool(np.all(np.abs(values - wanted) <= relative * np.abs(wanted).max(initial=0.0)))
 
 
 @cache

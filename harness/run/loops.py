@@ -1,4 +1,4 @@
-"""Measures capacity in closed loops and response times in open loops, and interprets the lines of both."""
+"""Runs closed and open loops, and interprets the lines of both."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
@@ -8,21 +8,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rollup_bench.harness.records.lines import Cache, ClosedLoop, OpenLoop, Route
-from rollup_bench.harness.run.clients import Attempt, Endpoint, Work, drive
+from rollup_bench.harness.run.clients import Attempt, Driven, Endpoint, Work, drive
 from rollup_bench.harness.run.costs import Gauge
 from rollup_bench.harness.run.routes import RouteOf, counted, unknown
-from rollup_bench.harness.stats import histograms
+from rollup_bench.harness.stats import histograms, student
 from rollup_bench.harness.stats.percentiles import queue_percentiles
 
-CLIENTS = (1, 2, 4, 8)  # the numbers of clients of the closed loops
-_GROWTH, _REQUESTS = (0.05, 20)  # a backlog grows if it gains more than both: a share of all requests, a number
+CLIENTS = (1, 8)  # the numbers of clients of the closed loops
+TOLD_APART = 1.25  # a rate is only called sustained if it is shown to be below so many times the capacity
+_PARTS, _CONFIDENCE = 10, 0.95  # the parts of a schedule whose gains give the interval of the backlog's gain, its level
 _ANSWERED = "rw"  # the states of requests that got an answer: right or wrong
 _LATE, _LATE_SHARE = 0.001, 0.05  # the tolerated p99 of lateness: the larger of seconds and a share of response p99
-Outcome = Literal["sustained", "not sustained", "client too slow", "wrong answers"]
+Drive = Callable[[Endpoint, Work, int, Gauge], Driven]
+"""Runs clients as `clients.drive` does; a simulation replaces it."""
+Outcome = Literal["sustained", "not sustained", "undecided", "client too slow", "wrong answers"]
 
 
 class Target(msgspec.Struct, frozen=True):
-    """The requests of one question, and the endpoint of the arm to which clients send the requests."""
+    """The requests of one question or mix, and the endpoint of the arm to which clients send the requests."""
 
     arm: Endpoint
     question: str
@@ -54,13 +57,14 @@ class OpenLoopResult(msgspec.Struct, frozen=True):
 
 
 def schedule(rate: float, seconds: float, rng: np.random.Generator) -> list[int]:
-    """Draws Poisson arrivals at `rate` requests per second for `seconds`; returns nanoseconds after the start."""
-    gaps = rng.exponential(1 / rate, size=int(rate * seconds + 10 * (rate * seconds) ** 0.5 + 10))
-    times = np.cumsum(gaps)
-    return [int(time * 1e9) for time in times[times < seconds]]
+    """Draws Poisson arrivals at `rate` requests per second for `seconds`; returns nanoseconds after the start.
+
+    The number of arrivals is the expected one, so that a schedule never offers more or less than its rate.
+    """
+    return [int(time * 1e9) for time in np.sort(rng.uniform(0.0, seconds, round(rate * seconds)))]
 
 
-def sweep(target: Target, clients: int, seconds: float, gauge: Gauge) -> ClosedLoop:
+def sweep(target: Target, clients: int, seconds: float, gauge: Gauge, drive: Drive = drive) -> ClosedLoop:
     """Runs a closed loop with `clients` clients for `seconds`; returns its line for the run's file."""
     start, attempts, _, spent = drive(target.arm, Work(target.requests, seconds, target.limit), clients, gauge)
     states = [each.state for each in attempts]
@@ -86,11 +90,13 @@ def capacity(sweeps: Sequence[ClosedLoop]) -> float | None:
     return max((loop.right / loop.seconds for loop in sound), default=None)
 
 
-def offer(target: Target, rate: float, seconds: float, load: str, seed: int, gauge: Gauge, clients: int) -> OpenLoop:
+def offer(
+    target: Target, rate: float, seconds: float, load: str, seed: int, gauge: Gauge, clients: int, drive: Drive = drive
+) -> OpenLoop:
     """Runs an open loop at `rate` requests per second, at most `clients` at a time; returns its line of the file."""
     intended = schedule(rate, seconds, np.random.default_rng(seed))
     work = Work(target.requests, seconds, target.limit, intended)
-    start, attempts, handed, spent = drive(target.arm, work, clients, gauge, processes=2)
+    start, attempts, handed, spent = drive(target.arm, work, clients, gauge)
     by_number = {attempt.number: attempt for attempt in attempts}
     requests = [by_number.get(number) for number in range(len(intended))]
     record = OpenLoop(
@@ -137,16 +143,20 @@ def lateness(record: OpenLoop) -> NDArray[np.float64]:
     return np.asarray(times[~np.isnan(times)])
 
 
-def growth(record: OpenLoop) -> float:
-    """Returns how many requests the backlog gains during the schedule, by a line fitted to its size at each arrival."""
+def growth(record: OpenLoop) -> tuple[float, float]:
+    """Returns how many requests the backlog gains from the first to the last arrival, with its 95% interval.
+
+    The interval is that of the mean gain of ten equal parts of the schedule, given as the half of its width. In fewer
+    than 20 requests, this is infinite.
+    """
     intended = np.asarray(record.intended)
-    if len(set(record.intended)) < 2:
-        return 0.0
+    if len(intended) < 2 * _PARTS:
+        return 0.0, np.inf
     done = np.sort(intended + responses(record))
     backlog = np.arange(1, len(intended) + 1) - np.searchsorted(done, intended)
-    elapsed = intended - intended.mean()
-    steepness = float(elapsed @ backlog) / float(elapsed @ elapsed)
-    return steepness * float(intended[-1] - intended[0])
+    gains = np.diff(backlog[np.linspace(0, len(intended) - 1, _PARTS + 1).round().astype(int)])
+    t = student.quantile((1 + _CONFIDENCE) / 2, _PARTS - 1)
+    return float(gains.sum()), t * float(gains.std(ddof=1)) * _PARTS**0.5
 
 
 def read(record: OpenLoop) -> OpenLoopResult:
@@ -155,12 +165,15 @@ def read(record: OpenLoop) -> OpenLoopResult:
     result = OpenLoopResult("sustained", record.rate, len(record.state), failed)
     if "w" in record.state:
         return msgspec.structs.replace(result, outcome="wrong answers")
-    if "u" in record.state or growth(record) > max(_REQUESTS, _GROWTH * len(record.state)):
+    gained, reach = growth(record)
+    if "u" in record.state or gained - reach > 0:
         return msgspec.structs.replace(result, outcome="not sustained")
     response, late = responses(record), lateness(record)
     late_p99 = _p99(late)
     if late_p99 > max(_LATE, _LATE_SHARE * _p99(response)):
         return msgspec.structs.replace(result, outcome="client too slow", lateness=late_p99)
+    if gained + reach > (1 - 1 / TOLD_APART) * len(record.state):
+        return msgspec.structs.replace(result, outcome="undecided", lateness=late_p99)
     return msgspec.structs.replace(
         result,
         maximum=float(response.max()) / 1e6 if len(response) else None,
@@ -168,30 +181,6 @@ def read(record: OpenLoop) -> OpenLoopResult:
         service=_seconds(queue_percentiles(services(record))),
         lateness=late_p99,
     )
-
-
-def meets(record: OpenLoop, percentile: str, seconds: float) -> bool | None:
-    """Whether the rate was sustained, every request was answered right, and the percentile was at most `seconds`.
-
-    Returns None if the open loop had too few requests for the percentile, or if the client was too slow.
-    """
-    result = read(record)
-    if result.failed or result.outcome in ("not sustained", "wrong answers"):
-        return False
-    return result.response[percentile] <= seconds if percentile in result.response else None
-
-
-def next_rate(records: Sequence[OpenLoop], highest: float, meets: Callable[[OpenLoop], bool | None]) -> float | None:
-    """Returns the next rate to try in a bisection for the highest rate, up to `highest`, that meets an objective.
-
-    Returns None when that highest rate is known to a tenth of `highest`. A rate for which `meets` returned None counts
-    as one that misses the objective, unless a higher rate met it.
-    """
-    results = {record.rate: meets(record) for record in records}
-    met = max((rate for rate, result in results.items() if result), default=0.0)
-    failing = [rate for rate, result in results.items() if result is False or (result is None and rate > met)]
-    missed = min(failing, default=highest)
-    return None if missed - met <= 0.1 * highest else (met + missed) / 2
 
 
 def _array(values: Sequence[int | None]) -> NDArray[np.float64]:

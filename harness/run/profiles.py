@@ -6,15 +6,19 @@ from rollup_bench.harness.run.rounds import Effort
 
 
 class UnderLoad(msgspec.Struct, frozen=True):
-    """How much a run measures under load; the objective is a bound on a percentile of the response time."""
+    """How much a run measures under load: all mixes, and some questions each by itself."""
 
     questions: int  # how many of the timed questions are measured under load
-    sweep: float = 3.0  # seconds of each closed loop
-    requests: int = 500  # the requests that an open loop sends on average, if the seconds below allow
-    least: float = 5.0  # the least seconds of an open loop
-    most: float = 20.0  # the most seconds of an open loop
-    percentile: str = "p95"  # the percentile of response times that the objective bounds
-    objective: float = 0.1  # the most seconds that this percentile may be
+    sweep: float = 5.0  # seconds of each closed loop
+    requests: int = 400  # the requests of an open loop that searches, if the seconds below allow
+    least: float = 8.0  # the least seconds of an open loop
+    most: float = 120.0  # the most seconds of an open loop
+    different: int = 48  # the least number of different requests that clients send
+    objective: float = 0.1  # the most seconds that the p95 of response times should be
+
+    def seconds(self, rate: float, confirms: bool = False) -> float:
+        """The seconds of an open loop at `rate` requests per second; to confirm a rate, three times as many."""
+        return min(max(self.requests / rate, self.least) * (3 if confirms else 1), self.most)
 
 
 class Profile(msgspec.Struct, frozen=True):
@@ -62,7 +66,7 @@ PROFILES = {
             timed=None,
             checked=8,
             effort=Effort(launches=12, least=4, most=200, warm=600.0, rounds=300.0, alone=1.0, fresh=300.0),
-            load=UnderLoad(questions=8, sweep=5.0, requests=1000),
+            load=UnderLoad(questions=8, sweep=10.0, requests=1000, most=300.0, different=200),
         ),
     )
 }

@@ -9,7 +9,7 @@ from rollup_bench.harness.records.lines import Fault
 from rollup_bench.harness.records.run_log import RunLog
 from rollup_bench.harness.run.admission import log_fault
 from rollup_bench.harness.run.arms import Arm
-from rollup_bench.harness.run.load_test import Expected, tolerated
+from rollup_bench.harness.run.expected import Expected, tolerated
 from rollup_bench.harness.run.request import Request
 from rollup_bench.harness.run.rounds import Ask, TimedQuestion
 from rollup_bench.workloads.questions import Question
@@ -51,5 +51,5 @@ def cached_questions(
 
 def _equal(question: Question, ask: Ask, cached: Ask) -> bool:
     """Whether a question, asked twice with the result cache, is answered both times as it is without the cache."""
-    expected = Expected([ask(question)], tolerated(question))
+    expected = Expected([ask(question)], [tolerated(question)])
     return all(expected(0, cached(question)) for _ in range(2))

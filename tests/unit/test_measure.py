@@ -25,6 +25,7 @@ from rollup_bench.harness.records.lines import (
     Ended,
     Fault,
     First,
+    MixedQuestions,
     OpenLoop,
     Rounds,
     Route,
@@ -34,17 +35,19 @@ from rollup_bench.harness.records.lines import (
 from rollup_bench.harness.report.cells import by_question
 from rollup_bench.harness.report.tables import run_table
 from rollup_bench.harness.run.circuit_breaker import CircuitBreaker
-from rollup_bench.harness.run.load_test import Expected
-from rollup_bench.harness.run.loops import capacity, read
+from rollup_bench.harness.run.expected import Expected
+from rollup_bench.harness.run.loops import read
 from rollup_bench.harness.run.measure import measure
 from rollup_bench.harness.run.profiles import PROFILES, Profile, UnderLoad
 from rollup_bench.harness.run.rounds import Effort
 from rollup_bench.servers import Server, Status
+from rollup_bench.servers.budget import budget
 from rollup_bench.servers.watch import Watch
 from rollup_bench.workloads import events as event_store
 from rollup_bench.workloads import layouts
 from rollup_bench.workloads.dataset import Dataset
 from rollup_bench.workloads.measures import parse
+from rollup_bench.workloads.mixes import Mix
 from rollup_bench.workloads.questions import Grain, Question
 from tests.support.command import Command
 from tests.support.rides import TINY, request
@@ -125,22 +128,41 @@ def test_an_ended_run_is_read_and_not_measured_again(rides: Dataset, tmp_path: P
 
 
 @pytest.mark.alone
-def test_under_load_every_answer_is_checked_and_rates_are_offered(rides: Dataset, tmp_path: Path) -> None:
-    under = UnderLoad(questions=1, sweep=0.3, requests=30, least=0.3, most=0.5, objective=10.0)
+def test_under_load_every_answer_is_checked_and_mixes_come_first(rides: Dataset, tmp_path: Path) -> None:
+    mix = Mix(name="office", weights={"by-city": 2, "by-day": 1}, story="Asked all day.")
+    mixed = msgspec.structs.replace(rides, mixes={"office": mix})
+    under = UnderLoad(questions=1, sweep=0.3, requests=200, least=0.3, most=4.0, different=7, objective=10.0)
     effort = Effort(launches=1, least=2, most=2, warm=0.0, alone=0.01)
     profile = Profile("standard", rows=(1,), timed=1, checked=2, effort=effort, load=under)
-    run = measure(request(rides, tmp_path, profile), None, _quiet)[1]
+    wanted = request(mixed, tmp_path, profile)
+    path, run = measure(wanted, None, _quiet)
     sweeps, opens = of_type(run.lines, ClosedLoop), of_type(run.lines, OpenLoop)
-    assert [one.clients for one in sweeps] == [1, 2, 4, 8]
+    assert list(dict.fromkeys(one.question for one in sweeps)) == ["office", "by-city"]
+    assert [one.clients for one in sweeps] == 2 * sorted({1, min(8, budget().cores)})
     assert all(one.wrong == one.failed == 0 < one.right for one in sweeps)
-    assert {"50%", "80%", "common"} <= {one.load for one in opens}
-    found = capacity(sweeps)
-    assert found is not None
-    rates = {one.load: one.rate for one in opens}
-    assert rates["80%"] == pytest.approx(0.8 * found)
-    assert rates["common"] == pytest.approx(rates["50%"])
+    assert {one.question for one in opens} == {"office", "by-city"}
+    assert all(one.load in (f"search {one.rate:g}", f"confirm {one.rate:g}") for one in opens)
+    assert {one.objective for one in opens} == {10.0}
     assert not [one for one in opens if read(one).outcome == "wrong answers"]
     assert all(one.routes == [Route(("events",), "in process", one.right)] for one in sweeps)
+    (line,) = of_type(run.lines, MixedQuestions)
+    assert (line.counts, line.story, line.refused) == ({"by-city": 2, "by-day": 1}, "Asked all day.", {})
+    before = path.read_bytes()
+    said: list[str] = []
+    measure(wanted, path, said.append)
+    assert path.read_bytes() == before
+    assert not [text for text in said if "office" in text]
+
+
+def test_a_mix_is_asked_of_no_arm_that_refuses_one_of_its_questions(rides: Dataset, tmp_path: Path) -> None:
+    mix = Mix(name="office", weights={"by-day": 3, "by-city": 1})
+    mixed = msgspec.structs.replace(rides, mixes={"office": mix})
+    layouts_asked = [rides.layouts["raw"], rides.layouts["day"]]
+    wanted = dataclasses.replace(request(mixed, tmp_path, PROFILES["check"]), layouts=layouts_asked)
+    (line,) = of_type(measure(wanted, None, _quiet)[1].lines, MixedQuestions)
+    assert line.refused == {"duckdb/day": "by-city: unsupported"}
+    one_question = dataclasses.replace(wanted, questions={"by-day": rides.questions["by-day"]})
+    assert not of_type(measure(one_question, tmp_path / "one.jsonl", _quiet)[1].lines, MixedQuestions)
 
 
 def test_figures_under_load_of_a_server_that_is_gone_are_not_kept(
@@ -183,7 +205,7 @@ def test_an_answer_under_load_is_compared_with_the_one_that_was_checked() -> Non
     def changed(name: str, values: list[object]) -> bool:
         place = known.schema.get_field_index(name)
         answer = known.set_column(place, known.schema.field(place), pa.array(values, known.schema.field(place).type))
-        return Expected([known], {"distinct": 0.1})(0, answer)
+        return Expected([known], [{"distinct": 0.1}])(0, answer)
 
     assert changed("sum(x)", [1 + 1e-12, None])
     assert not changed("sum(x)", [1 + 1e-6, None])
@@ -192,8 +214,8 @@ def test_an_answer_under_load_is_compared_with_the_one_that_was_checked() -> Non
     assert not changed("n", [1, 3])
     assert changed("distinct", [105, 95])
     assert not changed("distinct", [105, 50])
-    assert not Expected([known], {})(0, known.slice(1))
-    assert not Expected([known], {})(0, None)
+    assert not Expected([known], [{}])(0, known.slice(1))
+    assert not Expected([known], [{}])(0, None)
 
 
 def test_compare_reads_files_of_runs_and_out_names_none_of_another_run(

@@ -1,0 +1,74 @@
+"""Collects the figures of each mix on each arm, for the table in the terminal."""
+
+import math
+from collections.abc import Sequence
+
+import msgspec
+import numpy as np
+
+from rollup_bench.harness.records.findings import Run
+from rollup_bench.harness.records.lines import ClosedLoop, Cost, MixedQuestions, OpenLoop, Spent, Verdict, of_type
+from rollup_bench.harness.run import loops, search
+from rollup_bench.harness.stats.estimate import Estimate
+
+
+class MixView(msgspec.Struct, frozen=True):
+    """The figures of a mix on one arm; None if not measured. Rates are requests per second."""
+
+    arm: str
+    alone: Estimate | None = None  # the logarithm of the rate of one client that asks alone, over launches
+    processor: float | None = None  # the processor seconds of client and engine for one request, asked alone
+    most: float | None = None  # the most right answers per second in a closed loop
+    highest: OpenLoop | None = None  # at the highest rate that met the objective twice
+    note: str = ""  # why a figure is missing
+
+
+def mixes(run: Run) -> list[tuple[MixedQuestions, list[MixView]]]:
+    """Returns the mixes of a run, each with a view of every arm in the order of the run's file."""
+    arms = list(dict.fromkeys(line.arm for line in of_type(run.lines, Verdict)))
+    return [(mix, [_view(run, mix, arm) for arm in arms]) for mix in of_type(run.lines, MixedQuestions)]
+
+
+def cores(spent: Spent) -> float:
+    """Returns how many cores client and engine used on average."""
+    return (spent.client + (spent.engine or 0.0)) / spent.seconds
+
+
+def _view(run: Run, mix: MixedQuestions, arm: str) -> MixView:
+    if arm in mix.refused:
+        return MixView(arm, note=f"not asked: {mix.refused[arm]}")
+    cell, length = (mix.question, arm), sum(mix.counts.values())
+    costs = [line for line in of_type(run.lines, Cost) if (line.question, line.arm) == cell]
+    closed = [line for line in of_type(run.lines, ClosedLoop) if (line.question, line.arm) == cell]
+    opened = [line for line in of_type(run.lines, OpenLoop) if (line.question, line.arm) == cell]
+    highest = search.highest(opened)
+    requests = length * sum(line.questions for line in costs)
+    return MixView(
+        arm,
+        alone=_rate([1e9 * length * len(line.times) / sum(line.times) for line in costs if line.times]),
+        processor=sum(cores(line.spent) * line.spent.seconds for line in costs) / requests if requests else None,
+        most=loops.capacity(closed),
+        highest=highest,
+        note="" if highest else _missing(closed, opened),
+    )
+
+
+def _rate(rates: Sequence[float]) -> Estimate | None:
+    """Estimates the logarithm of a rate from one rate for each launch; the error of a single launch is infinite."""
+    if not rates:
+        return None
+    logs = np.log(rates)
+    error = float(logs.std(ddof=1)) / len(logs) ** 0.5 if len(logs) > 1 else math.inf
+    return Estimate(float(logs.mean()), error, max(len(logs) - 1, 1))
+
+
+def _missing(closed: Sequence[ClosedLoop], opened: Sequence[OpenLoop]) -> str:
+    """Says why no rate is known that meets the objective; empty if no closed loop was measured."""
+    if not closed:
+        return ""
+    if loops.capacity(closed) is None:
+        return "wrong or no answers under load"
+    if opened:
+        lowest = min(line.rate for line in opened)
+        return f"p95 above {opened[0].objective * 1000:g} ms, or unknown, at {lowest:g} a second"
+    return "slower than the objective when idle"
