@@ -37,12 +37,12 @@ class Mix(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
         """The number of requests in a block."""
         return sum(self.counts.values())
 
-    def blocks(self, requests: Mapping[str, Iterator[T]], seed: int) -> Iterator[list[T]]:
+    def blocks(self, requests: Mapping[str, Iterator[T]], seed: int) -> Iterator[tuple[T, ...]]:
         """Yields blocks of requests without end: each takes `counts` requests of each question, in random order."""
         rng = np.random.default_rng(seed)
         while True:
             drawn = [next(requests[question]) for question, count in self.counts.items() for _ in range(count)]
-            yield [drawn[place] for place in rng.permutation(len(drawn))]
+            yield tuple(drawn[place] for place in rng.permutation(len(drawn)))
 
 
 def mix(raw: Mapping[str, Any], questions: Collection[str]) -> Mix:

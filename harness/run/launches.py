@@ -15,7 +15,7 @@ from rollup_bench.errors import FailureError, RequestError
 from rollup_bench.harness.records.lines import Cache, Cost, Fault, First, LoadCost, Record, Rounds, of_type
 from rollup_bench.harness.records.run_log import RunLog
 from rollup_bench.harness.run import arms as running
-from rollup_bench.harness.run import loading, result_cache
+from rollup_bench.harness.run import loading, mixes, result_cache
 from rollup_bench.harness.run.admission import log_fault, reconnected, sessions, timed, timed_arms
 from rollup_bench.harness.run.arms import Arm, Say, connected
 from rollup_bench.harness.run.machine import drop_page_cache
@@ -163,6 +163,7 @@ class _Launch:
         self._add_faults(measured)
         failed = {(line.question, arm) for line in measured for arm in line.failed}
         self._alone([(cell, arm) for cell in cells for arm in cell.arms if (cell.question, arm) not in failed], opened)
+        mixes.alone(self.request, self.log, list(by_name.values()), asks, self.servers, self.number, self.pace)
 
     def _plan(self, began: float, seconds: Seconds) -> Mapping[Key, Share]:
         """Returns the rounds of each question in this launch, which started at `began` and has been warmed up."""

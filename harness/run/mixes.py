@@ -1,13 +1,18 @@
-"""The mixes of a run: which arms are asked, and which requests they get."""
+"""The mixes of a run: which arms are asked, which requests they get, and how long they take when asked alone."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from rollup_bench.harness.records.lines import MixedQuestions, Verdict, of_type
+import numpy as np
+
+from rollup_bench.harness.records.lines import Cost, MixedQuestions, Verdict, of_type
 from rollup_bench.harness.records.run_log import RunLog
-from rollup_bench.harness.run.admission import timed_arms
+from rollup_bench.harness.run import rounds
+from rollup_bench.harness.run.admission import log_fault, timed_arms
 from rollup_bench.harness.run.arms import Arm
-from rollup_bench.harness.run.request import Request
+from rollup_bench.harness.run.request import Request, gauge
+from rollup_bench.harness.run.rounds import Ask, Progress, TimedQuestion
 from rollup_bench.harness.run.verdicts import RIGHT
+from rollup_bench.servers import Server
 from rollup_bench.workloads.mixes import Mix
 from rollup_bench.workloads.questions import Question
 
@@ -23,7 +28,7 @@ def names(log: RunLog, mix: Mix) -> list[str]:
     return [arm for arm in first if all(arm in other for other in others)]
 
 
-def blocks(request: Request, mix: Mix, arms: Sequence[Arm], launch: int = 0) -> Iterator[list[Question]]:
+def blocks(request: Request, mix: Mix, arms: Sequence[Arm], launch: int = 0) -> Iterator[tuple[Question, ...]]:
     """Yields blocks of requests, without end, that all `arms` support; launches get different ones."""
     requests = {question: request.replay(question, arms, launch) for question in mix.weights}
     return mix.blocks(requests, request.seed + launch)
@@ -38,6 +43,42 @@ def declare(request: Request, log: RunLog) -> None:
         line = MixedQuestions(question=mix.name, story=mix.story, counts=mix.counts, refused=refused)
         if log.get(MixedQuestions, question=mix.name) != line:
             log.add(line)
+
+
+def alone(
+    request: Request,
+    log: RunLog,
+    arms: Sequence[Arm],
+    asks: Mapping[str, Ask],
+    servers: Mapping[str, Server | None],
+    launch: int,
+    say: Callable[[Progress], None],
+) -> None:
+    """Asks each of these arms each mix alone, whole blocks and at least one, in a random order of the arms.
+
+    Adds a line to the run log for each mix and arm that it lacks for this launch; a request of the line is a block.
+    """
+    for mix in asked(request):
+        timed = [arm for arm in arms if arm.name in names(log, mix)]
+        for arm in (timed[i] for i in np.random.default_rng([request.seed, launch]).permutation(len(timed))):
+            if not log.has(Cost, arm=arm.name, question=mix.name, cache="hot", launch=launch):
+                doing, drawn = f"asking {arm.name} alone: the mix {mix.name}", blocks(request, mix, timed, launch + 1)
+                say(Progress(doing, 1.0))
+                cell = TimedQuestion(mix.name, (arm.name,), arm.name, drawn.__next__)
+                seconds, reads = request.profile.effort.mix, gauge(servers[arm.engine.name])
+                with log_fault(log, arm.name, doing, launch):
+                    ask = _block(asks[arm.name])
+                    log.add(rounds.alone(cell, arm.name, ask, launch, seconds, reads, least=1))
+
+
+def _block(ask: Ask) -> Ask:
+    """Returns a function that asks the requests of a block, one after the other."""
+
+    def all_of(block: Sequence[Question]) -> None:
+        for question in block:
+            ask(question)
+
+    return all_of
 
 
 def _refusal(log: RunLog, mix: Mix, arm: str) -> str:

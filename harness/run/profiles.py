@@ -41,7 +41,7 @@ PROFILES = {
             rows=(),
             timed=None,
             checked=1,
-            effort=Effort(launches=1, least=3, most=5, warm=2.0, rounds=5.0, alone=0.1),
+            effort=Effort(launches=1, least=3, most=5, warm=2.0, rounds=5.0, alone=0.1, mix=0.5),
             resumes=False,
         ),
         Profile("check", rows=(250_000,), timed=0, checked=2, effort=Effort(launches=0, least=0, most=0)),
@@ -57,7 +57,7 @@ PROFILES = {
             rows=(3_000_000,),
             timed=16,
             checked=4,
-            effort=Effort(launches=12, least=4, most=100, warm=240.0, rounds=150.0, alone=0.5, fresh=60.0),
+            effort=Effort(launches=12, least=4, most=100, warm=240.0, rounds=150.0, alone=0.5, mix=5.0, fresh=60.0),
             load=UnderLoad(questions=4),
         ),
         Profile(
@@ -65,7 +65,7 @@ PROFILES = {
             rows=(1_000_000, 3_000_000, 10_000_000, 30_000_000),
             timed=None,
             checked=8,
-            effort=Effort(launches=12, least=4, most=200, warm=600.0, rounds=300.0, alone=1.0, fresh=300.0),
+            effort=Effort(launches=12, least=4, most=200, warm=600.0, rounds=300.0, alone=1.0, mix=10.0, fresh=300.0),
             load=UnderLoad(questions=8, sweep=10.0, requests=1000, most=300.0, different=200),
         ),
     )

@@ -24,7 +24,6 @@ Clock = Callable[[], int]
 WARM_UP_DONE, ROUNDS_DONE = 0.5, 0.8  # the shares of a launch after which its warm-up and its rounds are done
 _PASSES = 20  # the fewest passes of a warm-up that ends before its time is up
 _RARELY = 32  # in the warm-up, a slow arm is asked at least in every 32nd pass
-_ALONE = 2  # the fewest requests of an arm that is asked alone
 
 
 class TimedQuestion(msgspec.Struct, frozen=True):
@@ -46,6 +45,7 @@ class Effort(msgspec.Struct, frozen=True):
     warm: float = 60.0  # the most seconds of a launch's warm-up, which has at least one pass
     rounds: float = 60.0  # the seconds that the rounds of a launch may take, unless `least` takes longer
     alone: float = 0.5  # the seconds in which each arm is asked each question alone
+    mix: float = 2.0  # the seconds in which each arm is asked each mix alone, if one block takes no longer
     fresh: float = 0.0  # layouts whose load takes fewer seconds are loaded again before each launch but the first
 
     def limits(self, fixed: float) -> Limits:
@@ -206,11 +206,12 @@ def alone(
     gauge: Gauge,
     route: RouteOf = unknown,
     clock: Clock = time.perf_counter_ns,
+    least: int = 2,
 ) -> Cost:
-    """Asks one arm alone for `seconds`, and at least twice; returns each time and the resources that were used."""
+    """Asks one arm alone for `seconds`, and at least `least` times; returns each time and the resources used."""
     requests, times = list[Any](), list[int]()
     meter = Meter(gauge)
-    while len(requests) < _ALONE or sum(times) < seconds * 1e9:
+    while len(requests) < least or sum(times) < seconds * 1e9:
         requests.append(cell.draw())
         start = clock()
         ask(requests[-1])

@@ -33,6 +33,7 @@ from rollup_bench.harness.records.lines import (
     of_type,
 )
 from rollup_bench.harness.report.cells import by_question
+from rollup_bench.harness.report.mixes import mixes
 from rollup_bench.harness.report.tables import run_table
 from rollup_bench.harness.run.circuit_breaker import CircuitBreaker
 from rollup_bench.harness.run.expected import Expected
@@ -152,6 +153,20 @@ def test_under_load_every_answer_is_checked_and_mixes_come_first(rides: Dataset,
     measure(wanted, path, said.append)
     assert path.read_bytes() == before
     assert not [text for text in said if "office" in text]
+
+
+def test_each_launch_asks_each_mix_alone_in_whole_blocks(rides: Dataset, tmp_path: Path) -> None:
+    mix = Mix(name="office", weights={"by-city": 2, "by-day": 1})
+    mixed = msgspec.structs.replace(rides, mixes={"office": mix})
+    run = measure(request(mixed, tmp_path), None, _quiet)[1]
+    costs = [one for one in of_type(run.lines, Cost) if one.question == "office"]
+    assert [one.launch for one in costs] == [0, 1]
+    assert all(len(one.times) == one.questions > 0 for one in costs)
+    ((line, (view,)),) = mixes(run)
+    assert (line.question, view.arm, view.note) == ("office", "duckdb/raw", "")
+    assert view.alone is not None
+    times = [sum(one.times) / one.questions for one in costs]
+    assert view.alone.ratio == pytest.approx(3e9 / (times[0] * times[1]) ** 0.5)
 
 
 def test_a_mix_is_asked_of_no_arm_that_refuses_one_of_its_questions(rides: Dataset, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from tests.support.datasets import aggregate, write
 MIX = Mix(name="m", weights={"often": 1.5, "seldom": 0.5, "between": 1.2})
 
 
-def blocks(seed: int, number: int) -> list[list[str]]:
+def blocks(seed: int, number: int) -> list[tuple[str, ...]]:
     requests = {question: map(f"{question} {{}}".format, count()) for question in MIX.weights}
     return list(islice(MIX.blocks(requests, seed), number))
 
