@@ -1,6 +1,5 @@
 """Collects the figures of each mix on each arm, for the table in the terminal."""
 
-import math
 from collections.abc import Sequence
 
 import msgspec
@@ -9,15 +8,18 @@ import numpy as np
 from rollup_bench.harness.records.findings import Run
 from rollup_bench.harness.records.lines import ClosedLoop, Cost, MixedQuestions, OpenLoop, Spent, Verdict, of_type
 from rollup_bench.harness.run import loops, search
-from rollup_bench.harness.stats.estimate import Estimate
+from rollup_bench.harness.stats.estimate import Estimate, estimate
 
 
 class MixView(msgspec.Struct, frozen=True):
-    """The figures of a mix on one arm; None if not measured. Rates are requests per second."""
+    """The figures of a mix on one arm; None if not measured. Rates are requests per second.
+
+    An Estimate is of the logarithm of the figure, from one value for each launch.
+    """
 
     arm: str
-    alone: Estimate | None = None  # the logarithm of the rate of one client that asks alone, over launches
-    processor: float | None = None  # the processor seconds of client and engine for one request, asked alone
+    alone: Estimate | None = None  # the rate of one client, while no other arm is asked
+    processor: Estimate | None = None  # the processor seconds of client and engine for one request, asked alone
     most: float | None = None  # the most right answers per second in a closed loop
     highest: OpenLoop | None = None  # at the highest rate that met the objective twice
     note: str = ""  # why a figure is missing
@@ -37,29 +39,23 @@ def cores(spent: Spent) -> float:
 def _view(run: Run, mix: MixedQuestions, arm: str) -> MixView:
     if arm in mix.refused:
         return MixView(arm, note=f"not asked: {mix.refused[arm]}")
-    cell, length = (mix.question, arm), sum(mix.counts.values())
-    costs = [line for line in of_type(run.lines, Cost) if (line.question, line.arm) == cell]
-    closed = [line for line in of_type(run.lines, ClosedLoop) if (line.question, line.arm) == cell]
-    opened = [line for line in of_type(run.lines, OpenLoop) if (line.question, line.arm) == cell]
-    highest = search.highest(opened)
-    requests = length * sum(line.questions for line in costs)
+    closed = [line for line in of_type(run.lines, ClosedLoop) if (line.question, line.arm) == (mix.question, arm)]
+    opened = [line for line in of_type(run.lines, OpenLoop) if (line.question, line.arm) == (mix.question, arm)]
+    costs = [line for line in of_type(run.lines, Cost) if (line.question, line.arm) == (mix.question, arm)]
+    length, highest = sum(mix.counts.values()), search.highest(opened)
     return MixView(
         arm,
-        alone=_rate([1e9 * length * len(line.times) / sum(line.times) for line in costs if line.times]),
-        processor=sum(cores(line.spent) * line.spent.seconds for line in costs) / requests if requests else None,
+        alone=_over_launches([1e9 * length * len(line.times) / sum(line.times) for line in costs]),
+        processor=_over_launches([cores(line.spent) * line.spent.seconds / line.questions / length for line in costs]),
         most=loops.capacity(closed),
         highest=highest,
         note="" if highest else _missing(closed, opened),
     )
 
 
-def _rate(rates: Sequence[float]) -> Estimate | None:
-    """Estimates the logarithm of a rate from one rate for each launch; the error of a single launch is infinite."""
-    if not rates:
-        return None
-    logs = np.log(rates)
-    error = float(logs.std(ddof=1)) / len(logs) ** 0.5 if len(logs) > 1 else math.inf
-    return Estimate(float(logs.mean()), error, max(len(logs) - 1, 1))
+def _over_launches(values: Sequence[float]) -> Estimate | None:
+    """Estimates the logarithm of a value that was measured once in each launch; None without launches."""
+    return estimate([np.log([value]) for value in values]) if values else None
 
 
 def _missing(closed: Sequence[ClosedLoop], opened: Sequence[OpenLoop]) -> str:

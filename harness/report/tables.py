@@ -154,8 +154,8 @@ def _print_mix(mix: MixedQuestions, views: Sequence[MixView], console: Console) 
         times = under_load.read(best).response if best else {}
         table.add_row(
             view.arm,
-            _alone_cell(view.alone),
-            milliseconds(view.processor),
+            _interval_cell(view.alone),
+            _interval_cell(view.processor, 1000),
             "" if view.most is None else f"{view.most:.3g}",
             f"{best.rate:g}" if best else "",
             *(milliseconds(times.get(name)) for name in ("p50", "p95", "p99")),
@@ -165,11 +165,12 @@ def _print_mix(mix: MixedQuestions, views: Sequence[MixView], console: Console) 
     _print(table, console)
 
 
-def _alone_cell(rate: Estimate | None) -> str:
-    if rate is None:
+def _interval_cell(figure: Estimate | None, factor: float = 1.0) -> str:
+    """Returns a figure times `factor`, with its interval if it is known."""
+    if figure is None:
         return ""
-    low, high = rate.interval()
-    return f"{rate.ratio:.3g}" + (f" ({low:.3g} to {high:.3g})" if not isinf(rate.error) else "")
+    low, high = (factor * bound for bound in figure.interval())
+    return f"{factor * figure.ratio:.3g}" + (f" ({low:.3g} to {high:.3g})" if not isinf(figure.error) else "")
 
 
 def _print_cells(run: Run, console: Console) -> None:
