@@ -77,7 +77,7 @@ def queue_percentiles(values: ArrayLike) -> dict[str, float]:
     """
     array = np.asarray(values)
     quantiles = {p: float(np.quantile(array, p)) for p in PERCENTILES if len(array)}
-    return {_name(p): value for p, value in quantiles.items() if _episodes(array > value) >= BEYOND}
+    return {_name(p): value for p, value in quantiles.items() if episodes(array > value) >= BEYOND}
 
 
 def _name(quantile: float) -> str:
@@ -85,5 +85,6 @@ def _name(quantile: float) -> str:
     return f"p{100 * quantile:g}"
 
 
-def _episodes(beyond: NDArray[np.bool_]) -> int:
+def episodes(beyond: NDArray[np.bool_]) -> int:
+    """Returns how many separate series of True there are."""
     return int(np.count_nonzero(np.diff(beyond.astype(np.int8), prepend=0) == 1))
