@@ -29,12 +29,12 @@ def cohort(question: Cohort, subject: str, time: str, integers: set[str], local:
     parameters = Parameters()
     column = question.measure.column if question.measure else None
     births = "cohort" if question.grain is None else f"{local.bucket('born', question.grain)} AS cohort"
-    where = " AND ".join(_born_in_span(question, parameters))
+    start, end = map(parameters.bind, map(naive, (question.span.start, question.span.end)))
     last = _last_birth(question, local, parameters)
     until = f"{quoted(time)} < {parameters.bind(naive(question.until))}"
     ctes = {
-        "firsts": first_events(question, subject, time, parameters),
-        "births": f"SELECT subject, born, {births} FROM firsts WHERE {where}",
+        "firsts": first_events(question, subject, time, parameters, f"{quoted(time)} < {end}"),
+        "births": f"SELECT subject, born, {births} FROM firsts WHERE born >= {start}",
         "activity": activity(question, [column] if column else [], (subject, time), local, parameters, until),
         "seen": _seen(question),
         "sizes": f"SELECT cohort, count(*) AS size{last} FROM births GROUP BY cohort",
@@ -98,20 +98,18 @@ def _answer(
     return "\n".join(lines), parameters.values
 
 
-def first_events(question: Cohort, subject: str, time: str, parameters: Parameters) -> str:
-    """The SELECT of each subject's birth and, with `by`, the dimension's smallest value (NULL last) at the birth."""
+def first_events(question: Cohort, subject: str, time: str, parameters: Parameters, until: str | None = None) -> str:
+    """The SELECT of each subject's birth and, with `by`, the dimension's smallest value (NULL last) at the birth.
+
+    `until` is a condition that births must also meet.
+    """
     cohort = ""
     if question.by is not None:
         by = quoted(question.by)
         cohort = f", arg_min_null({by}, row({quoted(time)}, {by} IS NULL, {by})) AS cohort"
-    where = " AND ".join([f"{quoted(subject)} IS NOT NULL", *conditions(question.birth, parameters)])
+    where = [f"{quoted(subject)} IS NOT NULL", *([until] if until else []), *conditions(question.birth, parameters)]
     first = f"{quoted(subject)} AS subject, min({quoted(time)}) AS born{cohort}"
-    return f"SELECT {first} FROM events WHERE {where} GROUP BY ALL"
-
-
-def _born_in_span(question: Cohort, parameters: Parameters) -> list[str]:
-    start, end = parameters.bind(naive(question.span.start)), parameters.bind(naive(question.span.end))
-    return [f"born >= {start}", f"born < {end}"]
+    return f"SELECT {first} FROM events WHERE {' AND '.join(where)} GROUP BY ALL"
 
 
 def activity(
