@@ -68,8 +68,12 @@ def stored_cohort(
     start, end = (
         parameters.bind(_stored_birth(question, moment)) for moment in (question.span.start, question.span.end)
     )
+    where = [f"born >= {start}", f"born < {end}"]
+    if question.retention != "unbounded":
+        units = question.age.width if stored.narrows(question) else 1
+        where.append(f"age < {parameters.bind(question.age.count * units)}")
     ctes = {
-        "seen": f"SELECT {sums} FROM {quoted(stored.name)} WHERE born >= {start} AND born < {end} GROUP BY ALL",
+        "seen": f"SELECT {sums} FROM {quoted(stored.name)} WHERE {' AND '.join(where)} GROUP BY ALL",
         "sizes": f"SELECT cohort, size{_last_birth(question, local, parameters)} FROM seen WHERE age = {BIRTH}",
     }
     return _answer(question, ctes, integers, local, parameters)
