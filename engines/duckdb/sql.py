@@ -41,12 +41,15 @@ def aggregate(
         f"WHERE {' AND '.join([*span(question.span, time, parameters), *conditions(question.where, parameters)])}",
         f"GROUP BY {_group_by(question)}",
     ]
-    if question.top is not None:
+    whole = question.grain is Grain.ALL
+    if question.top is not None and not whole:
         rank = f"row_number() OVER (PARTITION BY bucket ORDER BY {', '.join(_order(question)[1:])})"
         lines.append(f"QUALIFY {rank} <= {parameters.bind(question.top.n)}")
     if is_day(question.grain) and start is None:
         lines = [f"SELECT * REPLACE ({local.start('bucket', question.grain)} AS bucket) FROM (", *lines, ")"]
     lines.append(f"ORDER BY {', '.join(_order(question))}")
+    if question.top is not None and whole:
+        lines.append(f"LIMIT {parameters.bind(question.top.n)}")
     return "\n".join(lines), parameters.values
 
 
