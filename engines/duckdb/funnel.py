@@ -30,7 +30,7 @@ def create(stored: StoredFunnel, subject: str, time: str) -> str:
     """
     ctes = _entries(stored.steps, stored.by, (subject, time), [[] for _ in stored.steps], Literals())
     text = ",\n".join(ctes)
-    return f"CREATE TABLE {quoted(stored.name)} AS WITH {text}\nSELECT * FROM entries ORDER BY ALL"
+    return f"CREATE TABLE {quoted(stored.name)} AS WITH {text}\nSELECT * FROM entries ORDER BY time1, subject"
 
 
 def _entries(
