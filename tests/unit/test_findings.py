@@ -14,7 +14,7 @@ from rollup_bench.harness.run.rounds import Ask, Effort, TimedQuestion, launch
 
 QUESTIONS = tuple(f"q{i:02d}" for i in range(12))
 SLOWED = {("q01", "b"): 1.1, ("q05", "b"): 1.1, ("q08", "b"): 1.1}
-EFFORT = Effort(launches=5, least=20, most=30, warm=0.0, rounds=3600.0)
+EFFORT = Effort(launches=8, least=30, most=30, warm=0.0)
 Factors = Mapping[tuple[str, str], float]
 
 
