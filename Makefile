@@ -12,7 +12,7 @@ all: .venv/all.stamp  ## installs the drivers of all engines, the data of all da
 
 test: .venv/dev.stamp  ## runs all tests, with real servers
 	@$(BIN)/python -m tests.support.install
-	$(BIN)/pytest $(WORKERS)
+	$(BIN)/pytest $(WORKERS) --durations=15
 
 test-oldest: .venv-oldest/stamp  ## runs the tests without servers and browser, on the lowest declared versions
 	.venv-oldest/bin/pytest $(WORKERS) -m "not druid and not cassandra" -k "not test_site and not test_licences and not stored_report"

@@ -199,8 +199,8 @@ def noise(run: Run) -> str:
     floor = noise_floor(run)
     if floor is None:
         return "nothing was timed"
-    if isinf(floor.high):
-        return f"noise floor: unknown, since the {floor.pairs} A/A pairs have too few rounds"
+    if floor.median_half_width > 1:
+        return f"noise floor: unknown, since the {floor.pairs} A/A pairs have too few launches or rounds"
     differing = f"{floor.differing or 'no'} {'pair differs' if floor.differing < 2 else 'pairs differ'} significantly"
     words = (
         f"noise floor: {floor.pairs} A/A pairs; the 99% intervals of their ratios lie within {floor.low:.2f} to "
