@@ -10,7 +10,18 @@ import numpy as np
 
 from rollup_bench.harness.stats.abba import AGAIN
 from rollup_bench.harness.stats.claims import claims
-from rollup_bench.harness.stats.estimate import LEVEL, MANY, STOPS, Logs, critical, estimate, midmean, paired, variances
+from rollup_bench.harness.stats.estimate import (
+    LEVEL,
+    MANY,
+    STOPS,
+    Logs,
+    Variances,
+    critical,
+    estimate,
+    midmean,
+    paired,
+    variances,
+)
 from rollup_bench.harness.stats.noise import Key, Measured, floors
 
 Seconds = Mapping[Key, Mapping[str, float]]
@@ -76,18 +87,15 @@ def shares(earlier: Measured, seconds: Seconds, limits: Limits) -> dict[Key, Sha
     launches = max(map(len, earlier.values()), default=0)
     if launches < 2:
         return _equal_shares(seconds, limits)
-    ratios = {
-        (key, arm, versus): paired(earlier[key], versus, arm)
-        for key, arm, versus in _pairs(earlier)
-        if arm in seconds.get(key, {}) and versus in seconds[key]
-    }
+    pairs = [pair for pair in _pairs(earlier) if _asked(pair, seconds)]
+    known = {(key, arm, versus): _known(paired(earlier[key], versus, arm)) for key, arm, versus in pairs}
     plans: dict[int, dict[Pair, float]] = {
-        total: {pair: _rounds(ratio, total, limits) for pair, ratio in ratios.items()}
+        total: {pair: _rounds(*each, total, limits) for pair, each in known.items()}
         for total in STOPS
         if total > launches
     }
     best = min(plans, key=lambda total: _price(total, plans[total], seconds, limits), default=0)
-    needed = plans.get(best, dict.fromkeys(ratios, math.inf))
+    needed = plans.get(best, dict.fromkeys(known, math.inf))
     return _fitting(_by_arm(needed, seconds, limits), seconds, limits)
 
 
@@ -98,15 +106,25 @@ def _pairs(measured: Measured) -> Iterator[Pair]:
         yield from ((key, arm, versus) for arm, versus in combinations(arms, 2) if paired(launches, versus, arm))
 
 
-def _rounds(ratios: Sequence[Logs], launches: int, limits: Limits) -> float:
+def _asked(pair: Pair, seconds: Seconds) -> bool:
+    """Whether the next launch asks both arms of a pair."""
+    key, *arms = pair
+    return all(arm in seconds.get(key, {}) for arm in arms)
+
+
+def _known(ratios: Sequence[Logs]) -> tuple[Variances, float]:
+    """Returns what is known of a pair: its variances, and its log-ratio without a sign."""
+    return variances(ratios), abs(float(np.mean([midmean(rounds) for rounds in ratios])))
+
+
+def _rounds(spread: Variances, apart: float, launches: int, limits: Limits) -> float:
     """Returns the rounds of each launch with which a pair is known well enough after so many `launches`.
 
     That is to ±6%, or to half the log-ratio of arms that are far apart. The variance of the estimate is
     (between + within / rounds) / launches, in which `estimate` counts the rounds twice for fewer than `MANY` launches.
     Returns infinity if no number of rounds suffices.
     """
-    spread, centre = variances(ratios), float(np.mean([midmean(rounds) for rounds in ratios]))
-    half_width = max(math.log1p(WIDTH), abs(centre) / 2)
+    half_width = max(math.log1p(WIDTH), apart / 2)
     wanted = launches * (half_width / critical(LEVEL, launches - 1)) ** 2
     within = spread.within * (1 if launches >= MANY else 2)
     between = max(spread.between, 0.0)

@@ -96,8 +96,9 @@ def asked(rounds: Logs) -> Logs:
 
 def midmean(values: Logs) -> Logs:
     """Returns the mean of the middle half of the values along the last axis, which ignores outliers."""
-    cut = values.shape[-1] // 4
-    return np.asarray(np.sort(values)[..., cut : values.shape[-1] - cut].mean(axis=-1))
+    count = values.shape[-1]
+    cut = count // 4
+    return np.asarray(np.sort(values)[..., cut : count - cut].sum(axis=-1) / (count - 2 * cut))
 
 
 def paired(launches: Sequence[Mapping[str, Logs]], before: str, after: str) -> list[Logs]:
@@ -170,8 +171,9 @@ def _middle_half(rounds: Logs) -> int:
 def _variance_of_midmean(rounds: Logs) -> float:
     """Returns the variance of the midmean of independent rounds (Tukey and McLaughlin, 1963); needs two rounds."""
     cut, middle, ordered = len(rounds) // 4, _middle_half(rounds), np.sort(rounds)
-    winsorised = np.clip(ordered, ordered[cut], ordered[len(rounds) - cut - 1])
-    return float(((winsorised - winsorised.mean()) ** 2).sum()) / (middle * (middle - 1))
+    ordered[:cut], ordered[len(rounds) - cut :] = ordered[cut], ordered[len(rounds) - cut - 1]
+    deviations = ordered - ordered.sum() / len(rounds)
+    return float(deviations @ deviations) / (middle * (middle - 1))
 
 
 def _satterthwaite(variance: float, dof: float, other_variance: float, other_dof: float) -> float:

@@ -1,0 +1,43 @@
+"""Which noise floor the differences of a question must exceed."""
+
+import numpy as np
+import pytest
+
+from rollup_bench.harness.stats.abba import AGAIN
+from rollup_bench.harness.stats.estimate import Logs, estimate, mean
+from rollup_bench.harness.stats.noise import controls, floors
+
+A_AGAIN = f"a{AGAIN}"
+
+
+def question(*second: list[float]) -> list[dict[str, Logs]]:
+    """Launches in which the control's second name takes these logarithms longer than the arm itself."""
+    return [{"a": np.zeros(len(each)), "b": np.ones(len(each)), A_AGAIN: np.array(each)} for each in second]
+
+
+def test_a_control_is_the_ratio_of_its_second_name_to_the_arm() -> None:
+    launches = question([0.1, 0.2], [0.3, 0.4], [0.1, 0.1])
+    measured = {("q", "hot"): launches, ("without", "hot"): [{"a": np.zeros(2), "b": np.zeros(2)}]}
+    assert controls(measured) == {("q", "hot"): estimate([launch[A_AGAIN] for launch in launches])}
+
+
+def test_all_quiet_controls_of_a_run_are_one_floor() -> None:
+    one, other = question([0.1, -0.1], [0.0, 0.1], [0.1, -0.2]), question([0.2, -0.1], [0.1, -0.1], [0.0, 0.0])
+    without = [{"a": np.zeros(2), "b": np.zeros(2)}]
+    found = floors({("q", "hot"): one, ("r", "hot"): other, ("without", "hot"): without})
+    quiet = mean([estimate([launch[A_AGAIN] for launch in launches]) for launches in (one, other)])
+    assert found == dict.fromkeys([("q", "hot"), ("r", "hot"), ("without", "hot")], quiet)
+    assert quiet.error < estimate([launch[A_AGAIN] for launch in one]).error
+
+
+@pytest.mark.parametrize("loud", [question([0.5, 0.5], [0.5, 0.5], [0.5, 0.5001]), question([0.5])])
+def test_a_control_that_differs_or_is_unknown_is_the_floor_of_its_own_question(loud: list[dict[str, Logs]]) -> None:
+    quiet = question([0.1, -0.1], [0.0, 0.1], [0.1, -0.2])
+    found = floors({("loud", "hot"): loud, ("quiet", "hot"): quiet})
+    assert found["loud", "hot"] == estimate([launch[A_AGAIN] for launch in loud])
+    assert found["quiet", "hot"] == estimate([launch[A_AGAIN] for launch in quiet])
+
+
+def test_a_run_without_controls_has_no_floor() -> None:
+    assert floors({("q", "hot"): [{"a": np.zeros(2), "b": np.zeros(2)}]}) == {}
+    assert floors({}) == {}
