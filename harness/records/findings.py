@@ -148,14 +148,19 @@ def drifting(run: Run) -> set[Cell]:
     return {cell for cell, launches in known.items() if launches and _drifts(estimate(launches))}
 
 
-def floors(run: Run) -> dict[tuple[str, str], Estimate]:
+def controls(run: Run) -> dict[noise.Key, Estimate]:
     """Returns the A/A control of each question and cache state: the log-ratio of its second name to the arm."""
     return noise.controls(_measured(run))
 
 
+def floors(run: Run) -> dict[noise.Key, Estimate]:
+    """Returns the noise floor of each question and cache state, which differences must exceed to be claimed."""
+    return noise.floors(_measured(run))
+
+
 def noise_floor(run: Run) -> NoiseFloor | None:
     """Returns the noise floor of the whole run, or None if nothing was timed."""
-    pairs = list(floors(run).values())
+    pairs = list(controls(run).values())
     if not pairs:
         return None
     bounds = [ratio.interval() for ratio in pairs]
@@ -176,7 +181,7 @@ def differences(run: Run) -> list[Difference]:
         for arm, versus in combinations(_arms(run.questions[question, cache]), 2)
         if (common := paired(launches, versus, arm))
     }
-    return _claimed(run, ratios, noise.floors(_measured(run)))
+    return _claimed(run, ratios, floors(run))
 
 
 def processor_differences(run: Run) -> list[Difference]:
@@ -198,10 +203,10 @@ def processor_differences(run: Run) -> list[Difference]:
 
 
 def _claimed(
-    run: Run, ratios: Mapping[tuple[str, str, str, str], Estimate], floors: Mapping[noise.Key, Estimate]
+    run: Run, ratios: Mapping[tuple[str, str, str, str], Estimate], held_against: Mapping[noise.Key, Estimate]
 ) -> list[Difference]:
     """Returns the claims about ratios of question, cache, arm and versus; a drifting cell supports none."""
-    unsteady, found = drifting(run), claims(list(ratios.values()), [floors.get(name[:2]) for name in ratios])
+    unsteady, found = drifting(run), claims(list(ratios.values()), [held_against.get(name[:2]) for name in ratios])
     return [
         Difference(*name, replace(claim, outcome="drifts") if _cells(*name) & unsteady else claim)
         for name, claim in zip(ratios, found, strict=True)

@@ -4,6 +4,7 @@ The format is JSON lines. The key `record` of a line says what the line is. All 
 from the lines of runs' files alone.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -214,6 +215,7 @@ class Ended(_Record, frozen=True, tag="end"):
 Record = Header | LoadCost | Verdict | Rounds | First | Cost | MixedQuestions | ClosedLoop | OpenLoop | Fault | Ended
 T = TypeVar("T", bound=_Record)
 _decoder: msgspec.json.Decoder[Record] = msgspec.json.Decoder(Record)
+_TAILORED = re.compile(rb'/tailored((?: \(again\))?")')  # the name of the layout `tuned` in older files
 
 
 def parts(arm: str) -> tuple[str, str]:
@@ -231,7 +233,7 @@ def parse(lines: Iterable[bytes], name: str) -> Iterator[Record]:
     """Decodes lines of a run's file; RequestError gives the number of an invalid line in the file `name`."""
     for number, line in enumerate(lines, 1):
         try:
-            yield _decoder.decode(line.replace(b'/tailored"', b'/tuned"'))  # older files name `tuned` so
+            yield _decoder.decode(_TAILORED.sub(rb"/tuned\1", line))
         except msgspec.DecodeError as error:
             raise RequestError(f"{name}, line {number}: {error}; give a file that `run` wrote") from None
 

@@ -8,7 +8,16 @@ import numpy as np
 import pytest
 
 from rollup_bench.errors import RequestError
-from rollup_bench.harness.records.findings import Cell, NoiseFloor, Run, differences, floors, noise_floor, timings
+from rollup_bench.harness.records.findings import (
+    Cell,
+    NoiseFloor,
+    Run,
+    controls,
+    differences,
+    floors,
+    noise_floor,
+    timings,
+)
 from rollup_bench.harness.records.lines import Ended, LoadCost
 from rollup_bench.harness.stats.abba import AGAIN
 from rollup_bench.harness.stats.estimate import estimate
@@ -65,7 +74,7 @@ def test_a_noise_floor_is_the_ratio_of_the_second_name_to_the_arm() -> None:
         rounds("r", {"a": [100] * 4, "b": [200] * 4, "b" + AGAIN: [200] * 4}, control="b"),
         rounds("no second name", {"a": [100] * 4, "b": [200] * 4}),
     ]
-    found = floors(run(*lines))
+    found = controls(run(*lines))
     assert {key: one.ratio for key, one in found.items()} == {
         ("q", "hot"): pytest.approx(1.21),
         ("r", "hot"): pytest.approx(1.0),
