@@ -82,7 +82,7 @@ def shares(earlier: Measured, seconds: Seconds, limits: Limits) -> dict[Key, Sha
     In the first two launches, all arms are asked equally often, except for slow ones if the seconds do not suffice.
     Then the variances between and within launches are estimated, and the run is planned so that it ends soonest: more
     launches with fewer rounds, or fewer launches with more. Pairs that are far apart need fewer rounds. If the rounds
-    take too long, all get proportionally fewer.
+    take too long, the arms that need the most seconds get fewer.
     """
     launches = max(map(len, earlier.values()), default=0)
     if launches < 2:
@@ -154,18 +154,36 @@ def _seconds(rounds: Mapping[Key, Mapping[str, float]], seconds: Seconds) -> flo
 
 
 def _fitting(rounds: Mapping[Key, Mapping[str, float]], seconds: Seconds, limits: Limits) -> dict[Key, Share]:
-    """Returns shares with these rounds, or with proportionally fewer if they would take longer than the limit."""
-    scale = min(1.0, limits.seconds / max(_seconds(rounds, seconds), 1e-9))
+    """Returns shares with these rounds; if they would take too long, no arm of a question takes more than its part."""
+    one = {
+        (key, arm): _with_control(times) * each / sum(times.values())
+        for key, times in seconds.items()
+        for arm, each in times.items()
+    }
+    part = _part([rounds[key][arm] * each for (key, arm), each in one.items()], limits.seconds)
+    fitting = {
+        key: {arm: max(min(number, part / one[key, arm]), limits.least) for arm, number in arms.items()}
+        for key, arms in rounds.items()
+    }
     found = {}
-    for key, arms in rounds.items():
-        most = max(limits.least, math.ceil(scale * max(arms.values(), default=0.0)))
-        found[key] = Share(most, {arm: _seldom(most / max(scale * each, limits.least)) for arm, each in arms.items()})
+    for key, arms in fitting.items():
+        most = math.ceil(max(arms.values(), default=limits.least))
+        found[key] = Share(most, {arm: _seldom(most / number) for arm, number in arms.items()})
     return found
 
 
+def _part(seconds: Sequence[float], limit: float) -> float:
+    """Returns the most seconds that each may take so that all take at most `limit`; infinity if they take less."""
+    for number, each in enumerate(sorted(seconds)):
+        if each * (len(seconds) - number) > limit:
+            return limit / (len(seconds) - number)
+        limit -= each
+    return math.inf
+
+
 def _seldom(ratio: float) -> int:
-    """Returns the largest power of two that is at most `ratio`, between 1 and `RARELY`."""
-    return min(RARELY, 1 << max(0, math.floor(math.log2(ratio))))
+    """Returns the power of two that is nearest to `ratio`, between 1 and `RARELY`."""
+    return min(RARELY, 1 << round(math.log2(ratio)))
 
 
 def intervals(seconds: Mapping[str, float], most: int) -> dict[str, int]:

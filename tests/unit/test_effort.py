@@ -99,6 +99,17 @@ def test_rounds_take_no_longer_than_allowed_except_for_the_fewest() -> None:
     assert shares(noisy, {Q: dict.fromkeys(FAST[Q], 50.0)}, limits)[Q].rounds == 4
 
 
+def test_the_arms_that_need_the_most_seconds_get_fewer_rounds_if_time_is_short() -> None:
+    """The fast arms `a` and `b` need few seconds and get them; `c` and `d` share what is left."""
+    rng = np.random.default_rng(1)
+    noisy = [{arm: rng.normal(0, 0.3, 500) for arm in "abcd"} for _ in range(6)]
+    slow = {Q: {"a": 0.001, "b": 0.001, "c": 0.5, "d": 0.5}}
+    plenty, short = (shares({Q: noisy}, slow, Limits(4, 200, seconds, 100.0))[Q] for seconds in (1e6, 40.0))
+    assert short.rounds == plenty.rounds
+    assert all(short.every[arm] == plenty.every[arm] <= 2 for arm in "ab")
+    assert all(short.every[arm] > plenty.every[arm] for arm in "cd")
+
+
 @pytest.mark.parametrize("count", [0, 1])
 def test_the_first_launches_ask_all_arms_alike_if_there_is_time(count: int) -> None:
     assert shares({Q: launches(count)}, FAST, LIMITS) == {Q: Share(200, {"a": 1, "b": 1})}
