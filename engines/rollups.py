@@ -20,6 +20,8 @@ from rollup_bench.workloads.templates import Template, has_parameter
 COUNT = Measure(Function.COUNT)
 GRAINS = (Grain.DAY, Grain.HOUR, Grain.MINUTE)
 """The grains of roll-ups, of which longer ones are made; the longest that a question permits is stored."""
+LONG = (Grain.MONTH, Grain.QUARTER, Grain.YEAR, Grain.ALL)
+"""The grains for which the distinct values of each month are stored."""
 MIN_EVENTS_PER_VALUE = 100
 """A roll-up has no dimension with fewer events for each value: nearly every event would be a row of its own."""
 MIN_EVENTS_PER_ROW = 3
@@ -70,11 +72,15 @@ Reason = Callable[[Question, Rollup], str | None]
 """A function that returns why an engine's roll-up cannot answer a question; None if it can."""
 
 
-def rollups(dataset: Dataset, statistics: Statistics, reason: Reason) -> list[Rollup]:
-    """The roll-ups for the questions of a dataset, merged where one can serve several; the smallest comes first."""
+def rollups(dataset: Dataset, statistics: Statistics, reason: Reason, values: bool = False) -> list[Rollup]:
+    """The roll-ups for the questions of a dataset, merged where one can serve several; the smallest comes first.
+
+    With `values`, a question that counts distinct values, and that no other roll-up answers, has a roll-up whose rows
+    are the distinct values of each bucket; its buckets are long, so the engine must answer spans that cut them.
+    """
     found: list[Rollup] = []
     for template in dataset.questions.values():
-        new = next(_candidates(template, statistics, reason), None)
+        new = next(_candidates(template, statistics, reason, values), None)
         if new is None:
             continue
         others: list[Rollup] = []
@@ -85,19 +91,27 @@ def rollups(dataset: Dataset, statistics: Statistics, reason: Reason) -> list[Ro
     return sorted(found, key=lambda rollup: rollup.most_rows(statistics))
 
 
-def _candidates(template: Template, statistics: Statistics, reason: Reason) -> Iterator[Rollup]:
+def _candidates(template: Template, statistics: Statistics, reason: Reason, values: bool) -> Iterator[Rollup]:
     """The roll-ups that answer a question, the coarsest first; none if one of their dimensions has too many values."""
     question = template.fill()
     if not isinstance(question, Aggregate):
         return
     flagged = tuple(f for f in question.where if f.column not in statistics.cardinality)
-    by = tuple(sorted({*question.by, *(f.column for f in question.where if f not in flagged)}))
+    by = {*question.by, *(f.column for f in question.where if f not in flagged)}
     few = all(statistics.cardinality.get(name, 0) * MIN_EVENTS_PER_VALUE <= statistics.rows for name in by)
     if few and all(_may_be_flag(f, template, statistics) for f in flagged):
-        for grain in GRAINS:
-            rollup = Rollup(_layout(grain, question.zone, by, question.measures), flagged)
+        forms = [(grain, by) for grain in GRAINS]
+        if values:
+            forms.append((Grain.MONTH if question.grain in LONG else question.grain, by | _counted(question)))
+        for grain, dimensions in forms:
+            rollup = Rollup(_layout(grain, question.zone, tuple(sorted(dimensions)), question.measures), flagged)
             if reason(question, rollup) is None:
                 yield rollup
+
+
+def _counted(question: Aggregate) -> set[str]:
+    """The columns whose distinct values a question counts."""
+    return {m.column for m in question.measures if m.function is Function.DISTINCT and m.column is not None}
 
 
 def _may_be_flag(condition: Filter, template: Template, statistics: Statistics) -> bool:

@@ -16,11 +16,12 @@ from rollup_bench.engines.duckdb import export, rollup, sql, tables
 from rollup_bench.engines.duckdb.cohort import cohort, stored_cohort
 from rollup_bench.engines.duckdb.funnel import funnel, stored_funnel
 from rollup_bench.engines.duckdb.loading import filled, loaded, naive_batches, naive_schema, steps
+from rollup_bench.engines.duckdb.sources import Source, source
 from rollup_bench.engines.duckdb.timeout import SECONDS, Timeout
 from rollup_bench.engines.duckdb.zones import LocalTime, local_time
 from rollup_bench.engines.exports import write_text
 from rollup_bench.engines.rollups import Rollup
-from rollup_bench.engines.sql import quoted
+from rollup_bench.engines.sql import Parameters, quoted
 from rollup_bench.errors import FailureError, RequestError
 from rollup_bench.servers import Server
 from rollup_bench.servers.budget import Budget
@@ -30,7 +31,8 @@ from rollup_bench.workloads.columns import INSTANT
 from rollup_bench.workloads.dataset import Dataset
 from rollup_bench.workloads.events import Events, Statistics
 from rollup_bench.workloads.layouts import Layout
-from rollup_bench.workloads.questions import Aggregate, Cohort, Funnel, Question, milliseconds
+from rollup_bench.workloads.measures import Measure
+from rollup_bench.workloads.questions import Aggregate, Cohort, Question, milliseconds
 from rollup_bench.workloads.templates import Template
 
 BUCKET = pa.field("bucket", INSTANT)
@@ -57,10 +59,10 @@ class DuckDB(Engine):
 
     def support(self, question: Question, plan: Plan) -> Support:
         try:
-            name, table = _table(question, plan)
+            read = source(question, plan)
         except RequestError as refusal:
             return unsupported(str(refusal))
-        return Support(Where.INGEST if table else Where.PROCESS, tables=(name,))
+        return Support(Where.INGEST if read.table else Where.PROCESS, tables=read.names)
 
     def explain(self, question: Question, plan: Plan) -> str:
         text, values = statement(question, plan)
@@ -71,7 +73,7 @@ class DuckDB(Engine):
         write_text(folder / "settings.sql", *export.settings(settings(self.budget)))
         write_text(folder / "schema.sql", *export.schema(plan))
         for template in questions:
-            lines = export.query(template, plan, statement, *_table(template.fill(), plan))
+            lines = export.query(template, plan, statement, source(template.fill(), plan))
             write_text(folder / "queries" / f"{template.name}.sql", *lines)
         return export.USAGE
 
@@ -126,50 +128,42 @@ def statement(question: Question, plan: Plan, local: LocalTime | None = None) ->
 
     The SQL contains the clock changes of `local`, by default those that the question needs.
     """
-    name, table = _table(question, plan)
+    read = source(question, plan)
     subject, time = plan.dataset.columns.subject, plan.dataset.columns.time.name
     integers = {name for name, kind in plan.statistics.types.items() if kind == "int64"}
-    match question, table:
-        case Aggregate(), _:
+    match question:
+        case Aggregate():
             local = local or local_time(question.zone, question.span.milliseconds, plan.statistics)
-            if isinstance(table, Rollup):
-                flagging, layout, rows = table.flagging(question), table.layout, replace(local, events=0)
-                return sql.aggregate(flagging, time, name, lambda m: rollup.measure(m, layout, integers), rows)
-            return sql.aggregate(question, time, name, lambda m: sql.measure(m, integers), local)
-        case Cohort(), _:
+            return _aggregate(question, read, plan, local, integers)
+        case Cohort():
             span = question.span.milliseconds[0], milliseconds(question.until)
             local = local or local_time(question.zone, span, plan.statistics)
-            if isinstance(table, StoredActivity):
-                return stored_cohort(question, table, integers, local)
+            if isinstance(read.table, StoredActivity):
+                return stored_cohort(question, read.table, integers, local)
             return cohort(question, subject, time, integers, local)
-        case _, None:
-            return funnel(question, subject, time)
         case _:
-            return stored_funnel(question, name)
+            return stored_funnel(question, read.name) if read.table else funnel(question, subject, time)
 
 
-def _table(question: Question, plan: Plan) -> tuple[str, tables.Table | None]:
-    """The name of the table that answers, and what it stores: a roll-up is the smallest; None is the table of events.
+def _aggregate(
+    question: Aggregate, read: Source, plan: Plan, local: LocalTime, integers: set[str]
+) -> tuple[str, list[object]]:
+    """The SQL of an aggregate over the events or over a roll-up, and its bound values."""
+    parameters, time, stored = Parameters(), plan.dataset.columns.time.name, read.table
+    if isinstance(stored, Rollup) and read.whole:
+        rows = sql.Rows(f"({rollup.with_ends(read.name, stored, time, read.whole, question.span, parameters)})", [])
+    else:
+        rows = sql.Rows(quoted(read.name), sql.span(question.span, time, parameters))
+    if not isinstance(stored, Rollup):
+        return sql.aggregate(question, time, rows, lambda m: sql.measure(m, integers), local, parameters)
+    flagging, few = stored.flagging(question), replace(local, events=0)
+    if question.grain == stored.layout.grain:
+        rows = rows._replace(start=f"epoch_ms({quoted(time)})")
 
-    RequestError if no table can answer.
-    """
-    table_set: tables.TableSet = plan.tables
-    if isinstance(question, Cohort):
-        stored = next((each for each in table_set.cohorts if each.answers(question, plan.statistics)), None)
-        if stored:
-            return stored.name, stored
-    elif isinstance(question, Funnel):
-        entries = next((each for each in table_set.funnels if each.answers(question)), None)
-        if entries:
-            return entries.name, entries
-    reasons = {name: rollup.unsupported_reason(question, each) for name, each in table_set.rollups.items()}
-    able = next((name for name, reason in reasons.items() if reason is None), None)
-    if able:
-        return able, table_set.rollups[able]
-    if not table_set.events:
-        (reason,) = reasons.values()
-        raise RequestError(str(reason))
-    return "events", None
+    def measure(wanted: Measure) -> str:
+        return rollup.measure(wanted, flagging, stored, integers)
+
+    return sql.aggregate(flagging, time, rows, measure, few, parameters)
 
 
 def fetched(result: duckdb.DuckDBPyConnection) -> pa.Table:

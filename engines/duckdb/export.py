@@ -12,8 +12,9 @@ import pyarrow.parquet
 from rollup_bench.engines import exports
 from rollup_bench.engines.cohorts import StoredActivity
 from rollup_bench.engines.contract import Plan
+from rollup_bench.engines.duckdb import rollup
+from rollup_bench.engines.duckdb.sources import Source
 from rollup_bench.engines.duckdb.sql import naive
-from rollup_bench.engines.duckdb.tables import Table
 from rollup_bench.engines.duckdb.zones import YEAR, LocalTime
 from rollup_bench.engines.exports import Bound, Forms, described, traced
 from rollup_bench.engines.rollups import Rollup
@@ -62,17 +63,14 @@ def settings(config: Mapping[str, object]) -> list[str]:
     return [f"SET {name} = {_literal(value)};" for name, value in config.items()]
 
 
-def query(template: Template, plan: Plan, statement: Statement, name: str, table: Table | None) -> list[str]:
-    """A question as SQL with its parameters as variables at the top; `statement` writes it for a zone's local time.
-
-    `name` is the table that it reads, and `table` what that stores; None is the table of events.
-    """
+def query(template: Template, plan: Plan, statement: Statement, read: Source) -> list[str]:
+    """A question as SQL with its parameters as variables at the top; `statement` writes it for a zone's local time."""
     zone = exports.zone(template)
     local = everywhere(zone, plan.statistics)
     text, values, written = traced(
-        template, lambda question: statement(question, plan, local), lambda name, value: _forms(name, value, zone)
+        template, lambda question: statement(question, plan, local), lambda name, value: _forms(name, value, zone, read)
     )
-    about = [*described(template, plan, written), *_limits(template, plan.statistics, name, table)]
+    about = [*described(template, plan, written), *_limits(template, plan.statistics, read)]
     variables = {name: value for name, value in template.parameters.items() if name not in written}
     arguments = ", ".join(value.form or _literal(value.default) for value in values)
     macros = {
@@ -92,16 +90,20 @@ def query(template: Template, plan: Plan, statement: Statement, name: str, table
     ]
 
 
-def _limits(template: Template, statistics: Statistics, name: str, table: Table | None) -> Iterator[str]:
+def _limits(template: Template, statistics: Statistics, read: Source) -> Iterator[str]:
     """Lines about the dates that a table other than that of events serves."""
+    name, table = read.name, read.table
     grain = table.layout.grain if isinstance(table, Rollup) else getattr(table, "grain", None)
-    if grain not in (None, Grain.ALL):
+    if read.whole:
+        yield f"It reads the table {name} with a bucket for each {grain}, and events at the ends of the span."
+        yield f"The span must contain a whole {grain}, from its first instant to its last."
+    elif grain not in (None, Grain.ALL):
         yield f"It reads the table {name} with a bucket for each {grain}: `start` and `end` must each begin a bucket."
     if isinstance(table, StoredActivity) and getattr(template.fill(), "retention", "") == "unbounded":
         yield f"`until` must be after the last event, {EPOCH + timedelta(milliseconds=statistics.last)}."
 
 
-def _forms(name: str, default: object, zone: str) -> Forms:
+def _forms(name: str, default: object, zone: str, read: Source) -> Forms:
     """The SQL of each form in which a bound value may follow from a variable, a local time if it is a date."""
     variable = f"getvariable({_literal(name)})"
     match default:
@@ -114,10 +116,20 @@ def _forms(name: str, default: object, zone: str) -> Forms:
             before = f"{at} - INTERVAL 1 MILLISECOND"
             yield before, lambda value: naive(instant(value, zone) - MILLISECOND)
             yield f"shown_at({before})", lambda value: _shown(instant(value, zone) - MILLISECOND, zone)
+            if read.whole and isinstance(read.table, Rollup):
+                yield from _bucket_forms(local, Grain(read.table.layout.grain or Grain.ALL), zone)
         case list():
             yield from ((f"{variable}[{place + 1}]", itemgetter(place)) for place in range(len(default)))
         case _:
             yield variable, lambda value: value
+
+
+def _bucket_forms(local: str, grain: Grain, zone: str) -> Forms:
+    """The forms of the start of the first bucket that begins at a local time or later, and of the bucket around it."""
+    following = f"date_trunc('{grain}', {local} - INTERVAL 1 MILLISECOND) + INTERVAL 1 {grain}"
+    yield f"instant_of({following})", lambda value: naive(rollup.bucket_after(instant(value, zone), grain, zone))
+    around = f"date_trunc('{grain}', {local})"
+    yield f"instant_of({around})", lambda value: naive(rollup.bucket_before(instant(value, zone), grain, zone))
 
 
 def _shown(moment: datetime, zone: str) -> datetime:

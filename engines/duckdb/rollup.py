@@ -1,13 +1,18 @@
 """Roll-ups in DuckDB: tables of states by bucket and dimensions, and the SQL of measures over them."""
 
-from rollup_bench.engines.duckdb.sql import Literals, conditions, is_day
-from rollup_bench.engines.duckdb.zones import LocalTime
+from datetime import datetime, timedelta
+
+import msgspec
+
+from rollup_bench.engines.duckdb.sql import Literals, conditions, is_day, naive
+from rollup_bench.engines.duckdb.zones import LONGEST, LocalTime
 from rollup_bench.engines.rollups import Rollup
-from rollup_bench.engines.sql import quoted
+from rollup_bench.engines.sql import Parameters, quoted
 from rollup_bench.workloads import rule
-from rollup_bench.workloads.layouts import Layout
+from rollup_bench.workloads.calendar import DAY, bucket_starts
+from rollup_bench.workloads.filters import Op
 from rollup_bench.workloads.measures import ESTIMABLE, Function, Measure
-from rollup_bench.workloads.questions import Aggregate, Grain, Question
+from rollup_bench.workloads.questions import EPOCH, Aggregate, Grain, Question, Span, milliseconds
 from rollup_bench.workloads.rule import Part, State
 
 MERGES = {Part.ROWS: "sum", Part.KNOWN: "sum", Part.SUM: "sum", Part.MIN: "min", Part.MAX: "max"}
@@ -18,19 +23,72 @@ def create(name: str, rollup: Rollup, time: str, source: str, local: LocalTime) 
 
     Sums of integers are stored as HUGEINT, because the sum of a group may exceed 64 bits if the answer does not.
     """
-    layout, grain = rollup.layout, Grain(rollup.layout.grain or Grain.ALL)
+    grain = Grain(rollup.layout.grain or Grain.ALL)
     start = local.start("bucket", grain) if is_day(grain) else "bucket"
-    by = [quoted(d) for d in layout.by]
-    if rollup.flagged:
-        holds = " AND ".join(conditions(rollup.flagged, Literals()))
-        by.insert(0, f"CAST(coalesce({holds}, false) AS VARCHAR) AS {quoted(rollup.flag)}")
-    states = [f"{_expression(s)} AS {_column(s)}" for s in rule.stored_states(layout) if s.part in MERGES]
-    grouped = ", ".join([f"{local.bucket(quoted(time), grain)} AS bucket", *by, *states])
+    grouped = ", ".join([f"{local.bucket(quoted(time), grain)} AS bucket", *_columns(rollup)])
     return (
         f"CREATE TABLE {quoted(name)} AS "
         f"SELECT make_timestamp(1000 * ({start})) AS {quoted(time)}, * EXCLUDE (bucket) "
         f"FROM (SELECT {grouped} FROM {source} GROUP BY ALL) ORDER BY ALL"
     )
+
+
+def _columns(rollup: Rollup) -> list[str]:
+    """The SQL of the dimensions and states of a roll-up, for a SELECT from events that groups by all dimensions."""
+    by = [quoted(d) for d in rollup.layout.by]
+    if rollup.flagged:
+        holds = " AND ".join(conditions(rollup.flagged, Literals()))
+        by.insert(0, f"CAST(coalesce({holds}, false) AS VARCHAR) AS {quoted(rollup.flag)}")
+    return [*by, *(f"{_expression(s)} AS {_column(s)}" for s in rule.stored_states(rollup.layout) if s.part in MERGES)]
+
+
+def whole_buckets(question: Question, rollup: Rollup) -> Span | None:
+    """The whole buckets of a roll-up within a question's span; None if there are none.
+
+    It is also None if the buckets are shorter than a day.
+    """
+    grain, zone = Grain(rollup.layout.grain or Grain.ALL), rollup.layout.zone
+    if not isinstance(question, Aggregate) or not is_day(grain):
+        return None
+    start, end = question.span.start, question.span.end
+    first, last = bucket_after(start, grain, zone), bucket_before(end, grain, zone)
+    return Span(first, last) if first < last else None
+
+
+def over(question: Question, span: Span) -> Question:
+    """The question over another span."""
+    return msgspec.structs.replace(question, span=span)
+
+
+def bucket_after(moment: datetime, grain: Grain, zone: str) -> datetime:
+    """The moment if a bucket of a day or longer begins then, else the start of the next bucket."""
+    at = milliseconds(moment)
+    begins = bucket_starts(zone, grain, at, at + LONGEST[grain] * DAY)
+    return EPOCH + timedelta(milliseconds=next(begin for begin in begins if begin >= at))
+
+
+def bucket_before(moment: datetime, grain: Grain, zone: str) -> datetime:
+    """The start of the bucket of a day or longer that contains a moment."""
+    at = milliseconds(moment)
+    return EPOCH + timedelta(milliseconds=bucket_starts(zone, grain, at, at)[0])
+
+
+def with_ends(name: str, rollup: Rollup, time: str, whole: Span, span: Span, parameters: Parameters) -> str:
+    """The SELECT of the rows of the roll-up `name` in `whole`, and of the same made from events of the rest of `span`.
+
+    `whole` consists of whole buckets, so that the rest lies in the bucket before and in the bucket after it.
+    """
+    before = bucket_before(span.start, Grain(rollup.layout.grain or Grain.ALL), rollup.layout.zone)
+    moments = (whole.start, whole.end, span.start, span.end, before)
+    first, last, start, end, before_first = (parameters.bind(naive(moment)) for moment in moments)
+    columns, instant = ", ".join(_columns(rollup)), quoted(time)
+
+    def made(bucket: str, begin: str, until: str) -> str:
+        selected = f"SELECT CAST({bucket} AS TIMESTAMP) AS {instant}, {columns} FROM events"
+        return f"{selected} WHERE {instant} >= {begin} AND {instant} < {until} GROUP BY ALL"
+
+    stored = f"SELECT * FROM {quoted(name)} WHERE {instant} >= {first} AND {instant} < {last}"
+    return " UNION ALL ".join([stored, made(before_first, start, first), made(last, last, end)])
 
 
 def unsupported_reason(question: Question, rollup: Rollup) -> str | None:
@@ -43,15 +101,29 @@ def unsupported_reason(question: Question, rollup: Rollup) -> str | None:
     return reason
 
 
-def measure(measure: Measure, layout: Layout, integers: set[str]) -> str:
-    """The SQL that computes a measure from a roll-up's states; `integers` names the integer columns."""
+def unsupported_reason_with_ends(question: Question, rollup: Rollup) -> str | None:
+    """Why a roll-up cannot answer the question even if events at the ends of the span are read too; None if it can."""
+    reason, whole = unsupported_reason(question, rollup), whole_buckets(question, rollup)
+    return reason and (reason if whole is None else unsupported_reason(over(question, whole), rollup))
+
+
+def measure(measure: Measure, question: Aggregate, rollup: Rollup, integers: set[str]) -> str:
+    """The SQL that computes a question's measure from a roll-up's states; `integers` names the integer columns."""
     if measure.function is Function.DISTINCT:
-        return f"count(DISTINCT {quoted(measure.column or '')})"
+        distinct = "" if _distinct(question, rollup, measure.column or "") else "DISTINCT "
+        return f"count({distinct}{quoted(measure.column or '')})"
     merged = [_merged(s) for s in rule.states(measure)]
     if measure.function is Function.MEAN:
         return f"CAST({merged[0]} AS DOUBLE) / {merged[1]}"
     whole = measure.function is Function.COUNT or (measure.function is Function.SUM and measure.column in integers)
     return f"CAST({merged[0]} AS BIGINT)" if whole else merged[0]
+
+
+def _distinct(question: Aggregate, rollup: Rollup, column: str) -> bool:
+    """Whether the roll-up has each value of a column at most once for each row of the answer."""
+    alike = {*question.by, *(f.column for f in question.where if f.op is Op.EQ), column}
+    dimensions = {*rollup.layout.by, *([rollup.flag] if rollup.flagged else [])}
+    return question.grain == rollup.layout.grain and question.subtotals == "none" and dimensions <= alike
 
 
 def _merged(state: State) -> str:

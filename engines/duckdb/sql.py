@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from rollup_bench.engines.duckdb.zones import LocalTime
 from rollup_bench.engines.ordering import order
@@ -25,20 +26,38 @@ def naive(instant: datetime) -> datetime:
     return instant.astimezone(UTC).replace(tzinfo=None)
 
 
+class Rows(NamedTuple):
+    """The rows in a question's span: the SQL of a table or of a SELECT in brackets, and conditions on the rows.
+
+    `start` is the SQL of the start of a row's bucket in milliseconds since 1970, UTC, if each row is of one bucket.
+    """
+
+    source: str
+    where: list[str]
+    start: str | None = None
+
+
 def aggregate(
-    question: Aggregate, time: str, table: str, expression: Callable[[Measure], str], local: LocalTime
+    question: Aggregate,
+    time: str,
+    rows: Rows,
+    expression: Callable[[Measure], str],
+    local: LocalTime,
+    parameters: Parameters,
 ) -> tuple[str, list[object]]:
-    """The SQL of an aggregate over a table, and its bound values; `expression` returns the SQL of a measure."""
-    parameters = Parameters()
-    start = local.few_starts(quoted(time), question.grain) if is_day(question.grain) else None
+    """The SQL of an aggregate over rows, and its bound values; `expression` returns the SQL of a measure."""
+    start = rows.start
+    if start is None and is_day(question.grain):
+        start = local.few_starts(quoted(time), question.grain)
     columns = [f"{start or _bucket(question, time, local, parameters)} AS bucket", *map(quoted, question.by)]
     if question.subtotals != "none":
         columns.append(f"{_grouping(question)} AS grouping_id")
     columns += [f"{expression(m)} AS {quoted(str(m))}" for m in question.measures]
+    where = [*rows.where, *conditions(question.where, parameters)]
     lines = [
         f"SELECT {', '.join(columns)}",
-        f"FROM {quoted(table)}",
-        f"WHERE {' AND '.join([*span(question.span, time, parameters), *conditions(question.where, parameters)])}",
+        f"FROM {rows.source}",
+        *([f"WHERE {' AND '.join(where)}"] if where else []),
         f"GROUP BY {_group_by(question)}",
     ]
     whole = question.grain is Grain.ALL

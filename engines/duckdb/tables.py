@@ -44,7 +44,7 @@ def tables(dataset: Dataset, layout: Layout, statistics: Statistics) -> TableSet
     if layout != layouts.tuned:
         return TableSet(False, {layout.name: Rollup(layout)})
     templates = dataset.questions.values()
-    tuned = rollups(dataset, statistics, rollup.unsupported_reason)
+    tuned = rollups(dataset, statistics, rollup.unsupported_reason_with_ends, values=True)
     cohorts = stored_activities(templates)
     named = {f"rollup{i}": each for i, each in enumerate(tuned)}
     return TableSet(True, named, tuple(cohorts), tuple(stored_funnels(templates)))

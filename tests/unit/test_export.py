@@ -59,10 +59,11 @@ def test_duckdb_answers_exported_questions_right(
             text = Path(f"queries/{template.name}.sql").read_text("utf-8")
             written = {name for name in template.parameters if f"-- {name} = " in text}
             assert written <= WRITTEN, template.name
+            tables = engine.support(template.fill(), plan).tables
             for values in other_values(template):
                 free = {name: value for name, value in values.items() if name not in written}
                 question = template.fill(free)
-                if engine.support(question, plan).where:
+                if engine.support(question, plan).tables == tables:
                     rows = connection.execute(pop_in(text, free)).fetchall()
                     check(question, rows, events, (template.name, free))
                     asked += bool(rows)

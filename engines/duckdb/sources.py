@@ -1,0 +1,67 @@
+"""Chooses the table that answers a question."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from rollup_bench.engines.contract import Plan
+from rollup_bench.engines.duckdb import rollup
+from rollup_bench.engines.duckdb.tables import Table, TableSet
+from rollup_bench.errors import RequestError
+from rollup_bench.workloads.questions import Cohort, Funnel, Question, Span
+
+EVENTS = "events"
+"""The name of the table of all events."""
+
+
+class Source(NamedTuple):
+    """The name of a table, and what it stores; None is all events.
+
+    If the span of the question cuts buckets of a roll-up, `whole` is the period of the other buckets, and the events of
+    the rest of the span are read too.
+    """
+
+    name: str
+    table: Table | None = None
+    whole: Span | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of all tables that are read."""
+        return (self.name, EVENTS) if self.whole else (self.name,)
+
+
+def source(question: Question, plan: Plan) -> Source:
+    """The table that answers a question on a plan; of several roll-ups, the smallest without cut buckets is chosen.
+
+    RequestError if no table can answer.
+    """
+    tables: TableSet = plan.tables
+    stored = next(_stored(question, plan), None)
+    if stored:
+        return stored
+    reasons = {name: rollup.unsupported_reason(question, each) for name, each in tables.rollups.items()}
+    able = next((name for name, reason in reasons.items() if reason is None), None)
+    if able:
+        return Source(able, tables.rollups[able])
+    if not tables.events:
+        (reason,) = reasons.values()
+        raise RequestError(str(reason))
+    return next(_cut(question, tables), Source(EVENTS))
+
+
+def _stored(question: Question, plan: Plan) -> Iterator[Source]:
+    """The tables of activity or of entries that answer a cohort or a funnel."""
+    for cohort in plan.tables.cohorts:
+        if isinstance(question, Cohort) and cohort.answers(question, plan.statistics):
+            yield Source(cohort.name, cohort)
+    for funnel in plan.tables.funnels:
+        if isinstance(question, Funnel) and funnel.answers(question):
+            yield Source(funnel.name, funnel)
+
+
+def _cut(question: Question, tables: TableSet) -> Iterator[Source]:
+    """The roll-ups that answer a question if the events at the ends of its span are read too."""
+    for name, each in tables.rollups.items():
+        whole = rollup.whole_buckets(question, each)
+        if whole and rollup.unsupported_reason(rollup.over(question, whole), each) is None:
+            yield Source(name, each, whole)
