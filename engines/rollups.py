@@ -25,7 +25,13 @@ LONG = (Grain.MONTH, Grain.QUARTER, Grain.YEAR, Grain.ALL)
 MIN_EVENTS_PER_VALUE = 100
 """A roll-up has no dimension with fewer events for each value: nearly every event would be a row of its own."""
 MIN_EVENTS_PER_ROW = 3
-"""Roll-ups of several questions are merged if the merged one has surely so many events for each row."""
+"""Roll-ups of several questions are merged if the merged one has surely so many events for each row.
+
+The roll-up of a single question is stored however many rows it may have, because statistics only bound the rows from
+above: for most roll-ups of the game the bound is the number of events, although they have 2 to 15 events for each row.
+Also few events for each row save time: DuckDB answers `revenue-by-hour`, which has 2.3, in 0.7 to 0.8 of the processor
+time that the events take, over a day as over five years.
+"""
 SKETCHED = (Part.DISTINCT, Part.QUANTILE)
 
 
