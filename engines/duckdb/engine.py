@@ -177,10 +177,13 @@ def fetched(result: duckdb.DuckDBPyConnection) -> pa.Table:
 
 
 def typed(result: pa.Table, question: Question, plan: Plan) -> pa.Table:
-    """The result of a question's statement in the schema of the answer."""
-    if isinstance(question, Aggregate):  # only the bucket's type is not the answer's; casting all columns is slow
+    """The result of a question's statement in the schema of the answer; the texts of an ENUM become plain texts."""
+    if isinstance(question, Aggregate):  # casting all columns is slow
         chunks = [chunk.view(INSTANT) for chunk in result.column(0).chunks]
-        return result.set_column(0, BUCKET, pa.chunked_array(chunks, INSTANT))
+        result = result.set_column(0, BUCKET, pa.chunked_array(chunks, INSTANT))
+        for i, name in enumerate(question.by, 1):
+            result = result.set_column(i, name, result.column(i).cast(plan.schema.field(name).type))
+        return result
     return result.cast(answers.schema(question, plan.schema))
 
 

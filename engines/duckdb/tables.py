@@ -15,6 +15,8 @@ from rollup_bench.workloads.layouts import Layout
 
 Table = Rollup | StoredActivity | StoredFunnel
 TYPES = {"timestamp": "TIMESTAMP", "string": "VARCHAR", "int64": "BIGINT", "double": "DOUBLE"}
+MOST_LISTED = 256
+"""A text column of the events with at most so many values is an ENUM, which takes a byte for each event."""
 
 
 @dataclass(frozen=True)
@@ -60,11 +62,39 @@ def statements(tables: TableSet, statistics: Statistics, names: Columns) -> tupl
     def local(zone: str) -> LocalTime:
         return LocalTime(zone, statistics.first, statistics.last)
 
-    columns = ", ".join(f"{quoted(name)} {TYPES[kind]}" for name, kind in statistics.types.items())
-    events = [f"CREATE TABLE events ({columns})", f"INSERT INTO events SELECT * FROM batches ORDER BY {quoted(time)}"]
+    events = _events(time, statistics) if tables.events else []
     rollups = [
         rollup.create(name, each, time, source, local(each.layout.zone)) for name, each in tables.rollups.items()
     ]
     cohorts = [activity.create(each, names.subject, time, local(each.definition.zone)) for each in tables.cohorts]
     funnels = [funnel.create(each, names.subject, time) for each in tables.funnels]
-    return ";\n".join(events if tables.events else []), ";\n".join([*rollups, *cohorts, *funnels])
+    return ";\n".join(events), ";\n".join([*rollups, *cohorts, *funnels])
+
+
+def _events(time: str, statistics: Statistics) -> list[str]:
+    """The statements that store all events in the table `events`.
+
+    The values of an ENUM must be known before the table is created, and the source of the events can be read only once.
+    ENUMs list texts by code point, so that they sort as texts.
+    """
+    listed = [name for name, kind in statistics.types.items() if kind == "string" and _few(name, statistics)]
+    types = {name: f"texts of {name}" for name in listed}
+    columns = [
+        f"{quoted(name)} {quoted(types[name]) if name in types else TYPES[kind]}"
+        for name, kind in statistics.types.items()
+    ]
+    return [
+        "CREATE TEMP TABLE loaded AS SELECT * FROM batches",
+        *(
+            f"CREATE TYPE {quoted(types[name])} AS ENUM "
+            f"(SELECT DISTINCT {quoted(name)} FROM loaded WHERE {quoted(name)} IS NOT NULL ORDER BY {quoted(name)})"
+            for name in listed
+        ),
+        f"CREATE TABLE events ({', '.join(columns)})",
+        f"INSERT INTO events SELECT * FROM loaded ORDER BY {quoted(time)}",
+        "DROP TABLE loaded",
+    ]
+
+
+def _few(name: str, statistics: Statistics) -> bool:
+    return statistics.cardinality.get(name, statistics.rows) <= MOST_LISTED
