@@ -10,8 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rollup_bench.engines import cohort_activity
-from rollup_bench.engines.cassandra import client_aggregation, codec, funnels
+from rollup_bench.engines import cohort_activity, funnel_entries
+from rollup_bench.engines.cassandra import client_aggregation, codec
 from rollup_bench.engines.cassandra.client_aggregation import Accumulator, Groups
 from rollup_bench.engines.cassandra.driver import Reader
 from rollup_bench.engines.cassandra.event_slices import SlicesTable
@@ -74,8 +74,8 @@ class EventScan:
                 return cohort_activity.answer(question, sums, schema)
             case Funnel() as question:
                 events = list(self.events(reader, manifest))
-                rows = funnels.entries(question.steps, question.by, lambda: events, columns)
-                return funnels.answer(question, rows, columns.subject, schema)
+                rows = funnel_entries.entries(question.steps, question.by, lambda: events, columns)
+                return funnel_entries.answer(question, rows, columns.subject, schema)
 
     def events(self, reader: Reader, manifest: Manifest) -> Iterator[pa.Table]:
         """Yields an empty table that carries the schema, then a table for each partition with its events."""
@@ -126,7 +126,7 @@ def event_columns(question: Question, columns: Columns) -> list[str]:
         case Cohort():
             names = cohort_activity.event_columns(question, columns, question_partials(question))
         case Funnel():
-            names = funnels.event_columns(question.steps, question.by, columns)
+            names = funnel_entries.event_columns(question.steps, question.by, columns)
     return [name for name in dict.fromkeys(names) if name != columns.time.name]
 
 

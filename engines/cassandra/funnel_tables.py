@@ -4,13 +4,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from rollup_bench.engines.cassandra import codec, funnels
+from rollup_bench.engines import funnel_entries
+from rollup_bench.engines.cassandra import codec
 from rollup_bench.engines.cassandra.driver import Reader
-from rollup_bench.engines.cassandra.funnels import ENTRY, NEVER
 from rollup_bench.engines.cassandra.tables import CQL_TYPES, Manifest, Table, partitions
 from rollup_bench.engines.contract import Plan, Support, Where
+from rollup_bench.engines.funnel_entries import ENTRY, step_columns
 from rollup_bench.engines.funnels import StoredFunnel
 from rollup_bench.engines.sql import quoted
 from rollup_bench.workloads.dataset import Columns
@@ -29,13 +29,8 @@ class FunnelTable:
 
     def rows(self, events: Events) -> pa.Table:
         """Computes the entries to store from all events, sorted by key; times of steps not reached are NULL."""
-        steps, by = self.stored.steps, self.stored.by
-        names = funnels.event_columns(steps, by, events.columns)
-        rows = funnels.entries(steps, by, lambda: map(pa.table, events.batches(names)), events.columns)
+        rows = funnel_entries.stored_entries(self.stored, events)
         rows = rows.sort_by([(name, "ascending") for name in rows.column_names])
-        for name in funnels.step_columns(steps):
-            reached = pc.if_else(pc.equal(rows[name], NEVER), pa.scalar(None, pa.int64()), rows[name])
-            rows = rows.set_column(rows.column_names.index(name), name, reached)
         return rows.append_column(NUMBER, pa.array(np.arange(rows.num_rows))).sort_by(
             [(ENTRY, "ascending"), (NUMBER, "ascending")]
         )
@@ -45,7 +40,7 @@ def funnel_table(stored: StoredFunnel, columns: Columns, statistics: Statistics)
     """The CQL table of entries, partitioned by their time; a number tells entries of the same time apart."""
     keys = {ENTRY: "timestamp", NUMBER: "bigint"}
     types = {d: CQL_TYPES[statistics.types[d]] for d in (columns.subject, *stored.by)}
-    types = keys | types | dict.fromkeys(funnels.step_columns(stored.steps), "timestamp")
+    types = keys | types | dict.fromkeys(step_columns(stored.steps), "timestamp")
     period = statistics.last - statistics.first
     comment = f"entries of a funnel of {len(stored.steps)} steps by {', '.join(stored.by) or 'nothing'}"
     return FunnelTable(stored, Table.sized(stored.name, types, tuple(keys), statistics.rows, period, comment))
@@ -67,7 +62,7 @@ class FunnelReader:
 
     @property
     def _text(self) -> str:
-        times = [f"to_unix_timestamp({quoted(name)})" for name in (ENTRY, *funnels.step_columns(self.question.steps))]
+        times = [f"to_unix_timestamp({quoted(name)})" for name in (ENTRY, *step_columns(self.question.steps))]
         where = f" AND {quoted(ENTRY)} >= ? AND {quoted(ENTRY)} < ?"
         return self.funnel.table.select(self.plan.name, [*map(quoted, self.dimensions), *times], where)
 
@@ -81,11 +76,9 @@ class FunnelReader:
         keys = partitions(self.funnel.table, manifest, start, end - 1)
         results = reader.results((self._text, (*key, start, end)) for key in keys)
         types = {name: self.plan.schema.field(name).type for name in self.dimensions}
-        steps = dict.fromkeys(funnels.step_columns(self.question.steps), pa.int64())
+        steps = dict.fromkeys(step_columns(self.question.steps), pa.int64())
         rows = codec.table([page for pages in results for page in pages], types | {ENTRY: pa.int64()} | steps)
-        for name in steps:
-            rows = rows.set_column(rows.column_names.index(name), name, rows[name].fill_null(NEVER))
-        return funnels.answer(self.question, rows, self.plan.dataset.columns.subject, schema)
+        return funnel_entries.answer(self.question, rows, self.plan.dataset.columns.subject, schema)
 
     @property
     def dimensions(self) -> list[str]:

@@ -7,16 +7,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rollup_bench.engines.cohort_activity import Longs
-from rollup_bench.engines.funnels import Steps
+from rollup_bench.engines.funnels import Steps, StoredFunnel
 from rollup_bench.engines.ordering import arrange
 from rollup_bench.engines.partials import aggregate_rows, matching
 from rollup_bench.workloads.dataset import Columns
+from rollup_bench.workloads.events import Events
 from rollup_bench.workloads.filters import Filter
 from rollup_bench.workloads.questions import Funnel
 
 ENTRY, REACHED = "entry()", "reached()"
 NEVER = 1 << 62
-"""The time of a step that is not reached."""
+"""Stands for the time of a step that is not reached, in arrays without NULL."""
 
 
 def step_columns(steps: Steps) -> list[str]:
@@ -33,7 +34,7 @@ def event_columns(steps: Steps, by: Sequence[str], columns: Columns) -> list[str
 def entries(steps: Steps, by: Sequence[str], read: Callable[[], Iterable[pa.Table]], columns: Columns) -> pa.Table:
     """A row for each event that matches the first step and has a subject: its dimensions and the times of all steps.
 
-    The time of a later step is that of the subject's first matching event after the step before, or NEVER. Each call of
+    The time of a later step is that of the subject's first matching event after the step before, or NULL. Each call of
     `read` returns all events, in at least one table; times are milliseconds since 1970, UTC.
     """
     first = list(dict.fromkeys([columns.subject, columns.time.name, *by]))
@@ -46,8 +47,14 @@ def entries(steps: Steps, by: Sequence[str], read: Callable[[], Iterable[pa.Tabl
     for name, step in zip(step_columns(steps), steps[1:], strict=True):
         events = _matching(read(), step, first[:2], columns.subject)
         now = _first_times(*_coded(entered, events, columns), who, now)
-        result = result.append_column(name, pa.array(now))
+        result = result.append_column(name, pa.array(now, mask=now == NEVER))
     return result
+
+
+def stored_entries(stored: StoredFunnel, events: Events) -> pa.Table:
+    """The entries of a stored funnel among all events, as `entries` returns them."""
+    names = event_columns(stored.steps, stored.by, events.columns)
+    return entries(stored.steps, stored.by, lambda: map(pa.table, events.batches(names)), events.columns)
 
 
 def answer(question: Funnel, rows: pa.Table, subject: str, schema: pa.Schema) -> pa.Table:
@@ -58,7 +65,7 @@ def answer(question: Funnel, rows: pa.Table, subject: str, schema: pa.Schema) ->
     latest = np.minimum(instants + question.window * 1000, question.span.milliseconds[1] - 1)
     reached = np.ones(len(instants), np.int64)
     for name in step_columns(question.steps):
-        reached += np.asarray(rows[name]) <= latest
+        reached += np.asarray(rows[name].fill_null(NEVER)) <= latest
     best = _best(rows.append_column(REACHED, pa.array(reached)), subject, question.by)
     return _counted(question, best, schema)
 
