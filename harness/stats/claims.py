@@ -49,8 +49,8 @@ def discoveries(p_values: Sequence[float], rate: float = 1 - LEVEL) -> list[bool
 def claims(estimates: Sequence[Estimate], floors: Sequence[Estimate | None], level: float = LEVEL) -> list[Claim]:
     """Returns a claim for each estimate; the false discovery rate over all estimates together is at most 1 - `level`.
 
-    `floors` holds the A/A control of each estimate, or None. A difference is claimed only if it is a discovery and its
-    interval excludes the ratio 1 and lies outside the interval of the A/A control.
+    `floors` holds the noise floor of each estimate, or None. A difference is claimed only if it is a discovery and its
+    interval excludes the ratio 1 and lies outside the interval of the noise floor.
     """
     discovered = discoveries([estimate.p for estimate in estimates], 1 - level)
     return [_claim(*arguments, level) for arguments in zip(estimates, floors, discovered, strict=True)]
