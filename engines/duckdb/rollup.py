@@ -16,6 +16,8 @@ from rollup_bench.workloads.questions import EPOCH, Aggregate, Grain, Question, 
 from rollup_bench.workloads.rule import Part, State
 
 MERGES = {Part.ROWS: "sum", Part.KNOWN: "sum", Part.SUM: "sum", Part.MIN: "min", Part.MAX: "max"}
+YEARS = range(3, 9997)
+"""The years of spans that may cut buckets: the starts of the buckets around them are known."""
 
 
 def create(name: str, rollup: Rollup, time: str, source: str, local: LocalTime) -> str:
@@ -45,12 +47,14 @@ def _columns(rollup: Rollup) -> list[str]:
 def whole_buckets(question: Question, rollup: Rollup) -> Span | None:
     """The whole buckets of a roll-up within a question's span; None if there are none.
 
-    It is also None if the buckets are shorter than a day.
+    It is also None if the buckets are shorter than a day, or if the span reaches beyond the `YEARS`.
     """
     grain, zone = Grain(rollup.layout.grain or Grain.ALL), rollup.layout.zone
     if not isinstance(question, Aggregate) or not is_day(grain):
         return None
     start, end = question.span.start, question.span.end
+    if start.year not in YEARS or end.year not in YEARS:
+        return None
     first, last = bucket_after(start, grain, zone), bucket_before(end, grain, zone)
     return Span(first, last) if first < last else None
 
@@ -96,7 +100,8 @@ def unsupported_reason(question: Question, rollup: Rollup) -> str | None:
     reason = rollup.unsupported_reason(question)
     if reason is None and isinstance(question, Aggregate):
         for measure in question.measures:
-            if measure.function in ESTIMABLE and measure.column not in rollup.layout.by:
+            counted = measure.function is Function.DISTINCT and measure.column in rollup.layout.by
+            if measure.function in ESTIMABLE and not counted:
                 return f"DuckDB cannot merge stored states of {measure}; raw answers it exactly"
     return reason
 

@@ -1,15 +1,20 @@
 """Random questions over the roll-ups, cohorts and entries of funnels that DuckDB stores for questions."""
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import UTC, date, datetime
 
 import pytest
 from hypothesis import given, settings
 
 from rollup_bench.engines import rollups
 from rollup_bench.engines.duckdb.engine import DuckDB
+from rollup_bench.engines.duckdb.rollup import unsupported_reason
+from rollup_bench.engines.rollups import Rollup
 from rollup_bench.harness.conformance.tested_engine import EngineUnderTest, packed
 from rollup_bench.workloads import layouts
+from rollup_bench.workloads.layouts import Layout
+from rollup_bench.workloads.measures import parse
+from rollup_bench.workloads.questions import Aggregate, Grain, Span
 from tests.conftest import BUDGET
 from tests.support.tuned import REQUESTS, Asked, Request, read
 
@@ -44,6 +49,21 @@ def test_a_span_that_cuts_weeks_reads_a_rollup_and_events(asked: Asked) -> None:
     assert "events" not in asked.subject.engine.support(whole, asked.plan).tables
     for question in (cut, inside, whole):
         asked.subject.check(asked.session, asked.plan, asked.events, question)
+
+
+@pytest.mark.parametrize(("start", "end"), [(date(1, 1, 3), date(1, 3, 9)), (date(9999, 9, 9), date(9999, 12, 28))])
+def test_a_span_at_the_ends_of_the_calendar_reads_events(asked: Asked, start: date, end: date) -> None:
+    question = asked.dataset.questions["q7"].fill({"start": start, "end": end})
+    assert asked.subject.engine.support(question, asked.plan).tables == ("events",)
+    asked.subject.check(asked.session, asked.plan, asked.events, question)
+
+
+def test_a_rollup_by_a_column_has_no_quantiles_of_it() -> None:
+    measures = (parse("distinct(gold)"), parse("quantile(gold, 0.5)"))
+    by_gold = Rollup(Layout("by gold", Grain.DAY, "UTC", ("gold",), measures))
+    span = Span(datetime(2000, 1, 1, tzinfo=UTC), datetime(2000, 1, 2, tzinfo=UTC))
+    assert unsupported_reason(Aggregate(span, measures[:1]), by_gold) is None
+    assert "quantile(gold, 0.5)" in str(unsupported_reason(Aggregate(span, measures), by_gold))
 
 
 @settings(max_examples=300)
