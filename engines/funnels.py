@@ -22,6 +22,11 @@ class StoredFunnel:
     steps: Steps
     by: tuple[str, ...]
 
+    @property
+    def title(self) -> str:
+        """What the table stores."""
+        return f"entries of a funnel of {len(self.steps)} steps by {', '.join(self.by) or 'nothing'}"
+
     def answers(self, question: Funnel) -> bool:
         """Whether a question has the same steps and dimensions as the stored funnel."""
         return (question.steps, question.by) == (self.steps, self.by)

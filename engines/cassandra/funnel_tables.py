@@ -42,8 +42,7 @@ def funnel_table(stored: StoredFunnel, columns: Columns, statistics: Statistics)
     types = {d: CQL_TYPES[statistics.types[d]] for d in (columns.subject, *stored.by)}
     types = keys | types | dict.fromkeys(step_columns(stored.steps), "timestamp")
     period = statistics.last - statistics.first
-    comment = f"entries of a funnel of {len(stored.steps)} steps by {', '.join(stored.by) or 'nothing'}"
-    return FunnelTable(stored, Table.sized(stored.name, types, tuple(keys), statistics.rows, period, comment))
+    return FunnelTable(stored, Table.sized(stored.name, types, tuple(keys), statistics.rows, period, stored.title))
 
 
 @dataclass(frozen=True)
@@ -57,7 +56,7 @@ class FunnelReader:
     @property
     def support(self) -> Support:
         """Where the events are aggregated: at ingest."""
-        how = f"{self.funnel.table.comment}: the client takes each subject's entry that reached most steps"
+        how = f"{self.funnel.stored.title}: the client takes each subject's entry that reached most steps"
         return Support(Where.INGEST, how, tables=(self.funnel.table.name,))
 
     @property

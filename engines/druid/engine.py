@@ -14,13 +14,25 @@ import pyarrow as pa
 
 from rollup_bench import servers
 from rollup_bench.engines.contract import Built, Engine, Loaded, Plan, Session, Support, Where, unsupported
-from rollup_bench.engines.druid import bitmap_retention, cohort, cohort_tables, export, loading, planning, sketches, sql
+from rollup_bench.engines.druid import (
+    bitmap_retention,
+    cohort,
+    cohort_tables,
+    export,
+    funnel_tables,
+    loading,
+    planning,
+    sketches,
+    sql,
+)
 from rollup_bench.engines.druid.client import Connection
 from rollup_bench.engines.druid.cluster import POLL, Cluster
 from rollup_bench.engines.druid.cohort_tables import CohortTable
 from rollup_bench.engines.druid.datasource import Datasource, quoted
+from rollup_bench.engines.druid.funnel_tables import FunnelTable
 from rollup_bench.engines.druid.http_transport import Transport
 from rollup_bench.engines.druid.loading import Load
+from rollup_bench.engines.druid.planning import Table
 from rollup_bench.engines.druid.server import RECIPE
 from rollup_bench.engines.druid.sql import Statement
 from rollup_bench.engines.exports import write_server_settings
@@ -31,7 +43,7 @@ from rollup_bench.servers.watch import Watch
 from rollup_bench.workloads.dataset import Dataset
 from rollup_bench.workloads.events import Events, Statistics
 from rollup_bench.workloads.layouts import Layout
-from rollup_bench.workloads.questions import Aggregate, Cohort, Question, spanless
+from rollup_bench.workloads.questions import Aggregate, Cohort, Funnel, Question, spanless
 from rollup_bench.workloads.templates import Template
 
 DROPPED_TABLE = "getJdbcTableType"
@@ -67,8 +79,9 @@ class Druid(Engine):
             datasource = _answering(question, plan)
         except RequestError as refusal:
             return unsupported(str(refusal))
-        if isinstance(datasource, CohortTable):
-            how = f"{datasource.title}: computed by the client before the load"
+        if not isinstance(datasource, Datasource):
+            best = "; it takes each subject's entry that reached most steps" if isinstance(question, Funnel) else ""
+            how = f"{datasource.title}: computed by the client before the load{best}"
             return Support(Where.INGEST, how, tables=(datasource.name,))
         measures = question.measures if isinstance(question, Aggregate) else ()
         error = max((datasource.error(m) for m in measures), default=0.0)
@@ -79,6 +92,8 @@ class Druid(Engine):
     def explain(self, question: Question, plan: Plan) -> str:
         query = statement(question, plan)
         cut = "\n-- the client keeps the first groups of each bucket" if sql.client_cuts(question) else ""
+        if isinstance(question, Funnel):
+            cut = "\n-- the client counts each subject once, by its entry that reached most steps"
         return f"{query.text}\n-- parameters: {', '.join(map(repr, query.values))}{cut}"
 
     def export(self, plan: Plan, questions: Sequence[Template], events: Events, folder: Path) -> str:
@@ -104,9 +119,7 @@ class Druid(Engine):
         rows, size = sum(part.rows for part in parts), sum(part.bytes or 0 for part in parts)
         return Loaded(rows, time.perf_counter() - began, size, parts[1] if len(parts) > 1 else None)
 
-    def _load(
-        self, plan: Plan, datasources: Sequence[Datasource | CohortTable], events: Events, folder: Path, watch: Watch
-    ) -> Built:
+    def _load(self, plan: Plan, datasources: Sequence[Table], events: Events, folder: Path, watch: Watch) -> Built:
         """Loads some datasources of a plan and returns when queries see all of their rows."""
         began = time.perf_counter()
         loads = loading.loads(plan, datasources, events, folder, self.budget.cores, watch)
@@ -199,7 +212,7 @@ class _Session(Session):
         if isinstance(question, Aggregate) and isinstance(datasource, Datasource):
             prepared = self._prepared(spanless(question), datasource)
             return sql.answer(question, datasource, prepared, self._rows(prepared.statement.over(question.span)))
-        module = _cohort_module(question, datasource)
+        module = _module(question, datasource)
         query = module.statement(question, datasource, _source(self._plan, datasource))
         return module.answer(question, datasource, self._rows(query))
 
@@ -212,7 +225,7 @@ def _prepare(plan: Plan, question: Aggregate, datasource: Datasource) -> sql.Pre
     return sql.prepare(question, datasource, _source(plan, datasource))
 
 
-def _source(plan: Plan, datasource: Datasource | CohortTable) -> str:
+def _source(plan: Plan, datasource: Table) -> str:
     """The name in Druid of a datasource of a plan."""
     return f"{plan.name}_{datasource.name}"
 
@@ -222,7 +235,7 @@ def _sources(plan: Plan) -> list[str]:
     return [_source(plan, datasource) for datasource in plan.tables]
 
 
-def _answering(question: Question, plan: Plan) -> Datasource | CohortTable:
+def _answering(question: Question, plan: Plan) -> Table:
     """The first datasource that can answer the question; RequestError with the last one's reason if none can."""
     reason = None
     for datasource in plan.tables:
@@ -237,12 +250,14 @@ def statement(question: Question, plan: Plan) -> Statement:
     datasource = _answering(question, plan)
     if isinstance(question, Aggregate) and isinstance(datasource, Datasource):
         return _prepare(plan, question, datasource).statement.over(question.span)
-    query: Statement = _cohort_module(question, datasource).statement(question, datasource, _source(plan, datasource))
+    query: Statement = _module(question, datasource).statement(question, datasource, _source(plan, datasource))
     return query
 
 
-def _cohort_module(question: Question, datasource: Datasource | CohortTable) -> Any:
-    """The module that writes the SQL of a cohort for a datasource and reads its result."""
+def _module(question: Question, datasource: Table) -> Any:
+    """The module that writes the SQL of a cohort or a funnel for a datasource and reads its result."""
+    if isinstance(datasource, FunnelTable):
+        return funnel_tables
     assert isinstance(question, Cohort)
     if isinstance(datasource, CohortTable):
         return cohort_tables

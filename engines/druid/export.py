@@ -12,7 +12,9 @@ from rollup_bench.engines.druid import bitmap_retention, ingest, loading, sql
 from rollup_bench.engines.druid.client import PATH, payload
 from rollup_bench.engines.druid.cohort_tables import CohortTable
 from rollup_bench.engines.druid.datasource import Datasource
+from rollup_bench.engines.druid.funnel_tables import FunnelTable
 from rollup_bench.engines.druid.loading import Load
+from rollup_bench.engines.druid.planning import Table
 from rollup_bench.engines.druid.sql import Statement
 from rollup_bench.engines.exports import (
     Forms,
@@ -26,7 +28,7 @@ from rollup_bench.engines.exports import (
 )
 from rollup_bench.engines.ordering import order
 from rollup_bench.workloads.measures import Function
-from rollup_bench.workloads.questions import Aggregate, Cohort, Grain, Question, milliseconds
+from rollup_bench.workloads.questions import Aggregate, Cohort, Funnel, Grain, Question, milliseconds
 from rollup_bench.workloads.specs import instant
 from rollup_bench.workloads.templates import Template
 
@@ -51,7 +53,6 @@ USAGE = f"""\
 
    The first row names the columns. The columns `bucket` and `cohort` by time are milliseconds since 1970, UTC.
 """
-Answering = Datasource | CohortTable
 Write = Callable[[Question, Plan], Statement]
 CALENDAR = {
     Grain.DAY: "days since 0000-12-31",
@@ -69,9 +70,7 @@ def write_task(load: Load, folder: Path) -> None:
     _write_json(folder / "ingestion" / f"{load.source}.json", {key: task[key] for key in task if key != "id"})
 
 
-def write_query(
-    template: Template, plan: Plan, statement: Write, table: Datasource | CohortTable, folder: Path
-) -> None:
+def write_query(template: Template, plan: Plan, statement: Write, table: Table, folder: Path) -> None:
     """Writes a question as the body of a request to Druid's SQL interface; `statement` writes its SQL."""
     question = template.fill()
 
@@ -90,7 +89,7 @@ def write_query(
     _write_json(folder / "queries" / f"{template.name}.json", notes | body | {"header": True})
 
 
-def _work(question: Question, table: Answering) -> Iterator[str]:
+def _work(question: Question, table: Table) -> Iterator[str]:
     """Sentences that say what a client does with the rows that Druid returns."""
     if isinstance(question, Aggregate) and isinstance(table, Datasource):
         yield from _aggregate_work(question, table)
@@ -100,6 +99,8 @@ def _work(question: Question, table: Answering) -> Iterator[str]:
         columns = ", ".join(table.sums(question))
         yield f"A row has a cohort, an age, and the sums rows{f', {columns}' if columns else ''}."
         yield from added_up(question)
+    elif isinstance(question, Funnel) and isinstance(table, FunnelTable):
+        yield from _funnel_work(question, table)
 
 
 def _aggregate_work(question: Aggregate, datasource: Datasource) -> Iterator[str]:
@@ -133,11 +134,22 @@ def _cohort_work(question: Cohort, datasource: Datasource) -> Iterator[str]:
     yield f"Keep the ages from 0 to {question.age.count - 1} that have ended, and sort by cohort and age; NULL is last."
 
 
-def _limits(question: Question, table: Answering) -> Iterator[str]:
+def _funnel_work(question: Funnel, table: FunnelTable) -> Iterator[str]:
+    """Sentences that say what a client does with the rows of a funnel."""
+    yield f"A row is an entry: {', '.join(table.dimensions)}, and the times of steps 1 to {len(question.steps)}."
+    yield f"It reaches the steps whose time is before `end` and at most {question.window} seconds after that of step 1."
+    first = ", and among these the first by ".join(["the earliest", *filter(None, [", ".join(question.by)])])
+    yield f"For each {table.subject}, keep the entry that reaches most steps; among several, {first}; NULL is last."
+    keys = ", ".join([*question.by, "step"])
+    yield f"For each {keys} from 1 to {len(question.steps)}, count the entries that reach the step."
+    yield f"Sort by {keys}; NULL is last."
+
+
+def _limits(question: Question, table: Table) -> Iterator[str]:
     """Lines about the dates that a table other than that of the events serves."""
     if isinstance(table, CohortTable):
         yield from cohort_limits(question, table.statistics)
-    elif table.layout.grain not in (None, Grain.ALL):
+    elif isinstance(table, Datasource) and table.layout.grain not in (None, Grain.ALL):
         yield f"It reads a roll-up with a bucket for each {table.layout.grain}: `start` and `end` must each begin one."
     elif isinstance(question, Cohort) and bitmap_retention.applies(question):
         yield f"`until` must be less than {bitmap_retention.BITS} {question.age.unit}s after `start`."

@@ -13,8 +13,8 @@ import pyarrow as pa
 from rollup_bench.engines.contract import Plan
 from rollup_bench.engines.druid import ingest
 from rollup_bench.engines.druid.cluster import Cluster
-from rollup_bench.engines.druid.cohort_tables import CohortTable
 from rollup_bench.engines.druid.datasource import Datasource
+from rollup_bench.engines.druid.planning import Table
 from rollup_bench.errors import RequestError
 from rollup_bench.servers.watch import Watch
 from rollup_bench.workloads.events import Events
@@ -25,7 +25,7 @@ FILE_ROWS = 1_000_000
 MAX_INLINE_BYTES = 50 << 20
 """The most bytes of rows inside a task, if Druid cannot read the disk of the client."""
 EVENTS = "events"
-"""The folder of the files of events; each table of cohorts has one of its own, with its name."""
+"""The folder of the files of events; each table of cohorts or funnels has one of its own, with its name."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Load:
     """What is loaded into a datasource: a spec, the folder of its files, and the number of rows or events in them."""
 
     source: str
-    datasource: Datasource | CohortTable
+    datasource: Table
     spec: dict[str, Any]
     folder: Path
     rows: int
@@ -44,9 +44,9 @@ class Load:
         return bool(self.spec["tuningConfig"]["maxNumConcurrentSubTasks"] > 1)
 
 
-def spec(datasource: Datasource | CohortTable, source: str, cores: int) -> dict[str, Any]:
+def spec(datasource: Table, source: str, cores: int) -> dict[str, Any]:
     """How the datasource named `source` is loaded: the `dataSchema` and the `tuningConfig` of its task."""
-    return datasource.spec(source) if isinstance(datasource, CohortTable) else ingest.spec(datasource, source, cores)
+    return ingest.spec(datasource, source, cores) if isinstance(datasource, Datasource) else datasource.spec(source)
 
 
 def write_events(events: Events, folder: Path, cores: int, watch: Watch) -> None:
@@ -61,15 +61,15 @@ def write_events(events: Events, folder: Path, cores: int, watch: Watch) -> None
 
 
 def loads(
-    plan: Plan, datasources: Sequence[Datasource | CohortTable], events: Events, folder: Path, cores: int, watch: Watch
+    plan: Plan, datasources: Sequence[Table], events: Events, folder: Path, cores: int, watch: Watch
 ) -> list[Load]:
-    """The loads of some datasources of a plan; computes the tables of cohorts and writes their files."""
+    """The loads of some datasources of a plan; computes the tables of cohorts and funnels and writes their files."""
     made = []
     for datasource in datasources:
         source, inputs, count = f"{plan.name}_{datasource.name}", folder / EVENTS, events.statistics.rows
-        if isinstance(datasource, CohortTable):
+        if not isinstance(datasource, Datasource):
             watch.say(f"computing {datasource.title}")
-            table, inputs = datasource.rows(events), folder / "activity" / datasource.name
+            table, inputs = datasource.rows(events), folder / "derived" / datasource.name
             count = sum(_files(table.to_batches(), inputs, datasource.time, FILE_ROWS))
             watch.check()
         made.append(Load(source, datasource, spec(datasource, source, cores), inputs, count))

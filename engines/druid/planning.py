@@ -1,4 +1,4 @@
-"""The datasources of a layout; `tuned` has a roll-up for each question that one serves well, and tables of cohorts."""
+"""The datasources of a layout; `tuned` has roll-ups, tables of cohorts and tables of funnels for its questions."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -7,6 +7,8 @@ from dataclasses import replace
 from rollup_bench.engines.cohorts import stored_activities
 from rollup_bench.engines.druid.cohort_tables import CohortTable
 from rollup_bench.engines.druid.datasource import Datasource
+from rollup_bench.engines.druid.funnel_tables import FunnelTable
+from rollup_bench.engines.funnels import stored_funnels
 from rollup_bench.engines.rollups import Rollup, rollups
 from rollup_bench.workloads import layouts
 from rollup_bench.workloads.dataset import Dataset
@@ -16,9 +18,12 @@ from rollup_bench.workloads.questions import Aggregate, Cohort, Question
 
 EVENTS = "events"
 """The name of the datasource of raw events."""
+Derived = CohortTable | FunnelTable
+"""A datasource whose rows the client computes from all events together."""
+Table = Datasource | Derived
 
 
-def datasources(dataset: Dataset, layout: Layout, statistics: Statistics) -> tuple[Datasource | CohortTable, ...]:
+def datasources(dataset: Dataset, layout: Layout, statistics: Statistics) -> tuple[Table, ...]:
     """The datasources of a layout in the order in which a question tries them; raw events are the last of `tuned`."""
     asked = asked_dimensions(dataset)
     raw = Datasource(EVENTS, Rollup(layouts.raw), statistics, dataset.columns.time.name, dataset.columns.subject, asked)
@@ -26,14 +31,15 @@ def datasources(dataset: Dataset, layout: Layout, statistics: Statistics) -> tup
         return (raw,)
     if layout.name != layouts.TUNED:
         return (replace(raw, name="rollup", rollup=Rollup(layout)),)
-    activities = stored_activities(dataset.questions.values())
+    templates = dataset.questions.values()
 
     def reason(question: Question, rollup: Rollup) -> str | None:
         return replace(raw, rollup=rollup).unsupported_reason(question)
 
     return (
         *(replace(raw, name=f"rollup{i}", rollup=r) for i, r in enumerate(rollups(dataset, statistics, reason), 1)),
-        *(CohortTable(stored, statistics) for stored in activities),
+        *(CohortTable(stored, statistics) for stored in stored_activities(templates)),
+        *(FunnelTable(stored, dataset.columns.subject, statistics) for stored in stored_funnels(templates)),
         raw,
     )
 
@@ -53,11 +59,11 @@ def asked_dimensions(dataset: Dataset) -> tuple[str, ...]:
     return tuple(sorted(used, key=lambda name: (-filtered[name], -grouped[name])))
 
 
-def events(tables: Sequence[Datasource | CohortTable]) -> list[Datasource | CohortTable]:
+def events(tables: Sequence[Table]) -> list[Table]:
     """Those of a plan's datasources that store each event."""
     return [table for table in tables if isinstance(table, Datasource) and table.raw]
 
 
-def built(tables: Sequence[Datasource | CohortTable]) -> list[Datasource | CohortTable]:
+def built(tables: Sequence[Table]) -> list[Table]:
     """Those of a plan's datasources that store something else than each event."""
     return [table for table in tables if table not in events(tables)]

@@ -35,8 +35,9 @@ def asked(druid_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 def test_events_are_divided_by_ranges(asked: Asked) -> None:
     assert '"type": "range"' in asked.plan.text
-    supports = [asked.subject.engine.support(t.fill(), asked.plan).where for t in asked.dataset.questions.values()]
-    assert {Where.INGEST, Where.SERVER} <= set(supports)
+    supports = [asked.subject.engine.support(t.fill(), asked.plan) for t in asked.dataset.questions.values()]
+    assert {Where.INGEST, Where.SERVER} <= {support.where for support in supports}
+    assert {"funnel0"} <= {table for support in supports for table in support.tables}
 
 
 @settings(max_examples=100)

@@ -2,7 +2,8 @@
 
 import json
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from datetime import datetime
 from itertools import groupby
@@ -20,7 +21,7 @@ from rollup_bench.engines.registry import engine_type
 from rollup_bench.harness.report import exports
 from rollup_bench.servers import Server
 from rollup_bench.servers.watch import Watch
-from rollup_bench.workloads.questions import Aggregate, Cohort, Grain, Question, milliseconds
+from rollup_bench.workloads.questions import Aggregate, Cohort, Funnel, Grain, Question, milliseconds
 from rollup_bench.workloads.specs import instant
 from rollup_bench.workloads.templates import Template
 from tests.conftest import BUDGET
@@ -89,6 +90,8 @@ def finished(question: Question, client: list[str], header: list[str], rows: Row
         return cohort_answer(question, rows)
     if isinstance(question, Cohort):
         return list(cells(question, rows, "its size" in client[0]))
+    if isinstance(question, Funnel):
+        return steps(question, rows)
     assert isinstance(question, Aggregate)
     if question.grain is Grain.ALL:
         header, rows = ["bucket", *header], [[question.span.milliseconds[0], *row] for row in rows]
@@ -98,6 +101,25 @@ def finished(question: Question, client: list[str], header: list[str], rows: Row
         rows = known + [row for row in rows if row[place] is None]
     top = question.top.n if question.top else None
     return [row for _, bucket in groupby(rows, itemgetter(0)) for row in list(bucket)[:top]]
+
+
+def steps(question: Funnel, rows: Rows) -> Rows:
+    """The answer from rows of a subject, the dimensions, and the times of all steps."""
+    first, end = -len(question.steps), question.span.milliseconds[1]
+
+    def reached(row: list[Any]) -> int:
+        latest = min(row[first] + question.window * 1000, end - 1)
+        return sum(at is not None and at <= latest for at in row[first:])
+
+    def sorted_by(by: Sequence[Any]) -> list[Any]:
+        return [(value is None, value) for value in by]
+
+    best: dict[Any, list[Any]] = {}
+    for row in sorted(rows, key=lambda row: (-reached(row), row[first], sorted_by(row[1:first]))):
+        best.setdefault(row[0], row)
+    counts = Counter((*row[1:first], step) for row in best.values() for step in range(1, reached(row) + 1))
+    groups = sorted({tuple(row[1:first]) for row in best.values()}, key=sorted_by)
+    return [[*by, step, counts[*by, step]] for by in groups for step in range(1, 1 - first)]
 
 
 def cells(question: Cohort, rows: Rows, bitmap: bool) -> Iterator[list[Any]]:

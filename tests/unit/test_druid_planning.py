@@ -1,4 +1,4 @@
-"""Which datasources Druid plans, how their segments are divided, and what the tables of cohorts contain."""
+"""Which datasources Druid plans, how segments are divided, and what the tables of cohorts and funnels contain."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -11,6 +11,9 @@ from rollup_bench.engines.cohorts import StoredActivity, definition
 from rollup_bench.engines.druid import cohort_tables, ingest, planning
 from rollup_bench.engines.druid.cohort_tables import CohortTable
 from rollup_bench.engines.druid.datasource import Datasource
+from rollup_bench.engines.druid.funnel_tables import FunnelTable
+from rollup_bench.engines.funnel_entries import ENTRY
+from rollup_bench.engines.funnels import StoredFunnel
 from rollup_bench.harness.conformance.tested_engine import few
 from rollup_bench.workloads import dataset, layouts
 from rollup_bench.workloads.events import Statistics
@@ -110,6 +113,18 @@ def test_wide_sums_of_cohorts_are_stored_in_halves() -> None:
         cohort_tables.answer(question, table, results(rows))
     later = [row | {"sum(huge):high": 0} for row in rows]
     assert cohort_tables.answer(question, table, results(later))["value"].to_pylist() == [0, 1]
+
+
+def test_entries_of_funnels_are_stored_with_a_row_for_nobody() -> None:
+    day = datetime(2020, 1, 1, tzinfo=UTC)
+    events = few([{"when": day.replace(hour=h), "user": "u", "did": did} for h, did in enumerate(("open", "buy"))])
+    steps = tuple((Filter("did", Op.EQ, (did,)),) for did in ("open", "buy", "buy"))
+    table = FunnelTable(StoredFunnel("funnel0", steps, ("user",)), "user", events.statistics)
+    first, later = events.statistics.first, events.statistics.last
+    entry = {"user": "u", ENTRY: first, "step(2)": later, "step(3)": None}
+    assert table.rows(events).to_pylist() == [entry, dict.fromkeys(entry) | {ENTRY: first}]
+    dimensions = table.spec("d")["dataSchema"]["dimensionsSpec"]["dimensions"]
+    assert {d["name"]: d["type"] for d in dimensions} == {"user": "string", "step(2)": "long", "step(3)": "long"}
 
 
 def results(rows: list[dict[str, Any]]) -> list[list[Any]]:
