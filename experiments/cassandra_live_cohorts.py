@@ -1,9 +1,10 @@
-"""Measures what it costs Cassandra to keep a cohort table up to date while events arrive.
+"""Measures what it costs Cassandra to keep the activity of subjects up to date while events arrive.
 
 `python -m experiments.cassandra_live_cohorts [--events 5000] [--dataset flights]`. A load computes the activity of all
-subjects at once, and writes without reading. Live, each event reads the birth of its subject and writes the rows that
-change. The program does this for a sample of subjects, one event after the other in the order of time, and compares the
-table with what a load would write.
+subjects at once, and writes only its sums. Live, each event reads the birth of its subject and writes the rows that
+change, in a table with a row for each subject and age; a job would add up the sums from it. The program does this for a
+sample of subjects, one event after the other in the order of time, and compares the sums of the rows with those that a
+load would write.
 """
 
 import sys
@@ -18,15 +19,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rollup_bench.engines.cassandra.tables import key_hash
-from rollup_bench.engines.cohort_activity import AGE, BIRTH, BORN, COHORT, FIRST, LAST, SUBJECT, age_at
+from rollup_bench.engines import cohort_activity
+from rollup_bench.engines.cassandra.tables import BUCKET, Table
+from rollup_bench.engines.cohort_activity import AGE, BIRTH, BORN, COHORT, FIRST, LAST, ROWS, SUBJECT, age_at
 from rollup_bench.engines.contract import Plan
-from rollup_bench.engines.partials import EVENTS, matching
+from rollup_bench.engines.partials import matching
 from rollup_bench.engines.sql import quoted
 from rollup_bench.harness.report.terminal import ended
 from rollup_bench.harness.run import arms as running
 from rollup_bench.harness.run.home import home
 from rollup_bench.workloads import calendar, dataset, events, layouts
+from rollup_bench.workloads.calendar import DAY
 from rollup_bench.workloads.events import Events
 
 if TYPE_CHECKING:
@@ -80,14 +83,22 @@ class Store:
         return self._driver.execute(self._prepared[text], values)
 
 
+def subjects_table(cohort: "CohortTable") -> Table:
+    """The table of the activity of each subject, whose sums the table of a cohort stores; its partitions last a day."""
+    keys = (*cohort.table.clustering, SUBJECT)
+    columns = {n: kind for n, kind in cohort.table.columns.items() if n != ROWS} | {SUBJECT: "text"}
+    return Table(f"subjects_{cohort.table.name}", columns, keys, DAY, cohort.table.comment)
+
+
 class LiveCohort:
-    """Keeps the table of a cohort up to date; a table of births tells the birth and the last age of each subject."""
+    """Keeps a cohort's activity up to date; a table of births tells the birth and the last age of each subject."""
 
     def __init__(self, store: Store, engine: "Cassandra", plan: Plan, cohort: "CohortTable") -> None:
-        self._store, self._plan, self._cohort, self._table = store, plan, cohort, cohort.table
+        self._store, self._plan, self._cohort, self._table = store, plan, cohort, subjects_table(cohort)
         self._question, self._births = cohort.stored.definition, f"births_{cohort.table.name}"
         columns = f"{quoted(SUBJECT)} text PRIMARY KEY, at bigint, cohort text, last bigint"
         engine._driver.execute(f"CREATE TABLE {quoted(plan.name)}.{quoted(self._births)} ({columns})")
+        engine._driver.execute(self._table.create(plan.name))
 
     def add(self, subject: str, instant: int, cohort: str, born: bool, returns: bool, sums: Row) -> None:
         """Adds an event; `born` and `returns` say which conditions it matches, `sums` what it adds."""
@@ -108,17 +119,12 @@ class LiveCohort:
     def _return(self, subject: str, birth: int, cohort: str, age: int, last: int | None, sums: Row) -> None:
         key = self._key(birth, cohort, age, subject)
         if age == last:
-            if self._stored(age):
-                self._store.insert(self._table.name, key | self._added(key, sums))
+            self._store.insert(self._table.name, key | self._added(key, sums))
             return
-        if self._stored(age):
-            self._store.insert(self._table.name, key | {FIRST: int(last is None), LAST: 1} | sums)
-        if last is not None and self._stored(last):
+        self._store.insert(self._table.name, key | {FIRST: int(last is None), LAST: 1} | sums)
+        if last is not None:
             self._store.insert(self._table.name, self._key(birth, cohort, last, subject) | {LAST: 0})
         self._store.insert(self._births, {SUBJECT: subject, "last": age})
-
-    def _stored(self, age: int) -> bool:
-        return self._cohort.stored.count is None or age < self._cohort.stored.count
 
     def _added(self, key: Row, sums: Row) -> Row:
         """The sums of the stored row and of one event more."""
@@ -134,12 +140,11 @@ class LiveCohort:
         born = int(calendar.starts(pa.array([birth]), grain, zone)[0].as_py())
         values = {BORN: born, COHORT: cohort, AGE: age, SUBJECT: subject}
         key = {name: values[name] for name in self._table.clustering}
-        shard = key_hash(key.values()) % self._table.shards
-        return {"bucket": born // self._table.bucket_width, self._table.shard: shard} | key
+        return {BUCKET: born // DAY, self._table.shard: 0} | key
 
 
 def upkeep(engine: "Cassandra", plan: Plan, cohort: "CohortTable", rows: Events) -> Upkeep:
-    """Adds all events to the table of a cohort, and checks the rows that are then stored."""
+    """Adds all events to the activity of a cohort, and checks the rows that are then stored."""
     store = Store(engine, plan)
     live, added = LiveCohort(store, engine, plan, cohort), list(_events(cohort, rows))
     assert engine.server is not None
@@ -161,7 +166,7 @@ def inserts(engine: "Cassandra", plan: Plan, rows: Events) -> Upkeep:
     written = pa.table(next(rows.batches())).slice(0, rows.statistics.rows).to_pylist()
     server, client = engine.server.cpu_seconds() or 0.0, time.process_time()
     for number, event in enumerate(written):
-        store.insert(table.name, {"bucket": 0, table.shard: 0, table.clustering[-1]: number} | event)
+        store.insert(table.name, {BUCKET: 0, table.shard: 0, table.clustering[-1]: number} | event)
     client, server = time.process_time() - client, (engine.server.cpu_seconds() or 0.0) - server
     micro = 1e6 / len(written)
     return Upkeep("the event itself", len(written), 0.0, 1.0, server * micro, client * micro)
@@ -170,10 +175,11 @@ def inserts(engine: "Cassandra", plan: Plan, rows: Events) -> Upkeep:
 def _events(cohort: "CohortTable", rows: Events) -> Iterator[tuple[Any, ...]]:
     """The subject, time, cohort, conditions and sums of each event, in the order of time."""
     from rollup_bench.engines.cassandra import codec
+    from rollup_bench.engines.cassandra.cohort_tables import stored_partials
 
     table, question = pa.concat_tables(map(pa.table, rows.batches())), cohort.stored.definition
     table = table.append_column("number", pa.array(np.arange(table.num_rows)))
-    partials = {str(p): p for p in (EVENTS, *cohort.stored.partials)}
+    partials = {str(p): p for p in stored_partials(cohort.stored)}
     born, returns = (set(matching(table, f)["number"].to_pylist()) for f in (question.birth, question.returns))
     by = codec.key(table[question.by]) if question.by else pa.array([""] * table.num_rows)
     values = {name: p.of_events(table, rows.statistics) for name, p in partials.items()}
@@ -188,19 +194,21 @@ def _events(cohort: "CohortTable", rows: Events) -> Iterator[tuple[Any, ...]]:
 
 
 def _check(engine: "Cassandra", plan: Plan, cohort: "CohortTable", rows: Events) -> None:
-    """Exits with 1 if the stored rows are not those that a load would write."""
-    from rollup_bench.engines.cassandra.batch_writer import assign_partitions
-    from rollup_bench.engines.cassandra.tables import BUCKET
+    """Exits with 1 if the sums of the stored rows are not those that a load would write."""
+    from rollup_bench.engines.cassandra.cohort_tables import stored_partials
 
-    table, wanted = cohort.table, cohort.rows(rows)
-    buckets, shards = assign_partitions(table, wanted, {})
-    wanted = wanted.append_column(BUCKET, pa.array(buckets)).append_column(table.shard, pa.array(shards))
-    names = [BUCKET, table.shard, *table.columns]
-    times = [f"to_unix_timestamp({quoted(n)})" if table.columns.get(n) == "timestamp" else quoted(n) for n in names]
+    table, partials = subjects_table(cohort), stored_partials(cohort.stored)
+    types = dict.fromkeys((BORN, AGE, FIRST, LAST), pa.int64())
+    types |= {str(p): p.arrow_type(rows.statistics) for p in partials}
+    names = [name for name in table.columns if name != SUBJECT]
+    selected = [f"to_unix_timestamp({quoted(BORN)})" if name == BORN else quoted(name) for name in names]
     source = f"{quoted(plan.name)}.{quoted(table.name)}"
-    stored = engine._driver.execute(f"SELECT {', '.join(times)} FROM {source}").all()
-    if sorted(stored, key=str) != sorted(zip(*(wanted[n].to_pylist() for n in names), strict=True), key=str):
-        sys.exit(f"{table.comment}: the rows written live are not those of a load")
+    stored = zip(*engine._driver.execute(f"SELECT {', '.join(selected)} FROM {source}").all(), strict=True)
+    columns = {name: pa.array(values, types.get(name, pa.string())) for name, values in zip(names, stored, strict=True)}
+    found = cohort_activity.summed(pa.table(columns), partials, COHORT in names)
+    wanted = cohort.rows(rows).select(found.column_names)
+    if sorted(found.to_pylist(), key=str) != sorted(wanted.to_pylist(), key=str):
+        sys.exit(f"{table.comment}: the rows written live do not add up to those of a load")
 
 
 def sampled(rows: Events, wanted: int) -> Events:
@@ -217,7 +225,7 @@ def sampled(rows: Events, wanted: int) -> Events:
 @click.option("--events", "wanted", default=5_000, show_default=True, help="About how many events to add.")
 @click.option("--dataset", "name", default="flights", show_default=True, help="Whose cohorts to keep up to date.")
 def main(wanted: int, name: str) -> None:
-    """Prints a line for each cohort table; exits with 1 if one does not hold what a load would write."""
+    """Prints a line for each cohort table; exits with 1 if the activity does not add up to what a load would write."""
     known = dataset.read(name)
     rows = sampled(events.prepare(known, home()), wanted)
     with running.opened(["cassandra"], "native", home(), lambda _: None) as (engine,):

@@ -81,7 +81,7 @@ def _of_cohort(path: CohortReader) -> Iterator[str]:
     yield f"A row has the time of births in milliseconds, {', '.join([*by, 'an age, the number of rows', *path.sums])}."
     if question.grain:
         yield f"The cohort of a row is the {question.grain} in {question.zone} in which its births lie."
-    if path.cohort.narrows(question):
+    if path.cohort.stored.narrows(question):
         width = question.age.width
         yield f"Leave out ages from {width}; rows at the other ages count `first` in place of rows, all at age 0."
     yield from added_up(question)

@@ -160,7 +160,8 @@ def _tuned(question: Question, plan: Plan) -> AccessPath | None:
         case Aggregate():
             return _rollup_reader(question, plan)
         case Cohort():
-            return _cohort_reader(question, plan)
+            cohort = next((c for c in plan.tables.cohorts if c.stored.answers(question, plan.statistics)), None)
+            return CohortReader(question, plan, cohort) if cohort else None
         case Funnel():
             funnel = next((one for one in plan.tables.funnels if one.stored.answers(question)), None)
             return FunnelReader(question, plan, funnel) if funnel else None
@@ -207,12 +208,3 @@ def _parts(question: Aggregate, plan: Plan, rollup: Rollup, limits: Limits) -> I
             yield RollupPart(rollup_statements(known, plan, coarse), whole)
     for edge in edges:
         yield RollupPart(rollup_statements(known, plan, rollup.fine), edge)
-
-
-def _cohort_reader(question: Cohort, plan: Plan) -> CohortReader | None:
-    """The reader of the first cohort table that answers the question; None if there is no such table."""
-    for cohort in plan.tables.cohorts:
-        limits = whole_buckets(question.span.milliseconds, cohort.stored.grain, question.zone, plan.statistics)
-        if cohort.answers(question, limits, plan.statistics):
-            return CohortReader(question, plan, cohort, limits)
-    return None

@@ -6,14 +6,13 @@ import msgspec
 
 from rollup_bench.engines.cassandra import tables
 from rollup_bench.engines.cassandra.client_aggregation import value_columns
-from rollup_bench.engines.cassandra.cohort_tables import CohortTable, StoredCohort
+from rollup_bench.engines.cassandra.cohort_tables import CohortTable, cohort_table
 from rollup_bench.engines.cassandra.event_scans import event_columns
 from rollup_bench.engines.cassandra.event_slices import SlicesTable, StoredSlices, sliced
 from rollup_bench.engines.cassandra.funnel_tables import FunnelTable, funnel_table
 from rollup_bench.engines.cassandra.rollup_tables import Rollup, StoredRollup, max_rows, rollup
 from rollup_bench.engines.cassandra.tables import CQL_TYPES, Table
-from rollup_bench.engines.cohort_activity import question_partials
-from rollup_bench.engines.cohorts import narrows, stored_definition
+from rollup_bench.engines.cohorts import StoredActivity, stored_activities
 from rollup_bench.engines.contract import Plan
 from rollup_bench.engines.funnels import StoredFunnel, stored_funnels
 from rollup_bench.engines.sql import quoted
@@ -30,7 +29,7 @@ MANIFEST = f"CREATE TABLE {{}}.manifest (name text, {tables.BUCKET} bigint, rows
 LOADED = "CREATE TABLE {}.loaded (rows bigint PRIMARY KEY)"
 CHECKPOINT = "CREATE TABLE {}.sent (name text PRIMARY KEY, rows bigint, seconds double)"
 SPAN_GRAINS = (Grain.DAY, Grain.HOUR, Grain.MINUTE)
-"""The grains at which roll-ups and births are stored, so that a span may begin and end on any day, longest first."""
+"""The grains at which roll-ups are stored, so that a span may begin and end on any day, longest first."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +82,7 @@ def _design(dataset: Dataset, layout: Layout, statistics: Statistics, replicatio
         return Design(None, (rollup("rollup", StoredRollup(layout), time, statistics),), replication=replication)
     required, columns = requirements(dataset, statistics), dataset.columns
     rollups = [rollup(f"rollup{i}", r, time, statistics) for i, r in enumerate(required.rollups)]
-    cohorts = [CohortTable(c, c.table(f"activity{i}", columns, statistics)) for i, c in enumerate(required.cohorts)]
+    cohorts = [cohort_table(stored, statistics) for stored in required.cohorts]
     funnels = [funnel_table(funnel, columns, statistics) for funnel in required.funnels]
     slices = [SlicesTable(s, s.table(f"slices{i}", columns, statistics)) for i, s in enumerate(required.slices)]
     events = events_table(dataset, statistics) if required.events else None
@@ -105,7 +104,7 @@ class Requirements:
     """The tables that questions require; `events` is true if a question can only be answered from single events."""
 
     rollups: tuple[StoredRollup, ...]
-    cohorts: tuple[StoredCohort, ...]
+    cohorts: tuple[StoredActivity, ...]
     funnels: tuple[StoredFunnel, ...]
     slices: tuple[StoredSlices, ...]
     events: bool
@@ -114,27 +113,31 @@ class Requirements:
 def requirements(dataset: Dataset, statistics: Statistics) -> Requirements:
     """The tables that the questions of a dataset require; questions share a table if they can."""
     rollups: dict[tuple[object, ...], StoredRollup] = {}
-    cohorts: dict[tuple[object, ...], StoredCohort] = {}
-    funnels = stored_funnels(dataset.questions.values())
+    templates = dataset.questions.values()
+    cohorts, funnels = stored_activities(templates), stored_funnels(templates)
     slices: dict[str, StoredSlices] = {}
     events = False
-    for template in dataset.questions.values():
+    for template in templates:
         question = template.fill()
         if isinstance(question, Aggregate) and (new := _rollup(template, question, dataset, statistics)):
             key = (new.layout.grain, new.layout.zone, new.layout.by, new.where, new.leading)
             rollups[key] = rollups[key].merged(new) if key in rollups else new
-        elif isinstance(question, Cohort) and (cohort := _cohort(template, question, statistics)):
-            identity = (cohort.definition, cohort.grain)
-            cohorts[identity] = cohorts[identity].merged(cohort) if identity in cohorts else cohort
-        elif isinstance(question, Funnel) and any(funnel.answers(question) for funnel in funnels):
+        elif _answered(question, cohorts, funnels, statistics):
             continue
         elif part := _slices(question, dataset):
             slices[part.column] = slices[part.column].merged(part) if part.column in slices else part
         else:
             events = True
-    return Requirements(
-        tuple(rollups.values()), tuple(cohorts.values()), tuple(funnels), tuple(slices.values()), events
-    )
+    return Requirements(tuple(rollups.values()), tuple(cohorts), tuple(funnels), tuple(slices.values()), events)
+
+
+def _answered(
+    question: Question, cohorts: list[StoredActivity], funnels: list[StoredFunnel], statistics: Statistics
+) -> bool:
+    """Whether a question is a cohort that stored activity answers, or a funnel that stored entries answer."""
+    if isinstance(question, Cohort):
+        return any(stored.answers(question, statistics) for stored in cohorts)
+    return isinstance(question, Funnel) and any(stored.answers(question) for stored in funnels)
 
 
 def _rollup(template: Template, question: Aggregate, dataset: Dataset, statistics: Statistics) -> StoredRollup | None:
@@ -164,18 +167,6 @@ def _coarse(question: Aggregate, layout: Layout, statistics: Statistics) -> tupl
         return (grain,)
     coarse = msgspec.structs.replace(layout, grain=grain)
     return (grain,) if 2 * max_rows(coarse, statistics) <= max_rows(layout, statistics) else ()
-
-
-def _cohort(template: Template, question: Cohort, statistics: Statistics) -> StoredCohort | None:
-    """The stored cohort for a question; None if no activity is stored for it, or no grain fits."""
-    grain, known = (
-        _grain(question.grain or Grain.ALL, question.span, question.zone, statistics),
-        stored_definition(template),
-    )
-    if grain is None or known is None:
-        return None
-    count = None if narrows(template) or question.retention == "unbounded" else question.age.count
-    return StoredCohort(f"for {template.name}", known, grain, tuple(question_partials(question)), count)
 
 
 def _slices(question: Question, dataset: Dataset) -> StoredSlices | None:
