@@ -35,6 +35,11 @@ def value_columns(measures: Iterable[Measure]) -> list[str]:
     return list(dict.fromkeys(str(m.column) for m in measures if m.function in ESTIMABLE))
 
 
+def distinct_columns(measures: Iterable[Measure]) -> list[str]:
+    """The columns of the distinct counts among `measures`."""
+    return list(dict.fromkeys(str(m.column) for m in measures if m.function is Function.DISTINCT))
+
+
 @dataclass(frozen=True)
 class Groups:
     """Partial aggregates of events grouped by the columns `keys`; a group may have several rows.
@@ -166,6 +171,15 @@ def distinct_counts(values: pa.Table, keys: list[str], column: str) -> pa.Table:
     distinct = _merged_rows(values, [*keys, VALUE], {COUNT: "sum"})
     counts = aggregate_rows(distinct, keys, {VALUE: "count"})
     return counts.rename_columns([*keys, distinct_count(column)])
+
+
+def with_distinct_counts(groups: Groups, columns: Iterable[str]) -> pa.Table:
+    """The totals with the number of distinct values of each of `columns`; each group has one row, and some values."""
+    totals = _sorted(groups.totals, groups.keys)
+    for column in columns:
+        counts = _sorted(distinct_counts(groups.values[column], groups.keys, column), groups.keys)
+        totals = totals.append_column(distinct_count(column), counts[distinct_count(column)])
+    return totals
 
 
 def _quantile(part: Groups, column: str, at: float) -> pa.Array:

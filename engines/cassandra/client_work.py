@@ -40,17 +40,17 @@ def client_work(path: AccessPath, question: Question) -> Iterator[str]:
 
 def _of_rollup(parts: list[RollupStatements], question: Aggregate) -> Iterator[str]:
     """What to do with the rows of a roll-up in adjacent periods."""
-    first = parts[0]
-    names = ["the start of a bucket in milliseconds", *first.dimensions, *first.types]
-    yield f"A row has {', '.join(names)}."
-    yield "Leave out rows whose start is NULL, and those outside the span."
     for known in parts:
-        for column in known.server_counted:
-            yield f"Rows of {known.rollup.values[column].name} have the number of different values of {column}."
+        start = ["the start of a bucket in milliseconds", *known.dimensions]
+        yield f"A row of {known.rollup.totals.name} has {', '.join([*start, *known.types])}."
         for column in known.client_merged:
-            yield f"Rows of {known.values_table(column).name} have a value of {column} and how often it occurs."
-    if first.client_filters:
-        yield f"Keep rows with {_conditions(first.client_filters)}."
+            table = known.values_table(column).name
+            yield f"A row of {table} has {', '.join(start)}, a value of {column} and how often it occurs."
+    yield "Leave out rows whose start is NULL, and those outside the span."
+    if any(known.counted for known in parts):
+        yield "Rows with distinct(x) have the number of distinct values of x in a bucket; count the values elsewhere."
+    if parts[0].client_filters:
+        yield f"Keep rows with {_conditions(parts[0].client_filters)}."
     yield from _of_aggregate(question)
 
 

@@ -155,7 +155,7 @@ def _rollup(template: Template, question: Aggregate, dataset: Dataset, statistic
 
 
 def _coarse(question: Aggregate, layout: Layout, statistics: Statistics) -> tuple[Grain, ...]:
-    """Week or month as a second grain to store, if it needs at most half of the rows or the server counts values in it.
+    """Week or month as a second grain to store, if it needs at most half of the rows or saves counting distinct values.
 
     A column whose number of distinct values is unknown before the load is assumed to repeat values within a bucket.
     """

@@ -15,6 +15,7 @@ from rollup_bench.engines.cassandra.client_aggregation import (
     VALUE,
     Groups,
     concatenated,
+    distinct_columns,
     distinct_count,
     value_columns,
 )
@@ -27,7 +28,6 @@ from rollup_bench.engines.sql import quoted
 from rollup_bench.workloads import calendar
 from rollup_bench.workloads.columns import INSTANT
 from rollup_bench.workloads.filters import Filter, Op, Value
-from rollup_bench.workloads.measures import Function
 from rollup_bench.workloads.questions import Aggregate, Grain
 
 
@@ -41,8 +41,10 @@ class RollupStatements:
 
     @cached_property
     def types(self) -> dict[str, pa.DataType]:
-        """The Arrow type of each partial aggregate that the question needs, by the aggregate's name."""
-        return {str(p): p.arrow_type(self.plan.statistics) for p in client_aggregation.partials(self.question.measures)}
+        """The Arrow type of each column of totals that the question needs, by the column's name."""
+        needed = client_aggregation.partials(self.question.measures)
+        partials = {str(partial): partial.arrow_type(self.plan.statistics) for partial in needed}
+        return partials | {distinct_count(column): pa.int64() for column in self.counted}
 
     @cached_property
     def totals(self) -> str:
@@ -64,31 +66,26 @@ class RollupStatements:
         """The table that stores the values of a column; for a dimension, it is the table of totals."""
         return self.rollup.values.get(column, self.rollup.totals)
 
-    def distinct_counts(self, column: str) -> str:
-        """The statement by which the server counts the distinct values of a column in each group of the roll-up."""
-        table = self.rollup.values[column]
-        return self._select(table, [f"count({quoted(COUNT)})"]) + table.group_by(table.clustering[:-1])
-
     @cached_property
-    def server_counted(self) -> list[str]:
-        """The columns whose distinct values the server counts; none unless question and roll-up have equal groups."""
+    def counted(self) -> list[str]:
+        """The columns whose stored distinct counts answer the question; none unless it has the roll-up's groups."""
         layout, question = self.rollup.stored.layout, self.question
         same = question.grain is layout.grain and question.zone == layout.zone and question.subtotals == "none"
-        if not same or self.client_filters or set(question.by) | set(self._fixed) != set(layout.by):
+        single = {dimension for dimension, values in self._fixed.items() if len(values) == 1}
+        if not same or self.client_filters or set(question.by) | single != set(layout.by):
             return []
-        quantiles = {m.column for m in question.measures if m.function is Function.QUANTILE}
-        return [c for c in value_columns(question.measures) if c in self.rollup.values and c not in quantiles]
+        stored = distinct_columns(layout.measures)
+        return [column for column in distinct_columns(question.measures) if column in stored]
 
     @cached_property
     def client_merged(self) -> list[str]:
         """The columns whose distinct counts or quantiles the client computes from stored values."""
-        return [c for c in value_columns(self.question.measures) if c not in self.server_counted]
+        return [column for column in value_columns(self.question.measures) if column not in self.counted]
 
     @cached_property
     def tables(self) -> tuple[str, ...]:
         """The names of the tables that the statements read."""
-        columns = value_columns(self.question.measures)
-        return tuple(dict.fromkeys([self.rollup.totals.name, *(self.values_table(c).name for c in columns)]))
+        return tuple(dict.fromkeys(table.name for table, _ in self.by_table))
 
     @cached_property
     def texts(self) -> list[str]:
@@ -98,9 +95,8 @@ class RollupStatements:
     @cached_property
     def by_table(self) -> list[tuple[Table, str]]:
         """All statements, each after the table that it reads."""
-        counts = [(self.rollup.values[column], self.distinct_counts(column)) for column in self.server_counted]
         values = [(self.values_table(column), self.values(column)) for column in self.client_merged]
-        return [(self.rollup.totals, self.totals), *counts, *values]
+        return [(self.rollup.totals, self.totals), *values]
 
     @cached_property
     def limits_time(self) -> bool:
@@ -175,7 +171,7 @@ class RollupPart:
 class RollupReader:
     """Answers an aggregate from a roll-up: the client merges the rows of adjacent periods, the `parts`.
 
-    If the server counts distinct values in a period, no bucket of the question is in two periods.
+    If stored distinct counts answer the question in a period, no bucket of the question is in two periods.
     """
 
     question: Aggregate
@@ -183,15 +179,12 @@ class RollupReader:
 
     @property
     def support(self) -> Support:
-        """Where the events are aggregated: at ingest, or on the server if it counts distinct values."""
-        layout = self.parts[0].statements.rollup.stored.layout
+        """Where the events are aggregated: at ingest."""
+        how = f"roll-up {self.parts[0].statements.rollup.stored.layout.name}"
+        if any(part.statements.client_merged for part in self.parts):
+            how += ": the client merges stored values"
         tables = dict.fromkeys(table for part in self.parts for table in part.statements.tables)
-        where, how = Where.INGEST, f"roll-up {layout.name}"
-        if self._server_counted:
-            where, how = Where.SERVER, f"{how}: the server counts its distinct values"
-        elif self.parts[0].statements.client_merged:
-            how += ": the client merges its stored values"
-        return Support(where, how, tables=tuple(tables))
+        return Support(Where.INGEST, how, tables=tuple(tables))
 
     def explain(self) -> str:
         """The CQL statements, and what the client does with the rows that they return."""
@@ -210,21 +203,17 @@ class RollupReader:
                 yield from part.requests(table, text, manifest)
 
     @cached_property
-    def _server_counted(self) -> set[str]:
-        """The columns whose distinct values the server counts in at least one of the parts."""
-        return {column for part in self.parts for column in part.statements.server_counted}
+    def _counted(self) -> set[str]:
+        """The columns whose stored distinct counts answer the question in at least one of the parts."""
+        return {column for part in self.parts for column in part.statements.counted}
 
     def _groups(self, part: RollupPart, reader: Reader, manifest: Manifest) -> Iterator[Groups]:
-        """The totals, the server's distinct counts and the values of a part; nothing if no totals match in the part."""
+        """The totals and the values of a part; nothing if no totals match in the part."""
         keys, known = ["bucket", *self.question.by], part.statements
         totals = self._read(part, reader, manifest, known.rollup.totals, known.totals, known.types)
         if not totals.num_rows:
             return
         yield Groups(keys, totals, {})
-        for column in known.server_counted:
-            types, text = {distinct_count(column): pa.int64()}, known.distinct_counts(column)
-            counts = self._read(part, reader, manifest, known.rollup.values[column], text, types)
-            yield Groups(keys, counts, {})
         for column in known.client_merged:
             types = {VALUE: pa.string(), COUNT: pa.int64()}
             rows = self._read(part, reader, manifest, known.values_table(column), known.values(column), types)
@@ -233,7 +222,7 @@ class RollupReader:
                 COUNT: rows[COUNT].fill_null(0),
             }
             table = pa.table({key: rows[key] for key in keys} | values)
-            if column in self._server_counted:
+            if column in self._counted:
                 yield Groups(keys, client_aggregation.distinct_counts(table, keys, column), {})
             else:
                 yield Groups(keys, totals.slice(0, 0), {column: table})

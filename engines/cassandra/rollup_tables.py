@@ -12,7 +12,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rollup_bench.engines.cassandra import client_aggregation, codec
-from rollup_bench.engines.cassandra.client_aggregation import COUNT, VALUE, Groups, partials, value_columns
+from rollup_bench.engines.cassandra.client_aggregation import (
+    COUNT,
+    VALUE,
+    Groups,
+    distinct_columns,
+    distinct_count,
+    partials,
+    value_columns,
+)
 from rollup_bench.engines.cassandra.tables import CQL_TYPES, HOUR, Table
 from rollup_bench.engines.partials import matching
 from rollup_bench.workloads import calendar
@@ -68,8 +76,9 @@ class StoredRollup:
 class RollupTables:
     """The tables of a roll-up: one of totals, and one of values for each column with a distinct count or quantile.
 
-    The rows of a partition are ordered by the leading dimensions, then by time, then by the other dimensions. Keys hold
-    every dimension and value as text, in which a backslash stands for NULL.
+    Totals include the number of distinct values of each column with a distinct count. The rows of a partition are
+    ordered by the leading dimensions, then by time, then by the other dimensions. Keys hold every dimension and value
+    as text, in which a backslash stands for NULL.
     """
 
     stored: StoredRollup
@@ -99,7 +108,8 @@ class RollupTables:
     def rows(self, groups: Groups) -> list[tuple[Table, pa.Table]]:
         """The rows of each table, sorted by its key; NULL values get a NULL count, which CQL's count leaves out."""
         whole = client_aggregation.merged(groups, groups.keys)
-        stored = [(self.totals, whole.totals)]
+        counted = distinct_columns(self.stored.layout.measures)
+        stored = [(self.totals, client_aggregation.with_distinct_counts(whole, counted))]
         for column, table in self.values.items():
             values = whole.values[column]
             counts = pc.if_else(values[VALUE].is_valid(), values[COUNT], pa.scalar(None, pa.int64()))
@@ -161,6 +171,7 @@ def _level(name: str, stored: StoredRollup, time: str, statistics: Statistics) -
     keys = dict.fromkeys(leading, "text") | {time: "timestamp"}
     keys |= dict.fromkeys((dimension for dimension in layout.by if dimension not in leading), "text")
     totals = {str(partial): CQL_TYPES[str(partial.arrow_type(statistics))] for partial in partials(layout.measures)}
+    totals |= {distinct_count(column): "bigint" for column in distinct_columns(layout.measures)}
     comment = f"{layout.name}: {', '.join(map(str, layout.measures))} by {', '.join((str(layout.grain), *layout.by))}"
     period = statistics.last - statistics.first
 

@@ -53,7 +53,7 @@ def test_every_question_has_its_own_tables(asked: Asked) -> None:
     supports = [
         asked.subject.engine.support(template.fill(), asked.plan) for template in asked.dataset.questions.values()
     ]
-    assert {s.where for s in supports} == {Where.INGEST, Where.SERVER, Where.CLIENT}
+    assert {s.where for s in supports} == {Where.INGEST, Where.CLIENT}
     assert {s.tables[0].rstrip("0123456789") for s in supports if s.where is Where.CLIENT} == {"slices"}
 
 

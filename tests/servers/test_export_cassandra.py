@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import date, timedelta
+from functools import partial
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
@@ -89,8 +90,7 @@ def answered(question: Question, client: list[str], results: Results, dataset: D
     if isinstance(question, Cohort):
         return cohort_answer(question, [activity(question, row) for _, rows in results for row in rows])
     assert isinstance(question, Aggregate)
-    names = about.removeprefix("A row has ").removesuffix(".").partition(" of the events")[0].split(", ")
-    return aggregated(question, names, " ".join(client), results)
+    return aggregated(question, client, results)
 
 
 def activity(question: Cohort, row: Row) -> Row:
@@ -120,30 +120,31 @@ def from_events(question: Question, names: list[str], results: Results, dataset:
     return [list(row) for row in zip(*(column.to_pylist() for column in times), strict=True)]
 
 
-def aggregated(question: Aggregate, names: list[str], client: str, results: Results) -> list[Row]:
-    """The answer from partial aggregates, and from counts of values and single values."""
-    counted = dict(re.findall(r"Rows of (\w+) have the number of different values of (\w+)\.", client))
-    valued = dict(re.findall(r"Rows of (\w+) have a value of (\w+) and how often it occurs\.", client))
+def aggregated(question: Aggregate, client: list[str], results: Results) -> list[Row]:
+    """The answer from partial aggregates, and from single values."""
+    found = partial(re.findall, string="\n".join(client), flags=re.MULTILINE)
+    columns: dict[str, str] = dict(found(r"^A row of (\w+) has (.*\))\.$"))
+    columns |= found(r"^A row (has) (.*) of the events between")
+    valued = dict(found(r"^A row of (\w+) has .* a value of (\w+) and how often it occurs\.$"))
     totals: dict[Any, dict[str, Any]] = defaultdict(dict)
     values: dict[Any, Counter[str]] = defaultdict(Counter)
     start, end = question.span.milliseconds
     for text, rows in results:
         table = re.findall(r'FROM "\w+"\."(\w+)"', text)[0]
+        names = columns.get(table, columns.get("has", "")).split(", ")
         for row in rows:
-            if not names[0].startswith("the start"):  # times of one bucket are in the statement
+            if "has" in columns:  # times of one bucket are in the statement
                 row = [re.findall(r">= (-?\d+)", text)[0], *row]
             if row[0] is None or not start <= int(row[0]) < end:
                 continue
             begins = int(bucket(np.array([int(row[0])]), question.grain, question.zone, start)[0])
             for key in keys(question, begins, list(map(unescaped, row[1 : 1 + len(question.by)]))):
-                if table in counted:
-                    totals[key][f"distinct({counted[table]})"] = int(row[-1])
-                elif table in valued:
+                if table in valued:
                     values[key, valued[table]][row[-2]] += int(row[-1] or 0)
                 else:
                     add(totals[key], names, row)
-    found = [[*key, *(measured(m, totals[key], values[key, m.column]) for m in question.measures)] for key in totals]
-    return in_order(question, [row for row in found if row[-1] is not None or len(totals)])
+    measures = [[*key, *(measured(m, totals[key], values[key, m.column]) for m in question.measures)] for key in totals]
+    return in_order(question, [row for row in measures if row[-1] is not None or len(totals)])
 
 
 def keys(question: Aggregate, begins: int, by: list[Any]) -> Iterator[tuple[Any, ...]]:
