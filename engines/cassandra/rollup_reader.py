@@ -167,6 +167,12 @@ class RollupPart:
                 yield text, (*key, *fixed, *limits)
 
 
+def _no_values(groups: pa.Table, arrow_type: pa.DataType) -> pa.Table:
+    """A row for each group with NULL as the value of 0 events, because a group without values must be in the answer."""
+    values, counts = pa.nulls(groups.num_rows, arrow_type), pa.repeat(0, groups.num_rows)
+    return groups.append_column(VALUE, values).append_column(COUNT, counts)
+
+
 @dataclass(frozen=True)
 class RollupReader:
     """Answers an aggregate from a roll-up: the client merges the rows of adjacent periods, the `parts`.
@@ -215,17 +221,23 @@ class RollupReader:
             return
         yield Groups(keys, totals, {})
         for column in known.client_merged:
-            types = {VALUE: pa.string(), COUNT: pa.int64()}
-            rows = self._read(part, reader, manifest, known.values_table(column), known.values(column), types)
-            values = {
-                VALUE: codec.unkeyed(rows[VALUE], known.plan.schema.field(column).type),
-                COUNT: rows[COUNT].fill_null(0),
-            }
-            table = pa.table({key: rows[key] for key in keys} | values)
+            stored = self._values(part, column, reader, manifest)
+            values = _no_values(totals.select(keys), stored.schema.field(VALUE).type)
+            values = pa.concat_tables([stored, values]) if stored.num_rows else values
             if column in self._counted:
-                yield Groups(keys, client_aggregation.distinct_counts(table, keys, column), {})
+                yield Groups(keys, client_aggregation.distinct_counts(values, keys, column), {})
             else:
-                yield Groups(keys, totals.slice(0, 0), {column: table})
+                yield Groups(keys, totals.slice(0, 0), {column: values})
+
+    def _values(self, part: RollupPart, column: str, reader: Reader, manifest: Manifest) -> pa.Table:
+        """The values of a column in a part, each with its group and the number of its events."""
+        known, arrow_type = part.statements, part.statements.plan.schema.field(column).type
+        table, is_key = known.values_table(column), column not in known.rollup.values
+        types = {VALUE: pa.string() if is_key else arrow_type, COUNT: pa.int64()}
+        rows = self._read(part, reader, manifest, table, known.values(column), types)
+        if not is_key:
+            return rows
+        return rows.set_column(rows.column_names.index(VALUE), VALUE, codec.unkeyed(rows[VALUE], arrow_type))
 
     def _read(
         self,

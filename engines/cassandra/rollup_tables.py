@@ -77,8 +77,8 @@ class RollupTables:
     """The tables of a roll-up: one of totals, and one of values for each column with a distinct count or quantile.
 
     Totals include the number of distinct values of each column with a distinct count. The rows of a partition are
-    ordered by the leading dimensions, then by time, then by the other dimensions. Keys hold every dimension and value
-    as text, in which a backslash stands for NULL.
+    ordered by the leading dimensions, then by time, then by the other dimensions. Keys hold every dimension as text,
+    in which a backslash stands for NULL. Values have the type of their column; NULL is not stored as a value.
     """
 
     stored: StoredRollup
@@ -106,15 +106,12 @@ class RollupTables:
         return client_aggregation.aggregated(events, self.stored.layout.by, self.stored.layout.measures, statistics)
 
     def rows(self, groups: Groups) -> list[tuple[Table, pa.Table]]:
-        """The rows of each table, sorted by its key; NULL values get a NULL count, which CQL's count leaves out."""
+        """The rows of each table, sorted by its key."""
         whole = client_aggregation.merged(groups, groups.keys)
         counted = distinct_columns(self.stored.layout.measures)
         stored = [(self.totals, client_aggregation.with_distinct_counts(whole, counted))]
         for column, table in self.values.items():
-            values = whole.values[column]
-            counts = pc.if_else(values[VALUE].is_valid(), values[COUNT], pa.scalar(None, pa.int64()))
-            keys = {key: values[key] for key in whole.keys}
-            stored.append((table, pa.table(keys | {VALUE: codec.key(values[VALUE]), COUNT: counts})))
+            stored.append((table, whole.values[column].filter(pc.field(VALUE).is_valid())))
         return [(table, self._keyed(rows, table)) for table, rows in stored]
 
     def _keyed(self, rows: pa.Table, table: Table) -> pa.Table:
@@ -182,10 +179,14 @@ def _level(name: str, stored: StoredRollup, time: str, statistics: Statistics) -
         return Table.sized(f"{name}_{suffix}", columns, key, groups, period, about, value is not None, leading_keys)
 
     values = {
-        column: table(f"values{i}", keys | {VALUE: "text", COUNT: "bigint"}, f"{comment}: {column}", column)
+        column: table(f"values{i}", keys | _value_types(column, statistics), f"{comment}: {column}", column)
         for i, column in enumerate(value_columns(layout.measures))
     }
     return RollupTables(stored, time, table("totals", keys | totals, comment), values)
+
+
+def _value_types(column: str, statistics: Statistics) -> dict[str, str]:
+    return {VALUE: CQL_TYPES[statistics.types[column]], COUNT: "bigint"}
 
 
 def max_groups(layout: Layout, statistics: Statistics, value: str | None) -> int:
