@@ -87,7 +87,7 @@ def subjects_table(cohort: "CohortTable") -> Table:
     """The table of the activity of each subject, whose sums the table of a cohort stores; its partitions last a day."""
     keys = (*cohort.table.clustering, SUBJECT)
     columns = {n: kind for n, kind in cohort.table.columns.items() if n != ROWS} | {SUBJECT: "text"}
-    return Table(f"subjects_{cohort.table.name}", columns, keys, DAY, cohort.table.comment)
+    return Table(f"subjects_{cohort.table.name}", columns, keys, cohort.table.comment, DAY)
 
 
 class LiveCohort:

@@ -17,7 +17,7 @@ from cassandra.query import BatchStatement, BatchType, BoundStatement, PreparedS
 
 from rollup_bench.engines.cassandra import codec
 from rollup_bench.engines.cassandra.driver import summary
-from rollup_bench.engines.cassandra.tables import BUCKET, Table, key_hash
+from rollup_bench.engines.cassandra.tables import BUCKET, Table
 from rollup_bench.errors import FailureError
 from rollup_bench.servers.watch import Watch
 
@@ -74,36 +74,6 @@ class BatchWriter:
         while not self._free.acquire(timeout=1):
             self._watch.check()
         self._watch.check()
-
-
-def assign_partitions(table: Table, rows: pa.Table, bucket_rows: dict[int, int]) -> tuple[Longs, Longs]:
-    """Returns the bucket and the shard of each row, which are the columns of its partition key.
-
-    `bucket_rows` maps each bucket to its number of rows so far; the function adds the new rows to these numbers.
-    """
-    times = np.asarray(rows[table.time].cast(pa.int64()))
-    buckets = _hashes(rows, table.leading) % table.buckets if table.buckets else times // table.bucket_width
-    order = np.argsort(buckets, kind="stable")
-    new_buckets, begins, counts = np.unique(buckets[order], return_index=True, return_counts=True)
-    places = np.empty(len(times), np.int64)
-    earlier = np.array([bucket_rows.get(bucket, 0) for bucket in new_buckets.tolist()], np.int64)
-    places[order] = np.arange(len(times)) - np.repeat(begins - earlier, counts)
-    bucket_rows.update(zip(new_buckets.tolist(), (earlier + counts).tolist(), strict=True))
-    shards = places // table.generation_rows * table.shards
-    return buckets, shards if table.shards == 1 else shards + _hashes(rows, table.clustering) % table.shards
-
-
-def _hashes(rows: pa.Table, names: tuple[str, ...]) -> Longs:
-    """The `key_hash` of the columns `names` of each row, in which a time is milliseconds since 1970, UTC."""
-    hashes = np.zeros(rows.num_rows, np.int64)
-    for name in names:
-        column = rows[name].combine_chunks()
-        if pa.types.is_timestamp(column.type):
-            column = column.cast(pa.int64())
-        values = column.dictionary_encode()
-        digests = np.array([key_hash((value,)) for value in values.dictionary.to_pylist()], np.int64)
-        hashes = (31 * hashes + digests[np.asarray(values.indices)]) & 0xFFFFFFFF
-    return hashes
 
 
 def batches(table: Table, prepared: PreparedStatement, rows: pa.Table) -> Iterator[BatchStatement]:

@@ -50,8 +50,7 @@ def cohort_table(stored: StoredActivity, statistics: Statistics) -> CohortTable:
     types = keys | dict.fromkeys((ROWS, FIRST, LAST), "bigint") | sums
     grouped = ", ".join(filter(None, (stored.grain, by)))
     comment = f"births by {grouped} and {stored.definition.age.unit} of age"
-    period = statistics.last - statistics.first
-    return CohortTable(stored, Table.sized(stored.name, types, tuple(keys), statistics.rows, period, comment))
+    return CohortTable(stored, Table(stored.name, types, tuple(keys), comment))
 
 
 @dataclass(frozen=True)
@@ -81,7 +80,7 @@ class CohortReader:
     def answer(self, reader: Reader, manifest: Manifest, schema: pa.Schema) -> pa.Table:
         """Sends the statements and computes the answer, in `schema`."""
         (start, end), question = self.question.span.milliseconds, self.question
-        keys = partitions(self.cohort.table, manifest, start, end - 1)
+        keys = partitions(self.cohort.table.name, manifest, start, end - 1)
         results = reader.results((self._text, (*key, start, end)) for key in keys)
         sums = codec.table([page for pages in results for page in pages], self._types)
         if question.by is not None:

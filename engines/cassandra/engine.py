@@ -18,7 +18,7 @@ from rollup_bench.engines.cassandra.event_scans import EventScan, ServerAggregat
 from rollup_bench.engines.cassandra.funnel_tables import FunnelReader
 from rollup_bench.engines.cassandra.loading import LoadCheckpoint
 from rollup_bench.engines.cassandra.rollup_reader import RollupPart, RollupReader, rollup_statements
-from rollup_bench.engines.cassandra.rollup_tables import Limits, Rollup, split, whole_buckets
+from rollup_bench.engines.cassandra.rollup_tables import Limits, Rollup, max_groups, split, whole_buckets
 from rollup_bench.engines.cassandra.server import RECIPE
 from rollup_bench.engines.contract import Built, Engine, Loaded, Plan, Session, Support, unsupported
 from rollup_bench.engines.exports import write_server_settings
@@ -181,12 +181,11 @@ def _rollup_reader(question: Aggregate, plan: Plan) -> RollupReader | None:
 def _rollups(question: Aggregate, plan: Plan) -> list[Rollup]:
     """The roll-ups that answer a question over any span of whole buckets, the best first.
 
-    The best roll-up is the one whose key the question's filters fix furthest, then the one with the longest partitions.
+    The best roll-up is the one whose key the question's filters fix furthest, then the one with the fewest groups.
     """
     candidates = [rollup for rollup in plan.tables.rollups if _answers(rollup, question, plan.statistics)]
-    candidates.sort(
-        key=lambda rollup: (len(rollup.stored.fixed(question)), rollup.fine.totals.bucket_width), reverse=True
-    )
+    groups = {rollup: max_groups(rollup.stored.layout, plan.statistics, None) for rollup in candidates}
+    candidates.sort(key=lambda rollup: (-len(rollup.stored.fixed(question)), groups[rollup]))
     return candidates
 
 

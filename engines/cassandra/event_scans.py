@@ -89,7 +89,7 @@ class EventScan:
     def _values(self, manifest: Manifest) -> Iterator[tuple[Any, ...]]:
         """The parameters of each statement: bucket, shard, start and end, these two in milliseconds since 1970, UTC."""
         start, end = self._period
-        for key in partitions(self.plan.tables.events, manifest, start, end - 1):
+        for key in partitions(self.plan.tables.events.name, manifest, start, end - 1):
             yield (*key, start, end)
 
     def _groups(self, question: Aggregate, reader: Reader, manifest: Manifest) -> Groups | None:
@@ -156,7 +156,7 @@ class SliceScan(EventScan):
 
     def _values(self, manifest: Manifest) -> Iterator[tuple[Any, ...]]:
         start, end = self._period
-        for key in partitions(self.slices.table, manifest, start, end - 1):
+        for key in partitions(self.slices.table.name, manifest, start, end - 1):
             for limits in self.slices.ranges(self.question):
                 yield (*key, *limits)
 
@@ -192,7 +192,7 @@ class ServerAggregation:
 
     def answer(self, reader: Reader, manifest: Manifest, schema: pa.Schema) -> pa.Table:
         """Sends the statements and computes the answer, in `schema`."""
-        table, text = self.plan.tables.events, self._text
+        table, text = self.plan.tables.events.name, self._text
         requests = [
             (bucket, (*key, start, end))
             for bucket, start, end in self._intervals()

@@ -37,7 +37,7 @@ class StoredSlices:
         number = unused_name("event", types)
         period = statistics.last - statistics.first
         key = (self.column, columns.time.name, number)
-        return Table.sized(
+        return Table.of_events(
             name, types | {number: "bigint"}, key, statistics.rows, period, f"each event by {self.column}"
         )
 

@@ -12,12 +12,12 @@ import pyarrow as pa
 import pyarrow.csv
 
 from rollup_bench.engines.cassandra import codec, loading, planning
-from rollup_bench.engines.cassandra.batch_writer import assign_partitions
 from rollup_bench.engines.cassandra.client_work import AccessPath, client_work
 from rollup_bench.engines.cassandra.driver import Reader
+from rollup_bench.engines.cassandra.partitioning import assign_partitions, fitted
 from rollup_bench.engines.cassandra.rollup_reader import RollupReader
 from rollup_bench.engines.cassandra.rollup_tables import split, whole_buckets
-from rollup_bench.engines.cassandra.tables import BUCKET, Manifest, Table, literal
+from rollup_bench.engines.cassandra.tables import BUCKET, LoadedTable, Manifest, Table, literal
 from rollup_bench.engines.contract import Plan
 from rollup_bench.engines.exports import Forms, described, traced, write_text, zone
 from rollup_bench.engines.sql import quoted
@@ -59,11 +59,17 @@ class _Rows:
 
     def __init__(self, table: Table, folder: Path) -> None:
         self._table, self._path = table, folder / "data" / f"{table.name}.csv"
-        self.buckets: dict[int, int] = {}
+        self._bucket_rows: dict[int, int] = {}
+
+    @property
+    def loaded(self) -> LoadedTable:
+        """The table with its size and the number of rows written to each bucket."""
+        return LoadedTable(self._table, self._bucket_rows)
 
     def write(self, rows: pa.Table, pace: Callable[[int], None]) -> None:
-        """Appends rows that have the table's columns."""
-        buckets, shards = assign_partitions(self._table, rows, self.buckets)
+        """Appends rows that have the table's columns; if the table has no size, these are all its rows."""
+        self._table = fitted(self._table, rows)
+        buckets, shards = assign_partitions(self._table, rows, self._bucket_rows)
         keyed = rows.append_column(BUCKET, pa.array(buckets)).append_column(self._table.shard, pa.array(shards))
         _append(keyed.select(_columns(self._table)), self._path)
         pace(rows.num_rows)
@@ -75,12 +81,13 @@ def write_tables(plan: Plan, events: Events, folder: Path) -> Manifest:
     (folder / "data").mkdir(parents=True)
     writers = {table.name: _Rows(table, folder) for table in design.tables}
     loading.write_tables(plan, events, writers, nullcontext, Watch())
-    manifest = {name: writer.buckets for name, writer in writers.items()}
-    for name, buckets in manifest.items():
-        listed = {"name": [name] * len(buckets), BUCKET: list(buckets), "rows": list(buckets.values())}
-        _append(pa.table(listed), folder / "data" / "manifest.csv")
-    copies = [_copy(plan.name, table.name, _columns(table)) for table in design.tables if manifest[table.name]]
-    copies.append(_copy(plan.name, "manifest", ["name", BUCKET, "rows"]))
+    manifest = {name: writer.loaded for name, writer in writers.items()}
+    names = list(loading.MANIFEST_COLUMNS)
+    columns = zip(*loading.manifest_rows(manifest), strict=True)
+    _append(pa.table(list(map(pa.array, columns)), names), folder / "data" / "manifest.csv")
+    filled = [table for table in design.tables if manifest[table.name].bucket_rows]
+    copies = [_copy(plan.name, table.name, _columns(table)) for table in filled]
+    copies.append(_copy(plan.name, "manifest", names))
     created = [f"{statement};" for statement in planning.statements(plan.name, design)]
     write_text(folder / "schema.cql", *created, "", *copies)
     return manifest
@@ -103,7 +110,7 @@ def write_query(template: Template, plan: Plan, manifest: Manifest, choose: Choo
     )
     forms = iter([value.form for value in values])
     named = {request: [next(forms) for _ in request[1]] for request in _distinct(requests)}
-    about = [*described(template, plan, written), *_limits(path, plan), *_bucket_widths(plan, requests)]
+    about = [*described(template, plan, written), *_limits(path, plan), *_bucket_widths(manifest, requests)]
     write_text(
         folder / "queries" / f"{template.name}.cql",
         *(f"-- {line}" for line in about),
@@ -165,14 +172,16 @@ def _limits(path: AccessPath, plan: Plan) -> Iterator[str]:
         yield f"`{name}` must {must} ({tables.grain})."
 
 
-def _bucket_widths(plan: Plan, requests: list[Request]) -> Iterator[str]:
-    for table in plan.tables.tables:
-        if any(f".{quoted(table.name)} " in text for text, _ in requests):
-            yield _bucket(table)
+def _bucket_widths(manifest: Manifest, requests: list[Request]) -> Iterator[str]:
+    for name, loaded in manifest.items():
+        if any(f".{quoted(name)} " in text for text, _ in requests):
+            yield _bucket(loaded.table)
 
 
 def _bucket(table: Table) -> str:
     """A sentence that says in which bucket a row is."""
+    if table.buckets == 1:
+        return f"All rows of {table.name} are in bucket 0."
     if not table.buckets:
         return f"The bucket of a row of {table.name} is its time in milliseconds divided by {table.bucket_width}."
     return (

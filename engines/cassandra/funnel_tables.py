@@ -41,8 +41,7 @@ def funnel_table(stored: StoredFunnel, columns: Columns, statistics: Statistics)
     keys = {ENTRY: "timestamp", NUMBER: "bigint"}
     types = {d: CQL_TYPES[statistics.types[d]] for d in (columns.subject, *stored.by)}
     types = keys | types | dict.fromkeys(step_columns(stored.steps), "timestamp")
-    period = statistics.last - statistics.first
-    return FunnelTable(stored, Table.sized(stored.name, types, tuple(keys), statistics.rows, period, stored.title))
+    return FunnelTable(stored, Table(stored.name, types, tuple(keys), stored.title))
 
 
 @dataclass(frozen=True)
@@ -72,7 +71,7 @@ class FunnelReader:
     def answer(self, reader: Reader, manifest: Manifest, schema: pa.Schema) -> pa.Table:
         """Sends the statements and computes the answer, in `schema`."""
         start, end = self.question.span.milliseconds
-        keys = partitions(self.funnel.table, manifest, start, end - 1)
+        keys = partitions(self.funnel.table.name, manifest, start, end - 1)
         results = reader.results((self._text, (*key, start, end)) for key in keys)
         types = {name: self.plan.schema.field(name).type for name in self.dimensions}
         steps = dict.fromkeys(step_columns(self.question.steps), pa.int64())

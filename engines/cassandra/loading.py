@@ -4,7 +4,9 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from itertools import chain
+from dataclasses import replace
+from itertools import chain, groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Protocol
 
@@ -14,11 +16,12 @@ from cassandra.cluster import Session
 from cassandra.query import BatchStatement, BatchType
 
 from rollup_bench.engines.cassandra import codec, planning
-from rollup_bench.engines.cassandra.batch_writer import BatchWriter, assign_partitions, batches
+from rollup_bench.engines.cassandra.batch_writer import BatchWriter, batches
 from rollup_bench.engines.cassandra.client_aggregation import Accumulator
 from rollup_bench.engines.cassandra.driver import Reader, rows_of_all_nodes
+from rollup_bench.engines.cassandra.partitioning import assign_partitions, fitted
 from rollup_bench.engines.cassandra.rollup_tables import Rollup
-from rollup_bench.engines.cassandra.tables import BUCKET, Manifest, Table, literal, partitions
+from rollup_bench.engines.cassandra.tables import BUCKET, LoadedTable, Manifest, Table, literal, partitions
 from rollup_bench.engines.contract import Plan
 from rollup_bench.engines.sql import quoted
 from rollup_bench.errors import FailureError
@@ -26,6 +29,7 @@ from rollup_bench.servers.watch import Watch
 from rollup_bench.workloads.events import Events
 from rollup_bench.workloads.pace import Pace
 
+MANIFEST_COLUMNS = ("name", "bucket_width", "buckets", BUCKET, "rows")
 MANIFEST_BATCH = 500
 CHUNK_ROWS = 1 << 15
 """Rows between two checkpoints; they are encoded at once."""
@@ -99,7 +103,10 @@ class RowWriter(Protocol):
     """Takes the rows of one table."""
 
     def write(self, rows: pa.Table, pace: Callable[[int], None]) -> None:
-        """Takes rows that have the table's columns, and reports their numbers to `pace`."""
+        """Takes rows that have the table's columns, and reports their numbers to `pace`.
+
+        If the table has no size, these are all its rows.
+        """
 
 
 class TableWriter:
@@ -111,13 +118,19 @@ class TableWriter:
         self._table, self._writer, self._checkpoint = table, writer, checkpoint
         self._arrived, self._rows = checkpoint.rows.get(table.name, 0), 0
         self._prepared = session.prepare(table.insert(keyspace))
-        self.buckets: dict[int, int] = {}
+        self._bucket_rows: dict[int, int] = {}
+
+    @property
+    def loaded(self) -> LoadedTable:
+        """The table with its size and the number of rows written to each bucket."""
+        return LoadedTable(self._table, self._bucket_rows)
 
     def write(self, rows: pa.Table, pace: Callable[[int], None]) -> None:
         """Writes rows, which have the table's columns, in chunks, and passes each chunk's number of rows to `pace`."""
+        self._table = fitted(self._table, rows)
         for first in range(0, rows.num_rows, CHUNK_ROWS):
             chunk = rows.slice(first, CHUNK_ROWS)
-            buckets, shards = assign_partitions(self._table, chunk, self.buckets)
+            buckets, shards = assign_partitions(self._table, chunk, self._bucket_rows)
             chunk = chunk.append_column(BUCKET, pa.array(buckets)).append_column(self._table.shard, pa.array(shards))
             self._rows += chunk.num_rows
             if self._rows > self._arrived:
@@ -136,13 +149,13 @@ def load(session: Session, plan: Plan, events: Events, checkpoint: LoadCheckpoin
     writer = BatchWriter(session, watch)
     writers = {t.name: TableWriter(session, plan.name, t, writer, checkpoint) for t in plan.tables.tables}
     write_tables(plan, events, writers, checkpoint.building, watch)
-    manifest = {name: table_writer.buckets for name, table_writer in writers.items()}
+    manifest = {name: table_writer.loaded for name, table_writer in writers.items()}
     for batch in _manifest_batches(session, plan, manifest):
         writer.send(batch)
     writer.finish()
     watch.say("counting the rows that have arrived")
     counted = _count(Reader(session), plan, manifest, watch)
-    written = {name: sum(buckets.values()) for name, buckets in manifest.items()}
+    written = {name: sum(loaded.bucket_rows.values()) for name, loaded in manifest.items()}
     if counted != written:
         drop(session, plan)
         raise FailureError(f"cassandra stored {sum(counted.values())} of {sum(written.values())} rows")
@@ -203,34 +216,49 @@ def _derived_rows(design: planning.Design, events: Events, watch: Watch) -> Iter
         yield derived.table, derived.rows(events)
 
 
+def manifest_rows(manifest: Manifest) -> Iterator[tuple[str, int, int, int, int]]:
+    """The rows of the table `manifest`, which has the columns `MANIFEST_COLUMNS`."""
+    for name, loaded in manifest.items():
+        for bucket, rows in loaded.bucket_rows.items():
+            yield name, loaded.table.bucket_width, loaded.table.buckets, bucket, rows
+
+
 def _manifest_batches(session: Session, plan: Plan, manifest: Manifest) -> Iterator[BatchStatement]:
-    insert = session.prepare(f"INSERT INTO {quoted(plan.name)}.manifest (name, {BUCKET}, rows) VALUES (?, ?, ?)")
-    for name, buckets in manifest.items():
-        entries = list(buckets.items())
+    into = f"{quoted(plan.name)}.manifest ({', '.join(MANIFEST_COLUMNS)})"
+    insert = session.prepare(f"INSERT INTO {into} VALUES ({', '.join('?' * len(MANIFEST_COLUMNS))})")
+    for _, rows in groupby(manifest_rows(manifest), itemgetter(0)):
+        entries = list(rows)
         for first in range(0, len(entries), MANIFEST_BATCH):
             batch = BatchStatement(BatchType.UNLOGGED)
             batch.is_idempotent = True
-            for bucket, rows in entries[first : first + MANIFEST_BATCH]:
-                batch.add(insert, (name, bucket, rows))
+            for entry in entries[first : first + MANIFEST_BATCH]:
+                batch.add(insert, entry)
             yield batch
 
 
 def read_manifest(reader: Reader, plan: Plan) -> Manifest:
-    """Reads from the plan's keyspace the number of rows in each bucket of each table."""
-    select = f"SELECT {BUCKET}, rows FROM {quoted(plan.name)}.manifest WHERE name = ?"
-    names = [table.name for table in plan.tables.tables]
-    results = reader.results((select, (name,)) for name in names)
-    types = {BUCKET: pa.int64(), "rows": pa.int64()}
-    tables = (codec.table(pages, types) for pages in results)
+    """Reads from the plan's keyspace the size of each table and the number of rows in each of its buckets."""
+    columns = MANIFEST_COLUMNS[1:]
+    select = f"SELECT {', '.join(columns)} FROM {quoted(plan.name)}.manifest WHERE name = ?"
+    results = reader.results((select, (table.name,)) for table in plan.tables.tables)
+    types = dict.fromkeys(columns, pa.int64())
     return {
-        name: dict(zip(*map(pa.ChunkedArray.to_pylist, rows), strict=True))
-        for name, rows in zip(names, tables, strict=True)
+        table.name: _loaded_table(table, codec.table(pages, types))
+        for table, pages in zip(plan.tables.tables, results, strict=True)
     }
+
+
+def _loaded_table(table: Table, rows: pa.Table) -> LoadedTable:
+    """A table as its rows in the manifest describe it; without rows, it is empty and needs no size."""
+    widths, buckets, *bucket_rows = (column.to_pylist() for column in rows.columns)
+    if widths:
+        table = replace(table, bucket_width=widths[0], buckets=buckets[0])
+    return LoadedTable(table, dict(zip(*bucket_rows, strict=True)))
 
 
 def _count(reader: Reader, plan: Plan, manifest: Manifest, watch: Watch) -> dict[str, int]:
     """The number of rows of each table, by the table's name; the server counts partition by partition."""
-    parts = [(table, partition) for table in plan.tables.tables for partition in partitions(table, manifest)]
+    parts = [(table, partition) for table in plan.tables.tables for partition in partitions(table.name, manifest)]
     requests = ((table.select(plan.name, ["count(*)"]), partition) for table, partition in parts)
     counted = {table.name: 0 for table in plan.tables.tables}
     for (table, _), (page,) in zip(parts, reader.results(requests), strict=True):

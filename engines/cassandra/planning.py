@@ -25,7 +25,9 @@ from rollup_bench.workloads.questions import Aggregate, Cohort, Funnel, Grain, Q
 from rollup_bench.workloads.templates import Template, has_parameter
 
 KEYSPACE = "CREATE KEYSPACE {} WITH replication = {{'class': 'NetworkTopologyStrategy', 'replication_factor': {}}}"
-MANIFEST = f"CREATE TABLE {{}}.manifest (name text, {tables.BUCKET} bigint, rows bigint, PRIMARY KEY (name, bucket))"
+MANIFEST = f"""CREATE TABLE {{}}.manifest (
+  name text, bucket_width bigint STATIC, buckets bigint STATIC, {tables.BUCKET} bigint, rows bigint,
+  PRIMARY KEY (name, {tables.BUCKET}))"""
 LOADED = "CREATE TABLE {}.loaded (rows bigint PRIMARY KEY)"
 CHECKPOINT = "CREATE TABLE {}.sent (name text PRIMARY KEY, rows bigint, seconds double)"
 SPAN_GRAINS = (Grain.DAY, Grain.HOUR, Grain.MINUTE)
@@ -96,7 +98,7 @@ def events_table(dataset: Dataset, statistics: Statistics) -> Table:
     time = dataset.columns.time.name
     columns = {time: types[time], number: "bigint"} | types
     period = statistics.last - statistics.first
-    return Table.sized("events", columns, (time, number), statistics.rows, period, "each event by time")
+    return Table.of_events("events", columns, (time, number), statistics.rows, period, "each event by time")
 
 
 @dataclass(frozen=True)

@@ -163,7 +163,7 @@ class RollupPart:
         start, end = self.limits
         limits = (start, end) if self.statements.limits_time else ()
         for fixed in self.statements.fixed_keys:
-            for key in partitions(table, manifest, start, end - 1, fixed if limits else None):
+            for key in partitions(table.name, manifest, start, end - 1, fixed if limits else None):
                 yield text, (*key, *fixed, *limits)
 
 

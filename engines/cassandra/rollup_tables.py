@@ -1,6 +1,5 @@
 """Tables of roll-ups: one of totals, and one of values for each column with a distinct count or quantile."""
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -163,26 +162,20 @@ def rollup(name: str, stored: StoredRollup, time: str, statistics: Statistics) -
 
 
 def _level(name: str, stored: StoredRollup, time: str, statistics: Statistics) -> RollupTables:
-    """The tables of a roll-up at one grain, sized for the most groups that the statistics permit."""
+    """The tables of a roll-up at one grain."""
     layout, leading = stored.layout, stored.leading
     keys = dict.fromkeys(leading, "text") | {time: "timestamp"}
     keys |= dict.fromkeys((dimension for dimension in layout.by if dimension not in leading), "text")
     totals = {str(partial): CQL_TYPES[str(partial.arrow_type(statistics))] for partial in partials(layout.measures)}
     totals |= {distinct_count(column): "bigint" for column in distinct_columns(layout.measures)}
     comment = f"{layout.name}: {', '.join(map(str, layout.measures))} by {', '.join((str(layout.grain), *layout.by))}"
-    period = statistics.last - statistics.first
-
-    def table(suffix: str, columns: dict[str, str], about: str, value: str | None = None) -> Table:
-        key = (*keys, VALUE) if value else tuple(keys)
-        groups = max_groups(layout, statistics, value)
-        leading_keys = math.prod(statistics.cardinality[dimension] + 1 for dimension in leading) if leading else 0
-        return Table.sized(f"{name}_{suffix}", columns, key, groups, period, about, value is not None, leading_keys)
-
     values = {
-        column: table(f"values{i}", keys | _value_types(column, statistics), f"{comment}: {column}", column)
+        column: Table(
+            f"{name}_values{i}", keys | _value_types(column, statistics), (*keys, VALUE), f"{comment}: {column}"
+        )
         for i, column in enumerate(value_columns(layout.measures))
     }
-    return RollupTables(stored, time, table("totals", keys | totals, comment), values)
+    return RollupTables(stored, time, Table(f"{name}_totals", keys | totals, tuple(keys), comment), values)
 
 
 def _value_types(column: str, statistics: Statistics) -> dict[str, str]:

@@ -13,7 +13,7 @@ HOUR = 3_600_000
 MAX_ROWS = 50_000
 MAX_BYTES = 10 << 20
 SHARDS = 4
-"""The partitions among which the rows of one moment are spread in large tables that get rows with each event."""
+"""The partitions among which the rows of one moment are spread in large tables of single events."""
 OPTIONS = """compaction = {'class': 'UnifiedCompactionStrategy', 'scaling_parameters': 'L4'}
   AND compression = {'class': 'LZ4Compressor', 'lz4_compressor_type': 'high', 'chunk_length_in_kb': 16}"""
 """Options of every table; its rows are written once and read often."""
@@ -27,8 +27,6 @@ CQL_TYPES = {
 """The CQL type of each Arrow type, by its name."""
 VALUE_BYTES = {"bigint": 8, "double": 8, "timestamp": 8, "int": 4, "varint": 16, "text": 24}
 """The size of a value of each CQL type, estimated before a load."""
-Manifest = dict[str, dict[int, int]]
-"""The number of rows in each bucket of each table."""
 
 
 def literal(text: str) -> str:
@@ -49,41 +47,30 @@ class Table:
 
     `columns` maps names to CQL types, without the partition key. `clustering` names the columns that order the rows of
     a partition; with the partition key they are the primary key. If `buckets` is 0, a bucket spans `bucket_width`
-    milliseconds; else the bucket is a hash of the clustering columns before the time, modulo `buckets`. A hash of the
-    clustering columns spreads the rows of a bucket over `shards` shards. When all shards of a bucket are nearly full,
-    further rows go to as many new shards, so that a partition holds at most `max_rows` rows even if events are skewed.
+    milliseconds; else the bucket is a hash of the clustering columns before the time, modulo `buckets`. If both are 0,
+    the table has no size until a load knows its rows. A hash of the clustering columns spreads the rows of a bucket
+    over `shards` shards. When all shards of a bucket are nearly full, further rows go to as many new shards, so that a
+    partition holds at most `max_rows` rows even if events are skewed.
     """
 
     name: str
     columns: dict[str, str]
     clustering: tuple[str, ...]
-    bucket_width: int
     comment: str
+    bucket_width: int = 0
     shards: int = 1
     buckets: int = 0
 
     @classmethod
-    def sized(
-        cls,
-        name: str,
-        columns: dict[str, str],
-        clustering: tuple[str, ...],
-        rows: int,
-        period: int,
-        comment: str,
-        spread: bool = True,
-        leading_keys: int = 0,
+    def of_events(
+        cls, name: str, columns: dict[str, str], clustering: tuple[str, ...], rows: int, period: int, comment: str
     ) -> "Table":
-        """A table of which `rows` rows are expected, evenly over `period` milliseconds.
+        """A table of single events, of which `rows` are expected, evenly over `period` milliseconds.
 
-        If `spread` is true and the rows exceed one partition, each bucket has four shards. `leading_keys` is the number
-        of combinations of values of the clustering columns before the time: if a partition has room for all rows of ten
-        combinations, a hash of the combination chooses the bucket, so that each combination lies in one bucket.
+        If the rows exceed one partition, each bucket has four shards.
         """
-        if 10 * rows <= leading_keys * max_rows(columns):
-            return cls(name, columns, clustering, 1, comment, buckets=-(-2 * rows // max_rows(columns)))
-        shards = SHARDS if spread and rows > max_rows(columns) else 1
-        return cls(name, columns, clustering, bucket_width(rows / shards, period, columns), comment, shards)
+        shards = SHARDS if rows > max_rows(columns) else 1
+        return cls(name, columns, clustering, comment, bucket_width(rows / shards, period, columns), shards)
 
     @cached_property
     def time(self) -> str:
@@ -163,8 +150,20 @@ def bucket_width(rows: float, milliseconds: int, columns: dict[str, str]) -> int
     return max(1, HOUR << power if power >= 0 else HOUR >> -power)
 
 
+@dataclass(frozen=True)
+class LoadedTable:
+    """A table with its size, and the number of rows in each bucket."""
+
+    table: Table
+    bucket_rows: dict[int, int]
+
+
+Manifest = dict[str, LoadedTable]
+"""The loaded tables by their names."""
+
+
 def partitions(
-    table: Table,
+    name: str,
     manifest: Manifest,
     first: int | None = None,
     last: int | None = None,
@@ -172,17 +171,17 @@ def partitions(
 ) -> list[tuple[int, int]]:
     """The bucket and shard of each partition that may hold rows from `first` to `last` (milliseconds since 1970, UTC).
 
-    Without limits, these are all partitions. `leading` holds the values of the clustering columns before the time; None
-    stands for any values.
+    Without limits, these are all partitions of the table `name`. `leading` holds the values of the clustering columns
+    before the time; None stands for any values.
     """
-    low = high = None
+    table, low, high = manifest[name].table, None, None
     if table.buckets:
         low = high = None if leading is None else key_hash(leading) % table.buckets
-    elif first is not None and last is not None:
+    elif table.bucket_width and first is not None and last is not None:
         low, high = first // table.bucket_width, last // table.bucket_width
     return [
         (bucket, shard)
-        for bucket, rows in sorted(manifest[table.name].items())
+        for bucket, rows in sorted(manifest[name].bucket_rows.items())
         if (low is None or bucket >= low) and (high is None or bucket <= high)
         for shard in range(table.shard_count(rows))
     ]

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rollup_bench.engines.cassandra import batch_writer, codec, planning, tables
+from rollup_bench.engines.cassandra import codec, partitioning, planning, tables
 from rollup_bench.engines.cassandra.driver import page_rows
 from rollup_bench.engines.cassandra.engine import access_path
 from rollup_bench.engines.cassandra.event_slices import SlicesTable, StoredSlices
@@ -39,7 +39,7 @@ FLIGHTS = Statistics("", 336_776, 1_357_034_400_000, 1_388_548_800_000, KINDS, S
 
 
 def events_table(rows: int, milliseconds: int) -> Table:
-    return Table.sized("events", COLUMNS, ("time", "event"), rows, milliseconds, "")
+    return Table.of_events("events", COLUMNS, ("time", "event"), rows, milliseconds, "")
 
 
 @given(st.integers(1, 10**10), st.integers(0, 20 * YEAR))
@@ -60,7 +60,7 @@ def test_no_partition_exceeds_its_maximum_of_rows_if_events_are_skewed(bursts: l
     for day, rows in bursts:
         times = pa.array(np.full(rows, -YEAR // 2 + day * 24 * tables.HOUR), pa.timestamp("ms", "UTC"))
         written = pa.table({"time": times, "event": np.arange(rows), "user": [None] * rows})
-        for place in zip(*batch_writer.assign_partitions(table, written, before), strict=True):
+        for place in zip(*partitioning.assign_partitions(table, written, before), strict=True):
             partitions[place] = partitions.get(place, 0) + 1
     assert max(partitions.values()) <= table.max_rows <= tables.MAX_ROWS
     assert sum(partitions.values()) == sum(before.values()) == sum(rows for _, rows in bursts)
@@ -68,10 +68,42 @@ def test_no_partition_exceeds_its_maximum_of_rows_if_events_are_skewed(bursts: l
     assert all(shards[bucket] <= table.shard_count(rows) for bucket, rows in before.items())
 
 
+def rows_of(users: list[int]) -> pa.Table:
+    """Rows for a table by user and time: user `i` has `users[i]` rows, one for each hour from 1960 on."""
+    hours = np.concatenate([np.arange(rows) for rows in users])
+    names = np.repeat(np.arange(len(users)), users).astype(str)
+    return pa.table({"user": names, "time": pa.array(hours * tables.HOUR - 10 * YEAR, pa.timestamp("ms", "UTC"))})
+
+
+USERS = st.lists(st.integers(1, 3_000), min_size=1, max_size=300)
+
+
+@given(USERS)
+def test_each_combination_of_leading_values_is_in_one_partition_and_partitions_are_few(users: list[int]) -> None:
+    table, rows = Table("totals", {"user": "text", "time": "timestamp"}, ("user", "time"), ""), rows_of(users)
+    bucket_rows: dict[int, int] = {}
+    buckets, shards = partitioning.assign_partitions(partitioning.fitted(table, rows), rows, bucket_rows)
+    assert len(set(zip(rows["user"].to_pylist(), buckets.tolist(), shards.tolist(), strict=True))) == len(users)
+    assert max(bucket_rows.values()) <= tables.MAX_ROWS
+    assert len(bucket_rows) <= 1 + partitioning.MOST_BUCKETS * rows.num_rows / tables.MAX_ROWS
+
+
+@given(USERS)
+def test_periods_of_computed_rows_are_as_long_as_the_rows_of_a_partition_permit(users: list[int]) -> None:
+    table, rows = Table("totals", {"time": "timestamp", "user": "text"}, ("time", "user"), ""), rows_of(users)
+    sized, bucket_rows = partitioning.fitted(table, rows), dict[int, int]()
+    _, shards = partitioning.assign_partitions(sized, rows, bucket_rows)
+    assert set(shards) == {0}
+    assert max(bucket_rows.values()) <= tables.MAX_ROWS
+    wider = np.asarray(rows["time"].cast(pa.int64())) // (2 * sized.bucket_width or YEAR)
+    most = np.unique(wider, return_counts=True)[1].max()
+    assert most > tables.MAX_ROWS or len(bucket_rows) <= 2
+
+
 def test_the_rows_of_one_moment_are_spread_over_four_partitions() -> None:
     table = events_table(10**6, YEAR)
     written = pa.table({"time": pa.array(np.zeros(8_000, np.int64), pa.timestamp("ms")), "event": np.arange(8_000)})
-    buckets, shards = batch_writer.assign_partitions(table, written, {})
+    buckets, shards = partitioning.assign_partitions(table, written, {})
     assert set(buckets) == {0}
     assert np.bincount(shards).min() > 1_800
 
@@ -98,7 +130,7 @@ def test_varints_are_encoded_as_the_driver_decodes_them(value: int) -> None:
 
 
 def test_names_are_quoted_and_never_collide() -> None:
-    table = Table("events", {"shard": "text", 'a"b': "text"}, ('a"b',), 1, "it's")
+    table = Table("events", {"shard": "text", 'a"b': "text"}, ('a"b',), "it's")
     assert table.create("k").splitlines() == [
         'CREATE TABLE "k"."events" (',
         '  "bucket" bigint,',
