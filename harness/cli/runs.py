@@ -20,11 +20,11 @@ from rollup_bench.harness.cli.options import (
     seed_option,
     via_option,
 )
-from rollup_bench.harness.records import history
-from rollup_bench.harness.records.compare import compare
+from rollup_bench.harness.records import comparable, history
 from rollup_bench.harness.records.findings import Run
 from rollup_bench.harness.records.lines import Ended, Verdict, of_type, parts
 from rollup_bench.harness.report import tables
+from rollup_bench.harness.report.comparisons import comparison
 from rollup_bench.harness.report.terminal import console, progress
 from rollup_bench.harness.run.home import home
 from rollup_bench.harness.run.measure import measure
@@ -104,8 +104,13 @@ def show(run: str) -> None:
 @click.argument("first")
 @click.argument("second")
 def compare_(first: str, second: str) -> None:
-    """Says which times changed from run FIRST to run SECOND. Each is named as for `show`."""
-    tables.comparison_table(compare(history.find(first), history.find(second)), console())
+    """Says which times changed from run FIRST to run SECOND; each is named as for `show`.
+
+    If the runs are of different machines, only ratios of arms and the fastest arms are compared.
+    """
+    before, after = history.find(first), history.find(second)
+    comparable.check(before, after, (first, second))
+    comparison(before, after, console())
 
 
 def _suggest(measured: Run, dataset: Dataset, data_options: Mapping[str, object], via: str, engines: list[str]) -> None:

@@ -1,16 +1,21 @@
-"""Compares the times of two runs by question, arm and cache state, and decides which changes may be claimed."""
+"""Compares two runs of one machine by question, arm and cache state, and decides which changes may be claimed."""
 
+import math
 from collections import defaultdict
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
+from msgspec.structs import replace
 
-from rollup_bench.harness.records.findings import Cell, Run, floors
+from rollup_bench.harness.records.findings import Cell, Run, drifting, floors, processor, processor_logs
+from rollup_bench.harness.stats import noise
 from rollup_bench.harness.stats.abba import AGAIN
 from rollup_bench.harness.stats.claims import Claim, claims
 from rollup_bench.harness.stats.estimate import Estimate, Logs, asked, difference, estimate, logarithms, midmean
 
 _ENOUGH = 4  # if two runs share fewer cells (questions on arms), no median ratio is computed
+_NANO = math.log(1e9)
 
 
 class Change(NamedTuple):
@@ -33,20 +38,59 @@ class Comparison(NamedTuple):
 
 
 def compare(before: Run, after: Run) -> Comparison:
-    """Compares each question on each arm in two runs; all ratios are divided by their median before claims are made."""
-    old, new = _levels(before), _levels(after)
+    """Compares the times of each question on each arm; ratios are divided by their median before claims are made.
+
+    A cell that drifts in one of the runs supports no claim.
+    """
+    comparison = _compare(_levels(before), _levels(after), wider_floors(before, after))
+    unsteady = drifting(before) | drifting(after)
+    changes = [
+        change._replace(claim=replace(change.claim, outcome="drifts"))
+        if change.claim and change.cell in unsteady
+        else change
+        for change in comparison.changes
+    ]
+    return Comparison(comparison.common, changes)
+
+
+def compare_processor(before: Run, after: Run) -> Comparison:
+    """Compares the processor seconds of client and engine for one request to each cell that both runs asked alone.
+
+    A cell is left out if only one of the runs could measure the engine's part.
+    """
+    old, new = processor(before), processor(after)
+    both = [cell for cell in old if cell in new and (old[cell].engine is None) == (new[cell].engine is None)]
+    logs = [processor_logs(run) for run in (before, after)]
+    before_level, after_level = (
+        {cell: estimate([np.array([log]) for log in run[cell].values()]) for cell in both} for run in logs
+    )
+    return _compare(before_level, after_level, {})
+
+
+def wider_floors(before: Run, after: Run) -> dict[noise.Key, Estimate]:
+    """Returns, of two runs' noise floors of each question, the one with the larger error."""
+    wider = floors(before)
+    for key, floor in floors(after).items():
+        wider[key] = max(wider.get(key, floor), floor, key=lambda one: one.error)
+    return wider
+
+
+def _compare(
+    old: Mapping[Cell, Estimate], new: Mapping[Cell, Estimate], held_against: Mapping[noise.Key, Estimate]
+) -> Comparison:
+    """Compares log seconds; `held_against` has the noise floor of each question."""
     both = [cell for cell in old if cell in new]
     common = float(np.median([new[cell].centre - old[cell].centre for cell in both])) if len(both) >= _ENOUGH else 0.0
     ratios = [difference(new[cell], old[cell], common) for cell in both]
-    noise = floors(before), floors(after)
-    claimed = dict(zip(both, claims(ratios, [_wider_floor(cell, *noise) for cell in both]), strict=True))
+    found = claims(ratios, [held_against.get((cell.question, cell.cache)) for cell in both])
+    claimed = dict(zip(both, found, strict=True))
     cells = dict.fromkeys([*old, *new])
     changes = [Change(cell, _seconds(old.get(cell)), _seconds(new.get(cell)), claimed.get(cell)) for cell in cells]
-    return Comparison(float(np.exp(common)), changes)
+    return Comparison(math.exp(common), changes)
 
 
 def _levels(run: Run) -> dict[Cell, Estimate]:
-    """Estimates the logarithm of the nanoseconds of each question on each arm, less the drift of each round."""
+    """Estimates the logarithm of the seconds of each question on each arm, less the drift of each round."""
     times = _times(run)
     centres = {cell: float(np.mean([midmean(asked(rounds)) for rounds in times[cell].values()])) for cell in times}
     deviations = {
@@ -60,13 +104,13 @@ def _levels(run: Run) -> dict[Cell, Estimate]:
 
 
 def _times(run: Run) -> dict[Cell, dict[int, Logs]]:
-    """Returns a logarithm for each round of each question on each arm (NaN: not asked), without second names."""
+    """Returns log seconds for each round of each question on each arm (NaN: not asked), without second names."""
     times: dict[Cell, dict[int, Logs]] = defaultdict(dict)
     for (question, cache), launches in run.questions.items():
         for launch in launches:
             for arm, pairs in launch.times.items():
-                if not arm.endswith(AGAIN) and pairs:
-                    times[Cell(question, cache, arm)][launch.launch] = logarithms(pairs)
+                if not arm.endswith(AGAIN) and any(pairs):
+                    times[Cell(question, cache, arm)][launch.launch] = logarithms(pairs) - _NANO
     return dict(times)
 
 
@@ -81,11 +125,5 @@ def _drift(deviations: dict[Cell, dict[int, Logs]], cell: Cell, launch: int) -> 
     return np.asarray(np.nanmedian(padded, axis=0))
 
 
-def _wider_floor(cell: Cell, *noise: dict[tuple[str, str], Estimate]) -> Estimate | None:
-    """Returns, of two runs' noise floors of a question, the one with the larger error; None if neither run has one."""
-    question_floors = [floors[cell[:2]] for floors in noise if cell[:2] in floors]
-    return max(question_floors, key=lambda floor: floor.error, default=None)
-
-
 def _seconds(level: Estimate | None) -> float | None:
-    return None if level is None else float(np.exp(level.centre)) / 1e9
+    return None if level is None else math.exp(level.centre)

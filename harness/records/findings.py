@@ -35,6 +35,20 @@ class Cell(NamedTuple):
     arm: str
 
 
+class Pair(NamedTuple):
+    """Two arms at one question in one cache state."""
+
+    question: str
+    cache: str
+    arm: str
+    versus: str
+
+    @property
+    def cells(self) -> tuple[Cell, Cell]:
+        """The cells of the two arms."""
+        return Cell(self.question, self.cache, self.arm), Cell(self.question, self.cache, self.versus)
+
+
 class Difference(NamedTuple):
     """A claim about `arm` against `versus` at one question; a ratio over 1 means that `arm` needs more time."""
 
@@ -175,46 +189,52 @@ def noise_floor(run: Run) -> NoiseFloor | None:
 
 def differences(run: Run) -> list[Difference]:
     """Compares every two arms at every question and cache state, with one false discovery rate for all comparisons."""
-    ratios = {
-        (question, cache, arm, versus): estimate(common)
+    return _claimed(run, ratios(run), floors(run))
+
+
+def processor_differences(run: Run) -> list[Difference]:
+    """Compares the processor seconds of every two arms at every question, with one false discovery rate for all."""
+    return _claimed(run, processor_ratios(run), {})
+
+
+def ratios(run: Run) -> dict[Pair, Estimate]:
+    """Estimates the log-ratio of the times of every two arms at every question and cache state."""
+    return {
+        Pair(question, cache, arm, versus): estimate(common)
         for (question, cache), launches in _measured(run).items()
         for arm, versus in combinations(_arms(run.questions[question, cache]), 2)
         if (common := paired(launches, versus, arm))
     }
-    return _claimed(run, ratios, floors(run))
 
 
-def processor_differences(run: Run) -> list[Difference]:
-    """Compares the processor seconds of every two arms at every question, with one false discovery rate for all.
-
-    The two arms are compared within each launch.
-    """
-    logs = {
-        cell: {launch: math.log(_total(cost)) for launch, cost in costs.items()} for cell, costs in _costs(run).items()
-    }
-    ratios: dict[tuple[str, str, str, str], Estimate] = {}
+def processor_ratios(run: Run) -> dict[Pair, Estimate]:
+    """Estimates the log-ratio of the processor seconds of every two arms at every question, within each launch."""
+    logs = processor_logs(run)
+    found: dict[Pair, Estimate] = {}
     for cell, versus in combinations(logs, 2):
         common = logs[cell].keys() & logs[versus].keys()
         if cell[:2] == versus[:2] and common:
-            ratios[*cell, versus.arm] = estimate(
+            found[Pair(*cell, versus.arm)] = estimate(
                 [np.array([logs[cell][launch] - logs[versus][launch]]) for launch in sorted(common)]
             )
-    return _claimed(run, ratios, {})
+    return found
 
 
-def _claimed(
-    run: Run, ratios: Mapping[tuple[str, str, str, str], Estimate], held_against: Mapping[noise.Key, Estimate]
-) -> list[Difference]:
-    """Returns the claims about ratios of question, cache, arm and versus; a drifting cell supports none."""
-    unsteady, found = drifting(run), claims(list(ratios.values()), [held_against.get(name[:2]) for name in ratios])
+def processor_logs(run: Run) -> dict[Cell, dict[int, float]]:
+    """Returns, by cell and launch, the logarithm of the processor seconds of client and engine for one request."""
+    return {
+        cell: {launch: math.log(_total(cost)) for launch, cost in costs.items()} for cell, costs in _costs(run).items()
+    }
+
+
+def _claimed(run: Run, found: Mapping[Pair, Estimate], held_against: Mapping[noise.Key, Estimate]) -> list[Difference]:
+    """Returns the claims about ratios; a drifting cell supports none."""
+    unsteady = drifting(run)
+    claimed = claims(list(found.values()), [held_against.get((pair.question, pair.cache)) for pair in found])
     return [
-        Difference(*name, replace(claim, outcome="drifts") if _cells(*name) & unsteady else claim)
-        for name, claim in zip(ratios, found, strict=True)
+        Difference(*pair, replace(claim, outcome="drifts") if unsteady.intersection(pair.cells) else claim)
+        for pair, claim in zip(found, claimed, strict=True)
     ]
-
-
-def _cells(question: str, cache: str, arm: str, versus: str) -> set[Cell]:
-    return {Cell(question, cache, arm), Cell(question, cache, versus)}
 
 
 def _measured(run: Run) -> noise.Measured:

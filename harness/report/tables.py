@@ -1,18 +1,15 @@
-"""Prints runs and comparisons of runs as tables in the terminal."""
+"""Prints runs as tables in the terminal."""
 
 from collections.abc import Sequence
 from math import isfinite, isinf
 from statistics import median
 
-from rich import box
-from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Column, Table
+from rich.table import Table
 from rich.text import Text
 
 from rollup_bench.engines.contract import Built
-from rollup_bench.harness.records.compare import Comparison
 from rollup_bench.harness.records.findings import Run, medians, noise_floor
 from rollup_bench.harness.records.lines import (
     ClosedLoop,
@@ -28,44 +25,17 @@ from rollup_bench.harness.records.lines import (
 from rollup_bench.harness.records.loads import mean_loads
 from rollup_bench.harness.report.break_even import BreakEven, break_even
 from rollup_bench.harness.report.cells import CellView, by_question, percent, shares
+from rollup_bench.harness.report.grid import STYLES, claim_cells, milliseconds, new_table, print_table
 from rollup_bench.harness.report.mixes import MixView, cores, mixes
-from rollup_bench.harness.report.terminal import say_omitted
 from rollup_bench.harness.run import loops as under_load
 from rollup_bench.harness.stats.claims import Claim
 from rollup_bench.harness.stats.estimate import Estimate
 from rollup_bench.harness.stats.percentiles import Percentiles
 
-_OMITTED_FIRST = (
-    "cached ms",
-    "first ms",
-    "max ms",
-    "client",
-    "CPU 99%",
-    "CPU against lowest",
-    "CPU ms",
-    "alone ms",
-    "rate a second",
-    "p50 ms",
-    "p99 ms",
-    "detects",
-    "interval",
-    "99% interval",
-    "against lowest",
-    "capacity",
-    "bytes",
-    "built rows",
-    "built bytes",
-    "events/row",
-    "loads",
-    "load s 99%",
-    "faster than raw",
-)
-"""Headings of the columns that a terminal may be too narrow for, in the order in which they are omitted."""
 _ROOM_FOR_REASONS = 110
 """The terminal width, in characters, from which the table of a run contains the reasons of verdicts."""
 _OWN_SHARES = ("50%", "80%")
 """The loads of older runs whose rates were shares of each arm's own capacity."""
-_STYLES = {"faster": "green", "slower": "red"}
 _VERDICTS = {"right": "green", "within bound": "green", "wrong": "bold red", "failed": "bold red"}
 
 
@@ -82,7 +52,7 @@ def run_table(run: Run, console: Console) -> None:
         when = "" if fault.launch is None else f" for launch {fault.launch + 1}"
         console.print(f"[red]{fault.arm} dropped out while {fault.doing}{when}: {escape(fault.reason)}[/red]")
     if of_type(run.lines, ClosedLoop):
-        _print(_under_load(run), console)
+        print_table(_under_load(run), console)
     if any(line.load in _OWN_SHARES for line in of_type(run.lines, OpenLoop)):
         console.print("[dim]left out: open loops at shares of an arm's own capacity, which cannot be compared[/dim]")
     if not of_type(run.lines, Ended):
@@ -98,7 +68,7 @@ def loads_table(run: Run, console: Console) -> None:
     compared = any(by_arm.values())
     against_raw = ("events/row", "faster than raw", "pays after") if compared else ()
     built = ("built rows", "built s", "built bytes")
-    table = _table("load", right=("rows", "load s", "bytes", *built, "loads", "load s 99%", *against_raw))
+    table = new_table("load", right=("rows", "load s", "bytes", *built, "loads", "load s 99%", *against_raw))
     table.add_column("", no_wrap=True)
     for load in loads:
         cost = load.cost
@@ -106,7 +76,7 @@ def loads_table(run: Run, console: Console) -> None:
         between = (str(load.loads), "{:.2f} to {:.2f}".format(*load.interval)) if load.interval else ("", "")
         note = "reused" if cost.reused else ""
         table.add_row(cost.arm, *figures, *between, *(_break_even_cells(by_arm[cost.arm]) if compared else ()), note)
-    _print(table, console)
+    print_table(table, console)
 
 
 def _cost_cells(cost: LoadCost | Built) -> tuple[str, str, str]:
@@ -147,7 +117,7 @@ def _print_mix(mix: MixedQuestions, views: Sequence[MixView], console: Console) 
     console.print(f"[bold]mix {mix.question}[/bold]: {escape(mix.story)}")
     console.print(f"[dim]of {sum(mix.counts.values())} requests: {parts}[/dim]")
     right = ("alone a second", "CPU ms", "most a second", "within objective", "p50 ms", "p95 ms", "p99 ms", "cores")
-    table = _table("engine/layout", right=right)
+    table = new_table("engine/layout", right=right)
     table.add_column("note")
     for view in views:
         best = view.highest
@@ -162,7 +132,7 @@ def _print_mix(mix: MixedQuestions, views: Sequence[MixView], console: Console) 
             f"{cores(best.spent):.2f}" if best else "",
             view.note,
         )
-    _print(table, console)
+    print_table(table, console)
 
 
 def _interval_cell(figure: Estimate | None, factor: float = 1.0) -> str:
@@ -176,7 +146,7 @@ def _interval_cell(figure: Estimate | None, factor: float = 1.0) -> str:
 def _print_cells(run: Run, console: Console) -> None:
     """Prints the questions of a run on all arms, and, on a narrow terminal, the verdicts' reasons below."""
     room = console.width >= _ROOM_FOR_REASONS
-    _print(_cells(run, reasons=room), console)
+    print_table(_cells(run, reasons=room), console)
     if not room:
         _print_reasons(of_type(run.lines, Verdict), console)
 
@@ -210,35 +180,17 @@ def noise(run: Run) -> str:
     return words if all(steady) else f"{words}; {steady.count(False)} of {len(steady)} warm-ups ended while times fell"
 
 
-def comparison_table(comparison: Comparison, console: Console) -> None:
-    """Prints each question on each arm in two runs with the claim about their ratio; claimed changes come first."""
-    console.print(
-        f"[dim]The median ratio over the cells of both runs is {comparison.common:.3f} (1.000 for fewer than 4 cells); "
-        "the ratios below are divided by it, since the machine may cause it.[/dim]"
-    )
-    table = _table(
-        "question", "engine/layout", "caches", right=("before ms", "after ms", "ratio", "interval", "detects")
-    )
-    table.add_column("outcome")
-    for change in sorted(comparison.changes, key=lambda change: (_rank(change.claim), change.cell)):
-        figures = (milliseconds(change.before), milliseconds(change.after), *_claim_cells(change.claim))
-        outcome = change.claim.outcome if change.claim else "only in one run"
-        cell = change.cell
-        table.add_row(cell.question, cell.arm, cell.cache, *figures, Text(outcome, style=_STYLES.get(outcome, "dim")))
-    _print(table, console)
-
-
 def _cells(run: Run, reasons: bool) -> Table:
     times = ("median ms", "99% interval", "max ms", "first ms", "cached ms", "alone ms", "client")
     right = (*times, "CPU ms", "CPU 99%", "CPU against lowest", "against lowest", "detects")
-    table = _table("question", "engine/layout", "verdict", right=right)
+    table = new_table("question", "engine/layout", "verdict", right=right)
     table.add_column("outcome")
     table.add_column("routes")
     table.add_column("adapter", no_wrap=True)
     for question, rows in by_question(run).items():
         for number, cell in enumerate(rows):
             claim = cell.against
-            ratio, _, detects = _claim_cells(claim)
+            ratio, _, detects = claim_cells(claim)
             outcome = claim.outcome if claim else "lowest median" if cell.lowest else cell.reason if reasons else ""
             outcome = "drifts" if cell.drifts else outcome
             table.add_row(
@@ -255,7 +207,7 @@ def _cells(run: Run, reasons: bool) -> Table:
                 _processor_claim(cell.processor_against),
                 ratio,
                 detects,
-                Text(outcome, style=_STYLES.get(outcome, "dim")),
+                Text(outcome, style=STYLES.get(outcome, "dim")),
                 shares(cell.routes) if len(cell.routes) > 1 else "",
                 "changed since" if cell.changed else "",
                 end_section=len(rows) > 1 and cell is rows[-1],
@@ -288,7 +240,7 @@ def _processor_claim(claim: Claim | None) -> str:
 def _under_load(run: Run) -> Table:
     """Returns the table of all rates that were offered to each arm, in increasing order."""
     right = ("rate a second", "p50 ms", "p95 ms", "p99 ms", "max ms", "cores", "capacity")
-    table = _table("question", "engine/layout", "load", "outcome", right=right)
+    table = new_table("question", "engine/layout", "load", "outcome", right=right)
     sweeps, above = of_type(run.lines, ClosedLoop), ""
     schedules = [line for line in of_type(run.lines, OpenLoop) if line.load not in _OWN_SHARES]
     for cell in dict.fromkeys((sweep.question, sweep.arm) for sweep in sweeps):
@@ -307,53 +259,3 @@ def _under_load(run: Run) -> Table:
             table.add_row("" if question == above else question, arm, "", "slower than the objective", *[""] * 6, most)
             above = question
     return table
-
-
-def _table(*left: str, right: Sequence[str]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for heading in left:
-        table.add_column(heading, no_wrap=heading != "question", overflow="fold")
-    for heading in right:
-        table.add_column(heading, justify="right", no_wrap=True)
-    return table
-
-
-def _print(table: Table, console: Console) -> None:
-    """Prints a table without its empty columns; if the table is too wide, omits more columns and says which."""
-    table.columns = [column for column in table.columns if any(map(str, column.cells))]
-    headings = [column.header for column in table.columns]
-    omitted: list[str] = []
-    for heading in filter(headings.__contains__, _OMITTED_FIRST):
-        if sum(map(_width, table.columns)) <= console.width:
-            break
-        table.columns = [column for column in table.columns if column.header != heading]
-        omitted.append(heading)
-    if omitted:
-        for place, column in enumerate(table.columns):
-            column._index = place  # Rich pads a column by its index
-    console.print(table)
-    if omitted:
-        say_omitted(omitted, console)
-
-
-def _width(column: Column) -> int:
-    """Returns the characters that a column needs: 3 for its margin, and at most 20 for text that may wrap."""
-    longest = max(cell_len(str(cell)) for cell in (column.header, *column.cells))
-    return 3 + (longest if column.no_wrap else min(longest, 20))
-
-
-def _claim_cells(claim: Claim | None) -> tuple[str, str, str]:
-    """Returns texts of a claim's ratio, interval and smallest detectable slowdown; three empty texts for None."""
-    if claim is None:
-        return "", "", ""
-    interval = "unknown" if claim.low is None or claim.high is None else f"{claim.low:.3f} to {claim.high:.3f}"
-    return f"{claim.ratio:.3f}", interval, "" if claim.detectable is None else f"{claim.detectable - 1:.1%}"
-
-
-def _rank(claim: Claim | None) -> int:
-    return 2 if claim is None else 0 if claim.told_apart else 1
-
-
-def milliseconds(seconds: float | None) -> str:
-    """Returns seconds as a text in ms, with three significant digits below 100 ms, else whole; empty for None."""
-    return "" if seconds is None else f"{seconds * 1000:.3g}" if seconds < 0.1 else f"{seconds * 1000:,.0f}"

@@ -55,6 +55,7 @@ def header(dataset: Dataset, events: Events, engines: Sequence[Engine], profile:
     return Header(
         dataset=dataset.name,
         rows=events.statistics.rows,
+        events=events.fingerprint,
         seed=seed,
         profile=profile,
         machine=machine(),

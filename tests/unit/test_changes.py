@@ -2,8 +2,9 @@
 
 import pytest
 
-from rollup_bench.harness.records.compare import Change, compare
+from rollup_bench.harness.records.compare import Change, compare, compare_processor
 from rollup_bench.harness.records.findings import Cell, Run
+from rollup_bench.harness.records.lines import Cost, Spent
 from rollup_bench.harness.stats.abba import AGAIN
 from rollup_bench.harness.stats.claims import Claim
 from tests.support.timed import rounds, run
@@ -139,3 +140,28 @@ def test_a_change_is_held_against_a_control_of_its_own_question_that_differs() -
 def test_the_same_runs_give_the_same_figures() -> None:
     noisy = run(rounds("q", {"a": [100, 130, 90, 115], "b": [50, 70, 90, 60]}))
     assert compare(noisy, steady(a=100, b=60)) == compare(noisy, steady(a=100, b=60))
+
+
+def test_a_cell_that_drifts_in_one_of_the_runs_supports_no_claim() -> None:
+    falling = run(*(rounds("q", {"a": [400, 400, 300, 300]}, launch) for launch in range(8)))
+    level = run(*(rounds("q", {"a": [100] * 4}, launch) for launch in range(8)))
+    assert claim(falling, level).outcome == claim(level, falling).outcome == "drifts"
+
+
+def test_processor_seconds_are_compared_where_both_runs_measured_the_same_processes() -> None:
+    def costs(**engine: float | None) -> Run:
+        spent = [Spent(seconds=1.0, client=0.5, engine=each) for each in engine.values()]
+        lines = zip(engine, spent, strict=True)
+        return run(
+            *(
+                Cost(arm=arm, question="q", cache="hot", launch=launch, questions=5, spent=each)
+                for arm, each in lines
+                for launch in range(8)
+            )
+        )
+
+    before, after = costs(a=1.5, b=None, c=1.0, d=1.0), costs(a=2.0, b=None, c=None)
+    found = {one.cell.arm: one for one in compare_processor(before, after).changes}
+    assert found.keys() == {"a", "b"}
+    assert (found["a"].before, found["a"].after) == pytest.approx((0.4, 0.5))
+    assert [one.claim and one.claim.outcome for one in found.values()] == ["slower", "no difference seen"]

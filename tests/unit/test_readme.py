@@ -12,8 +12,8 @@ from rollup_bench.errors import RequestError
 from rollup_bench.harness.conformance.report import Outcome, Report
 from rollup_bench.harness.conformance.support import BuiltIn
 from rollup_bench.harness.records.findings import Run, timings
+from rollup_bench.harness.report.grid import milliseconds
 from rollup_bench.harness.report.readme import BEGIN, END, markdown, read, write
-from rollup_bench.harness.report.tables import milliseconds
 from rollup_bench.workloads import dataset
 from tests.support import ROOT
 

@@ -1,0 +1,75 @@
+"""Prints comparisons of two runs as tables in the terminal."""
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.text import Text
+
+from rollup_bench.harness.records.comparable import same_machine
+from rollup_bench.harness.records.compare import Comparison, compare, compare_processor
+from rollup_bench.harness.records.findings import Run
+from rollup_bench.harness.records.machines import Choice, RatioChange, choices, compare_processor_ratios, compare_ratios
+from rollup_bench.harness.report.grid import STYLES, claim_cells, milliseconds, new_table, print_table
+from rollup_bench.harness.stats.claims import Claim
+
+_AGREEMENTS = {"other choice": "red", "same choice": "green"}
+
+
+def comparison(before: Run, after: Run, console: Console) -> None:
+    """Prints what changed between two runs; of runs on different machines, only ratios and choices of arms."""
+    if same_machine(before, after):
+        _print_changes("", compare(before, after), console)
+        _print_changes("CPU ", compare_processor(before, after), console)
+        return
+    console.print("[dim]The runs are of different machines: only ratios and choices of arms are compared.[/dim]")
+    _print_choices(choices(before, after), console)
+    _print_ratios("times", compare_ratios(before, after), console)
+    _print_ratios("processor times", compare_processor_ratios(before, after), console)
+
+
+def _print_changes(kind: str, found: Comparison, console: Console) -> None:
+    """Prints each question on each arm with the claim about its ratio; claimed changes come first."""
+    if not found.changes:
+        return
+    console.print(
+        f"[dim]The median {kind}ratio over the cells of both runs is {found.common:.3f} (1.000 for fewer than 4 "
+        "cells); the ratios below are divided by it, since the machine may cause it.[/dim]"
+    )
+    right = (f"{kind}before ms", f"{kind}after ms", "ratio", "interval", "detects")
+    table = new_table("question", "engine/layout", "caches", right=right)
+    table.add_column("outcome")
+    for change in sorted(found.changes, key=lambda change: (_rank(change.claim), change.cell)):
+        figures = (milliseconds(change.before), milliseconds(change.after), *claim_cells(change.claim))
+        outcome = change.claim.outcome if change.claim else "only in one run"
+        cell = change.cell
+        table.add_row(cell.question, cell.arm, cell.cache, *figures, Text(outcome, style=STYLES.get(outcome, "dim")))
+    print_table(table, console)
+
+
+def _print_choices(found: Sequence[Choice], console: Console) -> None:
+    table = new_table("question", "caches", "fastest in first run", "fastest in second run", right=())
+    table.add_column("choice")
+    for one in sorted(found, key=lambda one: one.agreement):
+        arms = (", ".join(arms) for arms in (one.before, one.after))
+        table.add_row(one.question, one.cache, *arms, Text(one.agreement, style=_AGREEMENTS.get(one.agreement, "dim")))
+    print_table(table, console)
+
+
+def _print_ratios(what: str, found: Sequence[RatioChange], console: Console) -> None:
+    """Prints the ratios of arms that changed, and how many did not."""
+    changed = [one for one in found if one.claim.told_apart]
+    console.print(f"[dim]Of {len(found)} ratios of {what} of two arms, {len(changed)} are claimed to differ.[/dim]")
+    if not changed:
+        return
+    right = ("first ratio", "second ratio", "change", "interval", "detects")
+    table = new_table("question", "engine/layout", "against", "caches", right=right)
+    table.add_column("outcome")
+    for pair, before, after, claim in changed:
+        figures = (f"{before:.3f}", f"{after:.3f}", *claim_cells(claim))
+        outcome = Text(claim.outcome, style=STYLES[claim.outcome])
+        table.add_row(pair.question, pair.arm, pair.versus, pair.cache, *figures, outcome)
+    print_table(table, console)
+
+
+def _rank(claim: Claim | None) -> int:
+    return 2 if claim is None else 0 if claim.told_apart else 1

@@ -1,0 +1,139 @@
+"""Ratios and fastest arms of runs of two machines, and runs that cannot be compared."""
+
+import re
+from io import StringIO
+
+import pytest
+from msgspec.structs import replace
+from rich.console import Console
+
+from rollup_bench.errors import RequestError
+from rollup_bench.harness.records.comparable import check, same_machine
+from rollup_bench.harness.records.findings import Pair, Run
+from rollup_bench.harness.records.lines import Cost, Record, Spent
+from rollup_bench.harness.records.machines import choices, compare_processor_ratios, compare_ratios
+from rollup_bench.harness.report.comparisons import comparison
+from tests.support.timed import HEADER, rounds, run
+
+NAMES = ("one.jsonl", "other.jsonl")
+MACHINE: dict[str, str | int] = {"processor": "x", "cores": 2, "memory": 8 * 2**30}
+
+
+def launches(question: str = "q", **times: int) -> list[Record]:
+    """Eight launches of a question; each arm's times vary by 1% between launches."""
+    factors = (100, 101, 99, 100, 101, 99, 100, 101)
+    return [
+        rounds(question, {arm: [each * factor] * 4 for arm, each in times.items()}, launch, next(iter(times)))
+        for launch, factor in enumerate(factors)
+    ]
+
+
+def test_a_machine_that_is_slower_for_all_arms_changes_no_ratio() -> None:
+    before, after = run(*launches(a=100, b=200)), run(*launches(a=300, b=600))
+    (one,) = compare_ratios(before, after)
+    assert (one.before, one.after, one.claim.ratio) == pytest.approx((0.5, 0.5, 1.0))
+    assert one.claim.outcome == "no difference seen"
+    assert [choice[2:] for choice in choices(before, after)] == [(("a",), ("a",), "same choice")]
+
+
+def test_a_ratio_that_differs_is_claimed_whatever_the_order_of_arms() -> None:
+    before, after = run(*launches(a=100, b=200)), run(*launches(b=100, a=200))
+    (one,) = compare_ratios(before, after)
+    assert one.pair == Pair("q", "hot", "a", "b")
+    assert (one.before, one.after, one.claim.ratio) == pytest.approx((0.5, 2.0, 4.0))
+    assert one.claim.outcome == "slower"
+    assert [choice[2:] for choice in choices(before, after)] == [(("a",), ("b",), "other choice")]
+
+
+def test_arms_that_are_not_told_apart_are_all_among_the_fastest() -> None:
+    before, after = run(*launches(a=100, b=100, c=300)), run(*launches(a=100, b=200, c=300))
+    assert [choice[2:] for choice in choices(before, after)] == [(("a", "b"), ("a",), "undecided")]
+
+
+def test_arms_and_questions_of_one_run_are_not_chosen_from() -> None:
+    before, after = run(*launches(a=100, b=200, c=50)), run(*launches(a=100, b=200), *launches("r", a=1, b=2))
+    assert [choice[:4] for choice in choices(before, after)] == [("q", "hot", ("a",), ("a",))]
+    assert not choices(run(*launches(a=100)), run(*launches(a=100)))
+
+
+def test_a_ratio_of_times_that_drift_supports_no_claim() -> None:
+    falling = [rounds("q", {"a": [200, 200, 100, 100], "b": [100] * 4}, launch) for launch in range(8)]
+    (one,) = compare_ratios(run(*launches(a=900, b=100)), run(*falling))
+    assert one.claim.outcome == "drifts"
+
+
+def test_ratios_of_processor_seconds_are_compared_within_each_launch() -> None:
+    def costs(**seconds: float) -> Run:
+        return run(*(cost(arm, each, launch) for arm, each in seconds.items() for launch in range(8)))
+
+    (one,) = compare_processor_ratios(costs(a=1.0, b=2.0), costs(b=1.0, a=1.0))
+    assert (one.before, one.after, one.claim.ratio) == pytest.approx((0.5, 1.0, 2.0))
+    assert one.claim.outcome == "slower"
+
+
+def cost(arm: str, seconds: float, launch: int, engine: float | None = None) -> Cost:
+    """One request alone; the client's seconds vary with the launch."""
+    spent = Spent(seconds=1.0, client=seconds * (1 + launch / 8), engine=engine)
+    return Cost(arm=arm, question="q", cache="hot", launch=launch, questions=1, spent=spent)
+
+
+@pytest.mark.parametrize(
+    ("machine", "same"),
+    [
+        ({}, True),
+        ({"kernel": "newer", "memory": 8 * 2**30 + 4096}, True),
+        ({"cores": 4}, False),
+        ({"processor": "y"}, False),
+        ({"memory": 16 * 2**30}, False),
+    ],
+)
+def test_machines_are_told_apart_by_their_size_and_processor(machine: dict[str, str | int], same: bool) -> None:
+    one, other = (Run(replace(HEADER, machine=MACHINE | each), []) for each in ({}, machine))
+    assert same_machine(one, other) == same
+
+
+def test_a_run_that_timed_nothing_is_refused() -> None:
+    timed = run(*launches(a=100))
+    for pair, name in (((timed, run()), "other.jsonl"), ((run(), timed), "one.jsonl")):
+        with pytest.raises(RequestError, match=f"{name}: nothing was timed in this run; give a run of --profile quick"):
+            check(*pair, NAMES)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "comparable"),
+    [
+        ({}, {"dataset": "e"}, False),
+        ({}, {"rows": 2}, False),
+        ({}, {"seed": 2}, False),
+        ({"events": "x"}, {"events": "y"}, False),
+        ({"events": "x"}, {"events": "x", "seed": 2}, True),
+        ({"events": "x"}, {}, True),
+    ],
+)
+def test_runs_about_other_events_are_refused(
+    one: dict[str, str | int], other: dict[str, str | int], comparable: bool
+) -> None:
+    runs = [Run(replace(HEADER, **each), launches(a=100)) for each in (one, other)]
+    if comparable:
+        check(runs[0], runs[1], NAMES)
+        return
+    with pytest.raises(
+        RequestError, match=re.escape("one.jsonl and other.jsonl: these runs are about different events")
+    ):
+        check(runs[0], runs[1], NAMES)
+
+
+def test_runs_without_a_common_arm_are_refused() -> None:
+    with pytest.raises(
+        RequestError, match="no question was timed on the same arm in both; give runs with a common arm"
+    ):
+        check(run(*launches(a=100)), run(*launches(b=100)), NAMES)
+
+
+def test_no_milliseconds_of_two_machines_are_printed() -> None:
+    before, after = (run(*launches(a=10**6, b=each)) for each in (2 * 10**6, 3 * 10**6))
+    elsewhere = Run(replace(HEADER, machine=MACHINE), after.lines)
+    console = Console(record=True, width=200, file=StringIO())
+    for second, printed in ((after, True), (elsewhere, False)):
+        comparison(before, second, console)
+        assert ("before ms" in console.export_text()) == printed
