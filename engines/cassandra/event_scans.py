@@ -15,6 +15,7 @@ from rollup_bench.engines.cassandra import client_aggregation, codec
 from rollup_bench.engines.cassandra.client_aggregation import Accumulator, Groups
 from rollup_bench.engines.cassandra.driver import Reader
 from rollup_bench.engines.cassandra.event_slices import SlicesTable
+from rollup_bench.engines.cassandra.server_filters import Condition, condition
 from rollup_bench.engines.cassandra.tables import HOUR, Manifest, Table, partitions
 from rollup_bench.engines.cohort_activity import EventSource, question_partials
 from rollup_bench.engines.contract import Plan, Support, Where
@@ -54,7 +55,14 @@ class EventScan:
     def _text(self) -> str:
         """The statement that reads the events of one partition between two times."""
         time = quoted(self.plan.tables.events.time)
-        return _span_statement(self.plan, [f"to_unix_timestamp({time})", *map(quoted, self.columns)])
+        statement = _span_statement(self.plan, [f"to_unix_timestamp({time})", *map(quoted, self.columns)])
+        return statement + self._condition.text
+
+    @cached_property
+    def _condition(self) -> Condition:
+        """What the server filters; nothing for cohorts and funnels, whose steps have different conditions."""
+        doubles = frozenset(name for name, kind in self.plan.statistics.types.items() if kind == "double")
+        return condition(self.question.where if isinstance(self.question, Aggregate) else (), doubles)
 
     def explain(self) -> str:
         """The CQL statement, and what the client does with the rows that it returns."""
@@ -87,10 +95,10 @@ class EventScan:
             yield codec.table(pages, types).cast(schema)
 
     def _values(self, manifest: Manifest) -> Iterator[tuple[Any, ...]]:
-        """The parameters of each statement: bucket, shard, start and end, these two in milliseconds since 1970, UTC."""
+        """The values of each statement: bucket, shard, start and end in milliseconds since 1970, UTC, and filters."""
         start, end = self._period
         for key in partitions(self.plan.tables.events.name, manifest, start, end - 1):
-            yield (*key, start, end)
+            yield (*key, start, end, *self._condition.values)
 
     def _groups(self, question: Aggregate, reader: Reader, manifest: Manifest) -> Groups | None:
         """The partial aggregates of the events that match the question's filters; None if no event does."""

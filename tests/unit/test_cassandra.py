@@ -16,10 +16,11 @@ from rollup_bench.engines.cassandra.driver import page_rows
 from rollup_bench.engines.cassandra.engine import access_path
 from rollup_bench.engines.cassandra.event_slices import SlicesTable, StoredSlices
 from rollup_bench.engines.cassandra.rollup_tables import split
+from rollup_bench.engines.cassandra.server_filters import condition
 from rollup_bench.engines.cassandra.tables import Table
 from rollup_bench.engines.partials import matching
 from rollup_bench.harness.conformance.tested_engine import RANDOM
-from rollup_bench.workloads import dataset
+from rollup_bench.workloads import dataset, filters
 from rollup_bench.workloads.events import Statistics
 from rollup_bench.workloads.filters import Filter, Op
 from rollup_bench.workloads.measures import parse
@@ -203,14 +204,35 @@ LIMITS = st.sampled_from([-2.5, -0.0, 0.0, 1.0, 1e308])
 def test_the_ranges_that_are_read_hold_exactly_the_numbers_that_match(
     steps: list[list[tuple[Op, float]]], number: float
 ) -> None:
-    filters = tuple(tuple(Filter("score", op, (value,)) for op, value in step) for step in steps)
-    question = Funnel(Span(EPOCH, EPOCH + timedelta(days=1)), filters, 60)
+    conditions = tuple(tuple(Filter("score", op, (value,)) for op, value in step) for step in steps)
+    question = Funnel(Span(EPOCH, EPOCH + timedelta(days=1)), conditions, 60)
     table = StoredSlices("score", ()).table("slices", RANDOM.columns, SCORES)
     ranges = SlicesTable(StoredSlices("score", ()), table).ranges(question)
     rows = pa.table({"score": [number]})
-    matched = any(matching(rows, step).num_rows for step in filters)
+    matched = any(matching(rows, step).num_rows for step in conditions)
     assert sum(low <= number <= high for low, high in ranges) == matched
     assert all(high < low for (_, high), (low, _) in pairwise(ranges))
+
+
+@pytest.mark.parametrize(
+    ("where", "text", "values"),
+    [
+        ({}, "", ()),
+        ({"user": {"ne": "a"}, "score": {"null": True}}, "", ()),
+        ({"user": "a"}, ' AND "user" = ? ALLOW FILTERING', ("a",)),
+        ({"user": ["a", "b"]}, ' AND "user" IN (?, ?) ALLOW FILTERING', ("a", "b")),
+        ({"gold": {"ge": 0, "lt": 9}}, ' AND "gold" >= ? AND "gold" < ? ALLOW FILTERING', (0, 9)),
+        ({"gold": {"ge": 0, "gt": 3}}, ' AND "gold" >= ? ALLOW FILTERING', (0,)),
+        ({"gold": {"ge": 0, "eq": 3}}, ' AND "gold" = ? ALLOW FILTERING', (3,)),
+        ({"score": 0}, ' AND "score" IN (?, ?) ALLOW FILTERING', (0.0, -0.0)),
+        ({"score": {"gt": 0.0, "le": -0.0}}, ' AND "score" > ? AND "score" <= ? ALLOW FILTERING', (-0.0, 0.0)),
+        ({"score": {"ge": 0, "lt": 2}}, ' AND "score" >= ? AND "score" < ? ALLOW FILTERING', (-0.0, 2.0)),
+    ],
+)
+def test_the_server_filters_what_cql_can_compare(where: dict[str, Any], text: str, values: tuple[Any, ...]) -> None:
+    found = condition(filters.parse(where), frozenset({"score"}))
+    assert found.text == text
+    assert repr(found.values) == repr(values)  # -0.0 == 0.0
 
 
 def test_a_page_is_bounded_by_its_bytes() -> None:
