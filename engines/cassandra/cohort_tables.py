@@ -71,7 +71,18 @@ class CohortReader:
     def _text(self) -> str:
         by = [COHORT] if self.question.by else []
         columns = [f"to_unix_timestamp({quoted(BORN)})", *map(quoted, (*by, AGE, ROWS, *self.sums))]
-        return self.cohort.table.select(self.plan.name, columns, f" AND {quoted(BORN)} >= ? AND {quoted(BORN)} < ?")
+        where = f" AND {quoted(BORN)} >= ? AND {quoted(BORN)} < ?"
+        if self._ages:
+            where += f" AND {quoted(AGE)} < ? ALLOW FILTERING"
+        return self.cohort.table.select(self.plan.name, columns, where)
+
+    @property
+    def _ages(self) -> tuple[int, ...]:
+        """The age from which on the answer needs no rows, in stored ages; empty if it needs all."""
+        age = self.question.age
+        if self.question.retention == "unbounded":
+            return ()
+        return (age.count * (age.width if self.cohort.stored.narrows(self.question) else 1),)
 
     def explain(self) -> str:
         """The CQL statement, and what the client does with the rows that it returns."""
@@ -81,7 +92,7 @@ class CohortReader:
         """Sends the statements and computes the answer, in `schema`."""
         (start, end), question = self.question.span.milliseconds, self.question
         keys = partitions(self.cohort.table.name, manifest, start, end - 1)
-        results = reader.results((self._text, (*key, start, end)) for key in keys)
+        results = reader.results((self._text, (*key, start, end, *self._ages)) for key in keys)
         sums = codec.table([page for pages in results for page in pages], self._types)
         if question.by is not None:
             sums = sums.set_column(1, COHORT, codec.unkeyed(sums[COHORT], self.plan.schema.field(question.by).type))
