@@ -147,6 +147,8 @@ class Engine(ABC):
     """The most sessions at once that the engine's documents recommend; further requests wait in the client."""
     resumes: ClassVar[bool] = False
     """Whether `load` resumes an interrupted load; otherwise the plan is dropped before it is loaded again."""
+    steps: ClassVar[tuple[str, ...]] = ()
+    """What is done by other means than SQL, to load a plan or to answer a question; a sentence for each step."""
 
     def __init__(self, server: Server | None, home: Path, budget: Budget) -> None:
         self.server = server

@@ -40,6 +40,11 @@ class Cassandra(Engine):
     name = "cassandra"
     scope = "one node, replication 1"
     resumes = True
+    steps = (
+        "The client computes the rows of roll-ups, cohorts and funnels from the events before the load.",
+        "The client merges the groups that several partitions return, and computes subtotals, top-n and quantiles.",
+        "The client reads all events of the span for a question on raw that asks for more than counts and sums.",
+    )
     _connected: DriverSession | None = None
 
     def __init__(self, server: Server | None, home: Path, budget: Budget) -> None:

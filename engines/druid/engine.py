@@ -57,6 +57,11 @@ class Druid(Engine):
 
     name = "druid"
     scope = "one node of each role, one copy of each segment"
+    steps = (
+        "Ingestion tasks, which are JSON, create and fill the datasources.",
+        "The client computes the rows of cohorts from the events before the load.",
+        "The client computes retention from a scan with a bitmap for each subject, and arranges the cells of cohorts.",
+    )
 
     def __init__(self, server: Server | None, home: Path, budget: Budget) -> None:
         super().__init__(server, home, budget)

@@ -28,6 +28,7 @@ class DuckDBServed(DuckDB):
 
     name = "duckdb-served"
     scope = "one process on loopback behind Arrow Flight, few cursors, first come first served"
+    steps = ("The client sends events as a stream of Arrow Flight.",)
 
     @cached_property
     def version(self) -> str:  # type: ignore[override]

@@ -200,6 +200,17 @@ class OpenLoop(_Record, frozen=True, tag="open"):
     routes: list[Route] = []
 
 
+class Operations(_Record, frozen=True, tag="operations"):
+    """What an engine demands of the people who run it."""
+
+    engine: str
+    settings: list[str]  # the settings that differ from the defaults
+    steps: list[str]  # what is done by other means than SQL, in sentences
+    tables: dict[str, list[str]]  # by layout: the tables that questions read, which are filled from the events
+    memory: dict[str, int]  # by process: resident bytes after a restart, when each layout was asked once
+    recovery: float | None  # seconds after a kill until each layout answers right; None if no process can be killed
+
+
 class Fault(_Record, frozen=True, tag="fault"):
     """An arm that dropped out while `doing` something; the other arms continued. A later line `end` cancels faults."""
 
@@ -213,7 +224,20 @@ class Ended(_Record, frozen=True, tag="end"):
     """The last line of a run that measured everything that its profile asks for."""
 
 
-Record = Header | LoadCost | Verdict | Rounds | First | Cost | MixedQuestions | ClosedLoop | OpenLoop | Fault | Ended
+Record = (
+    Header
+    | LoadCost
+    | Verdict
+    | Rounds
+    | First
+    | Cost
+    | MixedQuestions
+    | ClosedLoop
+    | OpenLoop
+    | Operations
+    | Fault
+    | Ended
+)
 T = TypeVar("T", bound=_Record)
 _decoder: msgspec.json.Decoder[Record] = msgspec.json.Decoder(Record)
 _TAILORED = re.compile(rb'/tailored((?: \(again\))?")')  # the name of the layout `tuned` in older files

@@ -13,7 +13,7 @@ import msgspec
 from rollup_bench.errors import RequestError
 from rollup_bench.harness.records.lines import Ended, Fault, Header, Record, Rounds, T, Verdict, read
 
-_KEY_FIELDS = ("arm", "question", "cache", "launch", "clients", "load", "doing")
+_KEY_FIELDS = ("arm", "engine", "question", "cache", "launch", "clients", "load", "doing")
 Key = tuple[object, ...]
 
 

@@ -27,6 +27,7 @@ from rollup_bench.harness.report.break_even import BreakEven, break_even
 from rollup_bench.harness.report.cells import CellView, by_question, percent, shares
 from rollup_bench.harness.report.grid import STYLES, claim_cells, milliseconds, new_table, print_table
 from rollup_bench.harness.report.mixes import MixView, cores, mixes
+from rollup_bench.harness.report.operations import operations_tables
 from rollup_bench.harness.run import loops as under_load
 from rollup_bench.harness.stats.claims import Claim
 from rollup_bench.harness.stats.estimate import Estimate
@@ -55,6 +56,7 @@ def run_table(run: Run, console: Console) -> None:
         print_table(_under_load(run), console)
     if any(line.load in _OWN_SHARES for line in of_type(run.lines, OpenLoop)):
         console.print("[dim]left out: open loops at shares of an arm's own capacity, which cannot be compared[/dim]")
+    operations_tables(run, console)
     if not of_type(run.lines, Ended):
         console.print(
             "[red]not complete: the run was interrupted or lost an arm; `run --out` with its file resumes it[/red]"

@@ -13,7 +13,7 @@ from rollup_bench.errors import RequestError
 from rollup_bench.harness.records.findings import Run
 from rollup_bench.harness.records.lines import Ended, Header
 from rollup_bench.harness.records.run_log import RunLog, is_failure
-from rollup_bench.harness.run import launches, load_test, mixes
+from rollup_bench.harness.run import launches, load_test, mixes, operations
 from rollup_bench.harness.run.admission import admit, loaded, sessions
 from rollup_bench.harness.run.arms import Say, connected, served, warn_untested
 from rollup_bench.harness.run.machine import NOT_MEASURED, machine, scope
@@ -44,6 +44,7 @@ def measure(request: Request, out: Path | None, say: Say) -> tuple[Path, Run]:
             mixes.declare(request, log)
         launches.measure(request, log, arms, servers, say)
         load_test.measure(request, log, arms, servers, say)
+        operations.measure(request, log, arms, servers, say)
     if not log.has(Ended) and not any(map(is_failure, log.records)):
         log.add(Ended())
     return log.path, Run.read(log.path)

@@ -30,6 +30,7 @@ class Profile(msgspec.Struct, frozen=True):
     checked: int  # how many requests of each question, the default first, are compared with the truth
     effort: Effort
     load: UnderLoad | None = None
+    crashes: bool = False  # whether servers are killed at the end of the run, to measure how they recover
     resumes: bool = True  # whether an interrupted run is resumed if no file is given
 
 
@@ -59,6 +60,7 @@ PROFILES = {
             checked=4,
             effort=Effort(launches=12, least=4, most=100, warm=240.0, rounds=150.0, alone=0.5, mix=5.0, fresh=60.0),
             load=UnderLoad(questions=4),
+            crashes=True,
         ),
         Profile(
             "full",
@@ -67,6 +69,7 @@ PROFILES = {
             checked=8,
             effort=Effort(launches=12, least=4, most=200, warm=600.0, rounds=300.0, alone=1.0, mix=10.0, fresh=300.0),
             load=UnderLoad(questions=8, sweep=10.0, requests=1000, most=300.0, different=200),
+            crashes=True,
         ),
     )
 }

@@ -4,13 +4,15 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from threading import Timer
 
+import msgspec
 import pytest
 
 from rollup_bench.harness.records.findings import Run
-from rollup_bench.harness.records.lines import Ended, Fault, Rounds, of_type
+from rollup_bench.harness.records.lines import Ended, Fault, Operations, Rounds, of_type
 from rollup_bench.harness.run.measure import measure
 from rollup_bench.harness.run.profiles import Profile
 from rollup_bench.harness.run.request import Request
@@ -102,3 +104,23 @@ def test_a_server_that_pauses_loses_nothing(victim: Server, home: Path) -> None:
     ]
     assert of_type(run.lines, Ended)
     assert _arms(run) == {(q, 0): {"duckdb/raw", f"{victim.name}/raw"} for q in QUESTIONS}
+
+
+def test_a_profile_with_crashes_kills_the_server_and_records_when_it_answers_as_before(
+    victim: Server, home: Path
+) -> None:
+    base, before = _request(victim, home, launches=1), victim.pids
+    tuned = [layouts.raw, layouts.tuned]
+    request = replace(base, layouts=tuned, profile=msgspec.structs.replace(base.profile, crashes=True))
+    run = measure(request, home / "runs" / f"crashed-{victim.name}.jsonl", lambda _: None)[1]
+    embedded, served = of_type(run.lines, Operations)
+    assert (embedded.engine, embedded.memory, embedded.recovery) == ("duckdb", {}, None)
+    assert served.engine == victim.name
+    assert served.memory.keys() == victim.pids.keys() == before.keys()
+    assert not set(victim.pids.values()) & set(before.values())
+    assert min(served.memory.values()) > 10 << 20
+    assert served.recovery is not None
+    assert served.tables.keys() == {"raw", "tuned"}
+    assert all(served.tables.values())
+    assert not of_type(run.lines, Fault)
+    assert of_type(run.lines, Ended)

@@ -1,0 +1,62 @@
+"""What engines demand of those who run them: read from their folders, measured, and printed."""
+
+from io import StringIO
+
+import pytest
+from rich.console import Console
+
+from rollup_bench.engines.contract import Built
+from rollup_bench.engines.registry import engine_type, names
+from rollup_bench.engines.settings import changed_settings
+from rollup_bench.errors import RequestError
+from rollup_bench.harness.records.findings import Run
+from rollup_bench.harness.records.lines import LoadCost, Operations
+from rollup_bench.harness.report.operations import operations_tables
+from tests.support.timed import run
+
+OPERATIONS = Operations(
+    engine="e",
+    settings=["a", "b"],
+    steps=["The client merges groups."],
+    tables={"raw": ["events"], "tuned": ["events", "days", "cohorts"]},
+    memory={"one": 2**20, "other": 3 * 2**20},
+    recovery=12.34,
+)
+
+
+def printed(found: Run) -> str:
+    console = Console(width=200, file=StringIO(), record=True)
+    operations_tables(found, console)
+    return console.export_text()
+
+
+def test_the_settings_of_an_engine_are_those_of_its_readme() -> None:
+    assert changed_settings("duckdb") == ["threads", "memory_limit", "read_only (of a session)"]
+    assert "auto_snapshot" in changed_settings("cassandra")
+    assert "disk_failure_policy, commit_failure_policy" in changed_settings("cassandra")
+    assert "druid.server.http.maxSubqueryBytes" in changed_settings("druid")
+    assert "lock_configuration" in changed_settings("duckdb-served")
+    assert changed_settings("truth") == []
+    with pytest.raises(RequestError, match="`x` is not an engine"):
+        changed_settings("x")
+
+
+@pytest.mark.parametrize("name", names())
+def test_steps_are_sentences(name: str) -> None:
+    steps = engine_type(name).steps
+    assert all(step[0].isupper() and step.endswith(".") for step in steps)
+    assert bool(steps) == (name in ("cassandra", "druid", "duckdb-served"))
+
+
+def test_operations_are_printed_with_the_average_cost_of_a_table() -> None:
+    built = Built(rows=100, seconds=3.0, bytes=2000)
+    text = printed(run(OPERATIONS, LoadCost(arm="e/tuned", seconds=9.0, rows=1100, bytes=9000, built=built)))
+    assert "e: The client merges groups." in text
+    rows = [line.split() for line in text.splitlines()]
+    assert ["e", "2", "4", "2", "1", "12.3"] in rows
+    assert ["e/raw", "0"] in rows
+    assert ["e/tuned", "2", "1.50", "50", "1,000"] in rows
+
+
+def test_a_run_without_operations_prints_nothing() -> None:
+    assert printed(run()) == ""
