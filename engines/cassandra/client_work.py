@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from rollup_bench.engines.cassandra import client_aggregation
+from rollup_bench.engines import client_aggregation
 from rollup_bench.engines.cassandra.cohort_tables import CohortReader
 from rollup_bench.engines.cassandra.event_scans import EventScan, ServerAggregation, SliceScan
 from rollup_bench.engines.cassandra.funnel_tables import FunnelReader

@@ -10,13 +10,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rollup_bench.engines import cohort_activity, funnel_entries
-from rollup_bench.engines.cassandra import client_aggregation, codec
-from rollup_bench.engines.cassandra.client_aggregation import Accumulator, Groups
+from rollup_bench.engines import client_aggregation, cohort_activity, funnel_entries
+from rollup_bench.engines.cassandra import codec
 from rollup_bench.engines.cassandra.driver import Reader
 from rollup_bench.engines.cassandra.event_slices import SlicesTable
 from rollup_bench.engines.cassandra.server_filters import Condition, condition
 from rollup_bench.engines.cassandra.tables import HOUR, Manifest, Table, partitions
+from rollup_bench.engines.client_aggregation import Accumulator, Groups
 from rollup_bench.engines.cohort_activity import EventSource, question_partials
 from rollup_bench.engines.contract import Plan, Support, Where
 from rollup_bench.engines.partials import EVENTS, Partial, matching

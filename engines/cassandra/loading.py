@@ -17,11 +17,11 @@ from cassandra.query import BatchStatement, BatchType
 
 from rollup_bench.engines.cassandra import codec, planning
 from rollup_bench.engines.cassandra.batch_writer import BatchWriter, batches
-from rollup_bench.engines.cassandra.client_aggregation import Accumulator
 from rollup_bench.engines.cassandra.driver import Reader, rows_of_all_nodes
 from rollup_bench.engines.cassandra.partitioning import assign_partitions, fitted
 from rollup_bench.engines.cassandra.rollup_tables import Rollup
 from rollup_bench.engines.cassandra.tables import BUCKET, LoadedTable, Manifest, Table, literal, partitions
+from rollup_bench.engines.client_aggregation import Accumulator
 from rollup_bench.engines.contract import Plan
 from rollup_bench.engines.sql import quoted
 from rollup_bench.errors import FailureError

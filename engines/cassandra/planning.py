@@ -5,13 +5,13 @@ from dataclasses import dataclass
 import msgspec
 
 from rollup_bench.engines.cassandra import tables
-from rollup_bench.engines.cassandra.client_aggregation import value_columns
 from rollup_bench.engines.cassandra.cohort_tables import CohortTable, cohort_table
 from rollup_bench.engines.cassandra.event_scans import event_columns
 from rollup_bench.engines.cassandra.event_slices import SlicesTable, StoredSlices, sliced
 from rollup_bench.engines.cassandra.funnel_tables import FunnelTable, funnel_table
 from rollup_bench.engines.cassandra.rollup_tables import Rollup, StoredRollup, max_rows, rollup
 from rollup_bench.engines.cassandra.tables import CQL_TYPES, Table
+from rollup_bench.engines.client_aggregation import value_columns
 from rollup_bench.engines.cohorts import StoredActivity, stored_activities
 from rollup_bench.engines.contract import Plan
 from rollup_bench.engines.funnels import StoredFunnel, stored_funnels

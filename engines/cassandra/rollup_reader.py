@@ -9,8 +9,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rollup_bench.engines.cassandra import client_aggregation, codec
-from rollup_bench.engines.cassandra.client_aggregation import (
+from rollup_bench.engines import client_aggregation
+from rollup_bench.engines.cassandra import codec
+from rollup_bench.engines.cassandra.driver import Reader
+from rollup_bench.engines.cassandra.rollup_tables import Limits, RollupTables
+from rollup_bench.engines.cassandra.tables import Manifest, Table, partitions
+from rollup_bench.engines.client_aggregation import (
     COUNT,
     VALUE,
     Groups,
@@ -19,9 +23,6 @@ from rollup_bench.engines.cassandra.client_aggregation import (
     distinct_count,
     value_columns,
 )
-from rollup_bench.engines.cassandra.driver import Reader
-from rollup_bench.engines.cassandra.rollup_tables import Limits, RollupTables
-from rollup_bench.engines.cassandra.tables import Manifest, Table, partitions
 from rollup_bench.engines.contract import Plan, Support, Where
 from rollup_bench.engines.partials import matching
 from rollup_bench.engines.sql import quoted

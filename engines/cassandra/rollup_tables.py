@@ -10,8 +10,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rollup_bench.engines.cassandra import client_aggregation, codec
-from rollup_bench.engines.cassandra.client_aggregation import (
+from rollup_bench.engines import client_aggregation
+from rollup_bench.engines.cassandra import codec
+from rollup_bench.engines.cassandra.tables import CQL_TYPES, HOUR, Table
+from rollup_bench.engines.client_aggregation import (
     COUNT,
     VALUE,
     Groups,
@@ -20,7 +22,6 @@ from rollup_bench.engines.cassandra.client_aggregation import (
     partials,
     value_columns,
 )
-from rollup_bench.engines.cassandra.tables import CQL_TYPES, HOUR, Table
 from rollup_bench.engines.partials import matching
 from rollup_bench.workloads import calendar
 from rollup_bench.workloads.events import Statistics
