@@ -1,11 +1,13 @@
 """The columns that a Druid datasource stores, and the SQL that computes measures from these columns."""
 
+import math
 import sys
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 from rollup_bench.engines import sql
 from rollup_bench.engines.druid import sketches
+from rollup_bench.engines.partials import Partial
 from rollup_bench.engines.rollups import SKETCHED, Rollup
 from rollup_bench.workloads import rule
 from rollup_bench.workloads.events import Statistics
@@ -124,6 +126,18 @@ class Datasource:
         column = alias + quoted(measure.column)
         return [f"SUM({part})" for part in (_halves(column) if self.wide(measure.column) else [column])]
 
+    def partial(self, partial: Partial) -> tuple[str, ...]:
+        """The SQL of a partial aggregate of raw events: one expression, or two for a sum that may exceed 64 bits."""
+        if partial.function == "sum" and self.wide(partial.column):
+            return self._sum_halves(partial.column)
+        return (f"{partial.function.upper()}({quoted(partial.column) if partial.column else '*'})",)
+
+    def ranks(self, measure: Measure) -> bool:
+        """Whether a measure is a quantile of raw events for which no sketch is accurate enough."""
+        if measure.function is not Function.QUANTILE or not self.raw:
+            return False
+        return not sketches.size(Part.QUANTILE, measure.error) or self._inexact_as_double(str(measure.column))
+
     def error(self, measure: Measure) -> float:
         """The bound that the measure's error keeps with probability 0.9999; 0 if Druid computes the measure exactly."""
         part = rule.states(measure)[0].part
@@ -133,17 +147,21 @@ class Datasource:
     def _integer(self, column: str | None) -> bool:
         return self.statistics.types.get(str(column)) == "int64"
 
+    def _inexact_as_double(self, column: str) -> bool:
+        """Whether a column may have integers that a double cannot represent; dimensions have no known magnitude."""
+        return self._integer(column) and self.statistics.magnitude.get(column, math.inf) >= MAX_EXACT_DOUBLE
+
     def _unreadable(self, measure: Measure) -> str | None:
         """Why Druid cannot compute a measure that the datasource's layout permits; None if Druid can."""
         part, column = rule.states(measure)[0].part, str(measure.column)
-        if part not in SKETCHED or (part is Part.DISTINCT and self._has_values(measure)):
+        if part not in SKETCHED or self.ranks(measure) or (part is Part.DISTINCT and self._has_values(measure)):
             return None
         if not sketches.size(part, measure.error):
             accurate = "accurate enough" if measure.error else "exact"
             return f"Druid can only estimate {measure}, and no sketch is {accurate}"
         if not self._has_values(measure) and not self._stored_sketch(measure):
             return f"{self.layout.name} stores no sketch for {measure}"
-        if part is Part.QUANTILE and self._integer(column) and self.statistics.magnitude[column] >= MAX_EXACT_DOUBLE:
+        if part is Part.QUANTILE and self._inexact_as_double(column):
             return f"quantiles sketches store doubles, and {column} may have integers that a double cannot represent"
         return None
 

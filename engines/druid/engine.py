@@ -18,6 +18,7 @@ from rollup_bench.engines.druid import (
     bitmap_retention,
     cohort,
     cohort_tables,
+    exact_quantiles,
     export,
     funnel_tables,
     loading,
@@ -84,22 +85,21 @@ class Druid(Engine):
             datasource = _answering(question, plan)
         except RequestError as refusal:
             return unsupported(str(refusal))
+        work = _client_work(question, datasource)
         if not isinstance(datasource, Datasource):
-            best = "; it takes each subject's entry that reached most steps" if isinstance(question, Funnel) else ""
-            how = f"{datasource.title}: computed by the client before the load{best}"
+            how = "; ".join(filter(None, [f"{datasource.title}: computed by the client before the load", work]))
             return Support(Where.INGEST, how, tables=(datasource.name,))
         measures = question.measures if isinstance(question, Aggregate) else ()
         error = max((datasource.error(m) for m in measures), default=0.0)
         where = Where.SERVER if datasource.raw else Where.INGEST
         confidence = sketches.CONFIDENCE if error else 1.0
-        return Support(where, error=error, confidence=confidence, tables=(datasource.name,))
+        return Support(where, work, error=error, confidence=confidence, tables=(datasource.name,))
 
     def explain(self, question: Question, plan: Plan) -> str:
         query = statement(question, plan)
-        cut = "\n-- the client keeps the first groups of each bucket" if sql.client_cuts(question) else ""
-        if isinstance(question, Funnel):
-            cut = "\n-- the client counts each subject once, by its entry that reached most steps"
-        return f"{query.text}\n-- parameters: {', '.join(map(repr, query.values))}{cut}"
+        work = _client_work(question, _answering(question, plan))
+        notes = [f"parameters: {', '.join(map(repr, query.values))}", *filter(None, [work])]
+        return "\n-- ".join([query.text, *notes])
 
     def export(self, plan: Plan, questions: Sequence[Template], events: Events, folder: Path) -> str:
         write_server_settings(RECIPE, self.budget, folder)
@@ -216,7 +216,8 @@ class _Session(Session):
         datasource = _answering(question, self._plan)
         if isinstance(question, Aggregate) and isinstance(datasource, Datasource):
             prepared = self._prepared(spanless(question), datasource)
-            return sql.answer(question, datasource, prepared, self._rows(prepared.statement.over(question.span)))
+            rows = self._rows(prepared.statement.over(question.span))
+            return _aggregates(question, datasource).answer(question, datasource, prepared, rows)
         module = _module(question, datasource)
         query = module.statement(question, datasource, _source(self._plan, datasource))
         return module.answer(question, datasource, self._rows(query))
@@ -227,7 +228,25 @@ class _Session(Session):
 
 
 def _prepare(plan: Plan, question: Aggregate, datasource: Datasource) -> sql.Prepared:
-    return sql.prepare(question, datasource, _source(plan, datasource))
+    prepared: sql.Prepared = _aggregates(question, datasource).prepare(question, datasource, _source(plan, datasource))
+    return prepared
+
+
+def _client_work(question: Question, datasource: Table) -> str:
+    """What the client does with the rows of the result besides sorting; empty if nothing."""
+    if isinstance(question, Funnel):
+        return "the client counts each subject once, by its entry that reached most steps"
+    if isinstance(question, Aggregate) and isinstance(datasource, Datasource):
+        if exact_quantiles.applies(question, datasource):
+            return "the client ranks the values that Druid counts"
+        if sql.client_cuts(question):
+            return "the client keeps the first groups of each bucket"
+    return ""
+
+
+def _aggregates(question: Aggregate, datasource: Datasource) -> Any:
+    """The module that writes the SQL of an aggregate for a datasource and reads its result."""
+    return exact_quantiles if exact_quantiles.applies(question, datasource) else sql
 
 
 def _source(plan: Plan, datasource: Table) -> str:

@@ -7,8 +7,9 @@ from typing import Any, cast
 
 import msgspec
 
+from rollup_bench.engines.client_aggregation import partials, value_columns
 from rollup_bench.engines.contract import Plan
-from rollup_bench.engines.druid import bitmap_retention, ingest, loading, sql
+from rollup_bench.engines.druid import bitmap_retention, exact_quantiles, ingest, loading, sql
 from rollup_bench.engines.druid.client import PATH, payload
 from rollup_bench.engines.druid.cohort_tables import CohortTable
 from rollup_bench.engines.druid.datasource import Datasource
@@ -105,6 +106,8 @@ def _work(question: Question, table: Table) -> Iterator[str]:
 
 def _aggregate_work(question: Aggregate, datasource: Datasource) -> Iterator[str]:
     """Sentences that say what a client does with the rows of an aggregate."""
+    if exact_quantiles.applies(question, datasource):
+        yield from _ranking_work(question)
     if question.grain is Grain.ALL:
         yield "All rows belong to one bucket, which begins at `start`."
     for measure in question.measures:
@@ -114,6 +117,19 @@ def _aggregate_work(question: Aggregate, datasource: Datasource) -> Iterator[str
     yield f"Sort the rows by {ways}; NULL is last, and texts are sorted by code point."
     if sql.client_cuts(question) and question.top:
         yield f"Keep the first {question.top.n} rows of each bucket."
+
+
+def _ranking_work(question: Aggregate) -> Iterator[str]:
+    """Sentences that say how a client computes measures from the counted values of each group."""
+    values = value_columns(question.measures)
+    heads = ["bucket"] if question.grain is not Grain.ALL else []
+    columns = [*heads, *question.by, *(f"a value of {name}" for name in values), *map(str, partials(question.measures))]
+    yield f"A row counts events: {', '.join(columns)}."
+    groups = ", ".join([*heads, *question.by]) or "all rows"
+    yield f"Merge the rows of each group ({groups}): add up counts and sums, take the least min and the largest max."
+    yield "mean(x) is sum(x) by count(x); distinct(x) is the number of values of x but NULL."
+    yield "quantile(x, q) is the least value of x such that its count() and that of lesser values are q of all or more."
+    yield "Rows whose x is NULL do not count in this."
 
 
 def _cohort_work(question: Cohort, datasource: Datasource) -> Iterator[str]:

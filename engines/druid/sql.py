@@ -157,20 +157,25 @@ def _grouped(
 ) -> str:
     """The SELECT that groups by the dimensions `by`, or by all grouping sets of the question if `by` is None."""
     columns = _columns(question, datasource, by)
-    start, end = parameters.bind(SpanEnd.START), parameters.bind(SpanEnd.END)
-    span = f"{TIME} >= MILLIS_TO_TIMESTAMP({start}) AND {TIME} < MILLIS_TO_TIMESTAMP({end})"
     lines = [
         f"SELECT {', '.join(f'{what} AS {quoted(name)}' for name, what in columns.items())}",
         f"FROM {quoted(source)}",
-        f"WHERE {' AND '.join([span, *conditions(datasource.rollup.flagging(question).where, parameters)])}",
+        f"WHERE {where(question, datasource, parameters)}",
         _group_by(question, datasource, grouping_sets(question) if by is None else [by]),
     ]
     return "\n".join(lines)
 
 
+def where(question: Aggregate, datasource: Datasource, parameters: Parameters) -> str:
+    """The SQL conditions of the events of a question, with its span left open."""
+    start, end = parameters.bind(SpanEnd.START), parameters.bind(SpanEnd.END)
+    span = f"{TIME} >= MILLIS_TO_TIMESTAMP({start}) AND {TIME} < MILLIS_TO_TIMESTAMP({end})"
+    return " AND ".join([span, *conditions(datasource.rollup.flagging(question).where, parameters)])
+
+
 def _columns(question: Aggregate, datasource: Datasource, by: tuple[str, ...] | None) -> dict[str, str]:
     """The SQL of each column of the result, by the column's name, in the order of the result."""
-    columns = {} if question.grain is Grain.ALL else {"bucket": _bucket(question, datasource)}
+    columns = {} if question.grain is Grain.ALL else {"bucket": bucket_of(question, datasource)}
     for dimension in question.by:
         grouped = by is None or dimension in by
         columns[dimension] = quoted(dimension) if grouped else f"CAST(NULL AS {datasource.sql_type(dimension)})"
@@ -183,14 +188,15 @@ def _columns(question: Aggregate, datasource: Datasource, by: tuple[str, ...] | 
 
 
 def _group_by(question: Aggregate, datasource: Datasource, sets: list[tuple[str, ...]]) -> str:
-    head = [] if question.grain is Grain.ALL else [_bucket(question, datasource)]
+    head = [] if question.grain is Grain.ALL else [bucket_of(question, datasource)]
     grouped = [", ".join([*head, *map(quoted, by)]) for by in sets]
     if len(grouped) > 1:
         return f"GROUP BY GROUPING SETS ({', '.join(f'({g})' for g in grouped)})"
     return f"GROUP BY {grouped[0]}" if grouped[0] else f"HAVING {datasource.count} > 0"  # no row without events
 
 
-def _bucket(question: Aggregate, datasource: Datasource) -> str:
+def bucket_of(question: Aggregate, datasource: Datasource) -> str:
+    """The SQL of the start of an event's bucket."""
     return bucket(question.grain, question.zone, datasource.statistics)
 
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from datetime import datetime
-from itertools import groupby
+from itertools import accumulate, groupby
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from rollup_bench.engines.registry import engine_type
 from rollup_bench.harness.report import exports
 from rollup_bench.servers import Server
 from rollup_bench.servers.watch import Watch
+from rollup_bench.workloads.measures import Function
 from rollup_bench.workloads.questions import Aggregate, Cohort, Funnel, Grain, Question, milliseconds
 from rollup_bench.workloads.specs import instant
 from rollup_bench.workloads.templates import Template
@@ -93,6 +94,8 @@ def finished(question: Question, client: list[str], header: list[str], rows: Row
     if isinstance(question, Funnel):
         return steps(question, rows)
     assert isinstance(question, Aggregate)
+    if client[0].startswith("A row counts events"):
+        return ranked(question, rows)
     if question.grain is Grain.ALL:
         header, rows = ["bucket", *header], [[question.span.milliseconds[0], *row] for row in rows]
     for name, way in reversed(order(question)):
@@ -101,6 +104,24 @@ def finished(question: Question, client: list[str], header: list[str], rows: Row
         rows = known + [row for row in rows if row[place] is None]
     top = question.top.n if question.top else None
     return [row for _, bucket in groupby(rows, itemgetter(0)) for row in list(bucket)[:top]]
+
+
+def ranked(question: Aggregate, rows: Rows) -> Rows:
+    """The answer to a question by bucket from rows of a group, a value, and count(), count(x) and sum(x)."""
+    width, answer = 1 + len(question.by), []
+    for key, group in groupby(sorted(rows, key=lambda row: row[:width]), lambda row: row[:width]):
+        known = sorted(
+            (value, count, total) for value, count, *total in (row[width:] for row in group) if value is not None
+        )
+        every = sum(count for _, count, _ in known)
+        measured = []
+        for measure in question.measures:
+            upto = accumulate(count for _, count, _ in known)
+            least = (value for (value, *_), n in zip(known, upto, strict=True) if n >= (measure.at or 0) * every)
+            mean = sum(total[-1] for *_, total in known) / every if measure.function is Function.MEAN else None
+            measured.append(mean or next(least))
+        answer.append([*key, *measured])
+    return answer
 
 
 def steps(question: Funnel, rows: Rows) -> Rows:

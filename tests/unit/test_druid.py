@@ -1,4 +1,4 @@
-"""The Druid adapter: sizes of sketches, wide sums, events as JSON, buckets in zones that Druid counts wrongly."""
+"""The Druid adapter: sketches, quantiles, wide sums, events as JSON, buckets in zones that Druid counts wrongly."""
 
 import json
 from datetime import UTC, datetime
@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rollup_bench.engines.druid import bitmap_retention, buckets, ingest, sketches, sql
+from rollup_bench.engines.druid import bitmap_retention, buckets, exact_quantiles, ingest, sketches, sql
 from rollup_bench.engines.druid.datasource import Datasource, quoted
 from rollup_bench.engines.druid.engine import Druid
 from rollup_bench.engines.rollups import Rollup
@@ -22,7 +22,7 @@ from rollup_bench.workloads.events import Statistics
 from rollup_bench.workloads.filters import Filter, Op
 from rollup_bench.workloads.layouts import Layout
 from rollup_bench.workloads.measures import parse
-from rollup_bench.workloads.questions import Age, Cohort, Grain, Span
+from rollup_bench.workloads.questions import Age, Aggregate, Cohort, Grain, Span
 from rollup_bench.workloads.rule import Part
 
 YEAR = 31_557_600_000
@@ -102,6 +102,51 @@ def test_raw_stores_every_event() -> None:
     assert schema["granularitySpec"]["rollup"] is False
     assert schema["metricsSpec"] == []
     assert [d["type"] for d in schema["dimensionsSpec"]["dimensions"]] == ["string", "long", "long", "double"]
+
+
+QUANTILES = Aggregate(
+    Span(datetime(2020, 1, 1, tzinfo=UTC), datetime(2020, 2, 1, tzinfo=UTC)),
+    (parse("quantile(score, 0.5)"), parse("mean(score)"), parse("count()")),
+    by=("user",),
+)
+RAW = Datasource("events", Rollup(layouts.raw), statistics(), "when", "user")
+
+
+def test_exact_quantiles_rank_values_by_their_counts() -> None:
+    prepared = exact_quantiles.prepare(QUANTILES, RAW, "d")
+    assert 'GROUP BY "user", "score"' in prepared.statement.text
+    rows: list[list[Any]] = [
+        ["u", 2.0, 1, 1, 2.0],
+        ["u", -1.0, 2, 2, -2.0],
+        ["u", -0.0, 1, 1, -0.0],
+        ["u", None, 9, 0, None],
+    ]
+    rows += [["v", None, 3, 0, None], [None, 7.5, 1, 1, 7.5]]
+    found = exact_quantiles.answer(QUANTILES, RAW, prepared, rows).drop_columns(["bucket"]).to_pylist()
+    assert [tuple(row.values()) for row in found] == [("u", -1.0, 0.0, 13), ("v", None, None, 3), (None, 7.5, 7.5, 1)]
+
+
+def test_exact_quantiles_of_too_many_groups_fail_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exact_quantiles, "MAX_GROUPS", 1)
+    prepared = exact_quantiles.prepare(QUANTILES, RAW, "d")
+    assert prepared.statement.values[-1] == 2
+    with pytest.raises(FailureError, match="more than 1 values of score in groups"):
+        exact_quantiles.answer(QUANTILES, RAW, prepared, [["u", 1.0, 1, 1, 1.0], ["u", 2.0, 1, 1, 2.0]])
+
+
+@pytest.mark.parametrize(
+    ("measure", "magnitude", "ranks"),
+    [
+        ("quantile(score, 0.5)", 1.0, True),
+        ("quantile(score, 0.5, error=0.01)", 1.0, False),
+        ("quantile(score, 0.5, error=0.000001)", 1.0, True),
+        ("quantile(gold, 0.5, error=0.01)", 2.0**53, True),
+        ("distinct(user)", 1.0, False),
+    ],
+)
+def test_values_are_ranked_if_no_sketch_is_accurate_enough(measure: str, magnitude: float, ranks: bool) -> None:
+    raw = Datasource("events", Rollup(layouts.raw), statistics(magnitude=magnitude), "when", "user")
+    assert raw.ranks(parse(measure)) is ranks
 
 
 def retention(until: datetime, unit: Grain = Grain.MONTH, **more: Any) -> Cohort:
