@@ -239,7 +239,7 @@ def _client_work(question: Question, datasource: Table) -> str:
     if isinstance(question, Aggregate) and isinstance(datasource, Datasource):
         if exact_quantiles.applies(question, datasource):
             return "the client ranks the values that Druid counts"
-        if sql.client_cuts(question):
+        if sql.client_cuts(question, datasource):
             return "the client keeps the first groups of each bucket"
     return ""
 

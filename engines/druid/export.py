@@ -115,7 +115,7 @@ def _aggregate_work(question: Aggregate, datasource: Datasource) -> Iterator[str
             yield f"{measure} is the column `{measure}` times 2^32 plus the column `{measure}, low`."
     ways = ", ".join(f"{name} {way}" for name, way in order(question))
     yield f"Sort the rows by {ways}; NULL is last, and texts are sorted by code point."
-    if sql.client_cuts(question) and question.top:
+    if sql.client_cuts(question, datasource) and question.top:
         yield f"Keep the first {question.top.n} rows of each bucket."
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from itertools import chain
+from math import prod
 from typing import Any
 
 import pyarrow as pa
@@ -16,10 +17,12 @@ from rollup_bench.engines.ordering import arrange, first, grouping_id, grouping_
 from rollup_bench.workloads import answers
 from rollup_bench.workloads.filters import Filter, Op
 from rollup_bench.workloads.measures import Function
-from rollup_bench.workloads.questions import Aggregate, Grain, Question, Span
+from rollup_bench.workloads.questions import Aggregate, Grain, Span
 
 CHOICES = {Op.LE: ("LEAST", "="), Op.GT: ("LEAST", "<>"), Op.GE: ("GREATEST", "="), Op.LT: ("GREATEST", "<>")}
 """Each ordering as a function of column and bound, and how its result compares with the column."""
+FEW_GROUPS = 1_000
+"""The most combinations of values of a top-n whose groups are all sent to the client."""
 LONG = range(-(2**63), 2**63)
 SUPPLEMENTARY, LAST_PREFIX = r"[\x{10000}-\x{10FFFF}]", "\uffff\uffff"
 """A pattern of the characters beyond U+FFFF, and a prefix that sorts after all other characters."""
@@ -69,17 +72,22 @@ def aggregate(question: Aggregate, datasource: Datasource, source: str) -> State
         text = "\nUNION ALL\n".join(_grouped(question, datasource, source, by, parameters) for by in sets)
     else:
         text = _grouped(question, datasource, source, None, parameters)
-    if question.top is not None and not client_cuts(question):
+    if question.top is not None and not client_cuts(question, datasource):
         text = _limited(question, datasource, text, parameters)
     return parameters.statement(text)
 
 
-def client_cuts(question: Question) -> bool:
-    """Whether the client, not Druid, cuts the answer to each bucket's top groups: in a top-n by bucket of time.
+def client_cuts(question: Aggregate, datasource: Datasource) -> bool:
+    """Whether the client, not Druid, cuts the answer to each bucket's top groups: by bucket of time, or of few groups.
 
-    Druid's SQL would need a window function, which allocates 200 MB for each bucket and sorts text by UTF-16.
+    By bucket, Druid's SQL would need a window function, which allocates 200 MB for each bucket and sorts text by
+    UTF-16. Few groups take less processor time to send than to sort by code point.
     """
-    return isinstance(question, Aggregate) and question.top is not None and question.grain is not Grain.ALL
+    if question.top is None:
+        return False
+    cardinality = datasource.statistics.cardinality
+    groups = prod(cardinality.get(name, FEW_GROUPS + 1) for name in question.by)
+    return question.grain is not Grain.ALL or groups <= FEW_GROUPS
 
 
 @dataclass(frozen=True)

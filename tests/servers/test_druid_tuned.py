@@ -7,7 +7,7 @@ from hypothesis import given, settings
 
 from rollup_bench.engines import rollups
 from rollup_bench.engines.contract import Where
-from rollup_bench.engines.druid import ingest
+from rollup_bench.engines.druid import ingest, sql
 from rollup_bench.engines.druid.engine import Druid
 from rollup_bench.harness.conformance.tested_engine import EngineUnderTest, packed
 from rollup_bench.servers import Server
@@ -24,11 +24,12 @@ def asked(druid_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Ite
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(ingest, "LEAST_SEGMENT_ROWS", 20)
         patched.setattr(rollups, "MIN_EVENTS_PER_VALUE", 1)
+        patched.setattr(sql, "FEW_GROUPS", 50)
         plan = engine.plan(dataset, layouts.tuned, events.statistics)
         engine.drop(plan)
         engine.load(plan, events, EngineUnderTest(engine, home, 0).watch())
-    with engine.session(plan) as session:
-        yield Asked(EngineUnderTest(engine, home, 0), dataset, events, plan, session)
+        with engine.session(plan) as session:
+            yield Asked(EngineUnderTest(engine, home, 0), dataset, events, plan, session)
     engine.drop(plan)
     engine.close()
 

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pyarrow as pa
 import pytest
 from hypothesis import given
@@ -22,7 +23,7 @@ from rollup_bench.workloads.events import Statistics
 from rollup_bench.workloads.filters import Filter, Op
 from rollup_bench.workloads.layouts import Layout
 from rollup_bench.workloads.measures import parse
-from rollup_bench.workloads.questions import Age, Aggregate, Cohort, Grain, Span
+from rollup_bench.workloads.questions import Age, Aggregate, Cohort, Grain, Span, Top
 from rollup_bench.workloads.rule import Part
 
 YEAR = 31_557_600_000
@@ -102,6 +103,16 @@ def test_raw_stores_every_event() -> None:
     assert schema["granularitySpec"]["rollup"] is False
     assert schema["metricsSpec"] == []
     assert [d["type"] for d in schema["dimensionsSpec"]["dimensions"]] == ["string", "long", "long", "double"]
+
+
+@pytest.mark.parametrize(("users", "cuts"), [(1_000, True), (1_001, False)])
+def test_the_client_cuts_a_top_of_few_groups(users: int, cuts: bool) -> None:
+    known = msgspec.structs.replace(statistics(), cardinality={"user": users})
+    raw = Datasource("events", Rollup(layouts.raw), known, "when", "user")
+    span = Span(datetime(2020, 1, 1, tzinfo=UTC), datetime(2020, 2, 1, tzinfo=UTC))
+    question = Aggregate(span, (parse("count()"),), by=("user",), top=Top(3, parse("count()")))
+    assert sql.client_cuts(question, raw) is cuts
+    assert ("LIMIT" in sql.aggregate(question, raw, "d").text) is not cuts
 
 
 QUANTILES = Aggregate(
