@@ -28,6 +28,11 @@ LEAST_SEGMENT_ROWS = 50_000
 """The fewest rows of a segment that is a part of an interval; fewer take less time to scan than to hand out."""
 UNDIVIDED = {"type": "dynamic", "maxRowsPerSegment": SEGMENT_ROWS, "maxTotalRows": None}
 """The partitions of an interval whose rows are not sorted into segments."""
+INDEX = {
+    "longEncoding": "auto",
+    "stringDictionaryEncoding": {"type": "frontCoded", "bucketSize": 4, "formatVersion": 1},
+}
+"""The encodings of columns: longs as differences or codes, texts without the prefixes that they share."""
 INTERVALS = {"YEAR": 1, "MONTH": 12, "DAY": 365, "HOUR": 365 * 24}
 """Intervals a year of each segment granularity."""
 YEAR = 365.25 * DAY
@@ -121,6 +126,7 @@ def tuning(partitions: dict[str, Any], *, perfect: bool = False, workers: int = 
     return {
         "type": "index_parallel",
         "partitionsSpec": partitions,
+        "indexSpec": INDEX,
         "forceGuaranteedRollup": perfect,
         "maxNumConcurrentSubTasks": workers,
         "reportParseExceptions": True,
