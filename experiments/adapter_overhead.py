@@ -130,6 +130,21 @@ def _druid(arm: Arm, _session: Session, question: Aggregate) -> Bare:
 
 def _cassandra(arm: Arm, _session: Session, question: Aggregate) -> Bare:
     from rollup_bench.engines.cassandra.driver import Reader
+
+    driver = arm.engine._driver  # type: ignore[attr-defined]  # the adapter's own driver, so that all else is equal
+    reader = Reader(driver)
+    statements = [(reader.prepare(text), values) for text, values in sent_statements(arm, question)]
+
+    def bare() -> int:
+        waiting = [driver.execute_async(statement, values) for statement, values in statements]
+        return sum(len(future.result().all()) for future in waiting)
+
+    return bare
+
+
+def sent_statements(arm: Arm, question: Aggregate) -> list[tuple[str, Any]]:
+    """Returns the statements, with their values, that Cassandra's adapter sends for a question."""
+    from rollup_bench.engines.cassandra.driver import Reader
     from rollup_bench.engines.cassandra.engine import access_path
     from rollup_bench.engines.cassandra.loading import read_manifest
 
@@ -140,18 +155,11 @@ def _cassandra(arm: Arm, _session: Session, question: Aggregate) -> Bare:
             sent.extend(known := list(requests))
             return super().results(known)
 
-    driver = arm.engine._driver  # type: ignore[attr-defined]  # the adapter's own driver, so that all else is equal
-    recording = Recording(driver)
+    recording = Recording(arm.engine._driver)  # type: ignore[attr-defined]
     manifest = read_manifest(recording, arm.plan)
     sent.clear()
     access_path(question, arm.plan).answer(recording, manifest, answers.schema(question, arm.plan.schema))
-    statements = [(recording.prepare(text), values) for text, values in sent]
-
-    def bare() -> int:
-        waiting = [driver.execute_async(statement, values) for statement, values in statements]
-        return sum(len(future.result().all()) for future in waiting)
-
-    return bare
+    return sent
 
 
 BARE: dict[str, Callable[[Arm, Any, Aggregate], Bare]] = {
