@@ -21,7 +21,7 @@ from rollup_bench.workloads import answers
 from rollup_bench.workloads.questions import Aggregate, Grain
 
 MAX_GROUPS = 1_000_000
-"""The most groups of a result: at about 400 bytes each in the client, they need 400 MB."""
+"""The most groups of a result: with a text and a mean they are 46 MB of JSON, and take 600 MB in the client."""
 
 
 def applies(question: Aggregate, datasource: Datasource) -> bool:
