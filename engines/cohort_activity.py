@@ -15,13 +15,14 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from rollup_bench.engines.cohorts import StoredActivity
 from rollup_bench.engines.partials import EVENTS, Partial, aggregate_rows, matching
 from rollup_bench.engines.sql import LENGTHS
 from rollup_bench.workloads import calendar
 from rollup_bench.workloads.calendar import DAY
 from rollup_bench.workloads.columns import INSTANT
 from rollup_bench.workloads.dataset import Columns
-from rollup_bench.workloads.events import Statistics
+from rollup_bench.workloads.events import Events, Statistics
 from rollup_bench.workloads.measures import Function
 from rollup_bench.workloads.questions import Age, Cohort, Grain, milliseconds
 
@@ -148,6 +149,14 @@ def _returns(question: Cohort, births: Births, source: EventSource, partials: Co
     for name, edge in edges.items():
         rows = rows.append_column(name, pa.array(edge.astype(np.int64)))
     return rows
+
+
+def stored_activity(stored: StoredActivity, events: Events) -> pa.Table:
+    """The rows of a table of stored activity, computed from all events: sums by birth, cohort and age."""
+    question, partials = stored.definition, stored.partials
+    names = event_columns(question, events.columns, partials)
+    source = EventSource(lambda: map(pa.table, events.batches(names)), events.columns, events.statistics)
+    return summed(activity(question, stored.grain, source, partials), partials, question.by is not None)
 
 
 def summed(rows: pa.Table, partials: Iterable[Partial], by: bool) -> pa.Table:

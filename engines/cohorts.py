@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from rollup_bench.engines.partials import EVENTS, Partial
 from rollup_bench.workloads import calendar
 from rollup_bench.workloads.calendar import CLOCK
 from rollup_bench.workloads.events import Statistics
@@ -32,6 +33,17 @@ class StoredActivity:
     def grain(self) -> Grain:
         """The length of the bucket of births: minute, hour or day."""
         return self.definition.grain if self.definition.grain in CLOCK else Grain.DAY
+
+    @property
+    def title(self) -> str:
+        """What it stores."""
+        grouped = ", ".join(filter(None, (self.grain, self.definition.by)))
+        return f"births by {grouped} and {self.definition.age.unit} of age"
+
+    @property
+    def partials(self) -> list[Partial]:
+        """The partial aggregates of events whose sums are stored by engines whose client computes the activity."""
+        return [EVENTS, *(Partial(how, column) for column in self.columns for how in ("count", "sum"))]
 
     def narrows(self, question: Cohort) -> bool:
         """Whether the question has one age of several units, and the stored activity has ages of one unit."""

@@ -175,11 +175,10 @@ def inserts(engine: "Cassandra", plan: Plan, rows: Events) -> Upkeep:
 def _events(cohort: "CohortTable", rows: Events) -> Iterator[tuple[Any, ...]]:
     """The subject, time, cohort, conditions and sums of each event, in the order of time."""
     from rollup_bench.engines.cassandra import codec
-    from rollup_bench.engines.cassandra.cohort_tables import stored_partials
 
     table, question = pa.concat_tables(map(pa.table, rows.batches())), cohort.stored.definition
     table = table.append_column("number", pa.array(np.arange(table.num_rows)))
-    partials = {str(p): p for p in stored_partials(cohort.stored)}
+    partials = {str(p): p for p in cohort.stored.partials}
     born, returns = (set(matching(table, f)["number"].to_pylist()) for f in (question.birth, question.returns))
     by = codec.key(table[question.by]) if question.by else pa.array([""] * table.num_rows)
     values = {name: p.of_events(table, rows.statistics) for name, p in partials.items()}
@@ -195,9 +194,7 @@ def _events(cohort: "CohortTable", rows: Events) -> Iterator[tuple[Any, ...]]:
 
 def _check(engine: "Cassandra", plan: Plan, cohort: "CohortTable", rows: Events) -> None:
     """Exits with 1 if the sums of the stored rows are not those that a load would write."""
-    from rollup_bench.engines.cassandra.cohort_tables import stored_partials
-
-    table, partials = subjects_table(cohort), stored_partials(cohort.stored)
+    table, partials = subjects_table(cohort), cohort.stored.partials
     types = dict.fromkeys((BORN, AGE, FIRST, LAST), pa.int64())
     types |= {str(p): p.arrow_type(rows.statistics) for p in partials}
     names = [name for name in table.columns if name != SUBJECT]

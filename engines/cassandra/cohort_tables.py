@@ -8,10 +8,9 @@ from rollup_bench.engines import cohort_activity
 from rollup_bench.engines.cassandra import codec
 from rollup_bench.engines.cassandra.driver import Reader
 from rollup_bench.engines.cassandra.tables import CQL_TYPES, Manifest, Table, partitions
-from rollup_bench.engines.cohort_activity import AGE, BORN, COHORT, FIRST, LAST, ROWS, EventSource
+from rollup_bench.engines.cohort_activity import AGE, BORN, COHORT, FIRST, LAST, ROWS
 from rollup_bench.engines.cohorts import StoredActivity
 from rollup_bench.engines.contract import Plan, Support, Where
-from rollup_bench.engines.partials import EVENTS, Partial
 from rollup_bench.engines.sql import quoted
 from rollup_bench.workloads import calendar
 from rollup_bench.workloads.events import Events, Statistics
@@ -27,30 +26,19 @@ class CohortTable:
 
     def rows(self, events: Events) -> pa.Table:
         """Computes the table's rows from all events, in the order of the clustering columns."""
-        question, partials = self.stored.definition, stored_partials(self.stored)
-        names = cohort_activity.event_columns(question, events.columns, partials)
-        source = EventSource(lambda: map(pa.table, events.batches(names)), events.columns, events.statistics)
-        subjects = cohort_activity.activity(question, self.stored.grain, source, partials)
-        rows = cohort_activity.summed(subjects, partials, question.by is not None)
-        if question.by is not None:
+        rows = cohort_activity.stored_activity(self.stored, events)
+        if self.stored.definition.by is not None:
             rows = rows.set_column(rows.column_names.index(COHORT), COHORT, codec.key(rows[COHORT]))
         return rows.sort_by([(name, "ascending") for name in self.table.clustering])
-
-
-def stored_partials(stored: StoredActivity) -> list[Partial]:
-    """The partial aggregates of events whose sums are stored."""
-    return [EVENTS, *(Partial(how, column) for column in stored.columns for how in ("count", "sum"))]
 
 
 def cohort_table(stored: StoredActivity, statistics: Statistics) -> CohortTable:
     """The CQL table of summed activity, ordered by the time of births."""
     by = stored.definition.by
     keys = {BORN: "timestamp"} | ({COHORT: "text"} if by else {}) | {AGE: "bigint"}
-    sums = {str(p): CQL_TYPES[str(p.arrow_type(statistics))] for p in stored_partials(stored)}
+    sums = {str(p): CQL_TYPES[str(p.arrow_type(statistics))] for p in stored.partials}
     types = keys | dict.fromkeys((ROWS, FIRST, LAST), "bigint") | sums
-    grouped = ", ".join(filter(None, (stored.grain, by)))
-    comment = f"births by {grouped} and {stored.definition.age.unit} of age"
-    return CohortTable(stored, Table(stored.name, types, tuple(keys), comment))
+    return CohortTable(stored, Table(stored.name, types, tuple(keys), stored.title))
 
 
 @dataclass(frozen=True)
@@ -64,8 +52,8 @@ class CohortReader:
     @property
     def support(self) -> Support:
         """Where the events are aggregated: at ingest."""
-        table = self.cohort.table
-        return Support(Where.INGEST, f"{table.comment}: the client adds up the stored sums", tables=(table.name,))
+        stored = self.cohort.stored
+        return Support(Where.INGEST, f"{stored.title}: the client adds up the stored sums", tables=(stored.name,))
 
     @property
     def _text(self) -> str:

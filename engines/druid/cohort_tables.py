@@ -9,13 +9,13 @@ from typing import Any, ClassVar
 import pyarrow as pa
 
 from rollup_bench.engines import cohort_activity
-from rollup_bench.engines.cohort_activity import AGE, BIRTH, BORN, COHORT, FIRST, LAST, ROWS, EventSource
+from rollup_bench.engines.cohort_activity import AGE, BIRTH, BORN, COHORT, FIRST, LAST, ROWS
 from rollup_bench.engines.cohorts import StoredActivity
 from rollup_bench.engines.druid import ingest
 from rollup_bench.engines.druid.buckets import bucket
 from rollup_bench.engines.druid.datasource import HALF_BITS, HIGH, LOW, LOW_MASK, TIME, quoted
 from rollup_bench.engines.druid.sql import Parameters, Statement, joined
-from rollup_bench.engines.partials import EVENTS, WIDE, Partial
+from rollup_bench.engines.partials import WIDE
 from rollup_bench.workloads import answers
 from rollup_bench.workloads.calendar import DAY
 from rollup_bench.workloads.events import Events, Statistics
@@ -47,15 +47,7 @@ class CohortTable:
     @property
     def title(self) -> str:
         """What it stores."""
-        definition = self.stored.definition
-        return (
-            f"births by {', '.join(filter(None, (self.stored.grain, definition.by)))} and {definition.age.unit} of age"
-        )
-
-    @property
-    def _partials(self) -> list[Partial]:
-        """The partial aggregates of events that are stored."""
-        return [EVENTS, *(Partial(how, column) for column in self.stored.columns for how in ("count", "sum"))]
+        return self.stored.title
 
     def unsupported_reason(self, question: Question) -> str | None:
         """Why the datasource cannot answer the question; None if it can."""
@@ -70,7 +62,7 @@ class CohortTable:
     def spec(self, source: str) -> dict[str, Any]:
         """The `dataSchema` and the `tuningConfig` of the task that loads it; `source` is the datasource's name."""
         by, types = self.stored.definition.by, dict.fromkeys((AGE, ROWS, FIRST, LAST), pa.int64())
-        types |= {str(partial): partial.arrow_type(self.statistics) for partial in self._partials}
+        types |= {str(partial): partial.arrow_type(self.statistics) for partial in self.stored.partials}
         kinds = {COHORT: ingest.TYPES[self.statistics.types[by]]} if by else {}
         for name, arrow_type in types.items():
             kinds |= dict.fromkeys(_parts(name, arrow_type), "double" if arrow_type == pa.float64() else "long")
@@ -81,12 +73,8 @@ class CohortTable:
 
     def rows(self, events: Events) -> pa.Table:
         """The rows to load, computed from the events; the time is the column `born`."""
-        definition, partials = self.stored.definition, self._partials
-        names = cohort_activity.event_columns(definition, events.columns, partials)
-        source = EventSource(lambda: map(pa.table, events.batches(names)), events.columns, events.statistics)
-        subjects = cohort_activity.activity(definition, self.stored.grain, source, partials)
-        rows = cohort_activity.summed(subjects, partials, definition.by is not None)
-        for name in map(str, partials):
+        rows = cohort_activity.stored_activity(self.stored, events)
+        for name in map(str, self.stored.partials):
             if rows.schema.field(name).type == WIDE:
                 sums = rows[name].to_pylist()
                 for part, halves in zip(_parts(name, WIDE), (_high, _low), strict=True):
