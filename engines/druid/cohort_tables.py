@@ -13,12 +13,13 @@ from rollup_bench.engines.cohort_activity import AGE, BIRTH, BORN, COHORT, FIRST
 from rollup_bench.engines.cohorts import StoredActivity
 from rollup_bench.engines.druid import ingest
 from rollup_bench.engines.druid.buckets import bucket
+from rollup_bench.engines.druid.computed_tables import ComputedTable
 from rollup_bench.engines.druid.datasource import HALF_BITS, HIGH, LOW, LOW_MASK, TIME, quoted
 from rollup_bench.engines.druid.sql import Parameters, Statement, joined
 from rollup_bench.engines.partials import WIDE
 from rollup_bench.workloads import answers
 from rollup_bench.workloads.calendar import DAY
-from rollup_bench.workloads.events import Events, Statistics
+from rollup_bench.workloads.events import Events
 from rollup_bench.workloads.questions import Cohort, Grain, Question
 
 NOBODY = -2
@@ -26,53 +27,36 @@ NOBODY = -2
 
 
 @dataclass(frozen=True, eq=False)
-class CohortTable:
+class CohortTable(ComputedTable):
     """A datasource with a row for each bucket of births, for each cohort if there is a `by`, and for each age.
 
-    In Druid its name is that of the plan, an underscore, and `name`. Rows of the age -1 count births.
+    Rows of the age -1 count births.
     """
 
     stored: StoredActivity
-    statistics: Statistics
     time: ClassVar[str] = BORN
-    """The column of its rows that becomes the time."""
-    count: ClassVar[str] = "COUNT(*)"
-    """The SQL that counts the rows."""
 
     @property
-    def name(self) -> str:
-        """The name of the stored activity."""
-        return self.stored.name
+    def first(self) -> int:
+        return self.statistics.first - 2 * DAY
 
     @property
-    def title(self) -> str:
-        """What it stores."""
-        return self.stored.title
-
-    def unsupported_reason(self, question: Question) -> str | None:
-        """Why the datasource cannot answer the question; None if it can."""
-        if isinstance(question, Cohort) and self.stored.answers(question, self.statistics):
-            return None
-        return f"{self.name} only has {self.title}"
-
-    def sums(self, question: Cohort) -> dict[str, pa.DataType]:
-        """The columns, with types, whose sums the answer to a question needs besides the number of rows."""
-        return cohort_activity.summed_columns(question, self.statistics, self.stored.narrows(question))
-
-    def spec(self, source: str) -> dict[str, Any]:
-        """The `dataSchema` and the `tuningConfig` of the task that loads it; `source` is the datasource's name."""
+    def columns(self) -> dict[str, str]:
         by, types = self.stored.definition.by, dict.fromkeys((AGE, ROWS, FIRST, LAST), pa.int64())
         types |= {str(partial): partial.arrow_type(self.statistics) for partial in self.stored.partials}
         kinds = {COHORT: ingest.TYPES[self.statistics.types[by]]} if by else {}
         for name, arrow_type in types.items():
             kinds |= dict.fromkeys(_parts(name, arrow_type), "double" if arrow_type == pa.float64() else "long")
-        ends = (self.statistics.first - 2 * DAY, self.statistics.last)
-        as_given = {"queryGranularity": "NONE", "rollup": False}
-        schema = ingest.data_schema(source, kinds.items(), ends, self.statistics, as_given)
-        return {"dataSchema": schema, "tuningConfig": ingest.tuning(ingest.UNDIVIDED)}
+        return kinds
+
+    def answers(self, question: Question) -> bool:
+        return isinstance(question, Cohort) and self.stored.answers(question, self.statistics)
+
+    def sums(self, question: Cohort) -> dict[str, pa.DataType]:
+        """The columns, with types, whose sums the answer to a question needs besides the number of rows."""
+        return cohort_activity.summed_columns(question, self.statistics, self.stored.narrows(question))
 
     def rows(self, events: Events) -> pa.Table:
-        """The rows to load, computed from the events; the time is the column `born`."""
         rows = cohort_activity.stored_activity(self.stored, events)
         for name in map(str, self.stored.partials):
             if rows.schema.field(name).type == WIDE:

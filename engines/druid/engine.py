@@ -60,8 +60,9 @@ class Druid(Engine):
     scope = "one node of each role, one copy of each segment"
     steps = (
         "Ingestion tasks, which are JSON, create and fill the datasources.",
-        "The client computes the rows of cohorts from the events before the load.",
+        "The client computes the rows of cohorts and funnels from the events before the load.",
         "The client computes retention from a scan with a bitmap for each subject, and arranges the cells of cohorts.",
+        "The client takes each subject's best entry of a funnel, and ranks the values of exact quantiles.",
     )
 
     def __init__(self, server: Server | None, home: Path, budget: Budget) -> None:

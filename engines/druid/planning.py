@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from rollup_bench.engines.cohorts import stored_activities
 from rollup_bench.engines.druid.cohort_tables import CohortTable
+from rollup_bench.engines.druid.computed_tables import ComputedTable
 from rollup_bench.engines.druid.datasource import Datasource
 from rollup_bench.engines.druid.funnel_tables import FunnelTable
 from rollup_bench.engines.funnels import stored_funnels
@@ -18,9 +19,7 @@ from rollup_bench.workloads.questions import Aggregate, Cohort, Question
 
 EVENTS = "events"
 """The name of the datasource of raw events."""
-Derived = CohortTable | FunnelTable
-"""A datasource whose rows the client computes from all events together."""
-Table = Datasource | Derived
+Table = Datasource | ComputedTable
 
 
 def datasources(dataset: Dataset, layout: Layout, statistics: Statistics) -> tuple[Table, ...]:
@@ -39,7 +38,7 @@ def datasources(dataset: Dataset, layout: Layout, statistics: Statistics) -> tup
     return (
         *(replace(raw, name=f"rollup{i}", rollup=r) for i, r in enumerate(rollups(dataset, statistics, reason), 1)),
         *(CohortTable(stored, statistics) for stored in stored_activities(templates)),
-        *(FunnelTable(stored, dataset.columns.subject, statistics) for stored in stored_funnels(templates)),
+        *(FunnelTable(stored, statistics, dataset.columns.subject) for stored in stored_funnels(templates)),
         raw,
     )
 
