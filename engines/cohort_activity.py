@@ -166,7 +166,12 @@ def summed(rows: pa.Table, partials: Iterable[Partial], by: bool) -> pa.Table:
     return aggregate_rows(counted, keys, dict.fromkeys((ROWS, FIRST, LAST, *map(str, partials)), "sum"))
 
 
-def widened(sums: pa.Table, width: int) -> pa.Table:
+def stored_answer(stored: StoredActivity, question: Cohort, sums: pa.Table, schema: pa.Schema) -> pa.Table:
+    """The answer in `schema`, from sums of stored activity; OverflowError if a value does not fit 64 bits."""
+    return answer(question, _widened(sums, question.age.width) if stored.narrows(question) else sums, schema)
+
+
+def _widened(sums: pa.Table, width: int) -> pa.Table:
     """Turns sums by ages of one unit into sums for one age of `width` units; a subject counts at its first return."""
     sums = sums.filter(pc.field(AGE) < width)
     birth = pc.equal(sums[AGE], BIRTH)

@@ -49,6 +49,12 @@ class StoredActivity:
         """Whether the question has one age of several units, and the stored activity has ages of one unit."""
         return question.age.width > 1 and single_age(question) and narrowed(question) == self.definition
 
+    def ages(self, question: Cohort) -> int | None:
+        """How many stored ages from 0 on the answer to a question needs; None if it needs all."""
+        if question.retention == "unbounded":
+            return None
+        return question.age.count * (question.age.width if self.narrows(question) else 1)
+
     def answers(self, question: Cohort, statistics: Statistics) -> bool:
         """Whether the stored activity holds all that the question asks for.
 
@@ -92,24 +98,19 @@ def narrowed(question: Cohort) -> Cohort:
     return msgspec.structs.replace(known, age=msgspec.structs.replace(known.age, width=1))
 
 
-def narrows(template: Template) -> bool:
-    """Whether the width of a template's single age is a parameter, so that ages of one unit are stored."""
-    question = template.fill()
-    return isinstance(question, Cohort) and has_parameter(template.body["age"]) and single_age(question)
-
-
 def stored_definition(template: Template) -> Cohort | None:
     """The definition of the activity to store for a template; None if the template is no cohort.
 
-    It is also None if another parameter than a date or the width of a single age changes the question, because stored
-    activity serves only one value of such a parameter.
+    If the width of a single age is a parameter, ages of one unit are stored. The result is None if another parameter
+    than this and the dates changes the question, because stored activity serves only one value of such a parameter.
     """
     question, body = template.fill(), {name: part for name, part in template.body.items() if name not in DATES}
     if not isinstance(question, Cohort):
         return None
-    if narrows(template):
-        question, body = narrowed(question), body | {"age": body["age"] | {"width": 1}}
-    return None if has_parameter(body) else definition(question)
+    stored = definition(question)
+    if single_age(question) and has_parameter(body["age"]):
+        stored, body = narrowed(question), body | {"age": body["age"] | {"width": 1}}
+    return None if has_parameter(body) else stored
 
 
 def summed_columns(question: Cohort) -> list[str]:

@@ -67,10 +67,8 @@ class CohortReader:
     @property
     def _ages(self) -> tuple[int, ...]:
         """The age from which on the answer needs no rows, in stored ages; empty if it needs all."""
-        age = self.question.age
-        if self.question.retention == "unbounded":
-            return ()
-        return (age.count * (age.width if self.cohort.stored.narrows(self.question) else 1),)
+        ages = self.cohort.stored.ages(self.question)
+        return () if ages is None else (ages,)
 
     def explain(self) -> str:
         """The CQL statement, and what the client does with the rows that it returns."""
@@ -86,9 +84,7 @@ class CohortReader:
             sums = sums.set_column(1, COHORT, codec.unkeyed(sums[COHORT], self.plan.schema.field(question.by).type))
         elif question.grain not in (None, self.cohort.stored.grain) and sums.num_rows:
             sums = sums.set_column(0, BORN, calendar.starts(sums[BORN], question.grain, question.zone))
-        if self.cohort.stored.narrows(question):
-            sums = cohort_activity.widened(sums, question.age.width)
-        return cohort_activity.answer(question, sums, schema)
+        return cohort_activity.stored_answer(self.cohort.stored, question, sums, schema)
 
     @property
     def sums(self) -> dict[str, pa.DataType]:

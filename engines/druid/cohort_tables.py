@@ -87,10 +87,9 @@ def _conditions(question: Cohort, table: CohortTable, parameters: Parameters) ->
     """Births in the span; ages of the question, or all if later ages count too."""
     start, end = map(parameters.bind, question.span.milliseconds)
     born = [f"{TIME} >= MILLIS_TO_TIMESTAMP({start})", f"{TIME} < MILLIS_TO_TIMESTAMP({end})"]
-    ages = [f"{quoted(AGE)} >= {BIRTH}"]
-    if question.retention != "unbounded":
-        units = question.age.width if table.stored.narrows(question) else 1
-        ages.append(f"{quoted(AGE)} < {parameters.bind(question.age.count * units)}")
+    ages, needed = [f"{quoted(AGE)} >= {BIRTH}"], table.stored.ages(question)
+    if needed is not None:
+        ages.append(f"{quoted(AGE)} < {parameters.bind(needed)}")
     return [*born, *ages]
 
 
@@ -101,10 +100,7 @@ def answer(question: Cohort, table: CohortTable, rows: list[list[Any]]) -> pa.Ta
     types = keys | {AGE: pa.int64(), ROWS: pa.int64()} | table.sums(question)
     parts = iter(zip(*rows, strict=True) if rows else repeat(()))
     columns = {name: _column(arrow_type, parts) for name, arrow_type in types.items()}
-    sums = pa.table(columns)
-    if table.stored.narrows(question):
-        sums = cohort_activity.widened(sums, question.age.width)
-    return cohort_activity.answer(question, sums, answers.schema(question, schema))
+    return cohort_activity.stored_answer(table.stored, question, pa.table(columns), answers.schema(question, schema))
 
 
 def _column(arrow_type: pa.DataType, parts: Iterator[Sequence[Any]]) -> pa.Array:

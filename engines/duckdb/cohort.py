@@ -68,10 +68,9 @@ def stored_cohort(
     start, end = (
         parameters.bind(_stored_birth(question, moment)) for moment in (question.span.start, question.span.end)
     )
-    where = [f"born >= {start}", f"born < {end}"]
-    if question.retention != "unbounded":
-        units = question.age.width if stored.narrows(question) else 1
-        where.append(f"age < {parameters.bind(question.age.count * units)}")
+    where, ages = [f"born >= {start}", f"born < {end}"], stored.ages(question)
+    if ages is not None:
+        where.append(f"age < {parameters.bind(ages)}")
     ctes = {
         "seen": f"SELECT {sums} FROM {quoted(stored.name)} WHERE {' AND '.join(where)} GROUP BY ALL",
         "sizes": f"SELECT cohort, size{_last_birth(question, local, parameters)} FROM seen WHERE age = {BIRTH}",
