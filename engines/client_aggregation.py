@@ -174,7 +174,10 @@ def distinct_counts(values: pa.Table, keys: list[str], column: str) -> pa.Table:
 
 
 def with_distinct_counts(groups: Groups, columns: Iterable[str]) -> pa.Table:
-    """The totals with the number of distinct values of each of `columns`; each group has one row, and some values."""
+    """The totals, with one more column for each of `columns`: the number of its distinct values.
+
+    Each group must have one row in the totals, and at least one among the values of each column.
+    """
     totals = _sorted(groups.totals, groups.keys)
     for column in columns:
         counts = _sorted(distinct_counts(groups.values[column], groups.keys, column), groups.keys)

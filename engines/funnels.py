@@ -1,4 +1,4 @@
-"""Which entries of funnels engines store for layout `tuned`, and which questions these entries answer."""
+"""The entries of funnels that engines store for layout `tuned`, and the questions that these entries answer."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
