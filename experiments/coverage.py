@@ -19,13 +19,12 @@ from itertools import combinations
 import click
 import numpy as np
 
-from rollup_bench.harness.records.findings import Run
-from rollup_bench.harness.records.lines import Cost, of_type
+from rollup_bench.harness.records.findings import Run, measured_rounds, processor_logs
 from rollup_bench.harness.run.profiles import PROFILES
 from rollup_bench.harness.stats.abba import AGAIN, original
 from rollup_bench.harness.stats.claims import claims
 from rollup_bench.harness.stats.effort import WIDTH, finished, shares
-from rollup_bench.harness.stats.estimate import STOPS, Estimate, Logs, asked, estimate, logarithms, paired, variances
+from rollup_bench.harness.stats.estimate import STOPS, Estimate, Logs, asked, estimate, paired, variances
 from rollup_bench.harness.stats.noise import Key, Measured, floors
 from tests.support import ROOT
 
@@ -98,9 +97,7 @@ def deviations(run: Run) -> dict[str, Deviations]:
     """
     processor = _processor(run)
     parts = {
-        question: _Parts([{arm: logarithms(pairs) for arm, pairs in one.times.items()} for one in launches])
-        for (question, cache), launches in run.questions.items()
-        if cache == "hot"
+        question: _Parts(launches) for (question, cache), launches in measured_rounds(run).items() if cache == "hot"
     }
     arms = next(iter(parts.values())).arms
     launch = _roots(np.mean([each.own[:, 0] for each in parts.values()], axis=0))
@@ -143,11 +140,8 @@ def _roots(values: Logs) -> list[float]:
 
 def _processor(run: Run) -> dict[tuple[str, str], float]:
     """Returns the deviation between launches of the log processor seconds of each question on each arm."""
-    costs: dict[tuple[str, str], list[float]] = {}
-    for line in of_type(run.lines, Cost):
-        spent = (line.spent.client + (line.spent.engine or 0.0)) / line.questions
-        costs.setdefault((line.question, line.arm), []).append(math.log(spent))
-    return {cell: float(np.std(launches, ddof=1)) for cell, launches in costs.items()}
+    logs = processor_logs(run).items()
+    return {(cell.question, cell.arm): float(np.std(list(launches.values()), ddof=1)) for cell, launches in logs}
 
 
 class Simulation:

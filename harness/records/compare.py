@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
-from msgspec.structs import replace
 
 from rollup_bench.harness.records.findings import Cell, Run, drifting, floors, processor, processor_logs
 from rollup_bench.harness.stats import noise
@@ -42,15 +41,8 @@ def compare(before: Run, after: Run) -> Comparison:
 
     A cell that drifts in one of the runs supports no claim.
     """
-    comparison = _compare(_levels(before), _levels(after), wider_floors(before, after))
     unsteady = drifting(before) | drifting(after)
-    changes = [
-        change._replace(claim=replace(change.claim, outcome="drifts"))
-        if change.claim and change.cell in unsteady
-        else change
-        for change in comparison.changes
-    ]
-    return Comparison(comparison.common, changes)
+    return _compare(_levels(before), _levels(after), wider_floors(before, after), unsteady)
 
 
 def compare_processor(before: Run, after: Run) -> Comparison:
@@ -64,7 +56,7 @@ def compare_processor(before: Run, after: Run) -> Comparison:
     before_level, after_level = (
         {cell: estimate([np.array([log]) for log in run[cell].values()]) for cell in both} for run in logs
     )
-    return _compare(before_level, after_level, {})
+    return _compare(before_level, after_level, {}, set())
 
 
 def wider_floors(before: Run, after: Run) -> dict[noise.Key, Estimate]:
@@ -76,13 +68,17 @@ def wider_floors(before: Run, after: Run) -> dict[noise.Key, Estimate]:
 
 
 def _compare(
-    old: Mapping[Cell, Estimate], new: Mapping[Cell, Estimate], held_against: Mapping[noise.Key, Estimate]
+    old: Mapping[Cell, Estimate],
+    new: Mapping[Cell, Estimate],
+    held_against: Mapping[noise.Key, Estimate],
+    unsteady: set[Cell],
 ) -> Comparison:
-    """Compares log seconds; `held_against` has the noise floor of each question."""
+    """Compares log seconds; `held_against` has the noise floor of each question, `unsteady` the cells that drift."""
     both = [cell for cell in old if cell in new]
     common = float(np.median([new[cell].centre - old[cell].centre for cell in both])) if len(both) >= _ENOUGH else 0.0
     ratios = [difference(new[cell], old[cell], common) for cell in both]
-    found = claims(ratios, [held_against.get((cell.question, cell.cache)) for cell in both])
+    floors_of_cells = [held_against.get((cell.question, cell.cache)) for cell in both]
+    found = claims(ratios, floors_of_cells, [cell in unsteady for cell in both])
     claimed = dict(zip(both, found, strict=True))
     cells = dict.fromkeys([*old, *new])
     changes = [Change(cell, _seconds(old.get(cell)), _seconds(new.get(cell)), claimed.get(cell)) for cell in cells]

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from rollup_bench.errors import RequestError
@@ -162,14 +161,31 @@ def drifting(run: Run) -> set[Cell]:
     return {cell for cell, launches in known.items() if launches and _drifts(estimate(launches))}
 
 
+def measured_rounds(run: Run) -> noise.Measured:
+    """Returns the log time of each round by question, launch and arm."""
+    return {
+        key: [{arm: logarithms(pairs) for arm, pairs in launch.times.items()} for launch in launches]
+        for key, launches in run.questions.items()
+    }
+
+
+def measured_processor(run: Run) -> noise.Measured:
+    """Returns the log processor seconds of client and engine for one request, by question, launch and arm."""
+    found: dict[noise.Key, dict[int, dict[str, Logs]]] = defaultdict(lambda: defaultdict(dict))
+    for cell, costs in _costs(run).items():
+        for launch, cost in costs.items():
+            found[cell.question, cell.cache][launch][cell.arm] = np.log([_total(cost)])
+    return {key: [logs for _, logs in sorted(launches.items())] for key, launches in found.items()}
+
+
 def controls(run: Run) -> dict[noise.Key, Estimate]:
     """Returns the A/A control of each question and cache state: the log-ratio of its second name to the arm."""
-    return noise.controls(_measured(run))
+    return noise.controls(measured_rounds(run))
 
 
 def floors(run: Run) -> dict[noise.Key, Estimate]:
     """Returns the noise floor of each question and cache state, which differences must exceed to be claimed."""
-    return noise.floors(_measured(run))
+    return noise.floors(measured_rounds(run))
 
 
 def noise_floor(run: Run) -> NoiseFloor | None:
@@ -201,7 +217,7 @@ def ratios(run: Run) -> dict[Pair, Estimate]:
     """Estimates the log-ratio of the times of every two arms at every question and cache state."""
     return {
         Pair(question, cache, arm, versus): estimate(common)
-        for (question, cache), launches in _measured(run).items()
+        for (question, cache), launches in measured_rounds(run).items()
         for arm, versus in combinations(_arms(run.questions[question, cache]), 2)
         if (common := paired(launches, versus, arm))
     }
@@ -230,19 +246,12 @@ def processor_logs(run: Run) -> dict[Cell, dict[int, float]]:
 def _claimed(run: Run, found: Mapping[Pair, Estimate], held_against: Mapping[noise.Key, Estimate]) -> list[Difference]:
     """Returns the claims about ratios; a drifting cell supports none."""
     unsteady = drifting(run)
-    claimed = claims(list(found.values()), [held_against.get((pair.question, pair.cache)) for pair in found])
-    return [
-        Difference(*pair, replace(claim, outcome="drifts") if unsteady.intersection(pair.cells) else claim)
-        for pair, claim in zip(found, claimed, strict=True)
-    ]
-
-
-def _measured(run: Run) -> noise.Measured:
-    """Returns the log time of each round by question, launch and arm."""
-    return {
-        key: [{arm: logarithms(pairs) for arm, pairs in launch.times.items()} for launch in launches]
-        for key, launches in run.questions.items()
-    }
+    claimed = claims(
+        list(found.values()),
+        [held_against.get((pair.question, pair.cache)) for pair in found],
+        [not unsteady.isdisjoint(pair.cells) for pair in found],
+    )
+    return [Difference(*pair, claim) for pair, claim in zip(found, claimed, strict=True)]
 
 
 def _change(rounds: Logs) -> Logs:

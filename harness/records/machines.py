@@ -6,7 +6,16 @@ from typing import Literal, NamedTuple
 from msgspec.structs import replace
 
 from rollup_bench.harness.records.compare import wider_floors
-from rollup_bench.harness.records.findings import Pair, Run, differences, drifting, processor_ratios, ratios, timings
+from rollup_bench.harness.records.findings import (
+    Cell,
+    Pair,
+    Run,
+    differences,
+    drifting,
+    processor_ratios,
+    ratios,
+    timings,
+)
 from rollup_bench.harness.stats import noise
 from rollup_bench.harness.stats.claims import Claim, claims
 from rollup_bench.harness.stats.estimate import Estimate, difference
@@ -40,17 +49,12 @@ class Choice(NamedTuple):
 def compare_ratios(before: Run, after: Run) -> list[RatioChange]:
     """Compares the ratio of the times of every two arms; a pair with a cell that drifts supports no claim."""
     unsteady = drifting(before) | drifting(after)
-    return [
-        change._replace(claim=replace(change.claim, outcome="drifts"))
-        if unsteady.intersection(change.pair.cells)
-        else change
-        for change in _compare(ratios(before), ratios(after), wider_floors(before, after))
-    ]
+    return _compare(ratios(before), ratios(after), wider_floors(before, after), unsteady)
 
 
 def compare_processor_ratios(before: Run, after: Run) -> list[RatioChange]:
     """Compares the ratio of the processor seconds of every two arms."""
-    return _compare(processor_ratios(before), processor_ratios(after), {})
+    return _compare(processor_ratios(before), processor_ratios(after), {}, set())
 
 
 def choices(before: Run, after: Run) -> list[Choice]:
@@ -64,12 +68,16 @@ def choices(before: Run, after: Run) -> list[Choice]:
 
 
 def _compare(
-    before: Mapping[Pair, Estimate], after: Mapping[Pair, Estimate], held_against: Mapping[noise.Key, Estimate]
+    before: Mapping[Pair, Estimate],
+    after: Mapping[Pair, Estimate],
+    held_against: Mapping[noise.Key, Estimate],
+    unsteady: set[Cell],
 ) -> list[RatioChange]:
     old, new = _sorted(before), _sorted(after)
     pairs = [pair for pair in old if pair in new]
     changes = [difference(new[pair], old[pair]) for pair in pairs]
-    found = claims(changes, [held_against.get((pair.question, pair.cache)) for pair in pairs])
+    floors_of_pairs = [held_against.get((pair.question, pair.cache)) for pair in pairs]
+    found = claims(changes, floors_of_pairs, [not unsteady.isdisjoint(pair.cells) for pair in pairs])
     return [
         RatioChange(pair, old[pair].ratio, new[pair].ratio, claim) for pair, claim in zip(pairs, found, strict=True)
     ]

@@ -1,7 +1,6 @@
 """Performs the launches of a run: loads layouts again, restarts engines, and times all questions on all arms."""
 
 import time
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
@@ -12,7 +11,8 @@ import numpy as np
 
 from rollup_bench.engines.contract import Engine, Plan, Session
 from rollup_bench.errors import FailureError, RequestError
-from rollup_bench.harness.records.lines import Cache, Cost, Fault, First, LoadCost, Record, Rounds, of_type
+from rollup_bench.harness.records.findings import Run, measured_processor, measured_rounds
+from rollup_bench.harness.records.lines import Cache, Cost, Fault, First, Header, LoadCost, Rounds
 from rollup_bench.harness.records.run_log import RunLog
 from rollup_bench.harness.run import arms as running
 from rollup_bench.harness.run import loading, mixes, result_cache
@@ -23,8 +23,7 @@ from rollup_bench.harness.run.request import Request, gauge
 from rollup_bench.harness.run.rounds import ROUNDS_DONE, Ask, Progress, TimedQuestion, alone, launch
 from rollup_bench.harness.run.routes import RouteOf, route
 from rollup_bench.harness.stats.effort import Seconds, Share, finished, shares
-from rollup_bench.harness.stats.estimate import Logs, logarithms
-from rollup_bench.harness.stats.noise import Key, Measured
+from rollup_bench.harness.stats.noise import Key
 from rollup_bench.servers import Server
 from rollup_bench.servers.watch import Watch
 from rollup_bench.workloads.pace import time_left
@@ -56,7 +55,8 @@ def measure(request: Request, log: RunLog, arms: Sequence[Arm], servers: Servers
     pace = LaunchPace(say, request.profile.effort.launches)
     for number in range(request.profile.effort.launches):
         pace.launch = number
-        if finished(_wall(log.records, number), _processor(log.records, number)):
+        earlier = _earlier(log, number)
+        if finished(measured_rounds(earlier), measured_processor(earlier)):
             return
         names = [name for name in timed(request, log) if _lacks(log, name, number)]
         if names:
@@ -81,24 +81,11 @@ def add_loads(log: RunLog, arms: Sequence[Arm], servers: Servers, number: int) -
             log.add(figures)
 
 
-def _wall(records: Sequence[Record], number: int) -> Measured:
-    """Returns the log times of the rounds of the launches before `number`, in their order."""
-    measured: dict[Key, list[dict[str, Logs]]] = defaultdict(list)
-    for line in sorted(of_type(records, Rounds), key=lambda line: line.launch):
-        if line.launch < number:
-            logs = {arm: logarithms(pairs) for arm, pairs in line.times.items()}
-            measured[line.question, line.cache].append(logs)
-    return dict(measured)
-
-
-def _processor(records: Sequence[Record], number: int) -> Measured:
-    """Returns the log processor seconds of a question in each of the launches before `number`, in their order."""
-    measured: dict[Key, dict[int, dict[str, Logs]]] = defaultdict(lambda: defaultdict(dict))
-    for line in sorted(of_type(records, Cost), key=lambda line: line.launch):
-        if line.launch < number:
-            seconds = (line.spent.client + (line.spent.engine or 0.0)) / line.questions
-            measured[line.question, line.cache][line.launch][line.arm] = np.log([seconds])
-    return {key: list(launches.values()) for key, launches in measured.items()}
+def _earlier(log: RunLog, number: int) -> Run:
+    """Returns the rounds and costs of the launches before `number`."""
+    timed_lines = (line for line in log.records if isinstance(line, (Rounds, Cost)) and line.launch < number)
+    headers = (line for line in log.records if isinstance(line, Header))
+    return Run.of([*headers, *timed_lines], str(log.path))
 
 
 def _lacks(log: RunLog, name: str, number: int) -> bool:
@@ -169,7 +156,7 @@ class _Launch:
         """Returns the rounds of each question in this launch, which started at `began` and has been warmed up."""
         effort = self.request.profile.effort
         fixed = time.monotonic() - began + effort.alone * sum(map(len, seconds.values()))
-        return shares(_wall(self.log.records, self.number), seconds, effort.limits(fixed))
+        return shares(measured_rounds(_earlier(self.log, self.number)), seconds, effort.limits(fixed))
 
     def _cell(self, by_name: Mapping[str, Arm], name: str, right: Sequence[str]) -> TimedQuestion:
         """Returns the question with this launch's requests; successive questions use different arms as A/A control."""

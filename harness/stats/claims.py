@@ -6,6 +6,7 @@ from typing import Literal
 
 import msgspec
 import numpy as np
+from msgspec.structs import replace
 
 from rollup_bench.harness.stats.estimate import LEVEL, Estimate
 
@@ -46,14 +47,22 @@ def discoveries(p_values: Sequence[float], rate: float = 1 - LEVEL) -> list[bool
     return [place in discovered for place in range(len(p_values))]
 
 
-def claims(estimates: Sequence[Estimate], floors: Sequence[Estimate | None], level: float = LEVEL) -> list[Claim]:
+def claims(
+    estimates: Sequence[Estimate],
+    floors: Sequence[Estimate | None],
+    drifts: Sequence[bool] | None = None,
+    level: float = LEVEL,
+) -> list[Claim]:
     """Returns a claim for each estimate; the false discovery rate over all estimates together is at most 1 - `level`.
 
     `floors` holds the noise floor of each estimate, or None. A difference is claimed only if it is a discovery and its
-    interval excludes the ratio 1 and lies outside the interval of the noise floor.
+    interval excludes the ratio 1 and lies outside the interval of the noise floor. `drifts` says of which estimates a
+    time still fell or rose; without it, of none.
     """
     discovered = discoveries([estimate.p for estimate in estimates], 1 - level)
-    return [_claim(*arguments, level) for arguments in zip(estimates, floors, discovered, strict=True)]
+    found = [_claim(*arguments, level) for arguments in zip(estimates, floors, discovered, strict=True)]
+    unsteady = drifts if drifts is not None else [False] * len(found)
+    return [replace(claim, outcome="drifts") if one else claim for claim, one in zip(found, unsteady, strict=True)]
 
 
 def _claim(estimate: Estimate, floor: Estimate | None, discovered: bool, level: float) -> Claim:
