@@ -284,7 +284,7 @@ def _processor(costs: Sequence[Cost]) -> Processor:
 
 def _total(cost: Cost) -> float:
     """Returns the processor seconds of client and engine for one request."""
-    return (cost.spent.client + (cost.spent.engine or 0.0)) / cost.questions
+    return cost.spent.processor / cost.questions
 
 
 def _level(launches: Sequence[float]) -> Level:

@@ -99,6 +99,11 @@ class Spent(msgspec.Struct, frozen=True):
         None  # by resource: share of the period in which some task waited for the resource
     )
 
+    @property
+    def processor(self) -> float:
+        """The processor seconds of clients and engine together."""
+        return self.client + (self.engine or 0.0)
+
 
 class Rounds(_Record, frozen=True, tag="rounds"):
     """The rounds of one question in one launch; each round asks its arms twice, in ABBA order.
@@ -266,6 +271,12 @@ def parse(lines: Iterable[bytes], name: str) -> Iterator[Record]:
 def of_type(records: Iterable[Record], kind: type[T]) -> list[T]:
     """Returns the records that have the type `kind`, in their order."""
     return [record for record in records if isinstance(record, kind)]
+
+
+def of_cell(records: Iterable[Record], kind: type[T], question: str, arm: str) -> list[T]:
+    """Returns the records of type `kind` about one question or mix on one arm, in their order."""
+    cell = (question, arm)
+    return [one for one in of_type(records, kind) if (getattr(one, "question", ""), getattr(one, "arm", "")) == cell]
 
 
 def _lines(path: Path) -> Iterator[bytes]:

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import TypeVar
 
@@ -20,7 +20,7 @@ from rollup_bench.harness.records.findings import (
     processor_differences,
     timings,
 )
-from rollup_bench.harness.records.lines import ClosedLoop, First, Route, Verdict, of_type, parts
+from rollup_bench.harness.records.lines import ClosedLoop, First, Route, Verdict, of_cell, of_type, parts
 from rollup_bench.harness.records.loads import mean_loads
 from rollup_bench.harness.report.break_even import questions_to_repay
 from rollup_bench.harness.run import loops
@@ -96,7 +96,7 @@ class _Findings:
         question, arm = line.question, line.arm
         cell = Cell(question, "hot", arm)
         best, routes = lowest(self._times, cell), self._routes(question, arm)
-        spent = self._processors.get(cell)
+        spent, closed = self._processors.get(cell), of_cell(self._run.lines, ClosedLoop, question, arm)
         return CellView(
             question=question,
             arm=arm,
@@ -121,11 +121,8 @@ class _Findings:
             lowest=cell == best,
             against=_claim(self._claims, question, arm, best.arm) if best else None,
             break_even=self._break_even(question, arm),
-            capacity=loops.capacity([one for one in self._lines(ClosedLoop, question, arm) if one.cache == "hot"]),
+            capacity=loops.capacity([loop for loop in closed if loop.cache == "hot"]),
         )
-
-    def _lines(self, kind: type[T], question: str, arm: str) -> Iterator[T]:
-        return (line for line in of_type(self._run.lines, kind) if (line.question, line.arm) == (question, arm))
 
     def _routes(self, question: str, arm: str) -> list[Route]:
         requests: Counter[tuple[tuple[str, ...], str]] = Counter()
@@ -136,7 +133,7 @@ class _Findings:
 
     def _first(self, question: str, arm: str) -> tuple[float, str] | None:
         times: dict[str, list[int]] = {}
-        for line in self._lines(First, question, arm):
+        for line in of_cell(self._run.lines, First, question, arm):
             times.setdefault(line.cache, []).append(line.time)
         if not times:
             return None

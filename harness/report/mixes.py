@@ -6,7 +6,16 @@ import msgspec
 import numpy as np
 
 from rollup_bench.harness.records.findings import Run
-from rollup_bench.harness.records.lines import ClosedLoop, Cost, MixedQuestions, OpenLoop, Spent, Verdict, of_type
+from rollup_bench.harness.records.lines import (
+    ClosedLoop,
+    Cost,
+    MixedQuestions,
+    OpenLoop,
+    Spent,
+    Verdict,
+    of_cell,
+    of_type,
+)
 from rollup_bench.harness.run import loops, search
 from rollup_bench.harness.stats.estimate import Estimate, estimate
 
@@ -33,20 +42,20 @@ def mixes(run: Run) -> list[tuple[MixedQuestions, list[MixView]]]:
 
 def cores(spent: Spent) -> float:
     """Returns how many cores client and engine used on average."""
-    return (spent.client + (spent.engine or 0.0)) / spent.seconds
+    return spent.processor / spent.seconds
 
 
 def _view(run: Run, mix: MixedQuestions, arm: str) -> MixView:
     if arm in mix.refused:
         return MixView(arm, note=f"not asked: {mix.refused[arm]}")
-    closed = [line for line in of_type(run.lines, ClosedLoop) if (line.question, line.arm) == (mix.question, arm)]
-    opened = [line for line in of_type(run.lines, OpenLoop) if (line.question, line.arm) == (mix.question, arm)]
-    costs = [line for line in of_type(run.lines, Cost) if (line.question, line.arm) == (mix.question, arm)]
+    closed = of_cell(run.lines, ClosedLoop, mix.question, arm)
+    opened = of_cell(run.lines, OpenLoop, mix.question, arm)
+    costs = of_cell(run.lines, Cost, mix.question, arm)
     length, highest = sum(mix.counts.values()), search.highest(opened)
     return MixView(
         arm,
         alone=_over_launches([1e9 * length * len(line.times) / sum(line.times) for line in costs]),
-        processor=_over_launches([cores(line.spent) * line.spent.seconds / line.questions / length for line in costs]),
+        processor=_over_launches([line.spent.processor / line.questions / length for line in costs]),
         most=loops.capacity(closed),
         highest=highest,
         note="" if highest else _missing(closed, opened),

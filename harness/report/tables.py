@@ -20,6 +20,7 @@ from rollup_bench.harness.records.lines import (
     OpenLoop,
     Rounds,
     Verdict,
+    of_cell,
     of_type,
 )
 from rollup_bench.harness.records.loads import mean_loads
@@ -243,14 +244,13 @@ def _under_load(run: Run) -> Table:
     """Returns the table of all rates that were offered to each arm, in increasing order."""
     right = ("rate a second", "p50 ms", "p95 ms", "p99 ms", "max ms", "cores", "capacity")
     table = new_table("question", "engine/layout", "load", "outcome", right=right)
-    sweeps, above = of_type(run.lines, ClosedLoop), ""
-    schedules = [line for line in of_type(run.lines, OpenLoop) if line.load not in _OWN_SHARES]
-    for cell in dict.fromkeys((sweep.question, sweep.arm) for sweep in sweeps):
-        question, arm = cell
-        capacity = under_load.capacity([sweep for sweep in sweeps if (sweep.question, sweep.arm) == cell])
+    above = ""
+    for question, arm in dict.fromkeys((sweep.question, sweep.arm) for sweep in of_type(run.lines, ClosedLoop)):
+        capacity = under_load.capacity(of_cell(run.lines, ClosedLoop, question, arm))
         most = "wrong or no answers" if capacity is None else f"{capacity:.3g}"
-        offered = sorted((line for line in schedules if (line.question, line.arm) == cell), key=lambda line: line.rate)
-        for schedule in offered:
+        schedules = of_cell(run.lines, OpenLoop, question, arm)
+        offered = [line for line in schedules if line.load not in _OWN_SHARES]
+        for schedule in sorted(offered, key=lambda line: line.rate):
             result = under_load.read(schedule)
             times = [milliseconds(result.response.get(name)) for name in ("p50", "p95", "p99")]
             used = f"{cores(schedule.spent):.2f}"

@@ -17,7 +17,7 @@ from rollup_bench.engines.contract import Engine, Plan
 from rollup_bench.engines.failures import quietly_closed
 from rollup_bench.engines.registry import engine_type, recipe
 from rollup_bench.errors import FailureError
-from rollup_bench.harness.records.lines import ClosedLoop, OpenLoop, of_type
+from rollup_bench.harness.records.lines import ClosedLoop, OpenLoop, of_cell
 from rollup_bench.harness.records.run_log import RunLog
 from rollup_bench.harness.run import loops, mixes, search
 from rollup_bench.harness.run.admission import log_fault, reconnected, spaced, timed
@@ -148,8 +148,7 @@ class _LoadTest:
         self.log.add(line)
 
     def _lines(self, kind: type[T], arm: Arm) -> list[T]:
-        lines = of_type(self.log.records, kind)
-        return [line for line in lines if (line.arm, line.question) == (arm.name, self.mix.name)]
+        return of_cell(self.log.records, kind, self.mix.name, arm.name)
 
     def _gauge(self, arm: Arm) -> Gauge:
         return gauge(self.servers[arm.engine.name])
