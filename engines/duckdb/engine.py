@@ -5,7 +5,9 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -16,11 +18,10 @@ from rollup_bench.engines.duckdb import export, rollup, sql, tables
 from rollup_bench.engines.duckdb.cohort import cohort, stored_cohort
 from rollup_bench.engines.duckdb.funnel import funnel, stored_funnel
 from rollup_bench.engines.duckdb.loading import filled, loaded, naive_batches, naive_schema, steps
-from rollup_bench.engines.duckdb.sources import Source, source
+from rollup_bench.engines.duckdb.sources import source
 from rollup_bench.engines.duckdb.timeout import SECONDS, Timeout
 from rollup_bench.engines.duckdb.zones import LocalTime, local_time
 from rollup_bench.engines.exports import write_text
-from rollup_bench.engines.rollups import Rollup
 from rollup_bench.engines.sql import Parameters, quoted
 from rollup_bench.errors import FailureError, RequestError
 from rollup_bench.servers import Server
@@ -32,10 +33,12 @@ from rollup_bench.workloads.dataset import Dataset
 from rollup_bench.workloads.events import Events, Statistics
 from rollup_bench.workloads.layouts import Layout
 from rollup_bench.workloads.measures import Measure
-from rollup_bench.workloads.questions import Aggregate, Cohort, Question, milliseconds
+from rollup_bench.workloads.questions import Aggregate, Cohort, Grain, Question, milliseconds, spanless
 from rollup_bench.workloads.templates import Template
 
 BUCKET = pa.field("bucket", INSTANT)
+NO_CLOCK = LocalTime("UTC", 0, 0)
+"""For questions of a single bucket, whose SQL contains no local time."""
 warnings.filterwarnings("ignore", "Arrow output on a DB-API result makes an extra copy")
 
 
@@ -128,33 +131,41 @@ def statement(question: Question, plan: Plan, local: LocalTime | None = None) ->
 
     The SQL contains the clock changes of `local`, by default those that the question needs.
     """
-    read = source(question, plan)
-    subject, time = plan.dataset.columns.subject, plan.dataset.columns.time.name
-    integers = {name for name, kind in plan.statistics.types.items() if kind == "int64"}
+    text, values = _open_statement(question, plan, local)
+    return text, [value(question.span) if callable(value) else value for value in values]
+
+
+def _open_statement(question: Question, plan: Plan, local: LocalTime | None) -> tuple[str, list[Any]]:
+    """The SQL of a question and its bound values; functions of the span stand for values that depend on it."""
+    read, subject, time = source(question, plan), plan.dataset.columns.subject, plan.dataset.columns.time.name
     match question:
         case Aggregate():
-            local = local or local_time(question.zone, question.span.milliseconds, plan.statistics)
-            return _aggregate(question, read, plan, local, integers)
+            if local is None and question.grain is not Grain.ALL:
+                local = local_time(question.zone, question.span.milliseconds, plan.statistics)
+            return _aggregate(spanless(question), plan, read.name, bool(read.whole), local or NO_CLOCK)
         case Cohort():
             span = question.span.milliseconds[0], milliseconds(question.until)
             local = local or local_time(question.zone, span, plan.statistics)
             if isinstance(read.table, StoredActivity):
-                return stored_cohort(question, read.table, integers, local)
-            return cohort(question, subject, time, integers, local)
+                return stored_cohort(question, read.table, _integers(plan), local)
+            return cohort(question, subject, time, _integers(plan), local)
         case _:
             return stored_funnel(question, read.name) if read.table else funnel(question, subject, time)
 
 
-def _aggregate(
-    question: Aggregate, read: Source, plan: Plan, local: LocalTime, integers: set[str]
-) -> tuple[str, list[object]]:
-    """The SQL of an aggregate over the events or over a roll-up, and its bound values."""
-    parameters, time, stored = Parameters(), plan.dataset.columns.time.name, read.table
-    if isinstance(stored, Rollup) and read.whole:
-        rows = sql.Rows(f"({rollup.with_ends(read.name, stored, time, read.whole, question.span, parameters)})", [])
+@lru_cache(maxsize=1024)
+def _aggregate(question: Aggregate, plan: Plan, table: str, cut: bool, local: LocalTime) -> tuple[str, list[Any]]:
+    """The SQL of an aggregate over a table, and its bound values; functions of the span stand for some of them.
+
+    `cut` says that the table is a roll-up and that the events of the buckets that a span cuts are read too.
+    """
+    parameters, time, stored = Parameters(), plan.dataset.columns.time.name, plan.tables.rollups.get(table)
+    integers = _integers(plan)
+    if stored is not None and cut:
+        rows = sql.Rows(f"({rollup.with_ends(table, stored, time, parameters)})", [])
     else:
-        rows = sql.Rows(quoted(read.name), sql.span(question.span, time, parameters))
-    if not isinstance(stored, Rollup):
+        rows = sql.Rows(quoted(table), sql.in_span(time, parameters))
+    if stored is None:
         return sql.aggregate(question, time, rows, lambda m: sql.measure(m, integers), local, parameters)
     flagging, few = stored.flagging(question), replace(local, events=0)
     if question.grain == stored.layout.grain:
@@ -164,6 +175,11 @@ def _aggregate(
         return rollup.measure(wanted, flagging, stored, integers)
 
     return sql.aggregate(flagging, time, rows, measure, few, parameters)
+
+
+def _integers(plan: Plan) -> set[str]:
+    """The names of the integer columns of the events."""
+    return {name for name, kind in plan.statistics.types.items() if kind == "int64"}
 
 
 def fetched(result: duckdb.DuckDBPyConnection) -> pa.Table:

@@ -2,24 +2,24 @@
 
 from collections.abc import Sequence
 
-from rollup_bench.engines.duckdb.sql import Literals, conditions, naive, span
+from rollup_bench.engines.duckdb.sql import Literals, bound, conditions, in_span
 from rollup_bench.engines.funnels import Steps, StoredFunnel
 from rollup_bench.engines.sql import Parameters, quoted
 from rollup_bench.workloads.questions import Funnel
 
 
 def funnel(question: Funnel, subject: str, time: str) -> tuple[str, list[object]]:
-    """The SQL of a funnel over the table `events`, and its bound values."""
+    """The SQL of a funnel over the table `events`, and its bound values; the span is left open."""
     parameters = Parameters()
-    spans = [span(question.span, time, parameters) for _ in question.steps]
+    spans = [in_span(time, parameters) for _ in question.steps]
     ctes = _entries(question.steps, question.by, (subject, time), spans, parameters)
     return _answer(question, ctes, parameters)
 
 
 def stored_funnel(question: Funnel, table: str) -> tuple[str, list[object]]:
-    """The SQL of a funnel over a table of entries, and its bound values."""
+    """The SQL of a funnel over a table of entries, and its bound values; the span is left open."""
     parameters = Parameters()
-    where = " AND ".join(span(question.span, "time1", parameters))
+    where = " AND ".join(in_span("time1", parameters))
     return _answer(question, [f"entries AS (SELECT * FROM {quoted(table)} WHERE {where})"], parameters)
 
 
@@ -65,7 +65,7 @@ def _answer(question: Funnel, ctes: list[str], parameters: Parameters) -> tuple[
     steps = range(1, len(question.steps) + 1)
     by = [f"by{i}" for i in range(len(question.by))]
     in_time = [
-        f"time{k} <= time1 + to_seconds({question.window}) AND time{k} < {parameters.bind(naive(question.span.end))}"
+        f"time{k} <= time1 + to_seconds({question.window}) AND time{k} < {bound(lambda span: span.end, parameters)}"
         for k in steps[1:]
     ]
     reached = " + ".join(["1", *(f"coalesce(CAST({reach} AS BIGINT), 0)" for reach in in_time)])

@@ -1,10 +1,12 @@
 """Roll-ups in DuckDB: tables of states by bucket and dimensions, and the SQL of measures over them."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 import msgspec
 
-from rollup_bench.engines.duckdb.sql import Literals, conditions, is_day, naive
+from rollup_bench.engines.duckdb.sql import Literals, bound, conditions, is_day
 from rollup_bench.engines.duckdb.zones import LONGEST, LocalTime
 from rollup_bench.engines.rollups import Rollup
 from rollup_bench.engines.sql import Parameters, quoted
@@ -64,6 +66,7 @@ def over(question: Question, span: Span) -> Question:
     return msgspec.structs.replace(question, span=span)
 
 
+@lru_cache(maxsize=4096)
 def bucket_after(moment: datetime, grain: Grain, zone: str) -> datetime:
     """The moment if a bucket of a day or longer begins then, else the start of the next bucket."""
     at = milliseconds(moment)
@@ -71,20 +74,27 @@ def bucket_after(moment: datetime, grain: Grain, zone: str) -> datetime:
     return EPOCH + timedelta(milliseconds=next(begin for begin in begins if begin >= at))
 
 
+@lru_cache(maxsize=4096)
 def bucket_before(moment: datetime, grain: Grain, zone: str) -> datetime:
     """The start of the bucket of a day or longer that contains a moment."""
     at = milliseconds(moment)
     return EPOCH + timedelta(milliseconds=bucket_starts(zone, grain, at, at)[0])
 
 
-def with_ends(name: str, rollup: Rollup, time: str, whole: Span, span: Span, parameters: Parameters) -> str:
-    """The SELECT of the rows of the roll-up `name` in `whole`, and of the same made from events of the rest of `span`.
+def with_ends(name: str, rollup: Rollup, time: str, parameters: Parameters) -> str:
+    """The SELECT of the rows of the roll-up `name` in a span's whole buckets, and of the same made from other events.
 
-    `whole` consists of whole buckets, so that the rest lies in the bucket before and in the bucket after it.
+    The span is left open. The other events lie in the bucket before the whole ones and in the bucket after them.
     """
-    before = bucket_before(span.start, Grain(rollup.layout.grain or Grain.ALL), rollup.layout.zone)
-    moments = (whole.start, whole.end, span.start, span.end, before)
-    first, last, start, end, before_first = (parameters.bind(naive(moment)) for moment in moments)
+    grain, zone = Grain(rollup.layout.grain or Grain.ALL), rollup.layout.zone
+    moments: list[Callable[[Span], datetime]] = [
+        lambda span: bucket_after(span.start, grain, zone),
+        lambda span: bucket_before(span.end, grain, zone),
+        lambda span: span.start,
+        lambda span: span.end,
+        lambda span: bucket_before(span.start, grain, zone),
+    ]
+    first, last, start, end, before_first = (bound(moment, parameters) for moment in moments)
     columns, instant = ", ".join(_columns(rollup)), quoted(time)
 
     def made(bucket: str, begin: str, until: str) -> str:

@@ -45,7 +45,10 @@ def aggregate(
     local: LocalTime,
     parameters: Parameters,
 ) -> tuple[str, list[object]]:
-    """The SQL of an aggregate over rows, and its bound values; `expression` returns the SQL of a measure."""
+    """The SQL of an aggregate over rows, and its bound values; `expression` returns the SQL of a measure.
+
+    The span is left open: in place of a value that depends on it stands the function that returns the value.
+    """
     start = rows.start
     if start is None and is_day(question.grain):
         start = local.few_starts(quoted(time), question.grain)
@@ -72,12 +75,15 @@ def aggregate(
     return "\n".join(lines), parameters.values
 
 
-def span(span: Span, time: str, parameters: Parameters) -> list[str]:
-    """The SQL conditions for times from the start of a span to just before its end."""
-    return [
-        f"{quoted(time)} >= {parameters.bind(naive(span.start))}",
-        f"{quoted(time)} < {parameters.bind(naive(span.end))}",
-    ]
+def in_span(time: str, parameters: Parameters) -> list[str]:
+    """The SQL conditions for times from the start of a span to just before its end; the span is left open."""
+    start, end = bound(lambda span: span.start, parameters), bound(lambda span: span.end, parameters)
+    return [f"{quoted(time)} >= {start}", f"{quoted(time)} < {end}"]
+
+
+def bound(moment: Callable[[Span], datetime], parameters: Parameters) -> str:
+    """Binds a moment that depends on the span; returns its placeholder."""
+    return parameters.bind(lambda span: naive(moment(span)))
 
 
 def conditions(filters: tuple[Filter, ...], parameters: Parameters) -> list[str]:
@@ -113,7 +119,7 @@ def is_day(grain: Grain) -> bool:
 
 def _bucket(question: Aggregate, time: str, local: LocalTime, parameters: Parameters) -> str:
     if question.grain is Grain.ALL:
-        return f"CAST({parameters.bind(question.span.milliseconds[0])} AS BIGINT)"
+        return f"CAST({parameters.bind(lambda span: span.milliseconds[0])} AS BIGINT)"
     return local.bucket(quoted(time), question.grain)
 
 
