@@ -4,7 +4,6 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from statistics import median
-from typing import TypeVar
 
 import msgspec
 
@@ -20,15 +19,13 @@ from rollup_bench.harness.records.findings import (
     processor_differences,
     timings,
 )
-from rollup_bench.harness.records.lines import ClosedLoop, First, Route, Verdict, of_cell, of_type, parts
+from rollup_bench.harness.records.lines import First, Route, Verdict, of_cell, of_type, parts
 from rollup_bench.harness.records.loads import mean_loads
 from rollup_bench.harness.report.break_even import questions_to_repay
-from rollup_bench.harness.run import loops
+from rollup_bench.harness.report.under_load import UnderLoadView, under_load
 from rollup_bench.harness.stats.claims import Claim
 from rollup_bench.harness.stats.percentiles import Percentiles
 from rollup_bench.workloads.layouts import RAW, TUNED
-
-T = TypeVar("T", ClosedLoop, First)
 
 
 class CellView(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -57,7 +54,7 @@ class CellView(msgspec.Struct, frozen=True, omit_defaults=True):
     lowest: bool = False  # no arm on the same layout has a lower median
     against: Claim | None = None  # comparison with the arm of lowest median on the layout
     break_even: float | None = None  # how often this question must be asked to repay the load, against raw
-    capacity: float | None = None  # right answers a second, with the best number of clients
+    load: UnderLoadView | None = None
 
 
 def by_question(run: Run) -> dict[str, list[CellView]]:
@@ -96,7 +93,7 @@ class _Findings:
         question, arm = line.question, line.arm
         cell = Cell(question, "hot", arm)
         best, routes = lowest(self._times, cell), self._routes(question, arm)
-        spent, closed = self._processors.get(cell), of_cell(self._run.lines, ClosedLoop, question, arm)
+        spent = self._processors.get(cell)
         return CellView(
             question=question,
             arm=arm,
@@ -121,7 +118,7 @@ class _Findings:
             lowest=cell == best,
             against=_claim(self._claims, question, arm, best.arm) if best else None,
             break_even=self._break_even(question, arm),
-            capacity=loops.capacity([loop for loop in closed if loop.cache == "hot"]),
+            load=under_load(self._run, question, arm),
         )
 
     def _routes(self, question: str, arm: str) -> list[Route]:

@@ -1,7 +1,7 @@
 """Prints runs as tables in the terminal."""
 
 from collections.abc import Sequence
-from math import isfinite, isinf
+from math import isfinite
 from statistics import median
 
 from rich.console import Console
@@ -20,24 +20,20 @@ from rollup_bench.harness.records.lines import (
     OpenLoop,
     Rounds,
     Verdict,
-    of_cell,
     of_type,
 )
 from rollup_bench.harness.records.loads import mean_loads
 from rollup_bench.harness.report.break_even import BreakEven, break_even
 from rollup_bench.harness.report.cells import CellView, by_question, percent, shares
 from rollup_bench.harness.report.grid import STYLES, claim_cells, milliseconds, new_table, print_table
-from rollup_bench.harness.report.mixes import MixView, cores, mixes
+from rollup_bench.harness.report.mixes import Figure, MixView, mixes
 from rollup_bench.harness.report.operations import operations_tables
-from rollup_bench.harness.run import loops as under_load
+from rollup_bench.harness.report.under_load import OWN_SHARES, Offered, under_load
 from rollup_bench.harness.stats.claims import Claim
-from rollup_bench.harness.stats.estimate import Estimate
 from rollup_bench.harness.stats.percentiles import Percentiles
 
 _ROOM_FOR_REASONS = 110
 """The terminal width, in characters, from which the table of a run contains the reasons of verdicts."""
-_OWN_SHARES = ("50%", "80%")
-"""The loads of older runs whose rates were shares of each arm's own capacity."""
 _VERDICTS = {"right": "green", "within bound": "green", "wrong": "bold red", "failed": "bold red"}
 
 
@@ -55,7 +51,7 @@ def run_table(run: Run, console: Console) -> None:
         console.print(f"[red]{fault.arm} dropped out while {fault.doing}{when}: {escape(fault.reason)}[/red]")
     if of_type(run.lines, ClosedLoop):
         print_table(_under_load(run), console)
-    if any(line.load in _OWN_SHARES for line in of_type(run.lines, OpenLoop)):
+    if any(line.load in OWN_SHARES for line in of_type(run.lines, OpenLoop)):
         console.print("[dim]left out: open loops at shares of an arm's own capacity, which cannot be compared[/dim]")
     operations_tables(run, console)
     if not of_type(run.lines, Ended):
@@ -123,27 +119,32 @@ def _print_mix(mix: MixedQuestions, views: Sequence[MixView], console: Console) 
     table = new_table("engine/layout", right=right)
     table.add_column("note")
     for view in views:
-        best = view.highest
-        times = under_load.read(best).response if best else {}
+        load, best = view.load, view.load.highest if view.load else None
         table.add_row(
             view.arm,
-            _interval_cell(view.alone),
-            _interval_cell(view.processor, 1000),
-            "" if view.most is None else f"{view.most:.3g}",
+            _figure_cell(view.alone),
+            _figure_cell(view.processor, 1000),
+            "" if load is None or load.capacity is None else f"{load.capacity:.3g}",
             f"{best.rate:g}" if best else "",
-            *(milliseconds(times.get(name)) for name in ("p50", "p95", "p99")),
-            f"{cores(best.spent):.2f}" if best else "",
-            view.note,
+            *_response_cells(best),
+            f"{best.cores:.2f}" if best else "",
+            f"not asked: {view.refused}" if view.refused else load.note if load else "",
         )
     print_table(table, console)
 
 
-def _interval_cell(figure: Estimate | None, factor: float = 1.0) -> str:
+def _figure_cell(figure: Figure | None, factor: float = 1.0) -> str:
     """Returns a figure times `factor`, with its interval if it is known."""
     if figure is None:
         return ""
-    low, high = (factor * bound for bound in figure.interval())
-    return f"{factor * figure.ratio:.3g}" + (f" ({low:.3g} to {high:.3g})" if not isinf(figure.error) else "")
+    between = " ({:.3g} to {:.3g})".format(*(factor * bound for bound in figure.interval)) if figure.interval else ""
+    return f"{factor * figure.value:.3g}{between}"
+
+
+def _response_cells(offered: Offered | None) -> tuple[str, str, str]:
+    times = offered.response if offered else {}
+    p50, p95, p99 = (milliseconds(times.get(name)) for name in ("p50", "p95", "p99"))
+    return p50, p95, p99
 
 
 def _print_cells(run: Run, console: Console) -> None:
@@ -245,19 +246,15 @@ def _under_load(run: Run) -> Table:
     right = ("rate a second", "p50 ms", "p95 ms", "p99 ms", "max ms", "cores", "capacity")
     table = new_table("question", "engine/layout", "load", "outcome", right=right)
     above = ""
-    for question, arm in dict.fromkeys((sweep.question, sweep.arm) for sweep in of_type(run.lines, ClosedLoop)):
-        capacity = under_load.capacity(of_cell(run.lines, ClosedLoop, question, arm))
-        most = "wrong or no answers" if capacity is None else f"{capacity:.3g}"
-        schedules = of_cell(run.lines, OpenLoop, question, arm)
-        offered = [line for line in schedules if line.load not in _OWN_SHARES]
-        for schedule in sorted(offered, key=lambda line: line.rate):
-            result = under_load.read(schedule)
-            times = [milliseconds(result.response.get(name)) for name in ("p50", "p95", "p99")]
-            used = f"{cores(schedule.spent):.2f}"
-            figures = f"{schedule.rate:.3g}", *times, milliseconds(result.maximum), used, most
-            table.add_row("" if question == above else question, arm, schedule.load, result.outcome, *figures)
+    for question, arm in dict.fromkeys((loop.question, loop.arm) for loop in of_type(run.lines, ClosedLoop)):
+        if (load := under_load(run, question, arm)) is None:
+            continue
+        most = "wrong or no answers" if load.capacity is None else f"{load.capacity:.3g}"
+        for one in load.offered:
+            figures = f"{one.rate:.3g}", *_response_cells(one), milliseconds(one.maximum), f"{one.cores:.2f}", most
+            table.add_row("" if question == above else question, arm, one.load, one.outcome, *figures)
             above, arm, most = question, "", ""
-        if not offered:
+        if not load.offered:
             table.add_row("" if question == above else question, arm, "", "slower than the objective", *[""] * 6, most)
             above = question
     return table

@@ -132,7 +132,7 @@ def test_an_ended_run_is_read_and_not_measured_again(rides: Dataset, tmp_path: P
 def test_under_load_every_answer_is_checked_and_mixes_come_first(rides: Dataset, tmp_path: Path) -> None:
     mix = Mix(name="office", weights={"by-city": 2, "by-day": 1}, story="Asked all day.")
     mixed = msgspec.structs.replace(rides, mixes={"office": mix})
-    under = UnderLoad(questions=1, sweep=0.3, requests=200, least=0.3, most=4.0, different=7, objective=10.0)
+    under = UnderLoad(questions=1, sweep=0.3, requests=100, least=0.3, most=2.0, different=7, objective=10.0)
     effort = Effort(launches=1, least=2, most=2, warm=0.0, alone=0.01)
     profile = Profile("standard", rows=(1,), timed=1, checked=2, effort=effort, load=under)
     wanted = request(mixed, tmp_path, profile)
@@ -163,10 +163,10 @@ def test_each_launch_asks_each_mix_alone_in_whole_blocks(rides: Dataset, tmp_pat
     assert [one.launch for one in costs] == [0, 1]
     assert all(len(one.times) == one.questions > 0 for one in costs)
     ((line, (view,)),) = mixes(run)
-    assert (line.question, view.arm, view.note) == ("office", "duckdb/raw", "")
+    assert (line.question, view.arm, view.refused) == ("office", "duckdb/raw", "")
     assert view.alone is not None
     times = [sum(one.times) / one.questions for one in costs]
-    assert view.alone.ratio == pytest.approx(3e9 / (times[0] * times[1]) ** 0.5)
+    assert view.alone.value == pytest.approx(3e9 / (times[0] * times[1]) ** 0.5)
 
 
 def test_a_mix_is_asked_of_no_arm_that_refuses_one_of_its_questions(rides: Dataset, tmp_path: Path) -> None:

@@ -3,50 +3,18 @@
 from collections.abc import Sequence
 from io import StringIO
 
-import msgspec
 import pytest
 from rich.console import Console
 
 from rollup_bench.harness.records.findings import Run
-from rollup_bench.harness.records.lines import ClosedLoop, Cost, MixedQuestions, OpenLoop, Record, Spent, Verdict
+from rollup_bench.harness.records.lines import MixedQuestions, Record, Verdict
 from rollup_bench.harness.report import tables
 from rollup_bench.harness.report.mixes import MixView, mixes
-from rollup_bench.harness.stats import histograms
-from tests.support.open_loops import record
+from tests.support.mixed import SECOND, alone, closed, opened
 from tests.support.timed import rounds, run
 
 MIX = MixedQuestions(question="m", counts={"q": 3, "r": 1}, story="All day.", refused={"c": "r: unsupported"})
 VERDICTS = [Verdict(arm=arm, question="q", verdict="right") for arm in "abc"]
-SECOND = 10**9
-
-
-def alone(launch: int, times: list[int], client: float = 0.5, engine: float | None = 1.5) -> Cost:
-    spent = Spent(seconds=2.0, client=client, engine=engine)
-    fields = {"arm": "a", "question": "m", "cache": "hot"}
-    return Cost(launch=launch, questions=len(times), times=times, spent=spent, **fields)  # type: ignore[arg-type]
-
-
-def closed(clients: int, right: int, milliseconds: int, wrong: int = 0) -> ClosedLoop:
-    return ClosedLoop(
-        arm="a",
-        question="m",
-        cache="hot",
-        clients=clients,
-        seconds=2.0,
-        right=right,
-        wrong=wrong,
-        failed=0,
-        service=histograms.encode([milliseconds * 1000] * 100),
-        spent=Spent(seconds=2.0, client=0.1),
-    )
-
-
-def opened(load: str, rate: float, response: int) -> OpenLoop:
-    """An open loop of 400 requests, of which every fifteenth takes this many microseconds, and all others ten."""
-    intended = [i * 10_000_000 for i in range(400)]
-    done = [at + (response + i if i % 15 == 0 else 10) for i, at in enumerate(intended)]
-    spent = Spent(seconds=4.0, client=1.0, engine=2.0)
-    return msgspec.structs.replace(record(intended, done, rate, arm="a", question="m", load=load), spent=spent)
 
 
 def view(*lines: Record) -> MixView:
@@ -54,7 +22,7 @@ def view(*lines: Record) -> MixView:
     ((mix, views),) = mixes(run(MIX, *VERDICTS, *lines))
     assert mix == MIX
     assert [each.arm for each in views] == ["a", "b", "c"]
-    assert views[1:] == [MixView("b"), MixView("c", note="not asked: r: unsupported")]
+    assert views[1:] == [MixView("b"), MixView("c", refused="r: unsupported")]
     return views[0]
 
 
@@ -62,33 +30,35 @@ def test_a_rate_is_the_mean_of_launches_on_a_scale_of_ratios() -> None:
     """Blocks of four requests take 1 and 3 s in the first launch, so 2 a second, and 0.5 s in the second: 8."""
     shown = view(alone(0, [SECOND, 3 * SECOND]), alone(1, [SECOND // 2]))
     assert shown.alone is not None
-    assert shown.alone.ratio == pytest.approx(4.0)
-    assert shown.alone.dof == 1
+    assert shown.alone.value == pytest.approx(4.0)
     assert shown.processor is not None
-    assert shown.processor.ratio == pytest.approx((2.0 / 8 * 2.0 / 4) ** 0.5)
-    low, high = shown.alone.interval()
+    assert shown.processor.value == pytest.approx((2.0 / 8 * 2.0 / 4) ** 0.5)
+    assert shown.alone.interval is not None
+    low, high = shown.alone.interval
     assert low < 0.01 < 100 < high  # two launches that differ fourfold tell next to nothing
 
 
 def test_a_single_launch_has_no_interval() -> None:
     shown = view(alone(0, [SECOND] * 9, engine=None))
     assert shown.alone is not None
-    assert shown.alone.interval() == (0.0, float("inf"))
+    assert shown.alone.interval is None
     assert shown.processor is not None
-    assert shown.processor.ratio == pytest.approx(0.5 / 36)
+    assert shown.processor.value == pytest.approx(0.5 / 36)
 
 
 def test_the_highest_rate_is_one_that_was_confirmed() -> None:
     lines = [opened("search 8", 8, 50_000), opened("confirm 8", 8, 150_000), opened("confirm 6.3", 6.3, 60_000)]
-    shown = view(closed(1, 40, 20), closed(8, 80, 90), *lines)
-    assert shown.highest == lines[-1]
-    assert (shown.most, shown.note) == (40.0, "")
+    load = view(closed(1, 40, 20), closed(8, 80, 90), *lines).load
+    assert load is not None
+    assert load.highest is not None
+    assert load.highest.load == "confirm 6.3"
+    assert [one.load for one in load.offered] == ["confirm 6.3", "search 8", "confirm 8"]
+    assert (load.capacity, load.note) == (40.0, "")
 
 
 @pytest.mark.parametrize(
     ("lines", "note"),
     [
-        ([], ""),
         ([closed(1, 40, 101)], "slower than the objective when idle"),
         ([closed(1, 40, 20, wrong=1)], "wrong or no answers under load"),
         (
@@ -98,8 +68,13 @@ def test_the_highest_rate_is_one_that_was_confirmed() -> None:
     ],
 )
 def test_a_note_says_why_no_rate_is_known(lines: Sequence[Record], note: str) -> None:
-    shown = view(*lines)
-    assert (shown.highest, shown.note) == (None, note)
+    load = view(*lines).load
+    assert load is not None
+    assert (load.highest, load.note) == (None, note)
+
+
+def test_without_a_closed_loop_nothing_is_said_about_load() -> None:
+    assert view(alone(0, [SECOND])).load is None
 
 
 def printed(shown: Run) -> str:

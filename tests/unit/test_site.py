@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import asv.www
+import msgspec
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect, sync_playwright
@@ -19,7 +20,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 import tests.support.browser as chromium
 from rollup_bench.errors import FailureError
 from rollup_bench.harness.records.findings import Run, timings
-from rollup_bench.harness.records.lines import Verdict, of_type
+from rollup_bench.harness.records.lines import MixedQuestions, Verdict, of_type
 from rollup_bench.harness.report.site import offline, publisher, tradeoffs
 from rollup_bench.harness.run.measure import measure
 from rollup_bench.harness.run.profiles import Profile
@@ -27,6 +28,8 @@ from rollup_bench.harness.run.request import Request
 from rollup_bench.harness.run.rounds import Effort
 from rollup_bench.workloads import dataset, events
 from tests.support import ROOT
+from tests.support.mixed import SECOND, alone, closed
+from tests.support.mixed import opened as open_loop
 
 QUESTIONS = ["carriers", "weekly-aircraft", "aircraft-estimated"]
 EFFORT = Effort(launches=1, least=5, most=5, warm=0.1, rounds=2.0, alone=0.01)
@@ -43,7 +46,13 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     kept = events.prepare(flights, folder.parent)
     layouts, questions = map(flights.layout, ("raw", "day")), {name: flights.question(name) for name in QUESTIONS}
     request = Request(flights, kept, ["duckdb"], list(layouts), questions, "native", folder.parent, 1, profile)
-    return measure(request, folder / "flights.jsonl", lambda _: None)[0]
+    path = measure(request, folder / "flights.jsonl", lambda _: None)[0]
+    mix = MixedQuestions(question="m", counts={"carriers": 4}, story="All day.", refused={"duckdb/day": "no"})
+    arm = "duckdb/raw"
+    loops = [closed(1, 80, 20, arm=arm), open_loop("search 8", 8, 50_000, arm), open_loop("confirm 8", 8, 60_000, arm)]
+    with path.open("ab") as file:
+        file.writelines(msgspec.json.encode(line) + b"\n" for line in (mix, alone(0, [SECOND], arm=arm), *loops))
+    return path
 
 
 @pytest.fixture(scope="module")
@@ -161,9 +170,22 @@ def test_the_page_is_the_front_and_says_what_the_run_says(opened: Open, run: Pat
         expect(scope).to_contain_text(said)
 
 
+def test_the_mixes_come_first_with_their_rates_and_a_chart(opened: Open) -> None:
+    page = opened()
+    mixes = page.locator("#tradeoffs-mixes")
+    for said in ("Mix m", "All day.", "Of 4 requests: 4 carriers.", "not asked: no"):
+        expect(mixes).to_contain_text(said)
+    row = mixes.locator("tbody tr", has_text="duckdb/raw").locator("td")
+    cells = ["8 a second", "p50 0.01 ms, p95 60.1 ms, p99 –", "0.75", "4 a second", "500 ms", "40 a second"]
+    expect(row).to_have_text(cells)
+    expect(mixes.locator("polyline")).to_have_count(1)
+    tops = [page.locator(f"#tradeoffs-{part}").evaluate("one => one.offsetTop") for part in ("mixes", "table")]
+    assert tops == sorted(tops)
+
+
 def test_filters_write_the_address_and_the_address_sets_them(opened: Open) -> None:
     page = opened("#/tradeoffs")
-    rows = page.locator("tbody:not(.costs) th")
+    rows = page.locator("#tradeoffs-table tbody:not(.costs) th")
     page.locator("select[name=error]").select_option("none: exact answers")
     expect(rows).to_have_count(2)
     page.locator("select[name=layout]").select_option("raw")

@@ -9,6 +9,7 @@ from rollup_bench.harness.records.lines import Header, LoadCost, parts
 from rollup_bench.harness.records.loads import mean_loads
 from rollup_bench.harness.report import tables
 from rollup_bench.harness.report.cells import CellView, by_question
+from rollup_bench.harness.report.mixes import MixView, mixes
 from rollup_bench.workloads import dataset
 from rollup_bench.workloads.dataset import Dataset
 from rollup_bench.workloads.questions import Aggregate, Cohort, Funnel, Question
@@ -22,6 +23,15 @@ class QuestionView(msgspec.Struct, frozen=True):
     kind: str
     error: float
     cells: list[CellView]
+
+
+class MixedView(msgspec.Struct, frozen=True):
+    """A mix with its figures on all arms; `counts` says how often a block contains each question."""
+
+    name: str
+    story: str
+    counts: dict[str, int]
+    arms: list[MixView]
 
 
 class Words(msgspec.Struct, frozen=True):
@@ -39,6 +49,7 @@ class RunView(msgspec.Struct, frozen=True):
     header: Header
     noise: str
     loads: list[LoadCost]
+    mixes: list[MixedView]
     questions: list[QuestionView]
     engines: dict[str, Words]
 
@@ -53,6 +64,7 @@ def view(name: str, run: Run) -> RunView:
         header=run.header,
         noise=tables.noise(run),
         loads=[load.cost for load in mean_loads(run)],
+        mixes=[MixedView(mix.question, mix.story, mix.counts, views) for mix, views in mixes(run)],
         questions=[_question(question, data, cells) for question, cells in questions.items()],
         engines={engine: words(engine) for engine in dict.fromkeys(parts(arm)[0] for arm in arms)},
     )

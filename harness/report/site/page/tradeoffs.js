@@ -131,6 +131,12 @@ $(document).ready(function () {
     function between(time) {
         return time.high === null ? 'unknown' : `${seconds(time.low)} to ${seconds(time.high)}`;
     }
+    function loads(load) {
+        const rates = (load.offered || []).filter((one) => one.response).map((one) => `at ${digits(one.rate)} a second p50 ${seconds(one.response.p50)}, `
+            + `p95 ${seconds(one.response.p95)}, p99 ${seconds(one.response.p99)}, ${digits(one.cores)} cores`);
+        return [load.highest ? `up to ${digits(load.highest.rate)} a second within the objective` : load.note,
+            load.capacity ? `at most ${digits(load.capacity)} right answers a second` : '', ...rates].filter(Boolean).join('; ');
+    }
     function facts(cell) {
         const time = cell.time, against = cell.against;
         const rows = [['Verdict', cell.verdict + (cell.reason ? ': ' + cell.reason : '')], ['Aggregated', aggregated(cell)]];
@@ -151,7 +157,7 @@ $(document).ready(function () {
         }
         if (cell.processor) { rows.push(['Processor', seconds(cell.processor) + ' of processor time for one question, client and engine together'
             + (cell.client ? `, of which the client's is ${seconds(cell.client)}` : '')]); }
-        if (cell.capacity) { rows.push(['Capacity', digits(cell.capacity) + ' right answers a second']); }
+        if (cell.load) { rows.push(['Under load', loads(cell.load)]); }
         if (cell.break_even) {
             rows.push(['Break-even', `after ${count(Math.ceil(cell.break_even))} such questions, the time saved against raw equals the time of the load`]);
         }
@@ -202,6 +208,70 @@ $(document).ready(function () {
             + 'Click a cell to see its exact query and all its figures.';
     }
 
+    /* Mixes: a table of arms, and the 95th percentile against the rate as one line for each arm. */
+    function rateOf(figure, text) {
+        if (!figure) { return ['–']; }
+        return [text(figure.value), figure.interval ? h('small', {}, figure.interval.map(text).join(' to ')) : null];
+    }
+    function mixCells(view) {
+        const load = view.load || {}, best = load.highest, response = (best && best.response) || {};
+        return [
+            ['Within the objective', best ? [h('strong', {}, digits(best.rate) + ' a second')] : ['–']],
+            ['Percentiles there', [best ? ['p50', 'p95', 'p99'].map((name) => `${name} ${seconds(response[name])}`).join(', ') : '–']],
+            ['Cores there', [best ? digits(best.cores) : '–']],
+            ['One client alone', rateOf(view.alone, (value) => digits(value) + ' a second')],
+            ['Processor a request', rateOf(view.processor, seconds)],
+            ['Most', [load.capacity ? digits(load.capacity) + ' a second' : '–']],
+        ];
+    }
+    function mixRow(view) {
+        const note = view.refused ? 'not asked: ' + view.refused : (view.load || {}).note || '';
+        return h('tr', {}, h('th', { scope: 'row' }, view.arm, note ? h('small', {}, note) : null),
+            mixCells(view).map(([label, content]) => h('td', { 'data-label': label }, content.filter(Boolean))));
+    }
+    function svg(tag, attributes, ...children) {
+        const element = document.createElementNS('http://www.w3.org/2000/svg', tag);
+        Object.entries(attributes).forEach(([name, value]) => element.setAttribute(name, value));
+        element.append(...children);
+        return element;
+    }
+    function chart(views) {
+        const lines = views.map((view) => ({ arm: view.arm,
+            points: ((view.load || {}).offered || []).filter((one) => one.response && one.response.p95)
+                .map((one) => [Math.log(one.rate), Math.log(one.response.p95)]) })).filter((line) => line.points.length);
+        if (!lines.length) { return null; }
+        const all = lines.flatMap((line) => line.points), width = 640, height = 240;
+        const [left, right, bottom, top] = [0, 1].flatMap((axis) => {
+            const values = all.map((point) => point[axis]);
+            return [Math.min(...values) - 0.1, Math.max(...values) + 0.1];
+        });
+        const x = (value) => 60 + (width - 200) * (value - left) / (right - left);
+        const y = (value) => height - 30 - (height - 45) * (value - bottom) / (top - bottom);
+        const text = (at, up, words, anchor) => svg('text', { x: at, y: up, 'text-anchor': anchor }, words);
+        const drawn = lines.flatMap((line, place) => {
+            const points = line.points.map((point) => [x(point[0]), y(point[1])]), last = points[points.length - 1];
+            return [svg('polyline', { points: points.map((one) => one.join(',')).join(' '), class: 'line-' + place % 6 }),
+                ...points.map(([cx, cy]) => svg('circle', { cx, cy, r: 3, class: 'line-' + place % 6 })),
+                text(last[0] + 8, last[1] + 4, line.arm, 'start')];
+        });
+        return h('figure', {}, svg('svg', { viewBox: `0 0 ${width} ${height}`, role: 'img',
+            'aria-label': '95th percentile of the response times against requests a second' },
+        svg('path', { d: `M60,15 V${height - 30} H${width - 140}`, class: 'axis' }),
+        text(54, 20, seconds(Math.exp(top - 0.1)), 'end'), text(54, height - 30, seconds(Math.exp(bottom + 0.1)), 'end'),
+        text(60, height - 14, digits(Math.exp(left + 0.1)), 'start'), text(width - 140, height - 14, digits(Math.exp(right - 0.1)), 'end'),
+        ...drawn), h('figcaption', {}, '95th percentile of the response times against requests a second; both scales are logarithmic, and rates that were not sustained are left out.'));
+    }
+    function mixes(run, shown) {
+        at('mixes').replaceChildren(...run.mixes.map((mix) => {
+            const views = mix.arms.filter((view) => shown.includes(view.arm));
+            const total = Object.values(mix.counts).reduce((sum, one) => sum + one, 0);
+            const parts = Object.entries(mix.counts).map(([name, one]) => `${one} ${name}`).join(', ');
+            return h('article', {}, h('h2', {}, 'Mix ' + mix.name), h('p', {}, mix.story, h('small', {}, `Of ${total} requests: ${parts}.`)),
+                h('table', {}, h('thead', {}, h('tr', {}, ['Engine and layout', ...mixCells({ arm: '' }).map(([label]) => label)].map((label) => h('th', { scope: 'col' }, label)))), h('tbody', {}, views.map(mixRow))),
+                chart(views));
+        }));
+    }
+
     function engines(run, questions, shown) {
         const cards = [...new Set(shown.map(engine))].map((name) => {
             const cells = questions.flatMap((one) => one.cells).filter((cell) => engine(cell.arm) === name);
@@ -227,6 +297,7 @@ $(document).ready(function () {
             .map((one) => ({ ...one, cells: one.cells.filter((cell) => shown.includes(cell.arm)) }));
         const focused = document.activeElement && document.activeElement.id;
         scope(run);
+        mixes(run, shown);
         table(run, questions, shown, chosen);
         engines(run, questions, shown);
         const again = focused && document.getElementById(focused);
