@@ -70,10 +70,11 @@ class Cluster:
         """Marks all segments of a datasource as unused, so that historicals stop serving them."""
         self._call("DELETE", f"/druid/coordinator/v1/datasources/{source}")
 
-    def delete_unused(self, source: str, watch: Watch) -> None:
-        """Deletes a datasource's unused segments from disk and metadata; no historical may still serve them."""
-        identity = f"kill_{source}_{uuid.uuid4().hex[:8]}"
-        self.run([{"type": "kill", "id": identity, "dataSource": source, "interval": ETERNITY}], watch)
+    def delete_unused(self, sources: Iterable[str], watch: Watch) -> None:
+        """Deletes the unused segments of datasources from disk and metadata; no historical may still serve them."""
+        ids = {source: f"kill_{source}_{uuid.uuid4().hex[:8]}" for source in sources}
+        kill = {"type": "kill", "interval": ETERNITY}
+        self.run([kill | {"id": identity, "dataSource": source} for source, identity in ids.items()], watch)
 
     def _succeeded(self, task: str) -> bool:
         """Whether a task has ended well; FailureError with its message if it has failed."""

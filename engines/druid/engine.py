@@ -141,15 +141,15 @@ class Druid(Engine):
         return None if None in counts else sum(count or 0 for count in counts)
 
     def drop(self, plan: Plan) -> None:
-        watch = Watch(seconds=DROP_SECONDS)
-        sources = _sources(plan)
-        for source in sources:
-            self._cluster.cancel_tasks(source, watch)
-        for source in set(self._cluster.datasources(plan.name)).intersection(sources):
-            self._cluster.mark_unused(source)
-            while self._is_served(source):
-                watch.pause(POLL)
-            self._cluster.delete_unused(source, watch)
+        watch, cluster = Watch(seconds=DROP_SECONDS), self._cluster
+        for source in (sources := _sources(plan)):
+            cluster.cancel_tasks(source, watch)
+        stored = sorted(set(cluster.datasources(plan.name)).intersection(sources))
+        for source in stored:
+            cluster.mark_unused(source)
+        while any(map(self._is_served, stored)):
+            watch.pause(POLL)
+        cluster.delete_unused(stored, watch)
         shutil.rmtree(self.home / "druid" / plan.name, ignore_errors=True)
 
     def session(self, plan: Plan) -> AbstractContextManager[Session]:

@@ -273,7 +273,8 @@ def _ask_built_in(tested: EngineUnderTest, dataset: datasets.Dataset, layout: st
     asked = {n: q for n, q in questions.items() if tested.whole or f"{dataset.name}/{n}" in SAMPLE}
     if not asked or not _supports_any(tested, plan, dataset.name, list(asked.values())):
         return
-    with tested.loaded(events, renamed, layout) as plan, tested.engine.session(plan) as session:
+    loaded = replace(renamed, questions={name: dataset.questions[name] for name in asked})  # without tables for others
+    with tested.loaded(events, loaded, layout) as plan, tested.engine.session(plan) as session:
         for name, question in asked.items():
             try:
                 tested.check(session, plan, events, question)

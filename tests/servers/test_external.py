@@ -110,7 +110,7 @@ def test_a_run_is_right_and_tells_its_scope(outside: Outside, external: Command,
     with _processes_seen() as lines:
         looked = external.done(*asked, "raw,tuned")
         out = ("--out", str(external.home / "run.jsonl"))
-        kept = external.done(*asked, "raw", "--questions", "back", "--profile", "quick", *out)
+        kept = external.done(*asked, "raw", "--profile", "check", *out)
     for text in (looked, kept):
         told = " ".join(text.split())
         assert SCOPES[outside.engine] in told

@@ -19,12 +19,12 @@ from rollup_bench.workloads.questions import Cohort, Question
 from rollup_bench.workloads.templates import Template
 
 OTHERS = {"airport": "LGA", "first": "JFK", "second": "EWR", "third": "LGA", "country": "US", "item": "item-0001"}
-ROWS = 20_000
+ROWS = 5_000
 Values = dict[str, Any]
 
 
 def sample(name: str, home: Path) -> tuple[Dataset, Events]:
-    """A built-in dataset with some 20,000 of its events."""
+    """A built-in dataset with some 5,000 of its events."""
     dataset = datasets.read(name).sized(ROWS if name == "game" else None, None)
     events = event_store.prepare(dataset, home)
     whole = pa.Table.from_batches(events.batches())
