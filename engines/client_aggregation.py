@@ -126,22 +126,18 @@ def _grouping_set(question: Aggregate, by: tuple[str, ...], groups: Groups, sche
     part = merged(groups, ["bucket", *by])
     if part.values:
         part = Groups(part.keys, _sorted(part.totals, part.keys), part.values)
-    columns = {key: part.totals[key] for key in part.keys}
-    for name, measure in zip(schema.names[-len(question.measures) :], question.measures, strict=True):
+    names, columns = schema.names, {key: part.totals[key] for key in part.keys}
+    for name, measure in zip(names[-len(question.measures) :], question.measures, strict=True):
         columns[name] = _measured(part, measure)
     if question.subtotals != "none":
         columns["grouping_id"] = pa.array(np.full(part.totals.num_rows, grouping_id(question, by)))
-    try:
-        for name in set(schema.names) - set(columns):
+    for name in names:
+        if name not in columns:
             columns[name] = pa.nulls(part.totals.num_rows)
-        typed = [_typed(columns[field.name], field.type) for field in schema]
+    try:
+        return pa.Table.from_arrays([columns[name] for name in names], schema=schema)  # casts columns to their types
     except pa.ArrowInvalid as error:
         raise OverflowError(str(error)) from None
-    return pa.table(typed, schema=schema)
-
-
-def _typed(column: pa.ChunkedArray | pa.Array, arrow_type: pa.DataType) -> pa.ChunkedArray | pa.Array:
-    return column if column.type == arrow_type else column.cast(arrow_type)
 
 
 def _measured(part: Groups, measure: Measure) -> pa.ChunkedArray | pa.Array:

@@ -15,7 +15,7 @@ import numpy as np
 from rollup_bench.workloads.calendar import CLOCK, DAY, begins, offsets
 from rollup_bench.workloads.layouts import RAW, TUNED, Layout
 from rollup_bench.workloads.measures import Function, Measure
-from rollup_bench.workloads.questions import Aggregate, Grain, Question, Span
+from rollup_bench.workloads.questions import Aggregate, Grain, Question, Span, spanless
 
 
 class Part(StrEnum):
@@ -98,11 +98,16 @@ def unsupported_reason(question: Question, layout: Layout) -> str | None:
         return None
     if not isinstance(question, Aggregate):
         return f"layout {layout.name} stores no single events; a {type(question).__name__.lower()} needs layout raw"
-    return next(_reasons(question, layout), None)
+    return next(_cut_buckets(question, layout), None) or _missing_reason(spanless(question), layout)
 
 
-def _reasons(question: Aggregate, layout: Layout) -> Iterator[str]:
-    yield from _cut_buckets(question, layout)
+@lru_cache(maxsize=4096)
+def _missing_reason(question: Aggregate, layout: Layout) -> str | None:
+    """The reason why a layout lacks a dimension or a state that a question needs over any span; None if it has all."""
+    return next(_missing(question, layout), None)
+
+
+def _missing(question: Aggregate, layout: Layout) -> Iterator[str]:
     for dimension in question.by:
         if dimension not in layout.by:
             yield f"layout {layout.name} does not group by {dimension}"

@@ -3,7 +3,6 @@
 Whole columns are encoded at once, because a load would spend most of its time on encoding value by value.
 """
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from cassandra.query import UNSET_VALUE
 
-from rollup_bench.engines.cassandra.driver import Column, Page
+from rollup_bench.engines.cassandra.driver import Page
 
 NUMBERS = {"bigint": ">i8", "timestamp": ">i8", "int": ">i4", "double": ">f8"}
 NULL_KEY = "\\"
@@ -45,33 +44,21 @@ def unkeyed(column: pa.Array, arrow_type: pa.DataType) -> pa.Array:
     return pc.if_else(escaped, pc.utf8_slice_codeunits(nullable, 1), nullable).cast(arrow_type)
 
 
-def table(pages: list[Page], types: dict[str, pa.DataType]) -> pa.Table:
-    """The rows of pages as an Arrow table; `types` gives the names and the types of the columns in their order."""
-    columns = _joined(pages, types)
-    return pa.Table.from_arrays(list(columns.values()), names=list(types))
+def table(pages: list[Page], schema: pa.Schema) -> pa.Table:
+    """The rows of pages as an Arrow table; `schema` describes the columns in the order of the statement."""
+    batches = [pa.RecordBatch.from_arrays(list(page.values()), schema=schema) for page in pages]
+    return pa.Table.from_batches(batches, schema)
 
 
-def partials_table(pages: list[Page], types: dict[str, pa.DataType]) -> pa.Table:
+def partials_table(pages: list[Page], schema: pa.Schema) -> pa.Table:
     """The rows of pages as an Arrow table; where count(x) is 0, sum(x) becomes NULL, because Cassandra returns 0."""
-    columns = _joined(pages, types)
-    for name, counts in columns.items():
-        total = f"sum{name.removeprefix('count')}"
-        if name.startswith("count(") and total in columns and 0 in np.asarray(counts):
-            columns[total] = pc.if_else(pc.equal(counts, 0), None, columns[total])
-    return pa.Table.from_arrays(list(columns.values()), names=list(types))
-
-
-def _joined(pages: list[Page], types: dict[str, pa.DataType]) -> dict[str, pa.Array]:
-    """The columns of all pages joined, by their names in `types`; without pages, columns without values."""
-    if not pages:
-        return {name: pa.nulls(0, arrow_type) for name, arrow_type in types.items()}
-    columns = zip(*(page.values() for page in pages), strict=True)
-    return {name: _column(parts, types[name]) for name, parts in zip(types, columns, strict=True)}
-
-
-def _column(parts: Sequence[Column], arrow_type: pa.DataType) -> pa.Array:
-    arrays = [part if isinstance(part, pa.Array) else pa.array(part, arrow_type) for part in parts]
-    return arrays[0] if len(arrays) == 1 else pa.concat_arrays(arrays)
+    rows, names = table(pages, schema), schema.names
+    for count in names:
+        total = f"sum{count.removeprefix('count')}"
+        if count.startswith("count(") and total in names and np.count_nonzero(rows[count]) < rows.num_rows:
+            known = pc.if_else(pc.equal(rows[count], 0), None, rows[total])
+            rows = rows.set_column(names.index(total), total, known)
+    return rows
 
 
 def _numbers(column: pa.Array, form: str) -> list[bytes | None]:

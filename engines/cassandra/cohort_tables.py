@@ -79,7 +79,7 @@ class CohortReader:
         (start, end), question = self.question.span.milliseconds, self.question
         keys = partitions(self.cohort.table.name, manifest, start, end - 1)
         results = reader.results((self._text, (*key, start, end, *self._ages)) for key in keys)
-        sums = codec.table([page for pages in results for page in pages], self._types)
+        sums = codec.table([page for pages in results for page in pages], self._schema)
         if question.by is not None:
             sums = sums.set_column(1, COHORT, codec.unkeyed(sums[COHORT], self.plan.schema.field(question.by).type))
         elif question.grain not in (None, self.cohort.stored.grain) and sums.num_rows:
@@ -93,7 +93,7 @@ class CohortReader:
         return cohort_activity.summed_columns(self.question, self.plan.statistics, narrows)
 
     @property
-    def _types(self) -> dict[str, pa.DataType]:
-        """The columns that the statement returns, in order, with their types."""
+    def _schema(self) -> pa.Schema:
+        """The schema of the rows that the statement returns."""
         cohort = {COHORT: pa.string()} if self.question.by else {}
-        return {BORN: pa.int64()} | cohort | {AGE: pa.int64(), ROWS: pa.int64()} | self.sums
+        return pa.schema({BORN: pa.int64()} | cohort | {AGE: pa.int64(), ROWS: pa.int64()} | self.sums)

@@ -89,10 +89,10 @@ class EventScan:
         """Yields an empty table that carries the schema, then a table for each partition with its events."""
         time = self.plan.dataset.columns.time.name
         types = {time: pa.int64()} | {name: self.plan.schema.field(name).type for name in self.columns}
-        schema = pa.schema(types | {time: INSTANT})
+        read, schema = pa.schema(types), pa.schema(types | {time: INSTANT})
         yield schema.empty_table()
         for pages in reader.results((self._text, values) for values in self._values(manifest)):
-            yield codec.table(pages, types).cast(schema)
+            yield codec.table(pages, read).cast(schema)
 
     def _values(self, manifest: Manifest) -> Iterator[tuple[Any, ...]]:
         """The values of each statement: bucket, shard, start and end in milliseconds since 1970, UTC, and filters."""
@@ -207,7 +207,7 @@ class ServerAggregation:
             for key in partitions(table, manifest, start, end - 1)
         ]
         pages = [page for result in reader.results((text, values) for _, values in requests) for page in result]
-        rows = codec.partials_table(pages, {str(p): p.arrow_type(self.plan.statistics) for p in self._partials})
+        rows = codec.partials_table(pages, self._schema)
         rows = rows.append_column("bucket", pa.array([bucket for bucket, _ in requests], pa.int64()))
         rows = rows.filter(pc.field(str(EVENTS)) > 0)
         groups = Groups(["bucket"], rows, {}) if rows.num_rows else None
@@ -234,6 +234,11 @@ class ServerAggregation:
     @cached_property
     def _partials(self) -> list[Partial]:
         return client_aggregation.partials(self.question.measures)
+
+    @property
+    def _schema(self) -> pa.Schema:
+        """The schema of the partial aggregates, in the order of the statement."""
+        return pa.schema({str(partial): partial.arrow_type(self.plan.statistics) for partial in self._partials})
 
     def _expression(self, partial: Partial) -> str:
         """The aggregate in CQL; sums that may exceed 64 bits add varints, because sums of bigints wrap around."""

@@ -75,7 +75,8 @@ class FunnelReader:
         results = reader.results((self._text, (*key, start, end)) for key in keys)
         types = {name: self.plan.schema.field(name).type for name in self.dimensions}
         steps = dict.fromkeys(step_columns(self.question.steps), pa.int64())
-        rows = codec.table([page for pages in results for page in pages], types | {ENTRY: pa.int64()} | steps)
+        read = pa.schema(types | {ENTRY: pa.int64()} | steps)
+        rows = codec.table([page for pages in results for page in pages], read)
         return funnel_entries.answer(self.question, rows, self.plan.dataset.columns.subject, schema)
 
     @property

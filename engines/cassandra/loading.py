@@ -241,9 +241,9 @@ def read_manifest(reader: Reader, plan: Plan) -> Manifest:
     columns = MANIFEST_COLUMNS[1:]
     select = f"SELECT {', '.join(columns)} FROM {quoted(plan.name)}.manifest WHERE name = ?"
     results = reader.results((select, (table.name,)) for table in plan.tables.tables)
-    types = dict.fromkeys(columns, pa.int64())
+    schema = pa.schema(dict.fromkeys(columns, pa.int64()))
     return {
-        table.name: _loaded_table(table, codec.table(pages, types))
+        table.name: _loaded_table(table, codec.table(pages, schema))
         for table, pages in zip(plan.tables.tables, results, strict=True)
     }
 

@@ -29,7 +29,7 @@ from rollup_bench.engines.sql import quoted
 from rollup_bench.workloads import calendar
 from rollup_bench.workloads.columns import INSTANT
 from rollup_bench.workloads.filters import Filter, Op, Value
-from rollup_bench.workloads.questions import Aggregate, Grain
+from rollup_bench.workloads.questions import Aggregate, Grain, milliseconds
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,15 @@ class RollupStatements:
         needed = client_aggregation.partials(self.question.measures)
         partials = {str(partial): partial.arrow_type(self.plan.statistics) for partial in needed}
         return partials | {distinct_count(column): pa.int64() for column in self.counted}
+
+    @cached_property
+    def schema(self) -> pa.Schema:
+        """The schema of the rows that the statement `totals` returns."""
+        return self.schema_with(self.types)
+
+    def schema_with(self, types: dict[str, pa.DataType]) -> pa.Schema:
+        """The schema of rows with the start of a bucket, the dimensions as texts of the key, and columns of `types`."""
+        return pa.schema({"bucket": pa.int64()} | dict.fromkeys(self.dimensions, pa.string()) | types)
 
     @cached_property
     def totals(self) -> str:
@@ -217,7 +226,7 @@ class RollupReader:
     def _groups(self, part: RollupPart, reader: Reader, manifest: Manifest) -> Iterator[Groups]:
         """The totals and the values of a part; nothing if no totals match in the part."""
         keys, known = ["bucket", *self.question.by], part.statements
-        totals = self._read(part, reader, manifest, known.rollup.totals, known.totals, known.types)
+        totals = self._read(part, reader, manifest, known.rollup.totals, known.totals, known.schema)
         if not totals.num_rows:
             return
         yield Groups(keys, totals, {})
@@ -234,31 +243,23 @@ class RollupReader:
         """The values of a column in a part, each with its group and the number of its events."""
         known, arrow_type = part.statements, part.statements.plan.schema.field(column).type
         table, is_key = known.values_table(column), column not in known.rollup.values
-        types = {VALUE: pa.string() if is_key else arrow_type, COUNT: pa.int64()}
-        rows = self._read(part, reader, manifest, table, known.values(column), types)
+        schema = known.schema_with({VALUE: pa.string() if is_key else arrow_type, COUNT: pa.int64()})
+        rows = self._read(part, reader, manifest, table, known.values(column), schema)
         if not is_key:
             return rows
         return rows.set_column(rows.column_names.index(VALUE), VALUE, codec.unkeyed(rows[VALUE], arrow_type))
 
     def _read(
-        self,
-        part: RollupPart,
-        reader: Reader,
-        manifest: Manifest,
-        table: Table,
-        text: str,
-        types: dict[str, pa.DataType],
+        self, part: RollupPart, reader: Reader, manifest: Manifest, table: Table, text: str, schema: pa.Schema
     ) -> pa.Table:
         """The rows of a statement, with the question's buckets and dimensions."""
-        known, requests = part.statements, part.requests(table, text, manifest)
-        pages = [page for result in reader.results(requests) for page in result]
-        key_types = {"bucket": pa.int64()} | dict.fromkeys(known.dimensions, pa.string())
-        rows = codec.partials_table(pages, key_types | types)
+        results = reader.results(part.requests(table, text, manifest))
+        rows = codec.partials_table([page for result in results for page in result], schema)
         if rows["bucket"].null_count:  # without a match, an aggregate on the server returns a row of NULLs
             rows = rows.filter(pc.field("bucket").is_valid())
-        return self._regrouped(part, rows, list(types))
+        return self._regrouped(part, rows)
 
-    def _regrouped(self, part: RollupPart, rows: pa.Table, partials: list[str]) -> pa.Table:
+    def _regrouped(self, part: RollupPart, rows: pa.Table) -> pa.Table:
         """The rows that lie in the part and pass the client's filters, with the question's buckets and dimensions."""
         question, known = self.question, part.statements
         if not known.limits_time:
@@ -268,10 +269,12 @@ class RollupReader:
             arrow_type = known.plan.schema.field(dimension).type
             rows = rows.set_column(place, dimension, codec.unkeyed(rows[dimension], arrow_type))
         rows = matching(rows, known.client_filters)
+        if known.client_filters:
+            rows = rows.drop_columns([dimension for dimension in known.dimensions if dimension not in question.by])
         layout = known.rollup.stored.layout
         if known.one_bucket:
-            start = pa.scalar(question.span.milliseconds[0], INSTANT)
+            start = pa.scalar(milliseconds(question.span.start), INSTANT)
             rows = rows.set_column(0, "bucket", pa.repeat(start, rows.num_rows))
         elif rows.num_rows and (question.grain is not layout.grain or question.zone != layout.zone):
             rows = rows.set_column(0, "bucket", calendar.of(question, rows["bucket"]))
-        return rows.select(["bucket", *question.by, *partials])
+        return rows
