@@ -153,7 +153,7 @@ class Datasource:
 
     def _unreadable(self, measure: Measure) -> str | None:
         """Why Druid cannot compute a measure that the datasource's layout permits; None if Druid can."""
-        part, column = rule.states(measure)[0].part, str(measure.column)
+        part, column = rule.STATES[measure.function][0], str(measure.column)
         if part not in SKETCHED or self.ranks(measure) or (part is Part.DISTINCT and self._has_values(measure)):
             return None
         if not sketches.size(part, measure.error):

@@ -216,9 +216,10 @@ class _Session(Session):
     def ask(self, question: Question) -> pa.Table:
         datasource = _answering(question, self._plan)
         if isinstance(question, Aggregate) and isinstance(datasource, Datasource):
-            prepared = self._prepared(spanless(question), datasource)
+            module, prepared = self._prepared(spanless(question), datasource)
             rows = self._rows(prepared.statement.over(question.span))
-            return _aggregates(question, datasource).answer(question, datasource, prepared, rows)
+            answer: pa.Table = module.answer(question, datasource, prepared, rows)
+            return answer
         module = _module(question, datasource)
         query = module.statement(question, datasource, _source(self._plan, datasource))
         return module.answer(question, datasource, self._rows(query))
@@ -228,9 +229,10 @@ class _Session(Session):
         return rows
 
 
-def _prepare(plan: Plan, question: Aggregate, datasource: Datasource) -> sql.Prepared:
-    prepared: sql.Prepared = _aggregates(question, datasource).prepare(question, datasource, _source(plan, datasource))
-    return prepared
+def _prepare(plan: Plan, question: Aggregate, datasource: Datasource) -> tuple[Any, sql.Prepared]:
+    """The module that writes the SQL of an aggregate and reads its result, and what it prepares for any span."""
+    module = exact_quantiles if exact_quantiles.applies(question, datasource) else sql
+    return module, module.prepare(question, datasource, _source(plan, datasource))
 
 
 def _client_work(question: Question, datasource: Table) -> str:
@@ -243,11 +245,6 @@ def _client_work(question: Question, datasource: Table) -> str:
         if sql.client_cuts(question, datasource):
             return "the client keeps the first groups of each bucket"
     return ""
-
-
-def _aggregates(question: Aggregate, datasource: Datasource) -> Any:
-    """The module that writes the SQL of an aggregate for a datasource and reads its result."""
-    return exact_quantiles if exact_quantiles.applies(question, datasource) else sql
 
 
 def _source(plan: Plan, datasource: Table) -> str:
@@ -274,7 +271,8 @@ def statement(question: Question, plan: Plan) -> Statement:
     """The SQL statement that is sent for a question; RequestError if the question is not supported."""
     datasource = _answering(question, plan)
     if isinstance(question, Aggregate) and isinstance(datasource, Datasource):
-        return _prepare(plan, question, datasource).statement.over(question.span)
+        _, prepared = _prepare(plan, question, datasource)
+        return prepared.statement.over(question.span)
     query: Statement = _module(question, datasource).statement(question, datasource, _source(plan, datasource))
     return query
 

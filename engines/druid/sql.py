@@ -8,6 +8,7 @@ from itertools import chain
 from math import prod
 from typing import Any
 
+import msgspec
 import pyarrow as pa
 
 from rollup_bench.engines import sql
@@ -17,7 +18,7 @@ from rollup_bench.engines.ordering import arrange, first, grouping_id, grouping_
 from rollup_bench.workloads import answers
 from rollup_bench.workloads.filters import Filter, Op
 from rollup_bench.workloads.measures import Function
-from rollup_bench.workloads.questions import Aggregate, Grain, Span
+from rollup_bench.workloads.questions import Aggregate, Grain, Span, milliseconds
 
 CHOICES = {Op.LE: ("LEAST", "="), Op.GT: ("LEAST", "<>"), Op.GE: ("GREATEST", "="), Op.LT: ("GREATEST", "<>")}
 """Each ordering as a function of column and bound, and how its result compares with the column."""
@@ -37,8 +38,7 @@ class SpanEnd(IntEnum):
     END = 1
 
 
-@dataclass(frozen=True)
-class Statement:
+class Statement(msgspec.Struct, frozen=True):
     """The text of a SQL statement and the values of its `?` parameters, in order."""
 
     text: str
@@ -92,17 +92,23 @@ def client_cuts(question: Aggregate, datasource: Datasource) -> bool:
 
 @dataclass(frozen=True)
 class Prepared:
-    """The statement of an aggregate for any span, and the schema of its answer with the types of its columns."""
+    """The statement of an aggregate for any span, and the schema of its answer with the types of its columns.
+
+    `wide` are the places in the schema of sums that the result has in two columns, upper and lower bits.
+    """
 
     statement: Statement
     schema: pa.Schema
     types: list[pa.DataType]
+    wide: tuple[int, ...] = ()
 
 
 def prepare(question: Aggregate, datasource: Datasource, source: str) -> Prepared:
     """Prepares an aggregate; `source` is the datasource's name in Druid."""
     schema = answers.schema(question, datasource.statistics.schema)
-    return Prepared(aggregate(question, datasource, source), schema, schema.types)
+    measures = enumerate(question.measures, len(schema) - len(question.measures))
+    wide = tuple(place for place, m in measures if m.function is Function.SUM and datasource.wide(m.column))
+    return Prepared(aggregate(question, datasource, source), schema, schema.types, wide)
 
 
 def answer(question: Aggregate, datasource: Datasource, prepared: Prepared, rows: list[list[Any]]) -> pa.Table:
@@ -112,11 +118,10 @@ def answer(question: Aggregate, datasource: Datasource, prepared: Prepared, rows
     cells, width = list(chain.from_iterable(rows)), len(rows[0])
     columns: list[Sequence[Any]] = [cells[place::width] for place in range(width)]
     if question.grain is Grain.ALL:
-        columns.insert(0, (question.span.milliseconds[0],) * len(rows))
-    for place, measure in enumerate(question.measures, len(prepared.types) - len(question.measures)):
-        if measure.function is Function.SUM and datasource.wide(measure.column):
-            sums = [joined(high, low) for high, low in zip(*columns[place : place + 2], strict=True)]
-            columns[place : place + 2] = [checked(str(measure), sums)]
+        columns.insert(0, (milliseconds(question.span.start),) * len(rows))
+    for place in prepared.wide:
+        sums = [joined(high, low) for high, low in zip(*columns[place : place + 2], strict=True)]
+        columns[place : place + 2] = [checked(prepared.schema.names[place], sums)]
     arrays = [pa.array(column, kind) for column, kind in zip(columns, prepared.types, strict=True)]
     return first(question, arrange(question, pa.Table.from_arrays(arrays, schema=prepared.schema)))
 
