@@ -55,7 +55,8 @@ def partials_table(pages: list[Page], schema: pa.Schema) -> pa.Table:
     rows, names = table(pages, schema), schema.names
     for count in names:
         total = f"sum{count.removeprefix('count')}"
-        if count.startswith("count(") and total in names and np.count_nonzero(rows[count]) < rows.num_rows:
+        sums = count.startswith("count(") and total in names
+        if sums and any(0 in np.asarray(chunk) for chunk in rows[count].chunks):
             known = pc.if_else(pc.equal(rows[count], 0), None, rows[total])
             rows = rows.set_column(names.index(total), total, known)
     return rows

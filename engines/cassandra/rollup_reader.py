@@ -27,9 +27,8 @@ from rollup_bench.engines.contract import Plan, Support, Where
 from rollup_bench.engines.partials import matching
 from rollup_bench.engines.sql import quoted
 from rollup_bench.workloads import calendar
-from rollup_bench.workloads.columns import INSTANT
 from rollup_bench.workloads.filters import Filter, Op, Value
-from rollup_bench.workloads.questions import Aggregate, Grain, milliseconds
+from rollup_bench.workloads.questions import Aggregate, Grain
 
 
 @dataclass(frozen=True)
@@ -272,9 +271,7 @@ class RollupReader:
         if known.client_filters:
             rows = rows.drop_columns([dimension for dimension in known.dimensions if dimension not in question.by])
         layout = known.rollup.stored.layout
-        if known.one_bucket:
-            start = pa.scalar(milliseconds(question.span.start), INSTANT)
-            rows = rows.set_column(0, "bucket", pa.repeat(start, rows.num_rows))
-        elif rows.num_rows and (question.grain is not layout.grain or question.zone != layout.zone):
+        other = question.grain is not layout.grain or question.zone != layout.zone
+        if rows.num_rows and (other or question.grain is Grain.ALL):
             rows = rows.set_column(0, "bucket", calendar.of(question, rows["bucket"]))
         return rows
