@@ -58,7 +58,8 @@ def measure(request: Request, log: RunLog, arms: Sequence[Arm], servers: Servers
         earlier = _earlier(log, number)
         if finished(measured_rounds(earlier), measured_processor(earlier)):
             return
-        names = [name for name in timed(request, log) if _lacks(log, name, number)]
+        mixed = mixes.lacking(request, log, number)
+        names = [name for name in timed(request, log) if name in mixed or _lacks(log, name, number)]
         if names:
             _Launch(request, log, arms, servers, number, names, pace).measure()
 
@@ -143,7 +144,7 @@ class _Launch:
             self.pace,
             cached=caching,
             routes=routes,
-            plan=partial(self._plan, began),
+            plan=partial(self._plan, began, len(by_name) * len(mixes.asked(self.request))),
         )
         for line in measured:
             self.log.add(line)
@@ -152,10 +153,13 @@ class _Launch:
         self._alone([(cell, arm) for cell in cells for arm in cell.arms if (cell.question, arm) not in failed], opened)
         mixes.alone(self.request, self.log, list(by_name.values()), asks, self.servers, self.number, self.pace)
 
-    def _plan(self, began: float, seconds: Seconds) -> Mapping[Key, Share]:
-        """Returns the rounds of each question in this launch, which started at `began` and has been warmed up."""
+    def _plan(self, began: float, mixed: int, seconds: Seconds) -> Mapping[Key, Share]:
+        """Returns the rounds of each question in this launch, which started at `began` and has been warmed up.
+
+        `mixed` is how many times an arm will be asked a mix alone.
+        """
         effort = self.request.profile.effort
-        fixed = time.monotonic() - began + effort.alone * sum(map(len, seconds.values()))
+        fixed = time.monotonic() - began + effort.alone * sum(map(len, seconds.values())) + effort.mix * mixed
         return shares(measured_rounds(_earlier(self.log, self.number)), seconds, effort.limits(fixed))
 
     def _cell(self, by_name: Mapping[str, Arm], name: str, right: Sequence[str]) -> TimedQuestion:

@@ -71,6 +71,13 @@ def alone(
                     log.add(rounds.alone(cell, arm.name, ask, launch, seconds, reads, least=1))
 
 
+def lacking(request: Request, log: RunLog, launch: int) -> set[str]:
+    """Returns the questions of the mixes of which the run log lacks the times of an arm asked alone in this launch."""
+    known = {(line.question, line.arm) for line in of_type(log.records, Cost) if line.launch == launch}
+    lacks = (mix for mix in asked(request) if any((mix.name, arm) not in known for arm in names(log, mix)))
+    return {question for mix in lacks for question in mix.weights}
+
+
 def _block(ask: Ask) -> Ask:
     """Returns a function that asks the requests of a block, one after the other."""
 

@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import numpy as np
@@ -26,8 +27,8 @@ TINY = Profile(
 )
 
 
-def rides(folder: Path) -> Dataset:
-    """The dataset, whose file and 900 events are written into the folder."""
+def rides(folder: Path, **more: Any) -> Dataset:
+    """The dataset, whose file, with `more` tables, and 900 events are written into the folder."""
     rng = np.random.default_rng(1)
     lines = [
         f"2020-0{1 + i % 3}-{1 + i % 28:02d}T00:00:00Z,r{i % 50},{'ABC'[i % 3]},{rng.integers(1, 100)}"
@@ -43,6 +44,7 @@ def rides(folder: Path) -> Dataset:
         columns={"dimensions": ["city"], "measures": ["fare"]},
         layouts={"day": {"grain": "day", "by": ["city"], "measures": ["count()"]}},
         dashboards={"board": ["by-day"]},
+        **more,
     )
     return datasets.read(str(path))
 
