@@ -189,14 +189,19 @@ def built_in() -> list[str]:
 
 def read(name: str) -> Dataset:
     """The built-in dataset `name`, or that in the TOML file at path `name`; RequestError if it is missing or wrong."""
+    return parse(file_of(name))
+
+
+def file_of(name: str) -> Path:
+    """The file of the built-in dataset `name`, or the path `name` of a TOML file; RequestError if it is neither."""
     if name in built_in():
-        return parse(BUILT_IN / name / f"{name}.toml")
+        return BUILT_IN / name / f"{name}.toml"
     path = Path(name)
     if path.suffix != ".toml":
         known = " or ".join(", ".join(built_in()).rsplit(", ", 1))
         hint = f"; for a data file, begin with rollup-bench data describe {name}" if path.suffix else ""
         raise RequestError(f"`{name}` is neither a .toml file nor a built-in dataset: {known}{hint}")
-    return parse(path)
+    return path
 
 
 def parse(path: Path) -> Dataset:

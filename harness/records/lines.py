@@ -13,6 +13,7 @@ import msgspec
 
 from rollup_bench.engines.contract import Built
 from rollup_bench.errors import RequestError
+from rollup_bench.workloads.events import Statistics
 
 SCHEMA = 1
 Cache = Literal["cold", "lukewarm", "hot", "cached"]
@@ -225,6 +226,19 @@ class Fault(_Record, frozen=True, tag="fault"):
     launch: int | None = None
 
 
+class Submission(_Record, frozen=True, tag="submission"):
+    """What `submit` adds to the file of a run, so that others can check it without the machine and the events."""
+
+    dataset: str  # the text of the dataset's file
+    statistics: Statistics  # of the events
+    launches: dict[str, list[int]]  # by question and cache state, the numbers of the launches that timed it
+    samples: dict[str, str]  # by question or mix, a hash of all lines about it
+    jars: dict[str, str]  # by engine with a Java server, a hash of the list of its jars
+    settings: dict[str, list[str]]  # by engine, the settings that differ from the defaults
+    noise: str  # the noise floor
+    figures: dict[str, dict[str, float]]  # by question and arm, each published figure by its name
+
+
 class Ended(_Record, frozen=True, tag="end"):
     """The last line of a run that measured everything that its profile asks for."""
 
@@ -240,6 +254,7 @@ Record = (
     | ClosedLoop
     | OpenLoop
     | Operations
+    | Submission
     | Fault
     | Ended
 )

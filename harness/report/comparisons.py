@@ -22,9 +22,18 @@ def comparison(before: Run, after: Run, console: Console) -> None:
         _print_changes("CPU ", compare_processor(before, after), console)
         return
     console.print("[dim]The runs are of different machines: only ratios and choices of arms are compared.[/dim]")
-    _print_choices(choices(before, after), console)
-    _print_ratios("times", compare_ratios(before, after), console)
-    _print_ratios("processor times", compare_processor_ratios(before, after), console)
+    agreement(before, after, console)
+
+
+def agreement(before: Run, after: Run, console: Console) -> bool:
+    """Prints the choices and ratios of arms in two runs; returns whether none is claimed to differ."""
+    chosen = choices(before, after)
+    ratios = {"times": compare_ratios(before, after), "processor times": compare_processor_ratios(before, after)}
+    _print_choices(chosen, console)
+    for what, found in ratios.items():
+        _print_ratios(what, found, console)
+    differing = any(one.claim.told_apart for found in ratios.values() for one in found)
+    return not differing and all(one.agreement != "other choice" for one in chosen)
 
 
 def _print_changes(kind: str, found: Comparison, console: Console) -> None:

@@ -11,11 +11,13 @@ import click
 import pytest
 
 from rollup_bench.harness.run.home import VARIABLE
+from tests.support import ROOT
 from tests.support.command import PROGRAM, Command, commands
 from tests.support.datasets import SPAN, aggregate, write
 
 SQL = "x'; DROP TABLE events; --"
 ENGINE = ("`x` is not an engine; the engines are ", "duckdb")
+STORED = str(ROOT / "results" / "vm" / "flights-standard.jsonl")
 CHOICE = ("is not one of",)
 QUESTION = "carriers"
 BOARD = "game/morning"
@@ -144,6 +146,25 @@ COMMANDS: dict[str, dict[str, list[Case]]] = {
             (["compare", "taken", "taken"], ("taken: ",)),
         ],
         "second": [(["compare", "taken"], ("Missing argument 'SECOND'",))],
+    },
+    "submit": {
+        "run": [
+            (["submit"], ("Missing argument 'RUN'",)),
+            (["submit", "nowhere.jsonl"], ("nowhere.jsonl: No such file",)),
+            (["submit", "taken"], ("taken",)),
+        ],
+        "--dataset": [(["submit", STORED, "--dataset", "x"], ("`x` is neither a .toml file nor a built-in dataset",))],
+        "--out": [(["submit", STORED, "--out", "."], ("'--out'", "is a directory"))],
+    },
+    "reproduce": {
+        "run": [
+            (["reproduce"], ("Missing argument 'RUN'",)),
+            (["reproduce", "nowhere.jsonl"], ("nowhere.jsonl: No such file",)),
+        ],
+        "question": [(["reproduce", STORED, "x"], ("QUESTION: ", "did not time x on two arms; give one of"))],
+        "--dataset": [(["reproduce", STORED, "--dataset", "x"], ("`x` is neither a .toml file",))],
+        "--via": [(["reproduce", STORED, "--via", "x"], ("'--via'", *CHOICE))],
+        "--out": [(["reproduce", STORED, "--out", "."], ("'--out'", "is a directory"))],
     },
     "list": {
         "what": [(["list"], ("Missing argument", "engines")), (["list", "tables"], ("'tables' is not one of",))],

@@ -1,0 +1,120 @@
+"""Commands that publish a run for others, and that measure a published run again."""
+
+import sys
+from pathlib import Path
+
+import click
+import msgspec
+
+from rollup_bench.errors import RequestError
+from rollup_bench.harness.cli.options import out_option, via_option
+from rollup_bench.harness.records import history
+from rollup_bench.harness.records.findings import Run, timings
+from rollup_bench.harness.records.lines import parts
+from rollup_bench.harness.report import submissions
+from rollup_bench.harness.report.comparisons import agreement
+from rollup_bench.harness.report.terminal import console, progress
+from rollup_bench.harness.run.arms import Say
+from rollup_bench.harness.run.home import home
+from rollup_bench.harness.run.measure import measure
+from rollup_bench.harness.run.profiles import PROFILES, Profile
+from rollup_bench.harness.run.request import Request
+from rollup_bench.workloads import dataset as datasets
+from rollup_bench.workloads import events as event_store
+from rollup_bench.workloads.dataset import Dataset
+from rollup_bench.workloads.events import Events
+
+dataset_option = click.option("--dataset", help="The TOML file of the run's dataset, if it is not a built-in one.")
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path, dir_okay=False))
+@dataset_option
+@out_option(help="File to write; by default in results/, in a folder for the machine.")
+def submit(run: Path, dataset: str | None, out: Path | None) -> None:
+    """Writes a complete RUN with all that others need to check its figures: dataset, plans, jars, settings, noise."""
+    measured = Run.read(run)
+    header = measured.header
+    with progress() as say:
+        _, events = _events(measured, str(run), dataset, say)
+    line = submissions.submission(measured, datasets.file_of(dataset or header.dataset), events, str(run))
+    path = out or Path("results", submissions.folder_name(measured), f"{header.dataset}-{header.profile}.jsonl")
+    if path.exists():
+        raise RequestError(f"{path} exists; give another file with --out, or remove it")
+    submissions.check(Run(header, [*measured.lines, line]), str(run))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_suffix(".part")
+    unfinished.write_bytes(run.read_bytes() + msgspec.json.encode(line) + b"\n")
+    unfinished.replace(path)
+    click.echo(f"written to {path}; commit it, and the tests check its figures")
+
+
+@click.command()
+@click.argument("run")
+@click.argument("question", required=False)
+@dataset_option
+@via_option
+@out_option(help="File of the new run, new or of the same run cut off, which is then resumed.")
+def reproduce(run: str, question: str | None, dataset: str | None, via: str, out: Path | None) -> None:
+    """Times the questions of a recorded RUN again, or one QUESTION, and compares the ratios and choices of arms.
+
+    RUN is named as for `show`. Exit status 1: a ratio or a choice differs.
+    """
+    published = history.find(run)
+    questions = _questions(published, run, question)
+    wanted = Run(published.header, [line for line in published.lines if getattr(line, "question", "") in questions])
+    with progress() as say:
+        data, events = _events(published, run, dataset, say)
+        arms = [parts(cell.arm) for cell in timings(wanted)]
+        engines, layouts = ([*dict.fromkeys(names)] for names in zip(*arms, strict=True))
+        request = Request(
+            data,
+            events,
+            engines,
+            [data.layout(name) for name in layouts],
+            {name: data.question(name) for name in questions},
+            via,
+            home(),
+            published.header.seed,
+            _profile(published, run),
+        )
+        path, again = measure(request, out, say)
+    agrees = agreement(wanted, again, console())
+    click.echo(f"recorded in {path}")
+    if not agrees:
+        sys.exit(1)
+
+
+def _questions(run: Run, name: str, only: str | None) -> list[str]:
+    """Returns the questions that a run timed on two arms or more, or `only` this one."""
+    arms: dict[str, set[str]] = {}
+    for cell in timings(run):
+        arms.setdefault(cell.question, set()).add(cell.arm)
+    questions = [question for question, timed in arms.items() if len(timed) > 1]
+    if only is not None and only not in questions:
+        raise RequestError(f"QUESTION: {name} did not time {only} on two arms; give one of {', '.join(questions)}")
+    if not questions:
+        raise RequestError(f"{name}: no question was timed on two arms; give a run with several engines or layouts")
+    return [only] if only else questions
+
+
+def _events(run: Run, name: str, dataset: str | None, say: Say) -> tuple[Dataset, Events]:
+    """Returns the dataset of a run, and its events; RequestError if they are not those of the run."""
+    header = run.header
+    data = datasets.read(dataset or header.dataset)
+    if data.source.generator is not None:
+        data = data.sized(header.rows, header.seed)
+    events = event_store.prepare(data, home(), say)
+    if header.events and header.events != events.fingerprint:
+        raise RequestError(f"{name}: was made from other events of {header.dataset}; give its dataset with --dataset")
+    return data, events
+
+
+def _profile(run: Run, name: str) -> Profile:
+    """Returns the profile of a run without figures under load and without crashes."""
+    if run.header.profile not in PROFILES:
+        raise RequestError(f"{name}: there is no profile {run.header.profile} any more; give a newer run")
+    return msgspec.structs.replace(PROFILES[run.header.profile], load=None, crashes=False)
+
+
+commands = (submit, reproduce)
