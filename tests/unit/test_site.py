@@ -5,6 +5,7 @@ import http.server
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import threading
@@ -52,6 +53,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     loops = [closed(1, 80, 20, arm=arm), open_loop("search 8", 8, 50_000, arm), open_loop("confirm 8", 8, 60_000, arm)]
     with path.open("ab") as file:
         file.writelines(msgspec.json.encode(line) + b"\n" for line in (mix, alone(0, [SECOND], arm=arm), *loops))
+    (folder.parent / "there").mkdir()
+    shutil.copy(path, folder.parent / "there" / "flights-again.jsonl")
     return path
 
 
@@ -199,6 +202,16 @@ def test_filters_write_the_address_and_the_address_sets_them(opened: Open) -> No
     expect(page.locator("td button")).to_have_count(4)
     page.locator("select[name=kind]").select_option("aggregate")
     expect(rows).to_have_count(2)
+
+
+def test_another_machine_shows_its_own_runs(opened: Open) -> None:
+    page = opened("#/tradeoffs?kind=aggregate")
+    runs = page.locator("select[name=run] option")
+    expect(runs).to_have_count(1)
+    page.locator("select[name=machine]").select_option("there")
+    expect(runs).to_have_attribute("value", "flights-again")
+    assert "machine=there" in page.url
+    expect(opened("#/tradeoffs?machine=there").locator("select[name=machine]")).to_have_value("there")
 
 
 def test_every_cell_opens_by_keyboard_and_by_link_to_the_exact_query(opened: Open, run: Path) -> None:

@@ -34,7 +34,8 @@ class TradeOffs(OutputPublisher):  # type: ignore[misc]
         site = Path(conf.html_dir)
         for name in [name for name in benchmarks if not site.joinpath(f"graphs/summary/{name}.json").exists()]:
             del benchmarks[name]  # asv's grid would request the missing graph of a benchmark without results
-        runs = [view(path.stem, Run.read(path)) for path in sorted(Path(conf.results_dir).glob("*/*.jsonl"))]
+        paths = sorted(Path(conf.results_dir).glob("*/*.jsonl"))
+        runs = [view(path.parent.name, path.stem, Run.read(path)) for path in paths]
         site.joinpath("tradeoffs.json").write_bytes(msgspec.json.encode(runs))
         shutil.copytree(PAGE, site, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.html"))
         copy_vendor(site)

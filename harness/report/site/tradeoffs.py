@@ -44,6 +44,7 @@ class Words(msgspec.Struct, frozen=True):
 class RunView(msgspec.Struct, frozen=True):
     """All data of one run that the trade-offs page shows."""
 
+    machine: str
     name: str
     title: str
     header: Header
@@ -54,11 +55,12 @@ class RunView(msgspec.Struct, frozen=True):
     engines: dict[str, Words]
 
 
-def view(name: str, run: Run) -> RunView:
-    """Returns the data that the page shows of a run; `name` names the run in the address of the page."""
+def view(machine: str, name: str, run: Run) -> RunView:
+    """Returns the data that the page shows of a run; `machine` and `name` name the run in the address of the page."""
     data, questions = _dataset(run.header.dataset), by_question(run)
     arms = [cell.arm for cells in questions.values() for cell in cells]
     return RunView(
+        machine=machine,
         name=name,
         title=data.title if data else run.header.dataset,
         header=run.header,

@@ -3,7 +3,7 @@
 /* The trade-offs page: one run, its questions by engine and layout. All state is in the address. */
 $(document).ready(function () {
     const GLYPHS = { right: '✓', 'within bound': '≈', wrong: '✗', failed: '!', unsupported: '–' };
-    const FILTERS = ['run', 'kind', 'layout', 'error'];
+    const FILTERS = ['machine', 'run', 'kind', 'layout', 'error'];
     const at = (name) => document.getElementById('tradeoffs-' + name);
     let runs = null;
 
@@ -56,7 +56,8 @@ $(document).ready(function () {
         const kinds = unique(run.questions.map((one) => one.kind)).filter(Boolean);
         const errors = unique(run.questions.map((one) => one.error)).filter(Boolean).sort((a, b) => a - b);
         const label = (one) => [one.title, count(one.header.rows) + ' rows', one.header.profile, one.name].join(' · ');
-        options('run', runs.map((one) => [one.name, label(one)]), run.name);
+        options('machine', unique(runs.map((one) => one.machine)).map((one) => [one, one]), run.machine);
+        options('run', runs.filter((one) => one.machine === run.machine).map((one) => [one.name, label(one)]), run.name);
         return {
             kind: options('kind', [['', 'all'], ...kinds.map((one) => [one, one])], state.kind),
             layout: options('layout', [['', 'all'], ...unique(arms(run).map(layout)).map((one) => [one, one])], state.layout),
@@ -289,7 +290,8 @@ $(document).ready(function () {
 
     function render(state) {
         if (!runs.length) { at('legend').textContent = 'No run is recorded under results yet.'; return; }
-        const run = runs.find((one) => one.name === state.run) || runs[0];
+        const run = runs.find((one) => one.machine === state.machine && one.name === state.run)
+            || runs.find((one) => one.machine === state.machine) || runs.find((one) => one.name === state.run) || runs[0];
         const chosen = { ...state, ...filters(run, state) };
         const shown = arms(run).filter((arm) => !chosen.layout || layout(arm) === chosen.layout);
         const questions = run.questions
@@ -324,7 +326,8 @@ $(document).ready(function () {
     at('filters').addEventListener('change', (event) => {
         const state = read($.asv.parse_hash_string(location.hash).params);
         state[event.target.name] = event.target.value;
-        write(event.target.name === 'run' ? { run: event.target.value } : { ...state, open: '' });
+        const other = { machine: { machine: state.machine }, run: { machine: state.machine, run: state.run } };
+        write(other[event.target.name] || { ...state, open: '' });
     });
     at('filters').addEventListener('submit', (event) => event.preventDefault());
     window.addEventListener('hashchange', leave);
