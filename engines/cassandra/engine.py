@@ -22,7 +22,7 @@ from rollup_bench.engines.cassandra.rollup_tables import Limits, Rollup, max_gro
 from rollup_bench.engines.cassandra.server import RECIPE
 from rollup_bench.engines.contract import Built, Engine, Loaded, Plan, Session, Support, unsupported
 from rollup_bench.engines.exports import write_server_settings
-from rollup_bench.errors import RequestError
+from rollup_bench.errors import FailureError, RequestError
 from rollup_bench.servers import Server
 from rollup_bench.servers.budget import Budget
 from rollup_bench.servers.watch import Watch
@@ -98,15 +98,14 @@ class Cassandra(Engine):
         with driver.failures():
             checkpoint = LoadCheckpoint(self._driver, plan)
             rows = loading.load(self._driver, plan, events, checkpoint, watch)
-            added = plan.tables.built
-            loading.settle(self._driver, plan, [t for t in plan.tables.tables if t not in added], watch)
+            names = [table.name for table in plan.tables.built]
+            loading.settle(self._driver, plan, [t.name for t in plan.tables.tables if t.name not in names], watch)
             with checkpoint.building():
-                loading.settle(self._driver, plan, added, watch)
+                loading.settle(self._driver, plan, names, watch)
             sizes = loading.bytes_at_rest(self._driver, plan, self.served_by.shares_disk)
-            loading.mark_complete(self._driver, plan)
-        names = [table.name for table in added]
+            loading.mark_complete(self._driver, plan, watch)
         built = Built(sum(rows[n] for n in names), checkpoint.built_seconds, sum(sizes[n] for n in names))
-        return Loaded(sum(rows.values()), checkpoint.seconds, sum(sizes.values()), built if added else None)
+        return Loaded(sum(rows.values()), checkpoint.seconds, sum(sizes.values()), built if names else None)
 
     def rows(self, plan: Plan) -> int | None:
         with driver.failures():
@@ -131,6 +130,9 @@ class _Session(Session):
         self._plan = plan
         self._schema = lru_cache(partial(answers.schema, events=plan.schema))
         self._reader = Reader(driver_session)
+        if not loading.is_complete(driver_session, plan):
+            where = f"{plan.dataset.name} on {plan.layout.name}"
+            raise FailureError(f"cassandra: the load of {where} is not complete; load it again")
         self._manifest = loading.read_manifest(self._reader, plan)
 
     def ask(self, question: Question) -> pa.Table:

@@ -267,29 +267,38 @@ def _count(reader: Reader, plan: Plan, manifest: Manifest, watch: Watch) -> dict
     return counted
 
 
-def mark_complete(session: Session, plan: Plan) -> None:
-    """Marks the load of a plan as complete; a load without this mark counts as interrupted."""
+def mark_complete(session: Session, plan: Plan, watch: Watch) -> None:
+    """Marks the load of a plan as complete, in files, so that a killed server keeps the mark and the manifest.
+
+    A node writes its commit log to the disk every ten seconds.
+    """
     session.execute(f"INSERT INTO {quoted(plan.name)}.loaded (rows) VALUES (0)")
+    settle(session, plan, ["manifest", "loaded"], watch)
+
+
+def is_complete(session: Session, plan: Plan) -> bool:
+    """Whether the plan was loaded to its end; a load that was interrupted was not."""
+    if not table_exists(session, plan, "loaded"):
+        return False
+    return session.execute(f"SELECT rows FROM {quoted(plan.name)}.loaded").one() is not None
 
 
 def count_rows(session: Session, plan: Plan) -> int | None:
     """The number of rows of all tables, counted by the server; None if the plan is not completely loaded."""
-    if not table_exists(session, plan, "loaded"):
-        return None
-    if session.execute(f"SELECT rows FROM {quoted(plan.name)}.loaded").one() is None:
+    if not is_complete(session, plan):
         return None
     reader = Reader(session)
     return sum(_count(reader, plan, read_manifest(reader, plan), Watch(seconds=COUNT_SECONDS)).values())
 
 
-def settle(session: Session, plan: Plan, tables: Collection[Table], watch: Watch) -> None:
+def settle(session: Session, plan: Plan, tables: Collection[str], watch: Watch) -> None:
     """Flushes the given tables to disk, and waits until no flush or compaction of any table is left.
 
     A flush period of one millisecond makes a table flush at once; nodetool would need the server's JMX port.
     """
     for period in (1, 0):
         for table in tables:
-            name = f"{quoted(plan.name)}.{quoted(table.name)}"
+            name = f"{quoted(plan.name)}.{quoted(table)}"
             session.execute(f"ALTER TABLE {name} WITH memtable_flush_period_in_ms = {period}")
         watch.pause(0.1)
         while tasks := _busy_tasks(session):

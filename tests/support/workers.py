@@ -11,11 +11,13 @@ import pytest
 from tests.support import leftovers
 
 GROUPS = ("druid", "cassandra", "duckdb-served")
-"""The engines with a server. All tests of one server run on one worker, the longest group first."""
+"""The engines with a server. All tests that share the server of an engine run on one worker."""
+CLUSTER = "outside"
+"""The fixture of clusters that tests start for themselves; these tests are a group of their own."""
 ALONE = "alone"
 """The mark of a test that measures real time: it runs after the others, while no other worker runs a test."""
-TURNS = {name: place - len(GROUPS) for place, name in enumerate(GROUPS)} | {ALONE: 1}
-"""The order of the groups; all others are between."""
+TURNS = {"druid": -4, "cassandra": -3, CLUSTER: -2, "duckdb-served": -1, ALONE: 1}
+"""The order of the groups, the longest first; all others are between."""
 
 
 class Workers:
@@ -31,10 +33,9 @@ class Workers:
 
         The tests of a server have its name as a mark too, so that `-m "not druid"` leaves them out.
         """
-        group = _group(item)
-        item.add_marker(pytest.mark.xdist_group(name=group))
-        if group in GROUPS:
-            item.add_marker(group)
+        item.add_marker(pytest.mark.xdist_group(name=_group(item)))
+        if server := _server(item):
+            item.add_marker(server)
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
@@ -67,7 +68,14 @@ class Workers:
 def _group(item: pytest.Item) -> str:
     if item.get_closest_marker(ALONE):
         return ALONE
+    if CLUSTER in getattr(item, "fixturenames", ()):
+        return CLUSTER
+    return _server(item) or item.path.name
+
+
+def _server(item: pytest.Item) -> str | None:
+    """The engine with a server that a test is about; None if there is none."""
     names = set(getattr(item, "fixturenames", ()))
     if isinstance(item, pytest.Function) and hasattr(item, "callspec"):
         names |= {value for value in item.callspec.params.values() if isinstance(value, str)}
-    return next((one for one in GROUPS if names & {one, f"{one.replace('-', '_')}_server"}), item.path.name)
+    return next((one for one in GROUPS if names & {one, f"{one.replace('-', '_')}_server"}), None)

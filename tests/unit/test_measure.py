@@ -128,7 +128,6 @@ def test_an_ended_run_is_read_and_not_measured_again(rides: Dataset, tmp_path: P
         measure(other, out, _quiet)
 
 
-@pytest.mark.alone
 def test_under_load_every_answer_is_checked_and_mixes_come_first(rides: Dataset, tmp_path: Path) -> None:
     mix = Mix(name="office", weights={"by-city": 2, "by-day": 1}, story="Asked all day.")
     mixed = msgspec.structs.replace(rides, mixes={"office": mix})
