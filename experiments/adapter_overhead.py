@@ -4,6 +4,8 @@
 compared with its bare client library, which sends the same statement and reads the same rows. An answer of one row
 gives the time added to a question; an answer of thousands of rows gives the time added to a row, after the time added
 to a question is subtracted. Requests ask about different days, as in a replay, so that no adapter can reuse an answer.
+The time to make an Arrow table of the row, which every adapter must return, is printed too: it follows the wait for the
+server, when the caches of the processor hold nothing of Arrow.
 """
 
 import http.client
@@ -17,6 +19,7 @@ from typing import Any
 import click
 import msgspec
 import numpy as np
+import pyarrow as pa
 
 from rollup_bench.engines.contract import Session
 from rollup_bench.harness.cli.options import engines_default
@@ -47,10 +50,14 @@ Bare = Callable[[], int]
 
 
 class Overhead(msgspec.Struct, frozen=True):
-    """Seconds that the adapter adds to a question and to each row of an answer, a sample for each ABBA pair."""
+    """Seconds that the adapter adds to a question and to each row of an answer, a sample for each ABBA pair.
+
+    `table` has seconds in which a table of one row was made, each right after the bare client had read the row.
+    """
 
     question: list[float]
     row: list[float]
+    table: list[float]
 
 
 def overhead(engine: str, pairs: int = 400) -> Overhead:
@@ -62,7 +69,19 @@ def overhead(engine: str, pairs: int = 400) -> Overhead:
         with opened.session(arm.plan) as session:
             once, few = _added(arm, session, ONE_ROW, pairs)
             more, count = _added(arm, session, MANY_ROWS, max(pairs // 20, 5))
-    return Overhead(once, [(seconds - float(np.median(once))) / (count - few) for seconds in more])
+            table = _made(session, BARE[engine](arm, session, ONE_ROW), pairs)
+    return Overhead(once, [(seconds - float(np.median(once))) / (count - few) for seconds in more], table)
+
+
+def _made(session: Session, read: Bare, samples: int) -> list[float]:
+    """Returns the seconds in which the table of an answer of one row is made of Python objects after each read."""
+    answer = session.ask(ONE_ROW)
+    columns = list(zip(answer.to_pydict().values(), answer.schema.types, strict=True))
+
+    def make() -> pa.Table:
+        return pa.Table.from_arrays([pa.array(values, kind) for values, kind in columns], schema=answer.schema)
+
+    return [_seconds(make) for _ in range(samples) if read()]
 
 
 def _added(arm: Arm, session: Session, question: Aggregate, pairs: int) -> tuple[list[float], float]:
@@ -182,6 +201,8 @@ def main(engines: list[str]) -> None:
             low, median, high = (f"{1e6 * seconds:.3f}" for seconds in bounds)
             click.echo(f"{engine} adds {median} µs to a {what} (99%: {low} to {high}); limit {1e6 * limit:g} µs")
             within = within and bounds[1] <= limit
+        low, median, high = (f"{1e6 * seconds:.3f}" for seconds in median_interval(added.table))
+        click.echo(f"{engine}: the table of a row takes {median} µs to make (99%: {low} to {high})")
     sys.exit(not within)
 
 
