@@ -46,6 +46,8 @@ def pytest_configure(config: pytest.Config) -> None:
     for size in ("COLUMNS", "LINES"):  # readline sets them in the environment of workers, and tables would be cut
         os.environ.pop(size, None)
     os.environ[leftovers.MARK] = leftovers.RUN
+    # Servers of tests live for minutes: the JVM's second compiler would take longer than its code saves.
+    os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")
     config.addinivalue_line("markers", f"{ALONE}: measures real time; runs last, while no other test does")
     for name in GROUPS:
         config.addinivalue_line("markers", f"{name}: needs the server of {name}")
