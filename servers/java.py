@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 
 from rollup_bench.errors import FailureError, RequestError
 from rollup_bench.servers import pins
+from rollup_bench.servers.lock import in_turn
 from rollup_bench.servers.watch import Watch
 
 VERSION = 17
@@ -66,14 +67,17 @@ def jars(pom: Path, folder: Path, watch: Watch) -> Path:
     """
     engine = pom.parent.name
     done = folder / f"{engine}-{hashlib.sha256(pom.read_bytes()).hexdigest()[:12]}"
-    if not done.exists():
-        partial = done.with_suffix(".partial")
-        shutil.rmtree(partial, ignore_errors=True)
-        watch.say(f"{engine}: Maven resolves the jars")
-        fetch(pom, partial, watch)
-        pins.check(partial, pom.with_name(pins.FILE))
-        partial.rename(done)
-        watch.say(f"{engine}: {len(list(done.glob('*.jar')))} jars")
+    with in_turn(
+        folder.resolve().with_suffix(".lock"), f"{engine}: waiting for another process that fetches jars", watch
+    ):
+        if not done.exists():
+            partial = done.with_suffix(".partial")
+            shutil.rmtree(partial, ignore_errors=True)
+            watch.say(f"{engine}: Maven resolves the jars")
+            fetch(pom, partial, watch)
+            pins.check(partial, pom.with_name(pins.FILE))
+            partial.rename(done)
+            watch.say(f"{engine}: {len(list(done.glob('*.jar')))} jars")
     return done
 
 

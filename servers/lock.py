@@ -1,4 +1,4 @@
-"""A lock that lets one process at a time use a server; the system releases the lock when the lock's holder ends."""
+"""Locks that one process at a time holds; the system releases a lock when the process that holds it ends."""
 
 import fcntl
 import os
@@ -47,6 +47,17 @@ class Lock:
             watch.pause(0.2)
         os.ftruncate(file, 0)
         os.pwrite(file, str(os.getpid()).encode(), 0)
+
+
+@contextmanager
+def in_turn(path: Path, waiting: str, watch: Watch) -> Iterator[None]:
+    """Lets one process at a time run the block; says `waiting` while another one does."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
+        while not _locked(file.fileno()):
+            watch.say(waiting)
+            watch.pause(0.1)
+        yield
 
 
 def _locked(file: int) -> bool:

@@ -5,18 +5,17 @@ writing a row twice is harmless. In DuckDB and Druid, where transactions and tas
 starts again.
 """
 
-import fcntl
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
 
 from rollup_bench.engines.contract import Built, Engine, Loaded, Plan
+from rollup_bench.servers.lock import in_turn
 from rollup_bench.servers.watch import Watch
 from rollup_bench.workloads.events import Events
 
+LOADING = "the layout: waiting for another process that is loading it"
 LEAST_SECONDS = 300.0
 ROWS_PER_SECOND = 1_000
 
@@ -43,8 +42,7 @@ def ensure(engine: Engine, plan: Plan, events: Events, home: Path, watch: Watch)
     path = _record_path(engine, plan, home)
     if earlier := _earlier_load(engine, plan, path):
         return earlier, True
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with _locked(path.with_suffix(".lock"), watch):
+    with in_turn(path.with_suffix(".lock"), LOADING, watch):
         if earlier := _earlier_load(engine, plan, path):
             return earlier, True
         if path.exists() or not engine.resumes:
@@ -58,8 +56,7 @@ def ensure(engine: Engine, plan: Plan, events: Events, home: Path, watch: Watch)
 def drop(engine: Engine, plan: Plan, home: Path) -> None:
     """Deletes the plan's load from the engine, with its record, so that the next `ensure` loads the plan again."""
     path = _record_path(engine, plan, home)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with _locked(path.with_suffix(".lock"), Watch()):
+    with in_turn(path.with_suffix(".lock"), LOADING, Watch()):
         engine.drop(plan)
         path.unlink(missing_ok=True)
 
@@ -81,20 +78,6 @@ def _earlier_load(engine: Engine, plan: Plan, path: Path) -> Loaded | None:
     if record.version != engine.version or engine.rows(plan) != record.rows:
         return None
     return Loaded(record.rows, record.seconds, record.bytes, record.built)
-
-
-@contextmanager
-def _locked(path: Path, watch: Watch) -> Iterator[None]:
-    """Lets one process at a time run the block; the system releases the lock when the process that holds it ends."""
-    with path.open("w") as file:
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                watch.say("the layout: waiting for another process that is loading it")
-                watch.pause(0.1)
-        yield
 
 
 def _record(path: Path, engine: Engine, plan: Plan, loaded: Loaded) -> None:

@@ -27,9 +27,6 @@ if TYPE_CHECKING:
 
 BUDGET = Budget(cores=2, memory=3 << 30)
 NODES = ("127.0.0.1", "127.0.0.2", "127.0.0.3")
-QUICK = "\n-XX:TieredStopAtLevel=1\n"
-"""Spares the compiler, where several processes start on two processors."""
-
 CASSANDRA = {
     "cassandra.yaml": """
 auto_bootstrap: false
@@ -39,12 +36,11 @@ authorizer: CassandraAuthorizer
 client_encryption_options:
   {{enabled: true, optional: false, keystore: "{store}", keystore_password: "{word}", store_type: PKCS12}}
 """,
-    "jvm.options": f"{QUICK}-Dcassandra.ring_delay_ms=5000\n-Dcassandra.system_auth.default_rf={len(NODES)}\n",
+    "jvm.options": f"\n-Dcassandra.ring_delay_ms=5000\n-Dcassandra.system_auth.default_rf={len(NODES)}\n",
 }
 """What is added to each template."""
 
 DRUID = {
-    "jvm.options": QUICK,
     "router/runtime.properties": """
 druid.enablePlaintextPort=false
 druid.enableTlsPort=true
@@ -53,7 +49,7 @@ druid.server.https.keyStorePath={store}
 druid.server.https.keyStorePassword={word}
 druid.server.https.keyStoreType=PKCS12
 druid.server.https.certAlias=server
-""",
+"""
 }
 
 
