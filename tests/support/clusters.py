@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from rollup_bench.engines.cassandra import server as ring
 from rollup_bench.engines.druid import server as roles
 from rollup_bench.errors import RequestError
-from rollup_bench.servers import Connection
+from rollup_bench.servers import Connection, pins
 from rollup_bench.servers.budget import Budget
 from rollup_bench.servers.native import NativeServer
 from rollup_bench.servers.recipe import JavaProcess, Place, Recipe
@@ -229,7 +229,8 @@ def _block(recipe: Recipe, language: str) -> str:
 def _extended(engine: Path, target: Path, additions: Mapping[str, str], shown: Certificate) -> Path:
     """A recipe's folder with more in its templates; what is said last holds."""
     shutil.copytree(engine / "conf", target / "conf")
-    shutil.copy(engine / "pom.xml", target)
+    for listed in ("pom.xml", pins.FILE):
+        shutil.copy(engine / listed, target)
     for name, text in additions.items():
         with (target / "conf" / name).open("a", encoding="utf-8") as file:
             file.write(text.format(store=shown.store, word=shown.word))
