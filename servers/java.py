@@ -67,9 +67,10 @@ def jars(pom: Path, folder: Path, watch: Watch) -> Path:
     """
     engine = pom.parent.name
     done = folder / f"{engine}-{hashlib.sha256(pom.read_bytes()).hexdigest()[:12]}"
-    with in_turn(
-        folder.resolve().with_suffix(".lock"), f"{engine}: waiting for another process that fetches jars", watch
-    ):
+    if done.exists():
+        return done
+    waiting = f"{engine}: waiting for another process that fetches jars"
+    with in_turn(folder.resolve().with_suffix(".lock"), waiting, watch):
         if not done.exists():
             partial = done.with_suffix(".partial")
             shutil.rmtree(partial, ignore_errors=True)

@@ -158,6 +158,7 @@ def spanless(question: Q) -> Q:
 
 __all__ = [
     "EPOCH",
+    "MILLISECOND",
     "Age",
     "Aggregate",
     "Cohort",

@@ -132,7 +132,7 @@ class _Session(Session):
         self._reader = Reader(driver_session)
         if not loading.is_complete(driver_session, plan):
             where = f"{plan.dataset.name} on {plan.layout.name}"
-            raise FailureError(f"cassandra: the load of {where} is not complete; load it again")
+            raise FailureError(f"cassandra: the load of {where} is not complete; the same command loads it again")
         self._manifest = loading.read_manifest(self._reader, plan)
 
     def ask(self, question: Question) -> pa.Table:

@@ -71,10 +71,10 @@ class Cluster:
         self._call("DELETE", f"/druid/coordinator/v1/datasources/{source}")
 
     def delete_unused(self, sources: Iterable[str], watch: Watch) -> None:
-        """Deletes the unused segments of datasources from disk and metadata; no historical may still serve them."""
-        ids = {source: f"kill_{source}_{uuid.uuid4().hex[:8]}" for source in sources}
+        """Deletes the unused segments of datasources from disk and metadata, once no historical serves them."""
         kill = {"type": "kill", "interval": ETERNITY}
-        self.run([kill | {"id": identity, "dataSource": source} for source, identity in ids.items()], watch)
+        tasks = (kill | {"id": f"kill_{source}_{uuid.uuid4().hex[:8]}", "dataSource": source} for source in sources)
+        self.run(tasks, watch)
 
     def _succeeded(self, task: str) -> bool:
         """Whether a task has ended well; FailureError with its message if it has failed."""

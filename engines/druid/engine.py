@@ -230,7 +230,7 @@ class _Session(Session):
 
 
 def _prepare(plan: Plan, question: Aggregate, datasource: Datasource) -> tuple[Any, sql.Prepared]:
-    """The module that writes the SQL of an aggregate and reads its result, and what it prepares for any span."""
+    """The module (`sql` or `exact_quantiles`) that asks for an aggregate, and what it prepares for any span."""
     module = exact_quantiles if exact_quantiles.applies(question, datasource) else sql
     return module, module.prepare(question, datasource, _source(plan, datasource))
 

@@ -65,7 +65,7 @@ class Parameters(sql.Parameters):
 
 
 def aggregate(question: Aggregate, datasource: Datasource, source: str) -> Statement:
-    """The statement of an aggregate, with its span left open; `source` is the datasource's name."""
+    """The statement of an aggregate with `SpanEnd` for the ends of its span; `source` is the datasource's name."""
     parameters, sets = Parameters(), grouping_sets(question)
     exact = any(m.function is Function.DISTINCT and not m.error for m in question.measures)
     if exact and len(sets) > 1:  # Druid's GROUPING SETS give wrong totals beside exact distinct counts
@@ -180,7 +180,7 @@ def _grouped(
 
 
 def where(question: Aggregate, datasource: Datasource, parameters: Parameters) -> str:
-    """The SQL conditions of the events of a question, with its span left open."""
+    """The SQL conditions of the events of a question, with `SpanEnd` in place of the ends of its span."""
     start, end = parameters.bind(SpanEnd.START), parameters.bind(SpanEnd.END)
     span = f"{TIME} >= MILLIS_TO_TIMESTAMP({start}) AND {TIME} < MILLIS_TO_TIMESTAMP({end})"
     return " AND ".join([span, *conditions(datasource.rollup.flagging(question).where, parameters)])

@@ -1,7 +1,7 @@
 """The SQL of cohorts in DuckDB: births, returns by age, and a row for each cohort and each age that has ended."""
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -10,11 +10,10 @@ from rollup_bench.engines.duckdb.sql import conditions, is_day, naive
 from rollup_bench.engines.duckdb.zones import YEAR, LocalTime
 from rollup_bench.engines.sql import LENGTHS, Parameters, quoted
 from rollup_bench.workloads.calendar import CLOCK
-from rollup_bench.workloads.questions import Age, Cohort, Grain, milliseconds
+from rollup_bench.workloads.questions import MILLISECOND, Age, Cohort, Grain, milliseconds
 
 BIRTH = -1
 """The age at which a table of activity counts births."""
-MILLISECOND = timedelta(milliseconds=1)
 
 
 class Moment(NamedTuple):

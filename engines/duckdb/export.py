@@ -20,11 +20,10 @@ from rollup_bench.engines.exports import Bound, Forms, described, traced
 from rollup_bench.engines.rollups import Rollup
 from rollup_bench.engines.sql import quoted
 from rollup_bench.workloads.events import Statistics
-from rollup_bench.workloads.questions import EPOCH, Grain, Question, milliseconds
+from rollup_bench.workloads.questions import EPOCH, MILLISECOND, Grain, Question, milliseconds
 from rollup_bench.workloads.specs import instant
 from rollup_bench.workloads.templates import Template
 
-MILLISECOND = timedelta(milliseconds=1)
 EVENTS = "data/events.parquet"
 Statement = Callable[[Question, Plan, LocalTime], Bound]
 USAGE = """\

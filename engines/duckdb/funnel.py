@@ -9,7 +9,7 @@ from rollup_bench.workloads.questions import Funnel
 
 
 def funnel(question: Funnel, subject: str, time: str) -> tuple[str, list[object]]:
-    """The SQL of a funnel over the table `events`, and its bound values; the span is left open."""
+    """The SQL of a funnel over the table `events`, and its bound values; some are functions of the span."""
     parameters = Parameters()
     spans = [in_span(time, parameters) for _ in question.steps]
     ctes = _entries(question.steps, question.by, (subject, time), spans, parameters)
@@ -17,7 +17,7 @@ def funnel(question: Funnel, subject: str, time: str) -> tuple[str, list[object]
 
 
 def stored_funnel(question: Funnel, table: str) -> tuple[str, list[object]]:
-    """The SQL of a funnel over a table of entries, and its bound values; the span is left open."""
+    """The SQL of a funnel over a table of entries, and its bound values; some are functions of the span."""
     parameters = Parameters()
     where = " AND ".join(in_span("time1", parameters))
     return _answer(question, [f"entries AS (SELECT * FROM {quoted(table)} WHERE {where})"], parameters)

@@ -84,7 +84,8 @@ def bucket_before(moment: datetime, grain: Grain, zone: str) -> datetime:
 def with_ends(name: str, rollup: Rollup, time: str, parameters: Parameters) -> str:
     """The SELECT of the rows of the roll-up `name` in a span's whole buckets, and of the same made from other events.
 
-    The span is left open. The other events lie in the bucket before the whole ones and in the bucket after them.
+    The moments of the span are bound as functions of it. The other events lie in the bucket before the whole ones and
+    in the bucket after them.
     """
     grain, zone = Grain(rollup.layout.grain or Grain.ALL), rollup.layout.zone
     moments: list[Callable[[Span], datetime]] = [

@@ -47,7 +47,7 @@ def aggregate(
 ) -> tuple[str, list[object]]:
     """The SQL of an aggregate over rows, and its bound values; `expression` returns the SQL of a measure.
 
-    The span is left open: in place of a value that depends on it stands the function that returns the value.
+    The same SQL serves any span. A value that depends on the span is bound as a function of the span, not as a value.
     """
     start = rows.start
     if start is None and is_day(question.grain):
@@ -76,13 +76,13 @@ def aggregate(
 
 
 def in_span(time: str, parameters: Parameters) -> list[str]:
-    """The SQL conditions for times from the start of a span to just before its end; the span is left open."""
+    """The SQL conditions for times from the start of a span to just before its end, which are bound as functions."""
     start, end = bound(lambda span: span.start, parameters), bound(lambda span: span.end, parameters)
     return [f"{quoted(time)} >= {start}", f"{quoted(time)} < {end}"]
 
 
 def bound(moment: Callable[[Span], datetime], parameters: Parameters) -> str:
-    """Binds a moment that depends on the span; returns its placeholder."""
+    """Binds a function that returns a moment from the span; returns its placeholder."""
     return parameters.bind(lambda span: naive(moment(span)))
 
 

@@ -26,7 +26,7 @@ def comparison(before: Run, after: Run, console: Console) -> None:
 
 
 def agreement(before: Run, after: Run, console: Console) -> bool:
-    """Prints the choices and ratios of arms in two runs; returns whether none is claimed to differ."""
+    """Prints the fastest arms of two runs and the ratios of arms that changed; returns whether the runs agree."""
     chosen = choices(before, after)
     ratios = {"times": compare_ratios(before, after), "processor times": compare_processor_ratios(before, after)}
     _print_choices(chosen, console)

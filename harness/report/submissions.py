@@ -22,7 +22,6 @@ from rollup_bench.harness.report.tables import noise
 from rollup_bench.harness.report.under_load import UnderLoadView
 from rollup_bench.servers.budget import Budget
 from rollup_bench.workloads import dataset as datasets
-from rollup_bench.workloads.dataset import Dataset
 from rollup_bench.workloads.events import Events
 
 TOLERANCE = 1e-9
@@ -33,18 +32,16 @@ def submission(run: Run, file: Path, events: Events, name: str) -> Submission:
     """Returns what is added to a complete run of the dataset in `file`; `name` is that of the run in messages."""
     if not of_type(run.lines, Ended):
         raise RequestError(f"{name}: the run is not complete; `rollup-bench run --out` with this file resumes it")
-    if run.header.events != events.fingerprint:
-        raise RequestError(f"{name}: was made from other events than {file}; give --dataset with the file it was of")
     engines = sorted(run.header.adapters)
     return Submission(
         dataset=file.read_text("utf-8"),
         statistics=events.statistics,
         launches=_launches(run),
         samples=_samples(run),
-        jars={engine: found for engine in engines if (found := jars_hash(engine))},
+        jars={engine: found for engine in engines if (found := _jars_hash(engine))},
         settings={engine: changed_settings(engine) for engine in engines},
         noise=noise(run),
-        figures=figures(run),
+        figures=_figures(run),
     )
 
 
@@ -55,14 +52,14 @@ def folder_name(run: Run) -> str:
     return re.sub(r"[^a-z0-9]+", "-", words.lower()).strip("-")
 
 
-def figures(run: Run) -> dict[str, dict[str, float]]:
+def _figures(run: Run) -> dict[str, dict[str, float]]:
     """Returns the published figures of a run by question and arm."""
     cells = [(cell.question, cell.arm, _of_cell(cell)) for views in by_question(run).values() for cell in views]
     mixed = [(mix.question, view.arm, _of_mix(view)) for mix, views in mixes(run) for view in views]
     return {f"{question} on {arm}": dict(found) for question, arm, pairs in (*cells, *mixed) if (found := list(pairs))}
 
 
-def jars_hash(engine: str) -> str:
+def _jars_hash(engine: str) -> str:
     """Returns a hash of the list of an engine's jars; empty if the engine has none."""
     known = recipe(engine)
     path = known.folder / "jars.sha256" if known else None
@@ -82,7 +79,7 @@ def _faults(run: Run, submitted: Submission) -> Iterator[str]:
     yield from _other_launches(submitted.launches, _launches(run))
     yield from _other_dataset(run, submitted)
     yield from _other_plans(run, submitted)
-    yield from _other_figures(submitted.figures, figures(run))
+    yield from _other_figures(submitted.figures, _figures(run))
     if submitted.noise != noise(run):
         yield f"the samples give another noise floor than `{submitted.noise}`"
     found = _samples(run)
@@ -114,20 +111,18 @@ def _other_plans(run: Run, submitted: Submission) -> Iterator[str]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"{run.header.dataset}.toml"
         path.write_text(submitted.dataset, "utf-8")
-        dataset = datasets.parse(path)
+        dataset, budget = datasets.parse(path), Budget(**run.header.budget)
+
+        def planned(arm: str) -> str:
+            engine, layout = parts(arm)
+            adapter = engine_type(engine)(None, Path(folder), budget)
+            return adapter.plan(dataset, dataset.layout(layout), submitted.statistics).key
+
         for arm, plan in verdicts.items():
             engine, _ = parts(arm)
             before = run.header.adapters.get(engine, "")
-            if engine in names() and not has_changed(engine, before) and plan != _plan(run, arm, dataset, submitted):
+            if engine in names() and not has_changed(engine, before) and plan != planned(arm):
                 yield f"the tables of {arm} are not those that its adapter plans"
-
-
-def _plan(run: Run, arm: str, dataset: Dataset, submitted: Submission) -> str:
-    engine, layout = parts(arm)
-    budget = Budget(**run.header.budget)
-    with tempfile.TemporaryDirectory() as home:
-        planned = engine_type(engine)(None, Path(home), budget)
-        return planned.plan(dataset, dataset.layout(layout), submitted.statistics).key
 
 
 def _other_figures(said: dict[str, dict[str, float]], found: dict[str, dict[str, float]]) -> Iterator[str]:

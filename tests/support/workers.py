@@ -17,7 +17,7 @@ CLUSTER = "outside"
 ALONE = "alone"
 """The mark of a test that measures real time: it runs after the others, while no other worker runs a test."""
 TURNS = {"druid": -4, "cassandra": -3, CLUSTER: -2, "duckdb-served": -1, ALONE: 1}
-"""The order of the groups, the longest first; all others are between."""
+"""Groups with lower numbers begin earlier, the longest first; a group that is not listed has the number 0."""
 
 
 class Workers:
@@ -74,7 +74,7 @@ def _group(item: pytest.Item) -> str:
 
 
 def _server(item: pytest.Item) -> str | None:
-    """The engine with a server that a test is about; None if there is none."""
+    """The engine whose server a test uses; None if it uses no server."""
     names = set(getattr(item, "fixturenames", ()))
     if isinstance(item, pytest.Function) and hasattr(item, "callspec"):
         names |= {value for value in item.callspec.params.values() if isinstance(value, str)}

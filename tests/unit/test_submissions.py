@@ -134,7 +134,7 @@ def test_reproduce_times_the_same_cells_again_and_says_whether_they_agree(
     assert "fastest in first run" in text
     again = Run.read(out)
     assert {line.question for line in of_type(again.lines, Rounds)} == {"by-day"}
-    assert {arm for line in of_type(again.lines, Verdict) for arm in [line.arm]} == {"duckdb/raw", "duckdb/day"}
+    assert {line.arm for line in of_type(again.lines, Verdict)} == {"duckdb/raw", "duckdb/day"}
     line = command.refused("reproduce", str(folder / "run.jsonl"), "nothing", *mine)
     assert "did not time nothing on two arms; give one of by-day" in line
 
