@@ -58,7 +58,7 @@ PROFILES = {
             rows=(3_000_000,),
             timed=16,
             checked=4,
-            effort=Effort(launches=12, least=4, most=100, warm=240.0, rounds=150.0, alone=0.5, mix=5.0, fresh=60.0),
+            effort=Effort(launches=12, least=4, most=100, warm=240.0, rounds=120.0, alone=1.0, mix=5.0, fresh=60.0),
             load=UnderLoad(questions=4),
             crashes=True,
         ),
