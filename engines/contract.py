@@ -104,6 +104,7 @@ class Built:
 class Loaded:
     """The result of a load: rows stored, seconds until background work ended, bytes on disk (None if unknown).
 
+    `processor` is the processor seconds of client and engine; engines leave it None, and the harness measures it.
     `built` is the part of these figures for what a layout stores in addition to the events; None if the layout does not
     store the events, or stores nothing else.
     """
@@ -112,6 +113,7 @@ class Loaded:
     seconds: float
     bytes: int | None
     built: Built | None = None
+    processor: float | None = None
 
 
 UNANSWERED = (RequestError, OverflowError, FailureError)

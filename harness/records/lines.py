@@ -53,6 +53,7 @@ class LoadCost(_Record, frozen=True, tag="load"):
     start_up: float | None = None  # seconds from the start of the server to its first answer
     launch: int = 0  # the launch before which the layout was loaded
     built: Built | None = None  # None if the layout does not store the events, or nothing else
+    processor: float | None = None  # processor seconds of client and engine; None if not measured
 
 
 class Verdict(_Record, frozen=True, tag="verdict"):

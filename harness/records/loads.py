@@ -14,9 +14,9 @@ from rollup_bench.harness.stats.estimate import LEVEL
 
 
 class MeanLoad(msgspec.Struct, frozen=True):
-    """An arm's first load, with the mean seconds of all its loads, and the 99% interval of this mean.
+    """An arm's first load, with the mean seconds and processor seconds of all its loads.
 
-    The interval is None for a single load.
+    `interval` is the 99% interval of the mean seconds; None for a single load.
     """
 
     cost: LoadCost
@@ -34,7 +34,9 @@ def mean_loads(run: Run) -> list[MeanLoad]:
 
 def _mean(costs: Sequence[LoadCost]) -> MeanLoad:
     seconds = [cost.seconds for cost in costs]
-    first = msgspec.structs.replace(costs[0], seconds=mean(seconds))
+    processor = [cost.processor for cost in costs if cost.processor is not None]
+    means = {"seconds": mean(seconds), "processor": mean(processor) if processor else None}
+    first = msgspec.structs.replace(costs[0], **means)
     if first.built:
         built = dataclasses.replace(first.built, seconds=mean(cost.built.seconds for cost in costs if cost.built))
         first = msgspec.structs.replace(first, built=built)

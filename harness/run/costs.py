@@ -5,7 +5,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+import psutil
+
 from rollup_bench.harness.records.lines import Spent
+from rollup_bench.servers import Server
 
 _PRESSURE = Path("/proc/pressure")
 
@@ -15,6 +18,13 @@ class Gauge(NamedTuple):
 
     processor: Callable[[], float | None] = lambda: None
     resident: Callable[[], int | None] = lambda: None
+
+
+def gauge(server: Server | None) -> Gauge:
+    """Returns a gauge of a server's processor seconds and memory; for None (embedded), of this process's memory."""
+    if server is None:
+        return Gauge(resident=lambda: int(psutil.Process().memory_info().rss))
+    return Gauge(server.cpu_seconds, server.resident_bytes)
 
 
 class Meter:

@@ -18,8 +18,9 @@ from rollup_bench.harness.run import arms as running
 from rollup_bench.harness.run import loading, mixes, result_cache
 from rollup_bench.harness.run.admission import log_fault, reconnected, sessions, timed, timed_arms
 from rollup_bench.harness.run.arms import Arm, Say, connected
+from rollup_bench.harness.run.costs import gauge
 from rollup_bench.harness.run.machine import drop_page_cache
-from rollup_bench.harness.run.request import Request, gauge
+from rollup_bench.harness.run.request import Request
 from rollup_bench.harness.run.rounds import ROUNDS_DONE, Ask, Progress, TimedQuestion, alone, launch
 from rollup_bench.harness.run.routes import RouteOf, route
 from rollup_bench.harness.stats.effort import Seconds, Share, finished, shares
@@ -75,6 +76,7 @@ def add_loads(log: RunLog, arms: Sequence[Arm], servers: Servers, number: int) -
                 rows=load.rows,
                 bytes=load.bytes,
                 built=load.built,
+                processor=load.processor,
                 reused=arm.reused,
                 start_up=server.startup_seconds if server else None,
                 launch=number,

@@ -23,10 +23,10 @@ from rollup_bench.harness.run import loops, mixes, search
 from rollup_bench.harness.run.admission import log_fault, reconnected, spaced, timed
 from rollup_bench.harness.run.arms import Arm, Say, connected, server
 from rollup_bench.harness.run.clients import Endpoint
-from rollup_bench.harness.run.costs import Gauge
+from rollup_bench.harness.run.costs import Gauge, gauge
 from rollup_bench.harness.run.expected import Expected, tolerated
 from rollup_bench.harness.run.profiles import UnderLoad
-from rollup_bench.harness.run.request import Request, gauge
+from rollup_bench.harness.run.request import Request
 from rollup_bench.harness.run.routes import route
 from rollup_bench.servers import Server
 from rollup_bench.servers.budget import Budget, budget

@@ -6,11 +6,13 @@ starts again.
 """
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 
 from rollup_bench.engines.contract import Built, Engine, Loaded, Plan
+from rollup_bench.harness.run.costs import Meter, gauge
 from rollup_bench.servers.lock import in_turn
 from rollup_bench.servers.watch import Watch
 from rollup_bench.workloads.events import Events
@@ -31,6 +33,7 @@ class CompletedLoad(msgspec.Struct, frozen=True):
     seconds: float
     bytes: int | None
     built: Built | None = None
+    processor: float | None = None
 
 
 def ensure(engine: Engine, plan: Plan, events: Events, home: Path, watch: Watch) -> tuple[Loaded, bool]:
@@ -48,7 +51,7 @@ def ensure(engine: Engine, plan: Plan, events: Events, home: Path, watch: Watch)
         if path.exists() or not engine.resumes:
             engine.drop(plan)
             path.unlink(missing_ok=True)
-        loaded = engine.load(plan, events, watch)
+        loaded = _measured(engine, plan, events, watch)
         _record(path, engine, plan, loaded)
     return loaded, False
 
@@ -77,7 +80,16 @@ def _earlier_load(engine: Engine, plan: Plan, path: Path) -> Loaded | None:
         return None
     if record.version != engine.version or engine.rows(plan) != record.rows:
         return None
-    return Loaded(record.rows, record.seconds, record.bytes, record.built)
+    return Loaded(record.rows, record.seconds, record.bytes, record.built, record.processor)
+
+
+def _measured(engine: Engine, plan: Plan, events: Events, watch: Watch) -> Loaded:
+    """Loads the plan, and measures the processor seconds of this process and of the engine's own processes."""
+    meter = Meter(gauge(engine.server))
+    loaded = engine.load(plan, events, watch)
+    spent = meter.read()
+    known = engine.server is None or spent.engine is not None
+    return replace(loaded, processor=spent.processor if known else None)
 
 
 def _record(path: Path, engine: Engine, plan: Plan, loaded: Loaded) -> None:
@@ -90,6 +102,7 @@ def _record(path: Path, engine: Engine, plan: Plan, loaded: Loaded) -> None:
         seconds=loaded.seconds,
         bytes=loaded.bytes,
         built=loaded.built,
+        processor=loaded.processor,
     )
     part = path.with_suffix(f".{os.getpid()}.part")
     part.write_bytes(msgspec.json.encode(done))

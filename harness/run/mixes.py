@@ -9,7 +9,8 @@ from rollup_bench.harness.records.run_log import RunLog
 from rollup_bench.harness.run import rounds
 from rollup_bench.harness.run.admission import log_fault, timed_arms
 from rollup_bench.harness.run.arms import Arm
-from rollup_bench.harness.run.request import Request, gauge
+from rollup_bench.harness.run.costs import gauge
+from rollup_bench.harness.run.request import Request
 from rollup_bench.harness.run.rounds import Ask, Progress, TimedQuestion
 from rollup_bench.harness.run.verdicts import RIGHT
 from rollup_bench.servers import Server

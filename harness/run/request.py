@@ -7,13 +7,10 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-import psutil
 
 from rollup_bench.harness.run.arms import Arm
-from rollup_bench.harness.run.costs import Gauge
 from rollup_bench.harness.run.profiles import Profile
 from rollup_bench.harness.run.replay import domain, refusals, replay
-from rollup_bench.servers import Server
 from rollup_bench.workloads.dataset import Dataset
 from rollup_bench.workloads.draws import Domain
 from rollup_bench.workloads.events import Events
@@ -71,10 +68,3 @@ def refusal(arm: Arm, question: Question) -> str | None:
         support = arm.engine.support(question, arm.plan)
         return support.reason if support.where is None else None
     return None
-
-
-def gauge(server: Server | None) -> Gauge:
-    """Returns a gauge of a server's processor seconds and memory; for None (embedded), of this process's memory."""
-    if server is None:
-        return Gauge(resident=lambda: int(psutil.Process().memory_info().rss))
-    return Gauge(server.cpu_seconds, server.resident_bytes)
