@@ -32,7 +32,12 @@ def _engine(_context: click.Context, _option: click.Parameter, value: str) -> st
 
 
 def _engines(context: click.Context, option: click.Parameter, value: str) -> list[str]:
-    return [_engine(context, option, name) for name in _nonempty(context, option, value)]
+    return optional_engines(context, option, ",".join(_nonempty(context, option, value)))
+
+
+def optional_engines(context: click.Context, option: click.Parameter, value: str) -> list[str]:
+    """Checks the value of an option that lists engines, or none."""
+    return [_engine(context, option, name) for name in _parts(context, option, value)]
 
 
 def _engine_arguments(context: click.Context, option: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:

@@ -34,6 +34,11 @@ _OMITTED_FIRST = (
     "loads",
     "load s 99%",
     "faster than raw",
+    "for disk",
+    "for systems",
+    "for memory",
+    "for loading",
+    "for questions",
 )
 """Headings of the columns that a terminal may be too narrow for, in the order in which they are omitted."""
 STYLES = {"faster": "green", "slower": "red"}
@@ -70,7 +75,8 @@ def print_table(table: Table, console: Console) -> None:
 
 def _width(column: Column) -> int:
     """Returns the characters that a column needs: 3 for its margin, and at most 20 for text that may wrap."""
-    longest = max(cell_len(str(cell)) for cell in (column.header, *column.cells))
+    texts = (str(cell) for cell in (column.header, *column.cells))
+    longest = max(cell_len(line) for text in texts for line in text.split("\n"))
     return 3 + (longest if column.no_wrap else min(longest, 20))
 
 

@@ -140,13 +140,21 @@ def timed_arms(log: RunLog, name: str) -> list[str]:
 
 
 def timed(request: Request, log: RunLog) -> list[str]:
-    """Returns the names of up to `profile.timed` (None: all) questions that an arm answers right or within bound."""
-    return spaced([name for name in request.defaults if timed_arms(log, name)], request.profile.timed)
+    """Returns the names of up to `profile.timed` (None: all) questions that an arm answers right or within bound.
+
+    The questions of mixes come first, since a mix is measured only if all its questions are timed.
+    """
+    right = [name for name in request.defaults if timed_arms(log, name)]
+    mixed = [name for name in right if any(name in mix.weights for mix in request.dataset.mixes.values())]
+    count = len(right) if request.profile.timed is None else request.profile.timed
+    others = spaced([name for name in right if name not in mixed], max(count - len(mixed), 0))
+    chosen = {*mixed[:count], *others}
+    return [name for name in right if name in chosen]
 
 
-def spaced(names: Sequence[str], count: int | None) -> list[str]:
-    """Selects up to `count` names (None: all) at even distances, because neighbouring questions are often similar."""
-    count = len(names) if count is None else min(count, len(names))
+def spaced(names: Sequence[str], count: int) -> list[str]:
+    """Selects up to `count` names at even distances, because neighbouring questions are often similar."""
+    count = min(count, len(names))
     return [names[i * len(names) // count] for i in range(count)]
 
 

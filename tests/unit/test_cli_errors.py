@@ -21,6 +21,8 @@ STORED = str(ROOT / "results" / "vm" / "flights-standard.jsonl")
 CHOICE = ("is not one of",)
 QUESTION = "carriers"
 BOARD = "game/morning"
+PRICES = ["--cpu-hour", "--memory-gb-month", "--disk-gb-month", "--system-month", "--cluster-hour"]
+AMOUNTS = ["--rate", "--p95-ms", "--error", "--events-a-day", "--years", "--disk-gb", "--load-seconds", *PRICES]
 Case = tuple[list[str], tuple[str, ...]]
 
 
@@ -62,6 +64,36 @@ def asking(command: str) -> dict[str, list[Case]]:
             ([command, "busiest-routes", "--set", f"n={'9' * 5000}"], ("--set n=999", "is not a whole number")),
         ],
     }
+
+
+CHOOSE: dict[str, list[Case]] = {
+    "run": [
+        (["choose"], ("RUN: no complete run was found; make one: rollup-bench run --profile standard",)),
+        (["choose", "nowhere.jsonl"], ("nowhere.jsonl: No such file",)),
+        (["choose", "taken"], ("taken: ",)),
+    ],
+    "--needs": [
+        (["choose", STORED, "--needs", "nowhere.toml"], ("nowhere.toml: No such file",)),
+        (["choose", STORED, "--needs", "taken"], ("taken is not TOML in UTF-8",)),
+    ],
+    "--ask": [
+        (["choose", STORED, "--ask", "carriers"], ("'--ask'", "as in carriers=3")),
+        (["choose", STORED, "--ask", "carriers=0"], ("'--ask'", "write a number above 0")),
+        (["choose", STORED, "--ask", "x=1"], ("has no question `x`; give one of",)),
+    ],
+    "--engines": [(["choose", STORED, "--engines", "x"], ("'--engines'", *ENGINE))],
+    "--unforeseen": [(["choose", STORED, "--unforeseen", "2"], ("'--unforeseen'", "not in the range 0<=x<=1"))],
+    "--replicas": [(["choose", STORED, "--replicas", "0"], ("'--replicas'", "0 is not in the range x>=1"))],
+    "--nodes": [(["choose", STORED, "--nodes", "0"], ("'--nodes'", "0 is not in the range x>=1"))],
+    "--format": [(["choose", STORED, "--format", "xml"], ("'--format'", *CHOICE))],
+}
+CHOOSE |= {
+    flag: [
+        (["choose", STORED, flag, "-1"], (f"'{flag}'", "not in the range x>")),
+        (["choose", STORED, flag, "nan"], (f"'{flag}'", "`nan` is not a finite number")),
+    ]
+    for flag in AMOUNTS
+}
 
 
 COMMANDS: dict[str, dict[str, list[Case]]] = {
@@ -147,6 +179,7 @@ COMMANDS: dict[str, dict[str, list[Case]]] = {
         ],
         "second": [(["compare", "taken"], ("Missing argument 'SECOND'",))],
     },
+    "choose": CHOOSE,
     "submit": {
         "run": [
             (["submit"], ("Missing argument 'RUN'",)),

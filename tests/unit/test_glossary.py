@@ -11,11 +11,14 @@ from rich.table import Table
 
 from rollup_bench.engines.contract import Where
 from rollup_bench.engines.registry import names
+from rollup_bench.harness.choose.evidence import evidence
+from rollup_bench.harness.choose.needs import Needs, Prices
+from rollup_bench.harness.choose.rule import Rule
 from rollup_bench.harness.conformance.report import End, Report
 from rollup_bench.harness.conformance.support import KINDS
 from rollup_bench.harness.records.findings import Run
 from rollup_bench.harness.records.lines import Cache, Operations, Rounds
-from rollup_bench.harness.report import kit, tables
+from rollup_bench.harness.report import decisions, kit, tables
 from rollup_bench.harness.report.comparisons import comparison
 from rollup_bench.harness.run import loops
 from rollup_bench.harness.run.profiles import PROFILES
@@ -101,6 +104,8 @@ def test_headings_of_tables(headings: set[str], command: Command) -> None:
     comparison(run, run, console)
     comparison(run, elsewhere, console)
     kit.show(report, console)
+    rule = Rule(evidence(run, "run"), Needs(prices=Prices(system_month=1.0)))
+    decisions.decision(rule, rule.choose(), [], console)
     command.done("status")
     arms = {heading for heading in headings if heading.partition("/")[0] in names()}
     some = {"median ms", "pays after", "p95 ms", "before ms", "first ratio", "right again s", "what it demands"}

@@ -3,13 +3,22 @@
 from collections import Counter
 from itertools import count, islice
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from rollup_bench.errors import RequestError
+from rollup_bench.harness.records.lines import Verdict
+from rollup_bench.harness.records.run_log import RunLog
+from rollup_bench.harness.run.admission import timed
+from rollup_bench.harness.run.profiles import PROFILES
+from rollup_bench.harness.run.request import Request
 from rollup_bench.workloads import dataset as datasets
+from rollup_bench.workloads.events import Events
+from rollup_bench.workloads.layouts import raw
 from rollup_bench.workloads.mixes import Mix
 from tests.support.datasets import aggregate, write
+from tests.support.timed import HEADER
 
 MIX = Mix(name="m", weights={"often": 1.5, "seldom": 0.5, "between": 1.2})
 
@@ -48,3 +57,19 @@ def test_two_mixes_with_one_name_are_refused(tmp_path: Path) -> None:
     file = write(tmp_path, aggregate("flown", "count()"), mixes=[mix, mix])
     with pytest.raises(RequestError, match=r"mix both: two mixes have this name; rename one of them"):
         datasets.read(str(file))
+
+
+def test_the_questions_of_a_mix_are_timed_first(tmp_path: Path) -> None:
+    """The profile `quick` times 12 of 18 questions, among them the seven of the mix, in the order of the dataset."""
+    flights = datasets.read("flights")
+    log = RunLog(tmp_path / "r.jsonl", HEADER)
+    for question in flights.questions:
+        log.add(Verdict(arm="duckdb/raw", question=question, verdict="right"))
+    no_events = cast(Events, None)
+    request = Request(
+        flights, no_events, ["duckdb"], [raw], flights.questions, "native", tmp_path, 1, PROFILES["quick"]
+    )
+    chosen = timed(request, log)
+    assert len(chosen) == 12
+    assert set(flights.mixes["operations-room"].weights) < set(chosen)
+    assert chosen == [question for question in flights.questions if question in chosen]

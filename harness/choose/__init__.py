@@ -1,0 +1,1 @@
+"""Chooses a store, or a pair of stores, for given needs from the figures of a run. See docs/choosing.md."""

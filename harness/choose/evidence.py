@@ -1,0 +1,169 @@
+"""Collects from a run what a choice rests on: for each arm what it can answer, at what cost and how fast."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from math import exp
+from statistics import mean
+
+import msgspec
+
+from rollup_bench.engines.registry import names, recipe
+from rollup_bench.errors import RequestError
+from rollup_bench.harness.choose.draws import Measured
+from rollup_bench.harness.choose.responses import UnderLoad, under_load
+from rollup_bench.harness.records.findings import Cell, Run, processor_logs
+from rollup_bench.harness.records.lines import (
+    Cost,
+    LoadCost,
+    MixedQuestions,
+    Operations,
+    Submission,
+    Verdict,
+    of_type,
+    parts,
+)
+from rollup_bench.harness.report.cells import CellView, by_question, shares
+from rollup_bench.harness.report.site.tradeoffs import tolerated
+from rollup_bench.harness.run.verdicts import RIGHT
+from rollup_bench.workloads import dataset as datasets
+from rollup_bench.workloads.layouts import RAW
+from rollup_bench.workloads.mixes import Mix
+
+UNKNOWN = "the processor time of its server is unknown"
+
+
+class Store(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An engine with a layout, as a run measured it."""
+
+    arm: str
+    processor: dict[str, Measured]  # by question: processor seconds of client and engine for one request
+    unsure: dict[str, str] = {}  # by question: why its figures support no choice
+    cannot: dict[str, str] = {}  # by question: why the arm cannot answer it
+    raw: str = ""  # the arm that answers unforeseen questions from the same events; empty if they are not stored
+    memory: float | None = None  # resident bytes of all processes
+    bytes: float | None = None  # on disk
+    load: Measured | None = None  # seconds
+    ingest: Measured | None = None  # processor seconds for each event of a load
+    under_load: dict[str, UnderLoad] = {}  # by mix, and by question for questions that were put under load alone
+
+
+class Evidence(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a run measured. All figures are for one machine, and for the events of the run."""
+
+    name: str  # of the run, in messages and commands
+    dataset: str
+    rows: int
+    cores: int
+    stores: list[Store]
+    questions: list[str]
+    mixes: dict[str, dict[str, int]] = {}
+    errors: dict[str, float] = {}  # by question, the largest error that it tolerates, if it tolerates one
+    days: float | None = None  # from the first to the last event; None if the file does not say it
+
+
+def evidence(run: Run, name: str) -> Evidence:
+    """Returns what a choice rests on; RequestError if the run, called `name` in messages, timed nothing."""
+    if not of_type(run.lines, Cost):
+        raise RequestError(f"{name}: nothing was timed in this run; give a run of --profile standard")
+    arms = list(dict.fromkeys(line.arm for line in of_type(run.lines, Verdict)))
+    questions = list(dict.fromkeys(line.question for line in of_type(run.lines, Verdict)))
+    mixes = {line.question: line.counts for line in of_type(run.lines, MixedQuestions)}
+    submitted = next(iter(of_type(run.lines, Submission)), None)
+    return Evidence(
+        name=name,
+        dataset=run.header.dataset,
+        rows=run.header.rows,
+        cores=run.header.budget["cores"],
+        stores=list(_stores(run, arms, mixes)),
+        questions=questions,
+        mixes=mixes,
+        errors=_errors(run.header.dataset),
+        days=(submitted.statistics.last - submitted.statistics.first) / 86_400_000 if submitted else None,
+    )
+
+
+def _stores(run: Run, arms: Collection[str], mixes: Mapping[str, Mapping[str, int]]) -> Iterator[Store]:
+    cells = [cell for views in by_question(run).values() for cell in views]
+    alone = {cell.question: {cell.question: 1} for cell in cells}
+    blocks = [Mix(name=name, weights=dict(counts)) for name, counts in {**mixes, **alone}.items()]
+    for arm in arms:
+        cannot = {
+            line.question: why for line in of_type(run.lines, Verdict) if line.arm == arm and (why := _cannot(line))
+        }
+        asked = [cell for cell in cells if cell.arm == arm and cell.question not in cannot]
+        loads = {line.launch: line for line in of_type(run.lines, LoadCost) if line.arm == arm}
+        built = {launch: line.processor / run.header.rows for launch, line in loads.items() if line.processor}
+        yield Store(
+            arm,
+            *_processor(run, asked, _hidden(run, arm)),
+            cannot=cannot,
+            raw=_raw(arm, arms, list(loads.values())),
+            memory=_memory(run, arm),
+            bytes=next((float(line.bytes) for line in loads.values() if line.bytes is not None), None),
+            load=Measured.of({launch: line.seconds for launch, line in loads.items()}) if loads else None,
+            ingest=Measured.of(built) if built else None,
+            under_load={mix.name: one for mix in blocks if (one := under_load(run, mix, arm))},
+        )
+
+
+def _processor(run: Run, cells: Sequence[CellView], hidden: bool) -> tuple[dict[str, Measured], dict[str, str]]:
+    """Returns the processor seconds of the cells, and why those of other cells support no choice, by question."""
+    spent, known, unsure = processor_logs(run), dict[str, Measured](), dict[str, str]()
+    for cell in cells:
+        logs = spent.get(Cell(cell.question, "hot", cell.arm), {})
+        why = UNKNOWN if hidden else _unsure(cell, len(logs))
+        if why:
+            unsure[cell.question] = why
+        else:
+            known[cell.question] = Measured.of({launch: exp(log) for launch, log in logs.items()})
+    return known, unsure
+
+
+def _cannot(line: Verdict) -> str:
+    """Returns why an arm cannot answer a question; empty if it can."""
+    if line.verdict not in RIGHT:
+        return f"{line.verdict}: {line.reason}" if line.reason else line.verdict
+    return f"of 100 drawn requests it refuses {line.refused}: {line.refusal}" if line.refused else ""
+
+
+def _unsure(cell: CellView, launches: int) -> str:
+    """Returns why the figures of a question on an arm support no choice; empty if they do."""
+    if not launches:
+        return "it was not timed"
+    if launches == 1:
+        return "it was timed in a single launch, so its error is unknown"
+    if cell.drifts:
+        return "its times still changed while they were measured"
+    return f"its requests took several routes: {shares(cell.routes)}" if len(cell.routes) > 1 else ""
+
+
+def _hidden(run: Run, arm: str) -> bool:
+    """Returns whether an arm's server runs where its processor time could not be read."""
+    engine, _ = parts(arm)
+    served = engine in names() and recipe(engine) is not None
+    return served and any(line.spent.engine is None for line in of_type(run.lines, Cost) if line.arm == arm)
+
+
+def _raw(arm: str, arms: Collection[str], loads: Sequence[LoadCost]) -> str:
+    """Returns the arm with the raw events of the same engine, if this arm stores the events, too; else empty."""
+    engine, layout = parts(arm)
+    raw = f"{engine}/{RAW}"
+    stores_events = layout == RAW or any(line.built for line in loads)
+    return raw if raw in arms and stores_events else ""
+
+
+def _memory(run: Run, arm: str) -> float | None:
+    """Returns the resident bytes of an idle engine; of the process that asked it, if it runs inside that process."""
+    engine, _ = parts(arm)
+    idle = [sum(line.memory.values()) for line in of_type(run.lines, Operations) if line.engine == engine]
+    asked = [line.spent.resident for line in of_type(run.lines, Cost) if line.arm == arm and line.spent.resident]
+    return float(next(filter(None, idle), 0)) or (mean(asked) if asked else None)
+
+
+def _errors(name: str) -> dict[str, float]:
+    """Returns, by question, the error that it tolerates; empty for a dataset that is not built in."""
+    try:
+        questions = datasets.read(name).questions
+    except RequestError:
+        return {}
+    found = {question: tolerated(template.fill()) for question, template in questions.items()}
+    return {question: error for question, error in found.items() if error}

@@ -1,0 +1,165 @@
+"""What would change a choice: for each need and price, the value beyond which another candidate is chosen."""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from rollup_bench.harness.choose.candidates import Candidate
+from rollup_bench.harness.choose.draws import Draws
+from rollup_bench.harness.choose.needs import Prices, changed
+from rollup_bench.harness.choose.rule import Decision, Rule
+from rollup_bench.harness.stats.estimate import LEVEL
+from rollup_bench.harness.stats.percentiles import interval
+
+BOUNDS = ("p95_ms", "disk_gb", "load_seconds")
+_AMOUNTS = ("rate", "unforeseen", "events_a_day", *Prices.__struct_fields__)
+_MOST = {"unforeseen": 1.0}  # all other needs and prices have no largest value
+FAR = 100.0
+"""Values further from that of the needs than this factor are left out."""
+_BEYOND = 1e-3  # how far beyond a bound, relative to it, the next choice is looked up
+
+
+class Flip(msgspec.Struct, frozen=True):
+    """The value of a need or price beyond which `chosen` is chosen instead; an empty list means nothing known serves.
+
+    `low` and `high` bound the value with 99% confidence; None for a bound that was not found.
+    """
+
+    need: str
+    up: bool  # whether the choice changes above the value; else below it
+    value: float
+    low: float | None
+    high: float | None
+    chosen: list[str]
+
+
+def flips(rule: Rule, decision: Decision) -> list[Flip]:
+    """Returns what would replace the cheapest candidate, in the order of the needs and prices."""
+    if not decision.offers:
+        return []
+    by_name = {one.name: one for one in rule.candidates()}
+    best, *others = (offer.name for offer in decision.offers)
+    search = _Search(rule, by_name[best], [name for name in others if name not in decision.chosen])
+    amounts = [flip for name in _AMOUNTS for flip in search.amount(name)]
+    weights = [flip for question in rule.ask for flip in search.weight(question)]
+    return [*amounts, *weights, *(flip for name in BOUNDS for flip in search.bound(name, decision))]
+
+
+@dataclass(frozen=True)
+class _Search:
+    """Looks for what would replace the candidate `best`, given the names of the `rivals` that meet all needs, too."""
+
+    rule: Rule
+    best: Candidate
+    rivals: list[str]
+
+    def amount(self, name: str) -> Iterator[Flip]:
+        """Yields the flips of a need or price on which the prices of candidates depend linearly."""
+        needs = self.rule.needs
+        now = getattr(needs.prices if name in Prices.__struct_fields__ else needs, name)
+        if now is None or (name == "unforeseen" and self._asks_a_measured_mix):
+            return
+        found = list(self._crossings(name, now, self._rule))
+        above = [flip for flip in found if flip.up]
+        above += self._rate_limit() if name == "rate" else []
+        yield from (flip for flip in found if not flip.up)
+        yield from sorted(above, key=lambda flip: flip.value)[:1]
+
+    def weight(self, question: str) -> Iterator[Flip]:
+        """Yields the flips of a question's weight."""
+        ask = self.rule.ask
+        if len(ask) > 1 and not self._asks_a_measured_mix:
+            changed_weight = lambda name, value: self._rule("ask", {**ask, name: value})  # noqa: E731
+            yield from self._crossings(question, ask[question], changed_weight)
+
+    def bound(self, name: str, decision: Decision) -> Iterator[Flip]:
+        """Yields below which bound of a need the best candidate fails, and above which bound a cheaper one serves."""
+        if tight := self._limit(name, self.best):
+            beyond = self._rule(name, tight[0] * (1 - _BEYOND)).choose()
+            yield Flip(name, False, *tight, beyond.chosen)
+        if getattr(self.rule.needs, name) is not None:
+            free = self._rule(name, None)
+            cheaper = free.choose().chosen
+            if cheaper and cheaper != decision.chosen and cheaper[0] != self.best.name:
+                loose = self._limit(name, next(one for one in free.candidates() if one.name == cheaper[0]))
+                if loose:
+                    yield Flip(name, True, *loose, cheaper)
+
+    @property
+    def _asks_a_measured_mix(self) -> bool:
+        """Whether the choice rests on the speed of the mix under load, which is unknown of every other mix."""
+        return self.rule.needs.p95_ms is not None or self.rule.needs.prices.cluster_hour is not None
+
+    def _rule(self, name: str, value: Any) -> Rule:
+        return Rule(self.rule.evidence, changed(self.rule.needs, {name: value}))
+
+    def _crossings(self, name: str, now: float, with_value: Callable[[str, float], Rule]) -> Iterator[Flip]:
+        """Yields the nearest value above `now`, and below it, at which a rival costs as much as the best candidate."""
+        step = (now or 1.0) / 4 if name not in _MOST or now < _MOST[name] / 2 else -now / 4
+        before, after = self._totals(self.rule), self._totals(with_value(name, now + step))
+        rivals = [rival for rival in self.rivals if rival in after]
+        if not rivals or self.best.name not in after:
+            return
+        apart = np.array([before[rival] - before[self.best.name] for rival in rivals])
+        moved = np.array([after[rival] - after[self.best.name] for rival in rivals]) - apart
+        with np.errstate(divide="ignore", invalid="ignore"):
+            places = now - step * apart / moved
+        for up in (True, False):
+            valid = (places > now if up else places < now) & (places >= 0) & (places <= _MOST.get(name, math.inf))
+            nearest = np.where(valid, places if up else -places, math.inf)
+            found = _flip(name, up, nearest, rivals)
+            yield from (flip for flip in found if not now or 1 / FAR < flip.value / now < FAR)
+
+    def _totals(self, rule: Rule) -> dict[str, Draws]:
+        """Returns, by candidate, a price that depends linearly on each amount and on each weight of a question."""
+        pricing, weights = rule.pricing, sum(rule.ask.values())
+        wanted = {self.best.name, *self.rivals}
+        fitting = [one for one in rule.candidates() if one.name in wanted and not one.fails and not one.unknown]
+        return {one.name: weights * pricing.total(one) for one in fitting}
+
+    def _rate_limit(self) -> list[Flip]:
+        """Returns the rate beyond which the best candidate has too few cores, or is not known to meet the p95."""
+        rule, found = self.rule, list[tuple[float, float | None, float | None]]()
+        if rule.needs.prices.cluster_hour is None:
+            most = rule.evidence.cores * rule.needs.rate / rule.cores(self.best)
+            found.append((float(np.median(most)), *interval(most, LEVEL)))
+        if rule.needs.p95_ms is not None:
+            met, missed = min(rule.pricing.speed.capacity(part) for part in self.best.parts)
+            found.append((met, met, missed if math.isfinite(missed) else None))
+        if not found:
+            return []
+        limit = min(found)
+        beyond = (limit[2] or limit[0]) * (1 + _BEYOND)
+        return [Flip("rate", True, *limit, self._rule("rate", beyond).choose().chosen)]
+
+    def _limit(self, name: str, candidate: Candidate) -> tuple[float, float, float] | None:
+        """Returns the least value of a need that a candidate meets, and its 99% interval; None if unknown."""
+        if name == "disk_gb":
+            return (self.rule.disk_gb(candidate),) * 3
+        if name == "load_seconds":
+            loads = self.rule.load_seconds(candidate)
+            known = all(part.store.load and part.store.load.known for part in candidate.parts)
+            return (float(np.median(loads)), *interval(loads, LEVEL)) if known else None
+        low, high = self.rule.pricing.speed.p95(candidate)
+        return (1000 * high, 1000 * low, 1000 * high) if math.isfinite(high) else None
+
+
+def _flip(name: str, up: bool, places: NDArray[np.float64], rivals: list[str]) -> Iterator[Flip]:
+    """Yields the flip at the nearest of places by rival and draw, if more than half of the draws have one."""
+    nearest = np.sort(places.min(axis=0))
+    ranks = [int(share * (len(nearest) - 1)) for share in (0.5, (1 - LEVEL) / 2, (1 + LEVEL) / 2)]
+    value, low, high = (float(nearest[rank]) if up else -float(nearest[rank]) for rank in ranks)
+    if math.isfinite(value):
+        reached = places.argmin(axis=0)[np.isfinite(places.min(axis=0))]
+        chosen = rivals[int(np.bincount(reached).argmax())]
+        low, high = (low, high) if up else (high, low)
+        yield Flip(name, up, value, _finite(low), _finite(high), [chosen])
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

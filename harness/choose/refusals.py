@@ -1,0 +1,78 @@
+"""Refusals: needs outside of what was measured, each with the command that measures it."""
+
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+
+import msgspec
+
+from rollup_bench.errors import RequestError
+from rollup_bench.harness.choose.evidence import Evidence
+from rollup_bench.harness.choose.needs import DAYS_A_YEAR, Needs
+from rollup_bench.harness.records.lines import parts
+from rollup_bench.workloads import dataset as datasets
+from rollup_bench.workloads.layouts import RAW, STORED
+
+ALIKE = 1.25  # sizes that differ by no more than this factor are taken for the same
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """Why a choice, or a candidate, is refused; `command` measures what is missing."""
+
+    what: str
+    why: str
+    command: str
+
+
+def refusals(evidence: Evidence, needs: Needs, ask: Mapping[str, float]) -> Iterator[Refusal]:
+    """Yields the needs for which no store was measured."""
+    measured = _engines(evidence)
+    if missing := [name for name in needs.engines if name not in measured]:
+        why = f"{', '.join(missing)} was not measured, only {', '.join(measured)}"
+        yield Refusal("engines", why, measuring(evidence, engines=missing))
+    if needs.nodes > 1:
+        why = f"one machine was measured, you need {needs.nodes}"
+        yield Refusal("nodes", why, measuring(evidence, more=["--via", "external"]))
+    if needs.years is not None:
+        yield from _size(evidence, needs, needs.years)
+    if needs.error is not None:
+        for name in [name for name in ask if evidence.errors.get(name, 0.0) > needs.error]:
+            why = f"{name} was asked with an error of {evidence.errors[name]:g}, you tolerate {needs.error:g}"
+            yield Refusal("error", f"{why}; lower it in a copy of the dataset", measuring(evidence, questions=[name]))
+
+
+def _size(evidence: Evidence, needs: Needs, years: float) -> Iterator[Refusal]:
+    """Yields the refusals of other spans and numbers of events than those that were measured."""
+    rows = needs.rows
+    larger = measuring(evidence, more=["--rows", str(round(rows or evidence.rows))])
+    if evidence.days is None:
+        why = "the file does not say how many days its events span"
+        yield Refusal("years", why, shlex.join(["rollup-bench", "submit", evidence.name]))
+    elif years * DAYS_A_YEAR > ALIKE * evidence.days:
+        yield Refusal("years", f"the events span {evidence.days / DAYS_A_YEAR:.1f} years, you keep {years:g}", larger)
+    if rows and not 1 / ALIKE <= rows / evidence.rows <= ALIKE:
+        yield Refusal("events_a_day", f"{evidence.rows:,} events were measured, you keep {rows:,.0f}", larger)
+
+
+def measuring(
+    evidence: Evidence, engines: Sequence[str] = (), questions: Sequence[str] = (), more: Sequence[str] = ()
+) -> str:
+    """Returns a command that measures the dataset, or its engines or questions; other sizes need the dataset `game`."""
+    dataset = _sizable(evidence.dataset) if "--rows" in more else evidence.dataset
+    layouts = dict.fromkeys(parts(store.arm)[1] for store in evidence.stores)
+    known = [name for name in layouts if dataset == evidence.dataset or name in STORED]
+    words = ["--engines", ",".join(engines or _engines(evidence)), "--layouts", ",".join(known or [RAW])]
+    asked = ["--questions", ",".join(questions)] if questions else []
+    words = ["rollup-bench", "run", "--dataset", dataset, *words, *asked, *more, "--profile", "standard"]
+    return shlex.join(words)
+
+
+def _sizable(name: str) -> str:
+    """Returns the name of a dataset that is generated with any number of events: this one if it is, or else `game`."""
+    try:
+        return name if datasets.read(name).source.generator else "game"
+    except RequestError:
+        return "game"
+
+
+def _engines(evidence: Evidence) -> list[str]:
+    return list(dict.fromkeys(parts(store.arm)[0] for store in evidence.stores))

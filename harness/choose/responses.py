@@ -1,0 +1,118 @@
+"""What is known of the p95 of response times under load, for any part of the questions of a mix."""
+
+import math
+from collections.abc import Collection, Sequence
+from itertools import chain, islice, repeat
+
+import msgspec
+
+from rollup_bench.harness.records.findings import Run
+from rollup_bench.harness.records.lines import ClosedLoop, OpenLoop, of_cell
+from rollup_bench.harness.report.under_load import OWN_SHARES
+from rollup_bench.harness.run import loops
+from rollup_bench.harness.run.profiles import PROFILES
+from rollup_bench.workloads.mixes import Mix
+
+SHARE, SURE = 0.95, 2.326
+"""The percentile that is bounded, and the standard errors beyond which one normal value in a hundred lies."""
+_WIDTH = 1.05  # the ratio of the ends of a bucket of response times
+
+
+class Loop(msgspec.Struct, frozen=True):
+    """An open loop: how many responses of each question fell into each bucket; no buckets if it was not sustained.
+
+    A bucket has the number n if its longest time is 1.05 ** n milliseconds.
+    """
+
+    rate: float
+    buckets: dict[str, dict[int, int]] = {}
+
+    def p95(self, questions: Collection[str]) -> tuple[float, float]:
+        """Returns between which seconds the p95 of these questions' responses lies, each bound with 99% confidence.
+
+        The bounds are order statistics, whose ranks follow from the normal approximation of the binomial distribution.
+        A bound that the number of responses does not give is 0 or infinite, and so is one of a rate that was not
+        sustained.
+        """
+        if not self.buckets:
+            return math.inf, math.inf
+        counts: dict[int, int] = {}
+        for question in questions:
+            for bucket, count in self.buckets.get(question, {}).items():
+                counts[bucket] = counts.get(bucket, 0) + count
+        total = sum(counts.values())
+        reach = SURE * math.sqrt(total * SHARE * (1 - SHARE))
+        low, high = math.floor(total * SHARE - reach), math.ceil(total * SHARE + reach) + 1
+        return _ranked(counts, low, 0.0) / _WIDTH, _ranked(counts, high, math.inf)
+
+
+class UnderLoad(msgspec.Struct, frozen=True):
+    """The open loops of a mix or of a question on one arm, in increasing order of rates."""
+
+    loops: list[Loop] = []
+    slow: bool = False  # whether even a single client waited longer than the objective of the run
+    objective: float = 0.1  # seconds
+
+    def p95(self, questions: Collection[str], rate: float) -> tuple[float, float]:
+        """Returns between which seconds the p95 of these questions lies in a loop with at least this rate.
+
+        Requests of other questions and a higher rate only make responses slower, so that the upper bound also holds for
+        these questions alone at `rate`. It is infinite if no loop tells it. Of several loops, the fastest counts.
+        """
+        bounds = [loop.p95(questions) for loop in self.loops if loop.rate >= rate]
+        return min(bounds, key=lambda bound: bound[1], default=(0.0, math.inf))
+
+    def misses(self, questions: Collection[str], rate: float, seconds: float) -> bool:
+        """Whether the p95 of all the mix's questions is known to exceed `seconds` at `rate` requests a second."""
+        if self.slow and seconds <= self.objective:
+            return True
+        return any(loop.p95(questions)[0] > seconds for loop in self.loops if loop.rate <= rate)
+
+    def rates(self, questions: Collection[str], seconds: float) -> tuple[float, float]:
+        """Returns the highest rate known to meet a p95 of `seconds`, and the next that was tried; 0 if none met it."""
+        met = max((loop.rate for loop in self.loops if loop.p95(questions)[1] <= seconds), default=0.0)
+        return met, min((loop.rate for loop in self.loops if loop.rate > met), default=math.inf)
+
+
+def under_load(run: Run, mix: Mix, arm: str) -> UnderLoad | None:
+    """Returns the open loops of a mix on an arm; None if it was not put under load."""
+    closed = [line for line in of_cell(run.lines, ClosedLoop, mix.name, arm) if line.cache == "hot"]
+    opened = [line for line in of_cell(run.lines, OpenLoop, mix.name, arm) if line.load not in OWN_SHARES]
+    if not closed:
+        return None
+    order = _order(run, mix)
+    found = [loop for line in sorted(opened, key=lambda line: line.rate) if (loop := _loop(line, order))]
+    return UnderLoad(found, not opened, opened[0].objective if opened else UnderLoad().objective)
+
+
+def _order(run: Run, mix: Mix) -> list[str]:
+    """Returns the questions of the requests that clients send in turn, as `load_test` draws them."""
+    load = PROFILES[run.header.profile].load if run.header.profile in PROFILES else None
+    blocks = mix.blocks({question: repeat(question) for question in mix.weights}, run.header.seed)
+    different = load.different if load else mix.length
+    return list(chain.from_iterable(islice(blocks, math.ceil(different / mix.length))))
+
+
+def _loop(line: OpenLoop, order: Sequence[str]) -> Loop | None:
+    """Returns an open loop as buckets of response times; None if its outcome is not known."""
+    result = loops.read(line)
+    if result.failed or result.outcome in ("not sustained", "wrong answers"):
+        return Loop(line.rate)
+    if result.outcome != "sustained":
+        return None
+    buckets: dict[str, dict[int, int]] = {}
+    for number, time in enumerate(loops.responses(line)):
+        counts = buckets.setdefault(order[number % len(order)], {})
+        bucket = math.ceil(math.log(max(time, 1.0) / 1000) / math.log(_WIDTH))
+        counts[bucket] = counts.get(bucket, 0) + 1
+    return Loop(line.rate, buckets)
+
+
+def _ranked(counts: dict[int, int], rank: int, missing: float) -> float:
+    """Returns the longest seconds of the bucket with the value of this rank, counted from 1; else `missing`."""
+    below = 0
+    for bucket in sorted(counts):
+        below += counts[bucket]
+        if below >= rank > 0:
+            return float(_WIDTH**bucket) / 1000
+    return missing

@@ -1,0 +1,243 @@
+"""The rule that chooses a store, or a pair of stores. docs/choosing.md explains it."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+
+from rollup_bench.errors import RequestError
+from rollup_bench.harness.choose.candidates import UNFORESEEN, Candidate, Gap, Stores
+from rollup_bench.harness.choose.draws import SURE, Draws
+from rollup_bench.harness.choose.evidence import Evidence
+from rollup_bench.harness.choose.needs import Needs
+from rollup_bench.harness.choose.prices import GB, Pricing
+from rollup_bench.harness.choose.refusals import Refusal, measuring, refusals
+from rollup_bench.harness.records.lines import parts
+from rollup_bench.harness.stats.estimate import LEVEL
+from rollup_bench.harness.stats.percentiles import interval
+
+
+class Price(msgspec.Struct, frozen=True):
+    """What a candidate costs in a month: the median of all draws, the interval of 99% of them, and by what is paid."""
+
+    middle: float
+    low: float
+    high: float
+    paid: dict[str, float]
+
+
+class Offer(msgspec.Struct, frozen=True):
+    """A candidate that meets all needs, with its price and the share of draws in which it is the cheapest."""
+
+    name: str
+    questions: dict[str, list[str]]  # by arm
+    price: Price
+    cheapest: float
+    load_seconds: float  # of both stores
+    disk_bytes: float
+    memory_bytes: float
+
+
+class Failure(msgspec.Struct, frozen=True):
+    """A candidate that does not meet a need, and why."""
+
+    name: str
+    why: str
+
+
+class Doubt(NamedTuple):
+    """What is not known of an arm or candidate: why, of which questions, and which engines must be measured."""
+
+    what: str
+    why: str
+    engines: tuple[str, ...]
+    questions: tuple[str, ...] = ()
+
+
+class Decision(msgspec.Struct, frozen=True):
+    """The answer: `one`, `both`, `neither`, `refused`, or `undecided` if stores and pairs cannot be told apart.
+
+    `chosen` has the names of the candidates that may be the cheapest: one name if it is told apart from all others.
+    """
+
+    answer: str
+    chosen: list[str]
+    offers: list[Offer] = []  # the cheapest first
+    failing: list[Failure] = []
+    refused: list[Refusal] = []
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Chooses from the evidence of a run for given needs."""
+
+    evidence: Evidence
+    needs: Needs
+
+    @property
+    def ask(self) -> dict[str, float]:
+        """The weight of each question: that of the needs, of the first mix, or the same for all questions."""
+        mix = next(iter(self.evidence.mixes.values()), {})
+        return dict(self.needs.ask or mix or dict.fromkeys(self.evidence.questions, 1.0))
+
+    @property
+    def pricing(self) -> Pricing:
+        """Prices for these needs."""
+        return Pricing(Stores(self.evidence, self.ask), self.needs)
+
+    def candidates(self) -> list[Candidate]:
+        """Returns all candidates that may be run."""
+        asked = [*self.ask, UNFORESEEN] if self.needs.unforeseen else list(self.ask)
+        return self.pricing.stores.candidates(self.needs.engines, asked)
+
+    def check(self) -> None:
+        """Raises RequestError if the needs name a question that the run did not ask."""
+        for question in self.needs.ask:
+            if question not in self.evidence.questions:
+                known = ", ".join(self.evidence.questions)
+                raise RequestError(f"ask: {self.evidence.name} has no question `{question}`; give one of {known}")
+
+    def choose(self) -> Decision:
+        """Returns the choice, or the needs for which nothing was measured."""
+        self.check()
+        if refused := list(refusals(self.evidence, self.needs, self.ask)):
+            return Decision("refused", [], refused=refused)
+        found = self.candidates()
+        failing = {one.name: why for one in found if (why := self.failure(one))}
+        doubts = {one.name: self.doubts(one) for one in found if one.name not in failing}
+        offers = self._offers([one for one in found if not doubts.get(one.name, True)])
+        chosen, failures = _cheapest(offers), [Failure(name, why) for name, why in failing.items()]
+        refused = self._refusals([doubt for each in doubts.values() for doubt in each])
+        return Decision(_answer(chosen, refused), [offer.name for offer in chosen], offers, failures, refused)
+
+    def failure(self, candidate: Candidate) -> str:
+        """Returns which need a candidate does not meet; empty if it meets all, or if that is not known."""
+        if candidate.fails:
+            return _described(candidate.fails)
+        return "" if candidate.unknown else next(self._failures(candidate), "")
+
+    def doubts(self, candidate: Candidate) -> list[Doubt]:
+        """Returns what is not known of a candidate that is not known to fail."""
+        if candidate.unknown:
+            return [Doubt(gap.arm, gap.why, (parts(gap.arm)[0],), (gap.question,)) for gap in candidate.unknown]
+        engines = tuple(parts(part.store.arm)[0] for part in candidate.parts)
+        return [Doubt(candidate.name, why, engines) for why in self._doubts(candidate)][:1]
+
+    def load_seconds(self, candidate: Candidate) -> Draws:
+        """Returns the seconds until all stores are loaded, one after the other, in each draw."""
+        return np.asarray(sum(part.store.load.draws() for part in candidate.parts if part.store.load))
+
+    def cores(self, candidate: Candidate) -> Draws:
+        """Returns how many cores the busiest store needs in each draw."""
+        busy = [self.needs.rate * self.pricing.part_seconds(part) for part in candidate.parts]
+        return np.asarray(np.max(busy, axis=0))
+
+    def disk_gb(self, candidate: Candidate) -> float:
+        """Returns the gigabytes of all copies on disk."""
+        return sum(part.store.bytes or 0.0 for part in candidate.parts) / GB * self.needs.replicas
+
+    def _failures(self, candidate: Candidate) -> Iterator[str]:
+        needs = self.needs
+        if needs.disk_gb is not None and self.disk_gb(candidate) > needs.disk_gb:
+            yield f"{self.disk_gb(candidate):.3g} GB on disk"
+        cores = self.cores(candidate)
+        fits = cores <= self.evidence.cores
+        if np.mean(fits) < LEVEL and needs.prices.cluster_hour is None:
+            yield f"needs {_range(cores)} of {self.evidence.cores} cores at {needs.rate:g} questions a second"
+        if needs.load_seconds is not None:
+            loads = self.load_seconds(candidate)
+            if np.mean(fits & (loads <= needs.load_seconds)) < LEVEL:
+                yield f"loads in {_range(loads)} s"
+        if needs.p95_ms is not None and self.pricing.speed.misses(candidate, needs.p95_ms / 1000):
+            yield f"its p95 is above {needs.p95_ms:g} ms at {needs.rate:g} questions a second"
+
+    def _doubts(self, candidate: Candidate) -> Iterator[str]:
+        needs, stores = self.needs, [part.store for part in candidate.parts]
+        for store in stores:
+            if store.memory is None:
+                yield f"the memory of {store.arm} was not measured"
+            if store.bytes is None:
+                yield f"the bytes of {store.arm} on disk are unknown"
+            if needs.events_a_day and store.ingest is None:
+                yield f"the processor time of loads of {store.arm} was not measured"
+            if needs.load_seconds is not None and (store.load is None or not store.load.known):
+                yield f"{store.arm} was loaded once, so that the error of its seconds is unknown"
+        speed = self.pricing.speed
+        if needs.p95_ms is not None and speed.p95(candidate)[1] > needs.p95_ms / 1000:
+            yield self._unknown_p95()
+        if needs.prices.cluster_hour is not None and not all(speed.capacity(part)[0] for part in candidate.parts):
+            yield "the highest rate of one machine was not measured for this mix of questions"
+
+    def _unknown_p95(self) -> str:
+        if self.pricing.speed.mix is None:
+            return "the p95 of this mix of questions was not measured; write the mix into a copy of the dataset"
+        return f"its p95 at {self.needs.rate:g} questions a second is not known"
+
+    def _refusals(self, doubts: Sequence[Doubt]) -> list[Refusal]:
+        """Returns a refusal for each reason and set of questions, which names all stores of which it holds."""
+        questions: dict[tuple[str, str], dict[str, None]] = {}
+        for doubt in doubts:
+            questions.setdefault((doubt.what, doubt.why), {}).update(dict.fromkeys(doubt.questions))
+        alike: dict[tuple[str, tuple[str, ...]], list[Doubt]] = {}
+        for doubt in doubts:
+            alike.setdefault((doubt.why, tuple(questions[doubt.what, doubt.why])), []).append(doubt)
+        return [self._refusal(why, asked, each) for (why, asked), each in alike.items()]
+
+    def _refusal(self, why: str, questions: Sequence[str], doubts: Sequence[Doubt]) -> Refusal:
+        engines = _unique(engine for doubt in doubts for engine in doubt.engines)
+        asked = list(self.ask) if UNFORESEEN in questions else questions
+        what = ", ".join(_unique(doubt.what for doubt in doubts))
+        named = f"{', '.join(questions)}: {why}" if questions else why
+        return Refusal(what, named, measuring(self.evidence, engines, asked))
+
+    def _offers(self, fitting: Sequence[Candidate]) -> list[Offer]:
+        if not fitting:
+            return []
+        totals = np.array([self.pricing.total(one) for one in fitting])
+        shares = np.bincount(totals.argmin(axis=0), minlength=len(fitting)) / totals.shape[1]
+        found = zip(fitting, totals, shares.tolist(), strict=True)
+        return sorted([self._offer(*each) for each in found], key=lambda offer: offer.price.middle)
+
+    def _offer(self, candidate: Candidate, total: Draws, cheapest: float) -> Offer:
+        paid = {name: float(np.median(draws)) for name, draws in self.pricing.parts(candidate).items() if draws.any()}
+        return Offer(
+            candidate.name,
+            {part.store.arm: list(part.questions) for part in candidate.parts},
+            Price(float(np.median(total)), *interval(total, LEVEL), paid),
+            cheapest,
+            float(np.median(self.load_seconds(candidate))),
+            self.disk_gb(candidate) * GB,
+            sum(part.store.memory or 0.0 for part in candidate.parts) * self.needs.replicas,
+        )
+
+
+def _cheapest(offers: Sequence[Offer]) -> list[Offer]:
+    """Returns the fewest candidates of which one is the cheapest in a share `SURE` of the draws."""
+    chosen, share = list[Offer](), 0.0
+    for offer in sorted(offers, key=lambda offer: -offer.cheapest):
+        if share < SURE:
+            chosen.append(offer)
+            share += offer.cheapest
+    return chosen
+
+
+def _answer(chosen: Sequence[Offer], refused: Sequence[Refusal]) -> str:
+    """Returns the answer for the candidates that may be the cheapest."""
+    if not chosen:
+        return "refused" if refused else "neither"
+    numbers = {len(offer.questions) for offer in chosen}
+    return "undecided" if len(numbers) > 1 else "one" if numbers == {1} else "both"
+
+
+def _described(gaps: Sequence[Gap]) -> str:
+    return "; ".join(f"{gap.question} on {gap.arm}: {gap.why}" for gap in gaps)
+
+
+def _range(draws: Draws) -> str:
+    return "{:.3g} to {:.3g}".format(*interval(draws, LEVEL))
+
+
+def _unique(values: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(values))

@@ -1,0 +1,70 @@
+"""How fast candidates are known to answer under load."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from rollup_bench.harness.choose.candidates import Candidate, Part, Stores
+from rollup_bench.harness.choose.needs import Needs
+from rollup_bench.harness.choose.responses import UnderLoad
+
+
+@dataclass(frozen=True)
+class Speed:
+    """The p95 of response times of candidates at the rate of the needs."""
+
+    stores: Stores
+    needs: Needs
+
+    @property
+    def mix(self) -> str | None:
+        """The measured mix that asks each question as often as the needs do; None if there is none."""
+        ask, total = self.stores.ask, sum(self.stores.ask.values())
+        for name, counts in self.stores.evidence.mixes.items():
+            length = sum(counts.values())
+            alike = all(math.isclose(weight / total, counts.get(name, 0) / length) for name, weight in ask.items())
+            if alike and counts.keys() == ask.keys() and not self.needs.unforeseen:
+                return name
+        return next(iter(ask)) if len(ask) == 1 and not self.needs.unforeseen else None
+
+    def p95(self, candidate: Candidate) -> tuple[float, float]:
+        """Returns between which seconds the p95 of the slowest store lies, each bound with 99% confidence.
+
+        A store that answers a part of the mix is at least as fast as when it answers the whole mix at the same rate.
+        The upper bound is infinite if it is unknown.
+        """
+        low, high = zip(*map(self._p95, candidate.parts), strict=True)
+        return max(low), max(high)
+
+    def misses(self, candidate: Candidate, seconds: float) -> bool:
+        """Whether a single store is known to have a larger p95 than these seconds, with 99% confidence."""
+        (first, *others), questions = candidate.parts, list(self.stores.ask)
+        found = first.store.under_load.get(self.mix or "")
+        return found is not None and not others and found.misses(questions, self.needs.rate, seconds)
+
+    def capacity(self, part: Part) -> tuple[float, float]:
+        """Returns the highest rate of the whole mix at which a store is known to meet the p95, and the next one tried.
+
+        The p95 is that of the needs, or else the objective of the run. The rate is 0 if none is known.
+        """
+        found = [(0.0, math.inf)]
+        for one, questions, share in self._loads(part):
+            seconds = self.needs.p95_ms / 1000 if self.needs.p95_ms else one.objective
+            met, missed = one.rates(questions, seconds)
+            found.append((met / share, missed / share))
+        return max(found)
+
+    def _p95(self, part: Part) -> tuple[float, float]:
+        bounds = [one.p95(questions, self.needs.rate * share) for one, questions, share in self._loads(part)]
+        return min(bounds, key=lambda bound: bound[1], default=(0.0, math.inf))
+
+    def _loads(self, part: Part) -> Iterator[tuple[UnderLoad, Sequence[str], float]]:
+        """Yields what a store showed under load, its questions there, and their share in the rate of the needs.
+
+        This is the whole mix, and a question by itself if the store answers no other.
+        """
+        if whole := part.store.under_load.get(self.mix or ""):
+            yield whole, part.questions, 1.0
+        if len(part.questions) == 1 and (own := part.store.under_load.get(part.questions[0])):
+            weight = self.stores.ask.get(part.questions[0], 0.0) / sum(self.stores.ask.values())
+            yield own, part.questions, (1 - self.needs.unforeseen) * weight
