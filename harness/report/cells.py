@@ -1,4 +1,4 @@
-"""Collects the figures of each question on each arm, for the table in the terminal and the trade-offs page."""
+"""Collects the figures of each question on each arm, for the table in the terminal and the pages."""
 
 import math
 from collections import Counter
@@ -69,11 +69,19 @@ def by_question(run: Run) -> dict[str, list[CellView]]:
 def lowest(timed: Mapping[Cell, Percentiles], cell: Cell) -> Cell | None:
     """Returns the arm's cell with the lowest median among all arms on the layout of `cell`, for the same question.
 
-    Returns None if fewer than two arms were timed on the layout, and on `tuned`, whose tables differ between engines.
+    Returns None if fewer than two arms were timed on the layout.
     """
     layout = parts(cell.arm)[1]
     rivals = [rival for rival in timed if rival[:2] == cell[:2] and parts(rival.arm)[1] == layout]
-    return min(rivals, key=lambda rival: timed[rival].median) if layout != TUNED and len(rivals) > 1 else None
+    return min(rivals, key=lambda rival: timed[rival].median) if len(rivals) > 1 else None
+
+
+def comparable(run: Run, layout: str) -> bool:
+    """Returns whether engines can be compared on a layout.
+
+    They cannot on `tuned` in files without hashes of adapters: engines did not yet design these tables alike.
+    """
+    return layout != TUNED or bool(run.header.adapters)
 
 
 class _Findings:
@@ -92,7 +100,8 @@ class _Findings:
     def cell(self, line: Verdict) -> CellView:
         question, arm = line.question, line.arm
         cell = Cell(question, "hot", arm)
-        best, routes = lowest(self._times, cell), self._routes(question, arm)
+        best = lowest(self._times, cell) if comparable(self._run, parts(arm)[1]) else None
+        routes = self._routes(question, arm)
         spent = self._processors.get(cell)
         return CellView(
             question=question,
@@ -144,8 +153,7 @@ class _Findings:
         if arm == raw or claim is None or claim.outcome != "faster":
             return None
         before, after = (self._times[Cell(question, "hot", name)].median for name in (raw, arm))
-        load = self._loads[arm]
-        return questions_to_repay((load.built or load).seconds, before - after)
+        return questions_to_repay(self._loads[arm], before - after)
 
 
 def _claim(claims: Mapping[tuple[str, str, str], Claim], question: str, arm: str, versus: str) -> Claim | None:

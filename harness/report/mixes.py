@@ -1,4 +1,4 @@
-"""Collects the figures of each mix on each arm, for the table in the terminal and the trade-offs page."""
+"""Collects the figures of each mix on each arm, for the table in the terminal and the pages."""
 
 import math
 from collections.abc import Sequence

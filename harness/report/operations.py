@@ -1,13 +1,38 @@
-"""Prints what engines demand of the people who run them, from the file of a run."""
+"""Collects and prints what engines demand of the people who run them, from the file of a run."""
 
+import msgspec
 from rich.console import Console
 from rich.text import Text
 
 from rollup_bench.harness.records.findings import Run
 from rollup_bench.harness.records.lines import Operations, of_type
-from rollup_bench.harness.records.loads import MeanLoad, mean_loads
+from rollup_bench.harness.records.loads import mean_loads
+from rollup_bench.harness.report.break_even import charged
 from rollup_bench.harness.report.grid import new_table, print_table
 from rollup_bench.workloads.layouts import RAW
+
+
+class ExtraTables(msgspec.Struct, frozen=True):
+    """The tables that the questions read on an arm besides those of raw, and the means of one; None if not known."""
+
+    arm: str
+    tables: int
+    seconds: float | None
+    rows: float | None
+    bytes: float | None
+
+
+def extra_tables(run: Run) -> list[ExtraTables]:
+    """Returns the tables of each arm whose operations were recorded."""
+    loads = {load.cost.arm: load.cost for load in mean_loads(run)}
+    found = []
+    for one in of_type(run.lines, Operations):
+        for layout, names in one.tables.items():
+            arm, number = f"{one.engine}/{layout}", len(set(names) - set(one.tables.get(RAW, ())))
+            cost = charged(loads[arm]) if arm in loads and number else None
+            figures = (cost.seconds, cost.rows, cost.bytes) if cost else (None, None, None)
+            found.append(ExtraTables(arm, number, *(None if value is None else value / number for value in figures)))
+    return found
 
 
 def operations_tables(run: Run, console: Console) -> None:
@@ -19,7 +44,7 @@ def operations_tables(run: Run, console: Console) -> None:
     for one in recorded:
         for step in one.steps:
             console.print(Text(f"{one.engine}: {step}"))
-    _print_tables(recorded, {load.cost.arm: load for load in mean_loads(run)}, console)
+    _print_tables(extra_tables(run), console)
 
 
 def _print_engines(recorded: list[Operations], console: Console) -> None:
@@ -33,14 +58,14 @@ def _print_engines(recorded: list[Operations], console: Console) -> None:
     print_table(table, console)
 
 
-def _print_tables(recorded: list[Operations], loads: dict[str, MeanLoad], console: Console) -> None:
+def _print_tables(found: list[ExtraTables], console: Console) -> None:
     """Prints how many tables besides those of raw each layout has, and what one of them costs on average."""
     table = new_table("engine/layout", right=("tables", "s a table", "rows a table", "bytes a table"))
-    for one in recorded:
-        for layout, names in one.tables.items():
-            arm, kept = f"{one.engine}/{layout}", len(set(names) - set(one.tables.get(RAW, ())))
-            built = loads[arm].cost.built or loads[arm].cost if arm in loads else None
-            figures = (f"{built.seconds / kept:.2f}", f"{built.rows / kept:,.0f}") if built and kept else ("", "")
-            size = f"{built.bytes / kept:,.0f}" if built and kept and built.bytes else ""
-            table.add_row(arm, str(kept), *figures, size)
+    for one in found:
+        seconds = "" if one.seconds is None else f"{one.seconds:.2f}"
+        table.add_row(one.arm, str(one.tables), seconds, _whole(one.rows), _whole(one.bytes))
     print_table(table, console)
+
+
+def _whole(value: float | None) -> str:
+    return "" if value is None else f"{value:,.0f}"

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rollup_bench.engines.contract import Built
-from rollup_bench.harness.records.findings import Run, medians, noise_floor
+from rollup_bench.harness.records.findings import Run, noise_floor
 from rollup_bench.harness.records.lines import (
     ClosedLoop,
     Ended,
@@ -22,10 +22,10 @@ from rollup_bench.harness.records.lines import (
     Verdict,
     of_type,
 )
-from rollup_bench.harness.records.loads import mean_loads
-from rollup_bench.harness.report.break_even import BreakEven, break_even
+from rollup_bench.harness.report.break_even import BreakEven
 from rollup_bench.harness.report.cells import CellView, by_question, percent, shares
 from rollup_bench.harness.report.grid import STYLES, claim_cells, milliseconds, new_table, print_table
+from rollup_bench.harness.report.loads import load_views
 from rollup_bench.harness.report.mixes import Figure, MixView, mixes
 from rollup_bench.harness.report.operations import operations_tables
 from rollup_bench.harness.report.under_load import OWN_SHARES, Offered, under_load
@@ -62,9 +62,8 @@ def run_table(run: Run, console: Console) -> None:
 
 def loads_table(run: Run, console: Console) -> None:
     """Prints the rows, mean seconds and bytes of each layout's loads, and its break-even against raw of its engine."""
-    loads, middle = mean_loads(run), medians(run)
-    by_arm = {load.cost.arm: break_even(run, load.cost, middle) for load in loads}
-    compared = any(by_arm.values())
+    loads = load_views(run)
+    compared = any(load.break_even for load in loads)
     against_raw = ("events/row", "faster than raw", "pays after") if compared else ()
     built = ("built rows", "built s", "built bytes")
     table = new_table("load", right=("rows", "load s", "bytes", *built, "loads", "load s 99%", *against_raw))
@@ -74,7 +73,7 @@ def loads_table(run: Run, console: Console) -> None:
         figures = (*_cost_cells(cost), *(_cost_cells(cost.built) if cost.built else ("", "", "")))
         between = (str(load.loads), "{:.2f} to {:.2f}".format(*load.interval)) if load.interval else ("", "")
         note = "reused" if cost.reused else ""
-        table.add_row(cost.arm, *figures, *between, *(_break_even_cells(by_arm[cost.arm]) if compared else ()), note)
+        table.add_row(cost.arm, *figures, *between, *(_break_even_cells(load.break_even) if compared else ()), note)
     print_table(table, console)
 
 

@@ -28,6 +28,7 @@ class UnderLoadView(msgspec.Struct, frozen=True, omit_defaults=True):
 
     capacity: float | None  # the most right answers per second of a closed loop; None if some were wrong
     offered: list[Offered] = []  # in increasing order of rates
+    objective: float | None = None  # the most seconds that p95 should take; None if no rate was offered
     highest: Offered | None = None  # at the highest rate that met the objective twice
     note: str = ""  # why no rate is known that met the objective
 
@@ -42,6 +43,7 @@ def under_load(run: Run, question: str, arm: str) -> UnderLoadView | None:
     return UnderLoadView(
         capacity,
         [_offered(line) for line in sorted(opened, key=lambda line: line.rate)],
+        opened[0].objective if opened else None,
         _offered(highest) if highest else None,
         "" if highest else _missing(capacity, opened),
     )
@@ -61,6 +63,8 @@ def _missing(capacity: float | None, opened: Sequence[OpenLoop]) -> str:
     """Says why no rate is known that meets the objective."""
     if capacity is None:
         return "wrong or no answers under load"
+    if opened and not any(line.load.startswith((search.SEARCH, search.CONFIRM)) for line in opened):
+        return "the highest rate was not searched"
     if opened:
         lowest = min(line.rate for line in opened)
         return f"p95 above {opened[0].objective * 1000:g} ms, or unknown, at {lowest:g} a second"

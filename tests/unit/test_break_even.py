@@ -66,8 +66,8 @@ def test_raw_and_questions_that_raw_was_not_asked_have_no_break_even() -> None:
 
 
 def test_a_load_is_repaid_by_what_each_question_saves() -> None:
-    assert questions_to_repay(10.0, 0.2) == 50
-    assert questions_to_repay(10.0, 0.0) is None
+    assert questions_to_repay(LOAD, 0.06) == pytest.approx(50)
+    assert questions_to_repay(LOAD, 0.0) is None
 
 
 def test_the_table_of_loads_shows_what_is_built_in_addition_to_the_events() -> None:

@@ -1,4 +1,4 @@
-"""The glossary explains every word that the command line takes or prints and every label of the trade-offs page."""
+"""The glossary explains every word that the command line takes or prints and every label of the pages."""
 
 import re
 from typing import Any, get_args
@@ -113,9 +113,9 @@ def test_headings_of_tables(headings: set[str], command: Command) -> None:
     assert headings - arms - {""} - explained() == set()
 
 
-def test_labels_of_the_page() -> None:
+def test_labels_of_the_pages() -> None:
     page = ROOT / "harness" / "report" / "site" / "page"
-    labels = re.findall(r"<label>(.+?) <", (page / "tradeoffs.html").read_text("utf-8"))
-    labels += re.findall(r"(?:\[|line\()'([A-Z][a-z-].*?)',", (page / "tradeoffs.js").read_text("utf-8"))
-    assert {"Layout", "Noise", "Break-even", "On disk"} < set(labels)
-    assert set(labels) - explained("The trade-offs page") == set()
+    scripts = "".join(path.read_text("utf-8") for path in page.glob("*.js"))
+    labels = re.findall(r"(?:\['|(?:line|select|checkboxes|part)\(')([A-Z][a-z].*?)',", scripts)
+    assert {"Layout", "Noise", "Break-even", "On disk", "Highest rate", "Sort by", "Good at"} < set(labels)
+    assert set(labels) - explained("The pages") == set()

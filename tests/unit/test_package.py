@@ -22,7 +22,7 @@ from rollup_bench.workloads import dataset
 from tests.support import ROOT
 
 FOLDERS = ("engines", "harness", "servers", "workloads")
-DATA = {"py.typed", "game.toml", "pom.xml", "compose.yml", "container.sh", "verified.json", "tradeoffs.html"}
+DATA = {"py.typed", "game.toml", "pom.xml", "compose.yml", "container.sh", "verified.json", "index.html"}
 PROJECT = """\
 [build-system]
 requires = ["hatchling"]

@@ -1,16 +1,17 @@
 """The pages, in a real Chromium that has no network, over a real run and asv's own results of two commits."""
 
 import functools
+import gzip
 import http.server
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import asv.www
 import msgspec
@@ -21,8 +22,9 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 import tests.support.browser as chromium
 from rollup_bench.errors import FailureError
 from rollup_bench.harness.records.findings import Run, timings
-from rollup_bench.harness.records.lines import MixedQuestions, Verdict, of_type
-from rollup_bench.harness.report.site import offline, publisher, tradeoffs
+from rollup_bench.harness.records.lines import Ended, Fault, LoadCost, MixedQuestions, Operations, Verdict, of_type
+from rollup_bench.harness.report.site import offline, publisher, run_view
+from rollup_bench.harness.report.site.run_changes import comparisons
 from rollup_bench.harness.run.measure import measure
 from rollup_bench.harness.run.profiles import Profile
 from rollup_bench.harness.run.request import Request
@@ -53,9 +55,22 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     loops = [closed(1, 80, 20, arm=arm), open_loop("search 8", 8, 50_000, arm), open_loop("confirm 8", 8, 60_000, arm)]
     with path.open("ab") as file:
         file.writelines(msgspec.json.encode(line) + b"\n" for line in (mix, alone(0, [SECOND], arm=arm), *loops))
-    (folder.parent / "there").mkdir()
-    shutil.copy(path, folder.parent / "there" / "flights-again.jsonl")
+    _cut_off_copy(path, folder.parent / "there" / "flights-again.jsonl")
     return path
+
+
+def _cut_off_copy(path: Path, copy: Path) -> None:
+    """Writes a run that lost an arm, has operations of DuckDB, and started later than the complete run."""
+    run = Run.read(path)
+    header = msgspec.structs.replace(run.header, started="2100-01-01T00:00:00+00:00")
+    fault = Fault(arm="duckdb/day", doing="warming up", reason="the <server> left", launch=0)
+    tables = {"raw": ["events"], "day": ["events", "day"]}
+    work = Operations(
+        engine="duckdb", settings=["threads = 2"], steps=["Copy a file."], tables=tables, memory={}, recovery=None
+    )
+    kept = [line for line in run.lines if not isinstance(line, Ended)]
+    copy.parent.mkdir()
+    copy.write_bytes(b"".join(msgspec.json.encode(line) + b"\n" for line in (header, *kept, fault, work)))
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +79,7 @@ def site(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("site")
     config = json.loads((ROOT / "asv.conf.json").read_text())
     config |= {"repo": str(ROOT), "benchmark_dir": str(ROOT / "benchmarks"), "env_dir": str(folder / "env")}
-    config |= {"results_dir": str(run.parents[1]), "html_dir": str(folder / "html")}
+    config |= {"results_dir": str(run.parents[1]), "html_dir": str(folder / "html" / "asv")}
     (folder / "asv.conf.json").write_text(json.dumps(config))
     environment = os.environ | {"HOME": str(folder), "ROLLUP_BENCH_RUNS": str(run)}
 
@@ -109,50 +124,56 @@ Open = Callable[..., Page]
 
 
 @pytest.fixture
-def opened(browser: Browser, address: str) -> Iterator[Open]:
-    """Opens an address of the site; at the end nothing may have failed, or been asked of another host."""
+def opened(browser: Browser, site: Path, address: str) -> Iterator[Open]:
+    """Opens an address of the site; at the end nothing may have failed, or been asked of another host.
+
+    Pages are opened from files; with `served`, from the server, which asv's own pages need.
+    """
     complaints: list[str] = []
     pages: list[Page] = []
 
-    def opening(where: str = "", width: int = 1360) -> Page:
-        page = browser.new_page(viewport={"width": width, "height": 900})
+    def opening(where: str = "", width: int = 1440, served: bool = False, **options: Any) -> Page:
+        page = browser.new_page(viewport={"width": width, "height": 900}, **options)
+        start = address if served else f"{site.as_uri()}/index.html"
+        own = address if served else site.as_uri()
         page.on("console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("requestfailed", lambda request: complaints.append(f"failed: {request.url}"))
         page.on("response", lambda got: complaints.append(f"{got.status} {got.url}") if got.status >= 400 else None)
-        page.on("request", lambda one: None if one.url.startswith(address) else complaints.append(f"asked: {one.url}"))
-        page.goto(address + where)
-        page.wait_for_load_state("networkidle")
+        page.on("request", lambda one: None if one.url.startswith(own) else complaints.append(f"asked: {one.url}"))
+        page.goto(start + where)
+        page.wait_for_load_state("networkidle") if served else page.locator("main h1").wait_for()
         pages.append(page)
         return page
 
     yield opening
     for page in pages:
         page.close()
-    assert complaints == []
+    assert [one for one in complaints if one != "asked: data:,"] == []
 
 
 PAINTED = """canvas => canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data
     .filter((value, i) => i % 4 == 3 && value > 0).length"""
 
 
-def test_every_view_opens_and_asv_draws_its_charts(opened: Open) -> None:
-    grid = opened("#/")
+def test_asv_draws_its_charts_without_a_network(opened: Open) -> None:
+    grid = opened("asv/index.html#/", served=True)
     tile = grid.locator("#summarygrid-display canvas.flot-base")
     expect(tile).to_have_count(2)
     assert tile.first.evaluate(PAINTED) > 0
-    graph = opened("#flights.Latency.track_seconds")
+    expect(grid.get_by_role("link", name="All pages")).to_have_attribute("href", "../index.html")
+    graph = opened("asv/index.html#flights.Latency.track_seconds", served=True)
     expect(graph.locator("#main-graph canvas.flot-base")).to_be_visible()
     assert graph.locator("#main-graph canvas.flot-base").evaluate(PAINTED) > 1000
-    for where in ("#/summarylist", "#/regressions"):
-        expect(opened(where).locator("#tradeoffs-display")).to_be_hidden()
+    for where in ("summarylist", "regressions"):
+        expect(opened(f"asv/index.html#/{where}", served=True).locator(f"#nav-li-{where}")).to_have_class("active")
 
 
-def test_the_page_is_the_front_and_says_what_the_run_says(opened: Open, run: Path) -> None:
-    page, kept = opened(), Run.read(run)
-    expect(page.locator("#tradeoffs-display")).to_be_visible()
+def test_compare_is_the_front_and_says_what_the_run_says(opened: Open, run: Path) -> None:
+    page, kept = opened(served=True), Run.read(run)
+    expect(page).to_have_title("Compare · rollup-bench")
     verdicts = of_type(kept.lines, Verdict)
-    expect(page.locator("td button")).to_have_count(len(verdicts))
+    expect(page.locator("button.cell")).to_have_count(len(verdicts))
     times = {cell[::2]: time for cell, time in timings(kept).items()}
     assert set(times) == {(one.question, one.arm) for one in verdicts if one.verdict == "right"}
     for one in verdicts:
@@ -163,91 +184,193 @@ def test_the_page_is_the_front_and_says_what_the_run_says(opened: Open, run: Pat
             shown = re.search(r"([\d.]+) ms", cell.inner_text())
             assert shown
             assert float(shown[1]) == pytest.approx(median, rel=0.005)
-    scope = page.locator("#tradeoffs-scope")
-    for said in (
-        kept.header.versions["duckdb"],
-        str(kept.header.machine["processor"]),
-        "by settings alone",
-        "A/A pairs",
-    ):
-        expect(scope).to_contain_text(said)
-
-
-def test_the_mixes_come_first_with_their_rates_and_a_chart(opened: Open) -> None:
-    page = opened()
-    mixes = page.locator("#tradeoffs-mixes")
-    for said in ("Mix m", "All day.", "Of 4 requests: 4 carriers.", "not asked: no"):
-        expect(mixes).to_contain_text(said)
-    row = mixes.locator("tbody tr", has_text="duckdb/raw").locator("td")
-    cells = ["8 a second", "p50 0.01 ms, p95 60.1 ms, p99 –", "0.75", "4 a second", "500 ms", "40 a second"]
-    expect(row).to_have_text(cells)
-    expect(mixes.locator("polyline")).to_have_count(1)
-    tops = [page.locator(f"#tradeoffs-{part}").evaluate("one => one.offsetTop") for part in ("mixes", "table")]
-    assert tops == sorted(tops)
+    answered = sum(one.verdict == "right" for one in verdicts)
+    expect(page.locator("table.summary")).to_contain_text(f"{answered} of {len(verdicts)}")
+    top = page.locator("button.cell").first.bounding_box()
+    assert top
+    assert top["y"] < 600
 
 
 def test_filters_write_the_address_and_the_address_sets_them(opened: Open) -> None:
-    page = opened("#/tradeoffs")
-    rows = page.locator("#tradeoffs-table tbody:not(.costs) th")
-    page.locator("select[name=error]").select_option("none: exact answers")
+    page = opened("#/compare")
+    rows, cells = page.locator("tbody.questions th"), page.locator("button.cell")
+    page.get_by_label("Tolerated error").select_option("none")
     expect(rows).to_have_count(2)
-    page.locator("select[name=layout]").select_option("raw")
-    expect(page.locator("td button")).to_have_count(2)
+    page.get_by_label("raw", exact=True).check()
+    expect(cells).to_have_count(2)
     assert "error=0" in page.url
     assert "layout=raw" in page.url
     again = opened("#/" + page.url.rpartition("/")[2])
-    expect(again.locator("td button")).to_have_count(2)
-    expect(again.locator("select[name=layout]")).to_have_value("raw")
+    expect(again.locator("button.cell")).to_have_count(2)
+    expect(again.get_by_label("raw", exact=True)).to_be_checked()
     page.go_back()
-    expect(page.locator("td button")).to_have_count(4)
-    page.locator("select[name=kind]").select_option("aggregate")
+    expect(cells).to_have_count(4)
+    page.go_back()
+    expect(rows).to_have_count(3)
+    page.go_forward()
     expect(rows).to_have_count(2)
 
 
-def test_another_machine_shows_its_own_runs(opened: Open) -> None:
-    page = opened("#/tradeoffs?kind=aggregate")
-    runs = page.locator("select[name=run] option")
-    expect(runs).to_have_count(1)
-    page.locator("select[name=machine]").select_option("there")
-    expect(runs).to_have_attribute("value", "flights-again")
-    assert "machine=there" in page.url
-    expect(opened("#/tradeoffs?machine=there").locator("select[name=machine]")).to_have_value("there")
+def test_a_column_sorts_the_questions(opened: Open, run: Path) -> None:
+    medians = {cell.question: time.median for cell, time in timings(Run.read(run)).items() if cell.arm == "duckdb/raw"}
+    ordered = sorted(medians, key=lambda question: medians[question])
+    page = opened("#/compare")
+    names, sort = page.locator("tbody.questions th > a"), page.locator('[id="sort-duckdb/raw"]')
+    for expected, direction in ((ordered, "ascending"), (ordered[::-1], "descending"), (QUESTIONS, "none")):
+        sort.click()
+        expect(names).to_have_text(expected)
+        expect(page.locator("th", has=sort)).to_have_attribute("aria-sort", direction)
 
 
-def test_every_cell_opens_by_keyboard_and_by_link_to_the_exact_query(opened: Open, run: Path) -> None:
+def test_other_figures_than_the_median_can_be_shown(opened: Open) -> None:
+    page = opened("#/compare?figure=first")
+    expect(page.locator("button.cell").first).to_contain_text(re.compile("cold|lukewarm"))
+    expect(page.get_by_label("Figure")).to_have_value("first")
+
+
+def test_cells_open_side_by_side_by_keyboard_and_by_link(opened: Open, run: Path) -> None:
     asked = {(one.question, one.arm): one for one in of_type(Run.read(run).lines, Verdict)}
-    page = opened("#/tradeoffs")
-    cell = page.locator('[id="cell-carriers~duckdb/raw"]')
-    cell.focus()
+    page = opened("#/compare")
+    raw, day = (page.locator(f'[id="cell-carriers~duckdb/{layout}"]') for layout in ("raw", "day"))
+    raw.focus()
     page.keyboard.press("Enter")
     expect(page.locator("pre")).to_have_text(asked["carriers", "duckdb/raw"].query)
-    expect(cell).to_be_focused()
-    linked = opened("#/tradeoffs?open=weekly-aircraft~duckdb/day")
-    expect(linked.locator("tr.detail")).to_contain_text(asked["weekly-aircraft", "duckdb/day"].reason)
+    expect(raw).to_be_focused()
+    page.keyboard.press("ArrowRight")
+    expect(day).to_be_focused()
     page.keyboard.press("Enter")
+    expect(page.locator("pre")).to_have_count(2)
+    page.keyboard.press("ArrowDown")
+    expect(page.locator('[id="cell-weekly-aircraft~duckdb/day"]')).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.locator("pre")).to_have_count(1)
+    page.keyboard.press("Escape")
     expect(page.locator("pre")).to_have_count(0)
+    expect(raw).to_be_focused()
+    linked = opened("#/compare?open=weekly-aircraft~duckdb/day")
+    expect(linked.locator("tr.opened")).to_contain_text(asked["weekly-aircraft", "duckdb/day"].reason)
 
 
-@pytest.mark.parametrize("width", [1360, 390])
-def test_the_page_is_accessible_and_fits(opened: Open, width: int) -> None:
-    page = opened("#/tradeoffs?open=carriers~duckdb/raw", width)
-    expect(page.locator("pre")).to_be_visible()
-    found = Axe().run(page)
-    assert found.violations_count == 0, found.generate_report()
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
+def test_a_mix_under_load_has_its_rates_and_a_chart(opened: Open) -> None:
+    page = opened("#/load")
+    for said in ("Mix m", "All day. Of 4 requests: 4 carriers.", "not asked: no"):
+        expect(page.locator("main")).to_contain_text(said)
+    row = page.get_by_role("table", name="Mix m: figures").locator("tbody tr", has_text="duckdb/raw").locator("td")
+    expect(row).to_have_text(
+        ["8 a second", "0.01 ms", "60.1 ms", "0.75", "40 a second", "4 a secondunknown", "500 msunknown"]
+    )
+    expect(page.locator("svg polyline")).to_have_count(1)
+
+
+def test_costs_are_those_of_the_loads(opened: Open, run: Path) -> None:
+    page = opened("#/costs")
+    for load in of_type(Run.read(run).lines, LoadCost):
+        row = page.get_by_role("table", name="The loads of all layouts").locator("tbody tr", has_text=load.arm)
+        expect(row).to_contain_text(f"{load.rows:,}")
+    expect(page.locator("figcaption")).to_contain_text("duckdb/day")
+
+
+def test_a_question_shows_its_parameters_and_queries(opened: Open, run: Path) -> None:
+    page = opened("#/questions")
+    page.get_by_role("link", name="carriers").click()
+    expect(page.locator("dl").first).to_contain_text("start = 2013-01-01")
+    queries = [one.query for one in of_type(Run.read(run).lines, Verdict) if one.question == "carriers"]
+    expect(page.locator("pre")).to_have_text(queries)
+
+
+def test_a_run_that_lost_an_arm_says_so_on_every_page(opened: Open) -> None:
+    page = opened("#/engines?run=there/flights-again")
+    for said in ("This run is not complete", "duckdb/day dropped out while warming up for launch 1: the <server> left"):
+        expect(page.locator(".trouble")).to_contain_text(said)
+    expect(page.locator("main")).to_contain_text("Copy a file.")
+    page.get_by_role("link", name="Method").click()
+    expect(page.locator("main h1")).to_be_focused()
+    assert "run=there/flights-again" in page.url
+    expect(page.locator(".trouble")).to_contain_text("dropped out")
+    page.locator("#choose-run").select_option("here/flights")
+    expect(page.locator(".trouble")).to_have_count(0)
+    expect(page.get_by_role("link", name="here/flights.jsonl")).to_have_attribute("href", "runs/here/flights.jsonl")
+
+
+@pytest.mark.parametrize(
+    ("where", "words"),
+    [
+        ("#/prices", "There is no page “prices”; there are compare, load"),
+        ("#compare", "The address #compare is malformed"),
+        ("#/compare?kind=%E0%A4%A", "The address is malformed at “kind=%E0%A4%A”"),
+        ("#/compare?kind", "The address is malformed at “kind”"),
+        ("#/compare?run=here/other", "run=here/other is not known here: give one of here/flights, there/flights-again"),
+        ("#/compare?engine=druid", "engine=druid is not known here: give one of duckdb"),
+        ("#/compare?open=carriers~druid/raw", "open=carriers~druid/raw is not known here"),
+        ("#/compare?error=0&error=0.02", "error is given twice"),
+        ("#/load?kind=cohort", "This page has no parameter “kind”"),
+    ],
+)
+def test_an_address_that_names_nothing_is_answered_in_words(opened: Open, where: str, words: str) -> None:
+    page = opened(where)
+    expect(page.get_by_role("alert")).to_contain_text(words)
+    page.get_by_role("link", name="Go to Compare").click()
+    expect(page.locator("button.cell").first).to_be_visible()
+
+
+VIEWS = ["compare?open=carriers~duckdb/raw", "load", "costs", "questions", "questions?question=carriers"]
+VIEWS += ["engines?run=there/flights-again", "history", "method"]
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (1024, "dark"), (390, "light")])
+def test_every_page_is_accessible_and_fits(opened: Open, width: int, scheme: str) -> None:
+    page = opened(width=width, served=True, color_scheme=scheme)
+    for view in VIEWS:
+        page.evaluate(f"location.hash = '#/{view}'")
+        expect(page.locator("nav a[aria-current]")).to_have_attribute(
+            "href", re.compile(rf"^#/{view.partition('?')[0]}")
+        )
+        page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+        found = Axe().run(page)
+        assert found.violations_count == 0, f"{view}: {found.generate_report()}"
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, view
+
+
+def test_print_keeps_all_columns_and_unfolds(opened: Open) -> None:
+    page = opened("#/compare", width=1020)
+    page.emulate_media(media="print")
+    table = page.locator("table.compare")
+    assert table.evaluate("one => one.getBoundingClientRect().right <= innerWidth")
+    expect(table.locator("thead")).to_be_visible()
+    expect(page.locator(".bar").first).to_be_visible()
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    expect(page.locator("details:not([open])")).to_have_count(0)
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    expect(page.locator("details:not([open])")).not_to_have_count(0)
 
 
 def test_a_change_of_asv_page_is_not_published() -> None:
     html = (Path(asv.www.__path__[0]) / "index.html").read_text()
-    made = publisher.with_page(offline.localised(html))
+    made = publisher.with_link(offline.localised(html))
     assert not re.findall(r'<(?:script|link|img)[^>]*"https?:', made)
     assert made.count("vendor/") == len(offline.FILES)
     with pytest.raises(FailureError, match=r"loads other\.js, but vendor has no copy"):
         offline.localised(html.replace("md5.min.js", "other.js"))
-    with pytest.raises(FailureError, match=r"exactly one .*summarygrid-display"):
-        publisher.with_page(html.replace("summarygrid-display", "grid"))
+    with pytest.raises(FailureError, match=r"exactly one .*nav-li-"):
+        publisher.with_link(html.replace("nav-li-", "nav-"))
 
 
-def test_a_layout_has_paid_when_its_load_is_saved() -> None:
-    assert tradeoffs.words("duckdb").bad
-    assert tradeoffs.words("none") == tradeoffs.Words([], [])
+def test_the_first_page_is_small(site: Path) -> None:
+    files = [site / name for name in ("index.html", "site.css", "runs/here/flights.js")] + list(site.glob("*.js"))
+    assert sum(len(gzip.compress(file.read_bytes())) for file in files) < 200_000
+
+
+def test_the_newest_complete_run_comes_first_and_runs_are_compared_in_order(run: Path) -> None:
+    complete = Run.read(run)
+    older = Run(msgspec.structs.replace(complete.header, started="2000-01-01T00:00:00+00:00"), complete.lines)
+    cut = Run.read(run.parents[1] / "there" / "flights-again.jsonl")
+    views = {name: run_view.view(name, each) for name, each in (("cut", cut), ("older", older), ("newer", complete))}
+    assert [one.name for one in publisher.ordered(views)] == ["newer", "older", "cut"]
+    (found,) = comparisons({"newer": complete, "older": older})
+    assert (found.before, found.after, found.times.claimed) == ("older", "newer", [])
+    assert found.times.compared == len(timings(complete))
+
+
+def test_words_of_an_engine_are_those_of_its_readme() -> None:
+    assert run_view.words("duckdb").bad
+    assert run_view.words("none") == run_view.Words([], [])

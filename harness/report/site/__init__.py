@@ -1,1 +1,1 @@
-"""The web site: asv's pages changed to work without a network, and the trade-offs page."""
+"""The web site: the pages about runs, and asv's own pages changed to work without a network."""

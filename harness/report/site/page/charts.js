@@ -1,0 +1,79 @@
+'use strict';
+
+/* Charts as SVG. Both scales of a line chart are logarithmic. */
+
+/* The marks of a logarithmic scale between two values: the finest series with at most `most` of them. */
+function ticks(low, high, most) {
+    const series = [[1, 1.5, 2, 3, 4, 5, 7], [1, 2, 3, 5], [1, 2, 5], [1, 3], [1]].map((firsts) => firsts
+        .flatMap((first) => Array.from({ length: 20 }, (_, power) => first * 10 ** (power - 8))).filter((tick) => tick >= low && tick <= high));
+    const fitting = series.find((one) => one.length <= most);
+    return (fitting || series[4].filter((_, place) => place % 2 === 0)).sort((a, b) => a - b);
+}
+
+/* A mark whose shape tells the layout: a filled circle, a square or a triangle. */
+function mark(x, y, look) {
+    const path = { 0: `M${x - 4},${y} a4,4 0 1,0 8,0 a4,4 0 1,0 -8,0`, 1: `M${x - 4},${y - 4} h8 v8 h-8 z`, 2: `M${x},${y - 5} l5,9 h-10 z` };
+    return svg('path', { d: path[look.slice(-1)], class: 'mark ' + look });
+}
+
+/* Draws lines of [x, y] points. A series is { name, look, points, crosses }; `crosses` are x without y, drawn as × at the top.
+   `limit` is { value, text }, a horizontal line. Returns null without points and crosses. */
+function lineChart({ title, series, xTitle, xText, yText, limit }) {
+    const drawn = series.filter((one) => one.points.length || one.crosses.length);
+    if (!drawn.length) { return null; }
+    const xs = drawn.flatMap((one) => [...one.points.map((point) => point[0]), ...one.crosses]);
+    const ys = [...drawn.flatMap((one) => one.points.map((point) => point[1])), ...(limit ? [limit.value] : [])];
+    const width = 420, height = 230, left = 58, right = 12, top = 16, bottom = 38;
+    const scale = (values, from, to) => {
+        const low = Math.min(...values) / 1.25, high = Math.max(...values) * 1.25;
+        return { low, high, at: (value) => from + (to - from) * Math.log(value / low) / Math.log(high / low) };
+    };
+    const x = scale(xs, left, width - right), y = scale(ys.length ? ys : [1], height - bottom, top + 12);
+    const text = (across, down, anchor, words, style) => svg('text', { x: across, y: down, 'text-anchor': anchor, class: style }, words);
+    const grid = [
+        ...ticks(x.low, x.high, 6).map((tick) => [svg('path', { d: `M${x.at(tick)},${top} V${height - bottom}`, class: 'grid' }),
+            text(x.at(tick), height - bottom + 15, 'middle', xText(tick))]),
+        ...ticks(y.low, y.high, 5).map((tick) => [svg('path', { d: `M${left},${y.at(tick)} H${width - right}`, class: 'grid' }),
+            text(left - 6, y.at(tick) + 4, 'end', yText(tick))]),
+    ];
+    const line = limit ? [svg('path', { d: `M${left},${y.at(limit.value)} H${width - right}`, class: 'limit' }),
+        text(left + 4, y.at(limit.value) - 4, 'start', limit.text, 'limit')] : [];
+    const lines = drawn.map((one) => {
+        const points = one.points.map((point) => [x.at(point[0]), y.at(point[1])]);
+        return svg('g', {}, svg('title', {}, one.name),
+            svg('polyline', { points: points.map((point) => point.join(',')).join(' '), class: 'line ' + one.look }),
+            points.map(([across, down]) => mark(across, down, one.look)),
+            one.crosses.map((rate) => svg('path', { d: `M${x.at(rate) - 4},${top - 2} l8,8 m0,-8 l-8,8`, class: 'cross ' + one.look })));
+    });
+    return h('figure', {}, h('figcaption', {}, title),
+        svg('svg', { viewBox: `0 0 ${width} ${height}`, role: 'img', 'aria-label': `${title}: a chart; the table beside it has its figures` },
+            grid, line, lines, text(width - right, height - 4, 'end', xTitle)));
+}
+
+/* Names the lines of charts. */
+function legend(run, arms) {
+    return h('ul', { class: 'legend' }, arms.map((arm) => h('li', {},
+        svg('svg', { viewBox: '0 0 34 12', width: '34', height: '12', 'aria-hidden': 'true' },
+            svg('path', { d: 'M1,6 H33', class: 'line ' + lookOf(run, arm) }), mark(17, 6, lookOf(run, arm))), ' ' + arm)));
+}
+
+/* A bar whose parts, { name, value }, add up; `most` is the value of the full width. */
+function stackedBar(parts, most, look, text) {
+    return h('span', { class: 'stack ' + look }, parts.map((part) =>
+        h('i', { style: `width:${100 * part.value / most}%`, title: `${part.name}: ${text(part.value)}` })));
+}
+
+/* A median as a mark on its interval; `place` returns where a value lies, from 0 to 100. */
+function intervalBar(figure, place) {
+    const from = place(isKnown(figure.high) && figure.low ? figure.low : figure.value), to = place(isKnown(figure.high) && figure.low ? figure.high : figure.value);
+    return h('span', { class: 'bar', 'aria-hidden': 'true' }, h('i', { style: `left:${from}%;width:${Math.max(to - from, 0.5)}%` }),
+        h('b', { style: `left:${place(figure.value)}%` }));
+}
+
+/* One logarithmic scale for the figures of all cells: { place, low, high }, or null without figures. */
+function logScale(values) {
+    const known = values.filter((value) => isKnown(value) && value > 0);
+    if (!known.length) { return null; }
+    const low = Math.min(...known), high = Math.max(...known), width = Math.log(high / low) || 1;
+    return { low, high, place: (value) => Math.max(0, Math.min(100, 100 * Math.log(value / low) / width)) };
+}
