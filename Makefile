@@ -25,10 +25,10 @@ lint: .venv/dev.stamp  ## checks style and types
 audit: .venv/dev.stamp  ## looks up known vulnerabilities of the locked Python packages
 	@$(BIN)/python requirements/audit.py
 
-site: .venv/dev.stamp  ## writes asv's history and the trade-offs page to .asv/html, from results/
+site: .venv/dev.stamp  ## writes the pages to .asv/html, from results/; open .asv/html/index.html
 	$(BIN)/asv publish --no-pull
 
-preview: site  ## serves the site to this machine only
+preview: site  ## serves the site to this machine only; asv's own pages need this
 	$(BIN)/python -m http.server --bind 127.0.0.1 --directory .asv/html 8080
 
 readme: .venv/dev.stamp  ## writes the README's table of what each engine supports, from the stored reports of `verify`

@@ -1,11 +1,12 @@
 """Times alone, processor time and drift of a cell, from lines that a test chooses to the printed table."""
 
+import msgspec
 import pytest
 from rich.console import Console
 
 from rollup_bench.harness.records.findings import Run
-from rollup_bench.harness.records.lines import Cost, Record, Rounds, Spent, Verdict
-from rollup_bench.harness.report.cells import CellView, by_question
+from rollup_bench.harness.records.lines import Cost, Record, Rounds, Spent, Verdict, parse
+from rollup_bench.harness.report.cells import CellView, by_question, comparable
 from rollup_bench.harness.report.tables import run_table
 from rollup_bench.harness.stats.abba import AGAIN
 from tests.support.timed import HEADER, rounds
@@ -79,6 +80,16 @@ def test_a_cell_whose_times_still_fall_is_marked_and_supports_no_claim() -> None
     assert (embedded.drifts, served.drifts) == (False, True)
     assert served.against is not None
     assert served.against.outcome == "drifts"
+
+
+def test_engines_are_compared_on_tuned_only_if_the_run_records_their_adapters() -> None:
+    for adapters, compared in (({}, False), ({"duckdb": "1", "druid": "2"}, True)):
+        older = Run(msgspec.structs.replace(HEADER, adapters=adapters), [])
+        assert [comparable(older, "raw"), comparable(older, "tuned")] == [True, compared]
+        lines = [line for line in run(*LAUNCHES).lines if not isinstance(line, Cost)]
+        tuned = parse([msgspec.json.encode(line).replace(b"/raw", b"/tuned") for line in lines], "a run")
+        cells = by_question(Run(older.header, list(tuned)))["q"]
+        assert [cell.lowest for cell in cells] == [compared, False]
 
 
 def test_the_table_prints_the_clients_share_of_both_times() -> None:

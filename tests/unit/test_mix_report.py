@@ -65,6 +65,7 @@ def test_the_highest_rate_is_one_that_was_confirmed() -> None:
             [closed(1, 40, 20), opened("search 8", 8, 150_000), opened("search 5", 5, 150_000)],
             "p95 above 100 ms, or unknown, at 5 a second",
         ),
+        ([closed(1, 40, 20), opened("common", 8, 50_000)], "the highest rate was not searched"),
     ],
 )
 def test_a_note_says_why_no_rate_is_known(lines: Sequence[Record], note: str) -> None:

@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import asv.www
@@ -181,7 +182,7 @@ def test_compare_is_the_front_and_says_what_the_run_says(opened: Open, run: Path
         expect(cell).to_contain_text("✓" if one.verdict == "right" else "– unsupported")
         if (one.question, one.arm) in times:
             median = times[one.question, one.arm].median * 1000
-            shown = re.search(r"([\d.]+) ms", cell.inner_text())
+            shown = re.search(r"([\d.]+)\sms", cell.inner_text())
             assert shown
             assert float(shown[1]) == pytest.approx(median, rel=0.005)
     answered = sum(one.verdict == "right" for one in verdicts)
@@ -353,6 +354,8 @@ def test_a_change_of_asv_page_is_not_published() -> None:
         offline.localised(html.replace("md5.min.js", "other.js"))
     with pytest.raises(FailureError, match=r"exactly one .*nav-li-"):
         publisher.with_link(html.replace("nav-li-", "nav-"))
+    with pytest.raises(FailureError, match="let html_dir end in `asv`"):
+        publisher.Site.publish(SimpleNamespace(html_dir="html"), None, None, None, None)
 
 
 def test_the_first_page_is_small(site: Path) -> None:

@@ -17,8 +17,8 @@ function mark(x, y, look) {
 }
 
 /* Draws lines of [x, y] points. A series is { name, look, points, crosses }; `crosses` are x without y, drawn as × at the top.
-   `limit` is { value, text }, a horizontal line. Returns null without points and crosses. */
-function lineChart({ title, series, xTitle, xText, yText, limit }) {
+   `limit` is { value, text }, a horizontal line; `yMarks` are the marks to choose from. Returns null without points and crosses. */
+function lineChart({ title, series, xTitle, xText, yText, limit, yMarks }) {
     const drawn = series.filter((one) => one.points.length || one.crosses.length);
     if (!drawn.length) { return null; }
     const xs = drawn.flatMap((one) => [...one.points.map((point) => point[0]), ...one.crosses]);
@@ -33,7 +33,7 @@ function lineChart({ title, series, xTitle, xText, yText, limit }) {
     const grid = [
         ...ticks(x.low, x.high, 6).map((tick) => [svg('path', { d: `M${x.at(tick)},${top} V${height - bottom}`, class: 'grid' }),
             text(x.at(tick), height - bottom + 15, 'middle', xText(tick))]),
-        ...ticks(y.low, y.high, 5).map((tick) => [svg('path', { d: `M${left},${y.at(tick)} H${width - right}`, class: 'grid' }),
+        ...(yMarks ? yMarks.filter((one) => one >= y.low && one <= y.high) : ticks(y.low, y.high, 5)).map((tick) => [svg('path', { d: `M${left},${y.at(tick)} H${width - right}`, class: 'grid' }),
             text(left - 6, y.at(tick) + 4, 'end', yText(tick))]),
     ];
     const line = limit ? [svg('path', { d: `M${left},${y.at(limit.value)} H${width - right}`, class: 'limit' }),
@@ -57,10 +57,10 @@ function legend(run, arms) {
             svg('path', { d: 'M1,6 H33', class: 'line ' + lookOf(run, arm) }), mark(17, 6, lookOf(run, arm))), ' ' + arm)));
 }
 
-/* A bar whose parts, { name, value }, add up; `most` is the value of the full width. */
-function stackedBar(parts, most, look, text) {
-    return h('span', { class: 'stack ' + look }, parts.map((part) =>
-        h('i', { style: `width:${100 * part.value / most}%`, title: `${part.name}: ${text(part.value)}` })));
+/* A bar that takes a share of the width, cut into parts, { name, value }, in proportion to their values. */
+function stackedBar(parts, share, look, text) {
+    return h('span', { class: 'stack ' + look, style: `width:${100 * share}%` }, parts.map((part) =>
+        h('i', { style: `flex-grow:${1e6 * part.value}`, title: `${part.name}: ${text(part.value)}` })));
 }
 
 /* A median as a mark on its interval; `place` returns where a value lies, from 0 to 100. */

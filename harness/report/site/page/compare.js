@@ -55,7 +55,7 @@
             .flatMap((question) => question.cells).filter((cell) => arms.includes(cell.arm) && engineOf(cell.arm) === engine) }));
         const lowest = layouts.map((layout) => [`Lowest median on ${layout}`, ({ engine }) => {
             const found = lowestMedians(run, engine, layout);
-            return found.of ? [`${found.lowest} of ${found.of}`, small(`${found.claimed} claimed`)] : DASH;
+            return found.of ? [`${found.lowest} of ${found.of}`, found.lowest ? small(`${found.claimed} claimed`) : null] : DASH;
         }]);
         return dataTable('What each engine answers', engines, [
             ['Engine', ({ engine }) => [armName(run, engine), ' ', h('span', { class: 'version' }, run.header.versions[engine] || '')]], ...lowest,
@@ -69,7 +69,9 @@
         : 'when this run was made, the engines’ tables were not yet designed alike: do not compare engines there';
 
     function words(run) {
-        return [h('p', { class: 'lead' }, 'Every answer was checked. A lowest median is no claim: claimed are the questions at which all other engines on the layout are claimed to be slower.'),
+        const { title, rows, started, cores, profile } = run.summary;
+        return [h('p', { class: 'lead' }, `${title}: ${plural(rows, 'event')}, ${plural(cores, 'core')}, ${day(started)}, profile ${profile}. Every answer was checked. A lowest median is no claim: `
+            + 'claimed are the questions at which all other engines of the run are claimed to be slower on the layout.'),
         run.tuned_comparable || !aboutTuned(run) ? null : h('p', { class: 'trouble' }, `On tuned, ${aboutTuned(run)}.`),
         folded('Scope, budget and noise of these figures', facts([
             ['Scope', run.header.scope.join('; ')],

@@ -2,6 +2,7 @@
 
 /* Costs and growth: loads, bytes, break-even, and what a request of a mix costs. */
 {
+    const LONG = [0.001, 0.01, 0.1, 1, 10, 60, 600, 3600, 36000, 864000];
     const share = (value, most) => h('span', { class: 'amount', 'aria-hidden': 'true' }, h('i', { style: `width:${100 * value / most}%` }));
 
     function built(load) {
@@ -20,7 +21,7 @@
         return dataTable('The loads of all layouts', run.loads, [
             ['Engine and layout', (load) => armName(run, load.cost.arm)],
             ['Load until settled', (load) => [seconds(load.cost.seconds), share(load.cost.seconds, longest),
-                small(load.cost.reused ? 'an earlier load' : load.interval ? between(load.interval, seconds) + `, ${load.loads} loads` : 'one load')]],
+                small(load.interval ? `${between(load.interval, seconds)}, ${load.loads} loads` : 'one load', load.cost.reused ? ', the first before this run' : '')]],
             ['Processor of the load', (load) => isKnown(load.cost.processor) ? seconds(load.cost.processor) : 'not measured'],
             ['Events a second', (load) => digits(run.header.rows / load.cost.seconds)],
             ['On disk', (load) => [bytes(load.cost.bytes), share(load.cost.bytes || 0, largest), small(isKnown(load.cost.bytes) ? digits(load.cost.bytes / run.header.rows) + ' bytes an event' : '')]],
@@ -37,7 +38,7 @@
         const line = (arm, first, each) => ({ name: arm, look: lookOf(run, arm), points: counts.map((number) => [number, first + number * each]), crosses: [] });
         const arm = load.cost.arm, raw = `${engineOf(arm)}/raw`;
         const title = `${arm}: ${paid.too_close ? 'too close to say' : paid.after === null ? 'never pays' : `pays after ${plural(paid.after, 'question')}`}`;
-        const chart = lineChart({ title, xTitle: 'questions asked', xText: short, yText: duration, limit: null,
+        const chart = lineChart({ title, xTitle: 'questions asked', xText: short, yText: duration, yMarks: LONG,
             series: [line(raw, 0, paid.raw_seconds), line(arm, paid.repaid_seconds, paid.layout_seconds)] });
         chart.querySelectorAll('.mark').forEach((one) => one.remove());
         return chart;
@@ -56,10 +57,10 @@
         const most = Math.max(...rows.filter((row) => row.parts).map((row) => total(row.parts)));
         const title = `Processor time of the mix ${mix.name}`;
         if (!Number.isFinite(most)) { return section(title, h('p', {}, 'On no engine, all questions of the mix were asked alone in this run.')); }
-        const bar = (row) => stackedBar(row.parts.map((part) => ({ name: part.name, value: part.seconds })), most, lookOf(run, row.arm), seconds);
+        const bar = (row) => stackedBar(row.parts.map((part) => ({ name: part.name, value: part.seconds })), Math.sqrt(total(row.parts) / most), lookOf(run, row.arm), seconds);
         const parts = (row) => list(row.parts.map((part) => `${part.name}: ${seconds(part.seconds)}, ${percent(part.seconds / total(row.parts))}`));
         return section(title, h('p', { class: 'lead' }, 'Seconds of client and engine for one request, each question as often as the mix asks it. '
-            + `The parts of a bar are, from the left: ${Object.keys(mix.counts).join(', ')}.`),
+            + `A bar’s length grows as the square root of the seconds; its parts show the share of each question. The parts of a bar are, from the left: ${Object.keys(mix.counts).join(', ')}.`),
         h('div', { class: 'bars' }, rows.map((row) => h('div', {}, h('span', {}, armName(run, row.arm)), row.parts ? bar(row) : h('span', {}, 'a question of the mix was not measured'),
             h('span', {}, row.parts ? seconds(total(row.parts)) : DASH)))),
         folded('The figures of these bars', dataTable(`Processor time of ${mix.name}`, rows.filter((row) => row.parts), [

@@ -36,7 +36,10 @@ function dataTable(label, items, columns, style = 'data') {
     const head = h('tr', { role: 'row' }, [first, ...others.map(([title]) => title)]
         .map((title) => h('th', { role: 'columnheader', scope: 'col' }, title)));
     const body = items.map((item) => h('tr', { role: 'row' }, h('th', { role: 'rowheader', scope: 'row' }, heading(item)),
-        others.map(([title, content]) => h('td', { role: 'cell', 'data-label': title }, [content(item)].flat()))));
+        others.map(([title, content]) => {
+            const shown = content(item);
+            return h('td', { role: 'cell', 'data-label': title, class: shown === DASH ? 'none' : null }, shown);
+        })));
     return h('div', { class: 'scrolled', tabindex: '0', role: 'region', 'aria-label': label },
         h('table', { role: 'table', class: style, 'aria-label': label },
             h('thead', { role: 'rowgroup' }, head), h('tbody', { role: 'rowgroup' }, body)));

@@ -6,14 +6,14 @@
     const why = (view) => view.refused ? 'not asked: ' + view.refused : view.load ? view.load.note : '';
     const there = (name) => (view) => best(view) ? seconds(best(view).response && best(view).response[name]) : DASH;
 
-    const figure = (found, text) => found ? [text(found.value), small(between(found.interval, text))] : DASH;
-    const columns = (run, rate) => [
+    const figure = (found, text, unit = '') => found ? [text(found.value) + unit, small(between(found.interval, text))] : DASH;
+    const columns = (run, alone) => [
         ['Engine and layout', (view) => armName(run, view.arm)],
-        ['Highest rate', (view) => best(view) ? [h('b', {}, digits(best(view).rate)), ' a second'] : why(view) ? small(why(view)) : DASH],
+        ['Highest rate', (view) => best(view) ? h('span', {}, h('b', {}, digits(best(view).rate)), ' a second') : why(view) ? small(why(view)) : DASH],
         ['p50 there', there('p50')], ['p95 there', there('p95')], ['p99 there', there('p99')],
         ['Cores there', (view) => best(view) ? digits(best(view).cores) : DASH],
         ['Most', (view) => view.load && isKnown(view.load.capacity) ? digits(view.load.capacity) + ' a second' : DASH],
-        ['One client alone', (view) => figure(view.alone, rate)],
+        ['One client alone', (view) => figure(view.alone, ...alone)],
         ['Processor a request', (view) => figure(view.processor, seconds)],
     ];
     const rates = [
@@ -38,17 +38,17 @@
     }
 
     /* A mix or a question: what it is, its table, its chart, and all rates that were offered. */
-    function part(run, title, story, views, rate) {
+    function part(run, title, story, views, alone) {
         const offered = views.flatMap((view) => (view.load && view.load.offered || []).map((one) => ({ arm: view.arm, ...one })));
         return section(title, h('p', { class: 'lead' }, story), h('div', { class: 'beside' },
-            dataTable(`${title}: figures by engine and layout`, views, columns(run, rate)), chart(run, `p95 of ${title}`, views)),
+            dataTable(`${title}: figures by engine and layout`, views, columns(run, alone)), chart(run, `p95 of ${title[0].toLowerCase()}${title.slice(1)}`, views)),
         offered.length ? folded(`All ${offered.length} rates that were offered`, dataTable(`${title}: all rates`, offered, rates)) : null);
     }
 
     function mixPart(run, mix) {
         const total = Object.values(mix.counts).reduce((sum, one) => sum + one, 0);
         const counts = Object.entries(mix.counts).map(([name, one]) => `${one} ${name}`).join(', ');
-        return part(run, `Mix ${mix.name}`, `${mix.story} Of ${total} requests: ${counts}.`, mix.arms, (value) => digits(value) + ' a second');
+        return part(run, `Mix ${mix.name}`, `${mix.story} Of ${total} requests: ${counts}.`, mix.arms, [digits, ' a second']);
     }
     function questionPart(run, question) {
         const views = question.cells.filter((cell) => cell.load).map((cell) => ({
@@ -56,7 +56,7 @@
             alone: cell.alone ? { value: cell.alone.median, interval: [cell.alone.low, cell.alone.high] } : null,
             processor: isKnown(cell.processor) ? { value: cell.processor, interval: cell.processor_interval } : null,
         }));
-        return part(run, question.name, question.story, views, seconds);
+        return part(run, question.name, question.story, views, [seconds]);
     }
 
     function draw(run) {

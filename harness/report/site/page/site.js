@@ -37,7 +37,7 @@ function showProblem(words) {
 function frame(current, run) {
     document.getElementById('pages').replaceChildren(...site.pages.map((page) =>
         h('a', { href: pageAddress(page.name, run), 'aria-current': page.name === current ? 'page' : null }, page.title)));
-    const label = (one) => [one.title, plural(one.rows, 'row'), one.profile, day(one.started), one.complete ? '' : 'not complete', one.name];
+    const label = (one) => [one.name, day(one.started), one.profile, one.complete ? '' : 'not complete', one.title, plural(one.rows, 'row')];
     const choices = site.runs.map((one) => [one.name, label(one).filter(Boolean).join(' · ')]);
     document.getElementById('runs').replaceChildren(...(run && choices.length > 1
         ? [select('Run', 'run', choices, run, (name) => { location.hash = pageAddress(current, name); })] : []));

@@ -3,6 +3,7 @@
 /* Numbers as text. Times are given in seconds and sizes in bytes; a figure that is not known is a dash. */
 
 const DASH = '–';
+const FIXED = '\u00a0';  // a space at which no line breaks
 const isKnown = (value) => value !== null && value !== undefined;
 const unique = (values) => [...new Set(values)];
 
@@ -14,13 +15,13 @@ const day = (started) => started ? started.slice(0, 10) : 'day unknown';
 
 function seconds(value) {
     if (!isKnown(value)) { return DASH; }
-    return value >= 1 ? digits(value) + ' s' : digits(value * 1000) + ' ms';
+    return value >= 1 ? digits(value) + FIXED + 's' : digits(value * 1000) + FIXED + 'ms';
 }
 
 function bytes(value) {
     if (!isKnown(value)) { return 'unknown'; }
     const power = Math.min(Math.floor(Math.log2(Math.max(value, 1)) / 10), 4);
-    return digits(value / 2 ** (10 * power)) + ' ' + ['B', 'KiB', 'MiB', 'GiB', 'TiB'][power];
+    return digits(value / 2 ** (10 * power)) + FIXED + ['B', 'KiB', 'MiB', 'GiB', 'TiB'][power];
 }
 
 /* An interval, given as [low, high]; `null` or a bound that is not known makes it unknown. */
@@ -31,7 +32,7 @@ function between(interval, text) {
 /* Round numbers and long times, for the marks of charts. */
 const short = (value) => value >= 1e6 ? digits(value / 1e6) + 'M' : value >= 1e4 ? digits(value / 1e3) + 'k' : digits(value);
 function duration(value) {
-    const [unit, length] = [['days', 86400], ['h', 3600], ['min', 60]].find(([, each]) => value >= 2 * each) || ['', 1];
+    const [unit, length] = [['days', 86400], ['h', 3600], ['min', 60]].find(([, each]) => value >= each) || ['', 1];
     return unit ? `${digits(value / length)} ${unit}` : seconds(value);
 }
 
