@@ -22,7 +22,7 @@ from rollup_bench.harness.records.lines import (
     parts,
 )
 from rollup_bench.harness.report.cells import CellView, by_question, shares
-from rollup_bench.harness.report.site.tradeoffs import tolerated
+from rollup_bench.harness.report.site.run_view import tolerated
 from rollup_bench.harness.run.verdicts import RIGHT
 from rollup_bench.workloads import dataset as datasets
 from rollup_bench.workloads.layouts import RAW

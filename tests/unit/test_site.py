@@ -250,6 +250,8 @@ def test_cells_open_side_by_side_by_keyboard_and_by_link(opened: Open, run: Path
     expect(raw).to_be_focused()
     linked = opened("#/compare?open=weekly-aircraft~duckdb/day")
     expect(linked.locator("tr.opened")).to_contain_text(asked["weekly-aircraft", "duckdb/day"].reason)
+    linked.keyboard.press("Escape")
+    expect(linked.locator("tr.opened")).to_have_count(0)
 
 
 def test_a_mix_under_load_has_its_rates_and_a_chart(opened: Open) -> None:
@@ -293,25 +295,29 @@ def test_a_run_that_lost_an_arm_says_so_on_every_page(opened: Open) -> None:
     expect(page.get_by_role("link", name="here/flights.jsonl")).to_have_attribute("href", "runs/here/flights.jsonl")
 
 
-@pytest.mark.parametrize(
-    ("where", "words"),
-    [
-        ("#/prices", "There is no page “prices”; there are compare, load"),
-        ("#compare", "The address #compare is malformed"),
-        ("#/compare?kind=%E0%A4%A", "The address is malformed at “kind=%E0%A4%A”"),
-        ("#/compare?kind", "The address is malformed at “kind”"),
-        ("#/compare?run=here/other", "run=here/other is not known here: give one of here/flights, there/flights-again"),
-        ("#/compare?engine=druid", "engine=druid is not known here: give one of duckdb"),
-        ("#/compare?open=carriers~druid/raw", "open=carriers~druid/raw is not known here"),
-        ("#/compare?error=0&error=0.02", "error is given twice"),
-        ("#/load?kind=cohort", "This page has no parameter “kind”"),
-    ],
-)
-def test_an_address_that_names_nothing_is_answered_in_words(opened: Open, where: str, words: str) -> None:
-    page = opened(where)
-    expect(page.get_by_role("alert")).to_contain_text(words)
+WRONG = {
+    "#/prices": "There is no page “prices”; there are compare, load",
+    "#compare": "The address #compare is malformed",
+    "#/compare?kind=%E0%A4%A": "The address is malformed at “kind=%E0%A4%A”",
+    "#/compare?kind": "The address is malformed at “kind”",
+    "#/compare?run=here/other": "run=here/other is not known here: give one of here/flights, there/flights-again",
+    "#/compare?engine=druid": "engine=druid is not known here: give one of duckdb",
+    "#/compare?open=carriers~druid/raw": "open=carriers~druid/raw is not known here",
+    "#/compare?error=0&error=0.02": "error is given twice",
+    "#/load?kind=cohort": "This page has no parameter “kind”",
+}
+
+
+def test_an_address_that_names_nothing_is_answered_in_words(opened: Open) -> None:
+    page = opened(next(iter(WRONG)))
+    for where, words in WRONG.items():
+        page.evaluate(f"location.hash = '{where}'")
+        expect(page.get_by_role("alert")).to_contain_text(words)
+        expect(page.locator("button.cell")).to_have_count(0)
     page.get_by_role("link", name="Go to Compare").click()
     expect(page.locator("button.cell").first).to_be_visible()
+    page.go_back()
+    expect(page.get_by_role("alert")).to_be_visible()
 
 
 VIEWS = ["compare?open=carriers~duckdb/raw", "load", "costs", "questions", "questions?question=carriers"]
@@ -339,9 +345,10 @@ def test_print_keeps_all_columns_and_unfolds(opened: Open) -> None:
     assert table.evaluate("one => one.getBoundingClientRect().right <= innerWidth")
     expect(table.locator("thead")).to_be_visible()
     expect(page.locator(".bar").first).to_be_visible()
-    page.evaluate("dispatchEvent(new Event('beforeprint'))")
-    expect(page.locator("details:not([open])")).to_have_count(0)
-    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    page.evaluate("onbeforeprint = () => { window.folded = document.querySelectorAll('details:not([open])').length; }")
+    assert page.evaluate("document.querySelectorAll('details:not([open])').length") > 0
+    page.pdf()
+    assert page.evaluate("window.folded") == 0
     expect(page.locator("details:not([open])")).not_to_have_count(0)
 
 

@@ -16,12 +16,12 @@ function mark(x, y, look) {
     return svg('path', { d: path[look.slice(-1)], class: 'mark ' + look });
 }
 
-/* Draws lines of [x, y] points. A series is { name, look, points, crosses }; `crosses` are x without y, drawn as × at the top.
-   `limit` is { value, text }, a horizontal line; `yMarks` are the marks to choose from. Returns null without points and crosses. */
+/* Draws lines of [x, y] points. A series is { name, look, points, signs }; `signs` are [x, text] without y, at the top.
+   `limit` is { value, text }, a horizontal line; `yMarks` are the marks to choose from. Returns null without points and signs. */
 function lineChart({ title, series, xTitle, xText, yText, limit, yMarks }) {
-    const drawn = series.filter((one) => one.points.length || one.crosses.length);
+    const drawn = series.filter((one) => one.points.length || one.signs.length);
     if (!drawn.length) { return null; }
-    const xs = drawn.flatMap((one) => [...one.points.map((point) => point[0]), ...one.crosses]);
+    const xs = drawn.flatMap((one) => [...one.points.map((point) => point[0]), ...one.signs.map(([across]) => across)]);
     const ys = [...drawn.flatMap((one) => one.points.map((point) => point[1])), ...(limit ? [limit.value] : [])];
     const width = 420, height = 230, left = 58, right = 12, top = 16, bottom = 38;
     const scale = (values, from, to) => {
@@ -43,7 +43,7 @@ function lineChart({ title, series, xTitle, xText, yText, limit, yMarks }) {
         return svg('g', {}, svg('title', {}, one.name),
             svg('polyline', { points: points.map((point) => point.join(',')).join(' '), class: 'line ' + one.look }),
             points.map(([across, down]) => mark(across, down, one.look)),
-            one.crosses.map((rate) => svg('path', { d: `M${x.at(rate) - 4},${top - 2} l8,8 m0,-8 l-8,8`, class: 'cross ' + one.look })));
+            one.signs.map(([across, sign]) => text(x.at(across), top + 4, 'middle', sign, 'sign ' + one.look)));
     });
     return h('figure', {}, h('figcaption', {}, title),
         svg('svg', { viewBox: `0 0 ${width} ${height}`, role: 'img', 'aria-label': `${title}: a chart; the table beside it has its figures` },

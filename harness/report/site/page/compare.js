@@ -159,14 +159,13 @@
         const label = FIGURES[state.figure || 'median'][0];
         const legend = !questions.length ? 'No question matches these filters.'
             : (scale ? `${label[0].toUpperCase() + label.slice(1)}, and its 99% interval as a bar on one logarithmic scale from ${seconds(scale.low)} to ${seconds(scale.high)}. ` : '')
-            + '✓ right, ≈ within the tolerated error, ✗ wrong (never timed), – unsupported, ! failed. A cell opens to its exact query and all its figures; arrow keys move between cells.';
+            + '✓ right, ≈ within the tolerated error, ✗ wrong (never timed), – unsupported, ! failed. A ratio comes from the rounds that asked both arms, so it may differ from the ratio of two medians. '
+            + 'A cell opens to its exact query and all its figures; arrow keys move between cells, and Escape closes one.';
         const table = h('div', { class: 'scrolled', tabindex: '0', role: 'region', 'aria-label': 'Questions by engine and layout' },
             h('table', { role: 'table', class: 'compare', style: `--arms:${arms.length}`, 'aria-label': 'Questions by engine and layout' }, heading(run, arms, state, change),
                 h('tbody', { role: 'rowgroup', class: 'questions' }, rows(run, questions, arms, state, scale, change)), costs(run, arms)));
-        const all = h('div', {}, summary(run, arms), words(run), filters(run, state, change), table, h('p', { class: 'note' }, legend));
-        all.addEventListener('keydown', (event) => keys(event, state, change));
-        return [all];
+        return [summary(run, arms), words(run), filters(run, state, change), table, h('p', { class: 'note' }, legend)];
     }
 
-    addPage({ name: 'compare', title: 'Compare', heading: 'What each engine answers, and how fast', parameters, draw });
+    addPage({ name: 'compare', title: 'Compare', heading: 'What each engine answers, and how fast', parameters, draw, keys });
 }

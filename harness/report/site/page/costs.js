@@ -35,7 +35,7 @@
     /* Seconds of the load and of all questions so far, on raw and on the layout, against the number of questions. */
     function breakEvenChart(run, load) {
         const paid = load.break_even, counts = Array.from({ length: 25 }, (_, step) => 10 ** (step / 4));
-        const line = (arm, first, each) => ({ name: arm, look: lookOf(run, arm), points: counts.map((number) => [number, first + number * each]), crosses: [] });
+        const line = (arm, first, each) => ({ name: arm, look: lookOf(run, arm), points: counts.map((number) => [number, first + number * each]), signs: [] });
         const arm = load.cost.arm, raw = `${engineOf(arm)}/raw`;
         const title = `${arm}: ${paid.too_close ? 'too close to say' : paid.after === null ? 'never pays' : `pays after ${plural(paid.after, 'question')}`}`;
         const chart = lineChart({ title, xTitle: 'questions asked', xText: short, yText: duration, yMarks: LONG,

@@ -8,7 +8,7 @@
         return dataTable('All stored runs', site.runs, [
             ['Run', (one) => runLink(one.name)], ['Day', (one) => day(one.started)], ['Dataset', (one) => `${one.title}, ${plural(one.rows, 'row')}`],
             ['Profile', (one) => one.profile], ['Engines', (one) => one.engines.join(', ')], ['Machine', (one) => `${one.processor}, ${plural(one.cores, 'core')}`],
-            ['Complete', (one) => one.complete ? 'yes' : h('b', {}, 'no')], ['File', (one) => link(`runs/${one.name}.jsonl`, 'jsonl')]]);
+            ['Complete', (one) => one.complete ? 'yes' : h('b', {}, 'no')], ['File', (one) => link(fileOf(one.name, 'jsonl'), 'jsonl')]]);
     }
 
     function changes(title, found) {

@@ -6,18 +6,18 @@
     const why = (view) => view.refused ? 'not asked: ' + view.refused : view.load ? view.load.note : '';
     const there = (name) => (view) => best(view) ? seconds(best(view).response && best(view).response[name]) : DASH;
 
-    const figure = (found, text, unit = '') => found ? [text(found.value) + unit, small(between(found.interval, text))] : DASH;
+    const figure = (found, text, bound = text) => found ? [text(found.value), small(between(found.interval, bound))] : DASH;
     const columns = (run, alone) => [
         ['Engine and layout', (view) => armName(run, view.arm)],
-        ['Highest rate', (view) => best(view) ? h('span', {}, h('b', {}, digits(best(view).rate)), ' a second') : why(view) ? small(why(view)) : DASH],
+        ['Highest rate', (view) => best(view) ? h('b', {}, perSecond(best(view).rate)) : why(view) ? small(why(view)) : DASH],
         ['p50 there', there('p50')], ['p95 there', there('p95')], ['p99 there', there('p99')],
         ['Cores there', (view) => best(view) ? digits(best(view).cores) : DASH],
-        ['Most', (view) => view.load && isKnown(view.load.capacity) ? digits(view.load.capacity) + ' a second' : DASH],
+        ['Most', (view) => view.load && isKnown(view.load.capacity) ? perSecond(view.load.capacity) : DASH],
         ['One client alone', (view) => figure(view.alone, ...alone)],
         ['Processor a request', (view) => figure(view.processor, seconds)],
     ];
     const rates = [
-        ['Engine and layout', (one) => one.arm], ['Rate', (one) => digits(one.rate) + ' a second'], ['Purpose', (one) => one.load],
+        ['Engine and layout', (one) => one.arm], ['Rate', (one) => perSecond(one.rate)], ['Purpose', (one) => one.load],
         ['Outcome', (one) => one.outcome === 'sustained' ? one.outcome : h('b', {}, one.outcome)],
         ['p50', (one) => seconds(one.response && one.response.p50)], ['p95', (one) => seconds(one.response && one.response.p95)],
         ['p99', (one) => seconds(one.response && one.response.p99)], ['Longest', (one) => seconds(one.maximum)], ['Cores', (one) => digits(one.cores)],
@@ -32,7 +32,7 @@
             series: loaded.map((view) => ({
                 name: view.arm, look: lookOf(run, view.arm),
                 points: view.load.offered.filter((one) => one.response && one.response.p95).map((one) => [one.rate, one.response.p95]),
-                crosses: view.load.offered.filter((one) => one.outcome === 'not sustained').map((one) => one.rate),
+                signs: view.load.offered.filter((one) => one.outcome !== 'sustained').map((one) => [one.rate, one.outcome === 'not sustained' ? '×' : '?']),
             })),
         });
     }
@@ -48,7 +48,7 @@
     function mixPart(run, mix) {
         const total = Object.values(mix.counts).reduce((sum, one) => sum + one, 0);
         const counts = Object.entries(mix.counts).map(([name, one]) => `${one} ${name}`).join(', ');
-        return part(run, `Mix ${mix.name}`, `${mix.story} Of ${total} requests: ${counts}.`, mix.arms, [digits, ' a second']);
+        return part(run, `Mix ${mix.name}`, `${mix.story} Of ${total} requests: ${counts}.`, mix.arms, [perSecond, digits]);
     }
     function questionPart(run, question) {
         const views = question.cells.filter((cell) => cell.load).map((cell) => ({
@@ -65,7 +65,7 @@
         const left = run.questions.filter((question) => !asked.includes(question)).map((question) => question.name);
         return [
             h('p', { class: 'lead' }, 'The highest rate is the one at which p95 of the response time stayed within the objective in two different schedules. '
-                + 'Response time counts from when a request was due. A rate that was not sustained has no percentiles; it is a × at the top of the chart.'),
+                + 'Response time counts from when a request was due. Only a rate that was sustained has percentiles; at the top of a chart, × is a rate that was not, and ? one whose outcome is not known.'),
             loaded ? legend(run, armsOf(run)) : h('p', { class: 'trouble' }, 'This run put nothing under load: the profiles standard and full do. What it measured of mixes with one client is below.'),
             run.mixes.map((mix) => mixPart(run, mix)), asked.map((question) => questionPart(run, question)),
             loaded && left.length ? h('p', { class: 'note' }, `Never put under load in this run: ${left.join(', ')}.`) : null,

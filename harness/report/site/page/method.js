@@ -32,7 +32,7 @@
                 + 'Medians and intervals are over launches.'),
             h('p', {}, link('glossary.txt', 'Glossary: what every word on these pages means'), '. In the repository, docs/method.md has the details.')),
             section('The file of this run', h('p', {}, 'All figures are computed from it, with all raw samples: ',
-                h('a', { href: `runs/${run.summary.name}.jsonl`, download: true }, `${run.summary.name}.jsonl`), '. ', h('code', {}, 'rollup-bench show FILE'), ' prints it.')),
+                h('a', { href: fileOf(run.summary.name, 'jsonl'), download: true }, `${run.summary.name}.jsonl`), '. ', h('code', {}, 'rollup-bench show FILE'), ' prints it.')),
         ];
     }
 

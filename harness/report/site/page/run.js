@@ -72,5 +72,7 @@ function troubles(run) {
         + (isKnown(fault.launch) ? ` for launch ${fault.launch + 1}` : '') + `: ${fault.reason}`);
     const cut = run.summary.complete ? [] : ['This run is not complete: it was interrupted, still runs, or lost an arm. '
         + 'Figures of single launches have no interval.'];
-    return [...cut, ...faults];
+    const wrong = ['wrong', 'failed'].map((verdict) => [verdict, run.questions.flatMap((question) => question.cells).filter((cell) => cell.verdict === verdict)])
+        .filter(([, cells]) => cells.length).map(([verdict, cells]) => `${SIGNS[verdict]} ${verdict}: ` + cells.map((cell) => `${cell.question} on ${cell.arm}`).join(', '));
+    return [...cut, ...faults, ...wrong];
 }

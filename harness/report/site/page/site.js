@@ -2,10 +2,11 @@
 
 /* The site: shows the page, and the run, that the address names. A page is added by a script that calls `addPage`. */
 
-const site = { pages: [], runs: [], comparisons: [], loaded: new Map(), shown: '' };
+const site = { pages: [], runs: [], comparisons: [], loaded: new Map(), shown: '', keys: () => {} };
 
 /* Adds a page: { name, title, parameters: (run) => ({ name: oneOf(...) }), draw: (run, state, change) => elements }.
-   `change` shows the page with other values of parameters: change({ kind: 'cohort' }). */
+   `change` shows the page with other values of parameters: change({ kind: 'cohort' }). A page with keys of its own also
+   has keys: (event, state, change). */
 function addPage(page) { site.pages.push(page); }
 function setRuns({ runs, comparisons }) { Object.assign(site, { runs, comparisons }); }
 function addRun(run) { site.loaded.set(run.summary.name, run); }
@@ -15,10 +16,13 @@ function pageAddress(page, run, state = {}) {
     return addressOf(page, { run: run && run !== site.runs[0].name ? run : '', ...state });
 }
 
+/* Returns the address of a file of a run: its data for these pages, `js`, or all that was measured, `jsonl`. */
+const fileOf = (name, kind) => `runs/${name.split('/').map(encodeURIComponent).join('/')}.${kind}`;
+
 /* Calls `then` with a run, after its script is loaded. */
 function withRun(name, then) {
     if (site.loaded.has(name)) { then(site.loaded.get(name)); return; }
-    const script = h('script', { src: `runs/${name.split('/').map(encodeURIComponent).join('/')}.js` });
+    const script = h('script', { src: fileOf(name, 'js') });
     script.addEventListener('load', () => then(site.loaded.get(name)));
     script.addEventListener('error', () => showProblem(`The file runs/${name}.js is missing from this site; make the site again.`));
     document.head.append(script);
@@ -30,7 +34,7 @@ function showProblem(words) {
     document.title = 'Not found · rollup-bench';
     document.getElementById('main').replaceChildren(h('h1', {}, 'This address shows nothing'), h('p', { role: 'alert' }, words),
         h('p', {}, link(`#/${home.name}`, `Go to ${home.title}`)));
-    site.shown = '';
+    Object.assign(site, { shown: '', keys: () => {} });
 }
 
 /* Shows the links to the pages and the choice of a run. */
@@ -54,7 +58,7 @@ function draw(page, run, state) {
     const again = focused && document.getElementById(focused);
     if (moved) { window.scrollTo(0, 0); main.querySelector('h1').focus({ preventScroll: true }); }
     else if (again) { again.focus({ preventScroll: true }); }
-    site.shown = page.name;
+    Object.assign(site, { shown: page.name, keys: (event) => page.keys && page.keys(event, state, change) });
 }
 
 /* Shows what the address names, or says in words why it names nothing. */
@@ -76,6 +80,7 @@ function show() {
 }
 
 window.addEventListener('hashchange', show);
+window.addEventListener('keydown', (event) => site.keys(event));
 window.addEventListener('DOMContentLoaded', () => {
     document.getElementById('skip').addEventListener('click', (event) => {
         event.preventDefault();

@@ -24,6 +24,8 @@ function bytes(value) {
     return digits(value / 2 ** (10 * power)) + FIXED + ['B', 'KiB', 'MiB', 'GiB', 'TiB'][power];
 }
 
+const perSecond = (rate) => [digits(rate), 'a', 'second'].join(FIXED);
+
 /* An interval, given as [low, high]; `null` or a bound that is not known makes it unknown. */
 function between(interval, text) {
     return interval && isKnown(interval[1]) ? `${text(interval[0])} to ${text(interval[1])}` : 'unknown';
