@@ -58,8 +58,8 @@ PROFILES = {
             rows=(3_000_000,),
             timed=16,
             checked=4,
-            effort=Effort(launches=12, least=4, most=100, warm=240.0, rounds=120.0, alone=1.0, mix=5.0, fresh=60.0),
-            load=UnderLoad(questions=4),
+            effort=Effort(launches=12, least=4, most=100, warm=240.0, rounds=120.0, alone=0.7, mix=5.0, fresh=60.0),
+            load=UnderLoad(questions=3),
             crashes=True,
         ),
         Profile(
