@@ -110,7 +110,7 @@ class Spent(msgspec.Struct, frozen=True):
 class Rounds(_Record, frozen=True, tag="rounds"):
     """The rounds of one question in one launch; each round asks its arms twice, in ABBA order.
 
-    A slow arm may be asked only in every second, fourth or eighth round, starting with the first.
+    A slow arm may be asked only in every second, fourth, eighth, ... round, starting with the first.
     """
 
     question: str

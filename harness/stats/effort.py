@@ -32,7 +32,7 @@ Pair = tuple[Key, str, str]
 WIDTH = 0.06
 """How exactly a ratio must be known: to ±6%. A slowdown of 10% is then found in four runs of five."""
 ENOUGH = 0.9  # the share of pairs that must be told apart or known before a run ends early
-RARELY = 8  # an arm is asked at least in every eighth round
+RARELY = 8  # in the first two launches, an arm is asked at least in every eighth round
 _SLOW = 4  # an arm that takes this many times as long as the median arm is slow
 
 
@@ -182,8 +182,8 @@ def _part(seconds: Sequence[float], limit: float) -> float:
 
 
 def _seldom(ratio: float) -> int:
-    """Returns the power of two that is nearest to `ratio`, between 1 and `RARELY`."""
-    return min(RARELY, 1 << round(math.log2(ratio)))
+    """Returns the power of two that is nearest to `ratio`, which is at least 1."""
+    return 1 << round(math.log2(ratio))
 
 
 def intervals(seconds: Mapping[str, float], most: int) -> dict[str, int]:
