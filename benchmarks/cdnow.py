@@ -6,6 +6,9 @@ from benchmarks import runs
 class Latency(runs.Latency, dataset="cdnow"): ...
 
 
+class Processor(runs.Processor, dataset="cdnow"): ...
+
+
 class Thousand(runs.Thousand, dataset="cdnow"): ...
 
 

@@ -6,6 +6,9 @@ from benchmarks import runs
 class Latency(runs.Latency, dataset="flights"): ...
 
 
+class Processor(runs.Processor, dataset="flights"): ...
+
+
 class Thousand(runs.Thousand, dataset="flights"): ...
 
 

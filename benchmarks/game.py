@@ -6,6 +6,9 @@ from benchmarks import runs
 class Latency(runs.Latency, dataset="game"): ...
 
 
+class Processor(runs.Processor, dataset="game"): ...
+
+
 class Thousand(runs.Thousand, dataset="game"): ...
 
 

@@ -14,9 +14,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from rollup_bench.harness.records.findings import Run, noise_floor
+from rollup_bench.harness.records.findings import Run, noise_floor, processor
 from rollup_bench.harness.records.lines import ClosedLoop, Rounds, of_type
 from rollup_bench.harness.records.loads import mean_loads
+from rollup_bench.harness.report.under_load import under_load
 from rollup_bench.harness.run.home import home
 from rollup_bench.harness.run.measure import measure
 from rollup_bench.harness.run.profiles import PROFILES
@@ -54,24 +55,26 @@ def figures(run: Run) -> Figures:
     if floor and math.isfinite(floor.median_half_width):
         by_key["Noise", of, rows] = floor.median_half_width
     for loaded in (load.cost for load in mean_loads(run)):
-        by_key["Load", of, *loaded.arm.split("/"), rows] = loaded.seconds
+        by_key["Load", of, *loaded.arm.split("/"), rows] = 1e6 * loaded.seconds / run.header.rows
         if loaded.bytes is not None:
             by_key["Size", of, *loaded.arm.split("/"), rows] = loaded.bytes
-    for metric, arm, question, more, value in answers(run):
-        by_key[metric, of, *arm.split("/"), question, rows, *more] = value
+    for metric, arm, question, value in answers(run):
+        by_key[metric, of, *arm.split("/"), question, rows] = value
     return by_key
 
 
-def answers(run: Run) -> Iterator[tuple[str, str, str, tuple[int, ...], Any]]:
-    """Yields metric, arm, question, a tuple with the number of clients or nothing, and figure, for all answers."""
+def answers(run: Run) -> Iterator[tuple[str, str, str, Any]]:
+    """Yields metric, arm, question or mix, and figure, for all answers."""
     times: dict[tuple[str, str], list[float]] = defaultdict(list)
     for line in of_type(run.lines, Rounds):
         for arm, pairs in line.times.items() if line.cache == "hot" else ():
             times[arm, line.question] += (np.ravel([pair for pair in pairs if pair]) / 1e9).tolist()
-    yield from (("Latency", arm, question, (), samples) for (arm, question), samples in times.items())
-    for sweep in of_type(run.lines, ClosedLoop):
-        if sweep.right and not sweep.wrong + sweep.failed:
-            yield "Thousand", sweep.arm, sweep.question, (sweep.clients,), 1000 * sweep.seconds / sweep.right
+    yield from (("Latency", arm, question, samples) for (arm, question), samples in times.items())
+    yield from (("Processor", cell.arm, cell.question, one.total.seconds) for cell, one in processor(run).items())
+    for arm, question in dict.fromkeys((line.arm, line.question) for line in of_type(run.lines, ClosedLoop)):
+        load = under_load(run, question, arm)
+        if load and load.highest:
+            yield "Thousand", arm, question, 1000 / load.highest.rate
 
 
 def _chosen(what: str, default: str) -> str:
@@ -122,16 +125,25 @@ class Latency(Metric):
     of = ("engine", "layout", "question", "rows")
 
 
-class Thousand(Metric):
-    """Seconds in which the clients of a closed loop together get a thousand right answers."""
+class Processor(Metric):
+    """Processor seconds of client and engine for one request, asked alone."""
 
     unit = "seconds"
-    of = ("engine", "layout", "question", "rows", "clients")
+    of = ("engine", "layout", "question", "rows")
+
+
+class Thousand(Metric):
+    """Seconds in which a thousand requests are answered at the highest rate that met the objective."""
+
+    version = "2"
+    unit = "seconds"
+    of = ("engine", "layout", "question", "rows")
 
 
 class Load(Metric):
-    """Seconds of a layout's load, until the engine has settled."""
+    """Seconds in which a million events are loaded, until the engine has settled."""
 
+    version = "2"
     unit = "seconds"
     of = ("engine", "layout", "rows")
 
@@ -153,9 +165,8 @@ class Noise(Metric):
 def _parameters(name: str) -> dict[str, list[Any]]:
     known = dataset.read(name)
     return {
-        "engine": ["duckdb", "druid", "cassandra"],
+        "engine": ["duckdb", "duckdb-served", "druid", "cassandra"],
         "layout": list(known.layouts),
-        "question": list(known.questions),
+        "question": [*known.questions, *known.mixes],
         "rows": [PROFILES[one].rows[0] for one in ("quick", "standard")] if known.source.generator else [ALL],
-        "clients": [1, 2, 4, 8],
     }

@@ -25,6 +25,10 @@ class Place:
         return self.folder / "conf" / process
 
 
+RUNTIME = 192 << 20
+"""Bytes that a runtime needs beside the memory it is told to use: JVM (classes, compiled code, threads) or Python."""
+
+
 @dataclass(frozen=True)
 class JavaProcess:
     """A Java process, whose configuration is rendered from the templates in `conf/` and `conf/<role>/`.

@@ -6,7 +6,7 @@ from pathlib import Path
 from ssl import SSLCertVerificationError
 
 from rollup_bench.servers.connection import Connection
-from rollup_bench.servers.recipe import JavaProcess, Place, Recipe
+from rollup_bench.servers.recipe import RUNTIME, JavaProcess, Place, Recipe
 
 
 def stages(place: Place) -> list[list[JavaProcess]]:
@@ -15,7 +15,11 @@ def stages(place: Place) -> list[list[JavaProcess]]:
 
 
 def node(place: Place, name: str, host: str, memory: int) -> JavaProcess:
-    """A node's process: of `memory` bytes, half are heap, a quarter off-heap, the rest for threads and page cache."""
+    """A node's process. Of the `memory` that the JVM does not need for itself, half is heap, and a quarter is direct.
+
+    The rest is for memtables, which are outside of both and take up to a quarter of the heap, and for the page cache.
+    """
+    usable = memory - RUNTIME
     values = {
         "config": (place.conf(name) / "cassandra.yaml").as_uri(),
         "data": place.data(name),
@@ -27,8 +31,8 @@ def node(place: Place, name: str, host: str, memory: int) -> JavaProcess:
         name=name,
         role="cassandra",
         main=("org.apache.cassandra.service.CassandraDaemon",),
-        heap=memory // 2,
-        direct=memory // 4,
+        heap=usable // 2,
+        direct=usable // 4,
         values=values | place.ports,
         ready=lambda: answers(Connection((host,), place.ports["cql"])),
     )

@@ -10,13 +10,11 @@ from ssl import SSLCertVerificationError
 
 from rollup_bench.engines.druid.http_transport import Transport
 from rollup_bench.servers.connection import Connection
-from rollup_bench.servers.recipe import JavaProcess, Place, Recipe
+from rollup_bench.servers.recipe import RUNTIME, JavaProcess, Place, Recipe
 
 HEAP = {"coordinator": 1 / 12, "broker": 1 / 8, "historical": 1 / 8, "indexer": 1 / 4, "router": 1 / 24}
 DIRECT = {"broker": 3 / 32, "historical": 3 / 32, "indexer": 3 / 32}
 """Shares of the memory that JVMs do not need for themselves; the rest is for the page cache of segments."""
-JVM = 192 << 20
-"""Bytes of a JVM besides heap and direct memory: classes, compiled code, threads, the collector."""
 
 READY = {
     "coordinator": "/druid/coordinator/v1/isLeader",
@@ -49,7 +47,7 @@ def zookeeper(place: Place) -> JavaProcess:
 
 def role(place: Place, name: str) -> JavaProcess:
     """The process of a Druid role, with the role's shares of the server's memory as heap and direct memory."""
-    memory = place.budget.memory - (len(READY) + 1) * JVM
+    memory = place.budget.memory - (len(READY) + 1) * RUNTIME
     return JavaProcess(
         name=name,
         role=name,

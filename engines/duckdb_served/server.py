@@ -6,16 +6,17 @@ from pathlib import Path
 from rollup_bench.engines.duckdb_served.client import Client
 from rollup_bench.errors import FailureError
 from rollup_bench.servers.connection import Connection
-from rollup_bench.servers.recipe import Place, PythonProcess, Recipe
+from rollup_bench.servers.recipe import RUNTIME, Place, PythonProcess, Recipe
 
 
 def stages(place: Place) -> list[list[PythonProcess]]:
     """One process, which runs `flight_server`.
 
-    DuckDB's buffers get 80% of the memory, which is DuckDB's own default; Python and record batches need the rest.
+    DuckDB's buffers get 80% of the memory, which is DuckDB's own default, but leave `RUNTIME` for all else.
     """
     port, budget = place.ports["flight"], place.budget
-    words = (str(place.data("duckdb")), str(port), str(budget.cores), str(budget.memory * 4 // 5))
+    buffers = min(budget.memory * 4 // 5, budget.memory - RUNTIME)
+    words = (str(place.data("duckdb")), str(port), str(budget.cores), str(buffers))
     module = "rollup_bench.engines.duckdb_served.flight_server"
     return [[PythonProcess("duckdb", module, words, lambda: answers(Connection(("127.0.0.1",), port)))]]
 
@@ -34,7 +35,7 @@ RECIPE = Recipe(
     name="duckdb-served",
     folder=Path(__file__).parent,
     ports=("flight",),
-    least=256 << 20,
+    least=512 << 20,
     stages=stages,
     answers=answers,
     ways=("native",),

@@ -170,6 +170,15 @@ def test_asv_draws_its_charts_without_a_network(opened: Open) -> None:
         expect(opened(f"asv/index.html#/{where}", served=True).locator(f"#nav-li-{where}")).to_have_class("active")
 
 
+def test_asv_lists_only_what_was_measured(site: Path) -> None:
+    (summary,) = (site / "asv").glob("graphs/**/summary.json")
+    rows = json.loads(summary.read_bytes())
+    assert {row["pretty_name"] for row in rows} == {
+        "flights.Latency.track_seconds('duckdb', 'raw', 'carriers', 'all')",
+        "flights.Load.track_seconds('duckdb', 'raw', 'all')",
+    }
+
+
 def test_compare_is_the_front_and_says_what_the_run_says(opened: Open, run: Path) -> None:
     page, kept = opened(served=True), Run.read(run)
     expect(page).to_have_title("Compare · rollup-bench")

@@ -10,8 +10,9 @@ from asv.publishing import OutputPublisher
 
 from rollup_bench.errors import FailureError
 from rollup_bench.harness.records.findings import Run
+from rollup_bench.harness.report.site.asv_pages import prune
 from rollup_bench.harness.report.site.offline import copy_vendor, localised
-from rollup_bench.harness.report.site.run_changes import comparisons
+from rollup_bench.harness.report.site.run_changes import ComparisonView, comparisons
 from rollup_bench.harness.report.site.run_view import RunSummary, RunView, view
 
 PAGE = Path(__file__).parent / "page"
@@ -40,11 +41,11 @@ class Site(OutputPublisher):  # type: ignore[misc]
         copy_vendor(own)
         index = own / "index.html"
         index.write_text(with_link(localised(index.read_text("utf-8"))), "utf-8")
-        write(Path(conf.results_dir), own.parent)
+        prune(own, write(Path(conf.results_dir), own.parent))
 
 
-def write(results: Path, site: Path) -> None:
-    """Writes the pages of all runs in the folders of `results` into the folder `site`."""
+def write(results: Path, site: Path) -> list[ComparisonView]:
+    """Writes the pages of all runs in the folders of `results` into the folder `site`; returns what changed in them."""
     files = {f"{path.parent.name}/{path.stem}": path for path in sorted(results.glob("*/*.jsonl"))}
     runs = {name: Run.read(path) for name, path in files.items()}
     views = {name: view(name, run) for name, run in runs.items()}
@@ -57,7 +58,9 @@ def write(results: Path, site: Path) -> None:
         copied.with_suffix(".js").write_bytes(_script("addRun", views[name]))
     summaries = ordered(views)
     finished = {one.name: runs[one.name] for one in summaries if one.complete}
-    site.joinpath("runs.js").write_bytes(_script("setRuns", {"runs": summaries, "comparisons": comparisons(finished)}))
+    compared = comparisons(finished)
+    site.joinpath("runs.js").write_bytes(_script("setRuns", {"runs": summaries, "comparisons": compared}))
+    return compared
 
 
 def ordered(views: Mapping[str, RunView]) -> list[RunSummary]:
