@@ -21,7 +21,7 @@ from rollup_bench.engines.contract import Engine, Where
 from rollup_bench.engines.registry import engine_type
 from rollup_bench.harness.cli.options import engines_option
 from rollup_bench.harness.records.lines import Route
-from rollup_bench.harness.report.cells import shares
+from rollup_bench.harness.records.routes import shares
 from rollup_bench.harness.report.terminal import ended
 from rollup_bench.harness.run.arms import Arm
 from rollup_bench.harness.run.home import home

@@ -192,6 +192,14 @@ def read(name: str) -> Dataset:
     return parse(file_of(name))
 
 
+def known(name: str) -> Dataset | None:
+    """Returns the dataset `name`, of whose events a file tells; None if it is missing or wrong here."""
+    try:
+        return read(name)
+    except RequestError:
+        return None
+
+
 def file_of(name: str) -> Path:
     """The file of the built-in dataset `name`, or the path `name` of a TOML file; RequestError if it is neither."""
     if name in built_in():

@@ -151,6 +151,17 @@ Q = TypeVar("Q", bound=Question)
 SOME = Span(EPOCH, EPOCH + timedelta(days=1))
 
 
+def tolerated(question: Question) -> float:
+    """Returns the largest error that a question tolerates; 0.0 if it must be exact."""
+    match question:
+        case Aggregate():
+            return max((measure.error for measure in question.measures), default=0.0)
+        case Cohort():
+            return question.error
+        case Funnel():
+            return 0.0
+
+
 def spanless(question: Q) -> Q:
     """A copy of a question with a fixed span, as a cache key; questions that differ only in span have equal copies."""
     return msgspec.structs.replace(question, span=SOME)
@@ -170,4 +181,5 @@ __all__ = [
     "Top",
     "milliseconds",
     "spanless",
+    "tolerated",
 ]

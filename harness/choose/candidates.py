@@ -8,7 +8,7 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
-from rollup_bench.harness.choose.draws import SURE, Draws
+from rollup_bench.harness.choose.draws import DRAWS, SURE, Draws
 from rollup_bench.harness.choose.evidence import Evidence, Store
 from rollup_bench.harness.records.lines import parts
 
@@ -116,7 +116,7 @@ class Stores:
         """Returns the mean processor seconds of the asked questions that all stores answer, by their weights."""
         answers = [_known({of: each[name] for of, each in found.items()}) for name in self.ask]
         weighed = zip(self.ask.values(), answers, strict=True)
-        return sum(weight * float(known[arm].mean()) for weight, known in weighed if len(known) == len(found))
+        return float(np.mean(sum(weight * known[arm] for weight, known in weighed if len(known) == len(found))))
 
 
 def _known(found: Mapping[str, Answered]) -> dict[str, Draws]:
@@ -127,4 +127,6 @@ def _cheapest(known: Mapping[str, Draws], home: str) -> str:
     """Returns the arm that answers a question: `home` if it can, unless another one is sure to need less."""
     if home not in known:
         return next(iter(known))
-    return next((arm for arm, draws in known.items() if np.mean(draws < known[home]) >= SURE), home)
+    least = SURE * DRAWS
+    surely = (arm for arm, draws in known.items() if arm != home and np.count_nonzero(draws < known[home]) >= least)
+    return next(surely, home)

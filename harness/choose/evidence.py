@@ -1,6 +1,6 @@
 """Collects from a run what a choice rests on: for each arm what it can answer, at what cost and how fast."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterator, Mapping, Sequence
 from math import exp
 from statistics import mean
 
@@ -10,25 +10,28 @@ from rollup_bench.engines.registry import names, recipe
 from rollup_bench.errors import RequestError
 from rollup_bench.harness.choose.draws import Measured
 from rollup_bench.harness.choose.responses import UnderLoad, under_load
-from rollup_bench.harness.records.findings import Cell, Run, processor_logs
+from rollup_bench.harness.records.findings import Cell, Run, drifting, processor_logs
 from rollup_bench.harness.records.lines import (
     Cost,
     LoadCost,
     MixedQuestions,
     Operations,
+    Route,
     Submission,
     Verdict,
     of_type,
     parts,
 )
-from rollup_bench.harness.report.cells import CellView, by_question, shares
-from rollup_bench.harness.report.site.run_view import tolerated
+from rollup_bench.harness.records.routes import routes, shares
 from rollup_bench.harness.run.verdicts import RIGHT
 from rollup_bench.workloads import dataset as datasets
+from rollup_bench.workloads.dataset import Dataset
 from rollup_bench.workloads.layouts import RAW
 from rollup_bench.workloads.mixes import Mix
+from rollup_bench.workloads.questions import tolerated
 
 UNKNOWN = "the processor time of its server is unknown"
+SIZABLE = "game"  # a dataset that is generated with any number of events
 
 
 class Store(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -58,6 +61,7 @@ class Evidence(msgspec.Struct, frozen=True, omit_defaults=True):
     mixes: dict[str, dict[str, int]] = {}
     errors: dict[str, float] = {}  # by question, the largest error that it tolerates, if it tolerates one
     days: float | None = None  # from the first to the last event; None if the file does not say it
+    sizable: str = SIZABLE  # the dataset to generate with other numbers of events: this one if it is generated
 
 
 def evidence(run: Run, name: str) -> Evidence:
@@ -67,7 +71,7 @@ def evidence(run: Run, name: str) -> Evidence:
     arms = list(dict.fromkeys(line.arm for line in of_type(run.lines, Verdict)))
     questions = list(dict.fromkeys(line.question for line in of_type(run.lines, Verdict)))
     mixes = {line.question: line.counts for line in of_type(run.lines, MixedQuestions)}
-    submitted = next(iter(of_type(run.lines, Submission)), None)
+    submitted, data = next(iter(of_type(run.lines, Submission)), None), datasets.known(run.header.dataset)
     return Evidence(
         name=name,
         dataset=run.header.dataset,
@@ -76,25 +80,25 @@ def evidence(run: Run, name: str) -> Evidence:
         stores=list(_stores(run, arms, mixes)),
         questions=questions,
         mixes=mixes,
-        errors=_errors(run.header.dataset),
+        errors=_errors(data) if data else {},
         days=(submitted.statistics.last - submitted.statistics.first) / 86_400_000 if submitted else None,
+        sizable=run.header.dataset if data and data.source.generator else SIZABLE,
     )
 
 
 def _stores(run: Run, arms: Collection[str], mixes: Mapping[str, Mapping[str, int]]) -> Iterator[Store]:
-    cells = [cell for views in by_question(run).values() for cell in views]
-    alone = {cell.question: {cell.question: 1} for cell in cells}
+    verdicts, drifts = of_type(run.lines, Verdict), drifting(run)
+    alone = {line.question: {line.question: 1} for line in verdicts}
     blocks = [Mix(name=name, weights=dict(counts)) for name, counts in {**mixes, **alone}.items()]
     for arm in arms:
-        cannot = {
-            line.question: why for line in of_type(run.lines, Verdict) if line.arm == arm and (why := _cannot(line))
-        }
-        asked = [cell for cell in cells if cell.arm == arm and cell.question not in cannot]
+        own = [line for line in verdicts if line.arm == arm]
+        cannot = {line.question: why for line in own if (why := _cannot(line))}
+        asked = [Cell(line.question, "hot", arm) for line in own if line.question not in cannot]
         loads = {line.launch: line for line in of_type(run.lines, LoadCost) if line.arm == arm}
         built = {launch: line.processor / run.header.rows for launch, line in loads.items() if line.processor}
         yield Store(
             arm,
-            *_processor(run, asked, _hidden(run, arm)),
+            *_processor(run, asked, drifts, _hidden(run, arm)),
             cannot=cannot,
             raw=_raw(arm, arms, list(loads.values())),
             memory=_memory(run, arm),
@@ -105,12 +109,14 @@ def _stores(run: Run, arms: Collection[str], mixes: Mapping[str, Mapping[str, in
         )
 
 
-def _processor(run: Run, cells: Sequence[CellView], hidden: bool) -> tuple[dict[str, Measured], dict[str, str]]:
+def _processor(
+    run: Run, cells: Sequence[Cell], drifts: Container[Cell], hidden: bool
+) -> tuple[dict[str, Measured], dict[str, str]]:
     """Returns the processor seconds of the cells, and why those of other cells support no choice, by question."""
     spent, known, unsure = processor_logs(run), dict[str, Measured](), dict[str, str]()
     for cell in cells:
-        logs = spent.get(Cell(cell.question, "hot", cell.arm), {})
-        why = UNKNOWN if hidden else _unsure(cell, len(logs))
+        logs = spent.get(cell, {})
+        why = UNKNOWN if hidden else _unsure(len(logs), cell in drifts, routes(run, cell.question, cell.arm))
         if why:
             unsure[cell.question] = why
         else:
@@ -125,15 +131,15 @@ def _cannot(line: Verdict) -> str:
     return f"of 100 drawn requests it refuses {line.refused}: {line.refusal}" if line.refused else ""
 
 
-def _unsure(cell: CellView, launches: int) -> str:
+def _unsure(launches: int, drifts: bool, taken: Sequence[Route]) -> str:
     """Returns why the figures of a question on an arm support no choice; empty if they do."""
     if not launches:
         return "it was not timed"
     if launches == 1:
         return "it was timed in a single launch, so its error is unknown"
-    if cell.drifts:
+    if drifts:
         return "its times still changed while they were measured"
-    return f"its requests took several routes: {shares(cell.routes)}" if len(cell.routes) > 1 else ""
+    return f"its requests took several routes: {shares(taken)}" if len(taken) > 1 else ""
 
 
 def _hidden(run: Run, arm: str) -> bool:
@@ -159,11 +165,7 @@ def _memory(run: Run, arm: str) -> float | None:
     return float(next(filter(None, idle), 0)) or (mean(asked) if asked else None)
 
 
-def _errors(name: str) -> dict[str, float]:
-    """Returns, by question, the error that it tolerates; empty for a dataset that is not built in."""
-    try:
-        questions = datasets.read(name).questions
-    except RequestError:
-        return {}
-    found = {question: tolerated(template.fill()) for question, template in questions.items()}
+def _errors(data: Dataset) -> dict[str, float]:
+    """Returns, by question, the error that it tolerates."""
+    found = {question: tolerated(template.fill()) for question, template in data.questions.items()}
     return {question: error for question, error in found.items() if error}

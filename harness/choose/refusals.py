@@ -5,11 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
-from rollup_bench.errors import RequestError
 from rollup_bench.harness.choose.evidence import Evidence
 from rollup_bench.harness.choose.needs import DAYS_A_YEAR, Needs
 from rollup_bench.harness.records.lines import parts
-from rollup_bench.workloads import dataset as datasets
 from rollup_bench.workloads.layouts import RAW, STORED
 
 ALIKE = 1.25  # sizes that differ by no more than this factor are taken for the same
@@ -56,22 +54,14 @@ def _size(evidence: Evidence, needs: Needs, years: float) -> Iterator[Refusal]:
 def measuring(
     evidence: Evidence, engines: Sequence[str] = (), questions: Sequence[str] = (), more: Sequence[str] = ()
 ) -> str:
-    """Returns a command that measures the dataset, or its engines or questions; other sizes need the dataset `game`."""
-    dataset = _sizable(evidence.dataset) if "--rows" in more else evidence.dataset
+    """Returns a command that measures the dataset, or its engines or questions, or a generated one of another size."""
+    dataset = evidence.sizable if "--rows" in more else evidence.dataset
     layouts = dict.fromkeys(parts(store.arm)[1] for store in evidence.stores)
     known = [name for name in layouts if dataset == evidence.dataset or name in STORED]
     words = ["--engines", ",".join(engines or _engines(evidence)), "--layouts", ",".join(known or [RAW])]
     asked = ["--questions", ",".join(questions)] if questions else []
     words = ["rollup-bench", "run", "--dataset", dataset, *words, *asked, *more, "--profile", "standard"]
     return shlex.join(words)
-
-
-def _sizable(name: str) -> str:
-    """Returns the name of a dataset that is generated with any number of events: this one if it is, or else `game`."""
-    try:
-        return name if datasets.read(name).source.generator else "game"
-    except RequestError:
-        return "game"
 
 
 def _engines(evidence: Evidence) -> list[str]:

@@ -1,7 +1,6 @@
 """Collects the figures of each question on each arm, for the table in the terminal and the pages."""
 
 import math
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from statistics import median
 
@@ -21,6 +20,7 @@ from rollup_bench.harness.records.findings import (
 )
 from rollup_bench.harness.records.lines import First, Route, Verdict, of_cell, of_type, parts
 from rollup_bench.harness.records.loads import mean_loads
+from rollup_bench.harness.records.routes import routes, shares
 from rollup_bench.harness.report.break_even import questions_to_repay
 from rollup_bench.harness.report.under_load import UnderLoadView, under_load
 from rollup_bench.harness.stats.claims import Claim
@@ -101,20 +101,20 @@ class _Findings:
         question, arm = line.question, line.arm
         cell = Cell(question, "hot", arm)
         best = lowest(self._times, cell) if comparable(self._run, parts(arm)[1]) else None
-        routes = self._routes(question, arm)
+        taken = routes(self._run, question, arm)
         spent = self._processors.get(cell)
         return CellView(
             question=question,
             arm=arm,
             verdict=line.verdict,
-            where=_where(line.where, routes),
+            where=_where(line.where, taken),
             reason=_reason(line, cell in self._times),
             asked=line.query,
             rows=line.rows,
             plan=line.plan,
             adapter=self._run.header.adapters.get(parts(arm)[0], ""),
             changed=parts(arm)[0] in self._changed,
-            routes=routes,
+            routes=taken,
             time=self._times.get(cell),
             cached=self._times.get(Cell(question, "cached", arm)),
             first=self._first(question, arm),
@@ -129,13 +129,6 @@ class _Findings:
             break_even=self._break_even(question, arm),
             load=under_load(self._run, question, arm),
         )
-
-    def _routes(self, question: str, arm: str) -> list[Route]:
-        requests: Counter[tuple[tuple[str, ...], str]] = Counter()
-        for rounds in self._run.questions.get((question, "hot"), []):
-            for route in rounds.routes.get(arm, []):
-                requests[route.tables, route.where] += route.requests
-        return [Route(tables, where, number) for (tables, where), number in requests.most_common()]
 
     def _first(self, question: str, arm: str) -> tuple[float, str] | None:
         times: dict[str, list[int]] = {}
@@ -166,25 +159,11 @@ def _bounds(level: Level) -> tuple[float, float] | None:
     return (level.low, level.high) if math.isfinite(level.high) else None
 
 
-def shares(routes: Sequence[Route]) -> str:
-    """Describes routes with the share of each, as in `97% in the client from events, 3% at ingest from rollup`."""
-    total = sum(route.requests for route in routes)
-    return ", ".join(
-        f"{percent(route.requests / total)} {route.where} from {' and '.join(route.tables)}" for route in routes
-    )
-
-
-def percent(share: float) -> str:
-    """Returns a share in whole percent; a share that is not 0 or 1 is never shown as such."""
-    shown = f"{share:.0%}"
-    return {"0%": "<1%", "100%": ">99%"}.get(shown, shown) if 0 < share < 1 else shown
-
-
-def _where(default: str, routes: Sequence[Route]) -> str:
+def _where(default: str, taken: Sequence[Route]) -> str:
     """Returns where the events of the timed requests were aggregated; `default` is that of the default request."""
-    if not routes:
+    if not taken:
         return default
-    return routes[0].where if len(routes) == 1 else shares(routes)
+    return taken[0].where if len(taken) == 1 else shares(taken)
 
 
 def _reason(line: Verdict, timed: bool) -> str:

@@ -22,13 +22,15 @@ from rollup_bench.harness.records.lines import (
     Verdict,
     of_type,
 )
+from rollup_bench.harness.records.routes import percent, shares
 from rollup_bench.harness.report.break_even import BreakEven
-from rollup_bench.harness.report.cells import CellView, by_question, percent, shares
+from rollup_bench.harness.report.cells import CellView, by_question
 from rollup_bench.harness.report.grid import STYLES, claim_cells, milliseconds, new_table, print_table
 from rollup_bench.harness.report.loads import load_views
 from rollup_bench.harness.report.mixes import Figure, MixView, mixes
 from rollup_bench.harness.report.operations import operations_tables
-from rollup_bench.harness.report.under_load import OWN_SHARES, Offered, under_load
+from rollup_bench.harness.report.under_load import Offered, under_load
+from rollup_bench.harness.run import loops
 from rollup_bench.harness.stats.claims import Claim
 from rollup_bench.harness.stats.percentiles import Percentiles
 
@@ -51,7 +53,7 @@ def run_table(run: Run, console: Console) -> None:
         console.print(f"[red]{fault.arm} dropped out while {fault.doing}{when}: {escape(fault.reason)}[/red]")
     if of_type(run.lines, ClosedLoop):
         print_table(_under_load(run), console)
-    if any(line.load in OWN_SHARES for line in of_type(run.lines, OpenLoop)):
+    if any(line.load in loops.OWN_SHARES for line in of_type(run.lines, OpenLoop)):
         console.print("[dim]left out: open loops at shares of an arm's own capacity, which cannot be compared[/dim]")
     operations_tables(run, console)
     if not of_type(run.lines, Ended):

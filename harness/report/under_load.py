@@ -8,9 +8,6 @@ from rollup_bench.harness.records.findings import Run
 from rollup_bench.harness.records.lines import ClosedLoop, OpenLoop, Spent, of_cell
 from rollup_bench.harness.run import loops, search
 
-OWN_SHARES = ("50%", "80%")
-"""The loads of older runs whose rates were shares of each arm's own capacity."""
-
 
 class Offered(msgspec.Struct, frozen=True, omit_defaults=True):
     """What became of requests that followed a schedule. Times are in seconds, and known only of a sustained rate."""
@@ -38,7 +35,7 @@ def under_load(run: Run, question: str, arm: str) -> UnderLoadView | None:
     closed = [loop for loop in of_cell(run.lines, ClosedLoop, question, arm) if loop.cache == "hot"]
     if not closed:
         return None
-    opened = [line for line in of_cell(run.lines, OpenLoop, question, arm) if line.load not in OWN_SHARES]
+    opened = [line for line in of_cell(run.lines, OpenLoop, question, arm) if line.load not in loops.OWN_SHARES]
     capacity, highest = loops.capacity(closed), search.highest(opened)
     return UnderLoadView(
         capacity,

@@ -19,6 +19,8 @@ TOLD_APART = 1.25  # a rate is only called sustained if it is shown to be below 
 _PARTS, _CONFIDENCE = 10, 0.95  # the parts of a schedule whose gains give the interval of the backlog's gain, its level
 _ANSWERED = "rw"  # the states of requests that got an answer: right or wrong
 _LATE, _LATE_SHARE = 0.001, 0.05  # the tolerated p99 of lateness: the larger of seconds and a share of response p99
+OWN_SHARES = ("50%", "80%")
+"""The loads of older runs whose rates were shares of each arm's own capacity."""
 Drive = Callable[[Endpoint, Work, int, Gauge], Driven]
 """Runs clients as `clients.drive` does; a simulation replaces it."""
 Outcome = Literal["sustained", "not sustained", "undecided", "client too slow", "wrong answers"]

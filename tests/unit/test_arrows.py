@@ -15,6 +15,7 @@ ORDER = (
     "rollup_bench.harness.records",
     "rollup_bench.harness.run",
     "rollup_bench.harness.conformance",
+    "rollup_bench.harness.choose",
     "rollup_bench.harness.report",
     "rollup_bench.harness.cli",
     "benchmarks",

@@ -5,7 +5,6 @@ from typing import Any
 import msgspec
 
 from rollup_bench.engines import folder
-from rollup_bench.errors import RequestError
 from rollup_bench.harness.records.findings import Run
 from rollup_bench.harness.records.lines import Ended, Fault, Header, Operations, Rounds, of_type, parts
 from rollup_bench.harness.report.cells import CellView, by_question, comparable
@@ -16,7 +15,7 @@ from rollup_bench.harness.report.tables import noise
 from rollup_bench.workloads import dataset
 from rollup_bench.workloads.dataset import Dataset
 from rollup_bench.workloads.layouts import TUNED
-from rollup_bench.workloads.questions import Aggregate, Cohort, Funnel, Question
+from rollup_bench.workloads.questions import tolerated
 
 
 class QuestionView(msgspec.Struct, frozen=True):
@@ -85,7 +84,7 @@ class RunView(msgspec.Struct, frozen=True):
 
 def summary(name: str, run: Run) -> RunSummary:
     """Returns the entry of a run in the list of runs."""
-    header, data = run.header, _dataset(run.header.dataset)
+    header, data = run.header, dataset.known(run.header.dataset)
     return RunSummary(
         name=name,
         title=data.title if data else header.dataset,
@@ -103,7 +102,7 @@ def summary(name: str, run: Run) -> RunSummary:
 
 def view(name: str, run: Run) -> RunView:
     """Returns the data that the pages show of a run; `name` names the run in addresses of the pages."""
-    data, questions = _dataset(run.header.dataset), by_question(run)
+    data, questions = dataset.known(run.header.dataset), by_question(run)
     arms = [cell.arm for cells in questions.values() for cell in cells]
     return RunView(
         summary=summary(name, run),
@@ -127,17 +126,6 @@ def words(engine: str) -> Words:
     return Words(_list(text, "## Good at"), _list(text, "## Bad at"))
 
 
-def tolerated(question: Question) -> float:
-    """Returns the largest error that a question tolerates; 0.0 if it must be exact."""
-    match question:
-        case Aggregate():
-            return max((measure.error for measure in question.measures), default=0.0)
-        case Cohort():
-            return question.error
-        case Funnel():
-            return 0.0
-
-
 def _question(name: str, data: Dataset | None, cells: list[CellView]) -> QuestionView:
     template = data.questions.get(name) if data else None
     if template is None:
@@ -145,13 +133,6 @@ def _question(name: str, data: Dataset | None, cells: list[CellView]) -> Questio
     question = template.fill()
     kind = type(question).__name__.lower()
     return QuestionView(name, template.story, kind, tolerated(question), template.body, template.parameters, cells)
-
-
-def _dataset(name: str) -> Dataset | None:
-    try:
-        return dataset.read(name)
-    except RequestError:
-        return None
 
 
 def _list(text: str, heading: str) -> list[str]:
