@@ -1,8 +1,9 @@
 """What would change a choice: for each need and price, the value beyond which another candidate is chosen."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import msgspec
@@ -19,6 +20,8 @@ from rollup_bench.harness.stats.percentiles import interval
 BOUNDS = ("p95_ms", "disk_gb", "load_seconds")
 _AMOUNTS = ("rate", "unforeseen", "events_a_day", *Prices.__struct_fields__)
 _MOST = {"unforeseen": 1.0}  # all other needs and prices have no largest value
+_STEP = 1e6  # how many times a need or price is increased to see how prices of candidates depend on it
+_FLAT = 1e-7  # prices that move apart by a smaller part of the price depend equally on a need
 FAR = 100.0
 """Values further from that of the needs than this factor are left out."""
 _BEYOND = 1e-3  # how far beyond a bound, relative to it, the next choice is looked up
@@ -43,8 +46,8 @@ def flips(rule: Rule, decision: Decision) -> list[Flip]:
     if not decision.offers:
         return []
     by_name = {one.name: one for one in rule.candidates()}
-    best, *others = (offer.name for offer in decision.offers)
-    search = _Search(rule, by_name[best], [name for name in others if name not in decision.chosen])
+    best, *others = (by_name[offer.name] for offer in decision.offers)
+    search = _Search(rule, best, [one for one in others if one.name not in decision.chosen])
     amounts = [flip for name in _AMOUNTS for flip in search.amount(name)]
     weights = [flip for question in rule.ask for flip in search.weight(question)]
     return [*amounts, *weights, *(flip for name in BOUNDS for flip in search.bound(name, decision))]
@@ -52,11 +55,11 @@ def flips(rule: Rule, decision: Decision) -> list[Flip]:
 
 @dataclass(frozen=True)
 class _Search:
-    """Looks for what would replace the candidate `best`, given the names of the `rivals` that meet all needs, too."""
+    """Looks for what would replace the candidate `best`, given the `rivals` that meet all needs, too."""
 
     rule: Rule
     best: Candidate
-    rivals: list[str]
+    rivals: list[Candidate]
 
     def amount(self, name: str) -> Iterator[Flip]:
         """Yields the flips of a need or price on which the prices of candidates depend linearly."""
@@ -64,7 +67,10 @@ class _Search:
         now = getattr(needs.prices if name in Prices.__struct_fields__ else needs, name)
         if now is None or (name == "unforeseen" and self._asks_a_measured_mix):
             return
-        found = list(self._crossings(name, now, self._rule))
+        step = now * _STEP or _STEP
+        if name in _MOST:
+            step = _MOST[name] / 4 if now < _MOST[name] / 2 else -_MOST[name] / 4
+        found = list(self._crossings(name, now, step, self._rule(name, now + step)))
         above = [flip for flip in found if flip.up]
         above += self._rate_limit() if name == "rate" else []
         yield from (flip for flip in found if not flip.up)
@@ -74,8 +80,9 @@ class _Search:
         """Yields the flips of a question's weight."""
         ask = self.rule.ask
         if len(ask) > 1 and not self._asks_a_measured_mix:
-            changed_weight = lambda name, value: self._rule("ask", {**ask, name: value})  # noqa: E731
-            yield from self._crossings(question, ask[question], changed_weight)
+            step = ask[question] / 4
+            heavier = self._rule("ask", {**ask, question: ask[question] + step})
+            yield from self._crossings(question, ask[question], step, heavier)
 
     def bound(self, name: str, decision: Decision) -> Iterator[Flip]:
         """Yields below which bound of a need the best candidate fails, and above which bound a cheaper one serves."""
@@ -98,29 +105,41 @@ class _Search:
     def _rule(self, name: str, value: Any) -> Rule:
         return Rule(self.rule.evidence, changed(self.rule.needs, {name: value}))
 
-    def _crossings(self, name: str, now: float, with_value: Callable[[str, float], Rule]) -> Iterator[Flip]:
-        """Yields the nearest value above `now`, and below it, at which a rival costs as much as the best candidate."""
-        step = (now or 1.0) / 4 if name not in _MOST or now < _MOST[name] / 2 else -now / 4
-        before, after = self._totals(self.rule), self._totals(with_value(name, now + step))
-        rivals = [rival for rival in self.rivals if rival in after]
+    def _crossings(self, name: str, now: float, step: float, other: Rule) -> Iterator[Flip]:
+        """Yields the nearest value above `now`, and below it, at which a rival costs as much as the best candidate.
+
+        `other` is the rule with the value `now + step`.
+        """
+        before, after = self._before, self._totals(other)
+        rivals = [rival.name for rival in self.rivals if rival.name in after]
         if not rivals or self.best.name not in after:
             return
         apart = np.array([before[rival] - before[self.best.name] for rival in rivals])
         moved = np.array([after[rival] - after[self.best.name] for rival in rivals]) - apart
         with np.errstate(divide="ignore", invalid="ignore"):
-            places = now - step * apart / moved
+            places = np.where(np.abs(moved) > _FLAT * after[self.best.name], now - step * apart / moved, math.nan)
         for up in (True, False):
             valid = (places > now if up else places < now) & (places >= 0) & (places <= _MOST.get(name, math.inf))
             nearest = np.where(valid, places if up else -places, math.inf)
             found = _flip(name, up, nearest, rivals)
             yield from (flip for flip in found if not now or 1 / FAR < flip.value / now < FAR)
 
+    @cached_property
+    def _before(self) -> dict[str, Draws]:
+        return self._totals(self.rule)
+
     def _totals(self, rule: Rule) -> dict[str, Draws]:
         """Returns, by candidate, a price that depends linearly on each amount and on each weight of a question."""
         pricing, weights = rule.pricing, sum(rule.ask.values())
-        wanted = {self.best.name, *self.rivals}
-        fitting = [one for one in rule.candidates() if one.name in wanted and not one.fails and not one.unknown]
-        return {one.name: weights * pricing.total(one) for one in fitting}
+        return {one.name: weights * pricing.total(one) for one in self._in(rule)}
+
+    def _in(self, rule: Rule) -> list[Candidate]:
+        """Returns the best candidate and its rivals, as they share the questions of another rule."""
+        same = [self.best, *self.rivals]
+        if rule.ask == self.rule.ask and bool(rule.needs.unforeseen) == bool(self.rule.needs.unforeseen):
+            return same
+        wanted = {one.name for one in same}
+        return [one for one in rule.candidates() if one.name in wanted and not one.fails and not one.unknown]
 
     def _rate_limit(self) -> list[Flip]:
         """Returns the rate beyond which the best candidate has too few cores, or is not known to meet the p95."""

@@ -280,6 +280,13 @@ def test_a_rate_beyond_the_cores_changes_the_choice() -> None:
     assert found.chosen == []
 
 
+def test_a_price_that_all_stores_pay_alike_changes_no_choice() -> None:
+    """Each store is one system; differences of rounding between their prices are none."""
+    stores = [store(f"a/{number}", {ROLLUP: 0.01 * 1.1**number}) for number in range(6)]
+    rule = Rule(run(*stores), changed(BUSY, {"rate": 0.0123, "cpu_hour": 0.00456}))
+    assert [one.value for one in flips(rule, rule.choose()) if one.need == "system_month"] == []
+
+
 def test_a_weight_changes_the_choice() -> None:
     """A store saves 30 ms at one question and loses 10 ms at the other: equal if that is asked three times as often."""
     one, two = store("a/raw", {ROLLUP: 0.01, COHORT: 0.05}), store("a/tuned", {ROLLUP: 0.04, COHORT: 0.04})
