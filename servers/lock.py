@@ -1,6 +1,5 @@
 """Locks that one process at a time holds; the system releases a lock when the process that holds it ends."""
 
-import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +9,7 @@ import psutil
 
 from rollup_bench.errors import RequestError
 from rollup_bench.servers.watch import Watch
+from rollup_bench.turns import locked, turn
 
 
 class Lock:
@@ -40,7 +40,7 @@ class Lock:
             os.close(file)
 
     def _take(self, file: int, watch: Watch) -> None:
-        while not _locked(file):
+        while not locked(file):
             holder = os.pread(file, 32, 0).decode()
             if holder and psutil.pid_exists(int(holder)):
                 raise RequestError(f"{self._what} is in use by process {holder}: wait for it or end it")
@@ -52,17 +52,10 @@ class Lock:
 @contextmanager
 def in_turn(path: Path, waiting: str, watch: Watch) -> Iterator[None]:
     """Lets one process at a time run the block; says `waiting` while another one does."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as file:
-        while not _locked(file.fileno()):
-            watch.say(waiting)
-            watch.pause(0.1)
+
+    def wait() -> None:
+        watch.say(waiting)
+        watch.pause(0.1)
+
+    with turn(path, wait):
         yield
-
-
-def _locked(file: int) -> bool:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

@@ -8,6 +8,7 @@ from tests.support.imports import MODULES, imported
 
 ORDER = (
     "rollup_bench.errors",
+    "rollup_bench.turns",
     "rollup_bench.workloads",
     "rollup_bench.servers",
     "rollup_bench.engines",
