@@ -89,7 +89,7 @@ def main(engines: list[str]) -> None:
     found: list[Cell] = []
     for name in engines:
         with closing(engine_type(name)(None, home(), budget())) as engine:
-            for dataset in datasets.built_in():
+            for dataset in datasets.offline():
                 for cell in cells(engine, dataset):
                     click.echo(f"{cell.engine}/tuned {cell.question}: {shares(cell.routes) or 'unsupported'}")
                     found.append(cell)

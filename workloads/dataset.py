@@ -9,7 +9,7 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 
 from rollup_bench.errors import RequestError
-from rollup_bench.workloads import layouts, measures
+from rollup_bench.workloads import addresses, layouts, measures
 from rollup_bench.workloads.draws import Values
 from rollup_bench.workloads.layouts import Layout
 from rollup_bench.workloads.mixes import Mix, mix
@@ -25,15 +25,22 @@ RESERVED = ("bucket", "grouping_id", "cohort", "size", "age", "value", "step", "
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Where a dataset's events are: a `path` relative to the TOML file or in an installed `package`, or a `generator`.
+    """Where a dataset's events are: one of `path`, `url` and `generator`.
+
+    `path` is relative to the TOML file, or in an installed `package`. `url` is the address of a file to download, or a
+    list of addresses; `{1..12}` in an address stands for the addresses with the numbers 1 to 12. If there is only one
+    address, `size` (in bytes) and `sha256` can say which file is expected. A generator makes `rows` rows from the seed
+    `seed`.
 
     For CSV files, `separator` is one character, where a space means any run of spaces and tabs; `names` are the column
-    names of files without a header line; `null` are the unquoted texts that mean NULL. A generator makes `rows` rows
-    from the random seed `seed`.
+    names of files without a header line; `null` are the unquoted texts that mean NULL.
     """
 
     path: str | None = None
     package: str | None = None
+    url: str | Annotated[tuple[str, ...], msgspec.Meta(min_length=1)] | None = None
+    size: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    sha256: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")] | None = None
     generator: str | None = None
     rows: Annotated[int, msgspec.Meta(ge=1)] = 1_000_000
     seed: int = 1
@@ -42,12 +49,24 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     null: tuple[str, ...] = ("",)
 
     def __post_init__(self) -> None:
-        if (self.path is None) == (self.generator is None):
-            state = "has neither; write one" if self.path is None else "has both; remove one"
-            raise ValueError(f"[source] needs either a `path` or a `generator`, and {state} of them")
+        given = [name for name in ("path", "url", "generator") if getattr(self, name) is not None]
+        if len(given) != 1:
+            state = f"has {' and '.join(given)}; keep one" if given else "has none; write one"
+            raise ValueError(f"[source] needs one of `path`, `url` and `generator`, and {state} of them")
+        for address in self.addresses:
+            addresses.check(address)
+        unique("url", self.addresses)
+        if len(self.addresses) != 1 and (self.size or self.sha256):
+            raise ValueError("size and sha256 are of the file of a single address in `url`; remove them")
         if len(self.separator) != 1:
             wanted = '"," or "\\t", or " " for any run of spaces and tabs'
             raise ValueError(f"separator is `{self.separator}`; write a single character, as in {wanted}")
+
+    @property
+    def addresses(self) -> list[str]:
+        """The addresses of the files to download; none if the source has no `url`."""
+        written = (self.url,) if isinstance(self.url, str) else self.url or ()
+        return [address for each in written for address in addresses.expanded(each)]
 
 
 class Time(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -185,6 +204,11 @@ class File(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 def built_in() -> list[str]:
     """The names of the datasets in this package, sorted."""
     return sorted(p.parent.name for p in BUILT_IN.glob("*/*.toml") if p.stem == p.parent.name)
+
+
+def offline() -> list[str]:
+    """The names of the built-in datasets whose events need no download, sorted."""
+    return [name for name in built_in() if read(name).source.url is None]
 
 
 def read(name: str) -> Dataset:

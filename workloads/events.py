@@ -17,7 +17,7 @@ import pyarrow.dataset
 import pyarrow.parquet
 
 from rollup_bench.errors import RequestError
-from rollup_bench.workloads import answers, columns, generated, sources
+from rollup_bench.workloads import answers, columns, downloads, generated, sources
 from rollup_bench.workloads.dataset import Columns, Dataset
 from rollup_bench.workloads.questions import milliseconds
 
@@ -91,18 +91,41 @@ def of(table: pa.Table, columns: Columns) -> Events:
 
 def prepare(dataset: Dataset, home: Path, say: Callable[[str], None] = lambda _: None) -> Events:
     """The dataset's events, from Parquet under `home`, which is made if missing or if the data or [columns] changed."""
-    load = _generated if dataset.source.generator is not None else _read
-    events = load(dataset, home / "events", say)
+    folder = home / "events"
+    if dataset.source.generator is not None:
+        events = _generated(dataset, folder, say)
+    elif dataset.source.url is not None:
+        events = _read(dataset, *_downloaded(dataset, home / "downloads", say), folder, say)
+    else:
+        events = _read(dataset, *_stored(dataset), folder, say)
     _check(dataset, events.statistics.schema)
     return events
 
 
-def _read(dataset: Dataset, folder: Path, say: Callable[[str], None]) -> Events:
+def _stored(dataset: Dataset) -> tuple[list[Path], str]:
+    """The data files of a dataset with a `path`, and a hash of their names and contents."""
     try:
         paths = sources.files(dataset)
     except RequestError as error:
         raise RequestError(f"{dataset.file}: source.{error}") from None
-    key = _digest(FORMAT, sources.content(paths), dataset.source, dataset.columns)
+    return paths, sources.content(paths)
+
+
+def _downloaded(dataset: Dataset, folder: Path, say: Callable[[str], None]) -> tuple[list[Path], str]:
+    """The data files of a dataset with a `url`, and a hash of their names and contents; downloads missing files."""
+    source = dataset.source
+    for address in source.addresses:
+        if not sources.is_known(address):
+            wanted = f"does not end like {sources.WANTED}; write the address of such a file"
+            raise RequestError(f"{dataset.file}: source.url: {address} {wanted}")
+    stated = downloads.Identity(size=source.size, sha256=source.sha256)
+    found = downloads.fetch(source.addresses, stated, folder, say)
+    return [path for path, _ in found], _digest(*([path.name, checksum] for path, checksum in found))
+
+
+def _read(dataset: Dataset, paths: list[Path], content: str, folder: Path, say: Callable[[str], None]) -> Events:
+    """The events in these data files, whose names and contents have the hash `content`."""
+    key = _digest(FORMAT, content, dataset.source, dataset.columns)
     path = folder / f"{key}.parquet"
     record = path.with_suffix(".json")
     statistics = _recorded(lambda: pa.parquet.read_metadata(path).num_rows, record)

@@ -21,6 +21,8 @@ HINTS = {
     "draw": "for each drawn parameter its values, as in draw = { n = [5, 10, 20] }",
     "dashboards": 'for each dashboard its questions, as in morning = ["carriers"] under [dashboards]',
     "weights": "for each question a number above 0, as in weights = { carriers = 3, routes = 1 }",
+    "url": 'an address or a list of addresses, as in url = "https://example.org/events.csv"',
+    "sha256": "64 hexadecimal digits in lower case, in quotes",
     "source": 'where the events are, as in path = "events.csv" under [source]',
     "columns": 'what the columns are, as in time = { name = "at" } and subject = "user" under [columns]',
 }

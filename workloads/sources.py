@@ -23,9 +23,9 @@ WANTED = "Parquet (.parquet), CSV (.csv, .tsv, .txt) or JSON lines (.json, .json
 
 
 def files(dataset: Dataset) -> list[Path]:
-    """The paths of the dataset's data files, sorted; RequestError if no file is found or one cannot be read.
+    """The paths of the data files of a dataset with a `path`, sorted.
 
-    The error's text begins with the key of `[source]` that is wrong.
+    RequestError if no file is found or a file cannot be read; its text begins with the key of `[source]` that is wrong.
     """
     path = _located(dataset.source, dataset.folder)
     try:
@@ -36,7 +36,7 @@ def files(dataset: Dataset) -> list[Path]:
         raise RequestError(f"path: {error.filename}: {error.strerror}; write a path that can be read") from None
     except ValueError as error:
         raise RequestError(f"path: {path}: {error}; correct the path") from None
-    if not paths or not _is_known(paths[0].name):
+    if not paths or not is_known(paths[0].name):
         if not path.exists():
             raise RequestError(f"path: {path} does not exist; correct the path, which begins at the dataset file")
         raise RequestError(f"path: {path} is neither a file nor a folder of {WANTED}; name one")
@@ -97,7 +97,7 @@ def _inside(folder: Path) -> Iterator[Path]:
 
     for parent, folders, names in os.walk(folder, onerror=stop):
         folders[:] = [f for f in folders if f[0] not in "._"]
-        yield from (Path(parent, name) for name in names if name[0] not in "._" and _is_known(name))
+        yield from (Path(parent, name) for name in names if name[0] not in "._" and is_known(name))
 
 
 def installed(source: Source) -> bool:
@@ -121,7 +121,8 @@ def _located(source: Source, folder: Path) -> Path:
     raise RequestError(f"path: {source.path} is not in the Python package {source.package}; correct the path")
 
 
-def _is_known(name: str) -> bool:
+def is_known(name: str) -> bool:
+    """Whether a file of this name can be read, judged by the name's ending."""
     return name.lower().endswith(".zip") or _reader(name) is not None
 
 

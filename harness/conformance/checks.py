@@ -243,7 +243,7 @@ def _check_restarted(tested: EngineUnderTest, plan: Plan, events: Events, questi
 @_check
 def built_in_questions(tested: EngineUnderTest) -> None:
     """The built-in questions of datasets whose events are installed are answered right or refused on every layout."""
-    for dataset in map(datasets.read, datasets.built_in()):
+    for dataset in map(datasets.read, datasets.offline()):
         if dataset.source.generator is None and not sources.installed(dataset.source):
             tested.notes.append(f"{dataset.name} was not asked: its data is not installed; `make all` installs it")
             continue

@@ -28,7 +28,7 @@ def read(path: Path) -> Report:
     if not report.passed:
         raise RequestError(f"{path}: {report.engine} failed a check: fix it, then run `verify` again")
     asked = {(support.dataset, support.question) for support in report.built_in}
-    questions = {(name, question) for name in dataset.built_in() for question in dataset.read(name).questions}
+    questions = {(name, question) for name in dataset.offline() for question in dataset.read(name).questions}
     if missing := ", ".join(sorted({name for name, _ in questions - asked})):
         raise RequestError(f"{path}: {report.engine} was not asked all of {missing}: run `make all` and `verify` again")
     return report
@@ -40,7 +40,7 @@ def markdown(reports: Sequence[Report]) -> str:
     heading, *rest = (f"| {' | '.join(row)} |" for row in rows)
     notes = [f"{number}. {reason}" for number, reason in enumerate(reasons, 1)]
     engines = [f"{report.engine} {report.version}" for report in reports]
-    caption = f"All questions of {', '.join(dataset.built_in())}, asked of {', '.join(engines)}."
+    caption = f"All questions of {', '.join(dataset.offline())}, asked of {', '.join(engines)}."
     return "\n".join([heading, f"|{' --- |' * len(rows[0])}", *rest, "", *notes, *[""] * bool(notes), caption])
 
 

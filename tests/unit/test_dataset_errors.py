@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from msgspec import inspect
 
-from rollup_bench.workloads.dataset import File, LayoutSpec
+from rollup_bench.workloads.dataset import File, LayoutSpec, Source
 from rollup_bench.workloads.mixes import Mix
 from rollup_bench.workloads.specs import SPECS
 from rollup_bench.workloads.templates import Head
@@ -48,7 +48,10 @@ CASES: dict[str, list[tuple[Any, ...]]] = {
         ("../etc/passwd", "not a time zone"),
         (1, "write a time zone in quotes"),
     ],
-    "source": [("data.csv", "write where the events are"), ({}, "and has neither; write one of them")],
+    "source": [
+        ("data.csv", "write where the events are"),
+        ({}, "`path`, `url` and `generator`, and has none; write one of them"),
+    ],
     "source.path": [
         (1, "a text in quotes"),
         ("nowhere.csv", "mine.toml: source.path: ", "nowhere.csv: No such file"),
@@ -61,7 +64,20 @@ CASES: dict[str, list[tuple[Any, ...]]] = {
         (1, "a text in quotes"),
         ("nowhere", "mine.toml: source.package: the Python package nowhere is not installed"),
     ],
-    "source.generator": [(1, "a text in quotes"), ("dice", "has both; remove one")],
+    "source.url": [
+        (1, "write an address or a list of addresses, as in url ="),
+        ([], "source.url is an empty list; write an address"),
+        ("https://example.org/x.csv", "and has path and url; keep one of them"),
+    ],
+    "source.size": [
+        (0, "source.size is `0`; write a whole number of at least 1"),
+        (5, "size and sha256 are of the file of a single address in `url`; remove them"),
+    ],
+    "source.sha256": [
+        ("0" * 63, "write 64 hexadecimal digits in lower case"),
+        ("0" * 64, "size and sha256 are of the file of a single address in `url`; remove them"),
+    ],
+    "source.generator": [(1, "a text in quotes"), ("dice", "and has path and generator; keep one of them")],
     "source.rows": [(0, "source.rows is `0`; write a whole number of at least 1"), (2.5, "source.rows is `2.5`")],
     "source.seed": [("7", "source.seed is the text `7`; write a whole number")],
     "source.separator": [("ab", "separator is `ab`; write a single character"), ("", "single"), (",,", "single")],
@@ -353,3 +369,47 @@ def test_a_span_outside_the_parameters_is_refused(command: Command, tmp_path: Pa
     whole = deepcopy(WHOLE)
     whole["questions"][0]["start"] = date(2013, 1, 1)
     refused(command, tmp_path, whole, "question aggregate: start is a parameter; move it to [questions.parameters]")
+
+
+HTTPS = "https://example.org/"
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        *((wrong, f"url is `{wrong}`; write https://HOST/FILE") for wrong in ("", "x.csv", "https:///x.csv", HTTPS)),
+        ("http://example.org/x.csv", "(http:// for a server on this machine)"),
+        ("ftp://127.0.0.1/x.csv", "write https://HOST/FILE"),
+        ("file:///etc/x.csv", "write https://HOST/FILE"),
+        ("https://ann:secret@example.org/x.csv", "url is `https://example.org/x.csv`; write https://HOST/FILE"),
+        ("https://ann@example.org/x.csv", "with no login"),
+        (f"{HTTPS}x.csv?key=1", "with no login, `?` or `#`"),
+        (f"{HTTPS}x.csv#rows", "with no login, `?` or `#`"),
+        (f"{HTTPS}../x.csv", "write https://HOST/FILE"),
+        (f"{HTTPS}a//x.csv", "write https://HOST/FILE"),
+        (f"{HTTPS}a b.csv", "write https://HOST/FILE in ASCII"),
+        (f"{HTTPS}é.csv", "write https://HOST/FILE in ASCII"),
+        ("https://[::1/x.csv", "write https://HOST/FILE"),
+        (f"{HTTPS}{{2..1}}.csv", "url has the range `{2..1}`; write the smaller number first, at most 1,000 numbers"),
+        (f"{HTTPS}{{0..1000}}.csv", "url has the range `{0..1000}`"),
+        ([f"{HTTPS}{{1..3}}.csv", f"{HTTPS}2.csv"], "url: `https://example.org/2.csv` is listed twice"),
+        (f"{HTTPS}x.xlsx", "source.url: https://example.org/x.xlsx does not end like Parquet (.parquet), CSV"),
+    ],
+)
+def test_a_wrong_address_is_refused(command: Command, tmp_path: Path, url: Any, said: str) -> None:
+    whole = deepcopy(WHOLE)
+    whole["source"] = {"url": url}
+    refused(command, tmp_path, whole, said)
+
+
+def test_no_message_shows_the_password_of_an_address(command: Command, tmp_path: Path) -> None:
+    whole = deepcopy(WHOLE)
+    whole["source"] = {"url": "https://ann:secret@example.org/x.csv"}
+    path = write_whole(tmp_path, whole)
+    assert "secret" not in command.refused("list", "questions", "--dataset", str(path))
+
+
+def test_ranges_of_addresses_keep_leading_zeros() -> None:
+    source = Source(url=(f"{HTTPS}{{08..10}}.csv", f"{HTTPS}{{1..2}}/{{9..10}}.csv"))
+    names = ["08", "09", "10", "1/9", "1/10", "2/9", "2/10"]
+    assert source.addresses == [f"{HTTPS}{name}.csv" for name in names]

@@ -138,7 +138,7 @@ def test_values_of_a_column_are_distinct_sorted_and_without_null() -> None:
     assert domain(Events(in_batches, strategies.COLUMNS, statistics)).values("user") == ["a", "b"]
 
 
-@pytest.mark.parametrize("dataset", [datasets.read(name) for name in datasets.built_in()], ids=lambda read: read.name)
+@pytest.mark.parametrize("dataset", [datasets.read(name) for name in datasets.offline()], ids=lambda read: read.name)
 def test_every_parameter_of_every_built_in_question_is_drawn(dataset: Dataset, home: Path) -> None:
     sized = dataset.sized(5_000, 1) if dataset.source.generator else dataset
     drawn_from = domain(events.prepare(sized, home))

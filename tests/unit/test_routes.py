@@ -34,7 +34,7 @@ TABLES: dict[str, Callable[[Any], list[str]]] = {
 """The names of all tables of a plan."""
 
 
-@pytest.mark.parametrize("dataset", [datasets.read(name) for name in datasets.built_in()], ids=lambda read: read.name)
+@pytest.mark.parametrize("dataset", [datasets.read(name) for name in datasets.offline()], ids=lambda read: read.name)
 @pytest.mark.parametrize("name", TABLES)
 def test_support_names_every_table_of_the_statements_and_no_other(
     name: str, dataset: datasets.Dataset, home: Path

@@ -14,7 +14,7 @@ def no(question: str, layout: str, reason: str, *, ruled: bool = False) -> Built
 
 
 def test_every_question_that_comes_along_is_of_a_kind_with_a_row() -> None:
-    questions = [one.fill() for name in dataset.built_in() for one in dataset.read(name).questions.values()]
+    questions = [one.fill() for name in dataset.offline() for one in dataset.read(name).questions.values()]
     assert {kind(question) for question in questions} == set(KINDS) - {"cohorts, estimated"}
 
 
