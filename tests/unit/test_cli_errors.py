@@ -36,7 +36,7 @@ def asking(command: str) -> dict[str, list[Case]]:
             ([command, "nowhere/carriers"], ("`nowhere` is neither a .toml file nor a built-in dataset: cdnow",)),
         ],
         "--dataset": [
-            ([command, QUESTION, "--dataset", "nowhere"], ("a built-in dataset: cdnow, flights or game",)),
+            ([command, QUESTION, "--dataset", "nowhere"], ("dataset: cdnow, flights, game, hits or ontime",)),
             ([command, QUESTION, "--dataset", "x.csv"], ("`x.csv` is neither", "rollup-bench data describe x.csv")),
             ([command, QUESTION, "--dataset", "nowhere.toml"], ("nowhere.toml: No such file",)),
             ([command, QUESTION, "--dataset"], ("'--dataset' requires an argument",)),
