@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from statistics import median
 
 import msgspec
+from msgspec.structs import replace
 
 from rollup_bench.engines.source import has_changed
 from rollup_bench.harness.records.findings import (
@@ -37,6 +38,7 @@ class CellView(msgspec.Struct, frozen=True, omit_defaults=True):
     where: str  # where the events are aggregated; with the shares of several routes if there are several
     reason: str
     asked: str
+    refused: int = 0  # how many of 100 drawn requests the arm does not support
     rows: int | None = None
     plan: str = ""  # a hash of the events and of all that the layout's load creates; empty if not recorded
     adapter: str = ""  # a hash of the adapter's source; empty if not recorded
@@ -52,6 +54,7 @@ class CellView(msgspec.Struct, frozen=True, omit_defaults=True):
     processor_against: Claim | None = None  # comparison of processor times with the arm of lowest median on the layout
     client: float | None = None  # processor time of the client; None if the engine runs in the client's process
     lowest: bool = False  # no arm on the same layout has a lower median
+    told_apart: bool = False  # the median is the lowest, and all other arms on the layout are claimed to be slower
     against: Claim | None = None  # comparison with the arm of lowest median on the layout
     break_even: float | None = None  # how often this question must be asked to repay the load, against raw
     load: UnderLoadView | None = None
@@ -63,7 +66,7 @@ def by_question(run: Run) -> dict[str, list[CellView]]:
     cells: dict[str, list[CellView]] = {}
     for line in of_type(run.lines, Verdict):
         cells.setdefault(line.question, []).append(findings.cell(line))
-    return cells
+    return {question: _told_apart(views) for question, views in cells.items()}
 
 
 def lowest(timed: Mapping[Cell, Percentiles], cell: Cell) -> Cell | None:
@@ -82,6 +85,13 @@ def comparable(run: Run, layout: str) -> bool:
     They cannot on `tuned` in files without hashes of adapters: engines did not yet design these tables alike.
     """
     return layout != TUNED or bool(run.header.adapters)
+
+
+def _told_apart(cells: Sequence[CellView]) -> list[CellView]:
+    """Returns the cells of a question; marks the lowest of a layout if all others there are claimed to be slower."""
+    rivals = [cell for cell in cells if cell.time and not cell.lowest]
+    close = {parts(cell.arm)[1] for cell in rivals if cell.against is None or cell.against.outcome != "slower"}
+    return [replace(cell, told_apart=cell.lowest and parts(cell.arm)[1] not in close) for cell in cells]
 
 
 class _Findings:
@@ -110,6 +120,7 @@ class _Findings:
             where=_where(line.where, taken),
             reason=_reason(line, cell in self._times),
             asked=line.query,
+            refused=line.refused,
             rows=line.rows,
             plan=line.plan,
             adapter=self._run.header.adapters.get(parts(arm)[0], ""),
