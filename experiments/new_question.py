@@ -80,7 +80,6 @@ def new_question(engines: list[str], rows: int | None, seed: int | None, via: st
             others = [elsewhere(engine, game, events, new) for engine in opened]
         console().print(Text(f"{new.name}: {new.story}"))
         tables.run_table(run, console())
-        tables.loads_table(run, console())
         console().print(Text("\n".join(others)))
         verdicts = [line.verdict for line in of_type(run.lines, Verdict)]
         right = right and "wrong" not in verdicts and bool(of_type(run.lines, Ended))

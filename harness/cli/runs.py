@@ -78,7 +78,6 @@ def run(
             )
             path, measured = measure(request, out, say)
         tables.run_table(measured, console())
-        tables.loads_table(measured, console())
         click.echo(f"recorded in {path}")
         complete = complete and _complete(measured)
     if profile == "look":

@@ -1,11 +1,13 @@
-"""Tables in the terminal: columns that fit its width, and the texts of times and claims."""
+"""Tables in the terminal: columns that fit its width, and the texts of numbers, intervals and claims."""
 
+import textwrap
 from collections.abc import Sequence
 
 from rich import box
 from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Column, Table
+from rich.text import Text
 
 from rollup_bench.harness.report.terminal import say_omitted
 from rollup_bench.harness.stats.claims import Claim
@@ -13,27 +15,20 @@ from rollup_bench.harness.stats.claims import Claim
 _OMITTED_FIRST = (
     "cached ms",
     "first ms",
-    "max ms",
-    "client",
-    "CPU 99%",
-    "CPU against lowest",
     "CPU ms",
     "alone ms",
-    "rate a second",
+    "alone/s",
     "p50 ms",
     "p99 ms",
     "detects",
     "interval",
-    "99% interval",
     "against lowest",
-    "capacity",
-    "bytes",
-    "built rows",
-    "built bytes",
-    "events/row",
-    "loads",
+    "99% interval",
     "load s 99%",
     "faster than raw",
+    "built s",
+    "CPU s",
+    "events/s",
     "for disk",
     "for systems",
     "for memory",
@@ -41,6 +36,8 @@ _OMITTED_FIRST = (
     "for questions",
 )
 """Headings of the columns that a terminal may be too narrow for, in the order in which they are omitted."""
+_NAME = 21
+"""The characters of a question's name in a line."""
 STYLES = {"faster": "green", "slower": "red"}
 """The colours of outcomes."""
 
@@ -55,6 +52,13 @@ def new_table(*left: str, right: Sequence[str]) -> Table:
     return table
 
 
+def add_question(table: Table, name: str) -> None:
+    """Adds a row with the name of a question, which wraps at hyphens, above the rows of its arms."""
+    if table.row_count:
+        table.add_section()
+    table.add_row(Text("\n".join(textwrap.wrap(name, _NAME)), style="bold"))
+
+
 def print_table(table: Table, console: Console) -> None:
     """Prints a table without its empty columns; if the table is too wide, omits more columns and says which."""
     table.columns = [column for column in table.columns if any(map(str, column.cells))]
@@ -65,9 +69,8 @@ def print_table(table: Table, console: Console) -> None:
             break
         table.columns = [column for column in table.columns if column.header != heading]
         omitted.append(heading)
-    if omitted:
-        for place, column in enumerate(table.columns):
-            column._index = place  # Rich pads a column by its index
+    for place, column in enumerate(table.columns):
+        column._index = place  # Rich pads a column by its index
     console.print(table)
     if omitted:
         say_omitted(omitted, console)
@@ -89,5 +92,15 @@ def claim_cells(claim: Claim | None) -> tuple[str, str, str]:
 
 
 def milliseconds(seconds: float | None) -> str:
-    """Returns seconds as a text in ms, with three significant digits below 100 ms, else whole; empty for None."""
-    return "" if seconds is None else f"{seconds * 1000:.3g}" if seconds < 0.1 else f"{seconds * 1000:,.0f}"
+    """Returns seconds as the text of a number of ms; empty for None."""
+    return "" if seconds is None else number(seconds * 1000)
+
+
+def number(value: float) -> str:
+    """Returns a number as a text: three significant digits below 100, else whole with thousands separators."""
+    return f"{value:.3g}" if value < 100 else f"{value:,.0f}"
+
+
+def interval(low: float, high: float, factor: float = 1.0) -> str:
+    """Returns the text of an interval times `factor`; empty if its bounds differ a hundredfold, as if unknown."""
+    return f"{number(low * factor)} to {number(high * factor)}" if high < 100 * low else ""

@@ -9,7 +9,7 @@ from rollup_bench.harness.records.findings import Run, medians
 from rollup_bench.harness.records.lines import LoadCost
 from rollup_bench.harness.records.loads import mean_loads
 from rollup_bench.harness.report.break_even import BreakEven, break_even, questions_to_repay
-from rollup_bench.harness.report.tables import loads_table
+from rollup_bench.harness.report.load_table import print_loads
 from tests.support.timed import HEADER, rounds
 
 EVENTS = 1000
@@ -70,13 +70,26 @@ def test_a_load_is_repaid_by_what_each_question_saves() -> None:
     assert questions_to_repay(LOAD, 0.0) is None
 
 
-def test_the_table_of_loads_shows_what_is_built_in_addition_to_the_events() -> None:
+def printed(*lines: LoadCost) -> list[list[str]]:
+    """The words of each line of the table of loads; every load is of 1000 events."""
     console = Console(record=True, width=200)
-    tuned = LoadCost(arm="duckdb/tuned", rows=1100, seconds=2.5, bytes=None, built=Built(100, 0.25, 4096))
-    loads_table(Run(HEAD, [msgspec.structs.replace(LOAD, arm=RAW), tuned]), console)
-    heading, *rows = [line.split() for line in console.export_text().splitlines() if line.strip(" ─")]
-    assert " ".join(heading) == "load rows load s bytes built rows built s built bytes"
-    assert rows == [[RAW, "250", "3.00", "0"], ["duckdb/tuned", "1,100", "2.50", "unknown", "100", "0.25", "4,096"]]
+    print_loads(Run(HEAD, lines), console)
+    return [line.split() for line in console.export_text().splitlines() if line.strip(" ─")]
+
+
+def test_the_table_of_loads_has_a_line_for_each_arm() -> None:
+    raw = msgspec.structs.replace(LOAD, arm=RAW, bytes=3 * 2**20, processor=4.25)
+    tuned = LoadCost(arm="duckdb/tuned", rows=1100, seconds=2.5, bytes=None, built=Built(100, 0.25, 4096), reused=True)
+    heading, *rows, reused = printed(raw, tuned)
+    assert " ".join(heading) == "engine/layout load s built s CPU s events/s MiB"
+    assert rows == [[RAW, "3", "4.25", "333", "3"], ["duckdb/tuned", "2.5", "0.25", "400", "unknown"]]
+    assert reused == ["loads", "reused", "from", "earlier:", "duckdb/tuned"]
+
+
+def test_a_load_without_seconds_has_no_rate() -> None:
+    heading, row = printed(LoadCost(arm="truth/raw", rows=EVENTS, seconds=0.0, bytes=0))
+    assert " ".join(heading) == "engine/layout load s MiB"
+    assert row == ["truth/raw", "0", "0"]
 
 
 def test_the_loads_of_a_layout_count_with_their_mean_and_its_interval() -> None:
@@ -91,6 +104,6 @@ def test_the_loads_of_a_layout_count_with_their_mean_and_its_interval() -> None:
     assert often.cost.seconds == pytest.approx(3.0)
     assert (often.cost.built, often.loads) == (Built(1, 2.0, None), 3)
     assert often.interval == pytest.approx((3 - 0.573, 3 + 0.573), abs=1e-3)
-    console = Console(record=True, width=200)
-    loads_table(Run(HEAD, lines), console)
-    assert "3 2.43 to 3.57" in " ".join(console.export_text().split())
+    heading, row = printed(*lines)
+    assert " ".join(heading) == "engine/layout load s load s 99% built s events/s MiB"
+    assert row == [arm, "3", "2.43", "to", "3.57", "2", "333", "6.68e-06"]

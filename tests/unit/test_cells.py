@@ -6,8 +6,8 @@ from rich.console import Console
 
 from rollup_bench.harness.records.findings import Run
 from rollup_bench.harness.records.lines import Cost, Record, Rounds, Spent, Verdict, parse
+from rollup_bench.harness.report.cell_table import print_cells
 from rollup_bench.harness.report.cells import CellView, by_question, comparable
-from rollup_bench.harness.report.tables import run_table
 from rollup_bench.harness.stats.abba import AGAIN
 from tests.support.timed import HEADER, rounds
 
@@ -92,17 +92,40 @@ def test_engines_are_compared_on_tuned_only_if_the_run_records_their_adapters() 
         assert [cell.lowest for cell in cells] == [compared, False]
 
 
-def test_the_table_prints_the_clients_share_of_both_times() -> None:
-    console = Console(record=True, width=300)
-    run_table(run(*LAUNCHES), console)
-    text = " ".join(console.export_text().split())
-    assert "alone ms client CPU ms CPU 99% CPU against lowest" in text
-    assert "16 25%, 20% 24.6" in text
-    assert "3.078 slower" in text
+def printed(found: Run, width: int) -> list[str]:
+    """The lines that are printed of a run's cells, with single spaces."""
+    console = Console(record=True, width=width)
+    print_cells(by_question(found), console)
+    return [" ".join(line.split()) for line in console.export_text().splitlines()]
+
+
+def test_a_wide_table_has_all_figures_of_the_cells_that_were_timed() -> None:
+    unasked = Verdict(arm="druid/raw", question="r", verdict="right")
+    wrong = Verdict(arm="duckdb/raw", question="r", verdict="wrong", reason="2 rows")
+    assert [line for line in printed(run(*LAUNCHES, unasked, wrong), 100) if line.strip("─ ")] == [
+        "engine/layout median ms 99% interval against lowest outcome alone ms CPU ms",
+        "q",
+        "duckdb/raw 10 10 to 10 lowest median 8 8",
+        "druid/raw 20 20 to 20 2.000 slower 16 24.6",
+        "duckdb/raw: wrong: 2 rows (r)",
+    ]
+
+
+def test_a_narrow_terminal_shows_no_table_and_says_from_which_width_on() -> None:
+    assert printed(run(*LAUNCHES), 99) == [
+        "from 100 columns, a terminal also shows intervals, ratios, routes and times alone"
+    ]
+
+
+def test_reasons_of_right_answers_are_printed_only_if_requests_are_refused() -> None:
+    right = Verdict(arm="duckdb/raw", question="r", verdict="right", reason="a roll-up")
+    less = msgspec.structs.replace(right, arm="druid/raw", refused=7, refusal="days")
+    assert printed(run(right, less), 90) == [
+        "druid/raw: right: not timed: of 100 drawn requests it refuses 7: days; a roll-up (r)"
+    ]
 
 
 def test_the_table_marks_a_cell_that_drifts() -> None:
-    console = Console(record=True, width=300)
-    run_table(run(*(timed(launch, last=15) for launch in range(6))), console)
-    (line,) = [line for line in console.export_text().splitlines() if "druid/raw" in line]
+    lines = printed(run(*(timed(launch, last=15) for launch in range(6))), 300)
+    (line,) = [line for line in lines if "druid/raw" in line]
     assert "drifts" in line

@@ -91,7 +91,6 @@ def test_headings_of_tables(headings: set[str], command: Command) -> None:
     report = msgspec.json.decode((ROOT / "engines" / "duckdb" / "verified.json").read_bytes(), type=Report)
     console = Console(quiet=True, width=1000)
     tables.run_table(run, console)
-    tables.loads_table(run, console)
     faster = [
         msgspec.structs.replace(line, times=line.times | {"duckdb/raw": [(1, 1)] * 9})
         if isinstance(line, Rounds)

@@ -3,13 +3,15 @@
 from collections.abc import Sequence
 from io import StringIO
 
+import msgspec
 import pytest
 from rich.console import Console
 
 from rollup_bench.harness.records.findings import Run
-from rollup_bench.harness.records.lines import MixedQuestions, Record, Verdict
+from rollup_bench.harness.records.lines import ClosedLoop, MixedQuestions, OpenLoop, Record, Verdict
 from rollup_bench.harness.report import tables
 from rollup_bench.harness.report.mixes import MixView, mixes
+from rollup_bench.harness.report.under_load import under_load
 from tests.support.mixed import SECOND, alone, closed, opened
 from tests.support.timed import rounds, run
 
@@ -92,13 +94,36 @@ def test_the_mix_is_printed_before_all_questions() -> None:
         opened("confirm 8", 8, 60_000),
     ]
     text = printed(run(MIX, *VERDICTS, *lines, rounds("q", {"a": [100] * 4})))
-    assert text.index("mix m: All day.") < text.index("of 4 requests: 3 q, 1 r") < text.index("verdict")
-    (row,) = [line.split() for line in text.splitlines() if line.strip().startswith("a  ")]
-    assert row == ["a", "4", "500", "20", "8", "0.01", "60.1", "0.75"]
+    assert text.index("mix m: All day.") < text.index("of 4 requests: 3 q, 1 r") < text.index("median ms")
+    (heading,) = [line.split() for line in text.splitlines() if "most/s" in line]
+    row = next(line.split() for line in text.splitlines() if line.startswith(" a  "))
+    assert " ".join(heading) == "engine/layout highest/s p50 ms p95 ms cores most/s alone/s CPU ms"
+    assert row == ["a", "8", "0.01", "60.1", "0.75", "20", "4", "500"]
+    assert "highest/s: requests a second with p95 within 100 ms, in two schedules" in text
+    assert "c: not asked: r: unsupported (m)" in text
 
 
 def test_shares_of_an_arm_s_own_capacity_are_left_out() -> None:
-    text = printed(run(*VERDICTS, closed(1, 40, 20), opened("80%", 16, 50_000), opened("common", 8, 50_000)))
-    assert "80%" not in text
-    assert "common" in text
-    assert "left out: open loops at shares of an arm's own capacity" in text
+    lines: list[Record] = [closed(1, 40, 20), opened("80%", 16, 50_000), opened("common", 8, 50_000)]
+    load = under_load(run(*lines), "m", "a")
+    assert load is not None
+    assert [one.load for one in load.offered] == ["common"]
+    assert load.note == "the highest rate was not searched"
+
+
+def test_a_question_under_load_has_one_line_for_each_arm() -> None:
+    lines: list[ClosedLoop | OpenLoop] = [
+        closed(1, 40, 20),
+        opened("search 8", 8, 50_000),
+        opened("confirm 8", 8, 60_000),
+        closed(1, 4, 101, arm="b"),
+    ]
+    text = printed(run(*VERDICTS, *(msgspec.structs.replace(line, question="q") for line in lines)))
+    table = text.partition("most/s")[2].partition("nothing was timed")[0]
+    assert [" ".join(line.split()) for line in table.splitlines() if line.strip("─ ")] == [
+        "q",
+        "a 8 0.01 60.1 0.75 20",
+        "b 2",
+        "highest/s: requests a second with p95 within 100 ms, in two schedules",
+        "b: slower than the objective when idle (q)",
+    ]

@@ -139,8 +139,8 @@ def test_the_wheel_runs_on_events_of_ones_own_outside_the_repository(programs: P
     )
     about = ("--dataset", "events.toml")
     table = printed(programs / "rollup-bench", "run", *about, "--engines", "duckdb,sqlite", folder=tmp_path)
-    verdicts = [("duckdb", "right"), ("sqlite", "right"), ("duckdb", "right"), ("sqlite", "unsupported")]
-    assert re.findall(r"(\w+)/raw +([a-z]+) ", table) == verdicts, table
+    for question, second in (("by-day", "✓"), ("retention", "–")):
+        assert re.search(rf"\n{question} .*\d✓ .*{second}", table), table
     for engine in ("duckdb", "sqlite"):
         text = printed(
             *(programs / "rollup-bench", "ask", "by-day", *about, "--engine", engine, "--format", "csv"),
