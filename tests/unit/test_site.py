@@ -24,7 +24,7 @@ import tests.support.browser as chromium
 from rollup_bench.errors import FailureError
 from rollup_bench.harness.records.findings import Run, timings
 from rollup_bench.harness.records.lines import Ended, Fault, LoadCost, MixedQuestions, Operations, Verdict, of_type
-from rollup_bench.harness.report.site import offline, publisher, run_view
+from rollup_bench.harness.report.site import offline, pages, publisher, run_view
 from rollup_bench.harness.report.site.run_changes import comparisons
 from rollup_bench.harness.run.measure import measure
 from rollup_bench.harness.run.profiles import Profile
@@ -384,7 +384,7 @@ def test_the_newest_complete_run_comes_first_and_runs_are_compared_in_order(run:
     older = Run(msgspec.structs.replace(complete.header, started="2000-01-01T00:00:00+00:00"), complete.lines)
     cut = Run.read(run.parents[1] / "there" / "flights-again.jsonl")
     views = {name: run_view.view(name, each) for name, each in (("cut", cut), ("older", older), ("newer", complete))}
-    assert [one.name for one in publisher.ordered(views)] == ["newer", "older", "cut"]
+    assert [one.name for one in pages.ordered(views)] == ["newer", "older", "cut"]
     (found,) = comparisons({"newer": complete, "older": older})
     assert (found.before, found.after, found.times.claimed) == ("older", "newer", [])
     assert found.times.compared == len(timings(complete))

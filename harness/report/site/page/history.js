@@ -8,7 +8,8 @@
         return dataTable('All stored runs', site.runs, [
             ['Run', (one) => runLink(one.name)], ['Day', (one) => day(one.started)], ['Dataset', (one) => `${one.title}, ${plural(one.rows, 'row')}`],
             ['Profile', (one) => one.profile], ['Engines', (one) => one.engines.join(', ')], ['Machine', (one) => `${one.processor}, ${plural(one.cores, 'core')}`],
-            ['Complete', (one) => one.complete ? 'yes' : h('b', {}, 'no')], ['File', (one) => link(fileOf(one.name, 'jsonl'), 'jsonl')]]);
+            ['Complete', (one) => one.complete ? 'yes' : h('b', {}, 'no')],
+            ...(site.single ? [] : [['File', (one) => link(fileOf(one.name, 'jsonl'), 'jsonl')]])]);
     }
 
     function changes(title, found) {
@@ -30,10 +31,10 @@
             section('Changes that are claimed', h('p', { class: 'lead' }, 'Each run is compared with the next one about the same events on the same machine, as ',
                 h('code', {}, 'rollup-bench compare'), ' does. Only differences beyond the noise of both runs are claimed.'),
             found.length ? found : h('p', {}, 'No two stored runs timed the same events on the same machine.')),
-            section('Raw data by commit', h('p', {}, 'asv (airspeed velocity) draws figures of runs against commits: ',
+            site.single ? null : section('Raw data by commit', h('p', {}, 'asv (airspeed velocity) draws figures of runs against commits: ',
                 link('asv/index.html#/', 'grid'), ', ', link('asv/index.html#/summarylist', 'list'), ', ', link('asv/index.html#/regressions', 'regressions'), '.'),
-            h('p', {}, 'asv marks steps of single figures without intervals, and knows neither noise nor machine. What it calls a regression is no claim; ',
-                'the verdicts above are. Its pages need a server: ', h('code', {}, 'make preview'), ' starts one.')),
+            h('p', {}, 'asv knows neither noise nor machine; of its regressions, only those that a comparison above claims are listed. Its pages need a server: ',
+                h('code', {}, 'make preview'), ' starts one.')),
         ];
     }
 

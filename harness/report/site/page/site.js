@@ -2,13 +2,13 @@
 
 /* The site: shows the page, and the run, that the address names. A page is added by a script that calls `addPage`. */
 
-const site = { pages: [], runs: [], comparisons: [], loaded: new Map(), shown: '', keys: () => {} };
+const site = { pages: [], runs: [], comparisons: [], single: false, loaded: new Map(), shown: '', keys: () => {} };
 
 /* Adds a page: { name, title, parameters: (run) => ({ name: oneOf(...) }), draw: (run, state, change) => elements }.
    `change` shows the page with other values of parameters: change({ kind: 'cohort' }). A page with keys of its own also
    has keys: (event, state, change). */
 function addPage(page) { site.pages.push(page); }
-function setRuns({ runs, comparisons }) { Object.assign(site, { runs, comparisons }); }
+function setRuns(known) { Object.assign(site, known); }  // `single`: the pages are one file, without the files of the runs
 function addRun(run) { site.loaded.set(run.summary.name, run); }
 
 /* Returns the address of a page about a run; the default run, the first one, is not named. */

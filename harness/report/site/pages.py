@@ -1,0 +1,68 @@
+"""Writes the pages: as a folder with the files of all runs, or as a single file with everything in it."""
+
+import re
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from rollup_bench.harness.records.findings import Run
+from rollup_bench.harness.report.site.run_changes import ComparisonView, comparisons
+from rollup_bench.harness.report.site.run_view import RunSummary, RunView, view
+
+PAGE = Path(__file__).parent / "page"
+RUNS = "runs.js"
+"""The script with the list of all runs."""
+ENDING = r"<\/"
+"""What stands for `</` inside a script, where `</script>` would end it."""
+_LOADED = re.compile(r'<(?:script src|link rel="stylesheet" href)="([^"]+)">(?:</script>)?')
+
+
+def write(results: Path, site: Path) -> list[ComparisonView]:
+    """Writes the pages of all runs in the folders of `results` into the folder `site`; returns what changed in them."""
+    files = {f"{path.parent.name}/{path.stem}": path for path in sorted(results.glob("*/*.jsonl"))}
+    runs = {name: Run.read(path) for name, path in files.items()}
+    views = {name: view(name, run) for name, run in runs.items()}
+    shutil.copytree(PAGE, site, dirs_exist_ok=True)
+    shutil.rmtree(site / "runs", ignore_errors=True)
+    for name, path in files.items():
+        copied = site / "runs" / f"{name}.jsonl"
+        copied.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, copied)
+        copied.with_suffix(".js").write_bytes(_script("addRun", views[name]))
+    compared = _compared(runs, views)
+    site.joinpath(RUNS).write_bytes(_script("setRuns", {"runs": ordered(views), "comparisons": compared}))
+    return compared
+
+
+def single(runs: Mapping[str, Run], address: str) -> str:
+    """Returns one HTML file with all pages about runs, by their names; opens at `address`, as in `#/choose?rate=2`."""
+    views = {name: view(name, run) for name, run in runs.items()}
+    known = {"runs": ordered(views), "comparisons": _compared(runs, views), "single": True}
+    start = f"history.replaceState(null, '', location.hash || {msgspec.json.encode(address).decode()});\n"
+    data = b"".join([_script("setRuns", known), *(_script("addRun", one) for one in views.values()), start.encode()])
+
+    def inlined(match: re.Match[str]) -> str:
+        name = match[1]
+        text = (data if name == RUNS else (PAGE / name).read_bytes()).decode()
+        return f"<style>{text}</style>" if name.endswith(".css") else f"<script>{text.replace('</', ENDING)}</script>"
+
+    return _LOADED.sub(inlined, PAGE.joinpath("index.html").read_text("utf-8"))
+
+
+def ordered(views: Mapping[str, RunView]) -> list[RunSummary]:
+    """Returns the runs, newest first, but complete ones that timed something before all others."""
+    summaries = [one.summary for one in views.values()]
+    return sorted(summaries, key=lambda one: (one.complete and one.timed, one.complete, one.started), reverse=True)
+
+
+def _compared(runs: Mapping[str, Run], views: Mapping[str, RunView]) -> list[ComparisonView]:
+    """Returns what changed between the complete runs."""
+    return comparisons({name: run for name, run in runs.items() if views[name].summary.complete})
+
+
+def _script(function: str, data: Any) -> bytes:
+    """Returns a script that gives data to a function of the pages; a script can be loaded from a file, too."""
+    return f"{function}(".encode() + msgspec.json.encode(data) + b");\n"
