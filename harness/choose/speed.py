@@ -67,4 +67,5 @@ class Speed:
             yield whole, part.questions, 1.0
         if len(part.questions) == 1 and (own := part.store.under_load.get(part.questions[0])):
             weight = self.stores.ask.get(part.questions[0], 0.0) / sum(self.stores.ask.values())
-            yield own, part.questions, (1 - self.needs.unforeseen) * weight
+            if share := (1 - self.needs.unforeseen) * weight:
+                yield own, part.questions, share

@@ -18,9 +18,8 @@ import asv.www
 import msgspec
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
-import tests.support.browser as chromium
 from rollup_bench.errors import FailureError
 from rollup_bench.harness.records.findings import Run, timings
 from rollup_bench.harness.records.lines import Ended, Fault, LoadCost, MixedQuestions, Operations, Verdict, of_type
@@ -38,7 +37,6 @@ from tests.support.mixed import opened as open_loop
 QUESTIONS = ["carriers", "weekly-aircraft", "aircraft-estimated"]
 EFFORT = Effort(launches=1, least=5, most=5, warm=0.1, rounds=2.0, alone=0.01)
 METRICS = r"flights\.(Load|Latency).*'duckdb', 'raw'(, 'carriers')?, 'all'"
-OFFLINE = ["--no-sandbox", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]
 
 
 @pytest.fixture(scope="module")
@@ -108,17 +106,6 @@ def address(site: Path) -> Iterator[str]:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}/"
         server.shutdown()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    program = chromium.find()
-    if program is None:
-        pytest.fail(chromium.MISSING, pytrace=False)
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=program, args=OFFLINE)
-        yield started
-        started.close()
 
 
 Open = Callable[..., Page]

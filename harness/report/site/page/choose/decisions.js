@@ -1,0 +1,42 @@
+'use strict';
+
+/* The texts of a decision, as `rollup-bench choose` prints them (harness/report/decisions.py). */
+{
+    const { fixed, general, percents, plain, total } = choosing;
+    const NOTHING = 'nothing that was measured serves these needs';
+    const LABELS = {
+        rate: 'questions a second', unforeseen: 'share of unforeseen questions', p95_ms: 'p95 in ms', events_a_day: 'events a day',
+        disk_gb: 'GB on disk', load_seconds: 'seconds of the load', cpu_hour: 'price of a core for an hour',
+        memory_gb_month: 'price of a GB of memory', disk_gb_month: 'price of a GB on disk', system_month: 'price of running a system',
+        cluster_hour: 'price of a machine for an hour',
+    };
+
+    /* Returns a line that says what the decision is about. */
+    function scope({ evidence, needs, ask }) {
+        const all = total(ask), asked = Object.entries(ask).map(([question, weight]) => `${percents(weight / all)} ${question}`).join(', ');
+        const unforeseen = needs.unforeseen ? `, ${percents(needs.unforeseen)} of the questions unforeseen` : '';
+        return `${evidence.dataset}, ${fixed(evidence.rows, 0)} rows, ${plain(needs.rate)} questions a second${unforeseen}: ${asked}`;
+    }
+
+    /* Returns the decision in a sentence. */
+    function sentence(decided) {
+        if (decided.answer === 'refused') { return 'No choice: what these needs ask for was not measured.'; }
+        if (decided.answer === 'neither') { return `Choose neither one store nor two: ${NOTHING}.`; }
+        const first = decided.offers.find((offer) => offer.name === decided.chosen[0]);
+        if (decided.chosen.length > 1) { return `Choose ${decided.chosen.join(' or ')}: their prices cannot be told apart.`; }
+        return `Choose ${first.name}: it costs ${money(first)} a month, and is the cheapest in ${percents(first.cheapest, 1)} of the draws.`;
+    }
+
+    /* Returns the price of an offer with its interval. */
+    function money({ price }) { return `${general(price.middle, 3)} (99%: ${general(price.low, 3)} to ${general(price.high, 3)})`; }
+
+    /* Returns what is chosen beyond a value of a need or price, and between which bounds the value lies. */
+    function flipText(flip) {
+        const need = LABELS[flip.need] || `weight of ${flip.need}`;
+        const [low, high] = [flip.low, flip.high].map((bound) => bound === null ? 'unknown' : general(bound, 3));
+        const within = flip.low === flip.high ? '' : ` (99%: ${low} to ${high})`;
+        return `${need} ${flip.up ? 'above' : 'below'} ${general(flip.value, 3)}${within}: ${flip.chosen.join(' or ') || NOTHING}`;
+    }
+
+    Object.assign(choosing, { LABELS, NOTHING, scope, sentence, money, flipText });
+}

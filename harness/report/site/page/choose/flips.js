@@ -1,0 +1,158 @@
+'use strict';
+
+/* What would change a choice: for each need and price, the value beyond which another candidate is chosen. */
+{
+    const { DRAWS, LEVEL, NEEDS, PRICES, Rule, changed, interval, isKnownError, median, scaled, total } = choosing;
+    const BOUNDS = ['p95_ms', 'disk_gb', 'load_seconds'], AMOUNTS = ['rate', 'unforeseen', 'events_a_day', ...Object.keys(PRICES)];
+    const MOST = { unforeseen: 1 }, STEP = 1e6, FLAT = 1e-7, FAR = 100, BEYOND = 1e-3;
+    const finite = (value) => Number.isFinite(value) ? value : null;
+    const isSame = (one, two) => JSON.stringify(one) === JSON.stringify(two);
+
+    /* Returns { need, up, value, low, high, chosen } for what would replace the cheapest candidate, in the order of the
+       needs and prices. An empty `chosen` means that nothing known serves; a bound that was not found is null. */
+    function flips(rule, decision) {
+        if (!decision.offers.length) { return []; }
+        const byName = new Map(rule.candidates().map((one) => [one.name, one]));
+        const [best, ...others] = decision.offers.map((offer) => byName.get(offer.name));
+        const search = new Search(rule, best, others.filter((one) => !decision.chosen.includes(one.name)));
+        return [
+            ...AMOUNTS.flatMap((name) => search.amount(name)), ...Object.keys(rule.ask).flatMap((question) => search.weight(question)),
+            ...BOUNDS.flatMap((name) => search.bound(name, decision)),
+        ];
+    }
+
+    /* Looks for what would replace the candidate `best`, given the `rivals` that meet all needs, too. */
+    class Search {
+        constructor(rule, best, rivals) {
+            Object.assign(this, { rule, best, rivals });
+            this.before = this.totals(rule);
+        }
+
+        /* Returns the flips of a need or price on which the prices of candidates depend linearly. */
+        amount(name) {
+            const { needs } = this.rule, now = (Object.hasOwn(PRICES, name) ? needs.prices : needs)[name];
+            if (now === null || (name === 'unforeseen' && this.asksMeasuredMix)) { return []; }
+            const most = MOST[name], step = most ? (now < most / 2 ? most / 4 : -most / 4) : now * STEP || STEP;
+            const found = this.crossings(name, now, step, this.with(name, now + step));
+            const above = [...found.filter((flip) => flip.up), ...(name === 'rate' ? this.rateLimit() : [])];
+            const nearest = above.reduce((best, flip) => best && best.value <= flip.value ? best : flip, null);
+            return [...found.filter((flip) => !flip.up), ...(nearest ? [nearest] : [])];
+        }
+
+        /* Returns the flips of a question's weight. */
+        weight(question) {
+            const { ask } = this.rule;
+            if (Object.keys(ask).length < 2 || this.asksMeasuredMix) { return []; }
+            const step = ask[question] / 4, heavier = this.with('ask', { ...ask, [question]: ask[question] + step });
+            return this.crossings(question, ask[question], step, heavier);
+        }
+
+        /* Returns below which bound of a need the best candidate fails, and above which bound a cheaper one serves. */
+        bound(name, decision) {
+            const found = [], tight = this.limit(name, this.best);
+            if (tight) {
+                const beyond = this.with(name, tight[0] * (1 - BEYOND)).choose();
+                found.push(flipOf(name, false, tight, beyond.chosen));
+            }
+            if (this.rule.needs[name] !== NEEDS[name]) {
+                const free = this.with(name, null), cheaper = free.choose().chosen;
+                if (cheaper.length && !isSame(cheaper, decision.chosen) && cheaper[0] !== this.best.name) {
+                    const loose = this.limit(name, free.candidates().find((one) => one.name === cheaper[0]));
+                    if (loose) { found.push(flipOf(name, true, loose, cheaper)); }
+                }
+            }
+            return found;
+        }
+
+        /* Whether the choice rests on the speed of the mix under load, which is unknown of every other mix. */
+        get asksMeasuredMix() { return this.rule.needs.p95_ms !== null || this.rule.needs.prices.cluster_hour !== null; }
+
+        with(name, value) { return new Rule(this.rule.evidence, changed(this.rule.needs, { [name]: value })); }
+
+        /* Returns the nearest value above `now`, and below it, at which a rival costs as much as the best candidate.
+           `other` is the rule with the value `now + step`. */
+        crossings(name, now, step, other) {
+            const after = this.totals(other), best = [this.before.get(this.best.name), after.get(this.best.name)];
+            const rivals = this.rivals.map((rival) => rival.name).filter((rival) => after.has(rival));
+            if (!rivals.length || !best[1]) { return []; }
+            const places = rivals.map((rival) => {
+                const one = this.before.get(rival), two = after.get(rival);
+                return Float64Array.from(one, (_, draw) => {
+                    const apart = one[draw] - best[0][draw], moved = two[draw] - best[1][draw] - apart;
+                    return Math.abs(moved) > FLAT * best[1][draw] ? now - step * apart / moved : NaN;
+                });
+            });
+            const most = Object.hasOwn(MOST, name) ? MOST[name] : Infinity;
+            return [true, false].flatMap((up) => {
+                const isValid = (place) => (up ? place > now : place < now) && place >= 0 && place <= most;
+                const nearest = places.map((one) => one.map((place) => isValid(place) ? (up ? place : -place) : Infinity));
+                return nearestFlip(name, up, nearest, rivals).filter((flip) => !now || (1 / FAR < flip.value / now && flip.value / now < FAR));
+            });
+        }
+
+        /* Returns, by candidate, a price that depends linearly on each amount and on each weight of a question. */
+        totals(rule) {
+            const weights = total(rule.ask);
+            return new Map(this.in(rule).map((one) => [one.name, scaled(weights, rule.pricing.total(one))]));
+        }
+
+        /* Returns the best candidate and its rivals, as they share the questions of another rule. */
+        in(rule) {
+            const same = [this.best, ...this.rivals], wanted = same.map((one) => one.name);
+            if (isSame(rule.ask, this.rule.ask) && Boolean(rule.needs.unforeseen) === Boolean(this.rule.needs.unforeseen)) { return same; }
+            return rule.candidates().filter((one) => wanted.includes(one.name) && !one.fails.length && !one.unknown.length);
+        }
+
+        /* Returns the rate beyond which the best candidate has too few cores, or is not known to meet the p95. */
+        rateLimit() {
+            const { rule } = this, { needs } = rule, found = [];
+            if (needs.prices.cluster_hour === null) {
+                const most = rule.cores(this.best).map((cores) => rule.evidence.cores * needs.rate / cores);
+                found.push([median(most), ...interval(most)]);
+            }
+            if (needs.p95_ms !== null) {
+                const [met, missed] = this.best.parts.map((part) => rule.pricing.speed.capacity(part)).sort(inOrder)[0];
+                found.push([met, met, finite(missed)]);
+            }
+            if (!found.length) { return []; }
+            const limit = found.sort(inOrder)[0], beyond = (limit[2] || limit[0]) * (1 + BEYOND);
+            return [flipOf('rate', true, limit, this.with('rate', beyond).choose().chosen)];
+        }
+
+        /* Returns the least value of a need that a candidate meets, and its 99% interval; null if unknown. */
+        limit(name, candidate) {
+            if (name === 'disk_gb') { return Array(3).fill(this.rule.diskGb(candidate)); }
+            if (name === 'load_seconds') {
+                const loads = this.rule.loadSeconds(candidate);
+                const isKnown = candidate.parts.every((part) => part.store.load && isKnownError(part.store.load));
+                return isKnown ? [median(loads), ...interval(loads)] : null;
+            }
+            const [low, high] = this.rule.pricing.speed.p95(candidate);
+            return Number.isFinite(high) ? [1000 * high, 1000 * low, 1000 * high] : null;
+        }
+    }
+
+    const flipOf = (need, up, [value, low, high], chosen) => ({ need, up, value, low, high, chosen });
+    const inOrder = (one, two) => one[0] - two[0] || one[1] - two[1];
+
+    /* Returns the flip at the nearest of places by rival and draw, if more than half of the draws have one. */
+    function nearestFlip(name, up, places, rivals) {
+        const counts = rivals.map(() => 0), nearest = new Float64Array(DRAWS);
+        for (let draw = 0; draw < DRAWS; draw += 1) {
+            let first = 0;
+            for (let one = 1; one < rivals.length; one += 1) { if (places[one][draw] < places[first][draw]) { first = one; } }
+            nearest[draw] = places[first][draw];
+            counts[first] += Number.isFinite(nearest[draw]) ? 1 : 0;
+        }
+        nearest.sort();
+        const [value, low, high] = [0.5, (1 - LEVEL) / 2, (1 + LEVEL) / 2].map((share) => {
+            const place = nearest[Math.floor(share * (DRAWS - 1))];
+            return up ? place : -place;
+        });
+        if (!Number.isFinite(value)) { return []; }
+        const chosen = rivals[counts.indexOf(Math.max(...counts))];
+        return [flipOf(name, up, [value, finite(up ? low : high), finite(up ? high : low)], [chosen])];
+    }
+
+    Object.assign(choosing, { flips, FAR });
+}

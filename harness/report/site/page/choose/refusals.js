@@ -1,0 +1,62 @@
+'use strict';
+
+/* Refusals: needs outside of what was measured, each with the command that measures it. */
+{
+    const { DAYS_A_YEAR, engineOf, fixed, layoutOf, plain, rowsOf, shell, whole } = choosing;
+    const ALIKE = 1.25, RAW = 'raw', TUNED = 'tuned';
+    const unique = (values) => [...new Set(values)];
+    const enginesOf = (evidence) => unique(evidence.stores.map((store) => engineOf(store.arm)));
+
+    /* Returns the needs for which no store was measured, as { what, why, command }. */
+    function refusals(evidence, needs, ask) {
+        const measured = enginesOf(evidence), missing = needs.engines.filter((name) => !measured.includes(name)), found = [];
+        if (missing.length) {
+            const why = `${missing.join(', ')} was not measured, only ${measured.join(', ')}`;
+            found.push({ what: 'engines', why, command: measuring(evidence, { engines: missing }) });
+        }
+        if (needs.nodes > 1) {
+            const why = `one machine was measured, you need ${needs.nodes}`;
+            found.push({ what: 'nodes', why, command: measuring(evidence, { more: ['--via', 'external'] }) });
+        }
+        if (needs.years !== null) { found.push(...ofSize(evidence, needs)); }
+        if (needs.error !== null) {
+            for (const name of Object.keys(ask).filter((one) => (evidence.errors[one] || 0) > needs.error)) {
+                const why = `${name} was asked with an error of ${plain(evidence.errors[name])}, you tolerate ${plain(needs.error)}`;
+                const command = measuring(evidence, { questions: [name] });
+                found.push({ what: 'error', why: `${why}; lower it in a copy of the dataset`, command });
+            }
+        }
+        return found;
+    }
+
+    /* Returns the refusals of other spans and numbers of events than those that were measured. */
+    function ofSize(evidence, needs) {
+        const rows = rowsOf(needs), found = [], larger = measuring(evidence, { more: ['--rows', whole(rows || evidence.rows)] });
+        if (evidence.days === null) {
+            const why = 'the file does not say how many days its events span';
+            found.push({ what: 'years', why, command: shell(['rollup-bench', 'submit', evidence.name]) });
+        } else if (needs.years * DAYS_A_YEAR > ALIKE * evidence.days) {
+            const span = fixed(evidence.days / DAYS_A_YEAR, 1).replace(/,/g, '');
+            found.push({ what: 'years', why: `the events span ${span} years, you keep ${plain(needs.years)}`, command: larger });
+        }
+        if (rows && !(1 / ALIKE <= rows / evidence.rows && rows / evidence.rows <= ALIKE)) {
+            const why = `${fixed(evidence.rows, 0)} events were measured, you keep ${fixed(rows, 0)}`;
+            found.push({ what: 'events_a_day', why, command: larger });
+        }
+        return found;
+    }
+
+    /* Returns a command that measures the dataset, or its engines or questions, or a generated one of another size. */
+    function measuring(evidence, { engines = [], questions = [], more = [] } = {}) {
+        const dataset = more.includes('--rows') ? evidence.sizable : evidence.dataset;
+        const layouts = unique(evidence.stores.map((store) => layoutOf(store.arm)));
+        const known = layouts.filter((name) => dataset === evidence.dataset || [RAW, TUNED].includes(name));
+        return shell([
+            'rollup-bench', 'run', '--dataset', dataset,
+            '--engines', (engines.length ? engines : enginesOf(evidence)).join(','), '--layouts', (known.length ? known : [RAW]).join(','),
+            ...(questions.length ? ['--questions', questions.join(',')] : []), ...more, '--profile', 'standard',
+        ]);
+    }
+
+    Object.assign(choosing, { refusals, measuring, unique, enginesOf });
+}

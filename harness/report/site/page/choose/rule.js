@@ -1,0 +1,177 @@
+'use strict';
+
+/* The rule that chooses a store, or a pair of stores. docs/choosing.md explains it. */
+{
+    const {
+        DRAWS, GB, LEVEL, Pricing, SURE, Stores, UNFORESEEN, added, countOf, drawn, eachDraw, engineOf, general, interval, isKnownError,
+        measuring, median, plain, refusals, scaled, sum, unique,
+    } = choosing;
+    const range = (draws) => interval(draws).map((one) => general(one, 3).replace(/,/g, '')).join(' to ');
+
+    /* Chooses from the evidence of a run, as `evidenceOf` returns it, for given needs. */
+    class Rule {
+        constructor(evidence, needs) {
+            const mix = Object.values(evidence.mixes)[0] || {}, isEmpty = (weights) => !Object.keys(weights).length;
+            const equal = Object.fromEntries(evidence.questions.map((question) => [question, 1]));
+            const ask = [needs.ask, mix, equal].find((weights) => !isEmpty(weights)) || {};
+            Object.assign(this, { evidence, needs, ask, pricing: new Pricing(new Stores(evidence, ask), needs) });
+        }
+
+        /* Returns all candidates that may be run. */
+        candidates() {
+            const asked = [...Object.keys(this.ask), ...(this.needs.unforeseen ? [UNFORESEEN] : [])];
+            return this.pricing.stores.candidates(this.needs.engines, asked);
+        }
+
+        /* Returns { answer, chosen, offers, failing, refused }, as `rollup-bench choose --format json` does. */
+        choose() {
+            const outside = refusals(this.evidence, this.needs, this.ask);
+            if (outside.length) { return { answer: 'refused', chosen: [], offers: [], failing: [], refused: outside }; }
+            const found = this.candidates().map((candidate) => ({ candidate, why: this.failure(candidate) }));
+            const failing = found.filter((one) => one.why).map((one) => ({ name: one.candidate.name, why: one.why }));
+            const rest = found.filter((one) => !one.why).map(({ candidate }) => ({ candidate, doubts: this.doubts(candidate) }));
+            const offers = this.offers(rest.filter((one) => !one.doubts.length).map((one) => one.candidate));
+            const refused = this.refusals(rest.flatMap((one) => one.doubts)), chosen = cheapest(offers);
+            return { answer: answerOf(chosen, refused), chosen: chosen.map((offer) => offer.name), offers, failing, refused };
+        }
+
+        /* Returns which need a candidate does not meet; empty if it meets all, or if that is not known. */
+        failure(candidate) {
+            if (candidate.fails.length) { return candidate.fails.map((gap) => `${gap.question} on ${gap.arm}: ${gap.why}`).join('; '); }
+            return candidate.unknown.length ? '' : this.failures(candidate)[0] || '';
+        }
+
+        /* Returns what is not known of a candidate that is not known to fail: { what, why, engines, questions }. */
+        doubts(candidate) {
+            if (candidate.unknown.length) {
+                return candidate.unknown.map((gap) => ({ what: gap.arm, why: gap.why, engines: [engineOf(gap.arm)], questions: [gap.question] }));
+            }
+            const engines = candidate.parts.map((part) => engineOf(part.store.arm));
+            return this.unknowns(candidate).slice(0, 1).map((why) => ({ what: candidate.name, why, engines, questions: [] }));
+        }
+
+        /* Returns the seconds until all stores are loaded, one after the other, in each draw. */
+        loadSeconds(candidate) {
+            return sum(candidate.parts.filter((part) => part.store.load).map((part) => drawn(part.store.load)));
+        }
+
+        /* Returns how many cores the busiest store needs in each draw. */
+        cores(candidate) {
+            const busy = candidate.parts.map((part) => scaled(this.needs.rate, this.pricing.partSeconds(part)));
+            return eachDraw((draw) => Math.max(...busy.map((one) => one[draw])));
+        }
+
+        /* Returns the gigabytes of all copies on disk. */
+        diskGb(candidate) { return added(candidate.parts.map((part) => part.store.bytes)) / GB * this.needs.replicas; }
+
+        failures(candidate) {
+            const { needs, evidence } = this, found = [], disk = this.diskGb(candidate), cores = this.cores(candidate);
+            const fits = (draw) => cores[draw] <= evidence.cores, least = LEVEL * DRAWS;
+            if (needs.disk_gb !== null && disk > needs.disk_gb) { found.push(`${general(disk, 3).replace(/,/g, '')} GB on disk`); }
+            if (countOf(fits) < least && needs.prices.cluster_hour === null) {
+                found.push(`needs ${range(cores)} of ${evidence.cores} cores at ${plain(needs.rate)} questions a second`);
+            }
+            if (needs.load_seconds !== null) {
+                const loads = this.loadSeconds(candidate);
+                if (countOf((draw) => fits(draw) && loads[draw] <= needs.load_seconds) < least) { found.push(`loads in ${range(loads)} s`); }
+            }
+            if (needs.p95_ms !== null && this.pricing.speed.misses(candidate, needs.p95_ms / 1000)) {
+                found.push(`its p95 is above ${plain(needs.p95_ms)} ms at ${plain(needs.rate)} questions a second`);
+            }
+            return found;
+        }
+
+        unknowns(candidate) {
+            const { needs } = this, { speed } = this.pricing, found = [];
+            for (const store of candidate.parts.map((part) => part.store)) {
+                if (store.memory === null) { found.push(`the memory of ${store.arm} was not measured`); }
+                if (store.bytes === null) { found.push(`the bytes of ${store.arm} on disk are unknown`); }
+                if (needs.events_a_day && !store.ingest) { found.push(`the processor time of loads of ${store.arm} was not measured`); }
+                if (needs.load_seconds !== null && !(store.load && isKnownError(store.load))) {
+                    found.push(`${store.arm} was loaded once, so that the error of its seconds is unknown`);
+                }
+            }
+            if (needs.p95_ms !== null && speed.p95(candidate)[1] > needs.p95_ms / 1000) { found.push(this.unknownP95()); }
+            if (needs.prices.cluster_hour !== null && !candidate.parts.every((part) => speed.capacity(part)[0])) {
+                found.push('the highest rate of one machine was not measured for this mix of questions');
+            }
+            return found;
+        }
+
+        unknownP95() {
+            return this.pricing.speed.mix === null
+                ? 'the p95 of this mix of questions was not measured; write the mix into a copy of the dataset'
+                : `its p95 at ${plain(this.needs.rate)} questions a second is not known`;
+        }
+
+        /* Returns a refusal for each reason and set of questions, which names all stores of which it holds. */
+        refusals(doubts) {
+            const key = (doubt) => JSON.stringify([doubt.what, doubt.why]);
+            const questions = grouped(doubts, key), named = (doubt) => unique(questions.get(key(doubt)).flatMap((one) => one.questions));
+            const alike = grouped(doubts, (doubt) => JSON.stringify([doubt.why, named(doubt)]));
+            return [...alike.values()].map((each) => this.refusal(each[0].why, named(each[0]), each));
+        }
+
+        refusal(why, questions, doubts) {
+            const asked = questions.includes(UNFORESEEN) ? Object.keys(this.ask) : questions;
+            return {
+                what: unique(doubts.map((doubt) => doubt.what)).join(', '),
+                why: questions.length ? `${questions.join(', ')}: ${why}` : why,
+                command: measuring(this.evidence, { engines: unique(doubts.flatMap((doubt) => doubt.engines)), questions: asked }),
+            };
+        }
+
+        offers(fitting) {
+            const totals = fitting.map((one) => this.pricing.total(one)), wins = fitting.map(() => 0);
+            for (let draw = 0; draw < DRAWS && fitting.length; draw += 1) {
+                let best = 0;
+                for (let one = 1; one < totals.length; one += 1) { if (totals[one][draw] < totals[best][draw]) { best = one; } }
+                wins[best] += 1;
+            }
+            return fitting.map((one, place) => this.offer(one, totals[place], wins[place] / DRAWS))
+                .sort((one, two) => one.price.middle - two.price.middle);
+        }
+
+        offer(candidate, total, cheapestIn) {
+            const paid = Object.entries(this.pricing.parts(candidate)).filter(([, draws]) => draws.some((one) => one !== 0));
+            const [low, high] = interval(total);
+            return {
+                name: candidate.name,
+                questions: Object.fromEntries(candidate.parts.map((part) => [part.store.arm, part.questions])),
+                price: { middle: median(total), low, high, paid: Object.fromEntries(paid.map(([name, draws]) => [name, median(draws)])) },
+                cheapest: cheapestIn,
+                load_seconds: median(this.loadSeconds(candidate)),
+                disk_bytes: this.diskGb(candidate) * GB,
+                memory_bytes: added(candidate.parts.map((part) => part.store.memory)) * this.needs.replicas,
+            };
+        }
+    }
+
+    function grouped(values, key) {
+        const found = new Map();
+        for (const value of values) { found.set(key(value), [...(found.get(key(value)) || []), value]); }
+        return found;
+    }
+
+    /* Returns the fewest candidates of which one is the cheapest in a share `SURE` of the draws. */
+    function cheapest(offers) {
+        const chosen = [];
+        let share = 0;
+        for (const offer of offers.slice().sort((one, two) => two.cheapest - one.cheapest)) {
+            if (share < SURE) {
+                chosen.push(offer);
+                share += offer.cheapest;
+            }
+        }
+        return chosen;
+    }
+
+    /* Returns the answer for the candidates that may be the cheapest. */
+    function answerOf(chosen, refused) {
+        if (!chosen.length) { return refused.length ? 'refused' : 'neither'; }
+        const numbers = unique(chosen.map((offer) => Object.keys(offer.questions).length));
+        return numbers.length > 1 ? 'undecided' : numbers[0] === 1 ? 'one' : 'both';
+    }
+
+    Object.assign(choosing, { Rule });
+}
