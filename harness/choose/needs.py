@@ -49,10 +49,16 @@ class Needs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     prices: Prices = Prices()
 
     def __post_init__(self) -> None:
-        numbers = {**self.ask, **msgspec.structs.asdict(self), **msgspec.structs.asdict(self.prices)}
+        numbers = {**self.ask, **self.numbers}
         for name, value in numbers.items():
             if isinstance(value, float) and not math.isfinite(value):
                 raise ValueError(f"{name} is {value}; write a finite number")
+
+    @property
+    def numbers(self) -> dict[str, float | None]:
+        """All needs and prices that are numbers, by name."""
+        known = {**msgspec.structs.asdict(self), **msgspec.structs.asdict(self.prices)}
+        return {name: value for name, value in known.items() if name not in ("ask", "engines", "prices")}
 
     @property
     def rows(self) -> float:

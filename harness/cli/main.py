@@ -125,9 +125,15 @@ def make(dataset: str, rows: int | None, seed: int | None, out: Path) -> None:
     click.echo(f"{source.rows:,} rows in {len(paths)} files in {out}")
 
 
-for command in (*runs.commands, *results.commands, *questions.commands, *exports.commands, *servers.commands):
+for command in (
+    *runs.commands,
+    *choose.commands,
+    *results.commands,
+    *questions.commands,
+    *exports.commands,
+    *servers.commands,
+):
     cli.add_command(command)
-cli.add_command(choose.choose)
 
 
 def main() -> None:

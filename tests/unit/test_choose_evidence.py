@@ -28,6 +28,7 @@ from rollup_bench.harness.records.lines import (
     Spent,
     Verdict,
 )
+from rollup_bench.harness.report.site.pages import choice
 from rollup_bench.harness.stats import student
 from tests.support.command import Command
 from tests.support.mixed import closed, opened
@@ -296,3 +297,23 @@ def test_the_run_of_the_needed_size_is_taken(command: Command, file: Path) -> No
     assert "d, 2,000 rows" in command("choose", str(file), str(other))[1]
     small = ("--years", "1", "--events-a-day", "2.7")
     assert f"rollup-bench submit {file}" in command("choose", str(file), str(other), *small)[1]
+
+
+def test_the_address_of_a_choice_has_the_needs_that_differ_from_the_defaults() -> None:
+    mixed = found(*verdicts(RAW), *costs(RAW), MixedQuestions(question="m", counts={"q": 3, "r": 1}))
+    needs = changed(Needs(), {"rate": 2.5, "p95_ms": 100.0, "ask": {"q": 3.0}, "engines": ["druid"], "cpu_hour": 1.0})
+    assert choice(Rule(mixed, Needs())) == "#/choose?run=r.jsonl"
+    given = "ask=r~0&rate=2.5&p95-ms=100&cpu-hour=1&engines=druid"
+    assert choice(Rule(mixed, needs)) == f"#/choose?run=r.jsonl&{given}"
+
+
+def test_a_report_is_one_file_that_is_never_overwritten(command: Command, file: Path, tmp_path: Path) -> None:
+    out = tmp_path / "decision.html"
+    assert command.done("report", str(file), "--rate", "2", "--out", str(out)) == f"written to {out}\n"
+    text = out.read_text("utf-8")
+    assert 'src="' not in text
+    assert "&rate=2" in text
+    assert f"{out} exists; give another file with --out" in command.refused("report", str(file), "--out", str(out))
+    other = tmp_path / "other.html"
+    assert "has no question `x`" in command.refused("report", str(file), "--ask", "x=1", "--out", str(other))
+    assert not other.exists()

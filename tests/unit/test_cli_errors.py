@@ -66,34 +66,35 @@ def asking(command: str) -> dict[str, list[Case]]:
     }
 
 
-CHOOSE: dict[str, list[Case]] = {
-    "run": [
-        (["choose"], ("RUN: no complete run was found; make one: rollup-bench run --profile standard",)),
-        (["choose", "nowhere.jsonl"], ("nowhere.jsonl: No such file",)),
-        (["choose", "taken"], ("taken: ",)),
-    ],
-    "--needs": [
-        (["choose", STORED, "--needs", "nowhere.toml"], ("nowhere.toml: No such file",)),
-        (["choose", STORED, "--needs", "taken"], ("taken is not TOML in UTF-8",)),
-    ],
-    "--ask": [
-        (["choose", STORED, "--ask", "carriers"], ("'--ask'", "as in carriers=3")),
-        (["choose", STORED, "--ask", "carriers=0"], ("'--ask'", "write a number above 0")),
-        (["choose", STORED, "--ask", "x=1"], ("has no question `x`; give one of",)),
-    ],
-    "--engines": [(["choose", STORED, "--engines", "x"], ("'--engines'", *ENGINE))],
-    "--unforeseen": [(["choose", STORED, "--unforeseen", "2"], ("'--unforeseen'", "not in the range 0<=x<=1"))],
-    "--replicas": [(["choose", STORED, "--replicas", "0"], ("'--replicas'", "0 is not in the range x>=1"))],
-    "--nodes": [(["choose", STORED, "--nodes", "0"], ("'--nodes'", "0 is not in the range x>=1"))],
-    "--format": [(["choose", STORED, "--format", "xml"], ("'--format'", *CHOICE))],
-}
-CHOOSE |= {
-    flag: [
-        (["choose", STORED, flag, "-1"], (f"'{flag}'", "not in the range x>")),
-        (["choose", STORED, flag, "nan"], (f"'{flag}'", "`nan` is not a finite number")),
-    ]
-    for flag in AMOUNTS
-}
+def needing(command: str) -> dict[str, list[Case]]:
+    """What choose and report both take."""
+    numbers: dict[str, list[Case]] = {
+        flag: [
+            ([command, STORED, flag, "-1"], (f"'{flag}'", "not in the range x>")),
+            ([command, STORED, flag, "nan"], (f"'{flag}'", "`nan` is not a finite number")),
+        ]
+        for flag in AMOUNTS
+    }
+    return numbers | {
+        "run": [
+            ([command], ("RUN: no complete run was found; make one: rollup-bench run --profile standard",)),
+            ([command, "nowhere.jsonl"], ("nowhere.jsonl: No such file",)),
+            ([command, "taken"], ("taken: ",)),
+        ],
+        "--needs": [
+            ([command, STORED, "--needs", "nowhere.toml"], ("nowhere.toml: No such file",)),
+            ([command, STORED, "--needs", "taken"], ("taken is not TOML in UTF-8",)),
+        ],
+        "--ask": [
+            ([command, STORED, "--ask", "carriers"], ("'--ask'", "as in carriers=3")),
+            ([command, STORED, "--ask", "carriers=0"], ("'--ask'", "write a number above 0")),
+            ([command, STORED, "--ask", "x=1"], ("has no question `x`; give one of",)),
+        ],
+        "--engines": [([command, STORED, "--engines", "x"], ("'--engines'", *ENGINE))],
+        "--unforeseen": [([command, STORED, "--unforeseen", "2"], ("'--unforeseen'", "not in the range 0<=x<=1"))],
+        "--replicas": [([command, STORED, "--replicas", "0"], ("'--replicas'", "0 is not in the range x>=1"))],
+        "--nodes": [([command, STORED, "--nodes", "0"], ("'--nodes'", "0 is not in the range x>=1"))],
+    }
 
 
 COMMANDS: dict[str, dict[str, list[Case]]] = {
@@ -179,7 +180,14 @@ COMMANDS: dict[str, dict[str, list[Case]]] = {
         ],
         "second": [(["compare", "taken"], ("Missing argument 'SECOND'",))],
     },
-    "choose": CHOOSE,
+    "choose": needing("choose") | {"--format": [(["choose", STORED, "--format", "xml"], ("'--format'", *CHOICE))]},
+    "report": needing("report")
+    | {
+        "--out": [
+            (["report", STORED, "--out", "taken"], ("taken exists; give another file with --out, or remove it",)),
+            (["report", STORED, "--out", "taken/a.html"], ("'--out'", "is not a writable folder")),
+        ]
+    },
     "submit": {
         "run": [
             (["submit"], ("Missing argument 'RUN'",)),

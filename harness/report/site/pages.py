@@ -5,9 +5,12 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, urlencode
 
 import msgspec
 
+from rollup_bench.harness.choose.needs import Needs
+from rollup_bench.harness.choose.rule import Rule
 from rollup_bench.harness.records.findings import Run
 from rollup_bench.harness.report.site.run_changes import ComparisonView, comparisons
 from rollup_bench.harness.report.site.run_view import RunSummary, RunView, view
@@ -50,6 +53,18 @@ def single(runs: Mapping[str, Run], address: str) -> str:
         return f"<style>{text}</style>" if name.endswith(".css") else f"<script>{text.replace('</', ENDING)}</script>"
 
     return _LOADED.sub(inlined, PAGE.joinpath("index.html").read_text("utf-8"))
+
+
+def choice(rule: Rule) -> str:
+    """Returns the address of the page that chooses, with the run and the needs of a rule."""
+    usual = Rule(rule.evidence, Needs()).ask
+    weights = {question: rule.ask.get(question, 0) for question in rule.evidence.questions}
+    changed = [("ask", f"{name}~{weight:g}") for name, weight in weights.items() if weight != usual.get(name, 0)]
+    defaults, numbers = Needs().numbers, rule.needs.numbers
+    differing = {name: value for name, value in numbers.items() if value is not None and value != defaults[name]}
+    given = [(name.replace("_", "-"), f"{value:.15g}") for name, value in differing.items()]
+    engines = [("engines", name) for name in rule.needs.engines]
+    return "#/choose?" + urlencode([("run", rule.evidence.name), *changed, *given, *engines], quote_via=quote)
 
 
 def ordered(views: Mapping[str, RunView]) -> list[RunSummary]:
