@@ -1,12 +1,17 @@
-"""The rule of `rollup-bench choose` in the pages: it decides as the command does."""
+"""The page Choose, and its rule, which decides as `rollup-bench choose` does."""
 
+import gzip
+import shlex
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect
 
 from rollup_bench.harness.choose.evidence import Evidence, evidence
 from rollup_bench.harness.choose.flips import flips
@@ -14,8 +19,10 @@ from rollup_bench.harness.choose.needs import Needs, Prices, changed
 from rollup_bench.harness.choose.rule import Rule
 from rollup_bench.harness.records.findings import Run
 from rollup_bench.harness.report import decisions
-from rollup_bench.harness.report.site.pages import PAGE
+from rollup_bench.harness.report.site import pages
 from tests.support import ROOT
+from tests.support.browser import Visit, visits
+from tests.support.command import Command
 from tests.support.evidence import loop, loops, run, store
 
 GB = 1e9
@@ -106,7 +113,7 @@ def page(browser: Browser) -> Iterator[Page]:
     """A page with the scripts of the rule."""
     opened = browser.new_page()
     for name in (*SCRIPTS, "decisions"):
-        opened.add_script_tag(path=PAGE / "choose" / f"{name}.js")
+        opened.add_script_tag(path=pages.PAGE / "choose" / f"{name}.js")
     yield opened
     opened.close()
 
@@ -165,3 +172,155 @@ def test_needs_of_the_page_have_the_same_defaults(page: Page) -> None:
     assert page.evaluate("choosing.NEEDS") == msgspec.to_builtins(Needs())
     assert page.evaluate("choosing.LABELS") == decisions.LABELS
     assert list(page.evaluate("choosing.PRICES")) == list(Prices.__struct_fields__)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The pages about a run that timed its questions, and about one that only checked them."""
+    folder = tmp_path_factory.mktemp("choose")
+    for name in ("flights-standard", "verdicts-cdnow"):
+        (folder / "results" / "vm").mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / "results" / "vm" / f"{name}.jsonl", folder / "results" / "vm")
+    pages.write(folder / "results", folder / "site")
+    return folder / "site"
+
+
+@pytest.fixture
+def opened(browser: Browser, site: Path) -> Iterator[Visit]:
+    """Opens an address of the pages from their files."""
+    with visits(browser, [site.as_uri()]) as visit:
+        yield lambda where="", **options: visit(f"{site.as_uri()}/index.html{where}", **options)
+
+
+def said(command: Command, *words: str) -> str:
+    """The sentence of the command."""
+    _, out, _ = command("choose", str(ROOT / "results" / "vm" / "flights-standard.jsonl"), *words)
+    return out.splitlines()[1]
+
+
+def test_choose_is_the_front_and_says_what_the_command_says(opened: Visit, command: Command) -> None:
+    page = opened()
+    expect(page).to_have_title("Choose · rollup-bench")
+    expect(page.locator("nav a").first).to_have_text("Choose")
+    expect(page.locator(".decision")).to_have_text(said(command))
+    for title in ("Best single store", "Best pair", "What cannot be told apart", "What would change it"):
+        expect(page.get_by_role("heading", name=title)).to_be_visible()
+    expect(page.locator("figure").first).to_contain_text("duckdb/tuned and cassandra/tuned")
+    top = page.locator(".card").first.bounding_box()
+    assert top
+    assert top["y"] < 400
+
+
+def test_controls_write_the_address_and_the_sentence_follows(opened: Visit, command: Command) -> None:
+    page = opened("#/choose")
+    live = page.locator(".decision").element_handle()
+    page.get_by_label("Questions a second").fill("30")
+    page.get_by_label("Questions a second").press("Enter")
+    page.get_by_label("duckdb").uncheck()
+    slider = page.get_by_role("slider", name="delays-by-hour")
+    slider.focus()
+    for key in ("ArrowRight", "ArrowLeft", "ArrowLeft"):
+        slider.press(key)
+    expect(slider).to_be_focused()
+    assert page.evaluate("location.hash") == "#/choose?ask=delays-by-hour~0&rate=30&engines=druid&engines=cassandra"
+    questions = [name for name in _measured().questions if name != "delays-by-hour"]
+    weights = [word for name in questions for word in ("--ask", f"{name}=1")]
+    sentence = said(command, "--rate", "30", "--engines", "druid,cassandra", *weights)
+    expect(page.locator(".decision")).to_have_text(sentence)
+    assert page.evaluate("one => document.querySelector('[aria-live=polite]') === one", live)
+    shown = shlex.split(page.locator(".command code").last.inner_text())
+    assert shown[:3] == ["rollup-bench", "choose", "results/vm/flights-standard.jsonl"]
+    assert said(command, *shown[3:]) == sentence
+    again = opened(page.evaluate("location.hash"))
+    expect(again.locator(".decision")).to_have_text(sentence)
+    expect(again.get_by_label("duckdb")).not_to_be_checked()
+    again.get_by_role("link", name="Reset").click()
+    expect(again.locator(".decision")).to_have_text(said(command))
+    expect(again.get_by_label("Questions a second")).to_have_value("")
+    assert again.evaluate("location.hash") == "#/choose"
+
+
+def test_values_that_do_not_fit_are_answered_beside_their_field(opened: Visit) -> None:
+    page = opened("#/choose")
+    field = page.get_by_label("p95 within, ms")
+    field.fill("fast")
+    field.press("Enter")
+    expect(page.get_by_role("alert").filter(has_text="Give a number above 0.")).to_be_visible()
+    assert page.evaluate("location.hash") == "#/choose"
+    for box in ("duckdb", "druid", "cassandra"):
+        page.get_by_label(box, exact=True).click()
+    expect(page.locator("fieldset input:checked")).to_have_count(1)
+    nothing = "&".join(f"ask={name}~0" for name in _measured().questions)
+    page.evaluate(f"location.hash = '#/choose?{nothing}'")
+    expect(page.locator(".decision")).to_have_text("No question is asked: give one of them a weight above 0.")
+    expect(page.locator(".card")).to_have_count(0)
+
+
+def test_what_was_not_measured_is_named_with_its_command(opened: Visit, command: Command) -> None:
+    page = opened("#/choose?p95-ms=50&nodes=3")
+    expect(page.locator(".decision")).to_have_text(said(command, "--p95-ms", "50", "--nodes", "3"))
+    expect(page.locator(".card")).to_contain_text("one machine was measured, you need 3")
+    expect(page.locator(".card code")).to_contain_text("rollup-bench run --dataset flights")
+    page.get_by_role("button", name="Copy").first.click()
+    expect(page.get_by_role("button", name="Copied")).to_have_count(1)
+    page.get_by_label("Machines of a store").fill("")
+    page.get_by_label("Machines of a store").press("Enter")
+    expect(page.locator(".charts")).to_contain_text("did not put this mix of questions under load")
+
+
+def test_a_p95_is_drawn_against_the_rate_with_the_need(opened: Visit) -> None:
+    others = "&".join(f"ask={name}~0" for name in _measured().questions if name != "delays-by-hour")
+    page = opened(f"#/choose?p95-ms=50&rate=30&{others}")
+    chart = page.locator("figure", has_text="p95 against the rate")
+    expect(chart).to_contain_text("you need 50")
+    expect(chart).to_contain_text("your rate")
+    expect(chart.locator("polyline")).not_to_have_count(0)
+
+
+@pytest.mark.parametrize(
+    ("where", "words"),
+    [
+        ("rate=0", "rate=0 is not known here: give a number above 0."),
+        ("rate=1e999", "give a number above 0."),
+        ("unforeseen=1.5", "give a number from 0 to 1."),
+        ("replicas=1.5", "give a whole number from 1."),
+        ("ask=carriers~x", "with a number from 0."),
+        ("ask=other~1", "ask=other~1 is not known here"),
+        ("ask=carriers~1&ask=carriers~2", "ask=carriers is given twice"),
+        ("engines=sqlite", "give one of duckdb, druid, cassandra."),
+        ("price=3", "This page has no parameter “price”"),
+    ],
+)
+def test_wrong_needs_in_the_address_are_answered_in_words(opened: Visit, where: str, words: str) -> None:
+    page = opened(f"#/choose?{where}")
+    expect(page.get_by_role("alert")).to_contain_text(words)
+    expect(page.locator(".decision")).to_have_count(0)
+    page.get_by_role("link", name="Go to Choose").click()
+    expect(page.locator(".decision")).to_be_visible()
+
+
+def test_a_run_that_timed_nothing_says_so(opened: Visit) -> None:
+    page = opened("#/choose?run=vm/verdicts-cdnow&rate=2")
+    expect(page.locator("main")).to_contain_text("This run timed nothing, so that no choice can rest on it.")
+    expect(page.locator("code")).to_have_text("rollup-bench run --dataset cdnow --profile standard")
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (1024, "dark"), (390, "light")])
+def test_the_page_is_accessible_and_fits(opened: Visit, width: int, scheme: str) -> None:
+    page = opened("#/choose?rate=30&engines=druid&engines=cassandra", width=width, color_scheme=scheme)
+    page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+    found = Axe().run(page, options={"preload": False})  # a page from a file cannot request its style sheet again
+    assert found.violations_count == 0, found.generate_report()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_the_first_load_is_small(browser: Browser, site: Path) -> None:
+    """All files that the page loads, compressed, are at most 200 KB."""
+    page, loaded = browser.new_page(), list[str]()
+    page.on("request", lambda one: loaded.append(one.url.removeprefix(f"{site.as_uri()}/")))
+    page.goto(f"{site.as_uri()}/index.html")
+    expect(page.locator(".decision")).to_be_visible()
+    page.close()
+    files = [site / name for name in loaded if not name.startswith("data:")]
+    assert {"index.html", "site.css", "choose.js", "runs/vm/flights-standard.js"} <= set(loaded)
+    assert sum(len(gzip.compress(file.read_bytes())) for file in files) <= 200_000

@@ -115,6 +115,6 @@ def test_headings_of_tables(headings: set[str], command: Command) -> None:
 def test_labels_of_the_pages() -> None:
     page = ROOT / "harness" / "report" / "site" / "page"
     scripts = "".join(path.read_text("utf-8") for path in page.glob("*.js"))
-    labels = re.findall(r"(?:\['|(?:line|select|checkboxes|part)\(')([A-Z][a-z].*?)',", scripts)
-    assert {"Layout", "Noise", "Break-even", "On disk", "Highest rate", "Sort by", "Good at"} < set(labels)
+    labels = re.findall(r"(?:\['(?:[a-z0-9-]+', ')?|(?:line|select|checkboxes|part)\(')([A-Z][a-z].*?)',", scripts)
+    assert {"Layout", "Noise", "Break-even", "On disk", "Highest rate", "Good at", "Years kept"} < set(labels)
     assert set(labels) - explained("The pages") == set()

@@ -9,7 +9,7 @@ import re
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -31,6 +31,7 @@ from rollup_bench.harness.run.request import Request
 from rollup_bench.harness.run.rounds import Effort
 from rollup_bench.workloads import dataset, events
 from tests.support import ROOT
+from tests.support.browser import Visit, visits
 from tests.support.mixed import SECOND, alone, closed
 from tests.support.mixed import opened as open_loop
 
@@ -108,43 +109,27 @@ def address(site: Path) -> Iterator[str]:
         server.shutdown()
 
 
-Open = Callable[..., Page]
-
-
 @pytest.fixture
-def opened(browser: Browser, site: Path, address: str) -> Iterator[Open]:
+def opened(browser: Browser, site: Path, address: str) -> Iterator[Visit]:
     """Opens an address of the site; at the end nothing may have failed, or been asked of another host.
 
     Pages are opened from files; with `served`, from the server, which asv's own pages need.
     """
-    complaints: list[str] = []
-    pages: list[Page] = []
+    with visits(browser, [address, site.as_uri()]) as visit:
 
-    def opening(where: str = "", width: int = 1440, served: bool = False, **options: Any) -> Page:
-        page = browser.new_page(viewport={"width": width, "height": 900}, **options)
-        start = address if served else f"{site.as_uri()}/index.html"
-        own = address if served else site.as_uri()
-        page.on("console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("requestfailed", lambda request: complaints.append(f"failed: {request.url}"))
-        page.on("response", lambda got: complaints.append(f"{got.status} {got.url}") if got.status >= 400 else None)
-        page.on("request", lambda one: None if one.url.startswith(own) else complaints.append(f"asked: {one.url}"))
-        page.goto(start + where)
-        page.wait_for_load_state("networkidle") if served else page.locator("main h1").wait_for()
-        pages.append(page)
-        return page
+        def opening(where: str = "", served: bool = False, **options: Any) -> Page:
+            page = visit((address if served else f"{site.as_uri()}/index.html") + where, **options)
+            page.wait_for_load_state("networkidle") if served else page.locator("main h1").wait_for()
+            return page
 
-    yield opening
-    for page in pages:
-        page.close()
-    assert [one for one in complaints if one != "asked: data:,"] == []
+        yield opening
 
 
 PAINTED = """canvas => canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data
     .filter((value, i) => i % 4 == 3 && value > 0).length"""
 
 
-def test_asv_draws_its_charts_without_a_network(opened: Open) -> None:
+def test_asv_draws_its_charts_without_a_network(opened: Visit) -> None:
     grid = opened("asv/index.html#/", served=True)
     tile = grid.locator("#summarygrid-display canvas.flot-base")
     expect(tile).to_have_count(2)
@@ -166,8 +151,8 @@ def test_asv_lists_only_what_was_measured(site: Path) -> None:
     }
 
 
-def test_compare_is_the_front_and_says_what_the_run_says(opened: Open, run: Path) -> None:
-    page, kept = opened(served=True), Run.read(run)
+def test_compare_says_what_the_run_says(opened: Visit, run: Path) -> None:
+    page, kept = opened("#/compare"), Run.read(run)
     expect(page).to_have_title("Compare · rollup-bench")
     verdicts = of_type(kept.lines, Verdict)
     expect(page.locator("button.cell")).to_have_count(len(verdicts))
@@ -188,7 +173,7 @@ def test_compare_is_the_front_and_says_what_the_run_says(opened: Open, run: Path
     assert top["y"] < 600
 
 
-def test_filters_write_the_address_and_the_address_sets_them(opened: Open) -> None:
+def test_filters_write_the_address_and_the_address_sets_them(opened: Visit) -> None:
     page = opened("#/compare")
     rows, cells = page.locator("tbody.questions th"), page.locator("button.cell")
     page.get_by_label("Tolerated error").select_option("none")
@@ -208,7 +193,7 @@ def test_filters_write_the_address_and_the_address_sets_them(opened: Open) -> No
     expect(rows).to_have_count(2)
 
 
-def test_a_column_sorts_the_questions(opened: Open, run: Path) -> None:
+def test_a_column_sorts_the_questions(opened: Visit, run: Path) -> None:
     medians = {cell.question: time.median for cell, time in timings(Run.read(run)).items() if cell.arm == "duckdb/raw"}
     ordered = sorted(medians, key=lambda question: medians[question])
     page = opened("#/compare")
@@ -219,13 +204,13 @@ def test_a_column_sorts_the_questions(opened: Open, run: Path) -> None:
         expect(page.locator("th", has=sort)).to_have_attribute("aria-sort", direction)
 
 
-def test_other_figures_than_the_median_can_be_shown(opened: Open) -> None:
+def test_other_figures_than_the_median_can_be_shown(opened: Visit) -> None:
     page = opened("#/compare?figure=first")
     expect(page.locator("button.cell").first).to_contain_text(re.compile("cold|lukewarm"))
     expect(page.get_by_label("Figure")).to_have_value("first")
 
 
-def test_cells_open_side_by_side_by_keyboard_and_by_link(opened: Open, run: Path) -> None:
+def test_cells_open_side_by_side_by_keyboard_and_by_link(opened: Visit, run: Path) -> None:
     asked = {(one.question, one.arm): one for one in of_type(Run.read(run).lines, Verdict)}
     page = opened("#/compare")
     raw, day = (page.locator(f'[id="cell-carriers~duckdb/{layout}"]') for layout in ("raw", "day"))
@@ -250,7 +235,7 @@ def test_cells_open_side_by_side_by_keyboard_and_by_link(opened: Open, run: Path
     expect(linked.locator("tr.opened")).to_have_count(0)
 
 
-def test_a_mix_under_load_has_its_rates_and_a_chart(opened: Open) -> None:
+def test_a_mix_under_load_has_its_rates_and_a_chart(opened: Visit) -> None:
     page = opened("#/load")
     for said in ("Mix m", "All day. Of 4 requests: 4 carriers.", "not asked: no"):
         expect(page.locator("main")).to_contain_text(said)
@@ -261,7 +246,7 @@ def test_a_mix_under_load_has_its_rates_and_a_chart(opened: Open) -> None:
     expect(page.locator("svg polyline")).to_have_count(1)
 
 
-def test_costs_are_those_of_the_loads(opened: Open, run: Path) -> None:
+def test_costs_are_those_of_the_loads(opened: Visit, run: Path) -> None:
     page = opened("#/costs")
     for load in of_type(Run.read(run).lines, LoadCost):
         row = page.get_by_role("table", name="The loads of all layouts").locator("tbody tr", has_text=load.arm)
@@ -269,7 +254,7 @@ def test_costs_are_those_of_the_loads(opened: Open, run: Path) -> None:
     expect(page.locator("figcaption")).to_contain_text("duckdb/day")
 
 
-def test_a_question_shows_its_parameters_and_queries(opened: Open, run: Path) -> None:
+def test_a_question_shows_its_parameters_and_queries(opened: Visit, run: Path) -> None:
     page = opened("#/questions")
     page.get_by_role("link", name="carriers").click()
     expect(page.locator("dl").first).to_contain_text("start = 2013-01-01")
@@ -277,7 +262,7 @@ def test_a_question_shows_its_parameters_and_queries(opened: Open, run: Path) ->
     expect(page.locator("pre")).to_have_text(queries)
 
 
-def test_a_run_that_lost_an_arm_says_so_on_every_page(opened: Open) -> None:
+def test_a_run_that_lost_an_arm_says_so_on_every_page(opened: Visit) -> None:
     page = opened("#/engines?run=there/flights-again")
     for said in ("This run is not complete", "duckdb/day dropped out while warming up for launch 1: the <server> left"):
         expect(page.locator(".trouble")).to_contain_text(said)
@@ -292,7 +277,7 @@ def test_a_run_that_lost_an_arm_says_so_on_every_page(opened: Open) -> None:
 
 
 WRONG = {
-    "#/prices": "There is no page “prices”; there are compare, load",
+    "#/prices": "There is no page “prices”; there are choose, compare, load",
     "#compare": "The address #compare is malformed",
     "#/compare?kind=%E0%A4%A": "The address is malformed at “kind=%E0%A4%A”",
     "#/compare?kind": "The address is malformed at “kind”",
@@ -304,24 +289,24 @@ WRONG = {
 }
 
 
-def test_an_address_that_names_nothing_is_answered_in_words(opened: Open) -> None:
+def test_an_address_that_names_nothing_is_answered_in_words(opened: Visit) -> None:
     page = opened(next(iter(WRONG)))
     for where, words in WRONG.items():
         page.evaluate(f"location.hash = '{where}'")
         expect(page.get_by_role("alert")).to_contain_text(words)
         expect(page.locator("button.cell")).to_have_count(0)
-    page.get_by_role("link", name="Go to Compare").click()
-    expect(page.locator("button.cell").first).to_be_visible()
+    page.get_by_role("link", name="Go to Choose").click()
+    expect(page.locator("p.decision")).to_be_visible()
     page.go_back()
     expect(page.get_by_role("alert")).to_be_visible()
 
 
-VIEWS = ["compare?open=carriers~duckdb/raw", "load", "costs", "questions", "questions?question=carriers"]
+VIEWS = ["choose", "compare?open=carriers~duckdb/raw", "load", "costs", "questions", "questions?question=carriers"]
 VIEWS += ["engines?run=there/flights-again", "history", "method"]
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (1024, "dark"), (390, "light")])
-def test_every_page_is_accessible_and_fits(opened: Open, width: int, scheme: str) -> None:
+def test_every_page_is_accessible_and_fits(opened: Visit, width: int, scheme: str) -> None:
     page = opened(width=width, served=True, color_scheme=scheme)
     for view in VIEWS:
         page.evaluate(f"location.hash = '#/{view}'")
@@ -334,7 +319,7 @@ def test_every_page_is_accessible_and_fits(opened: Open, width: int, scheme: str
         assert page.evaluate("document.documentElement.scrollWidth") <= width, view
 
 
-def test_print_keeps_all_columns_and_unfolds(opened: Open) -> None:
+def test_print_keeps_all_columns_and_unfolds(opened: Visit) -> None:
     page = opened("#/compare", width=1020)
     page.emulate_media(media="print")
     table = page.locator("table.compare")
@@ -362,15 +347,18 @@ def test_a_change_of_asv_page_is_not_published() -> None:
 
 
 def test_the_first_page_is_small(site: Path) -> None:
-    files = [site / name for name in ("index.html", "site.css", "runs/here/flights.js")] + list(site.glob("*.js"))
-    assert sum(len(gzip.compress(file.read_bytes())) for file in files) < 200_000
+    files = [site / name for name in ("index.html", "site.css", "runs/here/flights.js")]
+    scripts = [*site.glob("*.js"), *site.glob("choose/*.js")]
+    assert sum(len(gzip.compress(file.read_bytes())) for file in files + scripts) < 200_000
 
 
 def test_the_newest_complete_run_comes_first_and_runs_are_compared_in_order(run: Path) -> None:
     complete = Run.read(run)
     older = Run(msgspec.structs.replace(complete.header, started="2000-01-01T00:00:00+00:00"), complete.lines)
     cut = Run.read(run.parents[1] / "there" / "flights-again.jsonl")
-    views = {name: run_view.view(name, each) for name, each in (("cut", cut), ("older", older), ("newer", complete))}
+    views = {
+        name: run_view.view(name, each, "") for name, each in (("cut", cut), ("older", older), ("newer", complete))
+    }
     assert [one.name for one in pages.ordered(views)] == ["newer", "older", "cut"]
     (found,) = comparisons({"newer": complete, "older": older})
     assert (found.before, found.after, found.times.claimed) == ("older", "newer", [])

@@ -27,7 +27,7 @@ def write(results: Path, site: Path) -> list[ComparisonView]:
     """Writes the pages of all runs in the folders of `results` into the folder `site`; returns what changed in them."""
     files = {f"{path.parent.name}/{path.stem}": path for path in sorted(results.glob("*/*.jsonl"))}
     runs = {name: Run.read(path) for name, path in files.items()}
-    views = {name: view(name, run) for name, run in runs.items()}
+    views = {name: view(name, run, f"results/{name}.jsonl") for name, run in runs.items()}
     shutil.copytree(PAGE, site, dirs_exist_ok=True)
     shutil.rmtree(site / "runs", ignore_errors=True)
     for name, path in files.items():
@@ -42,7 +42,7 @@ def write(results: Path, site: Path) -> list[ComparisonView]:
 
 def single(runs: Mapping[str, Run], address: str) -> str:
     """Returns one HTML file with all pages about runs, by their names; opens at `address`, as in `#/choose?rate=2`."""
-    views = {name: view(name, run) for name, run in runs.items()}
+    views = {name: view(name, run, name) for name, run in runs.items()}
     known = {"runs": ordered(views), "comparisons": _compared(runs, views), "single": True}
     start = f"history.replaceState(null, '', location.hash || {msgspec.json.encode(address).decode()});\n"
     data = b"".join([_script("setRuns", known), *(_script("addRun", one) for one in views.values()), start.encode()])

@@ -5,8 +5,9 @@ from typing import Any
 import msgspec
 
 from rollup_bench.engines import folder
+from rollup_bench.harness.choose.evidence import Evidence, evidence
 from rollup_bench.harness.records.findings import Run
-from rollup_bench.harness.records.lines import Ended, Fault, Header, Operations, Rounds, of_type, parts
+from rollup_bench.harness.records.lines import Cost, Ended, Fault, Header, Operations, Rounds, of_type, parts
 from rollup_bench.harness.report.cells import CellView, by_question, comparable
 from rollup_bench.harness.report.loads import LoadView, load_views
 from rollup_bench.harness.report.mixes import MixView, mixes
@@ -80,6 +81,7 @@ class RunView(msgspec.Struct, frozen=True):
     operations: list[Operations]
     tables: list[ExtraTables]
     tuned_comparable: bool
+    evidence: Evidence | None  # what a choice rests on; None if nothing was timed
 
 
 def summary(name: str, run: Run) -> RunSummary:
@@ -100,8 +102,11 @@ def summary(name: str, run: Run) -> RunSummary:
     )
 
 
-def view(name: str, run: Run) -> RunView:
-    """Returns the data that the pages show of a run; `name` names the run in addresses of the pages."""
+def view(name: str, run: Run, file: str) -> RunView:
+    """Returns the data that the pages show of a run.
+
+    `name` names the run in addresses of the pages, and `file` in commands that the pages print.
+    """
     data, questions = dataset.known(run.header.dataset), by_question(run)
     arms = [cell.arm for cells in questions.values() for cell in cells]
     return RunView(
@@ -116,6 +121,7 @@ def view(name: str, run: Run) -> RunView:
         operations=of_type(run.lines, Operations),
         tables=extra_tables(run),
         tuned_comparable=comparable(run, TUNED),
+        evidence=evidence(run, file) if of_type(run.lines, Cost) else None,
     )
 
 

@@ -6,6 +6,19 @@
 const oneOf = (values) => ({ many: false, fits: (value) => values.includes(value), expects: `one of ${values.join(', ') || 'none'}` });
 const someOf = (values) => ({ ...oneOf(values), many: true });
 
+/* A number from `least` to `most`, also as 2.7e6; not `least` itself if it must be `above`. */
+function numberFrom(least, { above = false, whole = false, most = Infinity } = {}) {
+    const range = `${above ? 'above' : 'from'} ${least}${most < Infinity ? ` to ${most}` : ''}`;
+    const isIn = (value) => (above ? value > least : value >= least) && value <= most && value < Infinity;
+    const fits = (text) => /^\d*\.?\d+(e[+-]?\d+)?$/i.test(text) && isIn(Number(text)) && (!whole || Number.isInteger(Number(text)));
+    return { many: false, fits, expects: `a${whole ? ' whole' : ''} number ${range}` };
+}
+/* Any of these names, each once and with a number of its own, as in `carriers~3`. */
+const numbersOf = (names, number) => ({
+    many: true, of: (value) => value.split('~')[0], expects: `${names.join('~NUMBER or ')}~NUMBER, with ${number.expects}`,
+    fits: (value) => names.includes(value.split('~')[0]) && number.fits(value.split('~').slice(1).join('~')),
+});
+
 function decoded(text) {
     try { return decodeURIComponent(text); } catch { return null; }
 }
@@ -32,7 +45,8 @@ function readState(given, parameters) {
         const parameter = parameters[name];
         if (!parameter) { return { problem: `This page has no parameter “${name}”; it has ${Object.keys(parameters).join(', ') || 'none'}.` }; }
         if (!parameter.fits(value)) { return { problem: `${name}=${value} is not known here: give ${parameter.expects}.` }; }
-        if (!parameter.many && state[name]) { return { problem: `${name} is given twice; give it once.` }; }
+        const isAgain = parameter.many ? parameter.of && state[name].some((one) => parameter.of(one) === parameter.of(value)) : state[name];
+        if (isAgain) { return { problem: `${parameter.many ? `${name}=${parameter.of(value)}` : name} is given twice; give it once.` }; }
         if (parameter.many) { state[name] = unique([...state[name], value]); } else { state[name] = value; }
     }
     return { state };

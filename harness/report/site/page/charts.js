@@ -17,11 +17,12 @@ function mark(x, y, look) {
 }
 
 /* Draws lines of [x, y] points. A series is { name, look, points, signs }; `signs` are [x, text] without y, at the top.
-   `limit` is { value, text }, a horizontal line; `yMarks` are the marks to choose from. Returns null without points and signs. */
-function lineChart({ title, series, xTitle, xText, yText, limit, yMarks }) {
+   `limit` is { value, text }, a horizontal line, and `place` a vertical one; `yMarks` are the marks to choose from. Returns
+   null without points and signs. */
+function lineChart({ title, series, xTitle, xText, yText, limit, place, yMarks }) {
     const drawn = series.filter((one) => one.points.length || one.signs.length);
     if (!drawn.length) { return null; }
-    const xs = drawn.flatMap((one) => [...one.points.map((point) => point[0]), ...one.signs.map(([across]) => across)]);
+    const xs = [...drawn.flatMap((one) => [...one.points.map((point) => point[0]), ...one.signs.map(([across]) => across)]), ...(place ? [place.value] : [])];
     const ys = [...drawn.flatMap((one) => one.points.map((point) => point[1])), ...(limit ? [limit.value] : [])];
     const width = 420, height = 230, left = 58, right = 12, top = 16, bottom = 38;
     const scale = (values, from, to) => {
@@ -38,6 +39,11 @@ function lineChart({ title, series, xTitle, xText, yText, limit, yMarks }) {
     ];
     const line = limit ? [svg('path', { d: `M${left},${y.at(limit.value)} H${width - right}`, class: 'limit' }),
         text(left + 4, y.at(limit.value) - 4, 'start', limit.text, 'limit')] : [];
+    const isRight = place && x.at(place.value) > width / 2;
+    if (place) {
+        line.push(svg('path', { d: `M${x.at(place.value)},${top} V${height - bottom}`, class: 'limit' }),
+            text(x.at(place.value) + (isRight ? -4 : 4), height - bottom - 5, isRight ? 'end' : 'start', place.text, 'limit'));
+    }
     const lines = drawn.map((one) => {
         const points = one.points.map((point) => [x.at(point[0]), y.at(point[1])]);
         return svg('g', {}, svg('title', {}, one.name),
@@ -48,6 +54,39 @@ function lineChart({ title, series, xTitle, xText, yText, limit, yMarks }) {
     return h('figure', {}, h('figcaption', {}, title),
         svg('svg', { viewBox: `0 0 ${width} ${height}`, role: 'img', 'aria-label': `${title}: a chart; the table beside it has its figures` },
             grid, line, lines, text(width - right, height - 4, 'end', xTitle)));
+}
+
+/* The p95 of each arm against the rate, with what it should be: `limit`, else the objective of the run. */
+function responseChart(run, title, views, { limit, place } = {}) {
+    const loaded = views.filter((view) => view.load && view.load.offered);
+    const objective = loaded.map((view) => view.load.objective).find(isKnown);
+    return lineChart({
+        title, xTitle: 'requests a second', xText: digits, yText: seconds, place,
+        limit: limit || (isKnown(objective) ? { value: objective, text: `the objective, ${seconds(objective)}` } : null),
+        series: loaded.map((view) => ({
+            name: view.arm, look: lookOf(run, view.arm),
+            points: view.load.offered.filter((one) => one.response && one.response.p95).map((one) => [one.rate, one.response.p95]),
+            signs: view.load.offered.filter((one) => one.outcome !== 'sustained').map((one) => [one.rate, one.outcome === 'not sustained' ? '×' : '?']),
+        })),
+    });
+}
+
+/* Bars of one scale, each cut into parts. A bar is { name, text, parts: [{ name, label, value, look }] }; labels of parts
+   stand below the bar where they fit. `keys` says what the labels mean, as elements of a list. */
+function barChart({ title, bars, keys }) {
+    const width = 420, line = 44, sizes = bars.map((bar) => bar.parts.reduce((sum, part) => sum + part.value, 0)), most = Math.max(...sizes);
+    const drawn = bars.map((bar, number) => {
+        const down = line * number, starts = bar.parts.map((_, place) => bar.parts.slice(0, place).reduce((sum, part) => sum + part.value, 0));
+        const across = (value) => most ? width * value / most : 0;
+        const label = (part, start) => across(part.value) > 6 * part.label.length
+            ? svg('text', { x: across(start), y: down + 37, class: 'part' }, part.label) : null;
+        return svg('g', {}, svg('text', { x: 0, y: down + 12, class: 'name' }, bar.name), svg('text', { x: width, y: down + 12, 'text-anchor': 'end', class: 'name' }, bar.text),
+            bar.parts.map((part, place) => [svg('rect', { x: across(starts[place]), y: down + 17, width: Math.max(across(part.value) - 1, 0.7), height: 10, class: 'part ' + part.look },
+                svg('title', {}, part.name)), label(part, starts[place])]));
+    });
+    return h('figure', {}, h('figcaption', {}, title),
+        svg('svg', { viewBox: `0 0 ${width} ${line * bars.length}`, role: 'img', 'aria-label': `${title}: bars; the table below has their figures` }, drawn),
+        h('ul', { class: 'legend' }, keys.map((key) => h('li', {}, key))));
 }
 
 /* Names the lines of charts. */

@@ -23,25 +23,11 @@
         ['p99', (one) => seconds(one.response && one.response.p99)], ['Longest', (one) => seconds(one.maximum)], ['Cores', (one) => digits(one.cores)],
     ];
 
-    function chart(run, title, views) {
-        const loaded = views.filter((view) => view.load && view.load.offered);
-        const objective = loaded.map((view) => view.load.objective).find(isKnown);
-        return lineChart({
-            title, xTitle: 'requests a second', xText: digits, yText: seconds,
-            limit: isKnown(objective) ? { value: objective, text: `the objective, ${seconds(objective)}` } : null,
-            series: loaded.map((view) => ({
-                name: view.arm, look: lookOf(run, view.arm),
-                points: view.load.offered.filter((one) => one.response && one.response.p95).map((one) => [one.rate, one.response.p95]),
-                signs: view.load.offered.filter((one) => one.outcome !== 'sustained').map((one) => [one.rate, one.outcome === 'not sustained' ? '×' : '?']),
-            })),
-        });
-    }
-
     /* A mix or a question: what it is, its table, its chart, and all rates that were offered. */
     function part(run, title, story, views, alone) {
         const offered = views.flatMap((view) => (view.load && view.load.offered || []).map((one) => ({ arm: view.arm, ...one })));
         return section(title, h('p', { class: 'lead' }, story), h('div', { class: 'beside' },
-            dataTable(`${title}: figures by engine and layout`, views, columns(run, alone)), chart(run, `p95 of ${title[0].toLowerCase()}${title.slice(1)}`, views)),
+            dataTable(`${title}: figures by engine and layout`, views, columns(run, alone)), responseChart(run, `p95 of ${title[0].toLowerCase()}${title.slice(1)}`, views)),
         offered.length ? folded(`All ${offered.length} rates that were offered`, dataTable(`${title}: all rates`, offered, rates)) : null);
     }
 

@@ -2,11 +2,11 @@
 
 /* The site: shows the page, and the run, that the address names. A page is added by a script that calls `addPage`. */
 
-const site = { pages: [], runs: [], comparisons: [], single: false, loaded: new Map(), shown: '', keys: () => {} };
+const site = { pages: [], runs: [], comparisons: [], single: false, loaded: new Map(), shown: '', run: '', keys: () => {} };
 
 /* Adds a page: { name, title, parameters: (run) => ({ name: oneOf(...) }), draw: (run, state, change) => elements }.
    `change` shows the page with other values of parameters: change({ kind: 'cohort' }). A page with keys of its own also
-   has keys: (event, state, change). */
+   has keys: (event, state, change). A page with update: (run, state, change) draws other values of parameters itself. */
 function addPage(page) { site.pages.push(page); }
 function setRuns(known) { Object.assign(site, known); }  // `single`: the pages are one file, without the files of the runs
 function addRun(run) { site.loaded.set(run.summary.name, run); }
@@ -49,6 +49,12 @@ function frame(current, run) {
 
 function draw(page, run, state) {
     const change = (other) => { location.hash = pageAddress(page.name, run.summary.name, { ...state, ...other }); };
+    const keys = (event) => page.keys && page.keys(event, state, change);
+    if (page.update && site.shown === page.name && site.run === run.summary.name) {
+        Object.assign(site, { keys });
+        page.update(run, state, change);
+        return;
+    }
     const focused = document.activeElement && document.activeElement.id, moved = site.shown && site.shown !== page.name;
     frame(page.name, run.summary.name);
     document.title = `${page.title} · rollup-bench`;
@@ -58,7 +64,7 @@ function draw(page, run, state) {
     const again = focused && document.getElementById(focused);
     if (moved) { window.scrollTo(0, 0); main.querySelector('h1').focus({ preventScroll: true }); }
     else if (again) { again.focus({ preventScroll: true }); }
-    Object.assign(site, { shown: page.name, keys: (event) => page.keys && page.keys(event, state, change) });
+    Object.assign(site, { shown: page.name, run: run.summary.name, keys });
 }
 
 /* Shows what the address names, or says in words why it names nothing. */

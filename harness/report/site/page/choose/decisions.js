@@ -30,13 +30,15 @@
     /* Returns the price of an offer with its interval. */
     function money({ price }) { return `${general(price.middle, 3)} (99%: ${general(price.low, 3)} to ${general(price.high, 3)})`; }
 
-    /* Returns what is chosen beyond a value of a need or price, and between which bounds the value lies. */
-    function flipText(flip) {
+    /* Returns beyond which value of a need or price another candidate is chosen, and between which bounds it lies. */
+    function beyond(flip) {
         const need = LABELS[flip.need] || `weight of ${flip.need}`;
         const [low, high] = [flip.low, flip.high].map((bound) => bound === null ? 'unknown' : general(bound, 3));
         const within = flip.low === flip.high ? '' : ` (99%: ${low} to ${high})`;
-        return `${need} ${flip.up ? 'above' : 'below'} ${general(flip.value, 3)}${within}: ${flip.chosen.join(' or ') || NOTHING}`;
+        return `${need} ${flip.up ? 'above' : 'below'} ${general(flip.value, 3)}${within}`;
     }
 
-    Object.assign(choosing, { LABELS, NOTHING, scope, sentence, money, flipText });
+    const flipText = (flip) => `${beyond(flip)}: ${flip.chosen.join(' or ') || NOTHING}`;
+
+    Object.assign(choosing, { LABELS, NOTHING, scope, sentence, money, beyond, flipText });
 }

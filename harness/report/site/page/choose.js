@@ -1,0 +1,68 @@
+'use strict';
+
+/* Choose: which store, or which pair of stores, for the needs of the reader. The rule is in the folder choose. */
+{
+    const { Rule, cards, command, commandOf, differences, evidenceIn, figures, flips, form, needsOf, operations, parameters, scope, sentence, shell } = choosing;
+
+    /* What is on the page: its state, `change`, its form, and the elements that a decision fills. */
+    const shown = { state: null, change: null, form: null, parts: null };
+
+    /* Marks the chosen names in a sentence. */
+    function marked(text, chosen) {
+        const name = chosen.filter((one) => text.includes(one)).sort((one, two) => text.indexOf(one) - text.indexOf(two) || two.length - one.length)[0];
+        if (!name) { return [text]; }
+        const place = text.indexOf(name);
+        return [text.slice(0, place), h('strong', {}, name), ...marked(text.slice(place + name.length), chosen)];
+    }
+
+    function given(run, state) {
+        const found = differences(state);
+        return found.length ? [`Your needs: ${found.join(' · ')}. `, link(pageAddress('choose', run.summary.name), 'Reset')]
+            : ['These needs are the defaults, and the prices are examples: give your own.'];
+    }
+
+    /* Fills the page with the decision for the needs of a state. */
+    function decide(run, state) {
+        const { parts } = shown, needs = needsOf(run, state), fill = (name, ...content) => parts[name].replaceChildren(...content);
+        fill('given', ...given(run, state));
+        if (!Object.keys(needs.ask).length) {
+            ['scope', 'cards', 'charts', 'command'].forEach((name) => fill(name));
+            fill('decision', 'No question is asked: give one of them a weight above 0.');
+            return;
+        }
+        const rule = new Rule(evidenceIn(run).evidence, needs), decision = rule.choose();
+        fill('decision', ...marked(sentence(decision), decision.chosen));
+        fill('scope', scope(rule));
+        fill('cards', ...cards(run, rule, decision, flips(rule, decision)));
+        fill('charts', ...figures(run, rule, decision).map((content) => h('div', {}, content)));
+        fill('command', command(commandOf(run, state)));
+    }
+
+    function update(run, state, change) {
+        if (!run.evidence) { return; }
+        Object.assign(shown, { state, change });
+        shown.form.show(state);
+        decide(run, state);
+    }
+
+    function draw(run, state, change) {
+        if (!run.evidence) {
+            return [h('p', {}, 'This run timed nothing, so that no choice can rest on it. This command makes a run that supports a choice:'),
+                command(shell(['rollup-bench', 'run', '--dataset', run.header.dataset, '--profile', 'standard']))];
+        }
+        const parts = {
+            decision: h('p', { class: 'decision', role: 'status', 'aria-live': 'polite' }), scope: h('p', { class: 'scope' }), given: h('p', { class: 'scope' }),
+            cards: h('div', { class: 'cards' }), charts: h('div', { class: 'charts' }), command: h('div', {}),
+        };
+        Object.assign(shown, { parts, state });
+        shown.form = form(run, () => shown.state, (other) => shown.change(other), (other) => decide(run, { ...shown.state, ...other }));
+        update(run, state, change);
+        return [
+            h('div', { class: 'answer' }, parts.decision, parts.scope, parts.given),
+            h('div', { class: 'choose' }, shown.form.element, parts.cards),
+            section('Why', parts.charts), section('What engines demand of those who run them', operations(run)), section('The same in a terminal', parts.command),
+        ];
+    }
+
+    addPage({ name: 'choose', title: 'Choose', heading: 'Which store for your questions?', parameters, draw, update });
+}
