@@ -58,9 +58,9 @@
 
     function unknown(decision) {
         if (!decision.refused.length) { return null; }
-        const item = (one) => h('div', {}, h('p', {}, one.why, ' ', small(one.what)), command(one.command));
+        const reasons = (measured) => decision.refused.filter((one) => one.command === measured).map((one) => h('p', {}, one.why, ' ', small(one.what)));
         return card('What is not known', 'wide', h('p', {}, small('Nothing is chosen that was not measured. Each command measures what is missing.')),
-            decision.refused.map(item));
+            unique(decision.refused.map((one) => one.command)).map((measured) => h('div', { class: 'missing' }, reasons(measured), command(measured))));
     }
 
     function failing(decision) {

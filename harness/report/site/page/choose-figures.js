@@ -38,15 +38,16 @@
             const place = answers.findIndex((answer) => !answer.seconds);
             return `${arm}: ${asked[place]}: ${answers[place].why}`;
         };
+        if (!rows.length) { return []; }  // the card of what is not known says why
         const left = found.filter((row) => !isWhole(row));
         return [
-            rows.length ? barChart({
+            barChart({
                 title: `Processor time of the mean${rule.needs.unforeseen ? ' foreseen' : ''} question`,
                 bars: rows.map((row) => ({ name: row.arm, text: seconds(row.all), parts: parts(row) })), keys: asked.map((name, place) => `${place + 1} ${name}`),
-            }) : h('p', { class: 'caption' }, 'Processor time of the mean question'),
-            rows.length ? folded('The figures of these bars', dataTable('Processor time by question', [...asked.keys(), null],
+            }),
+            folded('The figures of these bars', dataTable('Processor time by question', [...asked.keys(), null],
                 [['Question', (place) => place === null ? 'in all' : asked[place]],
-                    ...rows.map((row) => [row.arm, (place) => seconds(place === null ? row.all : row.values[place])])])) : null,
+                    ...rows.map((row) => [row.arm, (place) => seconds(place === null ? row.all : row.values[place])])])),
             left.length ? [h('p', { class: 'note' }, 'Not shown, as a question has no figure that supports a choice:'), list(left.map(why))] : null,
         ];
     }

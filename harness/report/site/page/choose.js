@@ -34,7 +34,7 @@
         fill('decision', ...marked(sentence(decision), decision.chosen));
         fill('scope', scope(rule));
         fill('cards', ...cards(run, rule, decision, flips(rule, decision)));
-        fill('charts', ...figures(run, rule, decision).map((content) => h('div', {}, content)));
+        fill('charts', ...figures(run, rule, decision).filter((content) => content.length).map((content) => h('div', {}, content)));
         fill('command', command(commandOf(run, state)));
     }
 
