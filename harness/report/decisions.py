@@ -7,7 +7,6 @@ from rich.markup import escape
 from rich.text import Text
 
 from rollup_bench.harness.choose.flips import Flip
-from rollup_bench.harness.choose.needs import Needs
 from rollup_bench.harness.choose.rule import Decision, Offer, Rule
 from rollup_bench.harness.report.grid import new_table, print_table
 
@@ -32,7 +31,7 @@ NOTHING = "nothing that was measured serves these needs"
 def decision(rule: Rule, decided: Decision, flips: Sequence[Flip], console: Console) -> None:
     """Prints a decision: the needs, what to choose and why, what would change it, and what is not known."""
     console.print(f"[dim]{escape(scope(rule))}[/dim]")
-    console.print(Text(sentence(decided, rule.needs), style="bold"))
+    console.print(Text(sentence(decided), style="bold"))
     if decided.offers:
         _print_offers(decided.offers, console)
         for offer in _best_of_each_kind(decided.offers):
@@ -55,10 +54,11 @@ def scope(rule: Rule) -> str:
     total = sum(rule.ask.values())
     asked = ", ".join(f"{weight / total:.0%} {question}" for question, weight in rule.ask.items())
     unforeseen = f", {needs.unforeseen:.0%} of the questions unforeseen" if needs.unforeseen else ""
-    return f"{evidence.dataset}, {evidence.rows:,} rows, {needs.rate:g} questions a second{unforeseen}: {asked}"
+    questions = "1 question" if needs.rate == 1 else f"{needs.rate:g} questions"
+    return f"{evidence.dataset}, {evidence.rows:,} rows, {questions} a second{unforeseen}: {asked}"
 
 
-def sentence(decided: Decision, needs: Needs) -> str:
+def sentence(decided: Decision) -> str:
     """Returns the decision in a sentence."""
     if decided.answer == "refused":
         return "No choice: what these needs ask for was not measured."
@@ -67,8 +67,8 @@ def sentence(decided: Decision, needs: Needs) -> str:
     by_name = {offer.name: offer for offer in decided.offers}
     first = by_name[decided.chosen[0]]
     if len(decided.chosen) == 1:
-        sure = f"the cheapest in {first.cheapest:.1%} of the draws"
-        return f"Choose {first.name}: it costs {money(first)} a month, and is {sure}."
+        draws = "all draws" if first.cheapest == 1 else f"{first.cheapest:.1%} of the draws"
+        return f"Choose {first.name}: it costs {money(first)} a month, and is the cheapest in {draws}."
     return f"Choose {' or '.join(decided.chosen)}: their prices cannot be told apart."
 
 

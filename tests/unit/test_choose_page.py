@@ -132,7 +132,7 @@ def _decided(found: Evidence, needs: Needs) -> Any:
     rule = Rule(found, needs)
     decision = rule.choose()
     flipped = flips(rule, decision)
-    texts = [decisions.scope(rule), decisions.sentence(decision, needs), *map(decisions.money, decision.offers)]
+    texts = [decisions.scope(rule), decisions.sentence(decision), *map(decisions.money, decision.offers)]
     texts += map(decisions.flip_text, flipped)
     return msgspec.to_builtins({"decision": decision, "flips": flipped, "texts": texts})
 

@@ -15,7 +15,8 @@
     function scope({ evidence, needs, ask }) {
         const all = total(ask), asked = Object.entries(ask).map(([question, weight]) => `${percents(weight / all)} ${question}`).join(', ');
         const unforeseen = needs.unforeseen ? `, ${percents(needs.unforeseen)} of the questions unforeseen` : '';
-        return `${evidence.dataset}, ${fixed(evidence.rows, 0)} rows, ${plain(needs.rate)} questions a second${unforeseen}: ${asked}`;
+        const questions = needs.rate === 1 ? '1 question' : `${plain(needs.rate)} questions`;
+        return `${evidence.dataset}, ${fixed(evidence.rows, 0)} rows, ${questions} a second${unforeseen}: ${asked}`;
     }
 
     /* Returns the decision in a sentence. */
@@ -24,7 +25,8 @@
         if (decided.answer === 'neither') { return `Choose neither one store nor two: ${NOTHING}.`; }
         const first = decided.offers.find((offer) => offer.name === decided.chosen[0]);
         if (decided.chosen.length > 1) { return `Choose ${decided.chosen.join(' or ')}: their prices cannot be told apart.`; }
-        return `Choose ${first.name}: it costs ${money(first)} a month, and is the cheapest in ${percents(first.cheapest, 1)} of the draws.`;
+        const draws = first.cheapest === 1 ? 'all draws' : `${percents(first.cheapest, 1)} of the draws`;
+        return `Choose ${first.name}: it costs ${money(first)} a month, and is the cheapest in ${draws}.`;
     }
 
     /* Returns the price of an offer with its interval. */
