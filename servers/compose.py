@@ -28,11 +28,11 @@ class ComposeServer(LocalServer):
         return self._compose("logs", "--no-color", "--tail", str(lines))
 
     def _launch(self, watch: Watch) -> float:
-        port = choose(self._port_file, self.name, ["client"])["client"]
+        ports = choose(self._port_file, self.name, self.recipe.ports[: self.recipe.public])
         watch.say(f"{self.name}: fetching images and waiting for containers")
         began, log = time.monotonic(), self.folder / "compose.log"
         with log.open("wb") as output:
-            environment = os.environ | self.environment(port)
+            environment = os.environ | self.environment(ports)
             up = subprocess.Popen(
                 [*self._command, "up", "--detach", "--wait"], stdout=output, stderr=output, env=environment
             )
@@ -46,10 +46,12 @@ class ComposeServer(LocalServer):
             raise FailureError(f"{self.name}: docker compose could not start the server, see {log}")
         return began
 
-    def environment(self, port: int) -> dict[str, str]:
-        """The environment variables of compose.yml: client port, processors, and each process's memory in bytes."""
-        values = {variable(self.name): str(port), "ROLLUP_BENCH_CPUS": f"0-{self.budget.cores - 1}"}
-        place = Place(self.folder, dict.fromkeys(self.recipe.ports, port), self.budget)
+    def environment(self, ports: dict[str, int]) -> dict[str, str]:
+        """The environment variables of compose.yml: clients' ports, processors, each process's memory in bytes."""
+        first, *others = ports
+        values = {variable(self.name): str(ports[first]), "ROLLUP_BENCH_CPUS": f"0-{self.budget.cores - 1}"}
+        values |= {variable(f"{self.name}_{name}"): str(ports[name]) for name in others}
+        place = Place(self.folder, dict.fromkeys(self.recipe.ports, 0), self.budget)
         for process in java_processes(self.recipe.stages(place)):
             values[f"ROLLUP_BENCH_{process.name.upper()}_HEAP"] = str(process.heap)
             values[f"ROLLUP_BENCH_{process.name.upper()}_DIRECT"] = str(process.direct)

@@ -5,12 +5,18 @@
 set -eu
 cores="$(nproc)" tasks="$(($(nproc) + 1))"
 mkdir -p "$conf" "$data" "$tmp"
-for template in "$templates"/* "$templates/$role"/*; do
-  if [ -f "$template" ]; then
+render() {
+  if [ -f "$1" ]; then
     eval "cat <<END
-$(cat "$template")
-END" >"$conf/${template##*/}"
+$(cat "$1")
+END" >"$2"
   fi
+}
+for template in "$templates"/* "$templates/$role"/*; do
+  render "$template" "$conf/${template##*/}"
+done
+for template in "$templates"/data/*; do
+  [ -e "$data/${template##*/}" ] || render "$template" "$data/${template##*/}"
 done
 # The main class may have arguments, so that $main is split.
 # shellcheck disable=SC2086

@@ -42,7 +42,11 @@ class Jvm:
 
 def _render(templates: Path, target: Path, process: JavaProcess) -> None:
     target.mkdir(parents=True)
-    for template in [*templates.glob("*"), *(templates / process.role).glob("*")]:
+    data = Path(str(process.values["data"]))
+    data.mkdir(parents=True, exist_ok=True)
+    rendered = {target / path.name: path for path in [*templates.glob("*"), *(templates / process.role).glob("*")]}
+    rendered |= {file: path for path in templates.glob("data/*") if not (file := data / path.name).exists()}
+    for file, template in rendered.items():
         if template.is_file():
             text = Template(template.read_text("utf-8")).substitute(process.values)
-            (target / template.name).write_text(text, "utf-8")
+            file.write_text(text, "utf-8")

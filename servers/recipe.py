@@ -1,4 +1,4 @@
-"""What an engine declares about its server, such as processes and ports; the rest is the same for all engines."""
+"""What an engine or broker declares about its server, such as processes and ports; the rest is the same for all."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -33,6 +33,7 @@ RUNTIME = 192 << 20
 class JavaProcess:
     """A Java process, whose configuration is rendered from the templates in `conf/` and `conf/<role>/`.
 
+    The templates in `conf/data/` are rendered into the folder that the value `data` names, if it lacks these files.
     `values` fill the templates; the value `tmp` is a folder that each start empties. `main` is the main class and its
     arguments. `heap` and `direct` (memory off the heap) are limits in bytes. `ready` returns whether the process
     serves, and never raises.
@@ -67,15 +68,15 @@ def java_processes(stages: Sequence[Sequence[Process]]) -> list[JavaProcess]:
 
 @dataclass(frozen=True)
 class Recipe:
-    """How the server of one engine is started, and how an external cluster of the engine is reached.
+    """How the server of an engine or broker is started, and how an external cluster is reached.
 
-    `folder` holds pom.xml, compose.yml and conf/ if the server consists of Java processes. `ports` are names of ports,
-    the clients' port first. `least` is the least memory in bytes. `stages` returns lists of processes; one list after
-    the other is started, and stopped in reverse order. `answers` returns whether the server answers, and raises only
-    SSLCertVerificationError if the certificate is not trusted and PermissionError if the login is rejected. `ways` are
-    the values of `--via` that the server supports. If `external` is one of them, the variable
-    ROLLUP_BENCH_<NAME>_<`address`> holds an external cluster's address, like `example`; `port` is the cluster's port if
-    the variable gives none.
+    `folder` holds pom.xml, compose.yml and conf/ if the server consists of Java processes. `ports` are names of ports:
+    clients connect to the first `public` ones, beginning with the first. `least` is the least memory in bytes. `stages`
+    returns lists of processes; one list after the other is started, and stopped in reverse order. `answers` returns
+    whether the server answers, and raises only SSLCertVerificationError if the certificate is not trusted and
+    PermissionError if the login is rejected. `ways` are the values of `--via` that the server supports. If `external`
+    is one of them, the variable ROLLUP_BENCH_<NAME>_<`address`> holds an external cluster's address, like `example`;
+    `port` is the cluster's port if the variable gives none.
     """
 
     name: str
@@ -88,3 +89,4 @@ class Recipe:
     address: str = ""
     example: str = ""
     port: int = 0
+    public: int = 1

@@ -56,7 +56,7 @@ def test_services_are_the_processes_of_a_native_start(
         environment = service["environment"]
         assert environment["role"] == native[name].role
         assert environment["main"].split()[:3] == [
-            Path("/tmp/conf", Path(word).name).as_posix() if "/" in word else word for word in native[name].main
+            Path("/tmp/conf", Path(word).name).as_posix() if "/" in word else word for word in native[name].main[:3]
         ]
         assert native[name].values.keys() <= environment.keys() | {"data", "cores", "tasks"}
         assert service["healthcheck"]["test"]
@@ -71,11 +71,15 @@ def test_zookeeper_keeps_nothing_for_the_next_start(tmp_path: Path) -> None:
 
 def test_only_clients_get_in_and_by_loopback(declared: Recipe, services: dict[str, Any]) -> None:
     published = [port for service in services.values() for port in service.get("ports", [])]
-    assert published == [f"127.0.0.1:{declared.port}:{declared.port}"]
+    assert published[0] == f"127.0.0.1:{declared.port}:{declared.port}"
+    assert len(published) == declared.public
+    assert all(re.fullmatch(r"127\.0\.0\.1:(\d+):\1", port) for port in published)
 
 
 def test_what_compose_takes_is_what_it_is_given(declared: Recipe, tmp_path: Path) -> None:
-    given = ComposeServer(declared, tmp_path, BUDGET).environment(1234)
+    given = ComposeServer(declared, tmp_path, BUDGET).environment(
+        dict.fromkeys(declared.ports[: declared.public], 1234)
+    )
     taken = re.findall(r"\$\{(\w+):-([^}]*)\}", (declared.folder / "compose.yml").read_text())
     assert given.keys() == {name for name, _ in taken}
     standing = dict(taken)
@@ -110,3 +114,5 @@ def test_containers_fill_templates_in_as_natively(declared: Recipe, services: di
             if template.is_file():
                 filled = Path(folders["conf"], template.name).read_text()
                 assert filled == Template(template.read_text()).substitute(values)
+        for template in (declared.folder / "conf" / "data").glob("*"):
+            assert Path(folders["data"], template.name).read_text() == Template(template.read_text()).substitute(values)
