@@ -15,7 +15,7 @@ test: .venv/dev.stamp  ## runs all tests, with real servers
 	$(BIN)/pytest $(WORKERS) --durations=15
 
 test-oldest: .venv-oldest/stamp  ## runs the tests without servers and browser, on the lowest declared versions
-	.venv-oldest/bin/pytest $(WORKERS) -m "not druid and not cassandra" -k "not test_site and not test_licences and not stored_report"
+	.venv-oldest/bin/pytest $(WORKERS) -m "not druid and not cassandra and not brokers" -k "not test_site and not test_licences and not stored_report"
 
 lint: .venv/dev.stamp  ## checks style and types
 	$(BIN)/ruff check .
@@ -54,7 +54,7 @@ readme: .venv/dev.stamp  ## writes the README's table of what each engine suppor
 lock: .venv/dev.stamp  ## writes the lock files of Python packages and jars, and LICENCES.md
 	PATH="$(CURDIR)/$(BIN):$$PATH" sh requirements/lock.sh
 	$(BIN)/python -m requirements.repin
-	$(BIN)/python requirements/licences.py
+	$(BIN)/python -m requirements.licences
 
 clean:  ## removes the virtual environments
 	rm -rf .venv .venv-oldest

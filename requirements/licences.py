@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from importlib.metadata import PackageMetadata, metadata
 from pathlib import Path
 
+from requirements.repin import poms
 from rollup_bench.servers.java import maven
 
 ROOT = Path(__file__).parents[1]
@@ -67,7 +68,7 @@ def main() -> None:
     )
     for title, rows in [
         ("Python packages", packages),
-        *((f"Jars of {pom.parent.name}", of_jars(pom)) for pom in sorted(ROOT.glob("engines/*/pom.xml"))),
+        *((f"Jars of {pom.parent.name}", of_jars(pom)) for pom in poms(ROOT)),
     ]:
         lines = sorted(f"| {name} | {version} | {licence} |" for name, version, licence in rows)
         parts.append("\n".join([f"## {title}\n", "| name | version | licence |", "| --- | --- | --- |", *lines, ""]))

@@ -18,6 +18,7 @@ from rollup_bench.servers import Server, open_server
 from rollup_bench.servers.budget import Budget
 from rollup_bench.servers.recipe import Recipe
 from rollup_bench.servers.watch import Watch
+from rollup_bench.streams import registry as brokers
 from rollup_bench.workloads import dataset as datasets
 from rollup_bench.workloads import events
 from tests.support import ROOT, leftovers
@@ -76,10 +77,10 @@ def _serve(engine: str) -> Iterator[Server]:
         yield server
 
 
-@pytest.fixture(params=["cassandra", "druid"])
+@pytest.fixture(params=["cassandra", "druid", *brokers.names()])
 def declared(request: pytest.FixtureRequest) -> Recipe:
     """How each Java server is started."""
-    found = recipe(request.param)
+    found = brokers.recipe(request.param) if request.param in brokers.names() else recipe(request.param)
     assert found is not None
     return found
 

@@ -1,13 +1,12 @@
 """Every locked package and every pinned jar is listed with a licence, and nothing else is."""
 
 import re
-import runpy
-from collections.abc import Callable
 from pathlib import Path
-from typing import cast
 
 import pytest
 
+from requirements.licences import locked
+from requirements.repin import poms
 from tests.support import ROOT
 
 PAGE = (ROOT / "LICENCES.md").read_text("utf-8")
@@ -19,17 +18,15 @@ def _listed(title: str) -> list[tuple[str, str, str]]:
 
 
 def test_packages() -> None:
-    script = runpy.run_path(str(ROOT / "requirements" / "licences.py"))
-    locked = cast("Callable[[Path], dict[str, str]]", script["locked"])
     rows = _listed("Python packages")
     assert {name: version for name, version, _ in rows} == locked(ROOT / "requirements" / "all.txt"), "make lock"
     assert "not stated" not in {licence for *_, licence in rows}
 
 
-@pytest.mark.parametrize("engine", [path.parent.name for path in sorted(ROOT.glob("engines/*/pom.xml"))])
-def test_jars(engine: str) -> None:
-    pinned = re.findall(r"  (\S+)\.jar$", (ROOT / "engines" / engine / "jars.sha256").read_text("utf-8"), re.MULTILINE)
-    listed = {f"{name.partition(':')[2]}-{version}" for name, version, _ in _listed(f"Jars of {engine}")}
+@pytest.mark.parametrize("pom", poms(ROOT), ids=lambda pom: pom.parent.name)
+def test_jars(pom: Path) -> None:
+    pinned = re.findall(r"  (\S+)\.jar$", pom.with_name("jars.sha256").read_text("utf-8"), re.MULTILINE)
+    listed = {f"{name.partition(':')[2]}-{version}" for name, version, _ in _listed(f"Jars of {pom.parent.name}")}
     assert pinned
     named = {jar: [one for one in listed if jar == one or jar.startswith(f"{one}-")] for jar in pinned}
     assert [jar for jar, found in named.items() if not found] == [], "make lock"

@@ -9,7 +9,7 @@ from tests.support import ROOT
 
 def modules() -> dict[str, Path]:
     """The file of each module, except tests, by the name under which the module is imported."""
-    packaged = ("workloads", "servers", "engines", "harness")
+    packaged = ("workloads", "servers", "streams", "engines", "harness")
     found = {path.relative_to(ROOT / "src"): path for path in (ROOT / "src" / "rollup_bench").glob("*.py")}
     for folder in (*packaged, "benchmarks", "experiments"):
         for path in (ROOT / folder).rglob("*.py"):

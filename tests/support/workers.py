@@ -8,15 +8,18 @@ from pathlib import Path
 
 import pytest
 
+from rollup_bench.streams import registry
 from tests.support import leftovers
 
-GROUPS = ("druid", "cassandra", "duckdb-served")
-"""The engines with a server. All tests that share the server of an engine run on one worker."""
+BROKERS = "brokers"
+"""The group of tests of all brokers, which are short."""
+GROUPS = ("druid", "cassandra", "duckdb-served", BROKERS)
+"""The engines with a server, and the brokers. All tests that share a server run on one worker."""
 CLUSTER = "outside"
 """The fixture of clusters that tests start for themselves; these tests are a group of their own."""
 ALONE = "alone"
 """The mark of a test that measures real time: it runs after the others, while no other worker runs a test."""
-TURNS = {"druid": -4, "cassandra": -3, CLUSTER: -2, "duckdb-served": -1, ALONE: 1}
+TURNS = {"druid": -4, "cassandra": -3, CLUSTER: -2, "duckdb-served": -1, BROKERS: -1, ALONE: 1}
 """Groups with lower numbers begin earlier, the longest first; a group that is not listed has the number 0."""
 
 
@@ -74,8 +77,10 @@ def _group(item: pytest.Item) -> str:
 
 
 def _server(item: pytest.Item) -> str | None:
-    """The engine whose server a test uses; None if it uses no server."""
+    """The group of the server that a test uses; None if it uses no server."""
     names = set(getattr(item, "fixturenames", ()))
     if isinstance(item, pytest.Function) and hasattr(item, "callspec"):
         names |= {value for value in item.callspec.params.values() if isinstance(value, str)}
+    if names & set(registry.names()):
+        return BROKERS
     return next((one for one in GROUPS if names & {one, f"{one.replace('-', '_')}_server"}), None)

@@ -11,6 +11,7 @@ ORDER = (
     "rollup_bench.turns",
     "rollup_bench.workloads",
     "rollup_bench.servers",
+    "rollup_bench.streams",
     "rollup_bench.engines",
     "rollup_bench.harness.stats",
     "rollup_bench.harness.records",
@@ -23,7 +24,12 @@ ORDER = (
     "experiments",
 )
 """Each folder may import itself and the folders before it."""
-APART = {("rollup_bench.servers", "rollup_bench.workloads"), ("experiments", "benchmarks")}
+APART = {
+    ("rollup_bench.servers", "rollup_bench.workloads"),
+    ("rollup_bench.streams", "rollup_bench.workloads"),
+    ("rollup_bench.engines", "rollup_bench.streams"),
+    ("experiments", "benchmarks"),
+}
 """Imports that the order would permit and that are forbidden all the same."""
 
 

@@ -21,8 +21,17 @@ from benchmarks import runs
 from rollup_bench.workloads import dataset
 from tests.support import ROOT
 
-FOLDERS = ("engines", "harness", "servers", "workloads")
-DATA = {"py.typed", "game.toml", "pom.xml", "compose.yml", "container.sh", "verified.json", "index.html"}
+FOLDERS = ("engines", "harness", "servers", "streams", "workloads")
+DATA = {
+    "py.typed",
+    "game.toml",
+    "pom.xml",
+    "compose.yml",
+    "meta.properties",
+    "container.sh",
+    "verified.json",
+    "index.html",
+}
 PROJECT = """\
 [build-system]
 requires = ["hatchling"]

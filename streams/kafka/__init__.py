@@ -1,0 +1,1 @@
+"""Kafka: its server and its client."""

@@ -1,0 +1,1 @@
+"""Pulsar: its server and its client."""

@@ -1,0 +1,39 @@
+"""Finds brokers: the folders of this package with a `broker.py`."""
+
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+
+from rollup_bench.errors import RequestError
+from rollup_bench.servers.connection import Connection
+from rollup_bench.servers.recipe import Recipe
+from rollup_bench.streams.contract import Broker
+
+HERE = Path(__file__).parent
+
+
+def names() -> list[str]:
+    """The names of all brokers."""
+    return sorted(path.parent.name for path in HERE.glob("*/broker.py"))
+
+
+def recipe(name: str) -> Recipe:
+    """How the broker's server is started; RequestError if no broker has the name. Needs no client library."""
+    found: Recipe = import_module(f"{_package(name)}.server").RECIPE
+    return found
+
+
+def broker(name: str, connection: Connection) -> Broker:
+    """The client of a broker; RequestError if no broker has the name or its client library is not installed."""
+    package, library = _package(name), {"kafka": "confluent_kafka", "pulsar": "pulsar"}
+    if find_spec(library[name]) is None:
+        remedy = f"make all, or pip install 'rollup-bench[{name}]'"
+        raise RequestError(f"{name} needs the Python package {library[name]}: {remedy}")
+    opened: Broker = import_module(f"{package}.broker").BROKER(connection)
+    return opened
+
+
+def _package(name: str) -> str:
+    if name not in names():
+        raise RequestError(f"`{name}` is not a broker; the brokers are {', '.join(names())}")
+    return f"{__package__}.{name}"
