@@ -10,6 +10,7 @@ import click
 from rollup_bench.engines.registry import names
 from rollup_bench.errors import RequestError
 from rollup_bench.servers import WAYS
+from rollup_bench.streams import registry as brokers
 from rollup_bench.workloads import layouts
 from rollup_bench.workloads.dataset import Dataset
 from rollup_bench.workloads.layouts import Layout
@@ -40,8 +41,12 @@ def optional_engines(context: click.Context, option: click.Parameter, value: str
     return [_engine(context, option, name) for name in _parts(context, option, value)]
 
 
-def _engine_arguments(context: click.Context, option: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(_engine(context, option, name) for name in value)
+def _server_arguments(_context: click.Context, _option: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
+    for name in value:
+        if name not in (*names(), *brokers.names()):
+            known = f"the engines are {', '.join(names())}; the brokers are {', '.join(brokers.names())}"
+            raise click.BadParameter(f"`{name}` is neither an engine nor a broker; {known}")
+    return value
 
 
 def _separator(_context: click.Context, _option: click.Parameter, value: str) -> str:
@@ -96,7 +101,7 @@ questions_option = click.option(
 SEPARATOR = "Character between columns of a text file; a space means any run of spaces and tabs."
 separator_option = click.option("--separator", default=",", callback=_separator, show_default=True, help=SEPARATOR)
 engine_argument = click.argument("engine", callback=_engine)
-engines_argument = click.argument("engines", nargs=-1, callback=_engine_arguments, metavar="[ENGINE]...")
+servers_argument = click.argument("servers", nargs=-1, callback=_server_arguments, metavar="[SERVER]...")
 
 
 def layouts_of(dataset: Dataset, names: list[str]) -> list[Layout]:

@@ -1,61 +1,86 @@
-"""Commands for servers: up, down, status, logs."""
+"""Commands for servers of engines and brokers: up, down, status, logs."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 
 import click
 from rich.table import Column, Table
 
-from rollup_bench.engines.registry import names, recipe
+from rollup_bench.engines import registry as engines
 from rollup_bench.errors import RequestError
-from rollup_bench.harness.cli.options import engines_argument, via_option
+from rollup_bench.harness.cli.options import servers_argument, via_option
 from rollup_bench.harness.report.terminal import console
 from rollup_bench.harness.run.home import home
 from rollup_bench.servers import UP, Server, open_server
 from rollup_bench.servers.budget import budget
+from rollup_bench.servers.recipe import Recipe
 from rollup_bench.servers.watch import Watch
+from rollup_bench.streams import registry as brokers
 
 GIB = 1 << 30
 
 
-def _servers(engines: Sequence[str], via: str) -> Iterator[Server]:
-    """Yields the servers of `engines`; if it is empty, those of all engines whose server can be reached `via`."""
-    for name in engines or [name for name in names() if (found := recipe(name)) and via in found.ways]:
-        declared = recipe(name)
-        if declared is None:
-            raise RequestError(f"{name} has no server, because it runs in the process that asks it; leave {name} out")
-        yield open_server(declared, via, home(), budget())
+def _recipe(name: str) -> Recipe:
+    declared = brokers.recipe(name) if name in brokers.names() else engines.recipe(name)
+    if declared is None:
+        raise RequestError(f"{name} has no server, because it runs in the process that asks it; leave {name} out")
+    return declared
+
+
+def _engines(via: str) -> list[str]:
+    """The engines whose server can be reached `via`."""
+    return [name for name in engines.names() if (found := engines.recipe(name)) and via in found.ways]
+
+
+def _open(names: Sequence[str], via: str) -> Iterator[Server]:
+    for name in names:
+        yield open_server(_recipe(name), via, home(), budget())
+
+
+def _used(names: Sequence[str], via: str) -> Iterator[Server]:
+    """The servers of these names; without names, those of all engines, and of the brokers that are in use."""
+    yield from _open(names or _engines(via), via)
+    if not names:
+        yield from filter(_is_in_use, _open(brokers.names(), via))
+
+
+def _is_in_use(server: Server) -> bool:
+    """Whether the server was ever started here or, if it is external, whether the environment has its address."""
+    with suppress(RequestError):
+        return bool(server.connection)
+    return False
 
 
 def _options(command: Callable[..., None]) -> Callable[..., None]:
-    return via_option(engines_argument(command))
+    return via_option(servers_argument(command))
 
 
 @click.command()
 @_options
-def up(engines: tuple[str, ...], via: str) -> None:
-    """Starts servers and leaves them running. Without ENGINE, starts those of all engines."""
-    servers = list(_servers(engines, via))
+def up(servers: tuple[str, ...], via: str) -> None:
+    """Starts servers and leaves them running. Without SERVER, starts those of all engines, and no broker."""
+    opened = list(_open(servers or _engines(via), via))
     limit = budget()
-    click.echo(f"each engine: {limit.cores} cores, {limit.memory / GIB:.1f} GiB of memory, on loopback only", err=True)
-    for server in servers:
+    click.echo(f"each server: {limit.cores} cores, {limit.memory / GIB:.1f} GiB of memory, on loopback only", err=True)
+    for server in opened:
         if not server.start(Watch(lambda text: click.echo(text, err=True), UP)):
             click.echo(f"{server.name}: already runs at {server.status().address}", err=True)
 
 
 @click.command()
 @_options
-def down(engines: tuple[str, ...], via: str) -> None:
-    """Stops servers and keeps their data. Without ENGINE, stops those of all engines."""
-    for server in list(_servers(engines, via)):
+def down(servers: tuple[str, ...], via: str) -> None:
+    """Stops servers and keeps their data. Without SERVER, stops those of all engines and brokers."""
+    for server in list(_used(servers, via)):
         server.stop()
 
 
 @click.command()
 @_options
-def status(engines: tuple[str, ...], via: str) -> None:
-    """Prints which servers answer, and their addresses. Without ENGINE, prints those of all engines."""
-    table = Table("engine", "via", "address", "memory", "started in", Column("processes", overflow="fold"))
-    for server in _servers(engines, via):
+def status(servers: tuple[str, ...], via: str) -> None:
+    """Prints which servers answer, and their addresses. Without SERVER, prints all engines and the brokers in use."""
+    table = Table("server", "via", "address", "memory", "started in", Column("processes", overflow="fold"))
+    for server in _used(servers, via):
         state = server.status()
         table.add_row(
             server.name,
@@ -71,9 +96,9 @@ def status(engines: tuple[str, ...], via: str) -> None:
 @click.command()
 @_options
 @click.option("--lines", type=click.IntRange(min=1), default=20, show_default=True, help="Number of lines of each log.")
-def logs(engines: tuple[str, ...], via: str, lines: int) -> None:
-    """Prints the last lines of server logs. Without ENGINE, prints those of all engines."""
-    for server in _servers(engines, via):
+def logs(servers: tuple[str, ...], via: str, lines: int) -> None:
+    """Prints the last lines of server logs. Without SERVER, prints those of all engines and brokers in use."""
+    for server in _used(servers, via):
         click.echo(server.logs(lines))
 
 

@@ -17,6 +17,7 @@ from tests.support.datasets import SPAN, aggregate, write
 
 SQL = "x'; DROP TABLE events; --"
 ENGINE = ("`x` is not an engine; the engines are ", "duckdb")
+SERVER = ("`x` is neither an engine nor a broker; the engines are ", "the brokers are kafka, pulsar")
 STORED = str(ROOT / "results" / "vm" / "flights-standard.jsonl")
 CHOICE = ("is not one of",)
 QUESTION = "carriers"
@@ -242,7 +243,7 @@ COMMANDS: dict[str, dict[str, list[Case]]] = {
 }
 SERVERS: dict[str, dict[str, list[Case]]] = {
     verb: {
-        "engines": [([verb, "x"], ("ENGINE", *ENGINE)), ([verb, "duckdb"], ("duckdb has no server",))],
+        "servers": [([verb, "x"], ("SERVER", *SERVER)), ([verb, "duckdb"], ("duckdb has no server",))],
         "--via": [
             ([verb, "--via", "x"], ("'--via'", *CHOICE)),
             (

@@ -61,8 +61,8 @@ def test_a_section_explains_the_terms_of_the_code(section: str, terms: tuple[str
 def _words(parameter: click.Parameter) -> list[str]:
     """The option as it is written, or the argument's name, then the values to choose from."""
     choices = parameter.type.choices if isinstance(parameter.type, click.Choice) else ()
-    is_engine = parameter.name == "engines" and isinstance(parameter, click.Argument)
-    name = "ENGINE" if is_engine else str(parameter.name).upper()
+    is_server = parameter.name == "servers" and isinstance(parameter, click.Argument)
+    name = "SERVER" if is_server else str(parameter.name).upper()
     return [parameter.opts[0] if isinstance(parameter, click.Option) else name, *choices]
 
 
