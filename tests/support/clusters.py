@@ -8,7 +8,7 @@ import ssl
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,7 @@ from rollup_bench.servers.budget import Budget
 from rollup_bench.servers.native import NativeServer
 from rollup_bench.servers.recipe import JavaProcess, Place, Recipe
 from rollup_bench.servers.watch import Watch
+from rollup_bench.streams import registry as brokers
 from tests.support import gateway
 
 if TYPE_CHECKING:
@@ -39,6 +40,44 @@ client_encryption_options:
     "jvm.options": f"\n-Dcassandra.ring_delay_ms=5000\n-Dcassandra.system_auth.default_rf={len(NODES)}\n",
 }
 """What is added to each template."""
+
+BROKERS = {
+    "kafka": {
+        "server.properties": """
+listener.security.protocol.map=CLIENT:SASL_SSL,CONTROLLER:PLAINTEXT
+ssl.keystore.type=PKCS12
+ssl.keystore.location={store}
+ssl.keystore.password={word}
+ssl.truststore.type=PEM
+ssl.truststore.location={pem}
+sasl.enabled.mechanisms=PLAIN
+sasl.mechanism.inter.broker.protocol=PLAIN
+listener.name.client.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required \\
+  username="{user}" password="{password}" user_{user}="{password}";
+"""
+    },
+    "pulsar": {
+        "standalone.conf": """
+webServicePort=
+brokerServicePort=
+webServicePortTls=${{web}}
+brokerServicePortTls=${{broker}}
+tlsCertificateFilePath={pem}
+tlsKeyFilePath={key}
+tlsTrustCertsFilePath={pem}
+brokerClientTlsEnabled=true
+brokerClientTrustCertsFilePath={pem}
+authenticationEnabled=true
+authorizationEnabled=true
+superUserRoles={user}
+authenticationProviders=org.apache.pulsar.broker.authentication.AuthenticationProviderBasic
+basicAuthConf={users}
+brokerClientAuthenticationPlugin=org.apache.pulsar.client.impl.auth.AuthenticationBasic
+brokerClientAuthenticationParameters={{"userId":"{user}","password":"{password}"}}
+"""
+    },
+}
+"""What is added to the templates of brokers."""
 
 DRUID = {
     "router/runtime.properties": """
@@ -82,14 +121,19 @@ class Cluster:
 class _Server(NativeServer):
     """Whose nodes show a certificate."""
 
-    def __init__(self, recipe: Recipe, home: Path, hosts: tuple[str, ...], shown: Certificate) -> None:
+    def __init__(
+        self, recipe: Recipe, home: Path, hosts: tuple[str, ...], shown: Certificate,
+        user: str | None = None, password: str | None = None,
+    ) -> None:  # fmt: skip
         super().__init__(recipe, home, BUDGET)
-        self._hosts, self._shown = hosts, shown
+        self._hosts, self._shown, self._login = hosts, shown, (user, password)
 
     @property
     def connection(self) -> Connection:
-        """With TLS, as nobody."""
-        return replace(super().connection, hosts=self._hosts, tls=True, ca=self._shown.pem)
+        """With TLS, as nobody unless there is a user."""
+        user, password = self._login
+        known = super().connection
+        return replace(known, hosts=self._hosts, tls=True, ca=self._shown.pem, user=user, password=password)
 
 
 def certificate(folder: Path) -> Certificate:
@@ -146,7 +190,32 @@ def druid(home: Path, watch: Watch) -> Iterator[Cluster]:
 
 
 STARTED = {"cassandra": cassandra, "druid": druid}
-"""How each engine's is started."""
+"""How the cluster of each engine is started."""
+
+
+@contextmanager
+def broker(name: str, home: Path, watch: Watch) -> Iterator[Cluster]:
+    """One node of a broker, new, which accepts only TLS and one user."""
+    shown, known = certificate(home / "tls"), brokers.recipe(name)
+    user, password = f"u{secrets.token_hex(6)}", secrets.token_hex()
+    hashed = subprocess.run(
+        [shutil.which("openssl") or "openssl", "passwd", "-apr1", "-stdin"],
+        input=password, capture_output=True, text=True, check=True,
+    ).stdout.strip()  # fmt: skip
+    (home / "users").write_text(f"{user}:{hashed}\n")
+    login = {"user": user, "password": password, "users": home / "users"}
+    folder = _extended(known.folder, home / "recipes" / name, BROKERS[name], shown, **login)
+    recipe = replace(known, folder=folder, stages=lambda place: [[_secured(known, place, shown, user, password)]])
+    with _Server(recipe, home, NODES[:1], shown, user, password).running(watch) as server:
+        yield Cluster(server, server.connection)
+
+
+def _secured(known: Recipe, place: Place, shown: Certificate, user: str, password: str) -> JavaProcess:
+    """The broker's only process, which is ready when it answers the user."""
+    ((process,),) = known.stages(place)
+    assert isinstance(process, JavaProcess)
+    at = Connection(NODES[:1], place.ports[known.ports[0]], tls=True, ca=shown.pem, user=user, password=password)
+    return replace(process, ready=lambda: known.answers(at))
 
 
 def _ring(place: Place, shown: Certificate) -> list[list[JavaProcess]]:
@@ -226,12 +295,12 @@ def _block(recipe: Recipe, language: str) -> str:
     return str(block)
 
 
-def _extended(engine: Path, target: Path, additions: Mapping[str, str], shown: Certificate) -> Path:
+def _extended(engine: Path, target: Path, additions: Mapping[str, str], shown: Certificate, **values: object) -> Path:
     """A recipe's folder with more in its templates; what is said last holds."""
     shutil.copytree(engine / "conf", target / "conf")
     for listed in ("pom.xml", pins.FILE):
         shutil.copy(engine / listed, target)
     for name, text in additions.items():
         with (target / "conf" / name).open("a", encoding="utf-8") as file:
-            file.write(text.format(store=shown.store, word=shown.word))
+            file.write(text.format(**asdict(shown), **values))
     return target
