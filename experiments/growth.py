@@ -1,102 +1,210 @@
-"""Measures how the time of each core question grows with the number of events, by engine and layout.
+"""Measures how the processor time of a request grows with the number of events, by question, engine and layout.
 
-`python -m experiments.growth --engines duckdb,druid,cassandra --layouts raw,day,tuned`. Games of several sizes are
-loaded, and each question is asked over the last four weeks, the last year and all ten years. Every answer is compared
-with the truth first. Then all questions over all spans and sizes are asked of all arms in ABBA order, each of them for
-half a second, but at least twice and at most 20 times.
+`python -m experiments.growth --engines duckdb,druid,cassandra --layouts raw,day,tuned`. Games of nine sizes are loaded,
+twice each. Questions are asked over all ten years and, for the fixed cost, over ten years without events. Each cell is
+a line of the file `--out`; the same command, started again, measures the cells that the file lacks. `python -m
+experiments.growth_report FILE` prints the file again and draws it.
 """
 
 import sys
-import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
 from itertools import product
 from pathlib import Path
+from typing import NamedTuple
 
 import click
 import msgspec
 import numpy as np
 
-from experiments import growth_report
-from rollup_bench.engines.contract import Engine, Session
-from rollup_bench.errors import FailureError
+from experiments.growth_cells import Asked, Cell, read
+from experiments.growth_questions import ALL_YEARS, NO_EVENTS, QUESTIONS, over
+from experiments.growth_report import show
+from rollup_bench.engines.contract import Engine, Plan, Session
+from rollup_bench.engines.failures import quietly_closed, reason
+from rollup_bench.errors import FailureError, RequestError
 from rollup_bench.harness.cli.options import engines_option, layouts_of, layouts_option, out_option, via_option
+from rollup_bench.harness.records.run_log import append, drop_incomplete_line
 from rollup_bench.harness.report.terminal import console, ended, progress
 from rollup_bench.harness.run import arms as running
+from rollup_bench.harness.run import loading
 from rollup_bench.harness.run.admission import check
-from rollup_bench.harness.run.arms import Say
+from rollup_bench.harness.run.arms import Arm, Say
+from rollup_bench.harness.run.circuit_breaker import CircuitBreaker
+from rollup_bench.harness.run.costs import gauge
 from rollup_bench.harness.run.home import home
-from rollup_bench.harness.run.machine import NOT_MEASURED, scope
-from rollup_bench.harness.run.verdicts import RIGHT, Judgement, Kind
-from rollup_bench.harness.stats.abba import abba
+from rollup_bench.harness.run.machine import scope
+from rollup_bench.harness.run.request import answers
+from rollup_bench.harness.run.rounds import TimedQuestion, alone
+from rollup_bench.harness.run.verdicts import RIGHT, Kind
 from rollup_bench.servers.budget import budget
 from rollup_bench.workloads import dataset as datasets
-from rollup_bench.workloads import events
-from rollup_bench.workloads.dataset import Dataset
+from rollup_bench.workloads import events as event_store
 from rollup_bench.workloads.events import Events
 from rollup_bench.workloads.layouts import Layout
-from rollup_bench.workloads.questions import Question, Span
-from rollup_bench.workloads.templates import Template
-from rollup_bench.workloads.truth.selection import within
 
-ROWS = (250_000, 1_000_000, 3_000_000)
-END = date(2024, 1, 1)
-SPANS = {"a month": date(2023, 12, 4), "a year": date(2023, 1, 2), "ten years": date(2014, 1, 6)}
-"""The first day of each span. Spans consist of whole weeks, so that tables by day or by week can answer."""
-GRAINS = {"ten-years": "day", "prices-paid": "week"}
-"""The grain that replaces the grain of a question whose buckets do not divide four weeks."""
-CORE = {
-    "ten-years": "counts and sums by day and action",
-    "rollup-of-a-day": "subtotals over three dimensions",
-    "top-spenders": "the top hundred of all players",
-    "daily-players": "exact distinct players by day",
-    "prices-paid": "exact quantiles by week",
-    "one-item": "one item's weeks",
-    "first-two-weeks": "retention of each week's newcomers",
-    "first-day-purchase": "a funnel within a day",
-}
+ROWS = tuple(50_000 * 2**doublings for doublings in range(9))
+LOADS = 2
 SEED = 1
-SECONDS = 0.5
-"""How many seconds a question is asked of an arm over a span."""
-REQUESTS = (2, 20)
-"""The smallest and the largest number of times that a question is asked of an arm over a span."""
+SECONDS = 1.0
+PASSES = 4
+"""A question is asked in so many parts of `--seconds`, because a machine changes its speed; one more part warms up."""
+LEAST = 2
+"""The fewest requests of a question over a span; slow ones take fewer passes."""
+SPANS = {"span": ALL_YEARS, "empty": NO_EVENTS}
+"""The two spans by the field of a cell that holds their times."""
+
+
+class Work(NamedTuple):
+    """The cells that are missing at a size and a load: an engine, a layout, and names of questions."""
+
+    engine: Engine
+    layout: Layout
+    names: Sequence[str]
+
+    @property
+    def arm(self) -> str:
+        """The name of the arm."""
+        return f"{self.engine.name}/{self.layout.name}"
+
+
+class Opened(NamedTuple):
+    """An arm with its missing cells; `session` is None if the arm supports none of their questions."""
+
+    work: Work
+    arm: Arm
+    session: Session | None
 
 
 @dataclass
 class Timed:
-    """A question over a span that an arm answered right, while its requests are timed."""
+    """A cell that an arm answers right, while it is timed; `asked` has what was asked so far, by span."""
 
-    cell: growth_report.Cell
-    session: Session
-    question: Question
-    most: float  # seconds
+    opened: Opened
+    cell: Cell
+    asked: dict[str, Asked] = field(default_factory=dict)
     failed: str = ""
-    seconds: list[float] = field(default_factory=list)
 
-    def ask(self) -> None:
-        """Asks the question once and records the seconds, or the failure, after which the arm is not asked again."""
-        began = time.perf_counter()
+    def ask(self, span: str, seconds: float) -> None:
+        """Asks the question over a span for `seconds`, but at least once; after an error, it is not asked again."""
+        (_, arm, session), name = self.opened, self.cell.question
+        if self.failed or session is None:
+            return
+        question = over(name, SPANS[span])
+        timed = TimedQuestion(name, (arm.name,), arm.name, lambda: question)
         try:
-            self.session.ask(self.question)
-            self.seconds.append(time.perf_counter() - began)
-        except FailureError as error:
-            self.failed = str(error)
+            cost = alone(timed, arm.name, session.ask, 0, seconds, gauge(arm.engine.server), least=1)
+        except Exception as error:  # any error of an engine fails only this cell
+            self.failed = reason(error)
+        else:
+            self.asked[span] = self.asked.get(span, Asked()).plus(cost.questions, cost.spent)
+
+    def lacks(self, span: str, seconds: float) -> bool:
+        """Whether the question must still be asked over a span, for `seconds` in total and at least twice."""
+        asked = self.asked.get(span, Asked())
+        return not self.failed and (asked.wall < seconds or asked.requests < LEAST)
 
     @property
-    def enough(self) -> bool:
-        """True after a failure, after 20 requests, or after `most` seconds and 2 requests."""
-        least, most = REQUESTS
-        requests = len(self.seconds)
-        return bool(self.failed) or requests >= most or (requests >= least and sum(self.seconds) >= self.most)
-
-    @property
-    def done(self) -> growth_report.Cell:
-        """The result of the question on the arm: the seconds of its requests, or the verdict `failed`."""
+    def done(self) -> Cell:
+        """The cell with its times, or as failed."""
         if self.failed:
-            return msgspec.structs.replace(self.cell, verdict=Kind.FAILED.value, reason=self.failed)
-        return msgspec.structs.replace(self.cell, seconds=self.seconds)
+            return msgspec.structs.replace(self.cell, verdict=Kind.FAILED, reason=self.failed)
+        return msgspec.structs.replace(self.cell, **self.asked)
+
+
+@dataclass(frozen=True)
+class Size:
+    """One size and load: its arms are loaded, their answers checked, and right ones timed."""
+
+    rows: int
+    load: int
+    seconds: float
+    out: Path
+    say: Say
+
+    def measure(self, missing: Sequence[Work]) -> None:
+        """Appends the missing cells to the file, and drops the loads."""
+        game = msgspec.structs.replace(datasets.read("game").sized(self.rows, SEED), questions=dict(QUESTIONS))
+        prepared = event_store.prepare(game, home(), self.say)
+        with ExitStack() as stack:
+            opened = []
+            for work in missing:
+                try:
+                    plan = work.engine.plan(game, work.layout, prepared.statistics)
+                    opened.append(Opened(work, *self._open(stack, work, plan, prepared)))
+                except RequestError:
+                    raise
+                except Exception as error:  # any error of an engine fails only its arm
+                    for name in work.names:
+                        append(self.out, self._cell(work, name, Kind.FAILED, reason(error)))
+            self._time([timed for name in QUESTIONS for timed in self._checked(name, opened, prepared)])
+
+    def _open(self, stack: ExitStack, work: Work, plan: Plan, prepared: Events) -> tuple[Arm, Session | None]:
+        """Loads a plan anew until the stack closes, unless the engine supports none of the questions."""
+        unloaded = Arm(work.engine, plan)
+        if not any(answers(unloaded, over(name, ALL_YEARS)) for name in work.names):
+            return unloaded, None
+        arm = stack.enter_context(_loaded(work.engine, plan, prepared, self._say))
+        session = stack.enter_context(quietly_closed(work.engine.session(plan)))
+        return arm, CircuitBreaker(session, work.engine.server)
+
+    def _checked(self, name: str, opened: Sequence[Opened], prepared: Events) -> Iterator[Timed]:
+        """Compares the answers over both spans with the truth; yields cells to time, and appends the others."""
+        asked = [one for one in opened if name in one.work.names]
+        self._say(f"checking {name}")
+        whole, empty = (
+            [check(one.arm, one.session, over(name, span), prepared) for one in asked] for span in SPANS.values()
+        )
+        for one, first, second in zip(asked, whole, empty, strict=True):
+            decisive = first if first.verdict.kind not in RIGHT else second
+            cell = self._cell(one.work, name, decisive.verdict.kind, decisive.verdict.reason)
+            cell = msgspec.structs.replace(cell, where=first.support.where or "", groups=first.rows or 0)
+            if cell.verdict in RIGHT:
+                yield Timed(one, cell)
+            else:
+                append(self.out, cell)
+
+    def _time(self, right: Sequence[Timed]) -> None:
+        """Asks all cells over both spans in passes, each in a random order, and appends the cells."""
+        rng, part = np.random.default_rng([SEED, self.load, self.rows]), self.seconds / PASSES
+        self._say("warming up")
+        for one, span in product(right, SPANS):
+            one.ask(span, part)
+        for one in right:
+            one.asked.clear()
+        while lacking := [(one, span) for one, span in product(right, SPANS) if one.lacks(span, self.seconds)]:
+            self._say(f"timing {len(lacking)} questions over a span")
+            for place in rng.permutation(len(lacking)):
+                one, span = lacking[place]
+                one.ask(span, part)
+        for one in right:
+            append(self.out, one.done)
+
+    def _cell(self, work: Work, name: str, verdict: Kind, why: str) -> Cell:
+        return Cell(
+            arm=work.arm,
+            question=name,
+            rows=self.rows,
+            load=self.load,
+            scope=scope([work.engine], budget()),
+            verdict=verdict,
+            reason=why,
+        )
+
+    def _say(self, text: str) -> None:
+        self.say(f"{self.rows:,} events, load {self.load + 1} of {LOADS}: {text}")
+
+
+@contextmanager
+def _loaded(engine: Engine, plan: Plan, prepared: Events, say: Say) -> Iterator[Arm]:
+    """Loads a plan anew, and drops the load after the block; the load stays if the engine is down by then."""
+    loading.drop(engine, plan, home())
+    try:
+        yield running.load(engine, plan, prepared, home(), say)
+    finally:
+        with suppress(FailureError):
+            loading.drop(engine, plan, home())
 
 
 def measure(
@@ -105,129 +213,90 @@ def measure(
     names: Sequence[str],
     sizes: Sequence[int],
     seconds: float,
+    out: Path,
     say: Say,
-) -> list[growth_report.Cell]:
-    """Checks each question over each span on each arm, times those answered right together, and returns all results."""
-    game = datasets.read("game")
-    game = msgspec.structs.replace(game, questions={name: _grained(game.question(name)) for name in names})
-    with ExitStack() as stack:
-        cells: list[growth_report.Cell | Timed] = []
-        for rows in sizes:
-            sized = game.sized(rows, SEED)
-            prepared = events.prepare(sized, home(), say)
-            checked = _checked(stack, engines, layouts, sized, prepared, say)
-            cells += [one if isinstance(one, growth_report.Cell) else Timed(*one, seconds) for one in checked]
-        _time([one for one in cells if isinstance(one, Timed)], say)
-    return [one.done if isinstance(one, Timed) else one for one in cells]
+) -> None:
+    """Measures the cells that the file `out` lacks: all sizes in a random order, and then again with new loads."""
+    _check_processor(engines)
+    _check_file(engines, out)
+    for load in range(LOADS):
+        for rows in np.random.default_rng([SEED, load]).permutation(sorted(set(sizes))).tolist():
+            held = {
+                (cell.arm, cell.question)
+                for cell in read(out)
+                if (cell.rows, cell.load) == (rows, load) and cell.verdict != Kind.FAILED
+            }
+            work = [Work(engine, layout, names) for engine in engines for layout in layouts]
+            missing = [each._replace(names=[name for name in names if (each.arm, name) not in held]) for each in work]
+            if missing := [each for each in missing if each.names]:
+                Size(rows, load, seconds, out, say).measure(missing)
 
 
-def _checked(
-    stack: ExitStack, engines: Sequence[Engine], layouts: Sequence[Layout], game: Dataset, prepared: Events, say: Say
-) -> Iterator[growth_report.Cell | tuple[growth_report.Cell, Session, Question]]:
-    """Loads one game and checks each question over each span on each arm; yields right results with sessions."""
-    compared, lost = [], {}
-    for engine, layout in product(engines, layouts):
-        try:
-            arm = running.arm(engine, layout, game, prepared, home(), say)
-            compared.append((arm, stack.enter_context(engine.session(arm.plan))))
-        except FailureError as error:
-            lost[f"{engine.name}/{layout.name}"] = str(error)
-    counts = _counts(prepared)
-    for (name, template), span in product(game.questions.items(), SPANS):
-        say(f"{prepared.statistics.rows:,} rows: checking {name} over {span}")
-        question = over(template, SPANS[span])
-        about = (name, CORE.get(name, ""), prepared.statistics.rows, span, counts[span])
-        for failed, reason in lost.items():
-            yield _cell(about, failed, Judgement(Kind.FAILED, reason))
-        for arm, session in compared:
-            one = check(arm, session, question, prepared)
-            cell = _cell(about, arm.name, one.verdict, one.support.where or "")
-            yield (cell, session, question) if one.verdict.kind in RIGHT else cell
+def _check_processor(engines: Sequence[Engine]) -> None:
+    """Raises RequestError if the processor time of a server cannot be read."""
+    for engine in engines:
+        if engine.server is not None and gauge(engine.server).processor() is None:
+            raise RequestError(f"--via: the processor time of {engine.name}'s server is unknown; use --via native")
 
 
-def _cell(about: tuple[str, str, int, str, int], arm: str, verdict: Judgement, where: str = "") -> growth_report.Cell:
-    question, asks, rows, span, count = about
-    return growth_report.Cell(
-        question=question,
-        asks=asks,
-        arm=arm,
-        rows=rows,
-        span=span,
-        events=count,
-        verdict=verdict.kind.value,
-        where=where,
-        reason=verdict.reason,
-        seconds=[],
-    )
+def _check_file(engines: Sequence[Engine], out: Path) -> None:
+    """Makes the file ready for more cells; RequestError if it has cells of another version or budget of an engine."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.touch()
+    drop_incomplete_line(out)
+    now = {engine.name: scope([engine], budget()) for engine in engines}
+    for cell in read(out):
+        engine = cell.arm.partition("/")[0]
+        if now.get(engine, cell.scope) != cell.scope:
+            differs = f"holds cells of `{cell.scope}`, but now it is `{now[engine]}`"
+            raise RequestError(f"{out}: {differs}; name another file with --out")
 
 
-def over(template: Template, start: date) -> Question:
-    """Returns a question from a day to the end of the game; a cohort also observes its subjects until that end."""
-    values = {"start": start, "end": END, "until": END}
-    return template.fill({name: value for name, value in values.items() if name in template.parameters})
-
-
-def _grained(template: Template) -> Template:
-    grain = {"grain": GRAINS[template.name]} if template.name in GRAINS else {}
-    return msgspec.structs.replace(template, body=template.body | grain)
-
-
-def _counts(prepared: Events) -> dict[str, int]:
-    """Returns the number of events in each span."""
-    time = prepared.columns.time.name
-    spans = {
-        name: Span(*(datetime(d.year, d.month, d.day, tzinfo=UTC) for d in (start, END)))
-        for name, start in SPANS.items()
-    }
-    counts = dict.fromkeys(SPANS, 0)
-    for batch in prepared.batches([time]):
-        for name, span in spans.items():
-            counts[name] += within(batch, time, span).num_rows
-    return counts
-
-
-def _time(cells: Sequence[Timed], say: Say) -> None:
-    """Asks all questions of their arms in rounds of ABBA order, until each was asked often or long enough."""
-    rng, going, rounds = np.random.default_rng(SEED), list(cells), 0
-    while going:
-        rounds += 1
-        for place in abba([str(number) for number in range(len(going))], rng):
-            say(f"round {rounds}: {len(going)} of {len(cells)} questions on arms")
-            if not going[int(place)].enough:
-                going[int(place)].ask()
-        going = [one for one in going if not one.enough]
+def _names(_context: click.Context, _option: click.Parameter, value: str) -> list[str]:
+    names = list(dict.fromkeys(value.split(",")))
+    if unknown := [name for name in names if name not in QUESTIONS]:
+        raise click.BadParameter(f"`{unknown[0]}` is not a question; the questions are {', '.join(QUESTIONS)}")
+    return names
 
 
 @click.command(context_settings={"max_content_width": 110})
 @engines_option
 @layouts_option
-@click.option("--questions", default=",".join(CORE), metavar="A,B", show_default=True, help="Questions of the game.")
+@click.option(
+    "--questions",
+    "names",
+    default=",".join(QUESTIONS),
+    callback=_names,
+    metavar="A,B",
+    help="Questions; all if left out.",
+)
 @click.option(
     "--rows", multiple=True, type=click.IntRange(1), default=ROWS, show_default=True, help="Events of a game."
 )
-@click.option("--seconds", type=float, default=SECONDS, show_default=True, help="How long a cell is asked, at most.")
+@click.option(
+    "--seconds",
+    type=click.FloatRange(0, min_open=True),
+    default=SECONDS,
+    show_default=True,
+    help="How long a question is asked over a span.",
+)
 @via_option
-@out_option(help="The drawing: .svg, .png or .pdf; growth.svg under the home if not given.")
+@out_option(help="The file of the cells, as JSON lines; growth.jsonl under the home if not given.")
 def growth(
     engines: list[str],
     layouts: list[str],
-    questions: str,
+    names: list[str],
     rows: tuple[int, ...],
     seconds: float,
     via: str,
     out: Path | None,
 ) -> None:
-    """Prints and draws how seconds grow with events; exits with 1 if an answer was wrong or an arm failed."""
-    out = out or home() / "growth.svg"
-    out.parent.mkdir(parents=True, exist_ok=True)
+    """Measures how processor time grows with events, and prints it; exits with 1 if the figures are not good enough."""
+    out = out or home() / "growth.jsonl"
+    chosen = layouts_of(datasets.read("game"), layouts)
     with progress() as say, running.opened(engines, via, home(), say) as opened:
-        measured_on = f"{scope(opened, budget())}; {NOT_MEASURED}"
-        chosen = layouts_of(datasets.read("game"), layouts)
-        cells = measure(opened, chosen, questions.split(","), sorted(rows), seconds, say)
-    growth_report.table(measured_on, cells, console())
-    growth_report.draw(out, measured_on, cells)
-    print(f"the drawing is in {out.name}")
-    sys.exit(any(cell.verdict in (Kind.WRONG, Kind.FAILED) for cell in cells))
+        measure(opened, chosen, names, rows, seconds, out, say)
+    sys.exit(not show(read(out), console()))
 
 
 if __name__ == "__main__":

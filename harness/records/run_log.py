@@ -63,7 +63,7 @@ class RunLog:
         if written:
             self._check_header(written[0], header)
         self._newest: dict[Key, Record] = {key(line): line for line in newest(written) if not isinstance(line, Fault)}
-        _drop_incomplete_line(path)
+        drop_incomplete_line(path)
         if not written:
             self.add(header)
 
@@ -84,10 +84,7 @@ class RunLog:
 
     def add(self, record: Record) -> None:
         """Appends a line to the file and returns after the line is written to the disk."""
-        with self.path.open("ab") as file:
-            file.write(msgspec.json.encode(record) + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
+        append(self.path, record)
         _put(self._newest, record)
 
     def _check_header(self, first: Record, header: Header) -> None:
@@ -100,7 +97,16 @@ class RunLog:
                 raise RequestError(f"{self.path}: {differs}; name another file with --out")
 
 
-def _drop_incomplete_line(path: Path) -> None:
+def append(path: Path, record: msgspec.Struct) -> None:
+    """Appends a record to a file as a line of JSON, and returns after the line is written to the disk."""
+    with path.open("ab") as file:
+        file.write(msgspec.json.encode(record) + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def drop_incomplete_line(path: Path) -> None:
+    """Removes what follows the last newline of a file, as a killed program leaves it."""
     with path.open("rb+") as file:
         content = file.read()
         file.truncate(content.rfind(b"\n") + 1)
