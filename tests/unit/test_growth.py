@@ -190,6 +190,20 @@ def test_a_wrong_answer_is_listed_and_not_timed(
     assert timed == {("funnel", False), ("one-item", True), ("one-item", False)}
 
 
+def test_an_answer_must_also_be_right_without_events(
+    call: Callable[..., int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask, before = _Session.ask, over("one-item", NO_EVENTS).span
+    monkeypatch.setattr(
+        _Session,
+        "ask",
+        lambda session, asked: ask(session, over("counts", ALL_YEARS) if asked.span == before else asked),
+    )
+    assert call(command, *asking(2_000)) == 1
+    reasons = {cell.reason for cell in read(tmp_path / "growth.jsonl") if cell.verdict == Kind.WRONG}
+    assert [reason.startswith("without events, the answer's columns are") for reason in reasons] == [True]
+
+
 def test_a_question_that_fails_is_listed_and_asked_again(
     call: Callable[..., int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
