@@ -30,6 +30,7 @@ from rollup_bench.workloads.layouts import RAW
 from rollup_bench.workloads.mixes import Mix
 from rollup_bench.workloads.questions import tolerated
 
+LEAST_LAUNCHES = 3
 UNKNOWN = "the processor time of its server is unknown"
 SIZABLE = "game"  # a dataset that is generated with any number of events
 
@@ -135,8 +136,8 @@ def _unsure(launches: int, drifts: bool, taken: Sequence[Route]) -> str:
     """Returns why the figures of a question on an arm support no choice; empty if they do."""
     if not launches:
         return "it was not timed"
-    if launches == 1:
-        return "it was timed in a single launch, so its error is unknown"
+    if launches < LEAST_LAUNCHES:
+        return f"it was timed in fewer than {LEAST_LAUNCHES} launches, so that its error is not known well enough"
     if drifts:
         return "its times still changed while they were measured"
     return f"its requests took several routes: {shares(taken)}" if len(taken) > 1 else ""

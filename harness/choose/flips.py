@@ -39,18 +39,24 @@ class Flip(msgspec.Struct, frozen=True):
     low: float | None
     high: float | None
     chosen: list[str]
+    now: float | None = None  # the value of the needs; None if they have none
 
 
 def flips(rule: Rule, decision: Decision) -> list[Flip]:
-    """Returns what would replace the cheapest candidate, in the order of the needs and prices."""
-    if not decision.offers:
+    """Returns what would replace the chosen candidate; the value that is nearest to that of the needs comes first.
+
+    Returns nothing if several candidates cannot be told apart: any of them may be chosen already.
+    """
+    if len(decision.chosen) != 1:
         return []
     by_name = {one.name: one for one in rule.candidates()}
     best, *others = (by_name[offer.name] for offer in decision.offers)
     search = _Search(rule, best, [one for one in others if one.name not in decision.chosen])
     amounts = [flip for name in _AMOUNTS for flip in search.amount(name)]
     weights = [flip for question in rule.ask for flip in search.weight(question)]
-    return [*amounts, *weights, *(flip for name in BOUNDS for flip in search.bound(name, decision))]
+    found = [*amounts, *weights, *(flip for name in BOUNDS for flip in search.bound(name, decision))]
+    known = rule.needs.numbers | rule.ask
+    return sorted((msgspec.structs.replace(flip, now=known[flip.need]) for flip in found), key=_distance)
 
 
 @dataclass(frozen=True)
@@ -119,7 +125,7 @@ class _Search:
         with np.errstate(divide="ignore", invalid="ignore"):
             places = np.where(np.abs(moved) > _FLAT * after[self.best.name], now - step * apart / moved, math.nan)
         for up in (True, False):
-            valid = (places > now if up else places < now) & (places >= 0) & (places <= _MOST.get(name, math.inf))
+            valid = (places > now if up else places < now) & (places >= 0) & (places < _MOST.get(name, math.inf))
             nearest = np.where(valid, places if up else -places, math.inf)
             found = _flip(name, up, nearest, rivals)
             yield from (flip for flip in found if not now or 1 / FAR < flip.value / now < FAR)
@@ -145,8 +151,10 @@ class _Search:
         """Returns the rate beyond which the best candidate has too few cores, or is not known to meet the p95."""
         rule, found = self.rule, list[tuple[float, float | None, float | None]]()
         if rule.needs.prices.cluster_hour is None:
-            most = rule.evidence.cores * rule.needs.rate / rule.cores(self.best)
-            found.append((float(np.median(most)), *interval(most, LEVEL)))
+            cores, seconds = rule.evidence.cores, rule.pricing.part_seconds
+            left = [(cores - rule.loading_cores(part)) / seconds(part) for part in self.best.parts]
+            low, high = interval(np.min(left, axis=0), LEVEL)
+            found.append((low, low, high))
         if rule.needs.p95_ms is not None:
             met, missed = min(rule.pricing.speed.capacity(part) for part in self.best.parts)
             found.append((met, met, missed if math.isfinite(missed) else None))
@@ -163,9 +171,15 @@ class _Search:
         if name == "load_seconds":
             loads = self.rule.load_seconds(candidate)
             known = all(part.store.load and part.store.load.known for part in candidate.parts)
-            return (float(np.median(loads)), *interval(loads, LEVEL)) if known else None
+            low, high = interval(loads, LEVEL)
+            return (high, low, high) if known else None
         low, high = self.rule.pricing.speed.p95(candidate)
         return (1000 * high, 1000 * low, 1000 * high) if math.isfinite(high) else None
+
+
+def _distance(flip: Flip) -> float:
+    """Returns how far, as a logarithm, the value of a flip is from that of the needs; infinite if they have none."""
+    return round(abs(math.log(flip.value / flip.now)), 9) if flip.now and flip.value else math.inf
 
 
 def _flip(name: str, up: bool, places: NDArray[np.float64], rivals: list[str]) -> Iterator[Flip]:

@@ -29,13 +29,14 @@ def refusals(evidence: Evidence, needs: Needs, ask: Mapping[str, float]) -> Iter
         yield Refusal("engines", why, measuring(evidence, engines=missing))
     if needs.nodes > 1:
         why = f"one machine was measured, you need {needs.nodes}"
-        yield Refusal("nodes", why, measuring(evidence, more=["--via", "external"]))
+        yield Refusal("machines", why, measuring(evidence, more=["--via", "external"]))
     if needs.years is not None:
         yield from _size(evidence, needs, needs.years)
     if needs.error is not None:
         for name in [name for name in ask if evidence.errors.get(name, 0.0) > needs.error]:
             why = f"{name} was asked with an error of {evidence.errors[name]:g}, you tolerate {needs.error:g}"
-            yield Refusal("error", f"{why}; lower it in a copy of the dataset", measuring(evidence, questions=[name]))
+            remedy = f"{why}; lower it in a copy of the dataset"
+            yield Refusal("tolerated error", remedy, measuring(evidence, questions=[name]))
 
 
 def _size(evidence: Evidence, needs: Needs, years: float) -> Iterator[Refusal]:
@@ -44,11 +45,12 @@ def _size(evidence: Evidence, needs: Needs, years: float) -> Iterator[Refusal]:
     larger = measuring(evidence, more=["--rows", str(round(rows or evidence.rows))])
     if evidence.days is None:
         why = "the file does not say how many days its events span"
-        yield Refusal("years", why, shlex.join(["rollup-bench", "submit", evidence.name]))
+        yield Refusal("years kept", why, shlex.join(["rollup-bench", "submit", evidence.name]))
     elif years * DAYS_A_YEAR > ALIKE * evidence.days:
-        yield Refusal("years", f"the events span {evidence.days / DAYS_A_YEAR:.1f} years, you keep {years:g}", larger)
+        why = f"the events span {evidence.days / DAYS_A_YEAR:.1f} years, you keep {years:g}"
+        yield Refusal("years kept", why, larger)
     if rows and not 1 / ALIKE <= rows / evidence.rows <= ALIKE:
-        yield Refusal("events_a_day", f"{evidence.rows:,} events were measured, you keep {rows:,.0f}", larger)
+        yield Refusal("number of events", f"{evidence.rows:,} events were measured, you keep {rows:,.0f}", larger)
 
 
 def measuring(

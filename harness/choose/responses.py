@@ -5,14 +5,16 @@ from collections.abc import Collection, Sequence
 from itertools import chain, islice, repeat
 
 import msgspec
+import numpy as np
 
 from rollup_bench.harness.records.findings import Run
 from rollup_bench.harness.records.lines import ClosedLoop, OpenLoop, of_cell
 from rollup_bench.harness.run import loops
 from rollup_bench.harness.run.profiles import PROFILES
+from rollup_bench.harness.stats.percentiles import episodes
 from rollup_bench.workloads.mixes import Mix
 
-SHARE, SURE = 0.95, 2.326
+SHARE, NORMAL = 0.95, 2.326
 """The percentile that is bounded, and the standard errors beyond which one normal value in a hundred lies."""
 _WIDTH = 1.05  # the ratio of the ends of a bucket of response times
 
@@ -20,16 +22,19 @@ _WIDTH = 1.05  # the ratio of the ends of a bucket of response times
 class Loop(msgspec.Struct, frozen=True):
     """An open loop: how many responses of each question fell into each bucket; no buckets if it was not sustained.
 
-    A bucket has the number n if its longest time is 1.05 ** n milliseconds.
+    A bucket has the number n if its longest time is 1.05 ** n milliseconds. Requests that wait behind one another are
+    slow together: `together` is how many of the slowest 5% follow one another on average, which counts as one response.
     """
 
     rate: float
     buckets: dict[str, dict[int, int]] = {}
+    together: float = 1.0
 
     def p95(self, questions: Collection[str]) -> tuple[float, float]:
         """Returns between which seconds the p95 of these questions' responses lies, each bound with 99% confidence.
 
-        The bounds are order statistics, whose ranks follow from the normal approximation of the binomial distribution.
+        The bounds are order statistics, whose ranks follow from the normal approximation of the binomial distribution,
+        with a variance that is larger by the number of responses that are slow together.
         A bound that the number of responses does not give is 0 or infinite, and so is one of a rate that was not
         sustained.
         """
@@ -40,7 +45,7 @@ class Loop(msgspec.Struct, frozen=True):
             for bucket, count in self.buckets.get(question, {}).items():
                 counts[bucket] = counts.get(bucket, 0) + count
         total = sum(counts.values())
-        reach = SURE * math.sqrt(total * SHARE * (1 - SHARE))
+        reach = NORMAL * math.sqrt(total * SHARE * (1 - SHARE) * self.together)
         low, high = math.floor(total * SHARE - reach), math.ceil(total * SHARE + reach) + 1
         return _ranked(counts, low, 0.0) / _WIDTH, _ranked(counts, high, math.inf)
 
@@ -53,13 +58,15 @@ class UnderLoad(msgspec.Struct, frozen=True):
     objective: float = 0.1  # seconds
 
     def p95(self, questions: Collection[str], rate: float) -> tuple[float, float]:
-        """Returns between which seconds the p95 of these questions lies in a loop with at least this rate.
+        """Returns between which seconds the p95 of these questions lies at the lowest measured rate that is not lower.
 
         Requests of other questions and a higher rate only make responses slower, so that the upper bound also holds for
-        these questions alone at `rate`. It is infinite if no loop tells it. Of several loops, the fastest counts.
+        these questions alone at `rate`. It is infinite if no loop tells it. Of loops at one rate, the slowest counts.
         """
-        bounds = [loop.p95(questions) for loop in self.loops if loop.rate >= rate]
-        return min(bounds, key=lambda bound: bound[1], default=(0.0, math.inf))
+        sufficient = [loop for loop in self.loops if loop.rate >= rate]
+        lowest = min((loop.rate for loop in sufficient), default=0.0)
+        bounds = [loop.p95(questions) for loop in sufficient if loop.rate == lowest]
+        return max(bounds, key=lambda bound: bound[1], default=(0.0, math.inf))
 
     def misses(self, questions: Collection[str], rate: float, seconds: float) -> bool:
         """Whether the p95 of all the mix's questions is known to exceed `seconds` at `rate` requests a second."""
@@ -69,7 +76,7 @@ class UnderLoad(msgspec.Struct, frozen=True):
 
     def rates(self, questions: Collection[str], seconds: float) -> tuple[float, float]:
         """Returns the highest rate known to meet a p95 of `seconds`, and the next that was tried; 0 if none met it."""
-        met = max((loop.rate for loop in self.loops if loop.p95(questions)[1] <= seconds), default=0.0)
+        met = max((loop.rate for loop in self.loops if self.p95(questions, loop.rate)[1] <= seconds), default=0.0)
         return met, min((loop.rate for loop in self.loops if loop.rate > met), default=math.inf)
 
 
@@ -100,11 +107,14 @@ def _loop(line: OpenLoop, order: Sequence[str]) -> Loop | None:
     if result.outcome != "sustained":
         return None
     buckets: dict[str, dict[int, int]] = {}
-    for number, time in enumerate(loops.responses(line)):
+    responses = loops.responses(line)
+    slowest = responses > np.quantile(responses, SHARE)
+    together = float(slowest.sum()) / max(episodes(slowest), 1)
+    for number, time in enumerate(responses):
         counts = buckets.setdefault(order[number % len(order)], {})
         bucket = math.ceil(math.log(max(time, 1.0) / 1000) / math.log(_WIDTH))
         counts[bucket] = counts.get(bucket, 0) + 1
-    return Loop(line.rate, buckets)
+    return Loop(line.rate, buckets, round(max(together, 1.0), 3))
 
 
 def _ranked(counts: dict[int, int], rank: int, missing: float) -> float:

@@ -8,11 +8,11 @@ import msgspec
 import numpy as np
 
 from rollup_bench.errors import RequestError
-from rollup_bench.harness.choose.candidates import UNFORESEEN, Candidate, Gap, Stores
+from rollup_bench.harness.choose.candidates import UNFORESEEN, Candidate, Gap, Part, Stores
 from rollup_bench.harness.choose.draws import SURE, Draws
 from rollup_bench.harness.choose.evidence import Evidence
 from rollup_bench.harness.choose.needs import Needs
-from rollup_bench.harness.choose.prices import GB, Pricing
+from rollup_bench.harness.choose.prices import DAY, GB, Pricing
 from rollup_bench.harness.choose.refusals import Refusal, measuring, refusals
 from rollup_bench.harness.records.lines import parts
 from rollup_bench.harness.stats.estimate import LEVEL
@@ -130,9 +130,14 @@ class Rule:
         return np.asarray(sum(part.store.load.draws() for part in candidate.parts if part.store.load))
 
     def cores(self, candidate: Candidate) -> Draws:
-        """Returns how many cores the busiest store needs in each draw."""
-        busy = [self.needs.rate * self.pricing.part_seconds(part) for part in candidate.parts]
+        """Returns how many cores the busiest store needs in each draw, for questions and for new events."""
+        rate, seconds = self.needs.rate, self.pricing.part_seconds
+        busy = [rate * seconds(part) + self.loading_cores(part) for part in candidate.parts]
         return np.asarray(np.max(busy, axis=0))
+
+    def loading_cores(self, part: Part) -> Draws | float:
+        """Returns how many cores the new events of a day keep busy in each draw."""
+        return self.needs.events_a_day / DAY * part.store.ingest.draws() if part.store.ingest else 0.0
 
     def disk_gb(self, candidate: Candidate) -> float:
         """Returns the gigabytes of all copies on disk."""
@@ -143,8 +148,8 @@ class Rule:
         if needs.disk_gb is not None and self.disk_gb(candidate) > needs.disk_gb:
             yield f"{self.disk_gb(candidate):.3g} GB on disk"
         cores = self.cores(candidate)
-        fits = cores <= self.evidence.cores
-        if np.mean(fits) < LEVEL and needs.prices.cluster_hour is None:
+        fits = (cores <= self.evidence.cores) | (needs.prices.cluster_hour is not None)
+        if np.mean(fits) < LEVEL:
             yield f"needs {_range(cores)} of {self.evidence.cores} cores at {needs.rate:g} questions a second"
         if needs.load_seconds is not None:
             loads = self.load_seconds(candidate)
@@ -196,7 +201,8 @@ class Rule:
         if not fitting:
             return []
         totals = np.array([self.pricing.total(one) for one in fitting])
-        shares = np.bincount(totals.argmin(axis=0), minlength=len(fitting)) / totals.shape[1]
+        cheapest = totals == totals.min(axis=0)
+        shares = (cheapest / cheapest.sum(axis=0)).mean(axis=1)
         found = zip(fitting, totals, shares.tolist(), strict=True)
         return sorted([self._offer(*each) for each in found], key=lambda offer: offer.price.middle)
 

@@ -94,7 +94,8 @@ def flip_text(flip: Flip) -> str:
     low, high = ("unknown" if bound is None else f"{bound:,.3g}" for bound in (flip.low, flip.high))
     between = "" if flip.low == flip.high else f" (99%: {low} to {high})"
     chosen = " or ".join(flip.chosen) or NOTHING
-    return f"{need} {'above' if flip.up else 'below'} {flip.value:,.3g}{between}: {chosen}"
+    now = "" if flip.now is None else f", now {flip.now:,.3g}"
+    return f"{need} {'above' if flip.up else 'below'} {flip.value:,.3g}{between}{now}: {chosen}"
 
 
 def _print_offers(offers: Sequence[Offer], console: Console) -> None:

@@ -59,7 +59,7 @@ def choice(rule: Rule) -> str:
     """Returns the address of the page that chooses, with the run and the needs of a rule."""
     usual = Rule(rule.evidence, Needs()).ask
     weights = {question: rule.ask.get(question, 0) for question in rule.evidence.questions}
-    changed = [("ask", f"{name}~{weight:g}") for name, weight in weights.items() if weight != usual.get(name, 0)]
+    changed = [("ask", f"{name}~{weight:.15g}") for name, weight in weights.items() if weight != usual.get(name, 0)]
     defaults, numbers = Needs().numbers, rule.needs.numbers
     differing = {name: value for name, value in numbers.items() if value is not None and value != defaults[name]}
     given = [(name.replace("_", "-"), f"{value:.15g}") for name, value in differing.items()]

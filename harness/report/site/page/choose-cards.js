@@ -46,7 +46,8 @@
     function apart(decision) {
         const chosen = decision.chosen.map((name) => decision.offers.find((offer) => offer.name === name)), share = (offer) => percents(offer.cheapest, 1);
         return card('What cannot be told apart', '', chosen.length === 1
-            ? h('p', {}, `Nothing: ${chosen[0].name} is the cheapest in ${share(chosen[0])} of the draws.`)
+            ? h('p', {}, chosen[0].cheapest === 1 ? `Nothing: ${chosen[0].name} is the cheapest in all draws.`
+                : `Nothing: ${chosen[0].name} is the cheapest in ${share(chosen[0])} of the draws.`)
             : [h('p', {}, 'Each of these may be the cheapest. The percentage is the share of the draws in which it is.'),
                 list(chosen.map((offer) => [h('b', {}, share(offer)), ` ${offer.name}, ${money(offer)} a month`]))]);
     }

@@ -55,7 +55,7 @@
             .flatMap((question) => question.cells).filter((cell) => arms.includes(cell.arm) && engineOf(cell.arm) === engine) }));
         const lowest = layouts.map((layout) => [`Lowest median on ${layout}`, ({ engine }) => {
             const found = lowestMedians(run, engine, layout);
-            return found.of ? [`${found.lowest} of ${found.of}`, found.lowest ? small(`${found.claimed} claimed`) : null] : DASH;
+            return found.of ? [`${found.lowest} of ${found.of} `, found.lowest ? small(`${found.claimed} claimed`) : null] : DASH;
         }]);
         return dataTable('What each engine answers', engines, [
             ['Engine', ({ engine }) => [armName(run, engine), ' ', h('span', { class: 'version' }, run.header.versions[engine] || '')]], ...lowest,

@@ -2,7 +2,7 @@
 
 /* The site: shows the page, and the run, that the address names. A page is added by a script that calls `addPage`. */
 
-const site = { pages: [], runs: [], comparisons: [], single: false, loaded: new Map(), shown: '', run: '', keys: () => {} };
+const site = { pages: [], runs: [], comparisons: [], single: false, loaded: new Map(), places: new Map(), shown: '', run: '', keys: () => {} };
 
 /* Adds a page: { name, title, parameters: (run) => ({ name: oneOf(...) }), draw: (run, state, change) => elements }.
    `change` shows the page with other values of parameters: change({ kind: 'cohort' }). A page with keys of its own also
@@ -40,7 +40,7 @@ function showProblem(words) {
 /* Shows the links to the pages and the choice of a run. */
 function frame(current, run) {
     document.getElementById('pages').replaceChildren(...site.pages.map((page) =>
-        h('a', { href: pageAddress(page.name, run), 'aria-current': page.name === current ? 'page' : null }, page.title)));
+        h('a', { href: site.places.get(`${page.name} ${run}`) || pageAddress(page.name, run), 'aria-current': page.name === current ? 'page' : null }, page.title)));
     const label = (one) => [one.name, day(one.started), one.profile, one.complete ? '' : 'not complete', one.title, plural(one.rows, 'row')];
     const choices = site.runs.map((one) => [one.name, label(one).filter(Boolean).join(' · ')]);
     document.getElementById('runs').replaceChildren(...(run && choices.length > 1
@@ -50,6 +50,7 @@ function frame(current, run) {
 function draw(page, run, state) {
     const change = (other) => { location.hash = pageAddress(page.name, run.summary.name, { ...state, ...other }); };
     const keys = (event) => page.keys && page.keys(event, state, change);
+    site.places.set(`${page.name} ${run.summary.name}`, location.hash);  // the menu of other pages leads back to it
     if (page.update && site.shown === page.name && site.run === run.summary.name) {
         Object.assign(site, { keys });
         page.update(run, state, change);

@@ -37,7 +37,8 @@
         const need = LABELS[flip.need] || `weight of ${flip.need}`;
         const [low, high] = [flip.low, flip.high].map((bound) => bound === null ? 'unknown' : general(bound, 3));
         const within = flip.low === flip.high ? '' : ` (99%: ${low} to ${high})`;
-        return `${need} ${flip.up ? 'above' : 'below'} ${general(flip.value, 3)}${within}`;
+        const now = flip.now === null ? '' : `, now ${general(flip.now, 3)}`;
+        return `${need} ${flip.up ? 'above' : 'below'} ${general(flip.value, 3)}${within}${now}`;
     }
 
     const flipText = (flip) => `${beyond(flip)}: ${flip.chosen.join(' or ') || NOTHING}`;

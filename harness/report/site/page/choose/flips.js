@@ -2,24 +2,31 @@
 
 /* What would change a choice: for each need and price, the value beyond which another candidate is chosen. */
 {
-    const { DRAWS, LEVEL, NEEDS, PRICES, Rule, changed, interval, isKnownError, median, scaled, total } = choosing;
+    const { DRAWS, LEVEL, NEEDS, PRICES, Rule, changed, interval, isKnownError, scaled, total } = choosing;
     const BOUNDS = ['p95_ms', 'disk_gb', 'load_seconds'], AMOUNTS = ['rate', 'unforeseen', 'events_a_day', ...Object.keys(PRICES)];
     const MOST = { unforeseen: 1 }, STEP = 1e6, FLAT = 1e-7, FAR = 100, BEYOND = 1e-3;
     const finite = (value) => Number.isFinite(value) ? value : null;
     const isSame = (one, two) => JSON.stringify(one) === JSON.stringify(two);
 
-    /* Returns { need, up, value, low, high, chosen } for what would replace the cheapest candidate, in the order of the
-       needs and prices. An empty `chosen` means that nothing known serves; a bound that was not found is null. */
+    /* Returns { need, up, value, low, high, chosen, now } for what would replace the cheapest candidate, beginning with the
+       value that is nearest to `now`, that of the needs. An empty `chosen` means that nothing known serves; a bound that
+       was not found is null. */
     function flips(rule, decision) {
-        if (!decision.offers.length) { return []; }
+        if (decision.chosen.length !== 1) { return []; }
         const byName = new Map(rule.candidates().map((one) => [one.name, one]));
         const [best, ...others] = decision.offers.map((offer) => byName.get(offer.name));
         const search = new Search(rule, best, others.filter((one) => !decision.chosen.includes(one.name)));
-        return [
+        const found = [
             ...AMOUNTS.flatMap((name) => search.amount(name)), ...Object.keys(rule.ask).flatMap((question) => search.weight(question)),
             ...BOUNDS.flatMap((name) => search.bound(name, decision)),
         ];
+        const known = { ...rule.needs, ...rule.needs.prices, ...rule.ask };
+        return found.map((flip) => ({ ...flip, now: known[flip.need] })).map((flip) => [distance(flip), flip])
+            .sort(([one], [two]) => one === two ? 0 : one - two).map(([, flip]) => flip);
     }
+
+    /* Returns how far, as a logarithm, the value of a flip is from that of the needs; infinite if they have none. */
+    const distance = ({ now, value }) => now && value ? Math.round(1e9 * Math.abs(Math.log(value / now))) : Infinity;
 
     /* Looks for what would replace the candidate `best`, given the `rivals` that meet all needs, too. */
     class Search {
@@ -84,7 +91,7 @@
             });
             const most = Object.hasOwn(MOST, name) ? MOST[name] : Infinity;
             return [true, false].flatMap((up) => {
-                const isValid = (place) => (up ? place > now : place < now) && place >= 0 && place <= most;
+                const isValid = (place) => (up ? place > now : place < now) && place >= 0 && place < most;
                 const nearest = places.map((one) => one.map((place) => isValid(place) ? (up ? place : -place) : Infinity));
                 return nearestFlip(name, up, nearest, rivals).filter((flip) => !now || (1 / FAR < flip.value / now && flip.value / now < FAR));
             });
@@ -107,8 +114,12 @@
         rateLimit() {
             const { rule } = this, { needs } = rule, found = [];
             if (needs.prices.cluster_hour === null) {
-                const most = rule.cores(this.best).map((cores) => rule.evidence.cores * needs.rate / cores);
-                found.push([median(most), ...interval(most)]);
+                const left = this.best.parts.map((part) => {
+                    const loading = rule.loadingCores(part), seconds = rule.pricing.partSeconds(part);
+                    return seconds.map((one, draw) => (rule.evidence.cores - loading[draw]) / one);
+                });
+                const [low, high] = interval(left[0].map((_, draw) => Math.min(...left.map((one) => one[draw]))));
+                found.push([low, low, high]);
             }
             if (needs.p95_ms !== null) {
                 const [met, missed] = this.best.parts.map((part) => rule.pricing.speed.capacity(part)).sort(inOrder)[0];
@@ -125,7 +136,8 @@
             if (name === 'load_seconds') {
                 const loads = this.rule.loadSeconds(candidate);
                 const isKnown = candidate.parts.every((part) => part.store.load && isKnownError(part.store.load));
-                return isKnown ? [median(loads), ...interval(loads)] : null;
+                const [low, high] = interval(loads);
+                return isKnown ? [high, low, high] : null;
             }
             const [low, high] = this.rule.pricing.speed.p95(candidate);
             return Number.isFinite(high) ? [1000 * high, 1000 * low, 1000 * high] : null;

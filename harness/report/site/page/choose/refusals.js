@@ -16,14 +16,14 @@
         }
         if (needs.nodes > 1) {
             const why = `one machine was measured, you need ${needs.nodes}`;
-            found.push({ what: 'nodes', why, command: measuring(evidence, { more: ['--via', 'external'] }) });
+            found.push({ what: 'machines', why, command: measuring(evidence, { more: ['--via', 'external'] }) });
         }
         if (needs.years !== null) { found.push(...ofSize(evidence, needs)); }
         if (needs.error !== null) {
             for (const name of Object.keys(ask).filter((one) => (evidence.errors[one] || 0) > needs.error)) {
                 const why = `${name} was asked with an error of ${plain(evidence.errors[name])}, you tolerate ${plain(needs.error)}`;
                 const command = measuring(evidence, { questions: [name] });
-                found.push({ what: 'error', why: `${why}; lower it in a copy of the dataset`, command });
+                found.push({ what: 'tolerated error', why: `${why}; lower it in a copy of the dataset`, command });
             }
         }
         return found;
@@ -34,14 +34,14 @@
         const rows = rowsOf(needs), found = [], larger = measuring(evidence, { more: ['--rows', whole(rows || evidence.rows)] });
         if (evidence.days === null) {
             const why = 'the file does not say how many days its events span';
-            found.push({ what: 'years', why, command: shell(['rollup-bench', 'submit', evidence.name]) });
+            found.push({ what: 'years kept', why, command: shell(['rollup-bench', 'submit', evidence.name]) });
         } else if (needs.years * DAYS_A_YEAR > ALIKE * evidence.days) {
             const span = fixed(evidence.days / DAYS_A_YEAR, 1).replace(/,/g, '');
-            found.push({ what: 'years', why: `the events span ${span} years, you keep ${plain(needs.years)}`, command: larger });
+            found.push({ what: 'years kept', why: `the events span ${span} years, you keep ${plain(needs.years)}`, command: larger });
         }
         if (rows && !(1 / ALIKE <= rows / evidence.rows && rows / evidence.rows <= ALIKE)) {
             const why = `${fixed(evidence.rows, 0)} events were measured, you keep ${fixed(rows, 0)}`;
-            found.push({ what: 'events_a_day', why, command: larger });
+            found.push({ what: 'number of events', why, command: larger });
         }
         return found;
     }

@@ -2,7 +2,7 @@
 
 /* What is known of the p95 of response times under load, for any part of the questions of a mix. Pairs are [low, high]. */
 {
-    const SHARE = 0.95, SURE = 2.326, WIDTH = 1.05;
+    const SHARE = 0.95, NORMAL = 2.326, WIDTH = 1.05;
 
     /* Returns the longest seconds of the bucket with the value of this rank, counted from 1; else `missing`. */
     function ranked(counts, rank, missing) {
@@ -17,9 +17,12 @@
     /* Returns the pair with the smallest second value, the first one of several; { 0, infinite } of none. */
     const fastest = (bounds) => bounds.reduce((best, bound) => best && best[1] <= bound[1] ? best : bound, null) || [0, Infinity];
 
+    /* Returns the pair with the largest second value, the first one of several; { 0, infinite } of none. */
+    const slowest = (bounds) => bounds.reduce((worst, bound) => worst && worst[1] >= bound[1] ? worst : bound, null) || [0, Infinity];
+
     /* An open loop: how many responses of each question fell into each bucket; no buckets if it was not sustained. */
     class Loop {
-        constructor({ rate, buckets }) { Object.assign(this, { rate, buckets }); }
+        constructor({ rate, buckets, together }) { Object.assign(this, { rate, buckets, together }); }
 
         /* Returns between which seconds the p95 of these questions' responses lies, each bound with 99% confidence. */
         p95(questions) {
@@ -31,7 +34,7 @@
                 }
             }
             const total = [...counts.values()].reduce((sum, count) => sum + count, 0);
-            const reach = SURE * Math.sqrt(total * SHARE * (1 - SHARE));
+            const reach = NORMAL * Math.sqrt(total * SHARE * (1 - SHARE) * this.together);
             const low = Math.floor(total * SHARE - reach), high = Math.ceil(total * SHARE + reach) + 1;
             return [ranked(counts, low, 0) / WIDTH, ranked(counts, high, Infinity)];
         }
@@ -41,9 +44,10 @@
     class UnderLoad {
         constructor({ loops, slow, objective }) { Object.assign(this, { loops: loops.map((one) => new Loop(one)), slow, objective }); }
 
-        /* Returns between which seconds the p95 of these questions lies in a loop with at least this rate. */
+        /* Returns between which seconds the p95 of these questions lies at the lowest measured rate that is not lower. */
         p95(questions, rate) {
-            return fastest(this.loops.filter((loop) => loop.rate >= rate).map((loop) => loop.p95(questions)));
+            const sufficient = this.loops.filter((loop) => loop.rate >= rate), lowest = Math.min(...sufficient.map((loop) => loop.rate));
+            return slowest(sufficient.filter((loop) => loop.rate === lowest).map((loop) => loop.p95(questions)));
         }
 
         /* Whether the p95 of all the mix's questions is known to exceed `seconds` at `rate` requests a second. */
@@ -55,7 +59,7 @@
         /* Returns the highest rate known to meet a p95 of `seconds`, and the next that was tried; 0 if none met it. */
         rates(questions, seconds) {
             const rates = (fits) => this.loops.filter(fits).map((loop) => loop.rate);
-            const met = Math.max(0, ...rates((loop) => loop.p95(questions)[1] <= seconds));
+            const met = Math.max(0, ...rates((loop) => this.p95(questions, loop.rate)[1] <= seconds));
             return [met, Math.min(Infinity, ...rates((loop) => loop.rate > met))];
         }
     }

@@ -3,7 +3,7 @@
 /* The rule that chooses a store, or a pair of stores. docs/choosing.md explains it. */
 {
     const {
-        DRAWS, GB, LEVEL, Pricing, SURE, Stores, UNFORESEEN, added, countOf, drawn, eachDraw, engineOf, general, interval, isKnownError,
+        DAY, DRAWS, GB, LEVEL, Pricing, SURE, Stores, UNFORESEEN, added, constant, countOf, drawn, eachDraw, engineOf, general, interval, isKnownError,
         measuring, median, plain, refusals, scaled, sum, unique,
     } = choosing;
     const range = (draws) => interval(draws).map((one) => general(one, 3).replace(/,/g, '')).join(' to ');
@@ -55,20 +55,23 @@
             return sum(candidate.parts.filter((part) => part.store.load).map((part) => drawn(part.store.load)));
         }
 
-        /* Returns how many cores the busiest store needs in each draw. */
+        /* Returns how many cores the busiest store needs in each draw, for questions and for new events. */
         cores(candidate) {
-            const busy = candidate.parts.map((part) => scaled(this.needs.rate, this.pricing.partSeconds(part)));
+            const busy = candidate.parts.map((part) => sum([scaled(this.needs.rate, this.pricing.partSeconds(part)), this.loadingCores(part)]));
             return eachDraw((draw) => Math.max(...busy.map((one) => one[draw])));
         }
+
+        /* Returns how many cores the new events of a day keep busy in each draw. */
+        loadingCores({ store }) { return store.ingest ? scaled(this.needs.events_a_day / DAY, drawn(store.ingest)) : constant(0); }
 
         /* Returns the gigabytes of all copies on disk. */
         diskGb(candidate) { return added(candidate.parts.map((part) => part.store.bytes)) / GB * this.needs.replicas; }
 
         failures(candidate) {
             const { needs, evidence } = this, found = [], disk = this.diskGb(candidate), cores = this.cores(candidate);
-            const fits = (draw) => cores[draw] <= evidence.cores, least = LEVEL * DRAWS;
+            const fits = (draw) => needs.prices.cluster_hour !== null || cores[draw] <= evidence.cores, least = LEVEL * DRAWS;
             if (needs.disk_gb !== null && disk > needs.disk_gb) { found.push(`${general(disk, 3).replace(/,/g, '')} GB on disk`); }
-            if (countOf(fits) < least && needs.prices.cluster_hour === null) {
+            if (countOf(fits) < least) {
                 found.push(`needs ${range(cores)} of ${evidence.cores} cores at ${plain(needs.rate)} questions a second`);
             }
             if (needs.load_seconds !== null) {
@@ -124,9 +127,8 @@
         offers(fitting) {
             const totals = fitting.map((one) => this.pricing.total(one)), wins = fitting.map(() => 0);
             for (let draw = 0; draw < DRAWS && fitting.length; draw += 1) {
-                let best = 0;
-                for (let one = 1; one < totals.length; one += 1) { if (totals[one][draw] < totals[best][draw]) { best = one; } }
-                wins[best] += 1;
+                const least = Math.min(...totals.map((one) => one[draw])), tied = totals.filter((one) => one[draw] === least).length;
+                totals.forEach((one, place) => { wins[place] += one[draw] === least ? 1 / tied : 0; });
             }
             return fitting.map((one, place) => this.offer(one, totals[place], wins[place] / DRAWS))
                 .sort((one, two) => one.price.middle - two.price.middle);
