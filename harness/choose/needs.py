@@ -9,11 +9,12 @@ from typing import Annotated, Any
 import msgspec
 
 from rollup_bench.errors import RequestError
-from rollup_bench.workloads.mixes import Weight
 from rollup_bench.workloads.reading import read
 
-Amount = Annotated[float, msgspec.Meta(ge=0)]
-Positive = Annotated[float, msgspec.Meta(gt=0)]
+LEAST, MOST = 1e-9, 1e12
+"""Between these lie all numbers of needs and prices that are not 0, so that no price overflows."""
+Amount = Annotated[float, msgspec.Meta(ge=0, le=MOST)]
+Positive = Annotated[float, msgspec.Meta(ge=LEAST, le=MOST)]
 DAYS_A_YEAR = 365.25
 Count = Annotated[int, msgspec.Meta(ge=1)]
 
@@ -34,7 +35,7 @@ class Needs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     `ask` says how often each question is asked, relative to the others; empty means as in the first mix of the dataset.
     """
 
-    ask: dict[str, Weight] = {}
+    ask: dict[str, Positive] = {}
     rate: Positive = 1.0  # questions a second
     unforeseen: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.0  # the share of questions that nobody foresaw
     p95_ms: Positive | None = None

@@ -1,17 +1,17 @@
 """The options for needs and prices, which several commands share."""
 
 from collections.abc import Callable, Mapping, Sequence
-from math import inf, isfinite
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
 import click
 
 from rollup_bench.harness.choose import needs
-from rollup_bench.harness.choose.needs import Needs
+from rollup_bench.harness.choose.needs import LEAST, MOST, Needs
 from rollup_bench.harness.cli.options import optional_engines
 
-_AT_LEAST_0, _ABOVE_0 = click.FloatRange(min=0), click.FloatRange(min=0, min_open=True)
+_AT_LEAST_0, _ABOVE_0 = click.FloatRange(0, MOST), click.FloatRange(LEAST, MOST)
 _OPTIONS: dict[str, tuple[Any, str]] = {
     "rate": (_ABOVE_0, "Questions a second (1)."),
     "unforeseen": (click.FloatRange(0, 1), "Share of the questions that nobody foresaw, 0 to 1 (0)."),
@@ -48,8 +48,9 @@ def _weights(_context: click.Context, _option: click.Parameter, values: Sequence
             weights[question] = float(weight)
         except ValueError:
             raise click.BadParameter(f"`{value}` is not a question and a number, as in carriers=3") from None
-        if not 0 < weights[question] < inf:
-            raise click.BadParameter(f"`{value}`: a question that is never asked is left out; write a number above 0")
+        if not LEAST <= weights[question] <= MOST:
+            remedy = f"write a number from {LEAST:g} to {MOST:g}, and leave out what is never asked"
+            raise click.BadParameter(f"`{value}`: {remedy}")
     return weights
 
 

@@ -71,7 +71,7 @@ def needing(command: str) -> dict[str, list[Case]]:
     """What choose and report both take."""
     numbers: dict[str, list[Case]] = {
         flag: [
-            ([command, STORED, flag, "-1"], (f"'{flag}'", "not in the range x>")),
+            ([command, STORED, flag, "-1"], (f"'{flag}'", "is not in the range")),
             ([command, STORED, flag, "nan"], (f"'{flag}'", "`nan` is not a finite number")),
         ]
         for flag in AMOUNTS
@@ -88,7 +88,7 @@ def needing(command: str) -> dict[str, list[Case]]:
         ],
         "--ask": [
             ([command, STORED, "--ask", "carriers"], ("'--ask'", "as in carriers=3")),
-            ([command, STORED, "--ask", "carriers=0"], ("'--ask'", "write a number above 0")),
+            ([command, STORED, "--ask", "carriers=0"], ("'--ask'", "and leave out what is never asked")),
             ([command, STORED, "--ask", "x=1"], ("has no question `x`; give one of",)),
         ],
         "--engines": [([command, STORED, "--engines", "x"], ("'--engines'", *ENGINE))],

@@ -52,9 +52,11 @@
                 list(chosen.map((offer) => [h('b', {}, share(offer)), ` ${offer.name}, ${money(offer)} a month`]))]);
     }
 
-    function changes(flips) {
+    function changes(decision, flips) {
         const item = (flip) => [beyond(flip), ' → ', h('b', {}, flip.chosen.join(' or ') || NOTHING)];
-        return card('What would change it', 'wide flips', flips.length ? list(flips.map(item)) : h('p', {}, `No need and no price within ${FAR} times of yours.`));
+        return card('What would change it', 'wide flips', flips.length ? list(flips.map(item))
+            : h('p', {}, decision.chosen.length > 1 ? 'These candidates cannot be told apart, so any of them may be the choice already.'
+                : `No need and no price within ${FAR} times of yours.`));
     }
 
     function unknown(decision) {
@@ -71,7 +73,7 @@
 
     function cards(run, rule, decision, flips) {
         const serving = decision.offers.length
-            ? [h('div', {}, best(run, rule, decision, 1), apart(decision)), best(run, rule, decision, 2), changes(flips)] : [];
+            ? [h('div', {}, best(run, rule, decision, 1), apart(decision)), best(run, rule, decision, 2), changes(decision, flips)] : [];
         return [...serving, unknown(decision), failing(decision)].filter(Boolean);
     }
 
