@@ -93,7 +93,7 @@ class _Search:
     def bound(self, name: str, decision: Decision) -> Iterator[Flip]:
         """Yields below which bound of a need the best candidate fails, and above which bound a cheaper one serves."""
         if tight := self._limit(name, self.best):
-            beyond = self._rule(name, tight[0] * (1 - _BEYOND)).choose()
+            beyond = self._rule(name, tight[1] * (1 - _BEYOND)).choose()
             yield Flip(name, False, *tight, beyond.chosen)
         if getattr(self.rule.needs, name) is not None:
             free = self._rule(name, None)
@@ -125,7 +125,9 @@ class _Search:
         with np.errstate(divide="ignore", invalid="ignore"):
             places = np.where(np.abs(moved) > _FLAT * after[self.best.name], now - step * apart / moved, math.nan)
         for up in (True, False):
-            valid = (places > now if up else places < now) & (places >= 0) & (places < _MOST.get(name, math.inf))
+            valid = (
+                (places > now if up else places < now) & (places >= 0) & (places < _MOST.get(name, math.inf) - _BEYOND)
+            )
             nearest = np.where(valid, places if up else -places, math.inf)
             found = _flip(name, up, nearest, rivals)
             yield from (flip for flip in found if not now or 1 / FAR < flip.value / now < FAR)

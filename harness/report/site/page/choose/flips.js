@@ -58,7 +58,7 @@
         bound(name, decision) {
             const found = [], tight = this.limit(name, this.best);
             if (tight) {
-                const beyond = this.with(name, tight[0] * (1 - BEYOND)).choose();
+                const beyond = this.with(name, tight[1] * (1 - BEYOND)).choose();
                 found.push(flipOf(name, false, tight, beyond.chosen));
             }
             if (this.rule.needs[name] !== NEEDS[name]) {
@@ -91,7 +91,7 @@
             });
             const most = Object.hasOwn(MOST, name) ? MOST[name] : Infinity;
             return [true, false].flatMap((up) => {
-                const isValid = (place) => (up ? place > now : place < now) && place >= 0 && place < most;
+                const isValid = (place) => (up ? place > now : place < now) && place >= 0 && place < most - BEYOND;
                 const nearest = places.map((one) => one.map((place) => isValid(place) ? (up ? place : -place) : Infinity));
                 return nearestFlip(name, up, nearest, rivals).filter((flip) => !now || (1 / FAR < flip.value / now && flip.value / now < FAR));
             });
