@@ -32,7 +32,7 @@
         }
         const rule = new Rule(evidenceIn(run).evidence, needs), decision = rule.choose();
         fill('decision', ...marked(sentence(decision), decision.chosen));
-        fill('scope', scope(rule));
+        fill('scope', `${scope(rule)}. Measured on ${day(run.header.started)} with the profile ${run.header.profile} on one machine of ${plural(run.header.budget.cores, 'core')}.`);
         fill('cards', ...cards(run, rule, decision, flips(rule, decision)));
         fill('charts', ...figures(run, rule, decision).filter((content) => content.length).map((content) => h('div', {}, content)));
         fill('command', command(commandOf(run, state)));
