@@ -14,6 +14,7 @@ from rollup_bench.workloads.draws import Values
 from rollup_bench.workloads.layouts import Layout
 from rollup_bench.workloads.mixes import Mix, mix
 from rollup_bench.workloads.questions import Aggregate, Cohort, Funnel, Grain, Question
+from rollup_bench.workloads.reading import blamed
 from rollup_bench.workloads.reading import read as read_typed
 from rollup_bench.workloads.specs import check_name, unique, zone_info
 from rollup_bench.workloads.templates import Template, template
@@ -238,14 +239,8 @@ def file_of(name: str) -> Path:
 
 def parse(path: Path) -> Dataset:
     """The dataset in the TOML file at `path`; RequestError names the file and, if a key is wrong, the key."""
-    try:
+    with blamed(path, "give the path of a dataset file that can be read"):
         return _dataset(path, read_typed(tomllib.loads(path.read_text(encoding="utf-8")), File))
-    except OSError as error:
-        raise RequestError(f"{path}: {error.strerror}; give the path of a dataset file that can be read") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise RequestError(f"{path} is not TOML in UTF-8: {error}; correct the file there") from None
-    except ValueError as error:
-        raise RequestError(f"{path}: {error}") from None
 
 
 def _dataset(path: Path, file: File) -> Dataset:

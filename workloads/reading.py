@@ -1,10 +1,16 @@
 """Converts parts of a TOML file to typed values; an error names the wrong key and says what to write."""
 
 import re
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
 from msgspec import inspect
+
+from rollup_bench.errors import RequestError
 
 _T = TypeVar("_T")
 STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]")
@@ -28,6 +34,22 @@ HINTS = {
 }
 """What to write for the value of a key, where its type alone would not tell."""
 NAMED = re.compile(r"Object (contains unknown|missing required) field `(.*)`")
+
+
+@contextmanager
+def blamed(path: Path, remedy: str) -> Iterator[None]:
+    """Turns errors of the block, which reads the TOML file at `path`, into a RequestError that names the file.
+
+    `remedy` says what to give if there is no file that can be read.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise RequestError(f"{path}: {error.strerror}; {remedy}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RequestError(f"{path} is not TOML in UTF-8: {error}; correct the file there") from None
+    except ValueError as error:
+        raise RequestError(f"{path}: {error}") from None
 
 
 def read(raw: object, kind: type[_T], key: str = "") -> _T:

@@ -66,7 +66,7 @@ class Measured(msgspec.Struct, frozen=True):
 
 
 def between(low: float, high: float, column: int) -> Draws:
-    """Draws a figure of which only two values around it are known; each logarithm between them is equally likely."""
+    """Draws a figure that is only known to lie between two values; each logarithm between theirs is equally likely."""
     share = _uniform(_EDGES + column)
     return np.asarray(np.exp(np.log(low) + share * (np.log(high) - np.log(low))))
 

@@ -30,7 +30,7 @@ from rollup_bench.workloads.layouts import RAW
 from rollup_bench.workloads.mixes import Mix
 from rollup_bench.workloads.questions import tolerated
 
-LEAST_LAUNCHES = 3
+LEAST_LAUNCHES = 3  # from so many launches on, the error of a figure is known well enough
 UNKNOWN = "the processor time of its server is unknown"
 SIZABLE = "game"  # a dataset that is generated with any number of events
 
@@ -88,7 +88,7 @@ def evidence(run: Run, name: str) -> Evidence:
 
 
 def _stores(run: Run, arms: Collection[str], mixes: Mapping[str, Mapping[str, int]]) -> Iterator[Store]:
-    verdicts, drifts = of_type(run.lines, Verdict), drifting(run)
+    verdicts, spent, drifts = of_type(run.lines, Verdict), processor_logs(run), drifting(run)
     alone = {line.question: {line.question: 1} for line in verdicts}
     blocks = [Mix(name=name, weights=dict(counts)) for name, counts in {**mixes, **alone}.items()]
     for arm in arms:
@@ -99,7 +99,7 @@ def _stores(run: Run, arms: Collection[str], mixes: Mapping[str, Mapping[str, in
         built = {launch: line.processor / run.header.rows for launch, line in loads.items() if line.processor}
         yield Store(
             arm,
-            *_processor(run, asked, drifts, _hidden(run, arm)),
+            *_processor(run, {cell: spent.get(cell, {}) for cell in asked}, drifts, _hidden(run, arm)),
             cannot=cannot,
             raw=_raw(arm, arms, list(loads.values())),
             memory=_memory(run, arm),
@@ -111,12 +111,14 @@ def _stores(run: Run, arms: Collection[str], mixes: Mapping[str, Mapping[str, in
 
 
 def _processor(
-    run: Run, cells: Sequence[Cell], drifts: Container[Cell], hidden: bool
+    run: Run, spent: Mapping[Cell, Mapping[int, float]], drifts: Container[Cell], hidden: bool
 ) -> tuple[dict[str, Measured], dict[str, str]]:
-    """Returns the processor seconds of the cells, and why those of other cells support no choice, by question."""
-    spent, known, unsure = processor_logs(run), dict[str, Measured](), dict[str, str]()
-    for cell in cells:
-        logs = spent.get(cell, {})
+    """Returns the processor seconds of cells, and why those of other cells support no choice, by question.
+
+    `spent` has the logarithm of the seconds of each cell by launch.
+    """
+    known, unsure = dict[str, Measured](), dict[str, str]()
+    for cell, logs in spent.items():
         why = UNKNOWN if hidden else _unsure(len(logs), cell in drifts, routes(run, cell.question, cell.arm))
         if why:
             unsure[cell.question] = why

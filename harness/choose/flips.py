@@ -50,11 +50,11 @@ def flips(rule: Rule, decision: Decision) -> list[Flip]:
     if len(decision.chosen) != 1:
         return []
     by_name = {one.name: one for one in rule.candidates()}
-    best, *others = (by_name[offer.name] for offer in decision.offers)
-    search = _Search(rule, best, [one for one in others if one.name not in decision.chosen])
+    best, *rivals = (by_name[offer.name] for offer in decision.offers)
+    search = _Search(rule, best, rivals)
     amounts = [flip for name in _AMOUNTS for flip in search.amount(name)]
     weights = [flip for question in rule.ask for flip in search.weight(question)]
-    found = [*amounts, *weights, *(flip for name in BOUNDS for flip in search.bound(name, decision))]
+    found = [*amounts, *weights, *(flip for name in BOUNDS for flip in search.bound(name))]
     known = rule.needs.numbers | rule.ask
     return sorted((msgspec.structs.replace(flip, now=known[flip.need]) for flip in found), key=_distance)
 
@@ -90,7 +90,7 @@ class _Search:
             heavier = self._rule("ask", {**ask, question: ask[question] + step})
             yield from self._crossings(question, ask[question], step, heavier)
 
-    def bound(self, name: str, decision: Decision) -> Iterator[Flip]:
+    def bound(self, name: str) -> Iterator[Flip]:
         """Yields below which bound of a need the best candidate fails, and above which bound a cheaper one serves."""
         if tight := self._limit(name, self.best):
             beyond = self._rule(name, tight[1] * (1 - _BEYOND)).choose()
@@ -98,7 +98,7 @@ class _Search:
         if getattr(self.rule.needs, name) is not None:
             free = self._rule(name, None)
             cheaper = free.choose().chosen
-            if cheaper and cheaper != decision.chosen and cheaper[0] != self.best.name:
+            if cheaper and cheaper[0] != self.best.name:
                 loose = self._limit(name, next(one for one in free.candidates() if one.name == cheaper[0]))
                 if loose:
                     yield Flip(name, True, *loose, cheaper)
@@ -142,7 +142,7 @@ class _Search:
         return {one.name: weights * pricing.total(one) for one in self._in(rule)}
 
     def _in(self, rule: Rule) -> list[Candidate]:
-        """Returns the best candidate and its rivals, as they share the questions of another rule."""
+        """Returns the best candidate and its rivals as candidates of another rule, where a pair may share otherwise."""
         same = [self.best, *self.rivals]
         if rule.ask == self.rule.ask and bool(rule.needs.unforeseen) == bool(self.rule.needs.unforeseen):
             return same
@@ -185,7 +185,11 @@ def _distance(flip: Flip) -> float:
 
 
 def _flip(name: str, up: bool, places: NDArray[np.float64], rivals: list[str]) -> Iterator[Flip]:
-    """Yields the flip at the nearest of places by rival and draw, if more than half of the draws have one."""
+    """Yields a flip at the median of the draws if it is finite; `places` has the value of the need by rival and draw.
+
+    In each draw, the rival with the nearest value counts. A value is infinite where the rival is not reached, and has
+    the opposite sign if the values lie below that of the needs, so that the smallest is always the nearest.
+    """
     nearest = np.sort(places.min(axis=0))
     ranks = [int(share * (len(nearest) - 1)) for share in (0.5, (1 - LEVEL) / 2, (1 + LEVEL) / 2)]
     value, low, high = (float(nearest[rank]) if up else -float(nearest[rank]) for rank in ranks)

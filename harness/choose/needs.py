@@ -8,8 +8,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from rollup_bench.errors import RequestError
-from rollup_bench.workloads.reading import read
+from rollup_bench.workloads.reading import blamed, read
 
 LEAST, MOST = 1e-9, 1e12
 """Between these lie all numbers of needs and prices that are not 0, so that no price overflows."""
@@ -69,14 +68,8 @@ class Needs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def load(path: Path) -> Needs:
     """Reads needs from a TOML file; RequestError names the file and the wrong key."""
-    try:
+    with blamed(path, "give a TOML file with needs"):
         return read(tomllib.loads(path.read_text("utf-8")), Needs)
-    except OSError as error:
-        raise RequestError(f"{path}: {error.strerror}; give a TOML file with needs") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise RequestError(f"{path} is not TOML in UTF-8: {error}; correct the file there") from None
-    except ValueError as error:
-        raise RequestError(f"{path}: {error}") from None
 
 
 def changed(needs: Needs, values: Mapping[str, Any]) -> Needs:

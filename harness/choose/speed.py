@@ -19,13 +19,15 @@ class Speed:
     @property
     def mix(self) -> str | None:
         """The measured mix that asks each question as often as the needs do; None if there is none."""
+        if self.needs.unforeseen:
+            return None
         ask, total = self.stores.ask, sum(self.stores.ask.values())
-        for name, counts in self.stores.evidence.mixes.items():
+        for mix, counts in self.stores.evidence.mixes.items():
             length = sum(counts.values())
-            alike = all(math.isclose(weight / total, counts.get(name, 0) / length) for name, weight in ask.items())
-            if alike and counts.keys() == ask.keys() and not self.needs.unforeseen:
-                return name
-        return next(iter(ask)) if len(ask) == 1 and not self.needs.unforeseen else None
+            alike = all(math.isclose(ask[name] / total, counts.get(name, 0) / length) for name in ask)
+            if alike and counts.keys() == ask.keys():
+                return mix
+        return next(iter(ask)) if len(ask) == 1 else None
 
     def p95(self, candidate: Candidate) -> tuple[float, float]:
         """Returns between which seconds the p95 of the slowest store lies, each bound with 99% confidence.
@@ -61,7 +63,7 @@ class Speed:
     def _loads(self, part: Part) -> Iterator[tuple[UnderLoad, Sequence[str], float]]:
         """Yields what a store showed under load, its questions there, and their share in the rate of the needs.
 
-        This is the whole mix, and a question by itself if the store answers no other.
+        This is the whole mix and, for a store that answers a single question, this question asked by itself.
         """
         if whole := part.store.under_load.get(self.mix or ""):
             yield whole, part.questions, 1.0

@@ -76,7 +76,7 @@ const choosing = {};
         return eachDraw((draw) => Math.exp(figure.centre + wider[draw] * moved[draw]));
     }, new WeakMap());
 
-    /* Draws a figure of which only two values around it are known; each logarithm between them is equally likely. */
+    /* Draws a figure that is only known to lie between two values; each logarithm between theirs is equally likely. */
     function between(low, high, column) {
         const share = uniform(EDGES + column), from = Math.log(low), width = Math.log(high) - Math.log(low);
         return eachDraw((draw) => Math.exp(from + share[draw] * width));

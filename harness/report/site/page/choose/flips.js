@@ -14,11 +14,10 @@
     function flips(rule, decision) {
         if (decision.chosen.length !== 1) { return []; }
         const byName = new Map(rule.candidates().map((one) => [one.name, one]));
-        const [best, ...others] = decision.offers.map((offer) => byName.get(offer.name));
-        const search = new Search(rule, best, others.filter((one) => !decision.chosen.includes(one.name)));
+        const [best, ...rivals] = decision.offers.map((offer) => byName.get(offer.name)), search = new Search(rule, best, rivals);
         const found = [
             ...AMOUNTS.flatMap((name) => search.amount(name)), ...Object.keys(rule.ask).flatMap((question) => search.weight(question)),
-            ...BOUNDS.flatMap((name) => search.bound(name, decision)),
+            ...BOUNDS.flatMap((name) => search.bound(name)),
         ];
         const known = { ...rule.needs, ...rule.needs.prices, ...rule.ask };
         return found.map((flip) => ({ ...flip, now: known[flip.need] })).map((flip) => [distance(flip), flip])
@@ -55,7 +54,7 @@
         }
 
         /* Returns below which bound of a need the best candidate fails, and above which bound a cheaper one serves. */
-        bound(name, decision) {
+        bound(name) {
             const found = [], tight = this.limit(name, this.best);
             if (tight) {
                 const beyond = this.with(name, tight[1] * (1 - BEYOND)).choose();
@@ -63,7 +62,7 @@
             }
             if (this.rule.needs[name] !== NEEDS[name]) {
                 const free = this.with(name, null), cheaper = free.choose().chosen;
-                if (cheaper.length && !isSame(cheaper, decision.chosen) && cheaper[0] !== this.best.name) {
+                if (cheaper.length && cheaper[0] !== this.best.name) {
                     const loose = this.limit(name, free.candidates().find((one) => one.name === cheaper[0]));
                     if (loose) { found.push(flipOf(name, true, loose, cheaper)); }
                 }
@@ -103,7 +102,7 @@
             return new Map(this.in(rule).map((one) => [one.name, scaled(weights, rule.pricing.total(one))]));
         }
 
-        /* Returns the best candidate and its rivals, as they share the questions of another rule. */
+        /* Returns the best candidate and its rivals as candidates of another rule, where a pair may share otherwise. */
         in(rule) {
             const same = [this.best, ...this.rivals], wanted = same.map((one) => one.name);
             if (isSame(rule.ask, this.rule.ask) && Boolean(rule.needs.unforeseen) === Boolean(this.rule.needs.unforeseen)) { return same; }
@@ -147,7 +146,9 @@
     const flipOf = (need, up, [value, low, high], chosen) => ({ need, up, value, low, high, chosen });
     const inOrder = (one, two) => one[0] - two[0] || one[1] - two[1];
 
-    /* Returns the flip at the nearest of places by rival and draw, if more than half of the draws have one. */
+    /* Returns the flip at the median of the draws if it is finite; `places` has the value of the need by rival and draw. In
+       each draw, the rival with the nearest value counts. A value is infinite where the rival is not reached, and has the
+       opposite sign if the values lie below that of the needs, so that the smallest is always the nearest. */
     function nearestFlip(name, up, places, rivals) {
         const counts = rivals.map(() => 0), nearest = new Float64Array(DRAWS);
         for (let draw = 0; draw < DRAWS; draw += 1) {
