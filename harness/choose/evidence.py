@@ -69,6 +69,8 @@ def evidence(run: Run, name: str) -> Evidence:
     """Returns what a choice rests on; RequestError if the run, called `name` in messages, timed nothing."""
     if not of_type(run.lines, Cost):
         raise RequestError(f"{name}: nothing was timed in this run; give a run of --profile standard")
+    if "cores" not in run.header.budget:
+        raise RequestError(f"{name}, line 1: budget has no `cores`; give a file that `run` wrote")
     arms = list(dict.fromkeys(line.arm for line in of_type(run.lines, Verdict)))
     questions = list(dict.fromkeys(line.question for line in of_type(run.lines, Verdict)))
     mixes = {line.question: line.counts for line in of_type(run.lines, MixedQuestions)}
@@ -95,7 +97,7 @@ def _stores(run: Run, arms: Collection[str], mixes: Mapping[str, Mapping[str, in
         own = [line for line in verdicts if line.arm == arm]
         cannot = {line.question: why for line in own if (why := _cannot(line))}
         asked = [Cell(line.question, "hot", arm) for line in own if line.question not in cannot]
-        loads = {line.launch: line for line in of_type(run.lines, LoadCost) if line.arm == arm}
+        loads = {line.launch: line for line in of_type(run.lines, LoadCost) if line.arm == arm and line.seconds > 0}
         built = {launch: line.processor / run.header.rows for launch, line in loads.items() if line.processor}
         yield Store(
             arm,

@@ -1,9 +1,9 @@
 """What would change a choice: for each need and price, the value beyond which another candidate is chosen."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import msgspec
@@ -49,23 +49,23 @@ def flips(rule: Rule, decision: Decision) -> list[Flip]:
     """
     if len(decision.chosen) != 1:
         return []
-    by_name = {one.name: one for one in rule.candidates()}
-    best, *rivals = (by_name[offer.name] for offer in decision.offers)
-    search = _Search(rule, best, rivals)
+    able = [one for one in rule.candidates() if not one.fails and not one.unknown]
+    found = {one.name: one for one in able if rule.pricing.knows(one)}
+    search = _Search(rule, found.pop(decision.chosen[0]), list(found.values()))
     amounts = [flip for name in _AMOUNTS for flip in search.amount(name)]
     weights = [flip for question in rule.ask for flip in search.weight(question)]
-    found = [*amounts, *weights, *(flip for name in BOUNDS for flip in search.bound(name))]
+    changes = [*amounts, *weights, *(flip for name in BOUNDS for flip in search.bound(name))]
     known = rule.needs.numbers | rule.ask
-    return sorted((msgspec.structs.replace(flip, now=known[flip.need]) for flip in found), key=_distance)
+    return sorted((msgspec.structs.replace(flip, now=known[flip.need]) for flip in changes), key=_distance)
 
 
 @dataclass(frozen=True)
 class _Search:
-    """Looks for what would replace the candidate `best`, given the `rivals` that meet all needs, too."""
+    """Looks for what would replace the candidate `best`, given all others of which no question is unknown."""
 
     rule: Rule
     best: Candidate
-    rivals: list[Candidate]
+    others: list[Candidate]
 
     def amount(self, name: str) -> Iterator[Flip]:
         """Yields the flips of a need or price on which the prices of candidates depend linearly."""
@@ -76,19 +76,17 @@ class _Search:
         step = now * _STEP or _STEP
         if name in _MOST:
             step = _MOST[name] / 4 if now < _MOST[name] / 2 else -_MOST[name] / 4
-        found = list(self._crossings(name, now, step, self._rule(name, now + step)))
-        above = [flip for flip in found if flip.up]
-        above += self._rate_limit() if name == "rate" else []
-        yield from (flip for flip in found if not flip.up)
-        yield from sorted(above, key=lambda flip: flip.value)[:1]
+        found = list(self._crossings(name, now, step, partial(self._rule, name)))
+        if name == "rate":
+            found += [*self._outgrown(), *self._freed()]
+        for up in (False, True):
+            yield from sorted((flip for flip in found if flip.up is up), key=_distance_from(now))[:1]
 
     def weight(self, question: str) -> Iterator[Flip]:
         """Yields the flips of a question's weight."""
         ask = self.rule.ask
         if len(ask) > 1 and not self._asks_a_measured_mix:
-            step = ask[question] / 4
-            heavier = self._rule("ask", {**ask, question: ask[question] + step})
-            yield from self._crossings(question, ask[question], step, heavier)
+            yield from self._crossings(question, ask[question], ask[question] / 4, partial(self._weighed, question))
 
     def bound(self, name: str) -> Iterator[Flip]:
         """Yields below which bound of a need the best candidate fails, and above which bound a cheaper one serves."""
@@ -111,13 +109,16 @@ class _Search:
     def _rule(self, name: str, value: Any) -> Rule:
         return Rule(self.rule.evidence, changed(self.rule.needs, {name: value}))
 
-    def _crossings(self, name: str, now: float, step: float, other: Rule) -> Iterator[Flip]:
-        """Yields the nearest value above `now`, and below it, at which a rival costs as much as the best candidate.
+    def _weighed(self, question: str, weight: float) -> Rule:
+        return self._rule("ask", {**self.rule.ask, question: weight})
 
-        `other` is the rule with the value `now + step`.
+    def _crossings(self, name: str, now: float, step: float, valued: Callable[[float], Rule]) -> Iterator[Flip]:
+        """Yields the nearest value above `now`, and below it, beyond which a rival serves and is the cheapest.
+
+        `valued` returns the rule with another value. Prices are known for all values from those of `now` and one step.
         """
-        before, after = self._before, self._totals(other)
-        rivals = [rival.name for rival in self.rivals if rival.name in after]
+        before, after = self._before, self._totals(valued(now + step))
+        rivals = [one.name for one in self._rivals if one.name in after]
         if not rivals or self.best.name not in after:
             return
         apart = np.array([before[rival] - before[self.best.name] for rival in rivals])
@@ -128,13 +129,27 @@ class _Search:
             valid = (
                 (places > now if up else places < now) & (places >= 0) & (places < _MOST.get(name, math.inf) - _BEYOND)
             )
-            nearest = np.where(valid, places if up else -places, math.inf)
-            found = _flip(name, up, nearest, rivals)
-            yield from (flip for flip in found if not now or 1 / FAR < flip.value / now < FAR)
+            nearest = dict(zip(rivals, np.where(valid, places if up else -places, math.inf), strict=True))
+            while (flip := _flip(name, up, nearest)) and _is_near(flip, now):
+                if self._serves(flip.chosen[0], valued(_beyond(flip))):
+                    yield flip
+                    break
+                del nearest[flip.chosen[0]]
+
+    def _serves(self, name: str, rule: Rule) -> bool:
+        return any(rule.serves(one) for one in self._in(rule) if one.name == name)
 
     @cached_property
     def _before(self) -> dict[str, Draws]:
         return self._totals(self.rule)
+
+    @cached_property
+    def _rivals(self) -> list[Candidate]:
+        """The candidates that are dearer than the best one; those that are cheaper do not meet the needs."""
+        return [one for one in self.others if self._dearer(one) >= 0]
+
+    def _dearer(self, other: Candidate) -> float:
+        return float(np.median(self._before[other.name] - self._before[self.best.name]))
 
     def _totals(self, rule: Rule) -> dict[str, Draws]:
         """Returns, by candidate, a price that depends linearly on each amount and on each weight of a question."""
@@ -142,29 +157,43 @@ class _Search:
         return {one.name: weights * pricing.total(one) for one in self._in(rule)}
 
     def _in(self, rule: Rule) -> list[Candidate]:
-        """Returns the best candidate and its rivals as candidates of another rule, where a pair may share otherwise."""
-        same = [self.best, *self.rivals]
+        """Returns the candidates as those of another rule, where a pair may share the questions otherwise."""
+        same = [self.best, *self.others]
         if rule.ask == self.rule.ask and bool(rule.needs.unforeseen) == bool(self.rule.needs.unforeseen):
             return same
         wanted = {one.name for one in same}
         return [one for one in rule.candidates() if one.name in wanted and not one.fails and not one.unknown]
 
-    def _rate_limit(self) -> list[Flip]:
-        """Returns the rate beyond which the best candidate has too few cores, or is not known to meet the p95."""
-        rule, found = self.rule, list[tuple[float, float | None, float | None]]()
-        if rule.needs.prices.cluster_hour is None:
-            cores, seconds = rule.evidence.cores, rule.pricing.part_seconds
-            left = [(cores - rule.loading_cores(part)) / seconds(part) for part in self.best.parts]
-            low, high = interval(np.min(left, axis=0), LEVEL)
-            found.append((low, low, high))
-        if rule.needs.p95_ms is not None:
-            met, missed = min(rule.pricing.speed.capacity(part) for part in self.best.parts)
-            found.append((met, met, missed if math.isfinite(missed) else None))
-        if not found:
-            return []
-        limit = min(found)
+    def _outgrown(self) -> Iterator[Flip]:
+        """Yields the rate beyond which the best candidate is not known to serve."""
+        limit = self._rate_limit(self.best)
         beyond = (limit[2] or limit[0]) * (1 + _BEYOND)
-        return [Flip("rate", True, *limit, self._rule("rate", beyond).choose().chosen)]
+        yield Flip("rate", True, *limit, self._rule("rate", beyond).choose().chosen)
+
+    def _freed(self) -> Iterator[Flip]:
+        """Yields the highest rate below which a cheaper candidate serves, which is asked too much now."""
+        now = self.rule.needs.rate
+        limits = [self._rate_limit(one) for one in self.others if self._dearer(one) < 0]
+        for limit in sorted((each for each in limits if now / FAR < each[0] < now), key=lambda each: -each[0]):
+            chosen = self._rule("rate", limit[1] * (1 - _BEYOND)).choose().chosen
+            if chosen != [self.best.name]:
+                yield Flip("rate", False, *limit, chosen)
+                return
+
+    def _rate_limit(self, candidate: Candidate) -> tuple[float, float, float | None]:
+        """Returns the rate beyond which a candidate is not known to have enough cores and to be fast enough.
+
+        The second and third number are the bounds of its 99% interval.
+        """
+        rule, speed = self.rule, self.rule.pricing.speed
+        seconds, cores = rule.pricing.part_seconds, rule.evidence.cores
+        left = [(cores - rule.loading_cores(part)) / seconds(part) for part in candidate.parts]
+        low, high = interval(np.min(left, axis=0), LEVEL)
+        found: list[tuple[float, float, float | None]] = [(low, low, high)]
+        for known in (speed.sustained, speed.capacity) if self._asks_a_measured_mix else (speed.sustained,):
+            met, missed = min(map(known, candidate.parts))
+            found.append((met, met, _finite(missed)))
+        return min(found, key=lambda each: each[0])
 
     def _limit(self, name: str, candidate: Candidate) -> tuple[float, float, float] | None:
         """Returns the least value of a need that a candidate meets, and its 99% interval; None if unknown."""
@@ -184,20 +213,36 @@ def _distance(flip: Flip) -> float:
     return round(abs(math.log(flip.value / flip.now)), 9) if flip.now and flip.value else math.inf
 
 
-def _flip(name: str, up: bool, places: NDArray[np.float64], rivals: list[str]) -> Iterator[Flip]:
-    """Yields a flip at the median of the draws if it is finite; `places` has the value of the need by rival and draw.
+def _distance_from(now: float) -> Callable[[Flip], float]:
+    return lambda flip: abs(flip.value - now)
+
+
+def _is_near(flip: Flip, now: float) -> bool:
+    return not now or 1 / FAR < flip.value / now < FAR
+
+
+def _beyond(flip: Flip) -> float:
+    return flip.value * (1 + _BEYOND if flip.up else 1 - _BEYOND)
+
+
+def _flip(name: str, up: bool, places: Mapping[str, NDArray[np.float64]]) -> Flip | None:
+    """Returns a flip at the median of the draws if it is finite; `places` has the value of the need by rival and draw.
 
     In each draw, the rival with the nearest value counts. A value is infinite where the rival is not reached, and has
     the opposite sign if the values lie below that of the needs, so that the smallest is always the nearest.
     """
-    nearest = np.sort(places.min(axis=0))
+    if not places:
+        return None
+    by_draw = np.array(list(places.values()))
+    nearest = np.sort(by_draw.min(axis=0))
     ranks = [int(share * (len(nearest) - 1)) for share in (0.5, (1 - LEVEL) / 2, (1 + LEVEL) / 2)]
     value, low, high = (float(nearest[rank]) if up else -float(nearest[rank]) for rank in ranks)
-    if math.isfinite(value):
-        reached = places.argmin(axis=0)[np.isfinite(places.min(axis=0))]
-        chosen = rivals[int(np.bincount(reached).argmax())]
-        low, high = (low, high) if up else (high, low)
-        yield Flip(name, up, value, _finite(low), _finite(high), [chosen])
+    if not math.isfinite(value):
+        return None
+    reached = by_draw.argmin(axis=0)[np.isfinite(by_draw.min(axis=0))]
+    chosen = list(places)[int(np.bincount(reached).argmax())]
+    low, high = (low, high) if up else (high, low)
+    return Flip(name, up, value, _finite(low), _finite(high), [chosen])
 
 
 def _finite(value: float) -> float | None:

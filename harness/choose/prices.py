@@ -30,6 +30,11 @@ class Pricing:
         """How fast candidates answer under load."""
         return Speed(self.stores, self.needs)
 
+    def knows(self, candidate: Candidate) -> bool:
+        """Returns whether the price of a candidate follows from what was measured."""
+        measured = (self.speed.capacity(part)[0] for part in candidate.parts)
+        return self.needs.prices.cluster_hour is None or all(measured)
+
     def parts(self, candidate: Candidate) -> dict[str, Draws]:
         """Returns what a candidate costs in a month, by what is paid for, in each draw."""
         needs, prices = self.needs, self.needs.prices

@@ -10,6 +10,7 @@ from rollup_bench.harness.choose.needs import DAYS_A_YEAR, Needs
 from rollup_bench.harness.records.lines import parts
 from rollup_bench.workloads.layouts import RAW, STORED
 
+GENERATED_YEARS = 10  # the span of generated events, whatever their number
 ALIKE = 1.25  # sizes that differ by no more than this factor are taken for the same
 
 
@@ -48,7 +49,10 @@ def _size(evidence: Evidence, needs: Needs, years: float) -> Iterator[Refusal]:
         yield Refusal("years kept", why, shlex.join(["rollup-bench", "submit", evidence.name]))
     elif years * DAYS_A_YEAR > ALIKE * evidence.days:
         why = f"the events span {evidence.days / DAYS_A_YEAR:.1f} years, you keep {years:g}"
-        yield Refusal("years kept", why, larger)
+        if evidence.dataset != evidence.sizable and years <= ALIKE * GENERATED_YEARS:
+            yield Refusal("years kept", why, larger)
+        else:
+            yield Refusal("years kept", f"{why}; describe events of your own", "rollup-bench data describe --help")
     if rows and not 1 / ALIKE <= rows / evidence.rows <= ALIKE:
         yield Refusal("number of events", f"{evidence.rows:,} events were measured, you keep {rows:,.0f}", larger)
 

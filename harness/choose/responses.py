@@ -79,6 +79,12 @@ class UnderLoad(msgspec.Struct, frozen=True):
         met = max((loop.rate for loop in self.loops if self.p95(questions, loop.rate)[1] <= seconds), default=0.0)
         return met, min((loop.rate for loop in self.loops if loop.rate > met), default=math.inf)
 
+    @property
+    def sustained(self) -> tuple[float, float]:
+        """The highest rate that was sustained, and the lowest that was not; 0 and infinite without such rates."""
+        missed = min((loop.rate for loop in self.loops if not loop.buckets), default=math.inf)
+        return max((loop.rate for loop in self.loops if loop.rate < missed), default=0.0), missed
+
 
 def under_load(run: Run, mix: Mix, arm: str) -> UnderLoad | None:
     """Returns the open loops of a mix on an arm; None if it was not put under load."""

@@ -1,7 +1,9 @@
 """The rule that chooses a store, or a pair of stores. docs/choosing.md explains it."""
 
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 from typing import NamedTuple
 
 import msgspec
@@ -123,7 +125,13 @@ class Rule:
         if candidate.unknown:
             return [Doubt(gap.arm, gap.why, (parts(gap.arm)[0],), (gap.question,)) for gap in candidate.unknown]
         engines = tuple(parts(part.store.arm)[0] for part in candidate.parts)
-        return [Doubt(candidate.name, why, engines) for why in self._doubts(candidate)][:1]
+        reasons = chain(self._missing_figures(candidate), self._unknown_speed(candidate))
+        return [Doubt(candidate.name, why, engines) for why in islice(reasons, 1)]
+
+    def serves(self, candidate: Candidate) -> bool:
+        """Returns whether a candidate is known to meet all needs."""
+        outside = any(refusals(self.evidence, self.needs, self.ask))
+        return not (outside or self.failure(candidate) or self.doubts(candidate))
 
     def load_seconds(self, candidate: Candidate) -> Draws:
         """Returns the seconds until all stores are loaded, one after the other, in each draw."""
@@ -148,7 +156,7 @@ class Rule:
         if needs.disk_gb is not None and self.disk_gb(candidate) > needs.disk_gb:
             yield f"{self.disk_gb(candidate):.3g} GB on disk"
         cores = self.cores(candidate)
-        fits = (cores <= self.evidence.cores) | (needs.prices.cluster_hour is not None)
+        fits = cores <= self.evidence.cores
         if np.mean(fits) < LEVEL:
             yield f"needs {_range(cores)} of {self.evidence.cores} cores at {needs.rate:g} questions a second"
         if needs.load_seconds is not None:
@@ -157,10 +165,12 @@ class Rule:
                 yield f"loads in {_range(loads)} s"
         if needs.p95_ms is not None and self.pricing.speed.misses(candidate, needs.p95_ms / 1000):
             yield f"its p95 is above {needs.p95_ms:g} ms at {needs.rate:g} questions a second"
+        if self.pricing.speed.misses(candidate, sys.float_info.max):
+            yield f"it did not sustain {needs.rate:g} questions a second"
 
-    def _doubts(self, candidate: Candidate) -> Iterator[str]:
-        needs, stores = self.needs, [part.store for part in candidate.parts]
-        for store in stores:
+    def _missing_figures(self, candidate: Candidate) -> Iterator[str]:
+        needs = self.needs
+        for store in [part.store for part in candidate.parts]:
             if store.memory is None:
                 yield f"the memory of {store.arm} was not measured"
             if store.bytes is None:
@@ -169,11 +179,18 @@ class Rule:
                 yield f"the processor time of loads of {store.arm} was not measured"
             if needs.load_seconds is not None and (store.load is None or not store.load.known):
                 yield f"{store.arm} was loaded once, so that the error of its seconds is unknown"
-        speed = self.pricing.speed
+
+    def _unknown_speed(self, candidate: Candidate) -> Iterator[str]:
+        needs, speed = self.needs, self.pricing.speed
         if needs.p95_ms is not None and speed.p95(candidate)[1] > needs.p95_ms / 1000:
             yield self._unknown_p95()
-        if needs.prices.cluster_hour is not None and not all(speed.capacity(part)[0] for part in candidate.parts):
-            yield "the highest rate of one machine was not measured for this mix of questions"
+        rates = [speed.sustained(part)[0] for part in candidate.parts]
+        if needs.prices.cluster_hour is not None:
+            rates = [speed.capacity(part)[0] for part in candidate.parts]
+            if not self.pricing.knows(candidate):
+                yield "the highest rate of one machine was not measured for this mix of questions"
+        if needs.rate > min(rates):
+            yield f"one machine is known to sustain {min(rates):g} questions a second, not {needs.rate:g}"
 
     def _unknown_p95(self) -> str:
         if self.pricing.speed.mix is None:

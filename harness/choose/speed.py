@@ -56,6 +56,14 @@ class Speed:
             found.append((met / share, missed / share))
         return max(found)
 
+    def sustained(self, part: Part) -> tuple[float, float]:
+        """Returns the highest rate of the whole mix that a store is known to sustain, and the lowest it did not.
+
+        Both are infinite if no rate of the mix was tried: then nothing but the cores limits the rate.
+        """
+        tried = [(one.sustained, share) for one, _, share in self._loads(part) if one.loops]
+        return max(((met / share, missed / share) for (met, missed), share in tried), default=(math.inf, math.inf))
+
     def _p95(self, part: Part) -> tuple[float, float]:
         bounds = [one.p95(questions, self.needs.rate * share) for one, questions, share in self._loads(part)]
         return min(bounds, key=lambda bound: bound[1], default=(0.0, math.inf))

@@ -239,7 +239,8 @@ def processor_ratios(run: Run) -> dict[Pair, Estimate]:
 def processor_logs(run: Run) -> dict[Cell, dict[int, float]]:
     """Returns, by cell and launch, the logarithm of the processor seconds of client and engine for one request."""
     return {
-        cell: {launch: math.log(_total(cost)) for launch, cost in costs.items()} for cell, costs in _costs(run).items()
+        cell: {launch: math.log(total) for launch, cost in costs.items() if (total := _total(cost)) > 0}
+        for cell, costs in _costs(run).items()
     }
 
 

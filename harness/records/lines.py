@@ -7,7 +7,7 @@ from the lines of runs' files alone.
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 import msgspec
 
@@ -29,7 +29,7 @@ class Header(_Record, frozen=True, tag="run"):
     """The first line of a file: what is measured, where and how. A resumed run's header differs only in `started`."""
 
     dataset: str
-    rows: int
+    rows: Annotated[int, msgspec.Meta(ge=1)]
     seed: int
     profile: str
     machine: dict[str, str | int]

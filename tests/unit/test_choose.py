@@ -17,6 +17,7 @@ from rollup_bench.harness.choose.prices import SECONDS
 from rollup_bench.harness.choose.responses import Loop
 from rollup_bench.harness.choose.rule import Decision, Rule
 from rollup_bench.harness.cli.main import cli
+from tests.support.command import Command
 from tests.support.evidence import BUSY, decide, loop, loops, run, store
 
 GB = 1e9
@@ -88,9 +89,23 @@ def test_a_machine_is_paid_by_its_measured_capacity() -> None:
     price = decide(run(machine), rate=2.0, cluster_hour=1.0).offers[0].price
     hours = 365.25 / 12 * 24
     assert hours / 25 < price.low < price.middle < price.high < hours / 20
+    beyond = decide(run(machine), rate=41.0, cluster_hour=1.0)
+    assert beyond.answer == "refused"
+    assert beyond.refused[0].why == "one machine is known to sustain 40 questions a second, not 41"
     refused = decide(run(store("a/raw", {ROLLUP: 0.01})), cluster_hour=1.0)
     assert refused.answer == "refused"
     assert "the highest rate of one machine was not measured" in refused.refused[0].why
+
+
+def test_a_rate_above_the_measured_ones_is_refused_and_one_that_was_not_sustained_fails() -> None:
+    """Sustained at 40 a second, not at 50; ten milliseconds a question would leave room for 200 on two cores."""
+    tried = store("a/raw", {ROLLUP: 0.01}, under_load={ROLLUP: loops(loop(40, {ROLLUP: 50}), Loop(50.0))})
+    assert decide(run(tried), rate=40.0).chosen == ["a/raw"]
+    between = decide(run(tried), rate=45.0)
+    assert between.answer == "refused"
+    assert between.refused[0].why == "one machine is known to sustain 40 questions a second, not 45"
+    above = decide(run(tried), rate=50.0)
+    assert (above.answer, above.failing[0].why) == ("neither", "it did not sustain 50 questions a second")
 
 
 def test_equal_stores_are_not_told_apart() -> None:
@@ -195,7 +210,7 @@ def test_unforeseen_questions_go_to_raw_events() -> None:
     [
         ({"engines": ["duckdb"]}, "engines", "duckdb was not measured, only druid", "--engines duckdb"),
         ({"nodes": 3}, "machines", "one machine was measured, you need 3", "--via external"),
-        ({"years": 20.0}, "years kept", "the events span 10.0 years, you keep 20", "--rows 1000000"),
+        ({"years": 20.0}, "years kept", "the events span 10.0 years, you keep 20", "data describe"),
         (
             {"years": 5.0, "events_a_day": 1e6},
             "number of events",
@@ -220,6 +235,27 @@ def test_needs_outside_of_what_was_measured_are_refused(
     assert refusal.why.startswith(why)
     assert command in refusal.command
     assert understood(refusal.command)
+
+
+def test_a_longer_span_is_measured_with_generated_events() -> None:
+    flights = run(DRUID, dataset="flights", days=365.0)
+    kept, longer = (decide(flights, years=years).refused[0] for years in (10.0, 20.0))
+    assert kept.command.startswith("rollup-bench run --dataset game --engines druid --layouts raw --rows 1000000")
+    assert longer.command == "rollup-bench data describe --help"
+
+
+def test_the_named_commands_run(command: Command) -> None:
+    """With a profile that only checks answers, and fewer events."""
+    duckdb = run(store("duckdb/raw", {"busy-hours": 0.01}), errors={"busy-hours": 0.02}, days=365.0, dataset="flights")
+    refused = [
+        *decide(duckdb, years=10.0, events_a_day=1.0).refused,
+        *decide(run(*duckdb.stores, errors=duckdb.errors), error=0.01).refused,
+    ]
+    for refusal in refused:
+        _, *words = shlex.split(refusal.command)
+        status, out, err = command(*["check" if word == "standard" else word for word in words])
+        assert (status, err) == (0, ""), out
+    assert len(refused) == 3
 
 
 def lacking(**others: Any) -> Evidence:
@@ -290,6 +326,30 @@ def test_a_rate_beyond_the_cores_changes_the_choice() -> None:
     assert found.high is not None
     assert 39.0 < found.value < 40.0 < found.high < 41.0
     assert found.chosen == []
+
+
+def test_a_rival_that_would_not_serve_changes_nothing() -> None:
+    """The rival would be cheaper from 5 questions a second on, but was only tried with 3."""
+    slow = store("a/tuned", {ROLLUP: 0.2}, memory=2 * GB)
+    tried = {"under_load": {ROLLUP: loops(loop(3, {ROLLUP: 20}))}}
+    needs = changed(BUSY, {"memory_gb_month": 0.05 * SECONDS / 3600})
+    for fast, named in (
+        (store("a/raw", {ROLLUP: 0.1}, memory=12 * GB), ["a/raw"]),
+        (store("a/raw", {ROLLUP: 0.1}, memory=12 * GB, **tried), []),
+    ):
+        rule = Rule(run(fast, slow), needs)
+        assert rule.choose().chosen == ["a/tuned"]
+        assert flip(rule, "rate", up=True).chosen == named
+
+
+def test_a_cheaper_store_that_is_asked_too_much_serves_below_a_rate() -> None:
+    """The cheaper store sustained 10 questions a second, the other one 40."""
+    cheap = store("a/day", {ROLLUP: 0.01}, under_load={ROLLUP: loops(loop(10, {ROLLUP: 20}), Loop(12.0))})
+    dear = store("a/raw", {ROLLUP: 0.02}, under_load={ROLLUP: loops(loop(40, {ROLLUP: 20}))})
+    rule = Rule(run(cheap, dear), changed(BUSY, {"rate": 20.0}))
+    assert rule.choose().chosen == ["a/raw"]
+    found = flip(rule, "rate", up=False)
+    assert (found.value, found.high, found.chosen) == (10.0, 12.0, ["a/day"])
 
 
 def test_equally_cheap_stores_share_the_draws() -> None:

@@ -10,6 +10,9 @@
     class Pricing {
         constructor(stores, needs) { Object.assign(this, { stores, needs, speed: new Speed(stores, needs) }); }
 
+        /* Returns whether the price of a candidate follows from what was measured. */
+        knows(candidate) { return this.needs.prices.cluster_hour === null || candidate.parts.every((part) => this.speed.capacity(part)[0]); }
+
         /* Returns what a candidate costs in a month, by what is paid for, in each draw. */
         parts(candidate) {
             const { needs } = this, { prices } = needs, copies = needs.replicas, owned = candidate.parts.map((part) => part.store);

@@ -3,7 +3,7 @@
 /* Refusals: needs outside of what was measured, each with the command that measures it. */
 {
     const { DAYS_A_YEAR, engineOf, fixed, layoutOf, plain, rowsOf, shell, whole } = choosing;
-    const ALIKE = 1.25, RAW = 'raw', TUNED = 'tuned';
+    const GENERATED_YEARS = 10, ALIKE = 1.25, RAW = 'raw', TUNED = 'tuned';
     const unique = (values) => [...new Set(values)];
     const enginesOf = (evidence) => unique(evidence.stores.map((store) => engineOf(store.arm)));
 
@@ -37,7 +37,10 @@
             found.push({ what: 'years kept', why, command: shell(['rollup-bench', 'submit', evidence.name]) });
         } else if (needs.years * DAYS_A_YEAR > ALIKE * evidence.days) {
             const span = fixed(evidence.days / DAYS_A_YEAR, 1).replace(/,/g, '');
-            found.push({ what: 'years kept', why: `the events span ${span} years, you keep ${plain(needs.years)}`, command: larger });
+            const why = `the events span ${span} years, you keep ${plain(needs.years)}`;
+            const canGenerate = evidence.dataset !== evidence.sizable && needs.years <= ALIKE * GENERATED_YEARS;
+            found.push(canGenerate ? { what: 'years kept', why, command: larger }
+                : { what: 'years kept', why: `${why}; describe events of your own`, command: 'rollup-bench data describe --help' });
         }
         if (rows && !(1 / ALIKE <= rows / evidence.rows && rows / evidence.rows <= ALIKE)) {
             const why = `${fixed(evidence.rows, 0)} events were measured, you keep ${fixed(rows, 0)}`;

@@ -62,6 +62,13 @@
             const met = Math.max(0, ...rates((loop) => this.p95(questions, loop.rate)[1] <= seconds));
             return [met, Math.min(Infinity, ...rates((loop) => loop.rate > met))];
         }
+
+        /* The highest rate that was sustained, and the lowest that was not; 0 and infinite without such rates. */
+        get sustained() {
+            const isSustained = (loop) => Object.keys(loop.buckets).length > 0;
+            const missed = Math.min(Infinity, ...this.loops.filter((loop) => !isSustained(loop)).map((loop) => loop.rate));
+            return [Math.max(0, ...this.loops.map((loop) => loop.rate).filter((rate) => rate < missed)), missed];
+        }
     }
 
     Object.assign(choosing, { UnderLoad, fastest });

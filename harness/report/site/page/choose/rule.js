@@ -47,7 +47,12 @@
                 return candidate.unknown.map((gap) => ({ what: gap.arm, why: gap.why, engines: [engineOf(gap.arm)], questions: [gap.question] }));
             }
             const engines = candidate.parts.map((part) => engineOf(part.store.arm));
-            return this.unknowns(candidate).slice(0, 1).map((why) => ({ what: candidate.name, why, engines, questions: [] }));
+            return [...this.missingFigures(candidate), ...this.unknownSpeed(candidate)].slice(0, 1).map((why) => ({ what: candidate.name, why, engines, questions: [] }));
+        }
+
+        /* Returns whether a candidate is known to meet all needs. */
+        serves(candidate) {
+            return !refusals(this.evidence, this.needs, this.ask).length && !this.failure(candidate) && !this.doubts(candidate).length;
         }
 
         /* Returns the seconds until all stores are loaded, one after the other, in each draw. */
@@ -69,7 +74,7 @@
 
         failures(candidate) {
             const { needs, evidence } = this, found = [], disk = this.diskGb(candidate), cores = this.cores(candidate);
-            const fits = (draw) => needs.prices.cluster_hour !== null || cores[draw] <= evidence.cores, least = LEVEL * DRAWS;
+            const fits = (draw) => cores[draw] <= evidence.cores, least = LEVEL * DRAWS;
             if (needs.disk_gb !== null && disk > needs.disk_gb) { found.push(`${general(disk, 3).replace(/,/g, '')} GB on disk`); }
             if (countOf(fits) < least) {
                 found.push(`needs ${range(cores)} of ${evidence.cores} cores at ${plain(needs.rate)} questions a second`);
@@ -81,11 +86,12 @@
             if (needs.p95_ms !== null && this.pricing.speed.misses(candidate, needs.p95_ms / 1000)) {
                 found.push(`its p95 is above ${plain(needs.p95_ms)} ms at ${plain(needs.rate)} questions a second`);
             }
+            if (this.pricing.speed.misses(candidate, Number.MAX_VALUE)) { found.push(`it did not sustain ${plain(needs.rate)} questions a second`); }
             return found;
         }
 
-        unknowns(candidate) {
-            const { needs } = this, { speed } = this.pricing, found = [];
+        missingFigures(candidate) {
+            const { needs } = this, found = [];
             for (const store of candidate.parts.map((part) => part.store)) {
                 if (store.memory === null) { found.push(`the memory of ${store.arm} was not measured`); }
                 if (store.bytes === null) { found.push(`the bytes of ${store.arm} on disk are unknown`); }
@@ -94,9 +100,16 @@
                     found.push(`${store.arm} was loaded once, so that the error of its seconds is unknown`);
                 }
             }
+            return found;
+        }
+
+        unknownSpeed(candidate) {
+            const { needs } = this, { speed } = this.pricing, found = [], isCluster = needs.prices.cluster_hour !== null;
             if (needs.p95_ms !== null && speed.p95(candidate)[1] > needs.p95_ms / 1000) { found.push(this.unknownP95()); }
-            if (needs.prices.cluster_hour !== null && !candidate.parts.every((part) => speed.capacity(part)[0])) {
-                found.push('the highest rate of one machine was not measured for this mix of questions');
+            const rates = candidate.parts.map((part) => (isCluster ? speed.capacity(part) : speed.sustained(part))[0]), least = Math.min(...rates);
+            if (!this.pricing.knows(candidate)) { found.push('the highest rate of one machine was not measured for this mix of questions'); }
+            if (needs.rate > least) {
+                found.push(`one machine is known to sustain ${plain(least)} questions a second, not ${plain(needs.rate)}`);
             }
             return found;
         }

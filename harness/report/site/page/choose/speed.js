@@ -4,6 +4,7 @@
 {
     const { fastest } = choosing;
     const isClose = (one, two) => Math.abs(one - two) <= 1e-9 * Math.max(Math.abs(one), Math.abs(two));
+    const largest = (pairs) => pairs.reduce((best, one) => one[0] > best[0] || (one[0] === best[0] && one[1] > best[1]) ? one : best);
     const total = (weights) => Object.values(weights).reduce((sum, weight) => sum + weight, 0);
 
     /* The p95 of response times of candidates at the rate of the needs. */
@@ -40,7 +41,14 @@
                 const seconds = this.needs.p95_ms ? this.needs.p95_ms / 1000 : one.objective;
                 return one.rates(questions, seconds).map((rate) => rate / share);
             });
-            return found.reduce((best, one) => one[0] > best[0] || (one[0] === best[0] && one[1] > best[1]) ? one : best, [0, Infinity]);
+            return largest([[0, Infinity], ...found]);
+        }
+
+        /* Returns the highest rate of the whole mix that a store is known to sustain, and the lowest it did not; both are
+           infinite if no rate of the mix was tried. */
+        sustained(part) {
+            const tried = this.loads(part).filter(([one]) => one.loops.length);
+            return tried.length ? largest(tried.map(([one, , share]) => one.sustained.map((rate) => rate / share))) : [Infinity, Infinity];
         }
 
         partP95(part) {
