@@ -45,11 +45,13 @@
 
     function apart(decision) {
         const chosen = decision.chosen.map((name) => decision.offers.find((offer) => offer.name === name)), share = (offer) => percents(offer.cheapest, 1);
+        const [first] = chosen, next = decision.offers.find((offer) => offer !== first);
         return card('What cannot be told apart', '', chosen.length === 1
-            ? h('p', {}, chosen[0].cheapest === 1 ? `Nothing: ${chosen[0].name} is the cheapest in all draws.`
-                : `Nothing: ${chosen[0].name} is the cheapest in ${share(chosen[0])} of the draws.`)
+            ? [h('p', {}, `Nothing: ${first.name} is the cheapest in ${first.cheapest === 1 ? 'all' : `${share(first)} of the`} draws.`),
+                next ? h('p', {}, `Next comes ${next.name}, at ${general(next.price.middle / first.price.middle, 3)} times the price.`) : null]
             : [h('p', {}, 'Each of these may be the cheapest. The percentage is the share of the draws in which it is.'),
-                list(chosen.map((offer) => [h('b', {}, share(offer)), ` ${offer.name}, ${money(offer)} a month`]))]);
+                list(chosen.map((offer) => [h('b', {}, share(offer)), ` ${offer.name}, ${money(offer)} a month`])),
+                h('p', {}, 'Other grounds have to decide: what the engines demand of those who run them, further down, is one.')]);
     }
 
     function changes(decision, flips) {

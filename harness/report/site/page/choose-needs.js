@@ -66,7 +66,7 @@
         const input = h('input', { type: 'text', inputmode: 'decimal', autocomplete: 'off', 'aria-describedby': wrong.id, ...attributes });
         const judge = (isFitting) => {
             input.setAttribute('aria-invalid', String(!isFitting));
-            wrong.textContent = isFitting ? '' : `Give ${number.expects}.`;
+            wrong.textContent = isFitting ? '' : `Give ${number.expects}; the choice is still that for the number before.`;
         };
         input.addEventListener('change', () => {
             const text = input.value.trim(), isFitting = text === '' || number.fits(text);
