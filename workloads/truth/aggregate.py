@@ -104,7 +104,7 @@ def grouping_sets(question: Aggregate) -> list[tuple[str, ...]]:
             return subsets
 
 
-def _grouping_id(question: Aggregate, by: tuple[str, ...]) -> int:
+def grouping_id(question: Aggregate, by: tuple[str, ...]) -> int:
     """A number with a binary digit for each dimension of the question, the first highest: 1 if `by` lacks it."""
     return int("0" + "".join("0" if dimension in by else "1" for dimension in question.by), 2)
 
@@ -113,7 +113,7 @@ def _rows(question: Aggregate, by: tuple[str, ...], groups: Groups, wanted: pa.S
     """The answer's rows for `groups`, which are grouped by `by`, in the answer's schema `wanted`."""
     rows = groups.totals.num_rows
     columns = {k: groups.totals[k] for k in groups.keys}
-    columns["grouping_id"] = pa.array([_grouping_id(question, by)] * rows, pa.int64())
+    columns["grouping_id"] = pa.array([grouping_id(question, by)] * rows, pa.int64())
     columns |= {str(m): measured(groups, m, wanted.field(str(m)).type) for m in question.measures}
     missing = {f.name: pa.nulls(rows, f.type) for f in wanted if f.name not in columns}
     return pa.table(columns | missing).select(wanted.names).cast(wanted)

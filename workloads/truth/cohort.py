@@ -112,11 +112,14 @@ def _earliest(born: pa.Table, subject: str, time: str, by: str) -> pa.Table:
     return ordered.filter(pa.array(np.diff(codes, prepend=-1) != 0))
 
 
-def _activity(question: Cohort, born: Births, events: Events) -> Iterator[Activity]:
-    """Yields for each batch the events, with ages, of born subjects that match `returns`, from birth to `until`."""
+def activity(question: Cohort, born: Births, events: Events, others: tuple[str, ...] = ()) -> Iterator[Activity]:
+    """Yields for each batch the events, with ages, of born subjects that match `returns`, from birth to `until`.
+
+    The rows have the columns `others`, too.
+    """
     subject, time = events.columns.subject, events.columns.time.name
     column = question.measure.column if question.measure else None
-    for batch in events.batches(_columns(events, question.returns, column)):
+    for batch in events.batches([*_columns(events, question.returns, column), *others]):
         rows = matching(batch, question.returns)
         places = np.asarray(pc.index_in(rows[subject], born.subjects).fill_null(-1), np.int64)
         instants = np.asarray(rows[time].cast(pa.int64()))
@@ -134,12 +137,12 @@ def _activity(question: Cohort, born: Births, events: Events) -> Iterator[Activi
 def _values(question: Cohort, born: Births, events: Events) -> tuple[list[list[Any]], list[list[float]]]:
     """The value of each cohort at each age, ended or not; and the sums of absolute floats behind them, or []."""
     measure = question.measure
-    activity = _activity(question, born, events)
+    found = activity(question, born, events)
     if measure is None:
-        return _subjects(question, born, activity).tolist(), []
+        return _subjects(question, born, found).tolist(), []
     column = measure.column
     totals: dict[str, npt.NDArray[Any]] = {}
-    for part in activity:
+    for part in found:
         cells = (born.members[part.places], part.ages)
         for name, terms in _terms(part.rows[column] if column else pa.repeat(1, len(part.ages))).items():
             totals.setdefault(name, np.zeros((len(born.sizes), question.age.count), terms.dtype))
