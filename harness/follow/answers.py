@@ -1,0 +1,76 @@
+"""Judges answers that were given while a stream was written: how many of its events each of them contains."""
+
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+import pyarrow as pa
+
+from rollup_bench.harness.stats.freshness import Glance, Seconds
+from rollup_bench.workloads.truth.prefixes import Prefixes
+
+
+class Kind(StrEnum):
+    """What an answer is: only right ones tell what has become visible."""
+
+    RIGHT = "right"
+    TORN = "torn"
+    WENT_BACK = "went back"
+    WRONG = "wrong"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer to a question, or the reason why there is none; instants are in seconds of `time.monotonic`."""
+
+    question: str
+    due: float
+    asked: float
+    done: float
+    table: pa.Table | None = None
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """An answer that is right, or has lost events again, contains the first `low` to `high` events of the stream."""
+
+    answer: Answer
+    kind: Kind
+    low: int = 0
+    high: int = 0
+
+    @property
+    def glance(self) -> Glance:
+        """What the answer shows of the stream."""
+        return Glance(self.answer.asked, self.answer.done, self.low, self.high)
+
+
+def judged(answers: Sequence[Answer], prefixes: Mapping[str, Prefixes], sent: Seconds) -> list[Judged]:
+    """Judges answers in the order in which they were done; `sent` has the instants at which events were sent.
+
+    An answer went back if it has fewer events than a right answer that was done before it was asked.
+    """
+    return list(_judged(sorted(answers, key=lambda one: one.done), prefixes, sent))
+
+
+def _judged(answers: Sequence[Answer], prefixes: Mapping[str, Prefixes], sent: Seconds) -> Iterator[Judged]:
+    ends, reached = [-np.inf], [0]
+    for answer in answers:
+        if answer.table is None:
+            yield Judged(answer, Kind.FAILED)
+            continue
+        match = prefixes[answer.question].find(answer.table, int(np.searchsorted(sent, answer.done, "right")))
+        visible = reached[bisect_right(ends, answer.asked) - 1]
+        later = match.right[match.right >= visible]
+        if len(later):
+            ends.append(answer.done)
+            reached.append(max(reached[-1], int(later[0])))
+            yield Judged(answer, Kind.RIGHT, int(later[0]), int(later[-1]))
+        elif len(match.right):
+            yield Judged(answer, Kind.WENT_BACK, int(match.right[0]), int(match.right[-1]))
+        else:
+            yield Judged(answer, Kind.TORN if match.torn else Kind.WRONG)
