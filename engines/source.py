@@ -11,13 +11,13 @@ from rollup_bench import errors
 from rollup_bench.engines import registry
 
 PACKAGE = Path(errors.__file__).parent
-IGNORED = ("README.md", "verified.json")
-"""Files of an engine's folder that change nothing of what an engine does."""
+IGNORED = ("README.md", "verified.json", "following.py")
+"""Files of an engine's folder that change nothing of its loads and answers."""
 
 
 @cache
 def adapter_hash(engine: str) -> str:
-    """A hash of an engine's files, except README.md and verified.json, and of this package's modules that they import.
+    """A hash of an engine's files, except those `IGNORED`, and of this package's modules that they import.
 
     The imports of imported modules in `engines` are followed too, those of other modules are not. RequestError if no
     engine has the name.

@@ -83,9 +83,9 @@ class DuckDB(Engine):
     def load(self, plan: Plan, events: Events, watch: Watch) -> Loaded:
         began = time.perf_counter()
         self._folder.mkdir(parents=True, exist_ok=True)
-        path = self._path(plan)
+        path = self.path(plan)
         try:
-            with self._connected(path) as connection, watch.ending(connection.interrupt):
+            with self.connected(path) as connection, watch.ending(connection.interrupt):
                 batches = pa.RecordBatchReader.from_batches(naive_schema(plan.schema), naive_batches(events, watch))
                 connection.register("batches", batches)
                 stages = filled(connection, steps(plan), path)
@@ -95,11 +95,11 @@ class DuckDB(Engine):
         return loaded(counts, events.statistics.rows, time.perf_counter() - began, stages)
 
     def rows(self, plan: Plan) -> int | None:
-        path = self._path(plan)
+        path = self.path(plan)
         if not path.exists():
             return None
         try:
-            with self._connected(path, read_only=True) as connection:
+            with self.connected(path, read_only=True) as connection:
                 return sum(_counts(connection, plan).values())
         except duckdb.Error:
             return None
@@ -110,14 +110,15 @@ class DuckDB(Engine):
 
     @contextmanager
     def session(self, plan: Plan) -> Iterator[Session]:
-        connected = self._connected(self._path(plan), read_only=True)
-        with connected as connection, closing(Timeout(connection.interrupt)) as timeout:
-            yield _Session(connection, plan, timeout)
+        with self.connected(self.path(plan), read_only=True) as connection, asking(connection, plan) as session:
+            yield session
 
-    def _path(self, plan: Plan) -> Path:
+    def path(self, plan: Plan) -> Path:
+        """The database file of a plan."""
         return self._folder / f"{plan.name}.duckdb"
 
-    def _connected(self, path: Path, read_only: bool = False) -> duckdb.DuckDBPyConnection:
+    def connected(self, path: Path, read_only: bool = False) -> duckdb.DuckDBPyConnection:
+        """A connection to a database file, held to the budget."""
         return duckdb.connect(str(path), read_only=read_only, config=self._config)
 
 
@@ -223,6 +224,13 @@ def failure(error: duckdb.Error) -> Exception:
     if isinstance(error, duckdb.InterruptException):
         return FailureError(f"duckdb gives no answer in {SECONDS:g} s")
     return FailureError(f"duckdb: {text}")
+
+
+@contextmanager
+def asking(connection: duckdb.DuckDBPyConnection, plan: Plan) -> Iterator[Session]:
+    """A session that asks by a connection."""
+    with closing(Timeout(connection.interrupt)) as timeout:
+        yield _Session(connection, plan, timeout)
 
 
 class _Session(Session):

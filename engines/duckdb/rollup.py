@@ -23,18 +23,41 @@ YEARS = range(3, 9997)
 
 
 def create(name: str, rollup: Rollup, time: str, source: str, local: LocalTime) -> str:
-    """The SQL that creates the table `name` of a roll-up from the events in the table `source`.
+    """The SQL that creates the table `name` of a roll-up from the events in the table `source`."""
+    return f"CREATE TABLE {quoted(name)} AS {select(rollup, time, source, local)} ORDER BY ALL"
 
-    Sums of integers are stored as HUGEINT, because the sum of a group may exceed 64 bits if the answer does not.
+
+def select(rollup: Rollup, time: str, source: str, local: LocalTime) -> str:
+    """The SELECT of the rows of a roll-up from the events in the table `source`.
+
+    Sums of integers are HUGEINT, because the sum of a group may exceed 64 bits if the answer does not.
     """
     grain = Grain(rollup.layout.grain or Grain.ALL)
     start = local.start("bucket", grain) if is_day(grain) else "bucket"
     grouped = ", ".join([f"{local.bucket(quoted(time), grain)} AS bucket", *_columns(rollup)])
     return (
-        f"CREATE TABLE {quoted(name)} AS "
         f"SELECT make_timestamp(1000 * ({start})) AS {quoted(time)}, * EXCLUDE (bucket) "
-        f"FROM (SELECT {grouped} FROM {source} GROUP BY ALL) ORDER BY ALL"
+        f"FROM (SELECT {grouped} FROM {source} GROUP BY ALL)"
     )
+
+
+def merge(name: str, rollup: Rollup, time: str, rows: str) -> str:
+    """The SQL that merges the `rows` of a roll-up, a SELECT, into its table `name`."""
+    keys = [quoted(key) for key in (time, *rollup.layout.by)]
+    same = " AND ".join(f"kept.{key} IS NOT DISTINCT FROM new.{key}" for key in keys)
+    kept = {_column(state): state.part for state in rule.stored_states(rollup.layout) if state.part in MERGES}
+    merged = (f"{column} = {_both(part, f'kept.{column}', f'new.{column}')}" for column, part in kept.items())
+    return (
+        f"MERGE INTO {quoted(name)} AS kept USING ({rows}) AS new ON {same} "
+        f"WHEN MATCHED THEN UPDATE SET {', '.join(merged)} WHEN NOT MATCHED THEN INSERT BY NAME"
+    )
+
+
+def _both(part: Part, one: str, other: str) -> str:
+    """The SQL of a state of two groups together; NULL is the state of a group without values."""
+    if MERGES[part] == "sum":
+        return f"coalesce({one} + {other}, {one}, {other})"
+    return f"{'least' if part is Part.MIN else 'greatest'}({one}, {other})"
 
 
 def _columns(rollup: Rollup) -> list[str]:

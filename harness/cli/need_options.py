@@ -1,7 +1,6 @@
 """The options for needs and prices, which several commands share."""
 
 from collections.abc import Callable, Mapping, Sequence
-from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,7 @@ import click
 
 from rollup_bench.harness.choose import needs
 from rollup_bench.harness.choose.needs import LEAST, MOST, Needs
-from rollup_bench.harness.cli.options import optional_engines
+from rollup_bench.harness.cli.options import finite, optional_engines
 
 _AT_LEAST_0, _ABOVE_0 = click.FloatRange(0, MOST), click.FloatRange(LEAST, MOST)
 _OPTIONS: dict[str, tuple[Any, str]] = {
@@ -34,12 +33,6 @@ ENGINES = "Engines that may be run (any)."
 ASK = "How often a question is asked, relative to the others (as in the dataset's first mix)."
 
 
-def _finite(_context: click.Context, _option: click.Parameter, value: float | None) -> float | None:
-    if value is not None and not isfinite(value):
-        raise click.BadParameter(f"`{value}` is not a finite number")
-    return value
-
-
 def _weights(_context: click.Context, _option: click.Parameter, values: Sequence[str]) -> dict[str, float]:
     weights = {}
     for value in values:
@@ -57,7 +50,7 @@ def _weights(_context: click.Context, _option: click.Parameter, values: Sequence
 def need_options(command: Callable[..., None]) -> Callable[..., None]:
     """Adds the options for a file of needs, for each need and for each price, in this order."""
     for name, (kind, text) in reversed(_OPTIONS.items()):
-        command = click.option(f"--{name}", type=kind, callback=_finite, help=text)(command)
+        command = click.option(f"--{name}", type=kind, callback=finite, help=text)(command)
     command = click.option("--engines", default="", callback=optional_engines, metavar="A,B", help=ENGINES)(command)
     command = click.option("--ask", multiple=True, callback=_weights, metavar="QUESTION=WEIGHT", help=ASK)(command)
     return click.option("--needs", type=click.Path(path_type=Path), help=NEEDS)(command)

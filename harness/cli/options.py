@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from math import isfinite
 from pathlib import Path
 
 import click
@@ -39,6 +40,13 @@ def _engines(context: click.Context, option: click.Parameter, value: str) -> lis
 def optional_engines(context: click.Context, option: click.Parameter, value: str) -> list[str]:
     """Checks the value of an option that lists engines, or none."""
     return [_engine(context, option, name) for name in _parts(context, option, value)]
+
+
+def finite(_context: click.Context, _option: click.Parameter, value: float | None) -> float | None:
+    """Checks the value of an option that is a number, or not given."""
+    if value is not None and not isfinite(value):
+        raise click.BadParameter(f"`{value}` is not a finite number")
+    return value
 
 
 def _server_arguments(_context: click.Context, _option: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:

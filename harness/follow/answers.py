@@ -3,23 +3,13 @@
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 import numpy as np
 import pyarrow as pa
 
+from rollup_bench.harness.records.streams import Kind
 from rollup_bench.harness.stats.freshness import Glance, Seconds
 from rollup_bench.workloads.truth.prefixes import Prefixes
-
-
-class Kind(StrEnum):
-    """What an answer is: only right ones tell what has become visible."""
-
-    RIGHT = "right"
-    TORN = "torn"
-    WENT_BACK = "went back"
-    WRONG = "wrong"
-    FAILED = "failed"
 
 
 @dataclass(frozen=True)

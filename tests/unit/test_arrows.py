@@ -16,6 +16,7 @@ ORDER = (
     "rollup_bench.harness.stats",
     "rollup_bench.harness.records",
     "rollup_bench.harness.run",
+    "rollup_bench.harness.follow",
     "rollup_bench.harness.conformance",
     "rollup_bench.harness.choose",
     "rollup_bench.harness.report",

@@ -132,6 +132,32 @@ COMMANDS: dict[str, dict[str, list[Case]]] = {
     },
     "ask": asking("ask") | {"--format": [(["ask", QUESTION, "--format", "xml"], ("'--format'", *CHOICE))]},
     "explain": asking("explain"),
+    "follow": {
+        "--dataset": [(["follow", "--dataset", "x"], ("`x` is neither a .toml file nor a built-in dataset: cdnow",))],
+        "--broker": [(["follow", "--broker", "x"], ("'--broker'", *CHOICE))],
+        "--engines": [(["follow", "--engines", "x"], ("'--engines'", *ENGINE))],
+        "--layouts": [(["follow", "--layouts", "x"], ("--layouts: flights has no layout `x`; it has raw, day",))],
+        "--questions": [(["follow", "--questions", "x"], ("--questions: flights has no question `x`; it has",))],
+        "--rate": [
+            (["follow", "--rate", "0"], ("'--rate'", "0.0 is not in the range x>0")),
+            (["follow", "--rate", "nan"], ("'--rate'", "`nan` is not a finite number")),
+            (["follow", "--rate", "9000"], ("--rate, --seconds: the stream has 540,000 events", "give smaller ones")),
+        ],
+        "--seconds": [
+            (["follow", "--seconds", "-1"], ("'--seconds'", "is not in the range x>0")),
+            (["follow", "--seconds", "inf"], ("'--seconds'", "`inf` is not a finite number")),
+        ],
+        "--times": [(["follow", "--times", "x"], ("'--times'", *CHOICE))],
+        "--late": [(["follow", "--late", "2"], ("'--late'", "2.0 is not in the range 0<=x<=1"))],
+        "--asks": [(["follow", "--asks", "0"], ("'--asks'", "0.0 is not in the range x>0"))],
+        "--launches": [(["follow", "--launches", "0"], ("'--launches'", "0 is not in the range x>=1"))],
+        "--via": [(["follow", "--via", "x"], ("'--via'", *CHOICE))],
+        "--seed": [(["follow", "--seed", "-1"], ("'--seed'", "-1 is not in the range x>=0"))],
+        "--out": [
+            (["follow", "--out", "."], ("'--out'", "is a directory")),
+            (["follow", "--out", "taken", "--seconds", "9"], ("--out: taken exists; give another file, or remove it",)),
+        ],
+    },
     "dashboard": {
         "name": [
             (["dashboard"], ("Missing argument 'NAME'",)),

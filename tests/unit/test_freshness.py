@@ -8,7 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from rollup_bench.harness.follow.answers import Answer, Judged, Kind, judged
+from rollup_bench.harness.follow.answers import Answer, Judged, judged
+from rollup_bench.harness.records.streams import Kind
 from rollup_bench.harness.stats.freshness import Lags, lags
 from rollup_bench.workloads import dataset as datasets
 from rollup_bench.workloads import events as event_store

@@ -1,0 +1,116 @@
+"""A process that publishes messages at instants fixed beforehand."""
+
+import multiprocessing
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing.connection import Connection as Pipe
+from multiprocessing.process import BaseProcess
+from typing import Any
+
+import numpy as np
+
+from rollup_bench.engines.failures import reason
+from rollup_bench.errors import FailureError
+from rollup_bench.harness.stats.freshness import Seconds
+from rollup_bench.servers.connection import Connection
+from rollup_bench.servers.watch import Watch
+from rollup_bench.streams import registry
+from rollup_bench.streams.contract import PATIENCE
+
+STARTS = 60.0
+"""Seconds in which the process must have reached the broker."""
+
+
+@dataclass(frozen=True)
+class Outlet:
+    """Where messages are published: a broker, how it is reached, and a topic."""
+
+    broker: str
+    connection: Connection
+    topic: str
+
+
+class Sending:
+    """A process that has reached its broker and waits for the start.
+
+    `sent` and `acknowledged` have the instant of each message, in seconds of `time.monotonic`, or infinity.
+    """
+
+    def __init__(self, process: BaseProcess, pipe: Pipe, sent: Any, acknowledged: Any) -> None:
+        self._process, self._pipe, self._arrays = process, pipe, (sent, acknowledged)
+
+    @property
+    def sent(self) -> Seconds:
+        """The instants at which messages were handed to the broker's client."""
+        return np.array(self._arrays[0])
+
+    @property
+    def acknowledged(self) -> Seconds:
+        """The instants at which the broker acknowledged messages."""
+        return np.array(self._arrays[1])
+
+    def start(self, instant: float) -> None:
+        """Lets the process send the first message at an instant of `time.monotonic`."""
+        self._pipe.send(instant)
+
+    def wait(self, watch: Watch) -> None:
+        """Waits until all messages are acknowledged; FailureError if the process fails, or at the deadline."""
+        while not self._pipe.poll(0.1):
+            watch.check()
+        _received(self._process, self._pipe)
+
+
+@contextmanager
+def sending(outlet: Outlet, messages: Sequence[bytes], rate: float) -> Iterator[Sending]:
+    """A process that sends message number n when n / `rate` seconds have passed since the start; ends with the block.
+
+    FailureError if it does not reach the broker.
+    """
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    arrays = [context.RawArray("d", [np.inf] * len(messages)) for _ in range(2)]
+    process = context.Process(target=_run, args=(theirs, outlet, messages, rate, *arrays), daemon=True)
+    process.start()
+    theirs.close()
+    try:
+        if not ours.poll(STARTS):
+            raise FailureError(f"the sender did not reach {outlet.broker} in {STARTS:g} s")
+        _received(process, ours)
+        yield Sending(process, ours, *arrays)
+    finally:
+        process.kill()
+        process.join()
+        ours.close()
+
+
+def _received(process: BaseProcess, pipe: Pipe) -> None:
+    """Receives that the process has done what it should; FailureError if it failed."""
+    try:
+        failure = pipe.recv()
+    except EOFError:
+        process.join(1)
+        failure = f"it ended with status {process.exitcode}"
+    if failure:
+        raise FailureError(f"the sender: {failure}")
+
+
+def _run(pipe: Pipe, outlet: Outlet, messages: Sequence[bytes], rate: float, sent: Any, acknowledged: Any) -> None:
+    try:
+        broker = registry.broker(outlet.broker, outlet.connection)
+        with broker.producer(outlet.topic, acknowledged.__setitem__) as producer:
+            pipe.send("")
+            start = pipe.recv()
+            for number, message in enumerate(messages):
+                due = start + number / rate
+                now = time.monotonic()
+                if now < due:
+                    time.sleep(due - now)
+                    now = time.monotonic()
+                producer.send(message)
+                sent[number] = now
+            producer.flush(Watch(seconds=PATIENCE))
+        pipe.send("")
+    except Exception as error:  # the other process reports it
+        pipe.send(reason(error))

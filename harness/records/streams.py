@@ -1,0 +1,100 @@
+"""The lines of the file of followed streams: a header, and then a line for each stream with its raw samples."""
+
+from collections.abc import Iterator
+from enum import StrEnum
+from pathlib import Path
+
+import msgspec
+
+from rollup_bench.errors import RequestError
+
+SCHEMA = 1
+
+
+class Kind(StrEnum):
+    """What an answer during a stream is: only right ones tell what has become visible."""
+
+    RIGHT = "right"
+    TORN = "torn"
+    WENT_BACK = "went back"
+    WRONG = "wrong"
+    FAILED = "failed"
+
+
+class _Record(msgspec.Struct, frozen=True, tag_field="record", omit_defaults=True, kw_only=True):
+    """A line of the file."""
+
+
+class Header(_Record, frozen=True, tag="streams"):
+    """The first line: which streams are followed, where and how."""
+
+    dataset: str
+    events: int
+    rate: float  # events a second
+    live: bool  # whether events happen when they are sent; else they have times of their own
+    late: float  # the share of late events
+    asked: float  # questions a second
+    broker: str
+    seed: int
+    machine: dict[str, str | int]
+    versions: dict[str, str]
+    budget: dict[str, int]
+    scope: list[str]
+    adapters: dict[str, str]
+    schema: int = SCHEMA
+    started: str = ""  # ISO 8601 in UTC
+
+
+class Asked(msgspec.Struct, frozen=True, array_like=True):
+    """A question that was asked; instants are seconds after the start of the stream.
+
+    An answer that is right, or that went back, has the first `low` to `high` events of the stream.
+    """
+
+    question: str
+    due: float
+    asked: float
+    done: float
+    kind: Kind
+    low: int = 0
+    high: int = 0
+
+
+class Followed(_Record, frozen=True, tag="followed"):
+    """A stream that an arm followed."""
+
+    arm: str
+    launch: int
+    answers: list[Asked]  # while the stream was written, until it was stored
+    quiet: list[Asked]  # afterwards, while nothing was written
+    final: dict[str, str]  # the verdict on each supported question about the whole stream, with its reason
+    stored: int | None  # the number of events that the engine counts at the end; None if the layout has no count
+    left_out: dict[str, str]  # why a question was not asked while the stream was written
+    sent: str  # HdrHistogram of the microseconds from when a message was due until it was sent, base64
+    published: str  # HdrHistogram of the microseconds from when a message was due until it was acknowledged, base64
+    processor: float  # processor seconds of this process from the start until the stream was stored
+
+
+class Unsupported(_Record, frozen=True, tag="unsupported"):
+    """An arm that cannot follow a stream, or whose stream failed."""
+
+    arm: str
+    launch: int
+    reason: str
+
+
+Record = Header | Followed | Unsupported
+_decoder: msgspec.json.Decoder[Record] = msgspec.json.Decoder(Record)
+
+
+def read(path: Path) -> Iterator[Record]:
+    """Reads the lines of a file; RequestError names the first invalid line or an unreadable file."""
+    try:
+        lines = path.read_bytes().splitlines()
+    except OSError as error:
+        raise RequestError(f"{path}: {error.strerror}; give a file that `follow` wrote") from None
+    for number, line in enumerate(lines, 1):
+        try:
+            yield _decoder.decode(line)
+        except msgspec.DecodeError as error:
+            raise RequestError(f"{path}, line {number}: {error}; give a file that `follow` wrote") from None

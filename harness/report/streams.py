@@ -1,0 +1,119 @@
+"""The figures of followed streams, and their tables in the terminal."""
+
+from collections import Counter
+from collections.abc import Sequence
+from math import isinf
+
+import msgspec
+import numpy as np
+from rich.console import Console
+from rich.text import Text
+
+from rollup_bench.harness.records.streams import Asked, Followed, Header, Kind, Record, Unsupported
+from rollup_bench.harness.report.grid import new_table, print_table
+from rollup_bench.harness.run.verdicts import RIGHT
+from rollup_bench.harness.stats import histograms
+from rollup_bench.harness.stats.freshness import Glance, lags
+
+SHARES = (0.5, 0.95, 0.99)
+PUNCTUAL, PUNCTUAL_SHARE = 0.05, 0.1
+"""The p99 of how late messages are sent may be so many seconds, or such a share of the p99 of the freshness."""
+
+
+class Figures(msgspec.Struct, frozen=True):
+    """The figures of a stream that an arm followed; times are in seconds.
+
+    `fresh` has for each of `SHARES` between which seconds the quantile of the lags of all events lies; it is empty with
+    `void`, which says why there are none. `writing` and `quiet` have the p50 and the p95 of response times.
+    """
+
+    fresh: list[tuple[float, float]]
+    void: str
+    kinds: dict[str, int]
+    writing: tuple[float, float]
+    quiet: tuple[float, float]
+    lost: int | None
+    doubled: int | None
+    wrong: list[str]
+
+
+def figures(header: Header, followed: Followed) -> Figures:
+    """The figures of a stream, from its samples."""
+    due = np.arange(header.events) / header.rate
+    glances = [Glance(one.asked, one.done, one.low, one.high) for one in followed.answers if one.kind is Kind.RIGHT]
+    found = lags(glances, due) if glances else None
+    fresh = [found.quantile(share) for share in SHARES] if found else []
+    late = histograms.percentile(followed.sent, 0.99)
+    void = "no answer was right"
+    if found:
+        void = "its lag grew until the end" if found.grow else ""
+        if late > max(PUNCTUAL, PUNCTUAL_SHARE * fresh[-1][0]):
+            void = f"messages were sent late, the p99 by {late:.3g} s"
+    missing = None if followed.stored is None else header.events - followed.stored
+    return Figures(
+        fresh=[] if void else fresh,
+        void=void,
+        kinds=Counter(one.kind for one in followed.answers),
+        writing=_responses(followed.answers),
+        quiet=_responses(followed.quiet),
+        lost=None if missing is None else max(missing, 0),
+        doubled=None if missing is None else max(-missing, 0),
+        wrong=[name for name, verdict in followed.final.items() if verdict.partition(":")[0] not in RIGHT],
+    )
+
+
+def is_sound(header: Header, followed: Followed) -> bool:
+    """Whether a stream was stored whole, and all answers about it were right at its end."""
+    found = figures(header, followed)
+    return not (found.lost or found.doubled or found.wrong)
+
+
+def stream_tables(lines: Sequence[Record], console: Console) -> None:
+    """Prints what streams were followed, how fresh answers were, and what asking took meanwhile."""
+    header = next(line for line in lines if isinstance(line, Header))
+    console.print(Text(_scope(header), style="dim"))
+    streams = [(line, figures(header, line)) for line in lines if isinstance(line, Followed)]
+    fresh = new_table("arm", right=["p50 s", "p95 s", "p99 s", "lost", "doubled", "right at the end"])
+    asked = new_table(
+        "arm", right=["asked", "right", "torn", "went back", "wrong", "failed", "p50 ms", "quiet", "p95 ms", "quiet"]
+    )
+    for line, found in streams:
+        lags = [_between(*each) for each in found.fresh] or ["", "", ""]
+        right = len(line.final) - len(found.wrong)
+        fresh.add_row(line.arm, *lags, _count(found.lost), _count(found.doubled), f"{right} of {len(line.final)}")
+        times = [f"{1000 * each:.3g}" for pair in zip(found.writing, found.quiet, strict=True) for each in pair]
+        kinds = [str(found.kinds.get(kind, 0)) for kind in Kind]
+        asked.add_row(line.arm, str(len(line.answers)), *kinds, *times)
+    console.print("How long events take from when they were due until answers have them")
+    print_table(fresh, console)
+    console.print("Answers while the stream is written, and response times then and while nothing is written")
+    print_table(asked, console)
+    for line, found in streams:
+        if found.void:
+            console.print(Text(f"no freshness: {line.arm}: {found.void}"))
+        for name in found.wrong:
+            console.print(Text(f"at the end: {line.arm}: {name}: {line.final[name]}"))
+    for refused in [line for line in lines if isinstance(line, Unsupported)]:
+        console.print(Text(f"not followed: {refused.arm}: {refused.reason}"))
+
+
+def _scope(header: Header) -> str:
+    times = "events of now" if header.live else "times of their own"
+    late = f", {header.late:.0%} late" if header.late else ""
+    what = f"{header.events:,} events, {header.rate:g} a second, {times}{late}"
+    return f"{header.dataset} through {header.broker}: {what}; {header.asked:g} questions a second; {header.scope[0]}"
+
+
+def _responses(asked: Sequence[Asked]) -> tuple[float, float]:
+    """The p50 and the p95 of the seconds from when questions were due; not a number without answers."""
+    times = [one.done - one.due for one in asked]
+    p50, p95 = np.quantile(times, [0.5, 0.95]) if times else (np.nan, np.nan)
+    return float(p50), float(p95)
+
+
+def _between(low: float, high: float) -> str:
+    return f"above {low:.3g}" if isinf(high) else f"{low:.3g} to {high:.3g}"
+
+
+def _count(number: int | None) -> str:
+    return "" if number is None else f"{number:,}"
