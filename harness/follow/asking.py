@@ -54,10 +54,11 @@ class Clients:
 
 @contextmanager
 def clients(number: int, opened: Open, questions: Questions) -> Iterator[Clients]:
-    """Clients that have opened their sessions."""
+    """Clients that have opened their sessions; they end with the block."""
     with ExitStack() as stack:
-        sessions = [stack.enter_context(quietly_closed(opened())) for _ in range(number)]
-        yield Clients(sessions, questions)
+        found = Clients([stack.enter_context(quietly_closed(opened())) for _ in range(number)], questions)
+        stack.callback(found.end)
+        yield found
 
 
 def asked(

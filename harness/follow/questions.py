@@ -1,7 +1,6 @@
 """The questions that are asked of a stream: their dates are those of its events."""
 
 from datetime import date, timedelta
-from typing import Any
 
 from rollup_bench.workloads.dataset import Dataset
 from rollup_bench.workloads.draws import Domain
@@ -26,7 +25,7 @@ def questions(dataset: Dataset, events: Events, live: bool, wanted: list[str]) -
 
     RequestError if the dataset lacks a question.
     """
-    known, found = events.statistics, dict[str, Any]()
+    known, found = events.statistics, dict[str, Question]()
     for name in wanted or dataset.questions:
         template = dataset.question(name)
         found[name] = moved(template, known.first, known.last) if live else template.fill()
