@@ -22,7 +22,7 @@ from rollup_bench.harness.records.lines import (
     of_type,
     parts,
 )
-from rollup_bench.harness.records.routes import routes, shares
+from rollup_bench.harness.records.routes import different, routes, shares
 from rollup_bench.harness.run.verdicts import RIGHT
 from rollup_bench.workloads import dataset as datasets
 from rollup_bench.workloads.dataset import Dataset
@@ -144,7 +144,7 @@ def _unsure(launches: int, drifts: bool, taken: Sequence[Route]) -> str:
         return f"it was timed in fewer than {LEAST_LAUNCHES} launches, so that its error is not known well enough"
     if drifts:
         return "its times still changed while they were measured"
-    return f"its requests took several routes: {shares(taken)}" if len(taken) > 1 else ""
+    return f"its requests took several routes: {shares(taken)}" if len(different(taken)) > 1 else ""
 
 
 def _hidden(run: Run, arm: str) -> bool:

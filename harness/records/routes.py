@@ -16,6 +16,18 @@ def routes(run: Run, question: str, arm: str) -> list[Route]:
     return [Route(tables, where, number) for (tables, where), number in requests.most_common()]
 
 
+def different(taken: Sequence[Route]) -> list[Route]:
+    """Returns the routes that are no part of another one: those that read other tables, or aggregate elsewhere.
+
+    A request that reads only some of the tables of another one, such as those of whole months, takes its route.
+    """
+    return [one for one in taken if not any(_is_part(one, other) for other in taken)]
+
+
+def _is_part(one: Route, other: Route) -> bool:
+    return one.where == other.where and set(one.tables) < set(other.tables)
+
+
 def shares(taken: Sequence[Route]) -> str:
     """Describes routes with the share of each, as in `97% in the client from events, 3% at ingest from rollup`."""
     total = sum(route.requests for route in taken)

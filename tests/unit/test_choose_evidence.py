@@ -103,6 +103,14 @@ def test_a_layout_answers_unforeseen_questions_if_it_stores_the_events() -> None
     assert [store.raw for store in found(*both, *loads(TUNED, Built(1, 1.0, 1))).stores] == [RAW, RAW]
 
 
+def test_requests_that_read_a_part_of_the_tables_take_the_same_route() -> None:
+    whole = [Route(("months", "days"), "at ingest", 99), Route(("months",), "at ingest", 1)]
+    timed = msgspec.structs.replace(rounds("q", {RAW: [9] * 4}), routes={RAW: whole})
+    assert "q" in only(*verdicts(RAW), *costs(RAW), timed).processor
+    elsewhere = msgspec.structs.replace(timed, routes={RAW: [whole[0], Route(("months",), "on the server", 1)]})
+    assert "q" in only(*verdicts(RAW), *costs(RAW), elsewhere).unsure
+
+
 @pytest.mark.parametrize(
     ("lines", "kind", "why"),
     [
