@@ -125,6 +125,19 @@ def opened(browser: Browser, site: Path, address: str) -> Iterator[Visit]:
         yield opening
 
 
+def test_the_glossary_has_an_address_for_each_term(opened: Visit) -> None:
+    page = opened("#/method")
+    page.get_by_role("link", name="Glossary").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Glossary")
+    assert page.locator("#term-noise-floor").count() == 1
+    assert page.locator("#choosing").count() == 1
+    missing = """links => links.map(link => link.getAttribute('href')).filter(href =>
+        href.startsWith('#') ? !document.getElementById(href.slice(1)) : href !== 'index.html')"""
+    assert page.locator("a").evaluate_all(missing) == []
+    assert Axe().run(page).response["violations"] == []
+    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+
+
 PAINTED = """canvas => canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data
     .filter((value, i) => i % 4 == 3 && value > 0).length"""
 

@@ -12,10 +12,12 @@ import msgspec
 from rollup_bench.harness.choose.needs import Needs
 from rollup_bench.harness.choose.rule import Rule
 from rollup_bench.harness.records.findings import Run
+from rollup_bench.harness.report.site import glossary
 from rollup_bench.harness.report.site.run_changes import ComparisonView, comparisons
 from rollup_bench.harness.report.site.run_view import RunSummary, RunView, view
 
 PAGE = Path(__file__).parent / "page"
+GLOSSARY = "glossary.md"
 RUNS = "runs.js"
 """The script with the list of all runs."""
 ENDING = r"<\/"
@@ -28,7 +30,8 @@ def write(results: Path, site: Path) -> list[ComparisonView]:
     files = {f"{path.parent.name}/{path.stem}": path for path in sorted(results.glob("*/*.jsonl"))}
     runs = {name: Run.read(path) for name, path in files.items()}
     views = {name: view(name, run, f"results/{name}.jsonl") for name, run in runs.items()}
-    shutil.copytree(PAGE, site, dirs_exist_ok=True)
+    shutil.copytree(PAGE, site, dirs_exist_ok=True, ignore=shutil.ignore_patterns(GLOSSARY))
+    site.joinpath("glossary.html").write_text(glossary.page(PAGE / GLOSSARY), "utf-8")
     shutil.rmtree(site / "runs", ignore_errors=True)
     for name, path in files.items():
         copied = site / "runs" / f"{name}.jsonl"

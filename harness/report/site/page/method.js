@@ -30,7 +30,7 @@
             section('How it is measured', h('p', {}, 'In each round, every question is asked of all arms in a random order and then in the opposite order. One arm is measured under two names; '
                 + 'how far their times differ is the noise floor. A difference is claimed only if its 99% interval lies beyond the noise floor, at a false discovery rate of 1% over all pairs. '
                 + 'Medians and intervals are over launches.'),
-            h('p', {}, site.single ? '' : [link('glossary.txt', 'Glossary: what every word on these pages means'), '. '], 'In the repository, docs/method.md has the details.')),
+            h('p', {}, site.single ? '' : [link('glossary.html', 'Glossary: what every word on these pages means'), '. '], 'In the repository, docs/method.md has the details.')),
             site.single ? null : section('The file of this run', h('p', {}, 'All figures are computed from it, with all raw samples: ',
                 h('a', { href: fileOf(run.summary.name, 'jsonl'), download: true }, `${run.summary.name}.jsonl`), '. ', h('code', {}, 'rollup-bench show FILE'), ' prints it.')),
         ];
