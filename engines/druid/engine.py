@@ -77,7 +77,7 @@ class Druid(Engine):
 
     def plan(self, dataset: Dataset, layout: Layout, statistics: Statistics) -> Plan:
         datasources = planning.datasources(dataset, layout, statistics)
-        specs = [loading.spec(datasource, f"*_{datasource.name}", self.budget.cores) for datasource in datasources]
+        specs = [loading.spec(datasource, f"*_{datasource.name}", self.budget) for datasource in datasources]
         text = "\n".join(msgspec.json.format(msgspec.json.encode(spec)).decode() for spec in specs)
         return Plan(self.name, dataset, layout, statistics, text, datasources)
 
@@ -104,9 +104,9 @@ class Druid(Engine):
 
     def export(self, plan: Plan, questions: Sequence[Template], events: Events, folder: Path) -> str:
         write_server_settings(RECIPE, self.budget, folder)
-        files, cores = folder / "data", self.budget.cores
-        loading.write_events(events, files, cores, Watch())
-        for load in loading.loads(plan, plan.tables, events, files, cores, Watch()):
+        files = folder / "data"
+        loading.write_events(events, files, self.budget.cores, Watch())
+        for load in loading.loads(plan, plan.tables, events, files, self.budget, Watch()):
             export.write_task(load, folder)
         for template in questions:
             export.write_query(template, plan, statement, _answering(template.fill(), plan), folder)
@@ -128,7 +128,7 @@ class Druid(Engine):
     def _load(self, plan: Plan, datasources: Sequence[Table], events: Events, folder: Path, watch: Watch) -> Built:
         """Loads some datasources of a plan and returns when queries see all of their rows."""
         began = time.perf_counter()
-        loads = loading.loads(plan, datasources, events, folder, self.budget.cores, watch)
+        loads = loading.loads(plan, datasources, events, folder, self.budget, watch)
         loading.ingest_all(loads, self._cluster, self.served_by.shares_disk, watch)
         for load in loads:
             self._wait_until_counted(load, watch)

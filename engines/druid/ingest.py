@@ -12,6 +12,8 @@ import pyarrow.compute as pc
 from rollup_bench.engines.druid import sketches
 from rollup_bench.engines.druid.buckets import PERIODS
 from rollup_bench.engines.druid.datasource import HALF_BITS, HIGH, LOW, LOW_MASK, TIME, Datasource, column_name
+from rollup_bench.engines.druid.server import heap
+from rollup_bench.servers.budget import Budget
 from rollup_bench.workloads.calendar import DAY
 from rollup_bench.workloads.events import Statistics
 from rollup_bench.workloads.filters import Filter, Op
@@ -24,6 +26,8 @@ COMPARISONS = {Op.EQ: "==", Op.NE: "!=", Op.LT: "<", Op.LE: "<=", Op.GT: ">", Op
 """The operators of Druid's expressions."""
 SEGMENT_ROWS = 5_000_000
 """Rows of a segment, as Druid's documentation advises, if there are many."""
+ROW_BYTES = 128
+"""The bytes of the indexer's heap that a row of a segment takes while a task merges the segment."""
 LEAST_SEGMENT_ROWS = 50_000
 """The fewest rows of a segment that is a part of an interval; fewer take less time to scan than to hand out."""
 UNDIVIDED = {"type": "dynamic", "maxRowsPerSegment": SEGMENT_ROWS, "maxTotalRows": None}
@@ -45,9 +49,9 @@ def lines(batch: pa.RecordBatch, time: str) -> pa.Buffer:
     return pc.binary_join_element_wise("{", joined, "}\n", "").buffers()[2]
 
 
-def spec(datasource: Datasource, source: str, cores: int) -> dict[str, Any]:
+def spec(datasource: Datasource, source: str, budget: Budget) -> dict[str, Any]:
     """How the datasource named `source` is loaded: the `dataSchema` and the `tuningConfig` of its task."""
-    return {"dataSchema": schema(datasource, source), "tuningConfig": _tuning(datasource, cores)}
+    return {"dataSchema": schema(datasource, source), "tuningConfig": _tuning(datasource, budget)}
 
 
 def schema(datasource: Datasource, source: str) -> dict[str, Any]:
@@ -102,16 +106,18 @@ def task(identity: str, spec: dict[str, Any], source: dict[str, Any]) -> dict[st
     return {"id": identity, "type": "index_parallel", "spec": parts}
 
 
-def _tuning(datasource: Datasource, cores: int) -> dict[str, Any]:
+def _tuning(datasource: Datasource, budget: Budget) -> dict[str, Any]:
     """The `tuningConfig`: raw events have a segment for each core in an interval, so that all cores scan it together.
 
+    A segment has no more rows than a task can merge, when as many tasks as cores share the heap of the indexer.
     Ranges of the dimensions that questions ask for divide an interval, so that the broker skips segments by filters.
     A roll-up has few rows, so that one segment an interval is enough.
     """
     if not datasource.raw:
         return tuning({"type": "hashed", "targetRowsPerSegment": SEGMENT_ROWS}, perfect=True)
-    rows, types = _interval_rows(datasource.statistics), datasource.statistics.types
-    target = min(SEGMENT_ROWS, max(math.ceil(rows / cores), LEAST_SEGMENT_ROWS))
+    rows, types, cores = _interval_rows(datasource.statistics), datasource.statistics.types, budget.cores
+    most = min(SEGMENT_ROWS, heap("indexer", budget) // (cores * ROW_BYTES))
+    target = min(most, max(math.ceil(rows / cores), LEAST_SEGMENT_ROWS))
     if rows <= 1.5 * target:
         return tuning(UNDIVIDED)
     ranged = [column_name(name) for name in datasource.asked if types[name] == "string"]

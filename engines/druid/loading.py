@@ -16,6 +16,7 @@ from rollup_bench.engines.druid.cluster import Cluster
 from rollup_bench.engines.druid.datasource import Datasource
 from rollup_bench.engines.druid.planning import Table
 from rollup_bench.errors import RequestError
+from rollup_bench.servers.budget import Budget
 from rollup_bench.servers.watch import Watch
 from rollup_bench.workloads.events import Events
 from rollup_bench.workloads.pace import Pace
@@ -44,9 +45,9 @@ class Load:
         return bool(self.spec["tuningConfig"]["maxNumConcurrentSubTasks"] > 1)
 
 
-def spec(datasource: Table, source: str, cores: int) -> dict[str, Any]:
+def spec(datasource: Table, source: str, budget: Budget) -> dict[str, Any]:
     """How the datasource named `source` is loaded: the `dataSchema` and the `tuningConfig` of its task."""
-    return ingest.spec(datasource, source, cores) if isinstance(datasource, Datasource) else datasource.spec(source)
+    return ingest.spec(datasource, source, budget) if isinstance(datasource, Datasource) else datasource.spec(source)
 
 
 def write_events(events: Events, folder: Path, cores: int, watch: Watch) -> None:
@@ -61,7 +62,7 @@ def write_events(events: Events, folder: Path, cores: int, watch: Watch) -> None
 
 
 def loads(
-    plan: Plan, datasources: Sequence[Table], events: Events, folder: Path, cores: int, watch: Watch
+    plan: Plan, datasources: Sequence[Table], events: Events, folder: Path, budget: Budget, watch: Watch
 ) -> list[Load]:
     """The loads of some datasources of a plan; computes the tables of cohorts and funnels and writes their files."""
     made = []
@@ -72,7 +73,7 @@ def loads(
             table, inputs = datasource.rows(events), folder / "derived" / datasource.name
             count = sum(_files(table.to_batches(), inputs, datasource.time, FILE_ROWS))
             watch.check()
-        made.append(Load(source, datasource, spec(datasource, source, cores), inputs, count))
+        made.append(Load(source, datasource, spec(datasource, source, budget), inputs, count))
     return made
 
 

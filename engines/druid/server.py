@@ -9,6 +9,7 @@ from pathlib import Path
 from ssl import SSLCertVerificationError
 
 from rollup_bench.engines.druid.http_transport import Transport
+from rollup_bench.servers.budget import Budget
 from rollup_bench.servers.connection import Connection
 from rollup_bench.servers.recipe import RUNTIME, JavaProcess, Place, Recipe
 
@@ -45,15 +46,24 @@ def zookeeper(place: Place) -> JavaProcess:
     )
 
 
+def heap(role: str, budget: Budget) -> int:
+    """The bytes of the heap of a role."""
+    return max(2 * SMALL, int(_shared(budget) * HEAP[role]))
+
+
+def _shared(budget: Budget) -> int:
+    """The bytes that the JVMs do not need for themselves."""
+    return budget.memory - (len(READY) + 1) * RUNTIME
+
+
 def role(place: Place, name: str) -> JavaProcess:
     """The process of a Druid role, with the role's shares of the server's memory as heap and direct memory."""
-    memory = place.budget.memory - (len(READY) + 1) * RUNTIME
     return JavaProcess(
         name=name,
         role=name,
         main=("org.apache.druid.cli.Main", "server", name),
-        heap=max(2 * SMALL, int(memory * HEAP[name])),
-        direct=max(SMALL, int(memory * DIRECT.get(name, 0))),
+        heap=heap(name, place.budget),
+        direct=max(SMALL, int(_shared(place.budget) * DIRECT.get(name, 0))),
         values=_values(place, name),
         ready=lambda: healthy(Connection(("127.0.0.1",), place.ports[name]), READY[name]),
     )

@@ -12,9 +12,11 @@ from rollup_bench.engines.druid import cohort_tables, ingest, planning
 from rollup_bench.engines.druid.cohort_tables import CohortTable
 from rollup_bench.engines.druid.datasource import Datasource
 from rollup_bench.engines.druid.funnel_tables import FunnelTable
+from rollup_bench.engines.druid.server import heap
 from rollup_bench.engines.funnel_entries import ENTRY
 from rollup_bench.engines.funnels import StoredFunnel
 from rollup_bench.harness.conformance.tested_engine import few
+from rollup_bench.servers.budget import Budget
 from rollup_bench.workloads import dataset, layouts
 from rollup_bench.workloads.events import Statistics
 from rollup_bench.workloads.filters import Filter, Op
@@ -73,7 +75,7 @@ def test_a_fixed_filter_on_numbers_is_a_dimension() -> None:
     [(336_776, 1, None), (336_776, 2, 168_388), (336_776, 64, 50_000), (70_000, 2, None), (29_000_000, 2, 5_000_000)],
 )
 def test_a_year_of_events_is_divided_for_the_cores(rows: int, cores: int, target: int | None) -> None:
-    tuning = ingest.spec(tuned(rows)[-1], "d", cores)["tuningConfig"]
+    tuning = ingest.spec(tuned(rows)[-1], "d", Budget(cores, 6 << 30))["tuningConfig"]
     partitions = tuning["partitionsSpec"]
     if target is None:
         assert partitions == ingest.UNDIVIDED
@@ -82,8 +84,17 @@ def test_a_year_of_events_is_divided_for_the_cores(rows: int, cores: int, target
         assert partitions["targetRowsPerSegment"] == pytest.approx(target, rel=0.01)
 
 
+def test_segments_are_as_small_as_the_heap_of_the_indexer_demands() -> None:
+    (small, large) = (
+        ingest.spec(tuned(29_000_000)[-1], "d", Budget(2, memory))["tuningConfig"]["partitionsSpec"]
+        for memory in (5 << 29, 6 << 30)
+    )
+    assert small["targetRowsPerSegment"] == heap("indexer", Budget(2, 5 << 29)) // 256
+    assert small["targetRowsPerSegment"] < large["targetRowsPerSegment"] / 3
+
+
 def test_events_inside_a_task_are_divided_by_hash() -> None:
-    spec = ingest.spec(tuned()[-1], "d", 2)
+    spec = ingest.spec(tuned()[-1], "d", Budget(2, 6 << 30))
     for kind, partitions in (("local", "range"), ("inline", "hashed")):
         task = ingest.task("t", spec, {"type": kind})
         assert task["spec"]["tuningConfig"]["partitionsSpec"]["type"] == partitions
