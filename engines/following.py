@@ -11,6 +11,7 @@ import pyarrow as pa
 from rollup_bench.engines import registry
 from rollup_bench.engines.contract import Engine, Plan, Session, Support
 from rollup_bench.errors import RequestError
+from rollup_bench.servers import Connection
 
 E = TypeVar("E", bound=Engine)
 
@@ -26,11 +27,22 @@ class Mark(NamedTuple):
 
 
 class Following(ABC):
-    """Tables of a plan that a stream of events fills. One thread writes while others ask by sessions of their own."""
+    """Tables of a plan that a stream of events fills, while they are asked by sessions of their own."""
 
     @abstractmethod
     def mark(self) -> Mark:
-        """How far the stream is stored, read from the tables; the tables still say it after a kill."""
+        """How far the stream is stored, read from the tables; they still say it after a kill.
+
+        Events from there on are written next. A store that has to compute its states again says that nothing is stored.
+        """
+
+    @abstractmethod
+    def session(self) -> AbstractContextManager[Session]:
+        """A session for one client, as `Engine.session` gives it; it may not outlive this object."""
+
+
+class Written(Following):
+    """Tables that are filled by writes, all by one thread."""
 
     @abstractmethod
     def write(self, events: pa.Table, mark: Mark) -> None:
@@ -40,9 +52,17 @@ class Following(ABC):
         FailureError if the engine fails.
         """
 
+
+class Subscribed(Following):
+    """Tables that the engine fills by itself, from a topic of Kafka."""
+
     @abstractmethod
-    def session(self) -> AbstractContextManager[Session]:
-        """A session for one client, as `Engine.session` gives it; it may not outlive this object."""
+    def subscribed(self, kafka: Connection, topic: str, position: str) -> AbstractContextManager[None]:
+        """Lets the engine read a topic, from where it had stopped, inside the block.
+
+        Messages are JSON objects with the columns of the events, times in milliseconds since 1970, and with the field
+        `position`, which is none of them. FailureError if the engine cannot read it.
+        """
 
 
 class Follower(ABC, Generic[E]):

@@ -12,7 +12,7 @@ from rollup_bench.engines.duckdb.engine import DuckDB, asking, failure
 from rollup_bench.engines.duckdb.loading import naive_schema
 from rollup_bench.engines.duckdb.tables import TYPES
 from rollup_bench.engines.duckdb.zones import LocalTime
-from rollup_bench.engines.following import Follower, Following, Mark
+from rollup_bench.engines.following import Follower, Mark, Written
 from rollup_bench.engines.sql import quoted
 from rollup_bench.workloads import layouts
 
@@ -30,7 +30,7 @@ class DuckDBFollower(Follower[DuckDB]):
         return Support(Where.PROCESS if plan.layout == layouts.raw else Where.INGEST)
 
     @contextmanager
-    def opened(self, plan: Plan) -> Iterator[Following]:
+    def opened(self, plan: Plan) -> Iterator[Written]:
         demand(self.support(plan))
         path = self.engine.path(plan)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -41,7 +41,7 @@ class DuckDBFollower(Follower[DuckDB]):
 FOLLOWER = DuckDBFollower
 
 
-class _Tables(Following):
+class _Tables(Written):
     def __init__(self, connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
         self._connection, self._plan = connection, plan
         self._schema = naive_schema(plan.schema)

@@ -44,7 +44,7 @@ RATE = "Events a second; by default all events of the dataset within --seconds."
 @click.option("--times", type=click.Choice(["now", "own"]), default="now", show_default=True, help=TIMES)
 @click.option("--late", type=click.FloatRange(0, 1), default=0.0, show_default=True, help="Share of late events.")
 @click.option(
-    "--asks", "asked", type=ABOVE, callback=finite, default=10.0, show_default=True, help="Questions a second."
+    "--asks", "asked", type=ABOVE, callback=finite, default=5.0, show_default=True, help="Questions a second."
 )
 @click.option("--launches", type=click.IntRange(1), default=1, show_default=True, help="Streams of each arm.")
 @via_option

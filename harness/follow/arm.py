@@ -1,6 +1,7 @@
 """Lets one engine with one layout follow a stream while it is asked."""
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -73,13 +74,18 @@ def follow(request: Request, engine: Engine, layout: Layout, broker: Broker, lau
     RequestError if the engine does not support it, FailureError if something fails. The tables are dropped.
     """
     plan = engine.plan(request.dataset, layout, request.declared(launch))
+    outlet = Outlet(broker.name, broker.connection, plan.name)
     try:
-        with _topic(broker, plan.name), follower(engine).opened(plan) as tables:
+        with (
+            _topic(broker, outlet.topic),
+            follower(engine).opened(plan) as tables,
+            feeding(broker, outlet.topic, tables, plan.schema) as fed,
+        ):
             say("making the stream ready")
             ahead = AHEAD + request.table.num_rows / ENCODED
             start, stream = time.monotonic() + ahead, request.stream(time.time() + ahead, launch)
             asks = _asks(request, engine, plan, stream)
-            seen = _written(request, broker, plan, tables, stream, asks, start, say)
+            seen = _written(request, outlet, tables, fed, stream, asks, start, say)
             say("checking the answers")
             final = _final(tables, asks.questions, stream)
             stored = _stored(engine, plan, tables, stream)
@@ -94,6 +100,7 @@ def follow(request: Request, engine: Engine, layout: Layout, broker: Broker, lau
         final=final,
         stored=stored,
         left_out=asks.left_out,
+        failures=Counter(answer.error for answer in seen.answers if answer.table is None),
         sent=_histogram(seen.sent - due),
         published=_histogram(seen.acknowledged - due),
         processor=seen.processor,
@@ -128,13 +135,16 @@ def _asks(request: Request, engine: Engine, plan: Plan, stream: Stream) -> Asks:
 
 
 def _written(
-    request: Request, broker: Broker, plan: Plan, tables: Following, stream: Stream, asks: Asks, start: float, say: Say
+    request: Request,
+    outlet: Outlet,
+    tables: Following,
+    fed: Feeding,
+    stream: Stream,
+    asks: Asks,
+    start: float,
+    say: Say,
 ) -> Seen:
-    outlet = Outlet(broker.name, broker.connection, plan.name)
-    with (
-        sending(outlet, encoded(stream.events), stream.rate) as sender,
-        feeding(broker, plan.name, tables, plan.schema) as fed,
-    ):
+    with sending(outlet, encoded(stream.events), stream.rate) as sender:
         say(f"following for {stream.seconds:.0f} s")
         sender.start(start)
         before = time.process_time()

@@ -48,7 +48,7 @@ def run(
         stack.enter_context(server.running(Watch(say, UP)))
         found = stack.enter_context(opened(engines, via, home, say))
         client = registry.broker(broker, server.connection)
-        lines: list[Record] = [_header(request, found, broker)]
+        lines: list[Record] = [header(request, found, broker)]
         for launch in range(launches):
             for engine in found:
                 for layout in layouts:
@@ -79,7 +79,8 @@ def _new(home: Path, dataset: str, broker: str) -> Path:
     return next(path for path in paths if not path.exists())
 
 
-def _header(request: Request, engines: Sequence[Engine], broker: str) -> Header:
+def header(request: Request, engines: Sequence[Engine], broker: str) -> Header:
+    """The first line of a file: what is followed, where and how."""
     limits = budget()
     return Header(
         dataset=request.dataset.name,

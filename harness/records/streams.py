@@ -70,6 +70,7 @@ class Followed(_Record, frozen=True, tag="followed"):
     final: dict[str, str]  # the verdict on each supported question about the whole stream, with its reason
     stored: int | None  # the number of events that the engine counts at the end; None if the layout has no count
     left_out: dict[str, str]  # why a question was not asked while the stream was written
+    failures: dict[str, int]  # how often questions had no answer while the stream was written, by reason
     sent: str  # HdrHistogram of the microseconds from when a message was due until it was sent, base64
     published: str  # HdrHistogram of the microseconds from when a message was due until it was acknowledged, base64
     processor: float  # processor seconds of this process from the start until the stream was stored

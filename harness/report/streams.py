@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from rollup_bench.harness.records.streams import Asked, Followed, Header, Kind, Record, Unsupported
-from rollup_bench.harness.report.grid import new_table, print_table
+from rollup_bench.harness.report.grid import milliseconds, new_table, print_table
 from rollup_bench.harness.run.verdicts import RIGHT
 from rollup_bench.harness.stats import histograms
 from rollup_bench.harness.stats.freshness import Glance, lags
@@ -81,7 +81,7 @@ def stream_tables(lines: Sequence[Record], console: Console) -> None:
         lags = [_between(*each) for each in found.fresh] or ["", "", ""]
         right = len(line.final) - len(found.wrong)
         fresh.add_row(line.arm, *lags, _count(found.lost), _count(found.doubled), f"{right} of {len(line.final)}")
-        times = [f"{1000 * each:.3g}" for pair in zip(found.writing, found.quiet, strict=True) for each in pair]
+        times = [milliseconds(each) for pair in zip(found.writing, found.quiet, strict=True) for each in pair]
         kinds = [str(found.kinds.get(kind, 0)) for kind in Kind]
         asked.add_row(line.arm, str(len(line.answers)), *kinds, *times)
     console.print("How long events take from when they were due until answers have them")
@@ -91,6 +91,8 @@ def stream_tables(lines: Sequence[Record], console: Console) -> None:
     for line, found in streams:
         if found.void:
             console.print(Text(f"no freshness: {line.arm}: {found.void}"))
+        for reason, number in line.failures.items():
+            console.print(Text(f"failed {number} times: {line.arm}: {reason}"))
         for name in found.wrong:
             console.print(Text(f"at the end: {line.arm}: {name}: {line.final[name]}"))
     for refused in [line for line in lines if isinstance(line, Unsupported)]:

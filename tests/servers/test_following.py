@@ -1,0 +1,147 @@
+"""Engines that follow streams: each question is right at the end, whatever is written again; and by real brokers."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from rollup_bench.engines.contract import Engine, Plan
+from rollup_bench.engines.following import Following, Mark, Written, follower
+from rollup_bench.errors import RequestError
+from rollup_bench.harness.follow.arm import follow
+from rollup_bench.harness.follow.request import Request
+from rollup_bench.harness.follow.run import header, run
+from rollup_bench.harness.follow.stream import by_time
+from rollup_bench.harness.records.streams import Followed, Header, Kind, Record, read
+from rollup_bench.harness.report.streams import figures
+from rollup_bench.harness.run.verdicts import RIGHT, check
+from rollup_bench.servers import open_server
+from rollup_bench.servers.watch import Watch
+from rollup_bench.streams import registry
+from rollup_bench.workloads import dataset as datasets
+from rollup_bench.workloads import events as event_store
+from rollup_bench.workloads.dataset import Dataset
+from rollup_bench.workloads.events import Events
+from tests.conftest import BUDGET, HOME
+
+ROWS, PIECE = 4_000, 400
+LAYOUTS = pytest.mark.parametrize("layout", ["raw", "day", "month"])
+WRITTEN = pytest.mark.parametrize("engine", ["duckdb", "cassandra"], indirect=True)
+
+
+@pytest.fixture(scope="module")
+def game() -> Dataset:
+    return datasets.read("game").sized(ROWS, 1)
+
+
+@pytest.fixture(scope="module")
+def events(game: Dataset) -> Events:
+    """The events by time."""
+    prepared = event_store.prepare(game, HOME)
+    return event_store.of(pa.Table.from_batches(prepared.batches()).sort_by("time"), game.columns)
+
+
+@pytest.fixture
+def plan(engine: Engine, game: Dataset, events: Events, layout: str) -> Iterator[Plan]:
+    made = engine.plan(game, game.layout(layout), events.statistics)
+    engine.drop(made)
+    yield made
+    engine.drop(made)
+
+
+def written(tables: Following, events: Events, first: int, last: int) -> None:
+    """Writes the events from `first` to `last` in pieces."""
+    assert isinstance(tables, Written)
+    table = pa.Table.from_batches(events.batches())
+    for begin in range(first, last, PIECE):
+        end = min(begin + PIECE, last)
+        tables.write(table.slice(begin, end - begin), Mark(end, f"place {end}"))
+
+
+def not_right(engine: Engine, plan: Plan, tables: Following, events: Events) -> list[str]:
+    """The questions that the plan supports and whose answers are wrong."""
+    supported = {name: template.fill() for name, template in plan.dataset.questions.items()}
+    supported = {name: one for name, one in supported.items() if engine.support(one, plan).where is not None}
+    assert supported
+    with tables.session() as session:
+        return [name for name, one in supported.items() if check(one, session.ask(one), events).kind not in RIGHT]
+
+
+@WRITTEN
+@LAYOUTS
+def test_a_stream_that_is_opened_again_goes_on_where_it_stands(engine: Engine, plan: Plan, events: Events) -> None:
+    with follower(engine).opened(plan) as tables:
+        assert tables.mark() == Mark()
+        written(tables, events, 0, ROWS // 2)
+    with follower(engine).opened(plan) as tables:
+        written(tables, events, tables.mark().events, ROWS)
+        assert not_right(engine, plan, tables, events) == []
+    with follower(engine).opened(plan) as tables:
+        assert tables.mark() in (Mark(ROWS, f"place {ROWS}"), Mark())
+
+
+@pytest.mark.parametrize("engine", ["cassandra"], indirect=True)
+@LAYOUTS
+def test_events_that_are_written_again_change_nothing(engine: Engine, plan: Plan, events: Events) -> None:
+    """A kill comes after the rows of a write and before its mark: the next process writes them in other pieces."""
+    with follower(engine).opened(plan) as tables:
+        written(tables, events, 0, 1_200)
+    with follower(engine).opened(plan) as tables:
+        written(tables, events, 0, 900)
+        written(tables, events, 900, ROWS)
+        assert not_right(engine, plan, tables, events) == []
+
+
+@pytest.mark.parametrize("engine", ["duckdb", "cassandra", "druid"], indirect=True)
+def test_tuned_tables_follow_no_stream(engine: Engine, game: Dataset, events: Events) -> None:
+    plan = engine.plan(game, game.layout("tuned"), events.statistics)
+    assert follower(engine).support(plan).where is None
+    with pytest.raises(RequestError, match="tuned"), follower(engine).opened(plan):
+        pass
+
+
+@pytest.mark.parametrize("engine", ["duckdb-served"], indirect=True)
+def test_an_engine_without_a_follower_says_so(engine: Engine) -> None:
+    with pytest.raises(RequestError, match="the adapter of duckdb-served does not follow streams"):
+        follower(engine)
+
+
+def asked(live: bool) -> Request:
+    """Streams of 1,500 events in three seconds."""
+    game = datasets.read("game").sized(1_500, 1)
+    table = by_time(event_store.prepare(game, HOME), 1_500)
+    return Request(game, table, rate=500.0, live=live, late=0.01, asked=10.0, questions=[], seed=1)
+
+
+def assert_sound(header: Header, streams: Sequence[Record]) -> None:
+    """All streams were stored whole, and all questions are right at the end."""
+    for line in streams:
+        assert isinstance(line, Followed), line
+        found = figures(header, line)
+        assert (found.lost, found.doubled, found.wrong) == (0, 0, []), line.final
+        assert found.kinds[Kind.RIGHT] > 10, line.failures
+
+
+@pytest.mark.parametrize(("broker", "live"), [("kafka", True), ("pulsar", False)])
+def test_duckdb_follows_through_a_broker(broker: str, live: bool, tmp_path: Path) -> None:
+    made = asked(live)
+    layouts = [made.dataset.layout(name) for name in ("raw", "day")]
+    path, (first, *streams) = run(made, ["duckdb"], layouts, broker, "native", HOME, 1, tmp_path / "file.jsonl", print)
+    assert isinstance(first, Header)
+    assert list(read(path)) == [first, *streams]
+    assert_sound(first, streams)
+
+
+@pytest.mark.parametrize("engine", ["cassandra", "druid"], indirect=True)
+def test_engines_with_servers_follow_through_kafka(engine: Engine, tmp_path: Path) -> None:
+    """The broker is no one else's, so that the tests of these servers need not wait for those of brokers."""
+    (tmp_path / "jars").symlink_to(HOME / "jars")
+    server = open_server(registry.recipe("kafka"), "native", tmp_path, BUDGET)
+    with server.running(Watch(print, seconds=300)):
+        made = asked(live=True)
+        streams = [
+            follow(made, engine, made.dataset.layout(name), registry.broker("kafka", server.connection), 0, print)
+            for name in ("raw", "day")
+        ]
+    assert_sound(header(made, [engine], "kafka"), streams)
