@@ -127,7 +127,7 @@ def _asks(request: Request, engine: Engine, plan: Plan, stream: Stream) -> Asks:
     for name, question in supported.items():
         try:
             prefixes[name] = Prefixes(question, events)
-        except RequestError as refusal:
+        except ValueError as refusal:
             left_out[name] = str(refusal)
     if not prefixes:
         raise RequestError(f"no question can be asked of layout {plan.layout.name} while its stream is written")

@@ -38,4 +38,5 @@ def visits(browser: Browser, own: Sequence[str]) -> Iterator[Visit]:
     yield visit
     for page in pages:
         page.close()
-    assert [one for one in complaints if one != "data:,"] == []
+    found = [one for one in complaints if one != "data:,"]
+    assert found == [], found

@@ -126,7 +126,7 @@ def opened(browser: Browser, site: Path, address: str) -> Iterator[Visit]:
 
 
 def test_the_glossary_has_an_address_for_each_term(opened: Visit) -> None:
-    page = opened("#/method")
+    page = opened("index.html#/method", served=True)
     page.get_by_role("link", name="Glossary").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Glossary")
     assert page.locator("#term-noise-floor").count() == 1

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from rollup_bench.errors import RequestError
 from rollup_bench.workloads.events import Events
 from rollup_bench.workloads.measures import Function
 from rollup_bench.workloads.questions import Aggregate
@@ -20,7 +19,7 @@ SAFE = 2.0**62
 
 
 def rows(question: Aggregate, events: Events) -> Rows:
-    """The rows of all groups; RequestError if answers do not tell how many events they contain."""
+    """The rows of all groups; ValueError if answers do not tell how many events they contain."""
     _check(question, events)
     found, members = _matching(question, events), dict[Key, Longs]()
     for by in grouping_sets(question):
@@ -37,13 +36,13 @@ def rows(question: Aggregate, events: Events) -> Rows:
 
 def _check(question: Aggregate, events: Events) -> None:
     if question.top:
-        raise RequestError("groups enter and leave the largest ones while events arrive")
+        raise ValueError("groups enter and leave the largest ones while events arrive")
     for measure in question.measures:
         if measure.function is Function.QUANTILE:
-            raise RequestError(f"{measure} stays the same while many events arrive")
+            raise ValueError(f"{measure} stays the same while many events arrive")
         large = events.statistics.magnitude.get(measure.column or "", 0.0) >= SAFE
         if large and measure.function in (Function.SUM, Function.MEAN):
-            raise RequestError(f"{measure} may exceed 64 bits")
+            raise ValueError(f"{measure} may exceed 64 bits")
 
 
 def _matching(question: Aggregate, events: Events) -> pa.Table:

@@ -6,7 +6,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rollup_bench.errors import RequestError
 from rollup_bench.workloads.events import Events
 from rollup_bench.workloads.questions import Cohort
 from rollup_bench.workloads.truth.ages import ended
@@ -17,7 +16,7 @@ from rollup_bench.workloads.truth.selection import matching
 
 
 def rows(question: Cohort, events: Events) -> Rows:
-    """The rows of all cohorts; RequestError if the births of subjects move while events arrive."""
+    """The rows of all cohorts; ValueError if the births of subjects move while events arrive."""
     born = births(question, events)
     arrived = _arrivals(question, born, events)
     parts = list(activity(question, born, events, (POSITION,)))
@@ -53,7 +52,7 @@ def _arrivals(question: Cohort, born: Births, events: Events) -> Longs:
     later[first] = False
     moved = instants[first] != born.instants[known]
     if moved.any() or (instants[later] == born.instants[owners[later]]).any():
-        raise RequestError("births move to earlier events while events arrive late")
+        raise ValueError("births move to earlier events while events arrive late")
     return places[first]
 
 

@@ -14,7 +14,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.dataset
 
-from rollup_bench.errors import RequestError
 from rollup_bench.workloads.answers import keys
 from rollup_bench.workloads.events import Events
 from rollup_bench.workloads.questions import Aggregate, Cohort, Question
@@ -42,7 +41,7 @@ class Prefixes:
     """The right answers to a question after each number of events of a stream."""
 
     def __init__(self, question: Question, events: Events) -> None:
-        """`events` are `numbered`; RequestError if answers do not tell how many events they contain."""
+        """`events` are `numbered`; ValueError if answers do not tell how many events they contain."""
         self._keys, self._length = keys(question), events.statistics.rows
         self._rows = _rows_of(question, events)
         self._courses = lru_cache(maxsize=None)(self._rows.courses)
@@ -76,7 +75,7 @@ def _rows_of(question: Question, events: Events) -> Rows:
         case Cohort():
             return cohort_courses.rows(question, events)
         case _:
-            raise RequestError("subjects of a funnel move between groups while events arrive")
+            raise ValueError("subjects of a funnel move between groups while events arrive")
 
 
 def _rows(answer: pa.Table, named: list[str]) -> Iterator[tuple[Key, dict[str, Any]]]:
