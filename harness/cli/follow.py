@@ -20,8 +20,7 @@ from rollup_bench.harness.cli.options import (
 from rollup_bench.harness.follow.request import Request
 from rollup_bench.harness.follow.run import run
 from rollup_bench.harness.follow.stream import by_time
-from rollup_bench.harness.records.streams import Followed, Header
-from rollup_bench.harness.report.streams import is_sound, stream_tables
+from rollup_bench.harness.report.streams import are_sound, stream_tables
 from rollup_bench.harness.report.terminal import console, progress
 from rollup_bench.harness.run.home import home
 from rollup_bench.streams import registry
@@ -94,8 +93,7 @@ def follow(
         path, lines = run(request, engines, wanted, broker, via, home(), launches, out, say)
     stream_tables(lines, console())
     click.echo(f"recorded in {path}")
-    header = next(line for line in lines if isinstance(line, Header))
-    if not all(isinstance(line, Header) or (isinstance(line, Followed) and is_sound(header, line)) for line in lines):
+    if not are_sound(lines):
         sys.exit(1)
 
 

@@ -62,15 +62,21 @@ def figures(header: Header, followed: Followed) -> Figures:
     )
 
 
-def is_sound(header: Header, followed: Followed) -> bool:
-    """Whether a stream was stored whole, and all answers about it were right at its end."""
-    found = figures(header, followed)
-    return not (found.lost or found.doubled or found.wrong)
+def are_sound(lines: Sequence[Record]) -> bool:
+    """Whether all streams were followed and stored whole, and all answers about them were right at the end."""
+    header = _header(lines)
+    found = [figures(header, line) for line in lines if isinstance(line, Followed)]
+    failed = any(isinstance(line, Unsupported) for line in lines)
+    return not failed and not any(one.lost or one.doubled or one.wrong for one in found)
+
+
+def _header(lines: Sequence[Record]) -> Header:
+    return next(line for line in lines if isinstance(line, Header))
 
 
 def stream_tables(lines: Sequence[Record], console: Console) -> None:
     """Prints what streams were followed, how fresh answers were, and what asking took meanwhile."""
-    header = next(line for line in lines if isinstance(line, Header))
+    header = _header(lines)
     console.print(Text(_scope(header), style="dim"))
     streams = [(line, figures(header, line)) for line in lines if isinstance(line, Followed)]
     fresh = new_table("arm", right=["p50 s", "p95 s", "p99 s", "lost", "doubled", "right at the end"])

@@ -15,8 +15,7 @@ from rollup_bench.workloads.events import Events
 from rollup_bench.workloads.measures import Function, Measure
 from rollup_bench.workloads.questions import Aggregate, Cohort, Funnel, Question
 from rollup_bench.workloads.truth import aggregate, cohort, order
-
-RELATIVE = 1e-9  # the relative error that floats of a right answer may have
+from rollup_bench.workloads.truth.courses import RELATIVE
 
 
 class Kind(StrEnum):
