@@ -31,7 +31,7 @@ Pair = tuple[Key, str, str]
 
 WIDTH = 0.06
 """How exactly a ratio must be known: to ±6%. A slowdown of 10% is then found in four runs of five."""
-ENOUGH = 0.9  # the share of pairs that must be told apart or known before a run ends early
+ENOUGH = 0.85  # the share of pairs that must be told apart or known before a run ends early
 RARELY = 8  # in the first two launches, an arm is asked at least in every eighth round
 _SLOW = 4  # an arm that takes this many times as long as the median arm is slow
 
