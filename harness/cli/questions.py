@@ -28,6 +28,7 @@ from rollup_bench.harness.run.home import home
 from rollup_bench.harness.run.measure import header
 from rollup_bench.harness.run.routes import route
 from rollup_bench.harness.run.verdicts import Kind
+from rollup_bench.servers.budget import budget
 from rollup_bench.workloads import answers
 from rollup_bench.workloads import dataset as datasets
 from rollup_bench.workloads import events as event_store
@@ -120,24 +121,24 @@ def ask(asked: _Asked, form: str) -> None:
     shown = ", ".join(f"{k}={v}" for k, v in (template.parameters | values).items())
     zone = getattr(question, "zone", "UTC")
     title = f"{template.story or template.name}\n{dataset.name}/{template.name}  {shown}, in {zone}  by {arm.name}"
-    answer_tables.answer_table(answer, title, zone, console())
+    answer_tables.answer_table(answer, question, title, zone, console())
 
 
 @click.command()
 @_question_options
 def explain(asked: _Asked) -> None:
-    """Prints the tables of a load and a QUESTION's query. QUESTION is a name or DATASET/NAME. Loads nothing."""
+    """Prints the tables of a load and a QUESTION's query. QUESTION is a name or DATASET/NAME. Needs no server."""
     dataset, template, _, engine, layout, via = asked
     question = asked.question
     with progress() as say:
         events = event_store.prepare(dataset, home(), say)
         with blaming(f"question {template.name}"):
             answers.schema(question, events.statistics.schema)
-        with running.opened([engine], via, home(), say) as (opened,):
-            plan, support = running.supported(opened, dataset, events, layout, question)
-            query = opened.explain(question, plan)
+        with running.connected({engine: running.server(engine, via, home(), budget())}, home()) as (one,):
+            plan, support = running.supported(one, dataset, events, layout, question)
+            query = one.explain(question, plan)
     where = f"{support.where} from {' and '.join(support.tables)}"
-    click.echo(f"-- {engine} {opened.version}, layout {layout.name}: aggregated {where}")
+    click.echo(f"-- {engine}, layout {layout.name}: aggregated {where}")
     click.echo(f"-- plan\n{plan.text}\n\n-- query\n{query}")
 
 

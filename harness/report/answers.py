@@ -7,35 +7,91 @@ from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 from rich import box
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from rollup_bench.harness.report import drawings
+from rollup_bench.harness.report.drawings import Number
 from rollup_bench.workloads.dataset import Dataset
 from rollup_bench.workloads.layouts import TUNED
+from rollup_bench.workloads.questions import Aggregate, Cohort, Question
 from rollup_bench.workloads.rule import unsupported_reason
 
 ROWS = 40
 """The largest number of rows printed of an answer."""
+BARS = range(8, 31)
+"""The widths that bars may have."""
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # characters that could control the terminal
 MIDNIGHT = time()
 
 
-def answer_table(answer: pa.Table, title: str, zone: str, console: Console) -> None:
-    """Prints the first ROWS rows of an answer, with times in the time zone `zone`."""
+def answer_table(answer: pa.Table, question: Question, title: str, zone: str, console: Console) -> None:
+    """Prints an answer, with times in the time zone `zone`.
+
+    A terminal shows a cohort as a triangle, a long series also as blocks, and bars beside the rows of an aggregate.
+    """
     console.print(Text(title))
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    for field in answer.schema:
-        number = pa.types.is_integer(field.type) or pa.types.is_floating(field.type)
-        no_wrap = number or pa.types.is_timestamp(field.type)
-        table.add_column(Text(field.name), justify="right" if number else "left", overflow="fold", no_wrap=no_wrap)
-    for row in answer.slice(0, ROWS).to_pylist():
-        table.add_row(*(_text(value, zone) for value in row.values()))
-    console.print(table)
+    if console.is_terminal and isinstance(question, Cohort) and answer.num_rows:
+        drawings.triangle(answer, question, lambda cohort: _text(cohort, zone), ROWS, console)
+        return
+    drawn = _drawn(answer, question) if console.is_terminal and isinstance(question, Aggregate) else []
+    if len(drawn) > ROWS and isinstance(question, Aggregate) and not question.by:
+        _print_series(answer, drawn, zone, console)
+    console.print(_table(answer, drawn[:ROWS], zone, console.width))
     if answer.num_rows > ROWS:
         console.print(
             f"[dim]the first {ROWS} of {answer.num_rows:,} rows; --format csv, json or arrow prints all[/dim]"
         )
+
+
+def _drawn(answer: pa.Table, question: Aggregate) -> list[Number | None]:
+    """The values of the first measure by row, if bars say something: there are several, and none is negative."""
+    column = answer.column(str(question.measures[0]))
+    if question.subtotals != "none" or not _is_number(column.type):
+        return []
+    values: list[Number | None] = column.to_pylist()
+    known = [value for value in values if value is not None]
+    return values if len(known) > 1 and min(known) >= 0 < max(known) else []
+
+
+def _print_series(answer: pa.Table, values: Sequence[Number | None], zone: str, console: Console) -> None:
+    """Prints a block for each row, in lines that begin with the time of their first row."""
+    labels = [_text(bucket, zone) for bucket in answer.column("bucket").to_pylist()]
+    first = max(label.cell_len for label in labels) + 1
+    length = max(console.width - first, 1)
+    shown = drawings.blocks(values)
+    for start in range(0, len(shown), length):
+        line = Text.assemble(
+            labels[start], " " * (first - labels[start].cell_len), (shown[start : start + length], "blue")
+        )
+        console.print(line, no_wrap=True)
+
+
+def _table(answer: pa.Table, values: Sequence[Number | None], zone: str, width: int) -> Table:
+    """The first ROWS rows, with bars of these values if they fit into `width` characters."""
+    rows = [[_text(value, zone) for value in row.values()] for row in answer.slice(0, ROWS).to_pylist()]
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    for field in answer.schema:
+        number = _is_number(field.type)
+        no_wrap = number or pa.types.is_timestamp(field.type)
+        table.add_column(Text(field.name), justify="right" if number else "left", overflow="fold", no_wrap=no_wrap)
+    columns = zip(answer.column_names, *rows, strict=True)
+    used = sum(max(cell.cell_len if isinstance(cell, Text) else cell_len(cell) for cell in one) + 2 for one in columns)
+    room = min(width - used, BARS[-1])
+    if values and room >= BARS[0]:
+        table.add_column("")
+        most = max(value for value in values if value is not None)
+        bars = [Text(drawings.bar(value or 0, most, room), style="blue") for value in values]
+        rows = [[*row, drawn] for row, drawn in zip(rows, bars, strict=True)]
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
 
 
 def _text(value: object, zone: str) -> Text:

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -14,6 +15,8 @@ from rich.text import Text
 from rollup_bench.engines.failures import described
 from rollup_bench.errors import FailureError, RequestError
 
+EVERY = 10.0
+"""The seconds between lines of progress, if standard error is not a terminal."""
 UNLIMITED = 10_000
 """The width of tables, in characters, if standard output is not a terminal."""
 
@@ -30,9 +33,25 @@ def say_omitted(headings: Sequence[str], console: Console) -> None:
 
 @contextmanager
 def progress() -> Iterator[Callable[[str], None]]:
-    """Yields a function that shows progress on one line of standard error; without a terminal, it shows nothing."""
+    """Yields a function that shows progress on standard error: on one line of a terminal, else a line now and then."""
+    if not sys.stderr.isatty():
+        yield Lines()
+        return
     with Console(stderr=True).status("starting") as status:
         yield lambda text: status.update(Text(text))
+
+
+class Lines:
+    """Prints a text as a line on standard error if the last line, or the start, is `EVERY` seconds ago."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock, self._last = clock, clock()
+
+    def __call__(self, text: str) -> None:
+        """Prints the text, or leaves it out."""
+        if self._clock() - self._last >= EVERY:
+            self._last = self._clock()
+            click.echo(text, err=True)
 
 
 def printed(say: Callable[[str], None]) -> Callable[[str], None]:

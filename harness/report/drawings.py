@@ -1,0 +1,91 @@
+"""Draws answers in a terminal: a cohort as a shaded triangle, a series as blocks, and bars beside groups."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import pyarrow as pa
+from rich.console import Console
+from rich.text import Text
+
+from rollup_bench.workloads.questions import Cohort
+
+Number = int | float
+BLOCKS = "▁▂▃▄▅▆▇█"
+_EIGHTHS = ("", "▏", "▎", "▍", "▌", "▋", "▊", "▉")
+_PALE, _FULL = (222, 235, 247), (8, 48, 107)
+"""The colours of the smallest and the largest value of a triangle, in red, green and blue."""
+_CELL, _SIZE = 6, 9
+"""The characters of a value and of a size, with the space before them."""
+
+
+def bar(value: Number, most: Number, width: int) -> str:
+    """A bar that is `width` characters long for the value `most`."""
+    whole, eighths = divmod(round(8 * width * value / most) if most else 0, 8)
+    return "█" * whole + _EIGHTHS[eighths]
+
+
+def blocks(values: Sequence[Number | None]) -> str:
+    """A block for each value, the lowest for 0 and the highest for the largest value; a space for NULL."""
+    most = max((value for value in values if value is not None), default=0)
+    return "".join(" " if v is None else BLOCKS[min(int(8 * v / most), 7) if most else 0] for v in values)
+
+
+def triangle(answer: pa.Table, question: Cohort, label: Callable[[object], Text], rows: int, console: Console) -> None:
+    """Prints a row for each of the first `rows` cohorts with its size and its values by age, shaded by value.
+
+    Numbers of subjects are shown as shares of the cohort's size, other measures as numbers. `label` writes the name of
+    a cohort. Ages for which the terminal is too narrow are left out.
+    """
+    cohorts: dict[object, dict[int, Number | None]] = {}
+    sizes: dict[object, int] = {}
+    share = question.measure is None
+    for row in answer.to_pylist():
+        value, sizes[row["cohort"]] = row["value"], row["size"]
+        known = value is not None and share
+        cohorts.setdefault(row["cohort"], {})[row["age"]] = value / row["size"] if known else value
+    shown = list(cohorts)[:rows]
+    names = {cohort: label(cohort) for cohort in shown}
+    first = max([len("cohort"), *(name.cell_len for name in names.values())])
+    ages = range(max((age for values in cohorts.values() for age in values), default=-1) + 1)
+    fitting = ages[: max((console.width - first - _SIZE) // _CELL, 1)]
+    heading = "".join(f"{age:>{_CELL}}" for age in fitting)
+    console.print(Text(f"{'cohort':<{first}}{'size':>{_SIZE}}{heading}", style="bold"), no_wrap=True)
+    most = max((value for values in cohorts.values() for value in values.values() if value is not None), default=0)
+    for cohort in shown:
+        name = names[cohort]
+        line = Text.assemble(name, " " * (first - name.cell_len), f"{sizes[cohort]:>{_SIZE},}")
+        for age in fitting:
+            line.append_text(_cell(cohorts[cohort], age, most, share))
+        console.print(line, no_wrap=True, overflow="ignore", crop=False)
+    unit = f"{question.age.width} {question.age.unit}s" if question.age.width > 1 else str(question.age.unit)
+    what = "share of the cohort's size" if share else str(question.measure)
+    console.print(Text(f"columns: ages of a {unit} each; values: {what}", style="dim"))
+    left = [f"{len(cohorts) - len(shown):,} cohorts"] * (len(cohorts) > len(shown))
+    left += [f"ages from {len(fitting)} on"] * (len(fitting) < len(ages))
+    if left:
+        console.print(Text(f"left out: {' and '.join(left)}; --format csv, json or arrow prints all", style="dim"))
+
+
+def _cell(values: Mapping[int, Number | None], age: int, most: Number, share: bool) -> Text:
+    """A value of a triangle; empty for an age that has not ended, and for NULL."""
+    value = values.get(age)
+    if value is None:
+        return Text(" " * _CELL)
+    strength = min(max(value / most, 0.0), 1.0) if most > 0 else 0.0
+    red, green, blue = (round(a + strength * (b - a)) for a, b in zip(_PALE, _FULL, strict=True))
+    ink = "white" if strength > 0.5 else "black"
+    shown = _percent(value) if share else short(value)
+    return Text.assemble(" ", (f"{shown:>{_CELL - 1}}", f"{ink} on rgb({red},{green},{blue})"))
+
+
+def _percent(share: Number) -> str:
+    percent = 100 * share
+    return f"{percent:.0f}%" if percent >= 9.95 or not percent else f"{percent:.1f}%"
+
+
+def short(value: Number) -> str:
+    """A number in at most five characters: 950, 1.2k, 34k, 5.1M."""
+    for unit, size in (("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3)):
+        if abs(value) >= size:
+            scaled = value / size
+            return f"{scaled:.0f}{unit}" if abs(scaled) >= 9.95 else f"{scaled:.1f}{unit}"
+    return f"{value:.0f}" if abs(value) >= 99.95 or value == int(value) else f"{value:.3g}"

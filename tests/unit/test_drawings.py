@@ -1,0 +1,96 @@
+"""Answers as people see them in a terminal."""
+
+import io
+import re
+from datetime import UTC, datetime, timedelta
+
+import pyarrow as pa
+import pytest
+from msgspec.structs import replace
+from rich.console import Console
+
+from rollup_bench.harness.report.answers import answer_table
+from rollup_bench.harness.report.drawings import blocks, short
+from rollup_bench.workloads.columns import INSTANT
+from rollup_bench.workloads.measures import Function, Measure
+from rollup_bench.workloads.questions import Age, Aggregate, Cohort, Grain, Question, Span
+
+FIRST = datetime(2024, 1, 1, tzinfo=UTC)
+SPAN = Span(FIRST, FIRST + timedelta(days=60))
+COUNT = Measure(Function.COUNT)
+
+
+def printed(answer: pa.Table, question: Question, width: int = 80, terminal: bool = True) -> list[str]:
+    text = io.StringIO()
+    console = Console(file=text, width=width, force_terminal=terminal, no_color=True)
+    answer_table(answer, question, "title", "UTC", console)
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", text.getvalue())
+    return [line.rstrip() for line in plain.splitlines()]
+
+
+def cohort(**changes: object) -> tuple[pa.Table, Cohort]:
+    """Two cohorts by month: one of 200 with three ages, one of 40 with two."""
+    months = [FIRST] * 3 + [datetime(2024, 2, 1, tzinfo=UTC)] * 2
+    columns = {"size": [200] * 3 + [40] * 2, "age": [0, 1, 2, 0, 1], "value": [200, 50, 7, 40, None]}
+    table = pa.table({"cohort": pa.array(months, INSTANT), **columns})
+    question = Cohort(SPAN, SPAN.end, Age(Grain.MONTH, 3), grain=Grain.MONTH)
+    return table, replace(question, **changes)
+
+
+def test_a_cohort_is_a_triangle_of_shares() -> None:
+    assert printed(*cohort()) == [
+        "title",
+        "cohort         size     0     1     2",
+        "2024-01-01      200  100%   25%  3.5%",
+        "2024-02-01       40  100%",
+        "columns: ages of a month each; values: share of the cohort's size",
+    ]
+
+
+def test_a_measure_of_a_cohort_is_shown_as_numbers() -> None:
+    lines = printed(*cohort(measure=COUNT))
+    assert lines[2] == "2024-01-01      200   200    50     7"
+    assert lines[-1] == "columns: ages of a month each; values: count()"
+
+
+def test_ages_that_do_not_fit_are_named() -> None:
+    lines = printed(*cohort(), width=32)
+    assert lines[1] == "cohort         size     0     1"
+    assert "left out: ages from 2 on" in lines[-3]
+
+
+def aggregate(rows: int, by: bool) -> tuple[pa.Table, Aggregate]:
+    days = [FIRST + timedelta(days=number) for number in range(rows)]
+    groups = {"page": [f"page {number}" for number in range(rows)]} if by else {}
+    table = pa.table({"bucket": pa.array(days, INSTANT), **groups, "count()": list(range(rows))})
+    return table, Aggregate(SPAN, (COUNT,), Grain.DAY, by=("page",) if by else ())
+
+
+def test_rows_of_an_aggregate_have_bars_that_end_at_the_largest() -> None:
+    lines = printed(*aggregate(5, by=True))
+    bars = [line.rpartition(" ")[2] for line in lines[4:9]]
+    assert bars[-1] == "█" * 30
+    assert bars[2] == "█" * 15
+    assert "█" not in bars[0]
+
+
+def test_a_long_series_is_drawn_as_blocks() -> None:
+    lines = printed(*aggregate(60, by=False))
+    assert lines[1].startswith("2024-01-01 ▁▁▁▁▁▁▁▁▂")
+    assert lines[1].endswith("█")
+    assert "the first 40 of 60 rows" in lines[-1]
+
+
+@pytest.mark.parametrize("by", [True, False])
+def test_elsewhere_an_answer_is_a_plain_table(by: bool) -> None:
+    text = "\n".join(printed(*aggregate(50, by), terminal=False))
+    assert "█" not in text
+    assert "▁" not in text
+    assert printed(*cohort(), terminal=False)[2].split() == ["cohort", "size", "age", "value"]
+
+
+def test_blocks_and_short_numbers() -> None:
+    assert blocks([0, None, 4, 8]) == "▁ ▅█"
+    assert blocks([0, 0]) == "▁▁"
+    numbers = (0, 7, 950, 1234, 34_000, 5.1e6, 0.25)
+    assert [short(number) for number in numbers] == ["0", "7", "950", "1.2k", "34k", "5.1M", "0.25"]
