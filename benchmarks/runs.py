@@ -2,7 +2,8 @@
 
 Environment variables say what is measured: ROLLUP_BENCH_DATASETS, ROLLUP_BENCH_ENGINES and ROLLUP_BENCH_LAYOUTS (names
 separated by commas; by default flights, duckdb and raw) and ROLLUP_BENCH_PROFILE (by default quick). If
-ROLLUP_BENCH_RUNS names files of stored runs, separated by colons, these files are read and nothing is measured.
+ROLLUP_BENCH_RUNS names files of stored runs, separated by colons, these files are read and nothing is measured. asv
+sets ROLLUP_BENCH_DUCKDB to the version of DuckDB that it has installed.
 """
 
 import math
@@ -15,7 +16,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from rollup_bench.harness.records.findings import Run, noise_floor, processor
-from rollup_bench.harness.records.lines import ClosedLoop, Rounds, of_type
+from rollup_bench.harness.records.lines import ClosedLoop, Rounds, Verdict, of_type
 from rollup_bench.harness.records.loads import mean_loads
 from rollup_bench.harness.report.under_load import under_load
 from rollup_bench.harness.run.home import home
@@ -32,7 +33,7 @@ ALL = "all"  # the asv parameter `rows` of a dataset that is not generated
 def runs() -> Iterator[Run]:
     """Yields the runs in the files of ROLLUP_BENCH_RUNS; if it is not set, measures a run of each dataset."""
     if files := os.environ.get("ROLLUP_BENCH_RUNS"):
-        yield from (Run.read(Path(file)) for file in files.split(":"))
+        yield from filter(_fits, (Run.read(Path(file)) for file in files.split(":")))
         return
     profile = PROFILES[_chosen("PROFILE", "quick")]
     engines, layouts = _chosen("ENGINES", "duckdb").split(","), _chosen("LAYOUTS", "raw").split(",")
@@ -44,6 +45,12 @@ def runs() -> Iterator[Run]:
         chosen = [data.layout(layout) for layout in layouts]
         request = Request(data, rows, engines, chosen, data.questions, "native", home(), SEED, profile)
         yield measure(request, None, lambda _: None)[1]
+
+
+def _fits(run: Run) -> bool:
+    """Returns whether a stored run is of the version of DuckDB for which asv collects figures, or of other engines."""
+    wanted = os.environ.get("ROLLUP_BENCH_DUCKDB")
+    return wanted is None or run.header.versions.get("duckdb", wanted) == wanted
 
 
 def figures(run: Run) -> Figures:
@@ -58,6 +65,10 @@ def figures(run: Run) -> Figures:
         by_key["Load", of, *loaded.arm.split("/"), rows] = 1e6 * loaded.seconds / run.header.rows
         if loaded.bytes is not None:
             by_key["Size", of, *loaded.arm.split("/"), rows] = loaded.bytes
+    verdicts = of_type(run.lines, Verdict)
+    for arm in dict.fromkeys(line.arm for line in verdicts):
+        wrong = [line for line in verdicts if line.arm == arm and line.verdict in ("wrong", "failed")]
+        by_key["Wrong", of, *arm.split("/"), rows] = len(wrong)
     for metric, arm, question, value in answers(run):
         by_key[metric, of, *arm.split("/"), question, rows] = value
     return by_key
@@ -152,6 +163,13 @@ class Size(Metric):
     """Bytes of a layout on disk."""
 
     unit = "bytes"
+    of = ("engine", "layout", "rows")
+
+
+class Wrong(Metric):
+    """The number of questions whose answers are wrong, or that failed; their times are not measured."""
+
+    unit = "questions"
     of = ("engine", "layout", "rows")
 
 

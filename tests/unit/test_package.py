@@ -181,5 +181,5 @@ def test_asv_finds_every_metric_of_every_dataset_and_nothing_else(monkeypatch: p
     monkeypatch.chdir(ROOT)
     found = [benchmark.name for benchmark in disc_benchmarks(Config.load("asv.conf.json").benchmark_dir)]
     metrics = [f"{metric.__name__}.track_{metric.unit}" for metric in runs.Metric.__subclasses__()]
-    assert len(metrics) == 6
+    assert len(metrics) == 7
     assert sorted(found) == sorted(f"{name}.{metric}" for name in dataset.offline() for metric in metrics)
