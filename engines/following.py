@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from contextlib import AbstractContextManager
 from importlib import import_module
 from importlib.util import find_spec
-from typing import Generic, NamedTuple, TypeVar
+from typing import ClassVar, Generic, NamedTuple, TypeVar
 
 import pyarrow as pa
 
@@ -68,6 +68,9 @@ class Subscribed(Following):
 class Follower(ABC, Generic[E]):
     """How an engine follows streams. The statistics of a plan describe the events of the whole stream."""
 
+    subscribes: ClassVar[bool] = False
+    """Whether the engine reads topics of Kafka by itself, so that its tables are `Subscribed`."""
+
     def __init__(self, engine: E) -> None:
         self.engine = engine
 
@@ -78,6 +81,9 @@ class Follower(ABC, Generic[E]):
     @abstractmethod
     def opened(self, plan: Plan) -> AbstractContextManager[Following]:
         """The plan's tables; creates them, empty, if they do not exist. RequestError if they are not supported."""
+
+    def stop(self, plan: Plan) -> None:
+        """Ends what still fills the tables after the process that followed was killed."""
 
 
 def follower(engine: E) -> Follower[E]:

@@ -1,8 +1,8 @@
 """The interface of all brokers: topics of one partition, producers that report acknowledgements, and consumers."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple, Self
 
@@ -93,6 +93,15 @@ class Broker(ABC):
     @abstractmethod
     def drop(self, topic: str) -> None:
         """Drops a topic and its messages; does nothing if there is no such topic."""
+
+    @contextmanager
+    def created(self, topic: str) -> Iterator[None]:
+        """A new topic, which is dropped at the end of the block; RequestError if it exists already."""
+        self.create(topic)
+        try:
+            yield
+        finally:
+            self.drop(topic)
 
     @abstractmethod
     def producer(self, topic: str, acknowledged: Acknowledged) -> AbstractContextManager[Producer]:

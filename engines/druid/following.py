@@ -1,7 +1,7 @@
 """Datasources of Druid that a stream fills: a supervisor reads the topic, and its task answers before it hands over."""
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from typing import Any
 
 import msgspec
@@ -31,6 +31,8 @@ MISSING = "not found"
 class DruidFollower(Follower[Druid]):
     """Fills the datasource of raw events, or of a roll-up."""
 
+    subscribes = True
+
     def support(self, plan: Plan) -> Support:
         if plan.layout == layouts.tuned:
             return unsupported("the rows of cohorts and funnels in tuned are computed before a load")
@@ -47,6 +49,11 @@ class DruidFollower(Follower[Druid]):
         with closing(Client(Transport(address))) as client, closing(Transport(address)) as overlord:
             yield _Datasource(self.engine, plan, client, overlord)
 
+    def stop(self, plan: Plan) -> None:
+        (datasource,) = plan.tables
+        with closing(Transport(self.engine.served_by.connection)) as overlord, suppress(FailureError):
+            overlord.send("POST", f"{SUPERVISORS}/{source_name(plan, datasource)}/terminate", None)
+
 
 FOLLOWER = DruidFollower
 
@@ -55,7 +62,7 @@ class _Datasource(Subscribed):
     def __init__(self, engine: Druid, plan: Plan, client: Client, overlord: Transport) -> None:
         self._engine, self._plan, self._client, self._overlord = engine, plan, client, overlord
         (self._datasource,) = plan.tables
-        self._source = f"{plan.name}_{self._datasource.name}"
+        self._source = source_name(plan, self._datasource)
 
     def mark(self) -> Mark:
         """How many events Druid counts; it keeps its own place in the topic, with its segments."""
@@ -84,6 +91,11 @@ class _Datasource(Subscribed):
     def _call(self, method: str, path: str, body: object = None) -> Any:
         reply = self._overlord.send(method, SUPERVISORS + path, None if body is None else msgspec.json.encode(body))
         return msgspec.json.decode(reply)
+
+
+def source_name(plan: Plan, datasource: Datasource) -> str:
+    """The name of a datasource of a plan, and of the supervisor that fills it."""
+    return f"{plan.name}_{datasource.name}"
 
 
 def supervisor(datasource: Datasource, source: str, kafka: Connection, topic: str, position: str) -> dict[str, Any]:

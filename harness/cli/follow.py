@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from typing import get_args
 
 import click
 
@@ -17,6 +18,7 @@ from rollup_bench.harness.cli.options import (
     seed_option,
     via_option,
 )
+from rollup_bench.harness.follow.killing import Victim
 from rollup_bench.harness.follow.request import Request
 from rollup_bench.harness.follow.run import run
 from rollup_bench.harness.follow.stream import by_time
@@ -29,6 +31,7 @@ from rollup_bench.workloads import events as event_store
 
 ABOVE = click.FloatRange(min=0, min_open=True)
 TIMES = "Whether events happen when they are sent (now), or have the times of the dataset (own)."
+KILL = "What is killed in each stream, at a random instant, and started again."
 RATE = "Events a second; by default all events of the dataset within --seconds."
 
 
@@ -45,6 +48,7 @@ RATE = "Events a second; by default all events of the dataset within --seconds."
 @click.option(
     "--asks", "asked", type=ABOVE, callback=finite, default=5.0, show_default=True, help="Questions a second."
 )
+@click.option("--kill", "victim", type=click.Choice(get_args(Victim)), help=KILL)
 @click.option("--launches", type=click.IntRange(1), default=1, show_default=True, help="Streams of each arm.")
 @via_option
 @seed_option
@@ -60,6 +64,7 @@ def follow(
     times: str,
     late: float,
     asked: float,
+    victim: Victim | None,
     launches: int,
     via: str,
     seed: int | None,
@@ -90,7 +95,7 @@ def follow(
             questions,
             1 if seed is None else seed,
         )
-        path, lines = run(request, engines, wanted, broker, via, home(), launches, out, say)
+        path, lines = run(request, engines, wanted, broker, via, home(), launches, out, say, victim)
     stream_tables(lines, console())
     click.echo(f"recorded in {path}")
     if not are_sound(lines):

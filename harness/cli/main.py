@@ -9,7 +9,7 @@ import click
 
 from rollup_bench.engines.registry import engine_type, names
 from rollup_bench.errors import RequestError
-from rollup_bench.harness.cli import choose, describe, exports, follow, questions, results, runs, servers
+from rollup_bench.harness.cli import brokers, choose, describe, exports, follow, questions, results, runs, servers
 from rollup_bench.harness.cli.options import (
     dataset_option,
     engine_argument,
@@ -128,6 +128,7 @@ def make(dataset: str, rows: int | None, seed: int | None, out: Path) -> None:
 for command in (
     *runs.commands,
     *follow.commands,
+    *brokers.commands,
     *choose.commands,
     *results.commands,
     *questions.commands,

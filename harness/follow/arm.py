@@ -2,118 +2,125 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
-from rollup_bench.engines.contract import UNANSWERED, Engine, Plan
-from rollup_bench.engines.failures import quietly_closed
-from rollup_bench.engines.following import Following, follower
+from rollup_bench.engines.contract import Engine, Plan, demand
+from rollup_bench.engines.following import follower
 from rollup_bench.errors import RequestError
 from rollup_bench.harness.follow.answers import Answer, Judged, judged
-from rollup_bench.harness.follow.asking import asked, clients
-from rollup_bench.harness.follow.feeding import Feeding, feeding
+from rollup_bench.harness.follow.asking import Schedule
+from rollup_bench.harness.follow.killing import Victim, killing
 from rollup_bench.harness.follow.request import Request
 from rollup_bench.harness.follow.sending import Outlet, sending
+from rollup_bench.harness.follow.store import PATIENCE, Begin, Phase, Task
 from rollup_bench.harness.follow.stream import Stream, encoded
-from rollup_bench.harness.records.streams import Asked, Followed
+from rollup_bench.harness.follow.usage import Usage
+from rollup_bench.harness.follow.watching import Watching
+from rollup_bench.harness.records.streams import Asked, Followed, Kill
 from rollup_bench.harness.run.verdicts import check
 from rollup_bench.harness.stats import histograms
 from rollup_bench.harness.stats.freshness import Seconds
+from rollup_bench.servers import Server
+from rollup_bench.servers.budget import budget
 from rollup_bench.servers.watch import Watch
-from rollup_bench.streams.contract import Broker
+from rollup_bench.streams import registry
 from rollup_bench.workloads.layouts import Layout
 from rollup_bench.workloads.measures import Function, Measure
 from rollup_bench.workloads.questions import Aggregate, Question
 from rollup_bench.workloads.truth.prefixes import Prefixes, numbered
 
-CLIENTS = 4
-"""How many questions are asked at the same time; further ones wait."""
-PATIENCE = 120.0
-"""Seconds after its end in which a stream must be stored."""
-QUIET = 1 / 3
-"""How long questions are asked while nothing is written, as a share of the length of the stream."""
 AHEAD, ENCODED = 4.0, 50_000
 """Seconds that are needed before a stream starts, and the events that are made ready in each further one."""
+ALL = "all events"
+"""The name of the question that counts the events at the end."""
 Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where streams go: how engines are reached, the broker and, for engines that read only Kafka, a Kafka."""
+
+    via: str
+    home: Path
+    broker: Server
+    bridge: Server | None = None
 
 
 @dataclass(frozen=True)
 class Asks:
     """The questions that a plan supports, and the right answers to those that are asked while a stream is written.
 
-    `left_out` says why the others are only asked at the end.
+    `left_out` says why the others are only asked at the end. `count` counts all events, if the plan supports that.
     """
 
     questions: Mapping[str, Question]
     prefixes: Mapping[str, Prefixes]
     left_out: dict[str, str]
+    count: Question | None
 
 
 @dataclass(frozen=True)
 class Seen:
-    """What happened: the answers while a stream was written, and those after it, when nothing was written.
-
-    `sent` and `acknowledged` have the instants of its messages, `start` is its own; all are of `time.monotonic`.
-    `processor` is the processor seconds of this process while the stream was written.
-    """
+    """What happened: the start of the stream, and when its messages were sent and acknowledged, by `time.monotonic`."""
 
     start: float
     sent: Seconds
     acknowledged: Seconds
-    processor: float
-    answers: list[Answer]
-    quiet: list[Answer]
+    usage: Usage
+    kill: Kill | None
+    answers: Mapping[Phase, list[Answer]]
 
 
-def follow(request: Request, engine: Engine, layout: Layout, broker: Broker, launch: int, say: Say) -> Followed:
+def follow(
+    request: Request, engine: Engine, layout: Layout, place: Place, launch: int, say: Say, victim: Victim | None = None
+) -> Followed:
     """Sends a stream through a broker into an engine, asks meanwhile, and judges all answers.
 
-    RequestError if the engine does not support it, FailureError if something fails. The tables are dropped.
+    A `victim` is killed at a random instant and started again. RequestError if the engine does not support the stream,
+    FailureError if something fails. The tables are dropped.
     """
     plan = engine.plan(request.dataset, layout, request.declared(launch))
-    outlet = Outlet(broker.name, broker.connection, plan.name)
+    follows = follower(engine)
+    demand(follows.support(plan))
+    bridge = place.bridge if follows.subscribes else None
+    kill = None
+    if victim:
+        rng = np.random.default_rng([request.seed, launch])
+        kill = killing(victim, place.broker, engine, request.table.num_rows / request.rate, rng)
+    outlet = Outlet(place.broker.name, place.broker.connection, plan.name)
+    rows = request.table.num_rows
+    task = Task(
+        engine.name,
+        place.via,
+        place.home,
+        budget(),
+        plan,
+        outlet,
+        bridge.connection if bridge else None,
+        rows,
+        rows / request.rate,
+    )
     try:
-        with (
-            _topic(broker, outlet.topic),
-            follower(engine).opened(plan) as tables,
-            feeding(broker, outlet.topic, tables, plan.schema) as fed,
-        ):
+        with ExitStack() as stack:
+            for server in filter(None, (place.broker, bridge)):
+                stack.enter_context(registry.broker(server.name, server.connection).created(outlet.topic))
+            say("starting the follower")
+            watching = stack.enter_context(closing(Watching(task, kill)))
             say("making the stream ready")
-            ahead = AHEAD + request.table.num_rows / ENCODED
+            ahead = AHEAD + rows / ENCODED
             start, stream = time.monotonic() + ahead, request.stream(time.time() + ahead, launch)
             asks = _asks(request, engine, plan, stream)
-            seen = _written(request, outlet, tables, fed, stream, asks, start, say)
-            say("checking the answers")
-            final = _final(tables, asks.questions, stream)
-            stored = _stored(engine, plan, tables, stream)
+            seen = _seen(request, outlet, watching, stream, asks, start, _servers(engine, place, bridge, victim), say)
     finally:
+        follows.stop(plan)
         engine.drop(plan)
-    due = seen.start + stream.due
-    return Followed(
-        arm=f"{engine.name}/{layout.name}",
-        launch=launch,
-        answers=_lines(judged(seen.answers, asks.prefixes, seen.sent), start),
-        quiet=_lines(judged(seen.quiet, asks.prefixes, seen.sent), start),
-        final=final,
-        stored=stored,
-        left_out=asks.left_out,
-        failures=Counter(answer.error for answer in seen.answers if answer.table is None),
-        sent=_histogram(seen.sent - due),
-        published=_histogram(seen.acknowledged - due),
-        processor=seen.processor,
-    )
-
-
-@contextmanager
-def _topic(broker: Broker, name: str) -> Iterator[None]:
-    broker.create(name)
-    try:
-        yield
-    finally:
-        broker.drop(name)
+    say("checking the answers")
+    return _line(f"{engine.name}/{layout.name}", launch, bridge is not None, stream, asks, seen)
 
 
 def _asks(request: Request, engine: Engine, plan: Plan, stream: Stream) -> Asks:
@@ -131,78 +138,71 @@ def _asks(request: Request, engine: Engine, plan: Plan, stream: Stream) -> Asks:
             left_out[name] = str(refusal)
     if not prefixes:
         raise RequestError(f"no question can be asked of layout {plan.layout.name} while its stream is written")
-    return Asks(supported, prefixes, left_out)
+    count = Aggregate(stream.days, (Measure(Function.COUNT),))
+    return Asks(supported, prefixes, left_out, count if engine.support(count, plan).where is not None else None)
 
 
-def _written(
+def _servers(engine: Engine, place: Place, bridge: Server | None, victim: Victim | None) -> dict[str, Server]:
+    """The servers whose processor time is sampled: all but a victim's, which loses its time."""
+    found = {"engine": engine.server, "broker": place.broker, "bridge": bridge}
+    return {name: server for name, server in found.items() if server and name != victim}
+
+
+def _seen(
     request: Request,
     outlet: Outlet,
-    tables: Following,
-    fed: Feeding,
+    watching: Watching,
     stream: Stream,
     asks: Asks,
     start: float,
+    servers: Mapping[str, Server],
     say: Say,
 ) -> Seen:
+    questions = {**asks.questions, **({ALL: asks.count} if asks.count else {})}
+    schedule = Schedule(start, 1 / request.asked, list(asks.prefixes), request.seed)
     with sending(outlet, encoded(stream.events), stream.rate) as sender:
         say(f"following for {stream.seconds:.0f} s")
         sender.start(start)
-        before = time.process_time()
-        goes_on = _Until(fed, stream, start, len(asks.prefixes) / request.asked)
-        answers = _asked(request, tables, asks, start, goes_on)
-        processor = time.process_time() - before
+        usage = Usage(servers)
+        watching.run(Begin(schedule, questions), sender, usage)
         sender.wait(Watch(seconds=PATIENCE))
-    say("asking while nothing is written")
-    began, length = time.monotonic(), QUIET * stream.seconds
-    quiet = _asked(request, tables, asks, began, lambda: time.monotonic() < began + length)
-    return Seen(start, sender.sent, sender.acknowledged, processor, answers, quiet)
+    return Seen(start, sender.sent, sender.acknowledged, usage, watching.kill, watching.answers)
 
 
-class _Until:
-    """Whether to ask on: until the stream is stored, and all questions were asked once more, in `round` seconds."""
-
-    def __init__(self, fed: Feeding, stream: Stream, start: float, round: float) -> None:
-        self._fed, self._count, self._round = fed, stream.events.statistics.rows, round
-        self._ends = start + stream.seconds + PATIENCE
-        self._stored: float | None = None
-
-    def __call__(self) -> bool:
-        self._fed.check()
-        now = time.monotonic()
-        if self._fed.stored < self._count:
-            return now < self._ends
-        self._stored = self._stored or now
-        return now < self._stored + self._round
-
-
-def _asked(request: Request, tables: Following, asks: Asks, start: float, goes_on: Callable[[], bool]) -> list[Answer]:
-    with clients(CLIENTS, tables.session, asks.questions) as found:
-        return asked(found, list(asks.prefixes), start, 1 / request.asked, goes_on, request.seed)
-
-
-def _final(tables: Following, questions: Mapping[str, Question], stream: Stream) -> dict[str, str]:
-    """The verdict on the answer to each question about the whole stream, and its reason."""
-    verdicts = {}
-    with quietly_closed(tables.session()) as session:
-        for name, question in questions.items():
-            try:
-                found = check(question, session.ask(question), stream.events)
-                verdicts[name] = f"{found.kind}: {found.reason}" if found.reason else str(found.kind)
-            except UNANSWERED as error:
-                verdicts[name] = f"failed: {error}"
-    return verdicts
+def _line(arm: str, launch: int, bridged: bool, stream: Stream, asks: Asks, seen: Seen) -> Followed:
+    due = seen.start + stream.due
+    final = {answer.question: answer for answer in seen.answers[Phase.FINAL]}
+    return Followed(
+        arm=arm,
+        launch=launch,
+        answers=_asked(judged(seen.answers[Phase.WRITTEN], asks.prefixes, seen.sent), seen.start),
+        quiet=_asked(judged(seen.answers[Phase.QUIET], asks.prefixes, seen.sent), seen.start),
+        final={name: _verdict(question, final[name], stream) for name, question in asks.questions.items()},
+        stored=_count(final[ALL]) if ALL in final else None,
+        left_out=asks.left_out,
+        failures=Counter(answer.error for answer in seen.answers[Phase.WRITTEN] if answer.table is None),
+        sent=histogram(seen.sent - due),
+        published=histogram(seen.acknowledged - due),
+        processor=seen.usage.spent,
+        resident=seen.usage.resident,
+        bridged=bridged,
+        kill=seen.kill,
+    )
 
 
-def _stored(engine: Engine, plan: Plan, tables: Following, stream: Stream) -> int | None:
-    """The number of events that the engine counts; None if it cannot count all events of the stream."""
-    question = Aggregate(stream.days, (Measure(Function.COUNT),))
-    if engine.support(question, plan).where is None:
-        return None
-    with quietly_closed(tables.session()) as session:
-        return int(sum(session.ask(question)["count()"].to_pylist()))
+def _verdict(question: Question, answer: Answer, stream: Stream) -> str:
+    """The verdict on the answer to a question about the whole stream, and its reason."""
+    if answer.table is None:
+        return f"failed: {answer.error}"
+    found = check(question, answer.table, stream.events)
+    return f"{found.kind}: {found.reason}" if found.reason else str(found.kind)
 
 
-def _lines(answers: Sequence[Judged], start: float) -> list[Asked]:
+def _count(answer: Answer) -> int | None:
+    return None if answer.table is None else int(sum(answer.table["count()"].to_pylist()))
+
+
+def _asked(answers: Sequence[Judged], start: float) -> list[Asked]:
     return [
         Asked(
             a.question,
@@ -218,6 +218,6 @@ def _lines(answers: Sequence[Judged], start: float) -> list[Asked]:
     ]
 
 
-def _histogram(seconds: Seconds) -> str:
+def histogram(seconds: Seconds) -> str:
     """The finite ones of these times, encoded."""
     return histograms.encode((seconds[np.isfinite(seconds)] * 1e6).astype(np.int64).tolist())

@@ -3,13 +3,14 @@
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from threading import Event, Thread
+from typing import Any
 
 import pyarrow as pa
 
-from rollup_bench.engines.contract import UNANSWERED
 from rollup_bench.engines.following import Following, Mark, Subscribed, Written
-from rollup_bench.errors import FailureError, RequestError
+from rollup_bench.errors import FailureError
 from rollup_bench.harness.follow.stream import POSITION, decoded
+from rollup_bench.servers.connection import Connection
 from rollup_bench.streams.contract import Broker, Consumer, Position
 
 MOST = 10_000
@@ -19,12 +20,21 @@ WAIT, POLL = 0.1, 1.0
 
 
 class Feeding:
-    """What the thread does: `stored` is how many of the first events of the stream are stored."""
+    """What the thread does; the shared number `counter` is how many of the first events of the stream are stored."""
 
-    def __init__(self) -> None:
-        self.stored = 0
+    def __init__(self, counter: Any) -> None:
+        self._counter = counter
         self.ended = Event()
         self._failure: Exception | None = None
+
+    @property
+    def stored(self) -> int:
+        """How many of the first events of the stream are stored."""
+        return int(self._counter.value)
+
+    @stored.setter
+    def stored(self, events: int) -> None:
+        self._counter.value = events
 
     def check(self) -> None:
         """Raises the error that has ended the thread."""
@@ -35,29 +45,44 @@ class Feeding:
         """Does the work, and keeps its error."""
         try:
             work(self)
-        except UNANSWERED as error:
+        except Exception as error:  # the other thread reports it
             self._failure = error
 
 
 @contextmanager
-def feeding(broker: Broker, topic: str, tables: Following, schema: pa.Schema) -> Iterator[Feeding]:
-    """Fills tables while inside the block, from where they say that they stand.
+def feeding(
+    broker: Broker, bridge: Connection | None, topic: str, tables: Following, schema: pa.Schema, counter: Any
+) -> Iterator[Feeding]:
+    """Fills tables while inside the block, from where they say that they stand; `counter` is that of `Feeding`.
 
-    RequestError if the engine reads topics by itself, and not those of this broker.
+    If the engine reads topics by itself and there is a `bridge`, the address of a Kafka, the topic is copied there.
     """
-    state = Feeding()
+    state = Feeding(counter)
     with ExitStack() as stack:
         if isinstance(tables, Subscribed):
-            if broker.name != "kafka":
-                raise RequestError(f"--broker: the engine reads topics of kafka by itself, and none of {broker.name}")
-            stack.enter_context(tables.subscribed(broker.connection, topic, POSITION))
-        thread = Thread(target=state.run, args=(_work(broker, topic, tables, schema),), daemon=True)
-        thread.start()
-        try:
+            if bridge:
+                stack.enter_context(_running(state, _copying(broker, bridge, topic)))
+            stack.enter_context(tables.subscribed(bridge or broker.connection, topic, POSITION))
+        with _running(state, _work(broker, topic, tables, schema)):
             yield state
-        finally:
-            state.ended.set()
-            thread.join()
+
+
+def _copying(broker: Broker, bridge: Connection, topic: str) -> Callable[[Feeding], None]:
+    from rollup_bench.streams.kafka.bridge import copy  # needs the client library of Kafka
+
+    return lambda state: copy(broker, bridge, topic, state.ended)
+
+
+@contextmanager
+def _running(state: Feeding, work: Callable[[Feeding], None]) -> Iterator[None]:
+    """Does the work in a thread, which ends with the block."""
+    thread = Thread(target=state.run, args=(work,), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        state.ended.set()
+        thread.join()
 
 
 def _work(broker: Broker, topic: str, tables: Following, schema: pa.Schema) -> Callable[[Feeding], None]:

@@ -1,28 +1,26 @@
 """Lets arms follow streams one after the other, and records each stream as a line of a file."""
 
 from collections.abc import Sequence
-from contextlib import ExitStack
-from datetime import UTC, datetime
-from importlib.metadata import version
+from contextlib import ExitStack, suppress
 from itertools import count
 from pathlib import Path
 
 import msgspec
 
 from rollup_bench.engines.contract import UNANSWERED, Engine
-from rollup_bench.engines.source import adapter_hash
+from rollup_bench.engines.following import follower
 from rollup_bench.errors import RequestError
-from rollup_bench.harness.follow.arm import Say, follow
+from rollup_bench.harness.follow.arm import Place, Say, follow
+from rollup_bench.harness.follow.killing import Victim
 from rollup_bench.harness.follow.request import Request
 from rollup_bench.harness.records.streams import Followed, Header, Record, Unsupported
 from rollup_bench.harness.run.arms import opened
-from rollup_bench.harness.run.machine import NOT_MEASURED, machine, scope
-from rollup_bench.servers import UP, open_server
-from rollup_bench.servers.budget import budget
-from rollup_bench.servers.watch import Watch
+from rollup_bench.harness.run.machine import setting
 from rollup_bench.streams import registry
-from rollup_bench.streams.contract import Broker
 from rollup_bench.workloads.layouts import Layout
+
+KAFKA = "kafka"
+"""The broker whose topics some engines read by themselves."""
 
 
 def run(
@@ -35,34 +33,43 @@ def run(
     launches: int,
     out: Path | None,
     say: Say,
+    victim: Victim | None = None,
 ) -> tuple[Path, list[Record]]:
     """Measures each engine with each layout `launches` times; returns the file and its lines.
 
-    An arm that fails is recorded with the reason, and the others go on.
+    An arm that fails is recorded with the reason, and the others go on. In each stream, a `victim` is killed.
     """
     path = _new(home, request.dataset.name, broker) if out is None else out
     if path.exists():
         raise RequestError(f"--out: {path} exists; give another file, or remove it")
     with ExitStack() as stack:
-        server = open_server(registry.recipe(broker), via, home, budget())
-        stack.enter_context(server.running(Watch(say, UP)))
+        through = stack.enter_context(registry.running(broker, via, home, say))
         found = stack.enter_context(opened(engines, via, home, say))
-        client = registry.broker(broker, server.connection)
+        bridge = None
+        if broker != KAFKA and any(map(_subscribes, found)):
+            bridge = stack.enter_context(registry.running(KAFKA, via, home, say))
+        place = Place(via, home, through, bridge)
         lines: list[Record] = [header(request, found, broker)]
         for launch in range(launches):
             for engine in found:
                 for layout in layouts:
-                    lines.append(_followed(request, engine, layout, client, launch, say))
+                    lines.append(_followed(request, engine, layout, place, launch, say, victim))
                     _write(path, lines)
     return path, lines
 
 
+def _subscribes(engine: Engine) -> bool:
+    with suppress(RequestError):  # which is recorded for each of its streams
+        return follower(engine).subscribes
+    return False
+
+
 def _followed(
-    request: Request, engine: Engine, layout: Layout, broker: Broker, launch: int, say: Say
+    request: Request, engine: Engine, layout: Layout, place: Place, launch: int, say: Say, victim: Victim | None
 ) -> Followed | Unsupported:
     arm = f"{engine.name}/{layout.name}"
     try:
-        return follow(request, engine, layout, broker, launch, lambda text: say(f"{arm}: {text}"))
+        return follow(request, engine, layout, place, launch, lambda text: say(f"{arm}: {text}"), victim)
     except UNANSWERED as error:
         return Unsupported(arm=arm, launch=launch, reason=str(error))
 
@@ -81,7 +88,6 @@ def _new(home: Path, dataset: str, broker: str) -> Path:
 
 def header(request: Request, engines: Sequence[Engine], broker: str) -> Header:
     """The first line of a file: what is followed, where and how."""
-    limits = budget()
     return Header(
         dataset=request.dataset.name,
         events=request.table.num_rows,
@@ -91,10 +97,5 @@ def header(request: Request, engines: Sequence[Engine], broker: str) -> Header:
         asked=request.asked,
         broker=broker,
         seed=request.seed,
-        machine=machine(),
-        versions={engine.name: engine.version for engine in engines} | {"rollup-bench": version("rollup-bench")},
-        budget={"cores": limits.cores, "memory": limits.memory},
-        scope=[scope(engines, limits), NOT_MEASURED],
-        adapters={engine.name: adapter_hash(engine.name) for engine in engines},
-        started=datetime.now(UTC).isoformat(timespec="seconds"),
+        **setting(engines),
     )

@@ -60,6 +60,15 @@ class Asked(msgspec.Struct, frozen=True, array_like=True):
     high: int = 0
 
 
+class Kill(msgspec.Struct, frozen=True):
+    """A kill `at` so many seconds after the start, when so many events had been sent, and were stored."""
+
+    victim: str
+    at: float
+    sent: int
+    stored: int
+
+
 class Followed(_Record, frozen=True, tag="followed"):
     """A stream that an arm followed."""
 
@@ -73,7 +82,10 @@ class Followed(_Record, frozen=True, tag="followed"):
     failures: dict[str, int]  # how often questions had no answer while the stream was written, by reason
     sent: str  # HdrHistogram of the microseconds from when a message was due until it was sent, base64
     published: str  # HdrHistogram of the microseconds from when a message was due until it was acknowledged, base64
-    processor: float  # processor seconds of this process from the start until the stream was stored
+    processor: dict[str, float]  # processor seconds of follower, engine, broker and bridge until the stream was stored
+    resident: list[int]  # bytes of the process that follows and asks, once a second
+    bridged: bool = False  # whether the engine reads only Kafka, to which the stream was copied from its broker
+    kill: Kill | None = None
 
 
 class Unsupported(_Record, frozen=True, tag="unsupported"):
@@ -84,7 +96,23 @@ class Unsupported(_Record, frozen=True, tag="unsupported"):
     reason: str
 
 
-Record = Header | Followed | Unsupported
+class Delays(_Record, frozen=True, tag="delays"):
+    """How long messages took through a broker by itself, in HdrHistograms of microseconds since they were due, base64.
+
+    Messages are `sent`, then `published`, that is acknowledged by the broker, and `received` by one consumer.
+    """
+
+    broker: str
+    launch: int
+    rate: float  # messages a second
+    messages: int
+    bytes: int  # of all messages
+    sent: str
+    published: str
+    received: str
+
+
+Record = Header | Followed | Unsupported | Delays
 _decoder: msgspec.json.Decoder[Record] = msgspec.json.Decoder(Record)
 
 

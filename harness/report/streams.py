@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from math import isinf
+from statistics import median
 
 import msgspec
 import numpy as np
@@ -15,7 +16,8 @@ from rollup_bench.harness.run.verdicts import RIGHT
 from rollup_bench.harness.stats import histograms
 from rollup_bench.harness.stats.freshness import Glance, lags
 
-SHARES = (0.5, 0.95, 0.99)
+SHARES, SHOWN = (0.5, 0.75, 0.9, 0.95, 0.99), (0.5, 0.95, 0.99)
+"""The shares of events for which quantiles of the lags are computed, and those that the terminal shows."""
 PUNCTUAL, PUNCTUAL_SHARE = 0.05, 0.1
 """The p99 of how late messages are sent may be so many seconds, or such a share of the p99 of the freshness."""
 
@@ -24,10 +26,12 @@ class Figures(msgspec.Struct, frozen=True):
     """The figures of a stream that an arm followed; times are in seconds.
 
     `fresh` has for each of `SHARES` between which seconds the quantile of the lags of all events lies; it is empty with
-    `void`, which says why there are none. `writing` and `quiet` have the p50 and the p95 of response times.
+    `void`, which says why there are none. `writing` and `quiet` have the p50 and the p95 of response times. `processor`
+    has the processor seconds for a million events by process, `resident` the median bytes of the follower in the middle
+    and in the last third of the stream. `caught_up` is the time from a kill until an answer has all events sent before.
     """
 
-    fresh: list[tuple[float, float]]
+    fresh: dict[float, tuple[float, float]]
     void: str
     kinds: dict[str, int]
     writing: tuple[float, float]
@@ -35,6 +39,9 @@ class Figures(msgspec.Struct, frozen=True):
     lost: int | None
     doubled: int | None
     wrong: list[str]
+    processor: dict[str, float]
+    resident: tuple[float, float] | None
+    caught_up: float | None
 
 
 def figures(header: Header, followed: Followed) -> Figures:
@@ -42,16 +49,16 @@ def figures(header: Header, followed: Followed) -> Figures:
     due = np.arange(header.events) / header.rate
     glances = [Glance(one.asked, one.done, one.low, one.high) for one in followed.answers if one.kind is Kind.RIGHT]
     found = lags(glances, due) if glances else None
-    fresh = [found.quantile(share) for share in SHARES] if found else []
+    fresh = {share: found.quantile(share) for share in SHARES} if found else {}
     late = histograms.percentile(followed.sent, 0.99)
     void = "no answer was right"
     if found:
         void = "its lag grew until the end" if found.grow else ""
-        if late > max(PUNCTUAL, PUNCTUAL_SHARE * fresh[-1][0]):
+        if late > max(PUNCTUAL, PUNCTUAL_SHARE * fresh[SHARES[-1]][0]):
             void = f"messages were sent late, the p99 by {late:.3g} s"
     missing = None if followed.stored is None else header.events - followed.stored
     return Figures(
-        fresh=[] if void else fresh,
+        fresh={} if void else fresh,
         void=void,
         kinds=Counter(one.kind for one in followed.answers),
         writing=_responses(followed.answers),
@@ -59,7 +66,25 @@ def figures(header: Header, followed: Followed) -> Figures:
         lost=None if missing is None else max(missing, 0),
         doubled=None if missing is None else max(-missing, 0),
         wrong=[name for name, verdict in followed.final.items() if verdict.partition(":")[0] not in RIGHT],
+        processor={name: 1e6 * spent / header.events for name, spent in followed.processor.items()},
+        resident=_thirds(followed.resident),
+        caught_up=_caught_up(followed),
     )
+
+
+def _thirds(samples: Sequence[int]) -> tuple[float, float] | None:
+    """The medians of the middle and of the last third; None if they are empty."""
+    third = len(samples) // 3
+    return (median(samples[third:-third]), median(samples[-third:])) if third else None
+
+
+def _caught_up(followed: Followed) -> float | None:
+    """The seconds from the kill until an answer had all events that had been sent before it; None without one."""
+    kill, answers = followed.kill, [*followed.answers, *followed.quiet]
+    if kill is None:
+        return None
+    right = (one for one in answers if one.kind is Kind.RIGHT and one.asked > kill.at and one.low >= kill.sent)
+    return min((one.done - kill.at for one in right), default=None)
 
 
 def are_sound(lines: Sequence[Record]) -> bool:
@@ -84,16 +109,22 @@ def stream_tables(lines: Sequence[Record], console: Console) -> None:
         "arm", right=["asked", "right", "torn", "went back", "wrong", "failed", "p50 ms", "quiet", "p95 ms", "quiet"]
     )
     for line, found in streams:
-        lags = [_between(*each) for each in found.fresh] or ["", "", ""]
+        lags = [_between(*found.fresh[share]) if found.fresh else "" for share in SHOWN]
         right = len(line.final) - len(found.wrong)
-        fresh.add_row(line.arm, *lags, _count(found.lost), _count(found.doubled), f"{right} of {len(line.final)}")
+        fresh.add_row(_name(line), *lags, _count(found.lost), _count(found.doubled), f"{right} of {len(line.final)}")
         times = [milliseconds(each) for pair in zip(found.writing, found.quiet, strict=True) for each in pair]
         kinds = [str(found.kinds.get(kind, 0)) for kind in Kind]
-        asked.add_row(line.arm, str(len(line.answers)), *kinds, *times)
+        asked.add_row(_name(line), str(len(line.answers)), *kinds, *times)
     console.print("How long events take from when they were due until answers have them")
     print_table(fresh, console)
     console.print("Answers while the stream is written, and response times then and while nothing is written")
     print_table(asked, console)
+    _print_processor(streams, console)
+    _print_kills(streams, console)
+    if any(line.bridged for line, _ in streams):
+        console.print(
+            "bridge: the engine reads only Kafka, to which a process copies the stream; not for comparing brokers"
+        )
     for line, found in streams:
         if found.void:
             console.print(Text(f"no freshness: {line.arm}: {found.void}"))
@@ -103,6 +134,36 @@ def stream_tables(lines: Sequence[Record], console: Console) -> None:
             console.print(Text(f"at the end: {line.arm}: {name}: {line.final[name]}"))
     for refused in [line for line in lines if isinstance(line, Unsupported)]:
         console.print(Text(f"not followed: {refused.arm}: {refused.reason}"))
+
+
+def _print_processor(streams: Sequence[tuple[Followed, Figures]], console: Console) -> None:
+    """Prints what processes used while the stream was written; follower and asking clients are one process."""
+    names = list(dict.fromkeys(name for _, found in streams for name in found.processor))
+    if not names:
+        return
+    console.print("Processor seconds for a million events, asking included, and memory of the follower in MiB")
+    table = new_table("arm", right=[*names, "in the middle", "at the end"])
+    for line, found in streams:
+        used = [f"{found.processor[name]:.3g}" if name in found.processor else "" for name in names]
+        memory = [f"{size / (1 << 20):.0f}" for size in found.resident or ()] or ["", ""]
+        table.add_row(_name(line), *used, *memory)
+    print_table(table, console)
+
+
+def _print_kills(streams: Sequence[tuple[Followed, Figures]], console: Console) -> None:
+    killed = [(line, line.kill, found) for line, found in streams if line.kill]
+    if not killed:
+        return
+    console.print("Kills, and the seconds until an answer had all events that had been sent before")
+    table = new_table("arm", right=["killed", "at s", "sent", "stored", "caught up s"])
+    for line, kill, found in killed:
+        caught_up = "never" if found.caught_up is None else f"{found.caught_up:.3g}"
+        table.add_row(_name(line), kill.victim, f"{kill.at:.1f}", _count(kill.sent), _count(kill.stored), caught_up)
+    print_table(table, console)
+
+
+def _name(followed: Followed) -> str:
+    return f"{followed.arm} (bridge)" if followed.bridged else followed.arm
 
 
 def _scope(header: Header) -> str:

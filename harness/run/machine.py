@@ -3,12 +3,40 @@
 import os
 import platform
 from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
+from typing import TypedDict
 
 from rollup_bench.engines.contract import Engine
-from rollup_bench.servers.budget import Budget
+from rollup_bench.engines.source import adapter_hash
+from rollup_bench.servers.budget import Budget, budget
 
 NOT_MEASURED = "not measured: fan-out over nodes, replication, failover, data larger than memory"
+
+
+class Setting(TypedDict):
+    """What the first line of a file says of the machine, the engines and their budget."""
+
+    machine: dict[str, str | int]
+    versions: dict[str, str]
+    adapters: dict[str, str]
+    budget: dict[str, int]
+    scope: list[str]
+    started: str
+
+
+def setting(engines: Sequence[Engine]) -> Setting:
+    """Returns the setting in which engines are measured, and the instant, which is now."""
+    limits = budget()
+    return {
+        "machine": machine(),
+        "versions": {engine.name: engine.version for engine in engines} | {"rollup-bench": version("rollup-bench")},
+        "adapters": {engine.name: adapter_hash(engine.name) for engine in engines},
+        "budget": {"cores": limits.cores, "memory": limits.memory},
+        "scope": [scope(engines, limits), NOT_MEASURED],
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
 
 
 def machine() -> dict[str, str | int]:

@@ -2,13 +2,10 @@
 
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
-from datetime import UTC, datetime
-from importlib.metadata import version
 from itertools import count
 from pathlib import Path
 
 from rollup_bench.engines.contract import Engine
-from rollup_bench.engines.source import adapter_hash
 from rollup_bench.errors import RequestError
 from rollup_bench.harness.records.findings import Run
 from rollup_bench.harness.records.lines import Ended, Header
@@ -16,9 +13,8 @@ from rollup_bench.harness.records.run_log import RunLog, is_failure
 from rollup_bench.harness.run import launches, load_test, mixes, operations
 from rollup_bench.harness.run.admission import admit, loaded, sessions
 from rollup_bench.harness.run.arms import Say, connected, served, warn_untested
-from rollup_bench.harness.run.machine import NOT_MEASURED, machine, scope
+from rollup_bench.harness.run.machine import setting
 from rollup_bench.harness.run.request import Request
-from rollup_bench.servers.budget import budget
 from rollup_bench.workloads import answers
 from rollup_bench.workloads.dataset import Dataset
 from rollup_bench.workloads.events import Events
@@ -52,20 +48,8 @@ def measure(request: Request, out: Path | None, say: Say) -> tuple[Path, Run]:
 
 def header(dataset: Dataset, events: Events, engines: Sequence[Engine], profile: str, seed: int) -> Header:
     """Returns the first line of a run's file: the dataset, profile, seed, machine, versions and budget per engine."""
-    limits = budget()
-    return Header(
-        dataset=dataset.name,
-        rows=events.statistics.rows,
-        events=events.fingerprint,
-        seed=seed,
-        profile=profile,
-        machine=machine(),
-        versions={engine.name: engine.version for engine in engines} | {"rollup-bench": version("rollup-bench")},
-        adapters={engine.name: adapter_hash(engine.name) for engine in engines},
-        budget={"cores": limits.cores, "memory": limits.memory},
-        scope=[scope(engines, limits), NOT_MEASURED],
-        started=datetime.now(UTC).isoformat(timespec="seconds"),
-    )
+    rows, fingerprint = events.statistics.rows, events.fingerprint
+    return Header(dataset=dataset.name, rows=rows, events=fingerprint, seed=seed, profile=profile, **setting(engines))
 
 
 def _log(request: Request, out: Path | None, first: Header) -> RunLog:

@@ -45,12 +45,12 @@ class Kafka(contract.Broker):
         if topic in self._topics():
             raise RequestError(f"kafka has a topic {topic} already: drop it, or choose another name")
         new = NewTopic(topic, num_partitions=1, replication_factor=-1, config={"retention.ms": "-1"})
-        _finish(self._admin.create_topics([new], request_timeout=SECONDS)[topic])
+        finish(self.admin.create_topics([new], request_timeout=SECONDS)[topic])
         self._await(topic, present=True)
 
     def drop(self, topic: str) -> None:
         if topic in self._topics():
-            _finish(self._admin.delete_topics([topic], request_timeout=SECONDS)[topic])
+            finish(self.admin.delete_topics([topic], request_timeout=SECONDS)[topic])
             self._await(topic, present=False)
 
     @contextmanager
@@ -62,7 +62,7 @@ class Kafka(contract.Broker):
             "linger.ms": contract.LINGER,
             "message.timeout.ms": int(contract.PATIENCE * 1000),
         }
-        client, ended = kafka.Producer(self._settings | settings), Event()
+        client, ended = kafka.Producer(self.settings | settings), Event()
         poller = Thread(target=_poll, args=(client, ended), daemon=True)
         poller.start()
         try:
@@ -81,7 +81,7 @@ class Kafka(contract.Broker):
             "isolation.level": "read_committed",
             "auto.offset.reset": "error",
         }
-        client = kafka.Consumer(self._settings | settings)
+        client = kafka.Consumer(self.settings | settings)
         try:
             opened = _Consumer(client, topic)
             opened.seek(after)
@@ -90,7 +90,8 @@ class Kafka(contract.Broker):
             client.close()
 
     @cached_property
-    def _settings(self) -> dict[str, Any]:
+    def settings(self) -> dict[str, Any]:
+        """The settings of every client."""
         known, security = self.connection, "SSL" if self.connection.tls else "PLAINTEXT"
         settings: dict[str, Any] = {
             "bootstrap.servers": known.address,
@@ -106,8 +107,9 @@ class Kafka(contract.Broker):
         return settings | {"security.protocol": security}
 
     @cached_property
-    def _admin(self) -> Any:
-        return AdminClient(self._settings | {"error_cb": self._note})
+    def admin(self) -> Any:
+        """The client that creates and deletes topics."""
+        return AdminClient(self.settings | {"error_cb": self._note})
 
     def _note(self, error: Any) -> None:
         """Remembers that the broker has rejected the login; the client would try again until the request times out."""
@@ -117,14 +119,14 @@ class Kafka(contract.Broker):
         until = time.monotonic() + SECONDS
         while True:
             try:
-                return set(self._admin.list_topics(timeout=ATTEMPT).topics)
+                return set(self.admin.list_topics(timeout=ATTEMPT).topics)
             except kafka.KafkaException as error:
-                self._admin.poll(0)
+                self.admin.poll(0)
                 if self._rejected:
                     remedy = "check ROLLUP_BENCH_KAFKA_USER and ROLLUP_BENCH_KAFKA_PASSWORD"
                     raise RequestError(f"kafka rejected the login: {remedy}") from None
                 if error.args[0].code() not in UNREACHABLE:
-                    raise FailureError(_line(error.args[0])) from None
+                    raise FailureError(line(error.args[0])) from None
                 if time.monotonic() > until:
                     where = self.connection.alias or f"at {self.connection.address}"
                     raise FailureError(f"kafka: no answer {where}") from None
@@ -157,14 +159,14 @@ class _Producer(contract.Producer):
             except BufferError:
                 time.sleep(FULL)
             except kafka.KafkaException as error:
-                self._pending.end(number, _line(error.args[0]))
-                raise FailureError(_line(error.args[0])) from None
+                self._pending.end(number, line(error.args[0]))
+                raise FailureError(line(error.args[0])) from None
 
     def flush(self, watch: Watch) -> None:
         self._pending.wait(watch)
 
     def _end(self, number: int, error: Any, _message: Any) -> None:
-        self._pending.end(number, _line(error) if error else None)
+        self._pending.end(number, line(error) if error else None)
 
 
 class _Consumer(contract.Consumer):
@@ -184,15 +186,16 @@ class _Consumer(contract.Consumer):
 
 def _message(found: Any) -> Message:
     if error := found.error():
-        raise FailureError(_line(error))
+        raise FailureError(line(error))
     return Message(Position((found.offset(),)), (found.key() or b"").decode(), found.value())
 
 
-def _finish(request: Future[None]) -> None:
+def finish(request: Future[None]) -> None:
+    """Waits for a request about topics; FailureError if it fails."""
     try:
         request.result()
     except kafka.KafkaException as error:
-        raise FailureError(_line(error.args[0])) from None
+        raise FailureError(line(error.args[0])) from None
 
 
 def _poll(client: Any, ended: Event) -> None:
@@ -200,6 +203,6 @@ def _poll(client: Any, ended: Event) -> None:
         client.poll(0.1)
 
 
-def _line(error: Any) -> str:
-    """An error in one line that names no address."""
+def line(error: Any) -> str:
+    """Returns an error of the client in one line that names no address."""
     return f"kafka: {kafka.KafkaError(error.code()).str()}"

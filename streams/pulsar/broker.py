@@ -43,10 +43,10 @@ class Pulsar(contract.Broker):
     @contextmanager
     def producer(self, topic: str, acknowledged: Acknowledged) -> Iterator[contract.Producer]:
         self._demand(topic)
-        with self._client(topic) as client:
+        with self.client(topic) as client:
             with self.failing():
                 opened = client.create_producer(
-                    _path(topic),
+                    path(topic),
                     batching_enabled=True,
                     batching_max_publish_delay_ms=contract.LINGER,
                     block_if_queue_full=True,
@@ -57,13 +57,14 @@ class Pulsar(contract.Broker):
     @contextmanager
     def consumer(self, topic: str, after: Position | None = None) -> Iterator[contract.Consumer]:
         self._demand(topic)
-        with self._client(topic) as client:
+        with self.client(topic) as client:
             opened = _Consumer(self, client, topic)
             opened.seek(after)
             yield opened
 
     @contextmanager
-    def _client(self, topic: str) -> Iterator[Any]:
+    def client(self, topic: str) -> Iterator[Any]:
+        """A client of the broker that serves the topic, until the end of the block."""
         known, options = self.connection, dict[str, Any]()
         if known.tls:
             trusted = known.ca or ssl.get_default_verify_paths().cafile
@@ -99,7 +100,7 @@ class Pulsar(contract.Broker):
 
     def _demand(self, topic: str) -> None:
         status, reply = self._administer("GET", f"/admin/v2/persistent/{NAMESPACE}", None, 404)
-        if status == 404 or _path(topic) not in msgspec.json.decode(reply):
+        if status == 404 or path(topic) not in msgspec.json.decode(reply):
             raise RequestError(f"pulsar has no topic {topic}: create it first")
 
     def _administer(self, method: str, path: str, body: object, accepted: int) -> tuple[int, bytes]:
@@ -158,10 +159,11 @@ class _Consumer(contract.Consumer):
         if self._reader:
             self._reader.close()
         with self._broker.failing():
-            self._reader = self._client.create_reader(_path(self._topic), start)
+            self._reader = self._client.create_reader(path(self._topic), start)
 
 
-def _path(topic: str) -> str:
+def path(topic: str) -> str:
+    """The whole name of a topic."""
     return f"persistent://{NAMESPACE}/{topic}"
 
 

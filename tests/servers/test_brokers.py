@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
+import msgspec
 import psutil
 import pytest
 
@@ -16,6 +17,7 @@ from rollup_bench.servers import Server, open_server
 from rollup_bench.servers.watch import Watch
 from rollup_bench.streams import registry
 from rollup_bench.streams.contract import Broker, Message, Position
+from rollup_bench.streams.probes import Probed, probed
 from tests.conftest import BUDGET, HOME
 from tests.support import clusters
 from tests.support.clusters import Cluster
@@ -266,3 +268,9 @@ def test_an_unknown_broker_is_refused() -> None:
 def test_a_text_that_is_no_position_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="invalid literal"):
         Position.parse(text)
+
+
+def test_probes_see_what_is_stored_and_shown(server: Server) -> None:
+    stored = msgspec.json.decode((registry.HERE / server.name / "probed.json").read_bytes(), type=list[Probed])
+    seen = list(probed(registry.probes(registry.broker(server.name, server.connection))))
+    assert [(one.capability, one.holds) for one in seen] == [(one.capability, one.holds) for one in stored], seen

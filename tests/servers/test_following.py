@@ -9,7 +9,8 @@ import pytest
 from rollup_bench.engines.contract import Engine, Plan
 from rollup_bench.engines.following import Following, Mark, Written, follower
 from rollup_bench.errors import RequestError
-from rollup_bench.harness.follow.arm import follow
+from rollup_bench.harness.follow.arm import Place, follow
+from rollup_bench.harness.follow.killing import Victim
 from rollup_bench.harness.follow.request import Request
 from rollup_bench.harness.follow.run import header, run
 from rollup_bench.harness.follow.stream import by_time
@@ -123,14 +124,23 @@ def assert_sound(header: Header, streams: Sequence[Record]) -> None:
         assert found.kinds[Kind.RIGHT] > 10, line.failures
 
 
-@pytest.mark.parametrize(("broker", "live"), [("kafka", True), ("pulsar", False)])
-def test_duckdb_follows_through_a_broker(broker: str, live: bool, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("broker", "live", "victim"), [("kafka", True, "follower"), ("pulsar", False, "broker")])
+def test_duckdb_follows_through_a_broker_also_after_a_kill(
+    broker: str, live: bool, victim: Victim, tmp_path: Path
+) -> None:
     made = asked(live)
     layouts = [made.dataset.layout(name) for name in ("raw", "day")]
-    path, (first, *streams) = run(made, ["duckdb"], layouts, broker, "native", HOME, 1, tmp_path / "file.jsonl", print)
+    out = tmp_path / "file.jsonl"
+    path, (first, *streams) = run(made, ["duckdb"], layouts, broker, "native", HOME, 1, out, print, victim)
     assert isinstance(first, Header)
     assert list(read(path)) == [first, *streams]
     assert_sound(first, streams)
+    for line in streams:
+        assert isinstance(line, Followed)
+        assert line.kill is not None
+        assert line.kill.victim == victim
+        assert line.kill.stored < 1_500, "the kill came before the stream was stored"
+        assert figures(first, line).caught_up is not None
 
 
 @pytest.mark.parametrize("engine", ["cassandra", "druid"], indirect=True)
@@ -140,8 +150,6 @@ def test_engines_with_servers_follow_through_kafka(engine: Engine, tmp_path: Pat
     server = open_server(registry.recipe("kafka"), "native", tmp_path, BUDGET)
     with server.running(Watch(print, seconds=300)):
         made = asked(live=True)
-        streams = [
-            follow(made, engine, made.dataset.layout(name), registry.broker("kafka", server.connection), 0, print)
-            for name in ("raw", "day")
-        ]
+        place = Place("native", HOME, server)
+        streams = [follow(made, engine, made.dataset.layout(name), place, 0, print) for name in ("raw", "day")]
     assert_sound(header(made, [engine], "kafka"), streams)

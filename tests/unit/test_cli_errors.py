@@ -132,6 +132,11 @@ COMMANDS: dict[str, dict[str, list[Case]]] = {
     },
     "ask": asking("ask") | {"--format": [(["ask", QUESTION, "--format", "xml"], ("'--format'", *CHOICE))]},
     "explain": asking("explain"),
+    "probe": {
+        "broker": [(["probe", "x"], ("'{kafka|pulsar}'", *CHOICE)), (["probe"], ("Missing argument",))],
+        "--via": [(["probe", "kafka", "--via", "x"], ("'--via'", *CHOICE))],
+        "--format": [(["probe", "kafka", "--format", "x"], ("'--format'", *CHOICE))],
+    },
     "follow": {
         "--dataset": [(["follow", "--dataset", "x"], ("`x` is neither a .toml file nor a built-in dataset: cdnow",))],
         "--broker": [(["follow", "--broker", "x"], ("'--broker'", *CHOICE))],
@@ -150,6 +155,7 @@ COMMANDS: dict[str, dict[str, list[Case]]] = {
         "--times": [(["follow", "--times", "x"], ("'--times'", *CHOICE))],
         "--late": [(["follow", "--late", "2"], ("'--late'", "2.0 is not in the range 0<=x<=1"))],
         "--asks": [(["follow", "--asks", "0"], ("'--asks'", "0.0 is not in the range x>0"))],
+        "--kill": [(["follow", "--kill", "x"], ("'--kill'", *CHOICE))],
         "--launches": [(["follow", "--launches", "0"], ("'--launches'", "0 is not in the range x>=1"))],
         "--via": [(["follow", "--via", "x"], ("'--via'", *CHOICE))],
         "--seed": [(["follow", "--seed", "-1"], ("'--seed'", "-1 is not in the range x>=0"))],

@@ -33,7 +33,7 @@ def test_a_run_may_end_only_after_one_of_the_agreed_numbers_of_launches(count: i
 def test_a_run_may_end_if_arms_are_told_apart_or_known_well_enough() -> None:
     noisy = {Q: launches(6, between=0.1, within=0.01)}
     assert not finished(noisy, {})
-    assert unknown(noisy) == {(Q, "a", "b")}
+    assert unknown(noisy, 0.06) == {(Q, "a", "b")}
     assert finished({Q: launches(6, between=0.1, within=0.01, apart=2.0)}, {})
 
 

@@ -30,7 +30,7 @@ from rollup_bench.harness.run.profiles import Profile
 from rollup_bench.harness.run.request import Request
 from rollup_bench.harness.run.rounds import Effort
 from rollup_bench.workloads import dataset, events
-from tests.support import ROOT
+from tests.support import ROOT, streams
 from tests.support.browser import Visit, visits
 from tests.support.mixed import SECOND, alone, closed
 from tests.support.mixed import opened as open_loop
@@ -56,6 +56,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with path.open("ab") as file:
         file.writelines(msgspec.json.encode(line) + b"\n" for line in (mix, alone(0, [SECOND], arm=arm), *loops))
     _cut_off_copy(path, folder.parent / "there" / "flights-again.jsonl")
+    (folder / "streams").mkdir()
+    (folder / "streams" / "game.jsonl").write_bytes(b"\n".join(map(msgspec.json.encode, streams.lines())))
     return path
 
 
@@ -156,8 +158,8 @@ def test_asv_draws_its_charts_without_a_network(opened: Visit) -> None:
 
 
 def test_asv_lists_only_what_was_measured(site: Path) -> None:
-    (summary,) = (site / "asv").glob("graphs/**/summary.json")
-    rows = json.loads(summary.read_bytes())
+    summaries = list((site / "asv").glob("graphs/**/summary.json"))
+    rows = [row for summary in summaries for row in json.loads(summary.read_bytes())]
     assert {row["pretty_name"] for row in rows} == {
         "flights.Latency.track_seconds('duckdb', 'raw', 'carriers', 'all')",
         "flights.Load.track_seconds('duckdb', 'raw', 'all')",

@@ -12,9 +12,11 @@ import msgspec
 from rollup_bench.harness.choose.needs import Needs
 from rollup_bench.harness.choose.rule import Rule
 from rollup_bench.harness.records.findings import Run
-from rollup_bench.harness.report.site import glossary
+from rollup_bench.harness.report.site import glossary, stream_view
 from rollup_bench.harness.report.site.run_changes import ComparisonView, comparisons
 from rollup_bench.harness.report.site.run_view import RunSummary, RunView, view
+from rollup_bench.streams import registry
+from rollup_bench.streams.probes import Probed
 
 PAGE = Path(__file__).parent / "page"
 GLOSSARY = "glossary.md"
@@ -27,26 +29,30 @@ _LOADED = re.compile(r'<(?:script src|link rel="stylesheet" href)="([^"]+)">(?:<
 
 def write(results: Path, site: Path) -> list[ComparisonView]:
     """Writes the pages of all runs in the folders of `results` into the folder `site`; returns what changed in them."""
-    files = {f"{path.parent.name}/{path.stem}": path for path in sorted(results.glob("*/*.jsonl"))}
-    runs = {name: Run.read(path) for name, path in files.items()}
+    paths = {f"{path.parent.name}/{path.stem}": path for path in sorted(results.glob("*/*.jsonl"))}
+    runs = {name: Run.read(path) for name, path in paths.items()}
     views = {name: view(name, run, f"results/{name}.jsonl") for name, run in runs.items()}
     shutil.copytree(PAGE, site, dirs_exist_ok=True, ignore=shutil.ignore_patterns(GLOSSARY))
     site.joinpath("glossary.html").write_text(glossary.page(PAGE / GLOSSARY), "utf-8")
     shutil.rmtree(site / "runs", ignore_errors=True)
-    for name, path in files.items():
+    for name, path in paths.items():
         copied = site / "runs" / f"{name}.jsonl"
         copied.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, copied)
         copied.with_suffix(".js").write_bytes(_script("addRun", views[name]))
     compared = _compared(runs, views)
-    site.joinpath(RUNS).write_bytes(_script("setRuns", {"runs": ordered(views), "comparisons": compared}))
+    files = stream_view.stored(results)
+    streams = {"streams": stream_view.stream_views(files), "delays": stream_view.delay_views(files)}
+    known = {"runs": ordered(views), "comparisons": compared, "brokers": _brokers(), **streams}
+    site.joinpath(RUNS).write_bytes(_script("setRuns", known))
     return compared
 
 
 def single(runs: Mapping[str, Run], address: str) -> str:
     """Returns one HTML file with all pages about runs, by their names; opens at `address`, as in `#/choose?rate=2`."""
     views = {name: view(name, run, name) for name, run in runs.items()}
-    known = {"runs": ordered(views), "comparisons": _compared(runs, views), "single": True}
+    compared = _compared(runs, views)
+    known = {"runs": ordered(views), "comparisons": compared, "brokers": _brokers(), "single": True}
     start = f"history.replaceState(null, '', location.hash || {msgspec.json.encode(address).decode()});\n"
     data = b"".join([_script("setRuns", known), *(_script("addRun", one) for one in views.values()), start.encode()])
 
@@ -79,6 +85,12 @@ def ordered(views: Mapping[str, RunView]) -> list[RunSummary]:
 def _compared(runs: Mapping[str, Run], views: Mapping[str, RunView]) -> list[ComparisonView]:
     """Returns what changed between the complete runs."""
     return comparisons({name: run for name, run in runs.items() if views[name].summary.complete})
+
+
+def _brokers() -> dict[str, list[Probed]]:
+    """Returns what probes have seen of each broker."""
+    found = {name: registry.HERE / name / "probed.json" for name in registry.names()}
+    return {name: msgspec.json.decode(path.read_bytes(), type=list[Probed]) for name, path in found.items()}
 
 
 def _script(function: str, data: Any) -> bytes:

@@ -1,0 +1,142 @@
+"""Searches the highest event rate at which answers stay fresh, for each engine and layout, and rates of questions.
+
+`python -m experiments.frontier [--engines duckdb,druid,cassandra] [--layouts raw,day] [--asks 5,20,80] --out FOLDER`.
+Streams of `game` go through Kafka for 20 seconds. A rate is kept up with if 99 of 100 events are known to be visible
+within 5 seconds, if 95 of 100 answers come within a second, if no event is lost or doubled, and if all answers at the
+end are right. Rates double until one is not kept up with, and the rate between the last two is tried. Each stream is a
+file in FOLDER. `--again SECONDS` then sends events at half of the highest rate for so long, and prints how much the
+memory of the follower grew.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import product
+from pathlib import Path
+
+import click
+import msgspec
+
+from rollup_bench.engines.contract import UNANSWERED, Engine
+from rollup_bench.errors import RequestError
+from rollup_bench.harness.cli.options import engines_option, layouts_option
+from rollup_bench.harness.follow.arm import Place, follow
+from rollup_bench.harness.follow.request import Request
+from rollup_bench.harness.follow.run import header
+from rollup_bench.harness.follow.stream import by_time
+from rollup_bench.harness.records.streams import Followed, Record, Unsupported
+from rollup_bench.harness.report.grid import new_table, print_table
+from rollup_bench.harness.report.streams import Figures, figures
+from rollup_bench.harness.report.terminal import console, ended, progress
+from rollup_bench.harness.run.arms import opened
+from rollup_bench.harness.run.home import home
+from rollup_bench.streams import registry
+from rollup_bench.workloads import dataset as datasets
+from rollup_bench.workloads import events as event_store
+from rollup_bench.workloads.layouts import Layout
+
+BROKER = "kafka"
+LEAST, MOST = 1_000, 128_000
+"""The rates between which is searched, in events a second."""
+FRESH, WITHIN, LENGTH = 5.0, 1.0, 20.0
+"""Seconds within which events must be visible, and answers come; and the length of a stream."""
+
+
+class Searching:
+    """Streams of one engine with one layout, each of which is written to a file."""
+
+    def __init__(self, engine: Engine, layout: Layout, place: Place, asks: float, folder: Path) -> None:
+        self._engine, self._layout, self._place, self._asks, self._folder = engine, layout, place, asks, folder
+        self.arm = f"{engine.name}/{layout.name}"
+
+    def stream(self, rate: float, seconds: float) -> Figures | None:
+        """The figures of a stream; None if it failed."""
+        game = datasets.read("game").sized(round(rate * seconds), 1)
+        table = by_time(event_store.prepare(game, home()), round(rate * seconds))
+        request = Request(game, table, rate, live=True, late=0.01, asked=self._asks, questions=[], seed=1)
+        first = header(request, [self._engine], BROKER)
+        line: Followed | Unsupported
+        try:
+            line = follow(request, self._engine, self._layout, self._place, 0, lambda _: None)
+        except UNANSWERED as error:
+            line = Unsupported(arm=self.arm, launch=0, reason=str(error))
+        name = f"{self.arm.replace('/', '-')}-{rate:g}-{self._asks:g}-{seconds:g}"
+        _write(self._folder / f"{name}.jsonl", [first, line])
+        return figures(first, line) if isinstance(line, Followed) else None
+
+    def highest(self) -> tuple[float, Figures] | None:
+        """The highest rate that is kept up with, and its figures; None if there is none."""
+        best: tuple[float, Figures] | None = None
+        rate = float(LEAST)
+        while rate <= MOST and (found := self._kept_up(rate)):
+            best, rate = (rate, found), 2 * rate
+        if best and rate <= MOST and (found := self._kept_up(between := 1.5 * best[0])):
+            return between, found
+        return best
+
+    def row(self, found: tuple[float, Figures] | None) -> list[str]:
+        """The cells of a rate and its figures; without them, that no rate is known."""
+        if found is None:
+            return [self.arm, f"{self._asks:g}", f"below {LEAST:,}", "", "", ""]
+        rate, seen = found
+        lags = "{:.3g} to {:.3g}".format(*seen.fresh[0.99]) if seen.fresh else seen.void
+        memory = f"{seen.resident[1] / seen.resident[0]:.3f}" if seen.resident else ""
+        return [self.arm, f"{self._asks:g}", f"{rate:,.0f}", lags, f"{1000 * seen.writing[1]:.0f}", memory]
+
+    def _kept_up(self, rate: float) -> Figures | None:
+        found = self.stream(rate, LENGTH)
+        return found if found and kept_up(found) else None
+
+
+def kept_up(found: Figures) -> bool:
+    """Whether a store kept up with a stream."""
+    if not found.fresh or found.lost or found.doubled or found.wrong:
+        return False
+    return found.fresh[0.99][1] <= FRESH and found.writing[1] <= WITHIN
+
+
+def _write(path: Path, lines: Sequence[Record]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"".join(msgspec.json.encode(line) + b"\n" for line in lines))
+
+
+@contextmanager
+def _places(engines: Sequence[str]) -> Iterator[tuple[list[Engine], Place]]:
+    with (
+        progress() as say,
+        registry.running(BROKER, "native", home(), say) as broker,
+        opened(engines, "native", home(), say) as found,
+    ):
+        yield found, Place("native", home(), broker)
+
+
+@click.command()
+@engines_option
+@layouts_option
+@click.option("--asks", default="5,20,80", show_default=True, help="Questions a second, each in turn.")
+@click.option("--again", type=float, help="Seconds of a stream at half of the highest rate, at the first of --asks.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the files of streams.")
+def main(engines: list[str], layouts: list[str], asks: str, again: float | None, out: Path) -> None:
+    """Searches and prints."""
+    if out.exists() and any(out.iterdir()):
+        raise RequestError(f"--out: {out} is not empty; give another folder")
+    columns = ["questions/s", "events/s", "p99 of lags s", "p95 ms", "memory, end to middle"]
+    table, long = new_table("arm", right=columns), new_table("arm", right=columns)
+    chosen = [datasets.read("game").layout(name) for name in layouts]
+    with _places(engines) as (found, place):
+        for engine, layout in product(found, chosen):
+            searches = [Searching(engine, layout, place, float(rate), out) for rate in asks.split(",")]
+            best = [search.highest() for search in searches]
+            for search, highest in zip(searches, best, strict=True):
+                table.add_row(*search.row(highest))
+            if again and best[0]:
+                half = best[0][0] / 2
+                seen = searches[0].stream(half, again)
+                long.add_row(*searches[0].row((half, seen) if seen else None))
+    print_table(table, console())
+    if again:
+        console().print(f"at half of these rates, for {again:g} s")
+        print_table(long, console())
+
+
+if __name__ == "__main__":
+    ended(lambda: main(standalone_mode=False))

@@ -1,0 +1,76 @@
+"""Watches a stream: collects the answers, samples what is used, kills the victim, and starts the follower again."""
+
+import multiprocessing
+import time
+from collections import defaultdict
+
+import numpy as np
+
+from rollup_bench.errors import FailureError
+from rollup_bench.harness.follow.answers import Answer
+from rollup_bench.harness.follow.killing import Killing
+from rollup_bench.harness.follow.sending import Sending
+from rollup_bench.harness.follow.store import PATIENCE, Begin, Phase, Store, Task
+from rollup_bench.harness.follow.usage import Usage
+from rollup_bench.harness.records.streams import Kill
+
+POLL, PAUSE = 0.05, 1.0
+"""Seconds for which an answer is awaited, and after which a follower that could not start is started again."""
+
+
+class Watching:
+    """The follower of one stream, and what is seen of it: the `answers` by phase, and the `kill`."""
+
+    def __init__(self, task: Task, killing: Killing | None) -> None:
+        self._task, self._killing = task, killing
+        self._stored = multiprocessing.get_context("spawn").RawValue("q", 0)
+        self._store = Store(task, self._stored)
+        self.answers: dict[Phase, list[Answer]] = defaultdict(list)
+        self.kill: Kill | None = None
+
+    def run(self, begin: Begin, sender: Sending, usage: Usage) -> None:
+        """Watches until all questions are asked; FailureError if the follower fails, but not for the kill."""
+        self._store.start(begin)
+        while not self._store.ended:
+            try:
+                if found := self._store.next(POLL):
+                    self.answers[found[0]].append(found[1])
+            except FailureError:
+                if self.kill is None or time.monotonic() > self._deadline(begin):
+                    raise
+                self._again(begin)
+            if self._stored.value < self._task.events:
+                usage.sample(self._store.process)
+            if self._killing and self.kill is None:
+                self._strike(self._killing, begin, sender)
+        if self._killing:
+            self._killing.finish()
+
+    def close(self) -> None:
+        """Ends the follower."""
+        self._store.kill()
+
+    def _strike(self, killing: Killing, begin: Begin, sender: Sending) -> None:
+        now = time.monotonic()
+        if now < begin.schedule.start + killing.seconds:
+            return
+        sent = int(np.count_nonzero(sender.sent <= now))
+        self.kill = Kill(killing.victim, now - begin.schedule.start, sent, self._stored.value)
+        killing.strike(self._store)
+        if killing.victim == "follower":
+            self._again(begin)
+
+    def _again(self, begin: Begin) -> None:
+        self._store.kill()
+        while True:
+            try:
+                self._store = Store(self._task, self._stored)
+                self._store.start(begin)
+                return
+            except FailureError:
+                if time.monotonic() > self._deadline(begin):
+                    raise
+                time.sleep(PAUSE)
+
+    def _deadline(self, begin: Begin) -> float:
+        return begin.schedule.start + self._task.seconds + PATIENCE

@@ -1,0 +1,152 @@
+"""Computes what the pages show of followed streams from their files."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from math import isfinite
+from pathlib import Path
+from statistics import median
+
+import msgspec
+
+from rollup_bench.harness.records.streams import Delays, Followed, Header, Record, Unsupported, read
+from rollup_bench.harness.report.streams import SHARES, Figures, figures
+from rollup_bench.harness.stats import histograms
+
+FOLDER = "streams"
+"""The folder, in the folder of a machine, with the files of streams."""
+
+
+class Curve(msgspec.Struct, frozen=True):
+    """Between which seconds the lag lies that a `share` of the events exceeds; `high` is None if it is infinite."""
+
+    share: float
+    low: float
+    high: float | None
+
+
+class StreamView(msgspec.Struct, frozen=True):
+    """The figures of an arm over its launches: the widest bounds of lags, medians of times, and sums of counts.
+
+    Times are in seconds: of responses p50 and p95, of publishing p50 and p99. `void` says why a launch has no lags.
+    """
+
+    arm: str
+    bridged: bool
+    launches: int
+    lags: list[Curve]
+    void: str
+    kinds: dict[str, int]
+    writing: tuple[float, float]
+    quiet: tuple[float, float]
+    published: tuple[float, float]
+    lost: int | None
+    doubled: int | None
+    wrong: list[str]
+    processor: dict[str, float]
+    resident: tuple[float, float] | None
+
+
+class StreamsView(msgspec.Struct, frozen=True):
+    """A file of streams; `refused` has the arms that did not follow, with the reason."""
+
+    name: str
+    header: Header
+    arms: list[StreamView]
+    refused: list[Unsupported]
+
+
+class DelayView(msgspec.Struct, frozen=True):
+    """How long messages take through a broker by itself: p50 and p99 in seconds, medians over launches."""
+
+    broker: str
+    rate: float
+    launches: int
+    bytes: float  # of a message
+    sent: tuple[float, float]
+    published: tuple[float, float]
+    received: tuple[float, float]
+
+
+def stored(results: Path) -> dict[str, list[Record]]:
+    """Returns the lines of all files of streams below the folders of machines, by `machine/file`."""
+    paths = sorted(results.glob(f"*/{FOLDER}/*.jsonl"))
+    return {f"{path.parents[1].name}/{path.stem}": list(read(path)) for path in paths}
+
+
+def stream_views(files: Mapping[str, Sequence[Record]]) -> list[StreamsView]:
+    """Returns the views of streams in files, the newest first."""
+    found = [_view(name, lines) for name, lines in files.items() if any(isinstance(line, Header) for line in lines)]
+    return sorted(found, key=lambda one: one.header.started, reverse=True)
+
+
+def delay_views(files: Mapping[str, Sequence[Record]]) -> list[DelayView]:
+    """Returns the delays of brokers in files, by rate and broker."""
+    by: dict[tuple[float, str], list[Delays]] = {}
+    for line in (line for lines in files.values() for line in lines if isinstance(line, Delays)):
+        by.setdefault((line.rate, line.broker), []).append(line)
+    return [
+        DelayView(
+            broker=broker,
+            rate=rate,
+            launches=len(launches),
+            bytes=launches[0].bytes / launches[0].messages,
+            sent=_medians([_percentiles(one.sent) for one in launches]),
+            published=_medians([_percentiles(one.published) for one in launches]),
+            received=_medians([_percentiles(one.received) for one in launches]),
+        )
+        for (rate, broker), launches in sorted(by.items())
+    ]
+
+
+def _view(name: str, lines: Sequence[Record]) -> StreamsView:
+    header = next(line for line in lines if isinstance(line, Header))
+    launches: dict[str, list[Followed]] = {}
+    for line in lines:
+        if isinstance(line, Followed):
+            launches.setdefault(line.arm, []).append(line)
+    refused = [line for line in lines if isinstance(line, Unsupported)]
+    return StreamsView(name, header, [_arm(header, streams) for streams in launches.values()], refused)
+
+
+def _arm(header: Header, streams: Sequence[Followed]) -> StreamView:
+    found = [figures(header, stream) for stream in streams]
+    voids = [one.void for one in found if one.void]
+    return StreamView(
+        arm=streams[0].arm,
+        bridged=streams[0].bridged,
+        launches=len(streams),
+        lags=[] if voids else _curves(found),
+        void=voids[0] if voids else "",
+        kinds=dict(sum((Counter(one.kinds) for one in found), Counter())),
+        writing=_medians([one.writing for one in found]),
+        quiet=_medians([one.quiet for one in found]),
+        published=_medians([_percentiles(stream.published) for stream in streams]),
+        lost=_total([one.lost for one in found]),
+        doubled=_total([one.doubled for one in found]),
+        wrong=sorted({name for one in found for name in one.wrong}),
+        processor={name: median(one.processor[name] for one in found) for name in found[0].processor},
+        resident=_medians([one.resident for one in found if one.resident]) if found[0].resident else None,
+    )
+
+
+def _curves(found: Sequence[Figures]) -> list[Curve]:
+    """The widest bounds of all launches, since each launch has its own lags."""
+    curves = []
+    for share in SHARES:
+        lows, highs = zip(*(one.fresh[share] for one in found), strict=True)
+        curves.append(Curve(round(1 - share, 9), min(lows), max(highs) if isfinite(max(highs)) else None))
+    return curves
+
+
+def _percentiles(histogram: str) -> tuple[float, float]:
+    return histograms.percentile(histogram, 0.5), histograms.percentile(histogram, 0.99)
+
+
+def _medians(pairs: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    first, second = zip(*pairs, strict=True)
+    return median(first), median(second)
+
+
+def _total(numbers: Sequence[int | None]) -> int | None:
+    known = [number for number in numbers if number is not None]
+    return sum(known) if known else None

@@ -1,0 +1,141 @@
+"""Probes of Pulsar, with the client pulsar-client."""
+
+import time
+import uuid
+from collections.abc import Sequence
+from contextlib import ExitStack
+from functools import partial
+from typing import Any
+
+import pulsar
+
+from rollup_bench.streams import probes
+from rollup_bench.streams.probes import MESSAGES, TOPICS, Seen, gathered, in_order, shares
+from rollup_bench.streams.pulsar.broker import Pulsar, path
+
+AGAIN = 50  # messages that a restarted producer sends again
+WAIT = 100  # milliseconds
+
+
+class PulsarProbes(probes.Probes[Pulsar]):
+    """See the base class."""
+
+    def replay(self) -> Seen:
+        half = len(MESSAGES) // 2
+        with self.topic() as topic:
+            self.send(topic, MESSAGES[:half])
+            time.sleep(0.1)
+            instant = round(time.time() * 1000)
+            self.send(topic, MESSAGES[half:])
+            with self.broker.client(topic) as client:
+                reader = client.create_reader(path(topic), pulsar.MessageId.earliest)
+                reader.seek(instant)
+                (found,) = gathered([partial(_next, reader.read_next)], half)
+        return Seen(found == MESSAGES[half:], "reading began with the first message that was sent after the instant")
+
+    def retention(self) -> Seen:
+        with self.topic() as topic:
+            self.send(topic, MESSAGES)
+            with self.broker.client(topic) as client:
+                consumer = _subscribed(client, topic, pulsar.ConsumerType.Exclusive)
+                gathered([partial(_acknowledged, consumer)], len(MESSAGES))
+                consumer.unsubscribe()
+            found = self._stored(topic, len(MESSAGES))
+        seen = f"a later consumer read {len(found)} of {len(MESSAGES)} messages; the namespace has a retention policy"
+        return Seen(found == MESSAGES, f"{seen}, without which messages are deleted that all subscriptions have read")
+
+    def deduplication(self) -> Seen:
+        single, batched = (self._sent_again(batched) for batched in (False, True))
+        expected = len(MESSAGES)
+        seen = f"{expected} messages, of which {AGAIN} were sent again with their numbers, were stored as {single}"
+        return Seen(single == expected, f"{seen}; in batches, as {batched}, since a batch has one number")
+
+    def transactions(self) -> Seen:
+        holds = hasattr(pulsar.Client, "new_transaction")
+        return Seen(holds, "the client for Python has no transactions; the broker has them for clients in Java")
+
+    def sharing(self) -> Seen:
+        each = self._together(pulsar.ConsumerType.Shared)
+        exactly = sorted(value for one in each for value in one) == MESSAGES
+        return Seen(all(each) and exactly, f"two consumers of a shared subscription read {shares(each)} messages")
+
+    def order(self) -> Seen:
+        each = self._together(pulsar.ConsumerType.KeyShared)
+        seen = f"two consumers of a key-shared subscription read {shares(each)} messages, each key in order"
+        return Seen(all(each) and all(map(in_order, each)), seen)
+
+    def many_topics(self) -> Seen:
+        names, before = [f"probe-{uuid.uuid4().hex[:12]}" for _ in range(TOPICS)], time.monotonic()
+        try:
+            for name in names:
+                self.broker.create(name)
+            with self.broker.client(names[0]) as client:
+                for name in names:
+                    client.create_producer(path(name)).send(b"value")
+            seconds = time.monotonic() - before
+        finally:
+            for name in names:
+                self.broker.drop(name)
+        return Seen(True, f"{TOPICS} topics were created, and had a message each, after {seconds:.1f} s")
+
+    def _sent_again(self, batched: bool) -> int:
+        """How many messages are stored after a restarted producer has sent some again."""
+        numbers = range(len(MESSAGES))
+        with self.topic() as topic:
+            for part in (numbers[:-AGAIN], numbers[-2 * AGAIN :]):
+                self._send_numbered(topic, part, batched)
+            return len(self._stored(topic, len(MESSAGES) + AGAIN))
+
+    def _send_numbered(self, topic: str, numbers: Sequence[int], batched: bool) -> None:
+        """Sends these of the messages with their numbers, by a producer that always has the same name."""
+        options = {"batching_enabled": batched, "batching_max_publish_delay_ms": WAIT}
+        with self.broker.client(topic) as client:
+            producer = client.create_producer(path(topic), "again", **options)
+            for number in numbers:
+                producer.send_async(MESSAGES[number], lambda *_: None, sequence_id=number)
+            producer.flush()
+
+    def _stored(self, topic: str, most: int) -> list[bytes]:
+        """The messages of a topic, or the first `most` of them."""
+        with self.broker.client(topic) as client:
+            reader = client.create_reader(path(topic), pulsar.MessageId.earliest)
+            return gathered([partial(_next, reader.read_next)], most)[0]
+
+    def _together(self, kind: Any) -> Sequence[Sequence[bytes]]:
+        """What each of two consumers of one subscription reads of the messages that are sent then."""
+        with self.topic() as topic, ExitStack() as stack:
+            clients = [stack.enter_context(self.broker.client(topic)) for _ in range(2)]
+            consumers = [_subscribed(client, topic, kind) for client in clients]
+            self._send_keyed(clients[0], topic)
+            return gathered([partial(_acknowledged, consumer) for consumer in consumers], len(MESSAGES))
+
+    def _send_keyed(self, client: Any, topic: str) -> None:
+        """Sends the messages with keys, each by itself, since one consumer gets a whole batch."""
+        producer = client.create_producer(path(topic))
+        for number, value in enumerate(MESSAGES):
+            producer.send_async(value, lambda *_: None, partition_key=f"{number % probes.KEYS}")
+        producer.flush()
+
+
+def _subscribed(client: Any, topic: str, kind: Any) -> Any:
+    earliest = pulsar.InitialPosition.Earliest
+    return client.subscribe(path(topic), "probe", kind, initial_position=earliest, receiver_queue_size=10)
+
+
+def _next(receive: Any) -> list[bytes]:
+    try:
+        return [receive(WAIT).data()]
+    except pulsar.Timeout:
+        return []
+
+
+def _acknowledged(consumer: Any) -> list[bytes]:
+    try:
+        message = consumer.receive(WAIT)
+    except pulsar.Timeout:
+        return []
+    consumer.acknowledge(message)
+    return [message.data()]
+
+
+PROBES = PulsarProbes

@@ -1,0 +1,57 @@
+"""The figures of followed streams, from lines made by hand."""
+
+import io
+import re
+
+import pytest
+from rich.console import Console
+
+from rollup_bench.harness.records.streams import Kill, Record
+from rollup_bench.harness.report.site.stream_view import delay_views, stream_views
+from rollup_bench.harness.report.streams import are_sound, figures, stream_tables
+from tests.support import streams
+
+
+def test_bounds_hold_the_delay_and_the_widest_of_all_launches_is_shown() -> None:
+    found = figures(streams.HEADER, streams.followed(delay=0.2))
+    for low, high in found.fresh.values():
+        assert low <= 0.2 + 1 / streams.RATE
+        assert 0.2 <= high <= 0.2 + streams.GAP
+    lines: list[Record] = [streams.HEADER, streams.followed(delay=0.2), streams.followed(launch=1, delay=0.7)]
+    (view,) = stream_views({"vm/game": lines})
+    (arm,) = view.arms
+    half = arm.lags[0]
+    assert (arm.launches, half.share) == (2, 0.5)
+    assert half.high is not None
+    assert half.low <= 0.2 + 1 / streams.RATE < 0.7 <= half.high
+
+
+@pytest.mark.parametrize(("sent", "expected"), [(300, 0.5), (10_000, None)])
+def test_after_a_kill_an_answer_has_all_events_that_were_sent_before(sent: int, expected: float | None) -> None:
+    """At 3 s, an answer has the events that were due by 2.8 s; the next answers come every half second."""
+    line = streams.followed(delay=0.2, kill=Kill(victim="engine", at=3.0, sent=sent, stored=0))
+    assert figures(streams.HEADER, line).caught_up == expected
+
+
+def test_the_table_names_bridges_kills_and_processor_time() -> None:
+    text = io.StringIO()
+    killed = streams.followed("duckdb/day", kill=Kill(victim="broker", at=3.0, sent=300, stored=280))
+    stream_tables([*streams.lines()[:-4], killed], Console(file=text, width=100))
+    shown = text.getvalue()
+    assert "druid/raw (bridge)" in shown
+    assert "not followed: cassandra/tuned: tuned follows no stream" in shown
+    assert re.search(r"duckdb/day +broker +3\.0 +300 +280 +0\.5", shown)
+    assert not are_sound(streams.lines())
+    assert are_sound([streams.HEADER, streams.followed()])
+
+
+def test_delays_are_listed_by_rate_and_broker() -> None:
+    found = delay_views({"vm/delays": streams.lines()})
+    assert [(one.rate, one.broker) for one in found] == [
+        (1e3, "kafka"),
+        (1e3, "pulsar"),
+        (5e3, "kafka"),
+        (5e3, "pulsar"),
+    ]
+    assert found[0].published == pytest.approx((0.005, 0.005), rel=0.01)
+    assert found[0].bytes == 99
