@@ -91,7 +91,7 @@ class Counts:
 
 
 def deviations(run: Run) -> dict[str, Deviations]:
-    """Estimates the deviations of each question in the hot state.
+    """Estimates the deviations of each question in the hot state that all arms were asked.
 
     A few launches tell little of how they vary, so the variance between launches is the mean over all questions.
     """
@@ -99,7 +99,8 @@ def deviations(run: Run) -> dict[str, Deviations]:
     parts = {
         question: _Parts(launches) for (question, cache), launches in measured_rounds(run).items() if cache == "hot"
     }
-    arms = next(iter(parts.values())).arms
+    arms = max((each.arms for each in parts.values()), key=len)
+    parts = {question: each for question, each in parts.items() if each.arms == arms}
     launch = _roots(np.mean([each.own[:, 0] for each in parts.values()], axis=0))
     common = _roots(np.mean([each.common for each in parts.values()], axis=0))
     return {
@@ -123,14 +124,15 @@ class _Parts:
 
     def __init__(self, logs: Sequence[Mapping[str, Logs]]) -> None:
         self.arms = [arm for arm in logs[0] if not arm.endswith(AGAIN)]
-        self.times = [float(np.mean(np.concatenate([one[arm] for one in logs]))) - math.log(1e9) for arm in self.arms]
+        rounds = {arm: [asked(one[arm]) for one in logs] for arm in self.arms}
+        self.times = [float(np.mean(np.concatenate(launches))) - math.log(1e9) for launches in rounds.values()]
         pairs = list(combinations(range(len(self.arms)), 2))
         design = np.zeros((len(pairs), len(self.arms)))
         for row, pair in zip(design, pairs, strict=True):
             row[list(pair)] = 1.0
         ratios = [variances(paired(logs, self.arms[one], self.arms[other])) for one, other in pairs]
         self.own: Logs = np.linalg.lstsq(design, np.array(ratios))[0]
-        self.common: Logs = np.mean([variances([one[arm] for one in logs]) for arm in self.arms] - self.own, axis=0)
+        self.common: Logs = np.mean([variances(launches) for launches in rounds.values()] - self.own, axis=0)
 
 
 def _roots(values: Logs) -> list[float]:

@@ -1,10 +1,11 @@
-"""Writes the table of what each engine supports into a page, from stored reports of the conformance kit.
+"""Writes into a page what stored files show: what each engine supports, which stores are chosen, and figures of a run.
 
-`python -m rollup_bench.harness.report.readme README.md REPORT.json...` replaces what is between BEGIN and END.
+`python -m rollup_bench.harness.report.readme README.md RUN.jsonl REPORT.json...` replaces the text between the marks of
+each section. Reports are those of the conformance kit.
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -12,10 +13,15 @@ import msgspec
 from rollup_bench.errors import RequestError
 from rollup_bench.harness.conformance import support
 from rollup_bench.harness.conformance.report import Report
+from rollup_bench.harness.records.findings import Run
+from rollup_bench.harness.report import readme_run
 from rollup_bench.harness.report.terminal import ended
 from rollup_bench.workloads import dataset
 
-BEGIN, END = "<!-- written by make readme -->", "<!-- end of what make readme writes -->"
+
+def marks(section: str) -> tuple[str, str]:
+    """Returns the lines before and after the text of a section."""
+    return f"<!-- {section}, written by make readme -->", f"<!-- end of {section} -->"
 
 
 def read(path: Path) -> Report:
@@ -37,26 +43,39 @@ def read(path: Path) -> Report:
 def markdown(reports: Sequence[Report]) -> str:
     """Returns as Markdown the support table, the numbered reasons for refusals, and the datasets and engines."""
     rows, reasons = support.table({report.engine: report.built_in for report in reports})
-    heading, *rest = (f"| {' | '.join(row)} |" for row in rows)
     notes = [f"{number}. {reason}" for number, reason in enumerate(reasons, 1)]
     engines = [f"{report.engine} {report.version}" for report in reports]
     caption = f"All questions of {', '.join(dataset.offline())}, asked of {', '.join(engines)}."
-    return "\n".join([heading, f"|{' --- |' * len(rows[0])}", *rest, "", *notes, *[""] * bool(notes), caption])
+    return "\n".join([readme_run.table(rows), "", *notes, *[""] * bool(notes), caption])
 
 
-def write(page: Path, reports: Sequence[Report]) -> None:
-    """Writes the table between the lines BEGIN and END of a page; RequestError if the page lacks these lines."""
-    before, begin, rest = page.read_text("utf-8").partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not end:
-        raise RequestError(f"{page}: no place for the table: add the lines `{BEGIN}` and `{END}`")
-    page.write_text(f"{before}{begin}\n{markdown(reports)}\n{end}{after}", "utf-8")
+def sections(run: Path, reports: Sequence[Path]) -> dict[str, str]:
+    """Returns the text of each section."""
+    measured = Run.read(run)
+    return {
+        "choices": readme_run.choices(measured, str(run)),
+        "results": readme_run.results(measured),
+        "support": markdown([read(path) for path in reports]),
+    }
+
+
+def write(page: Path, texts: Mapping[str, str]) -> None:
+    """Writes the text of each section between its marks in a page; RequestError if the page lacks these lines."""
+    whole = page.read_text("utf-8")
+    for section, text in texts.items():
+        begin, end = marks(section)
+        before, _, rest = whole.partition(begin)
+        _, found, after = rest.partition(end)
+        if not found:
+            raise RequestError(f"{page}: no place for {section}: add the lines `{begin}` and `{end}`")
+        whole = f"{before}{begin}\n{text}\n{end}{after}"
+    page.write_text(whole, "utf-8")
 
 
 def main() -> None:
-    """Writes the table into the page that the command line names first, from the reports that it names next."""
-    page, *files = map(Path, sys.argv[1:])
-    ended(lambda: write(page, [read(file) for file in files]))
+    """Writes all sections of the page that the command line names first, from the run and the reports named next."""
+    page, run, *reports = map(Path, sys.argv[1:])
+    ended(lambda: write(page, sections(run, reports)))
 
 
 if __name__ == "__main__":

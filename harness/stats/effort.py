@@ -31,6 +31,8 @@ Pair = tuple[Key, str, str]
 
 WIDTH = 0.06
 """How exactly a ratio must be known: to ±6%. A slowdown of 10% is then found in four runs of five."""
+WALL = 0.1
+"""How exactly a ratio of wall times must be known if a run ends early; a ratio of processor times as `WIDTH` says."""
 ENOUGH = 0.85  # the share of pairs that must be told apart or known before a run ends early
 RARELY = 8  # in the first two launches, an arm is asked at least in every eighth round
 _SLOW = 4  # an arm that takes this many times as long as the median arm is slow
@@ -58,22 +60,22 @@ class Limits(msgspec.Struct, frozen=True):
 def finished(wall: Measured, processor: Measured) -> bool:
     """Returns whether a run may end after the launches so far.
 
-    It may end after a number of launches in `STOPS` if enough pairs of arms are told apart, or known to ±6%, in wall
-    time and in processor time. The intervals of `Estimate` allow for these looks.
+    It may end after a number of launches in `STOPS` if enough pairs of arms are told apart, or known to ±10% in wall
+    time and to ±6% in processor time. The intervals of `Estimate` allow for these looks.
     """
     launches = max(map(len, wall.values()), default=0)
     if launches not in STOPS:
         return False
     pairs = sum(1 for measured in (wall, processor) for _ in _pairs(measured))
-    return pairs - len(unknown(wall)) - len(unknown(processor)) >= ENOUGH * pairs
+    return pairs - len(unknown(wall, WALL)) - len(unknown(processor, WIDTH)) >= ENOUGH * pairs
 
 
-def unknown(measured: Measured) -> set[Pair]:
-    """Returns the pairs of arms that are neither told apart nor known to ±6%."""
+def unknown(measured: Measured, width: float) -> set[Pair]:
+    """Returns the pairs of arms that are neither told apart nor known to ±`width`, a fraction."""
     pairs, noise = list(_pairs(measured)), floors(measured)
     ratios = [estimate(paired(measured[key], versus, arm)) for key, arm, versus in pairs]
     found = zip(pairs, ratios, claims(ratios, [noise.get(key) for key, *_ in pairs]), strict=True)
-    return {pair for pair, ratio, claim in found if not claim.told_apart and not ratio.within(WIDTH)}
+    return {pair for pair, ratio, claim in found if not claim.told_apart and not ratio.within(width)}
 
 
 def shares(earlier: Measured, seconds: Seconds, limits: Limits) -> dict[Key, Share]:
