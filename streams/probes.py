@@ -80,8 +80,10 @@ class Probes(ABC, Generic[B]):
             first = read(slow, 1)
             whole = read(fast, len(MESSAGES))
             rest = read(slow, len(MESSAGES) - 1)
-        seen = f"the fast consumer read {len(whole)} of {len(MESSAGES)} messages while the slow one stood at the first"
-        return Seen(whole == MESSAGES and first + rest == MESSAGES, f"{seen}, and the slow one then read all others")
+        seen = f"while the slow consumer stood at the first message, the fast one read {len(whole)} of {len(MESSAGES)}"
+        return Seen(
+            whole == MESSAGES and first + rest == MESSAGES, f"{seen}; the slow one then read {len(rest)} others"
+        )
 
     @contextmanager
     def topic(self) -> Iterator[str]:
@@ -123,6 +125,17 @@ def gathered(reads: Sequence[Callable[[], list[M]]], count: int) -> list[list[M]
     return found
 
 
+def begins(found: Sequence[bytes], half: int) -> str:
+    """Where reading from an instant began, which lay before message number `half`."""
+    first = int(found[0]) if found else "none"
+    return f"the instant lay before message {half}, and the first message that was read is {first}"
+
+
+def ordered(each: Sequence[Sequence[bytes]]) -> str:
+    """Whether each consumer read the messages of each key in order, in words."""
+    return "each key in order" if all(map(in_order, each)) else "not each key in order"
+
+
 def shares(each: Sequence[Sequence[object]]) -> str:
     """How many messages each consumer read, in words."""
     return " and ".join(str(len(one)) for one in sorted(each, key=len))
@@ -135,14 +148,14 @@ def in_order(values: Sequence[bytes]) -> bool:
 
 
 CAPABILITIES: Mapping[str, str] = {
-    "replay": "can a topic be read again from an instant?",
-    "retention": "are messages kept that all consumers have read?",
-    "deduplication": "is a message stored once that a restarted producer sends again?",
-    "transactions": "do messages of several topics become readable together, or not at all?",
-    "sharing": "can several consumers share a topic of one partition?",
-    "order": "do messages of a key stay in order while consumers share a topic?",
-    "slow beside fast": "does a slow consumer leave a fast one alone?",
-    "many topics": "can it have many topics?",
+    "replay": "Can a topic be read again from an instant?",
+    "retention": "Does a topic keep messages that all consumers have read?",
+    "deduplication": "If a restarted producer sends a message again, is it stored only once?",
+    "transactions": "Do messages of several topics become readable together, or not at all?",
+    "sharing": "Can several consumers share a topic of one partition?",
+    "order": "Do messages of a key stay in order while consumers share a topic?",
+    "slow beside fast": "Can a fast consumer read on while a slow one stands still?",
+    "many topics": "Can one broker have 200 topics?",
 }
 """What is probed, as a question; the names are those of the methods of `Probes`, with spaces."""
 

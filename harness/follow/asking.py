@@ -27,6 +27,7 @@ class Clients:
     def __init__(self, sessions: Sequence[Session], questions: Questions, answered: Answered) -> None:
         self._questions, self._answered = questions, answered
         self._queue: _Queue = SimpleQueue()
+        self._failure: Exception | None = None
         self._threads = [Thread(target=self._run, args=(session,), daemon=True) for session in sessions]
         for thread in self._threads:
             thread.start()
@@ -36,16 +37,21 @@ class Clients:
         self._queue.put((due, question))
 
     def end(self) -> None:
-        """Waits until all questions are answered."""
+        """Waits until all questions are answered; raises the error of a client that could not go on."""
         for _ in self._threads:
             self._queue.put(None)
         for thread in self._threads:
             thread.join()
+        if self._failure:
+            raise self._failure
 
     def _run(self, session: Session) -> None:
-        while request := self._queue.get():
-            due, name = request
-            self._answered(answer(session, self._questions, name, due))
+        try:
+            while request := self._queue.get():
+                due, name = request
+                self._answered(answer(session, self._questions, name, due))
+        except Exception as error:  # `end` raises it
+            self._failure = error
 
 
 def answer(session: Session, questions: Questions, name: str, due: float) -> Answer:

@@ -1,4 +1,4 @@
-"""Kills a part of what a stream goes through, at a random instant, and starts it again."""
+"""Kills the broker, the engine or the follower of a stream at a random instant; servers are started again."""
 
 import os
 import signal
@@ -9,7 +9,6 @@ import numpy as np
 
 from rollup_bench.engines.contract import Engine
 from rollup_bench.errors import RequestError
-from rollup_bench.harness.follow.store import Store
 from rollup_bench.servers import UP, Server
 from rollup_bench.servers.watch import Watch
 
@@ -19,18 +18,16 @@ SPAN = (0.2, 0.8)
 
 
 class Killing:
-    """A kill of the `victim` when so many seconds of the stream have passed."""
+    """A kill of the `victim` when so many seconds of the stream have passed; its server is None for the follower."""
 
     def __init__(self, victim: Victim, server: Server | None, seconds: float) -> None:
         self.victim, self.seconds = victim, seconds
         self._server, self._restart = server, Thread(target=self._restarted)
         self._failure: Exception | None = None
 
-    def strike(self, store: Store) -> None:
-        """Kills the victim; a server is started again meanwhile, a follower by the caller."""
-        if self._server is None:
-            store.kill()
-            return
+    def strike(self) -> None:
+        """Kills all processes of the victim's server, which is started again meanwhile."""
+        assert self._server is not None
         for pid in self._server.pids.values():
             os.kill(pid, signal.SIGKILL)
         self._restart.start()

@@ -61,6 +61,10 @@ class Task(msgspec.Struct, frozen=True):
     events: int
     seconds: float
 
+    def deadline(self, start: float) -> float:
+        """When a stream that starts at an instant must be stored."""
+        return start + self.seconds + PATIENCE
+
 
 class Begin(msgspec.Struct, frozen=True):
     """What is asked while the stream is written, which starts with the schedule, and at the end."""
@@ -92,7 +96,10 @@ class Store:
 
     def start(self, begin: Begin) -> None:
         """Lets the process ask; the stream may have started before."""
-        self._pipe.send(begin)
+        try:
+            self._pipe.send(begin)
+        except OSError:
+            raise FailureError(f"the follower: {self._end()}") from None
 
     def next(self, seconds: float) -> tuple[Phase, Answer] | None:
         """The next answer; None if there is none in `seconds`, or if it has `ended`. FailureError if it has failed."""
@@ -119,12 +126,15 @@ class Store:
     def _received(self) -> Any:
         try:
             message = self._pipe.recv()
-        except EOFError:
-            self._process.join(1)
-            message = f"it ended with status {self._process.exitcode}"
+        except (EOFError, OSError):
+            message = self._end()
         if isinstance(message, str):
             raise FailureError(f"the follower: {message}")
         return message
+
+    def _end(self) -> str:
+        self._process.join(1)
+        return f"it ended with status {self._process.exitcode}"
 
 
 Report = Callable[[Phase], Callable[[Answer], None]]
@@ -169,7 +179,7 @@ class _Until:
 
     def __init__(self, task: Task, fed: Feeding, schedule: Schedule) -> None:
         self._fed, self._count, self._round = fed, task.events, len(schedule.names) * schedule.gap
-        self._ends = schedule.start + task.seconds + PATIENCE
+        self._ends = task.deadline(schedule.start)
         self._stored: float | None = None
 
     def __call__(self) -> bool:

@@ -27,9 +27,9 @@ class Usage:
         known = {name: last - self._first[name] for name, last in self._last.items() if name in self._first}
         return {"follower": sum(last - first for first, last in self._followers.values()), **known}
 
-    def sample(self, follower: psutil.Process | None) -> None:
-        """Takes a sample, if the last one is old enough; `follower` is None while it does not run."""
-        if time.monotonic() < self._due:
+    def sample(self, follower: psutil.Process | None, now: bool = False) -> None:
+        """Takes a sample `now`, or if the last one is old enough; `follower` is None while it does not run."""
+        if time.monotonic() < self._due and not now:
             return
         self._due = time.monotonic() + EVERY
         self._last = self._seconds()
@@ -40,7 +40,8 @@ class Usage:
         except psutil.Error:
             return
         used = times.user + times.system
-        self._followers[follower.pid] = (self._followers.get(follower.pid, (used, used))[0], used)
+        first = 0.0 if self._followers else used  # what the first follower used before the stream does not count
+        self._followers[follower.pid] = (self._followers.get(follower.pid, (first, used))[0], used)
         self.resident.append(resident)
 
     def _seconds(self) -> dict[str, float]:

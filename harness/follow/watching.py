@@ -10,7 +10,7 @@ from rollup_bench.errors import FailureError
 from rollup_bench.harness.follow.answers import Answer
 from rollup_bench.harness.follow.killing import Killing
 from rollup_bench.harness.follow.sending import Sending
-from rollup_bench.harness.follow.store import PATIENCE, Begin, Phase, Store, Task
+from rollup_bench.harness.follow.store import Begin, Phase, Store, Task
 from rollup_bench.harness.follow.usage import Usage
 from rollup_bench.harness.records.streams import Kill
 
@@ -31,34 +31,39 @@ class Watching:
     def run(self, begin: Begin, sender: Sending, usage: Usage) -> None:
         """Watches until all questions are asked; FailureError if the follower fails, but not for the kill."""
         self._store.start(begin)
+        sampled = False
         while not self._store.ended:
             try:
                 if found := self._store.next(POLL):
                     self.answers[found[0]].append(found[1])
             except FailureError:
-                if self.kill is None or time.monotonic() > self._deadline(begin):
+                if self.kill is None or time.monotonic() > self._task.deadline(begin.schedule.start):
                     raise
                 self._again(begin)
-            if self._stored.value < self._task.events:
-                usage.sample(self._store.process)
+            whole = self._stored.value >= self._task.events
+            if not sampled:  # the last sample is taken when the stream is stored
+                usage.sample(self._store.process, now=whole)
+            sampled = whole
             if self._killing and self.kill is None:
-                self._strike(self._killing, begin, sender)
+                self._strike(self._killing, begin, sender, usage)
+
+    def close(self) -> None:
+        """Ends the follower, and waits until a server that was killed runs again; FailureError if it does not."""
+        self._store.kill()
         if self._killing:
             self._killing.finish()
 
-    def close(self) -> None:
-        """Ends the follower."""
-        self._store.kill()
-
-    def _strike(self, killing: Killing, begin: Begin, sender: Sending) -> None:
+    def _strike(self, killing: Killing, begin: Begin, sender: Sending, usage: Usage) -> None:
         now = time.monotonic()
         if now < begin.schedule.start + killing.seconds:
             return
+        usage.sample(self._store.process, now=True)
         sent = int(np.count_nonzero(sender.sent <= now))
         self.kill = Kill(killing.victim, now - begin.schedule.start, sent, self._stored.value)
-        killing.strike(self._store)
         if killing.victim == "follower":
             self._again(begin)
+        else:
+            killing.strike()
 
     def _again(self, begin: Begin) -> None:
         self._store.kill()
@@ -68,9 +73,6 @@ class Watching:
                 self._store.start(begin)
                 return
             except FailureError:
-                if time.monotonic() > self._deadline(begin):
+                if time.monotonic() > self._task.deadline(begin.schedule.start):
                     raise
                 time.sleep(PAUSE)
-
-    def _deadline(self, begin: Begin) -> float:
-        return begin.schedule.start + self._task.seconds + PATIENCE

@@ -82,7 +82,7 @@ def _table(answer: pa.Table, values: Sequence[Number | None], zone: str, width: 
     room = min(width - used, BARS[-1])
     if values and room >= BARS[0]:
         table.add_column("")
-        most = max(value for value in values if value is not None)
+        most = max((value for value in values if value is not None), default=0)
         bars = [Text(drawings.bar(value or 0, most, room), style="blue") for value in values]
         rows = [[*row, drawn] for row, drawn in zip(rows, bars, strict=True)]
     for row in rows:

@@ -83,9 +83,11 @@ def _percent(share: Number) -> str:
 
 
 def short(value: Number) -> str:
-    """A number in at most five characters: 950, 1.2k, 34k, 5.1M."""
+    """A number in at most five characters if it is not negative: 950, 1.2k, 34k, 5.1M, 0.05."""
     for unit, size in (("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3)):
         if abs(value) >= size:
             scaled = value / size
             return f"{scaled:.0f}{unit}" if abs(scaled) >= 9.95 else f"{scaled:.1f}{unit}"
-    return f"{value:.0f}" if abs(value) >= 99.95 or value == int(value) else f"{value:.3g}"
+    if abs(value) >= 99.95 or value == int(value):
+        return f"{value:.0f}"
+    return f"{value:.3g}" if abs(value) >= 0.1 else f"{value:.0e}" if abs(value) < 0.001 else f"{value:.3f}"

@@ -12,5 +12,5 @@ def probe_table(outcomes: Sequence[Probed], console: Console) -> None:
     """Prints for each capability yes or no, and below it what was seen."""
     for one in outcomes:
         answer = Text("yes", style="bold green") if one.holds else Text("no", style="bold yellow")
-        console.print(Text.assemble((one.capability, "bold"), f": {one.question} ", answer))
+        console.print(Text.assemble((one.question, "bold"), " ", answer))
         console.print(Text(f"  {one.seen}", style="dim"))

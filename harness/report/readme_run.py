@@ -8,7 +8,7 @@ from rollup_bench.harness.choose.evidence import Evidence, evidence
 from rollup_bench.harness.choose.needs import Needs
 from rollup_bench.harness.choose.rule import Decision, Rule
 from rollup_bench.harness.records.findings import Run, differences, drifting, processor_differences
-from rollup_bench.harness.records.lines import OpenLoop, Rounds, WarmUp, of_type
+from rollup_bench.harness.records.lines import OpenLoop, Rounds, of_type
 from rollup_bench.harness.report.cells import CellView, by_question
 from rollup_bench.harness.report.decisions import money
 from rollup_bench.harness.report.grid import milliseconds
@@ -32,7 +32,7 @@ def table(rows: Sequence[Sequence[str]]) -> str:
 
 def choices(run: Run, name: str) -> str:
     """Returns a table of what is chosen for kinds of questions, and which store of a chosen pair answers what."""
-    known, rows, pairs = evidence(run, name), [["asked", "questions a second", *_ENGINES]], dict[str, None]()
+    known, rows, pairs = evidence(run, name), [["questions", "a second", *_ENGINES]], dict[str, None]()
     for what, needs in _asked(run, known):
         for rate in _RATES:
             row = [what, f"{rate:g}"]
@@ -70,7 +70,7 @@ def _asked(run: Run, known: Evidence) -> Iterator[tuple[str, Needs]]:
     timed = {name: templates[name].fill() for name, _ in run.questions if name in templates and name not in unsure}
     rollups = {name: 1.0 for name, question in timed.items() if isinstance(question, Aggregate)}
     cohorts = {name: 1.0 for name, question in timed.items() if isinstance(question, Cohort)}
-    yield f"{len(rollups)} roll-ups", Needs(ask=rollups)
+    yield f"{len(rollups)} aggregates", Needs(ask=rollups)
     yield f"{len(cohorts)} cohorts", Needs(ask=cohorts)
     yield "both kinds", Needs(ask=rollups | cohorts)
     yield f"both kinds, {_UNFORESEEN:.0%} unforeseen", Needs(ask=rollups | cohorts, unforeseen=_UNFORESEEN)
@@ -106,7 +106,6 @@ def _remarks(run: Run) -> Iterator[str]:
     """Yields sentences about the exactness of a run."""
     timed = of_type(run.lines, Rounds)
     launches = len({one.launch for one in timed})
-    warm: list[WarmUp] = [one for rounds in timed for one in rounds.warm.values()]
     cells = sum(1 for views in by_question(run).values() for view in views if view.time)
     yield f"Bold: all other engines on the same layout are claimed to be slower. The run has {launches} launches."
     yield f"The {noise(run)}."
@@ -116,8 +115,7 @@ def _remarks(run: Run) -> Iterator[str]:
         exact = sum(_exact(one.claim, width) for one in found if not one.claim.told_apart)
         known = f"{apart} are told apart in {what}; {exact} others are known to ±{width:.0%}"
         yield f"Of {len(found)} pairs of arms, {known}."
-    yield f"Of {len(warm)} warm-ups, {sum(one.steady for one in warm)} ended after the times had stopped falling."
-    yield f"Of {cells} cells, {len(drifting(run))} drift, and support no claim."
+    yield f"Times of {len(drifting(run))} of {cells} cells still changed in the rounds; these cells support no claim."
     loops = of_type(run.lines, OpenLoop)
     if loops:
         yield f"In {len(loops)} experiments, requests were sent at a fixed rate."

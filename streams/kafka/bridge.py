@@ -38,6 +38,8 @@ def copy(source: Broker, connection: Connection, topic: str, ended: Event) -> No
 def _place(group: Any, topic: str) -> Position | None:
     """The place in the source of the last message that was copied."""
     (stored,) = _done(group.committed, [kafka.TopicPartition(topic, 0)], SECONDS)
+    if stored.error:
+        raise FailureError(f"the bridge to {line(stored.error)}")
     return Position.parse(stored.metadata) if stored.metadata else None
 
 
@@ -47,7 +49,7 @@ def _copied(producer: Any, group: Any, topic: str, messages: Sequence[Message]) 
     for message in messages:
         while True:
             try:
-                producer.produce(topic, message.value, message.key or None)
+                _done(producer.produce, topic, message.value, message.key or None)
                 break
             except BufferError:
                 producer.poll(WAIT)

@@ -10,10 +10,11 @@ from typing import Any
 import confluent_kafka as kafka
 from confluent_kafka.admin import NewTopic
 
+from rollup_bench.errors import FailureError
 from rollup_bench.servers.watch import Watch
 from rollup_bench.streams import probes
-from rollup_bench.streams.kafka.broker import Kafka, finish
-from rollup_bench.streams.probes import MESSAGES, PATIENCE, TOPICS, Seen, gathered, in_order, shares
+from rollup_bench.streams.kafka.broker import Kafka, finish, line
+from rollup_bench.streams.probes import MESSAGES, PATIENCE, TOPICS, Seen, gathered, in_order, ordered, shares
 
 AGAIN = 50  # messages that a restarted producer sends again
 
@@ -31,7 +32,7 @@ class KafkaProbes(probes.Probes[Kafka]):
             with self._consumer() as consumer:
                 consumer.assign(consumer.offsets_for_times([kafka.TopicPartition(topic, 0, instant)], PATIENCE))
                 (found,) = gathered([partial(_read, consumer)], half)
-        return Seen(found == MESSAGES[half:], "reading began with the first message that was sent after the instant")
+        return Seen(found == MESSAGES[half:], probes.begins(found, half))
 
     def retention(self) -> Seen:
         with self.topic() as topic:
@@ -41,8 +42,8 @@ class KafkaProbes(probes.Probes[Kafka]):
                 gathered([partial(_read, consumer)], len(MESSAGES))
                 consumer.commit(asynchronous=False)
             found = self._stored(topic, len(MESSAGES))
-        seen = f"a later consumer read {len(found)} of {len(MESSAGES)} messages; what has been read plays no part"
-        return Seen(found == MESSAGES, f"{seen}, a topic keeps messages for a time or up to a size")
+        seen = f"a later consumer read {len(found)} of {len(MESSAGES)} messages"
+        return Seen(found == MESSAGES, f"{seen}; Kafka deletes messages by age or size, whether or not they were read")
 
     def deduplication(self) -> Seen:
         with self.topic() as topic:
@@ -63,7 +64,8 @@ class KafkaProbes(probes.Probes[Kafka]):
                 producer.flush(PATIENCE)
                 end(PATIENCE)
             found = [self._stored(topic, 2) for topic in (one, two)]
-        seen = "both topics show the message of the committed transaction, and not that of the aborted one"
+        shown = " and ".join(", ".join(value.decode() for value in values) or "nothing" for values in found)
+        seen = f"after an aborted and a committed transaction over two topics, these show {shown}"
         return Seen(found == [[b"committed"]] * 2, seen)
 
     def sharing(self) -> Seen:
@@ -78,21 +80,21 @@ class KafkaProbes(probes.Probes[Kafka]):
             each = self._in_a_group(topic)
         finally:
             self.broker.drop(topic)
-        seen = f"two consumers of a group read {shares(each)} messages of four partitions, each key in order"
+        seen = f"two consumers of a group read {shares(each)} messages of four partitions, {ordered(each)}"
         return Seen(all(each) and all(map(in_order, each)), seen)
 
     def many_topics(self) -> Seen:
-        before = time.monotonic()
-        names = self._created(TOPICS)
+        names, errors = self._created(TOPICS), list[Any]()
         try:
             producer = kafka.Producer(self.broker.settings)
             for name in names:
-                producer.produce(name, b"value")
-            unsent, seconds = producer.flush(PATIENCE), time.monotonic() - before
+                producer.produce(name, b"value", on_delivery=lambda error, _: errors.append(error))
+            producer.flush(PATIENCE)
         finally:
             for dropped in self.broker.admin.delete_topics(names).values():
                 finish(dropped)
-        return Seen(unsent == 0, f"{TOPICS} topics were created, and had a message each, after {seconds:.1f} s")
+        sent = errors.count(None)
+        return Seen(sent == TOPICS, f"of {TOPICS} topics, {sent} took a message")
 
     def _created(self, number: int, partitions: int = 1) -> list[str]:
         """The names of new topics."""
@@ -137,7 +139,10 @@ class KafkaProbes(probes.Probes[Kafka]):
 
 
 def _read(consumer: Any) -> list[bytes]:
-    return [message.value() for message in consumer.consume(100, 0.1) if not message.error()]
+    messages = consumer.consume(100, 0.1)
+    for error in filter(None, (message.error() for message in messages)):
+        raise FailureError(line(error))
+    return [message.value() for message in messages]
 
 
 PROBES = KafkaProbes

@@ -92,5 +92,5 @@ def test_elsewhere_an_answer_is_a_plain_table(by: bool) -> None:
 def test_blocks_and_short_numbers() -> None:
     assert blocks([0, None, 4, 8]) == "▁ ▅█"
     assert blocks([0, 0]) == "▁▁"
-    numbers = (0, 7, 950, 1234, 34_000, 5.1e6, 0.25)
-    assert [short(number) for number in numbers] == ["0", "7", "950", "1.2k", "34k", "5.1M", "0.25"]
+    numbers = (0, 7, 950, 1234, 34_000, 5.1e6, 0.25, 0.0123, 0.00012)
+    assert [short(number) for number in numbers] == ["0", "7", "950", "1.2k", "34k", "5.1M", "0.25", "0.012", "1e-04"]

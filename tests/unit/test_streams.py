@@ -54,4 +54,4 @@ def test_delays_are_listed_by_rate_and_broker() -> None:
         (5e3, "pulsar"),
     ]
     assert found[0].published == pytest.approx((0.005, 0.005), rel=0.01)
-    assert found[0].bytes == 99
+    assert found[0].name == "vm/delays"

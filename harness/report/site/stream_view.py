@@ -44,6 +44,8 @@ class StreamView(msgspec.Struct, frozen=True):
     wrong: list[str]
     processor: dict[str, float]
     resident: tuple[float, float] | None
+    killed: str  # what was killed in each stream; empty for nothing
+    caught_up: float | None  # the most seconds until an answer had all events that were sent before a kill
 
 
 class StreamsView(msgspec.Struct, frozen=True):
@@ -56,12 +58,12 @@ class StreamsView(msgspec.Struct, frozen=True):
 
 
 class DelayView(msgspec.Struct, frozen=True):
-    """How long messages take through a broker by itself: p50 and p99 in seconds, medians over launches."""
+    """How long messages take through a broker by itself: p50 and p99 in seconds, medians over a file's launches."""
 
+    name: str
     broker: str
     rate: float
     launches: int
-    bytes: float  # of a message
     sent: tuple[float, float]
     published: tuple[float, float]
     received: tuple[float, float]
@@ -80,21 +82,22 @@ def stream_views(files: Mapping[str, Sequence[Record]]) -> list[StreamsView]:
 
 
 def delay_views(files: Mapping[str, Sequence[Record]]) -> list[DelayView]:
-    """Returns the delays of brokers in files, by rate and broker."""
-    by: dict[tuple[float, str], list[Delays]] = {}
-    for line in (line for lines in files.values() for line in lines if isinstance(line, Delays)):
-        by.setdefault((line.rate, line.broker), []).append(line)
+    """Returns the delays of brokers, by file, rate and broker."""
+    by: dict[tuple[str, float, str], list[Delays]] = {}
+    for name, lines in files.items():
+        for line in (line for line in lines if isinstance(line, Delays)):
+            by.setdefault((name, line.rate, line.broker), []).append(line)
     return [
         DelayView(
+            name=name,
             broker=broker,
             rate=rate,
             launches=len(launches),
-            bytes=launches[0].bytes / launches[0].messages,
             sent=_medians([_percentiles(one.sent) for one in launches]),
             published=_medians([_percentiles(one.published) for one in launches]),
             received=_medians([_percentiles(one.received) for one in launches]),
         )
-        for (rate, broker), launches in sorted(by.items())
+        for (name, rate, broker), launches in sorted(by.items())
     ]
 
 
@@ -124,8 +127,10 @@ def _arm(header: Header, streams: Sequence[Followed]) -> StreamView:
         lost=_total([one.lost for one in found]),
         doubled=_total([one.doubled for one in found]),
         wrong=sorted({name for one in found for name in one.wrong}),
-        processor={name: median(one.processor[name] for one in found) for name in found[0].processor},
+        processor={name: median(one.processor[name] for one in found) for name in _in_all(found)},
         resident=_medians([one.resident for one in found if one.resident]) if found[0].resident else None,
+        killed=", ".join(dict.fromkeys(stream.kill.victim for stream in streams if stream.kill)),
+        caught_up=max((one.caught_up for one in found if one.caught_up is not None), default=None),
     )
 
 
@@ -136,6 +141,11 @@ def _curves(found: Sequence[Figures]) -> list[Curve]:
         lows, highs = zip(*(one.fresh[share] for one in found), strict=True)
         curves.append(Curve(round(1 - share, 9), min(lows), max(highs) if isfinite(max(highs)) else None))
     return curves
+
+
+def _in_all(found: Sequence[Figures]) -> list[str]:
+    """The processes whose processor time is known in all launches."""
+    return [name for name in found[0].processor if all(name in one.processor for one in found)]
 
 
 def _percentiles(histogram: str) -> tuple[float, float]:

@@ -17,7 +17,8 @@
             ['Half of the events', lag(0.5)], ['95 of 100', lag(0.05)], ['99 of 100', lag(0.01)],
             ['Lost', (one) => count(one.lost)], ['Doubled', (one) => count(one.doubled)],
             ['Right at the end', (one) => one.wrong.length ? `not ${one.wrong.join(', ')}` : 'all questions'],
-            ['No freshness', (one) => one.void || DASH]]),
+            ['No freshness', (one) => one.void || DASH],
+            ['Killed in each stream', (one) => one.killed ? [one.killed, small(`caught up after ${isKnown(one.caught_up) ? seconds(one.caught_up) : 'never'}`)] : DASH]]),
         lineChart({ title: 'Share of the events that no answer has yet', xTitle: 'seconds since they were due, at most', xText: digits, yText: percent,
             yMarks: [0.5, 0.2, 0.1, 0.05, 0.02, 0.01],
             series: drawn.map((one) => ({ name: one.arm, look: lookOf(known, one.arm), signs: [], points: one.lags.map((each) => [Math.max(each.high, 1e-3), each.share]) })) }));
@@ -36,7 +37,7 @@
     }
 
     function streams(file) {
-        const { header } = file, launches = Math.max(...file.arms.map((one) => one.launches));
+        const { header } = file, launches = Math.max(0, ...file.arms.map((one) => one.launches));
         const times = header.live ? 'events of now' : 'events with times of their own';
         const late = header.late ? `, ${percent(header.late)} of them late` : '';
         return section(`${header.dataset} through ${header.broker}, ${count(header.rate)} events a second`,
@@ -50,16 +51,17 @@
         const names = Object.keys(site.brokers), rows = names.length ? site.brokers[names[0]] : [];
         const outcome = (name, capability) => site.brokers[name].find((one) => one.capability === capability);
         const told = ({ holds, seen }) => h('span', {}, h('strong', {}, holds ? 'yes' : 'no'), `: ${seen}.`);
-        return [h('p', {}, code('Each answer was tried on a broker that ran, with its client for Python: `rollup-bench probe kafka`.')),
-            dataTable('What was tried of the brokers', rows, [['Question', (row) => row.question[0].toUpperCase() + row.question.slice(1)],
-                ...names.map((name) => [name, (row) => told(outcome(name, row.capability))])])];
+        return [h('p', {}, code('Each answer was tried on a broker that ran, with its client for Python, unless it says “not tried”: `rollup-bench probe kafka`.')),
+            dataTable('What was tried of the brokers', rows, [['Question', (row) => row.question],
+                ...names.map((name) => [name, (row) => outcome(name, row.capability) ? told(outcome(name, row.capability)) : DASH])])];
     }
 
     /* Delays of the brokers by themselves; the marks of lines tell the broker. */
     function delays() {
-        const names = unique(site.delays.map((one) => one.broker)), look = (name) => `tone-${names.indexOf(name)} style-1`;
+        const files = unique(site.delays.map((one) => one.name)), of = site.delays.filter((one) => one.name === files[0]);  // the charts show one file
+        const names = unique(of.map((one) => one.broker)), look = (name) => `tone-${names.indexOf(name)} style-1`;
         const series = (which, place) => names.map((name) => ({ name, look: look(name), signs: [],
-            points: site.delays.filter((one) => one.broker === name).map((one) => [one.rate, one[which][place]]) }));
+            points: of.filter((one) => one.broker === name).map((one) => [one.rate, one[which][place]]) }));
         if (!names.length) { return null; }
         return [h('h3', {}, 'How long a message takes'), h('p', { class: 'lead' }, 'The same events through each broker by itself, one producer and one consumer, from when a message was due; medians over launches.'),
             h('div', { class: 'beside' }, dataTable('How long a message takes', site.delays, [['Broker', (one) => one.broker], ['Rate', (one) => perSecond(one.rate)],
@@ -74,7 +76,7 @@
         return [
             h('p', { class: 'lead' }, 'Events are sent at instants fixed beforehand while questions are asked, and every answer is checked against the events that it can contain. '
                 + 'An event becomes visible between two answers, so each time lies between two bounds; they hold in every launch.'),
-            site.streams.length ? site.streams.map(streams) : h('p', {}, code('No streams are stored yet: `rollup-bench follow` measures some.')),
+            site.streams.length || site.single ? site.streams.map(streams) : h('p', {}, code('No streams are stored yet: `rollup-bench follow` measures some.')),
             section('Kafka or Pulsar?', brokers(), delays()),
         ];
     }
