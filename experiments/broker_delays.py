@@ -2,7 +2,7 @@
 
 `python -m experiments.broker_delays [--brokers kafka,pulsar] [--rates 1000,5000,20000] [--seconds 20] [--launches 5]
 [--out FILE]`. Each broker sends the same events of `game` at the same rates; in each launch, a broker is started anew,
-and no other one runs. One process publishes at instants fixed beforehand, and one reads. The figures are medians over
+unless it runs already, and is warmed up at the highest rate; no other one runs. One process publishes at instants fixed beforehand, and one reads. The figures are medians over
 the launches, with the least and the most.
 """
 
@@ -114,6 +114,8 @@ def main(brokers: str, rates: str, seconds: float, launches: int, out: Path | No
             for name in random.Random(launch).sample(brokers.split(","), len(brokers.split(","))):
                 with registry.running(name, "native", home(), say) as server:
                     broker = registry.broker(name, server.connection)
+                    say(f"launch {launch + 1}: {name} warms up")
+                    measured(broker, messages, max(wanted), launch)
                     for rate in wanted:
                         say(f"launch {launch + 1}: {name}, {rate:g} messages a second")
                         lines.append(measured(broker, messages[: round(rate * seconds)], rate, launch))

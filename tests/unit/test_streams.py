@@ -2,14 +2,15 @@
 
 import io
 import re
+from pathlib import Path
 
 import pytest
 from rich.console import Console
 
-from rollup_bench.harness.records.streams import Kill, Record
+from rollup_bench.harness.records.streams import Delays, Kill, Record, read
 from rollup_bench.harness.report.site.stream_view import delay_views, stream_views
 from rollup_bench.harness.report.streams import are_sound, figures, stream_tables
-from tests.support import streams
+from tests.support import ROOT, streams
 
 
 def test_bounds_hold_the_delay_and_the_widest_of_all_launches_is_shown() -> None:
@@ -43,6 +44,12 @@ def test_the_table_names_bridges_kills_and_processor_time() -> None:
     assert re.search(r"duckdb/day +broker +3\.0 +300 +280 +0\.5", shown)
     assert not are_sound(streams.lines())
     assert are_sound([streams.HEADER, streams.followed()])
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("results/*/streams/*.jsonl")), ids=lambda path: path.stem)
+def test_stored_streams_lost_nothing_and_all_answers_were_right_at_the_end(path: Path) -> None:
+    lines = list(read(path))
+    assert any(isinstance(line, Delays) for line in lines) or are_sound(lines)
 
 
 def test_delays_are_listed_by_rate_and_broker() -> None:
