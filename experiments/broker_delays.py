@@ -1,7 +1,7 @@
 """Measures how long messages take through each broker by itself: until they are acknowledged, and until they are read.
 
 `python -m experiments.broker_delays [--brokers kafka,pulsar] [--rates 1000,5000,20000] [--seconds 20] [--launches 5]
-[--out FILE]`. Each broker sends the same events of `game` at the same rates. In each launch, a broker is started, unless
+[--out FILE]`. Each broker sends the same events of `game` at the same rates. In each launch a broker is started, unless
 it runs already, and warmed up at the highest rate; no other broker is started meanwhile. One process publishes at
 instants fixed beforehand, and one reads. The figures are medians over the launches, with the least and the most.
 """
