@@ -167,7 +167,7 @@ class Size(Metric):
 
 
 class Wrong(Metric):
-    """The number of questions whose answers are wrong, or that failed; their times are not measured."""
+    """The number of questions with a wrong answer, or with an error in place of an answer; they are not timed."""
 
     unit = "questions"
     of = ("engine", "layout", "rows")

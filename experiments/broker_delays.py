@@ -16,16 +16,15 @@ from threading import Thread
 from typing import Any
 
 import click
-import msgspec
 import numpy as np
 
 from rollup_bench.errors import FailureError
 from rollup_bench.harness.follow.arm import histogram
 from rollup_bench.harness.follow.sending import Outlet, sending
 from rollup_bench.harness.follow.stream import encoded
-from rollup_bench.harness.records.streams import Delays
+from rollup_bench.harness.records.streams import Delays, write
 from rollup_bench.harness.report.grid import new_table, print_table
-from rollup_bench.harness.report.terminal import console, progress
+from rollup_bench.harness.report.terminal import console, ended, progress
 from rollup_bench.harness.run.home import home
 from rollup_bench.harness.stats import histograms
 from rollup_bench.harness.stats.freshness import Seconds
@@ -120,9 +119,9 @@ def main(brokers: str, rates: str, seconds: float, launches: int, out: Path | No
                         say(f"launch {launch + 1}: {name}, {rate:g} messages a second")
                         lines.append(measured(broker, messages[: round(rate * seconds)], rate, launch))
                         if out:
-                            out.write_bytes(b"".join(msgspec.json.encode(line) + b"\n" for line in lines))
+                            write(out, lines)
     show(lines)
 
 
 if __name__ == "__main__":
-    main()
+    ended(lambda: main(standalone_mode=False))

@@ -14,18 +14,17 @@ from itertools import product
 from pathlib import Path
 
 import click
-import msgspec
 
-from rollup_bench.engines.contract import UNANSWERED, Engine
+from rollup_bench.engines.contract import Engine
 from rollup_bench.errors import RequestError
 from rollup_bench.harness.cli.options import engines_option, layouts_option
-from rollup_bench.harness.follow.arm import Place, follow
+from rollup_bench.harness.follow.arm import Place
 from rollup_bench.harness.follow.request import Request
-from rollup_bench.harness.follow.run import header
+from rollup_bench.harness.follow.run import followed, header
 from rollup_bench.harness.follow.stream import by_time
-from rollup_bench.harness.records.streams import Followed, Kind, Record, Unsupported
+from rollup_bench.harness.records.streams import Followed, Kind, write
 from rollup_bench.harness.report.grid import new_table, print_table
-from rollup_bench.harness.report.streams import Figures, figures
+from rollup_bench.harness.report.streams import Figures, between, figures
 from rollup_bench.harness.report.terminal import console, ended, progress
 from rollup_bench.harness.run.arms import opened
 from rollup_bench.harness.run.home import home
@@ -56,13 +55,9 @@ class Searching:
         table = by_time(event_store.prepare(game, home()), round(rate * seconds))
         request = Request(game, table, rate, live=True, late=0.01, asked=self._asks, questions=[], seed=1)
         first = header(request, [self._engine], BROKER)
-        line: Followed | Unsupported
-        try:
-            line = follow(request, self._engine, self._layout, self._place, 0, lambda _: None)
-        except UNANSWERED as error:
-            line = Unsupported(arm=self.arm, launch=0, reason=str(error))
+        line = followed(request, self._engine, self._layout, self._place, 0, lambda _: None)
         name = f"{self.arm.replace('/', '-')}-{rate:g}-{self._asks:g}-{seconds:g}"
-        _write(self._folder / f"{name}.jsonl", [first, line])
+        write(self._folder / f"{name}.jsonl", [first, line])
         return figures(first, line) if isinstance(line, Followed) else None
 
     def highest(self) -> tuple[float, Figures] | None:
@@ -80,7 +75,7 @@ class Searching:
         if found is None:
             return [self.arm, f"{self._asks:g}", f"below {LEAST:,}", "", "", ""]
         rate, seen = found
-        lags = "{:.3g} to {:.3g}".format(*seen.fresh[0.99]) if seen.fresh else seen.void
+        lags = between(*seen.fresh[0.99]) if seen.fresh else seen.void
         memory = f"{seen.resident[1] / seen.resident[0]:.3f}" if seen.resident else ""
         return [
             self.arm,
@@ -102,11 +97,6 @@ def kept_up(found: Figures) -> bool:
         return False
     right = found.kinds.get(Kind.RIGHT, 0) >= RIGHT * sum(found.kinds.values())
     return right and found.fresh[0.99][1] <= FRESH and found.writing[1] <= WITHIN
-
-
-def _write(path: Path, lines: Sequence[Record]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(b"".join(msgspec.json.encode(line) + b"\n" for line in lines))
 
 
 @contextmanager

@@ -19,6 +19,8 @@ PATIENCE = 60.0
 QUIET = 1.0
 """Seconds without a message after which no further one is expected."""
 MESSAGES = [f"{number:03}".encode() for number in range(200)]
+AGAIN = 50
+"""How many messages a restarted producer sends again."""
 KEYS = 7
 TOPICS = 200
 
@@ -46,8 +48,8 @@ class Probes(ABC, Generic[B]):
         self.broker = broker
 
     @abstractmethod
-    def replay(self) -> Seen:
-        """Reads a topic from an instant between two halves of its messages."""
+    def since(self, topic: str, instant: int, count: int) -> list[bytes]:
+        """The first `count` messages of a topic from an instant on, in milliseconds since 1970."""
 
     @abstractmethod
     def retention(self) -> Seen:
@@ -73,6 +75,19 @@ class Probes(ABC, Generic[B]):
     def many_topics(self) -> Seen:
         """Creates `TOPICS` topics, and sends a message to each."""
 
+    def replay(self) -> Seen:
+        """Reads a topic from an instant between two halves of its messages."""
+        half = len(MESSAGES) // 2
+        with self.topic() as topic:
+            self.send(topic, MESSAGES[:half])
+            time.sleep(0.1)
+            instant = round(time.time() * 1000)
+            self.send(topic, MESSAGES[half:])
+            found = self.since(topic, instant, half)
+        first = int(found[0]) if found else "none"
+        seen = f"the instant lay before message {half}, and the first message that was read is {first}"
+        return Seen(found == MESSAGES[half:], seen)
+
     def slow_beside_fast(self) -> Seen:
         """Lets one consumer read all messages while another one has read a single message, which then reads on."""
         with self.topic() as topic, self.broker.consumer(topic) as slow, self.broker.consumer(topic) as fast:
@@ -88,7 +103,7 @@ class Probes(ABC, Generic[B]):
     @contextmanager
     def topic(self) -> Iterator[str]:
         """A new topic, which is dropped at the end of the block."""
-        name = f"probe-{uuid.uuid4().hex[:12]}"
+        (name,) = new_names(1)
         with self.broker.created(name):
             yield name
 
@@ -98,6 +113,11 @@ class Probes(ABC, Generic[B]):
             for number, value in enumerate(values):
                 producer.send(value, f"{number % KEYS}")
             producer.flush(Watch(seconds=PATIENCE))
+
+
+def new_names(number: int) -> list[str]:
+    """Names that no topic has."""
+    return [f"probe-{uuid.uuid4().hex[:12]}" for _ in range(number)]
 
 
 def read(consumer: Consumer, count: int) -> list[bytes]:
@@ -123,12 +143,6 @@ def gathered(reads: Sequence[Callable[[], list[M]]], count: int) -> list[list[M]
             messages += new
             until = time.monotonic() + QUIET if new else until
     return found
-
-
-def begins(found: Sequence[bytes], half: int) -> str:
-    """Where reading from an instant began, which lay before message number `half`."""
-    first = int(found[0]) if found else "none"
-    return f"the instant lay before message {half}, and the first message that was read is {first}"
 
 
 def ordered(each: Sequence[Sequence[bytes]]) -> str:

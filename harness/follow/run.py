@@ -5,15 +5,13 @@ from contextlib import ExitStack, suppress
 from itertools import count
 from pathlib import Path
 
-import msgspec
-
 from rollup_bench.engines.contract import UNANSWERED, Engine
 from rollup_bench.engines.following import follower
 from rollup_bench.errors import RequestError
 from rollup_bench.harness.follow.arm import Place, Say, follow
 from rollup_bench.harness.follow.killing import Victim
 from rollup_bench.harness.follow.request import Request
-from rollup_bench.harness.records.streams import Followed, Header, Record, Unsupported
+from rollup_bench.harness.records.streams import Followed, Header, Record, Unsupported, write
 from rollup_bench.harness.run.arms import opened
 from rollup_bench.harness.run.machine import setting
 from rollup_bench.streams import registry
@@ -53,8 +51,8 @@ def run(
         for launch in range(launches):
             for engine in found:
                 for layout in layouts:
-                    lines.append(_followed(request, engine, layout, place, launch, say, victim))
-                    _write(path, lines)
+                    lines.append(followed(request, engine, layout, place, launch, say, victim))
+                    write(path, lines)
     return path, lines
 
 
@@ -64,21 +62,15 @@ def _subscribes(engine: Engine) -> bool:
     return False
 
 
-def _followed(
-    request: Request, engine: Engine, layout: Layout, place: Place, launch: int, say: Say, victim: Victim | None
+def followed(
+    request: Request, engine: Engine, layout: Layout, place: Place, launch: int, say: Say, victim: Victim | None = None
 ) -> Followed | Unsupported:
+    """Lets an arm follow a stream; if it does not support the stream, or fails, the line says why."""
     arm = f"{engine.name}/{layout.name}"
     try:
         return follow(request, engine, layout, place, launch, lambda text: say(f"{arm}: {text}"), victim)
     except UNANSWERED as error:
         return Unsupported(arm=arm, launch=launch, reason=str(error))
-
-
-def _write(path: Path, lines: Sequence[Record]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.part")
-    part.write_bytes(b"".join(msgspec.json.encode(line) + b"\n" for line in lines))
-    part.replace(path)
 
 
 def _new(home: Path, dataset: str, broker: str) -> Path:

@@ -74,7 +74,7 @@ class Begin(msgspec.Struct, frozen=True):
 
 
 class Store:
-    """A process that works on a task. It is ready when made, and begins with `start`."""
+    """A follower: a `process` that works on a task. When the constructor returns, it can be asked to `start`."""
 
     def __init__(self, task: Task, stored: Any) -> None:
         """`stored` is a shared number, which the process keeps at how many events of the stream are stored."""
@@ -83,6 +83,7 @@ class Store:
         self._pipe, theirs = context.Pipe()
         self._process: BaseProcess = context.Process(target=_run, args=(theirs, task, stored), daemon=True)
         self._process.start()
+        self.process = psutil.Process(self._process.pid)
         theirs.close()
         until = time.monotonic() + STARTS
         try:
@@ -108,14 +109,6 @@ class Store:
         message: tuple[Phase, Answer] | None = self._received()
         self.ended = message is None
         return message
-
-    @property
-    def process(self) -> psutil.Process | None:
-        """The process, while it runs."""
-        try:
-            return psutil.Process(self._process.pid)
-        except psutil.Error:
-            return None
 
     def kill(self) -> None:
         """Ends the process at once."""

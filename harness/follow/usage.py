@@ -27,14 +27,12 @@ class Usage:
         known = {name: last - self._first[name] for name, last in self._last.items() if name in self._first}
         return {"follower": sum(last - first for first, last in self._followers.values()), **known}
 
-    def sample(self, follower: psutil.Process | None, now: bool = False) -> None:
-        """Takes a sample `now`, or if the last one is old enough; `follower` is None while it does not run."""
+    def sample(self, follower: psutil.Process, now: bool = False) -> None:
+        """Takes a sample `now`, or if the last one is old enough; of a follower that has ended, nothing is sampled."""
         if time.monotonic() < self._due and not now:
             return
         self._due = time.monotonic() + EVERY
         self._last = self._seconds()
-        if follower is None:
-            return
         try:
             times, resident = follower.cpu_times(), follower.memory_info().rss
         except psutil.Error:

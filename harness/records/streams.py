@@ -1,6 +1,6 @@
 """The lines of the file of followed streams: a header, and then a line for each stream with its raw samples."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from pathlib import Path
 
@@ -114,6 +114,19 @@ class Delays(_Record, frozen=True, tag="delays"):
 
 Record = Header | Followed | Unsupported | Delays
 _decoder: msgspec.json.Decoder[Record] = msgspec.json.Decoder(Record)
+
+
+def header_of(lines: Sequence[Record]) -> Header:
+    """The header among the lines of a file of followed streams."""
+    return next(line for line in lines if isinstance(line, Header))
+
+
+def write(path: Path, lines: Sequence[Record]) -> None:
+    """Writes the lines into a file, which is never half-written."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.name}.part")
+    part.write_bytes(b"".join(msgspec.json.encode(line) + b"\n" for line in lines))
+    part.replace(path)
 
 
 def read(path: Path) -> Iterator[Record]:

@@ -17,10 +17,15 @@ _CELL, _SIZE = 6, 9
 """The characters of a value and of a size, with the space before them."""
 
 
+def eighths(number: int) -> str:
+    """A bar that is so many eighths of a character long."""
+    whole, rest = divmod(number, 8)
+    return "█" * whole + _EIGHTHS[rest]
+
+
 def bar(value: Number, most: Number, width: int) -> str:
     """A bar that is `width` characters long for the value `most`."""
-    whole, eighths = divmod(round(8 * width * value / most) if most else 0, 8)
-    return "█" * whole + _EIGHTHS[eighths]
+    return eighths(round(8 * width * value / most) if most else 0)
 
 
 def blocks(values: Sequence[Number | None]) -> str:

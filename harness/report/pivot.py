@@ -15,6 +15,7 @@ from rich.text import Text
 from rollup_bench.harness.records.lines import MixedQuestions, parts
 from rollup_bench.harness.report.cell_table import WIDE, Cells
 from rollup_bench.harness.report.columns import Widths, bar_width, headings, line, split, width
+from rollup_bench.harness.report.drawings import eighths
 from rollup_bench.harness.report.grid import milliseconds
 from rollup_bench.harness.report.mixes import MixView
 
@@ -30,7 +31,6 @@ LOWEST = "▸"
 _TITLES = ("median ms", "question")
 _NAME = 20
 """The width, in characters, to which names may be wrapped so that columns fit."""
-_EIGHTHS = ("", "▏", "▎", "▍", "▌", "▋", "▊", "▉")
 
 Mixed = Sequence[tuple[MixedQuestions, Sequence[MixView]]]
 
@@ -64,8 +64,7 @@ class _Scale(NamedTuple):
         if seconds is None or not self.width:
             return Text()
         share = math.log(seconds / self.low) / math.log(self.high / self.low)
-        whole, eighths = divmod(max(round(8 * self.width * share), 1), 8)
-        return Text("█" * whole + _EIGHTHS[eighths], style="blue")
+        return Text(eighths(max(round(8 * self.width * share), 1)), style="blue")
 
 
 def print_pivot(cells: Cells, mixed: Mixed, console: Console) -> None:

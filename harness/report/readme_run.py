@@ -41,8 +41,9 @@ def choices(run: Run, name: str) -> str:
                 row.append(_chosen(decided))
                 pairs.update(dict.fromkeys(_pair(what, decided)))
             rows.append(row)
-    left = [f"- Left out, since times still changed or requests took several routes: {', '.join(_unsure(known))}."]
-    notes = [*pairs, *left * bool(_unsure(known))]
+    unsure = _unsure(known)
+    left = [f"- Left out, since times still changed or requests took several routes: {', '.join(unsure)}."]
+    notes = [*pairs, *left * bool(unsure)]
     return "\n".join([table(rows), *[""] * bool(notes), *notes])
 
 
@@ -54,7 +55,8 @@ def results(run: Run) -> str:
     for question, views in cells.items():
         shown = {view.arm: _median(view) for view in views}
         rows.append([f"`{question}`", *(shown.get(arm, "") for arm in arms)])
-    return "\n".join([table(rows), "", *_remarks(run)])
+    timed = sum(1 for views in cells.values() for view in views if view.time)
+    return "\n".join([table(rows), "", *_remarks(run, timed)])
 
 
 def _unsure(known: Evidence) -> list[str]:
@@ -102,11 +104,9 @@ def _median(view: CellView) -> str:
     return f"**{shown}**" if view.told_apart else f"{shown} (drifts)" if view.drifts else shown
 
 
-def _remarks(run: Run) -> Iterator[str]:
-    """Yields sentences about the exactness of a run."""
-    timed = of_type(run.lines, Rounds)
-    launches = len({one.launch for one in timed})
-    cells = sum(1 for views in by_question(run).values() for view in views if view.time)
+def _remarks(run: Run, cells: int) -> Iterator[str]:
+    """Yields sentences about the exactness of a run that timed so many cells."""
+    launches = len({one.launch for one in of_type(run.lines, Rounds)})
     yield f"Bold: all other engines on the same layout are claimed to be slower. The run has {launches} launches."
     yield f"The {noise(run)}."
     compared = {"wall time": (differences(run), WALL), "processor time": (processor_differences(run), WIDTH)}

@@ -10,7 +10,7 @@ import numpy as np
 from rich.console import Console
 from rich.text import Text
 
-from rollup_bench.harness.records.streams import Asked, Followed, Header, Kind, Record, Unsupported
+from rollup_bench.harness.records.streams import Asked, Followed, Header, Kind, Record, Unsupported, header_of
 from rollup_bench.harness.report.grid import milliseconds, new_table, print_table
 from rollup_bench.harness.run.verdicts import RIGHT
 from rollup_bench.harness.stats import histograms
@@ -79,7 +79,10 @@ def _thirds(samples: Sequence[int]) -> tuple[float, float] | None:
 
 
 def _caught_up(followed: Followed) -> float | None:
-    """The seconds from the kill until an answer had all events that had been sent before it; None without one."""
+    """The seconds from a kill until an answer had all events that were sent before the kill.
+
+    None without a kill, and if no answer had them.
+    """
     kill, answers = followed.kill, [*followed.answers, *followed.quiet]
     if kill is None:
         return None
@@ -89,19 +92,15 @@ def _caught_up(followed: Followed) -> float | None:
 
 def are_sound(lines: Sequence[Record]) -> bool:
     """Whether all streams were followed and stored whole, and all answers about them were right at the end."""
-    header = _header(lines)
+    header = header_of(lines)
     found = [figures(header, line) for line in lines if isinstance(line, Followed)]
     failed = any(isinstance(line, Unsupported) for line in lines)
     return not failed and not any(one.lost or one.doubled or one.wrong for one in found)
 
 
-def _header(lines: Sequence[Record]) -> Header:
-    return next(line for line in lines if isinstance(line, Header))
-
-
 def stream_tables(lines: Sequence[Record], console: Console) -> None:
     """Prints what streams were followed, how fresh answers were, and what asking took meanwhile."""
-    header = _header(lines)
+    header = header_of(lines)
     console.print(Text(_scope(header), style="dim"))
     streams = [(line, figures(header, line)) for line in lines if isinstance(line, Followed)]
     fresh = new_table("arm", right=["p50 s", "p95 s", "p99 s", "lost", "doubled", "right at the end"])
@@ -109,7 +108,7 @@ def stream_tables(lines: Sequence[Record], console: Console) -> None:
         "arm", right=["asked", "right", "torn", "went back", "wrong", "failed", "p50 ms", "quiet", "p95 ms", "quiet"]
     )
     for line, found in streams:
-        lags = [_between(*found.fresh[share]) if found.fresh else "" for share in SHOWN]
+        lags = [between(*found.fresh[share]) if found.fresh else "" for share in SHOWN]
         right = len(line.final) - len(found.wrong)
         fresh.add_row(_name(line), *lags, _count(found.lost), _count(found.doubled), f"{right} of {len(line.final)}")
         times = [milliseconds(each) for pair in zip(found.writing, found.quiet, strict=True) for each in pair]
@@ -180,7 +179,8 @@ def _responses(asked: Sequence[Asked]) -> tuple[float, float]:
     return float(p50), float(p95)
 
 
-def _between(low: float, high: float) -> str:
+def between(low: float, high: float) -> str:
+    """Bounds of seconds in words; the upper one may be infinite."""
     return f"above {low:.3g}" if isinf(high) else f"{low:.3g} to {high:.3g}"
 
 

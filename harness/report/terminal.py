@@ -33,7 +33,7 @@ def say_omitted(headings: Sequence[str], console: Console) -> None:
 
 @contextmanager
 def progress() -> Iterator[Callable[[str], None]]:
-    """Yields a function that shows progress on standard error: on one line of a terminal, else a line now and then."""
+    """Yields a function that shows progress on standard error: in one line of a terminal; elsewhere by `Lines`."""
     if not sys.stderr.isatty():
         yield Lines()
         return

@@ -1,6 +1,5 @@
 """Probes of Kafka, with the client confluent-kafka."""
 
-import time
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -14,25 +13,27 @@ from rollup_bench.errors import FailureError
 from rollup_bench.servers.watch import Watch
 from rollup_bench.streams import probes
 from rollup_bench.streams.kafka.broker import Kafka, finish, line
-from rollup_bench.streams.probes import MESSAGES, PATIENCE, TOPICS, Seen, gathered, in_order, ordered, shares
-
-AGAIN = 50  # messages that a restarted producer sends again
+from rollup_bench.streams.probes import (
+    AGAIN,
+    MESSAGES,
+    PATIENCE,
+    TOPICS,
+    Seen,
+    gathered,
+    in_order,
+    new_names,
+    ordered,
+    shares,
+)
 
 
 class KafkaProbes(probes.Probes[Kafka]):
     """See the base class."""
 
-    def replay(self) -> Seen:
-        half = len(MESSAGES) // 2
-        with self.topic() as topic:
-            self.send(topic, MESSAGES[:half])
-            time.sleep(0.1)
-            instant = round(time.time() * 1000)
-            self.send(topic, MESSAGES[half:])
-            with self._consumer() as consumer:
-                consumer.assign(consumer.offsets_for_times([kafka.TopicPartition(topic, 0, instant)], PATIENCE))
-                (found,) = gathered([partial(_read, consumer)], half)
-        return Seen(found == MESSAGES[half:], probes.begins(found, half))
+    def since(self, topic: str, instant: int, count: int) -> list[bytes]:
+        with self._consumer() as consumer:
+            consumer.assign(consumer.offsets_for_times([kafka.TopicPartition(topic, 0, instant)], PATIENCE))
+            return gathered([partial(_read, consumer)], count)[0]
 
     def retention(self) -> Seen:
         with self.topic() as topic:
@@ -98,7 +99,7 @@ class KafkaProbes(probes.Probes[Kafka]):
 
     def _created(self, number: int, partitions: int = 1) -> list[str]:
         """The names of new topics."""
-        names = [f"probe-{uuid.uuid4().hex[:12]}" for _ in range(number)]
+        names = new_names(number)
         for made in self.broker.admin.create_topics([NewTopic(name, partitions, -1) for name in names]).values():
             finish(made)
         return names

@@ -1,7 +1,5 @@
 """Probes of Pulsar, with the client pulsar-client."""
 
-import time
-import uuid
 from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import partial
@@ -12,29 +10,21 @@ import pulsar
 
 from rollup_bench.errors import FailureError
 from rollup_bench.streams import probes
-from rollup_bench.streams.probes import MESSAGES, TOPICS, Seen, gathered, in_order, ordered, shares
+from rollup_bench.streams.probes import AGAIN, MESSAGES, TOPICS, Seen, gathered, in_order, new_names, ordered, shares
 from rollup_bench.streams.pulsar import admin
 from rollup_bench.streams.pulsar.broker import NAMESPACE, Pulsar, path
 
-AGAIN = 50  # messages that a restarted producer sends again
 WAIT = 100  # milliseconds
 
 
 class PulsarProbes(probes.Probes[Pulsar]):
     """See the base class."""
 
-    def replay(self) -> Seen:
-        half = len(MESSAGES) // 2
-        with self.topic() as topic:
-            self.send(topic, MESSAGES[:half])
-            time.sleep(0.1)
-            instant = round(time.time() * 1000)
-            self.send(topic, MESSAGES[half:])
-            with self.broker.client(topic) as client:
-                reader = client.create_reader(path(topic), pulsar.MessageId.earliest)
-                reader.seek(instant)
-                (found,) = gathered([partial(_next, reader.read_next)], half)
-        return Seen(found == MESSAGES[half:], probes.begins(found, half))
+    def since(self, topic: str, instant: int, count: int) -> list[bytes]:
+        with self.broker.client(topic) as client:
+            reader = client.create_reader(path(topic), pulsar.MessageId.earliest)
+            reader.seek(instant)
+            return gathered([partial(_next, reader.read_next)], count)[0]
 
     def retention(self) -> Seen:
         with self.topic() as topic:
@@ -69,7 +59,7 @@ class PulsarProbes(probes.Probes[Pulsar]):
         return Seen(all(each) and all(map(in_order, each)), seen)
 
     def many_topics(self) -> Seen:
-        names, sent = [f"probe-{uuid.uuid4().hex[:12]}" for _ in range(TOPICS)], 0
+        names, sent = new_names(TOPICS), 0
         try:
             for name in names:
                 self.broker.create(name)

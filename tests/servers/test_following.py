@@ -85,7 +85,7 @@ def test_a_stream_that_is_opened_again_goes_on_where_it_stands(engine: Engine, p
 @pytest.mark.parametrize("engine", ["cassandra"], indirect=True)
 @LAYOUTS
 def test_events_that_are_written_again_change_nothing(engine: Engine, plan: Plan, events: Events) -> None:
-    """A kill comes after the rows of a write and before its mark: the next process writes them in other pieces."""
+    """After a kill between the rows of a write and its mark, the next process writes these events in other pieces."""
     with follower(engine).opened(plan) as tables:
         written(tables, events, 0, 1_200)
     with follower(engine).opened(plan) as tables:

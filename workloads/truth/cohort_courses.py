@@ -16,7 +16,7 @@ from rollup_bench.workloads.truth.selection import matching
 
 
 def rows(question: Cohort, events: Events) -> Rows:
-    """The rows of all cohorts; ValueError if the births of subjects move while events arrive."""
+    """The rows of all cohorts; ValueError if a later event of the stream moves the birth of a subject."""
     born = births(question, events)
     arrived = _arrivals(question, born, events)
     parts = list(activity(question, born, events, (POSITION,)))

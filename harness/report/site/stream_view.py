@@ -8,7 +8,7 @@ from statistics import median
 
 import msgspec
 
-from rollup_bench.harness.records.streams import Delays, Followed, Header, Record, Unsupported, read
+from rollup_bench.harness.records.streams import Delays, Followed, Header, Record, Unsupported, header_of, read
 from rollup_bench.harness.report.streams import SHARES, Figures, figures
 from rollup_bench.harness.stats import histograms
 
@@ -102,7 +102,7 @@ def delay_views(files: Mapping[str, Sequence[Record]]) -> list[DelayView]:
 
 
 def _view(name: str, lines: Sequence[Record]) -> StreamsView:
-    header = next(line for line in lines if isinstance(line, Header))
+    header = header_of(lines)
     launches: dict[str, list[Followed]] = {}
     for line in lines:
         if isinstance(line, Followed):
