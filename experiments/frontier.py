@@ -1,10 +1,9 @@
 """Searches the highest event rate at which answers stay fresh, for each engine and layout, and rates of questions.
 
 `python -m experiments.frontier [--engines duckdb,druid,cassandra] [--layouts raw,day] [--asks 5,20,80] --out FOLDER`.
-Streams of `game` go through Kafka for 20 seconds. A rate is kept up with if 99 of 100 events are known to be visible
-within 5 seconds, if 95 of 100 answers come within a second and as many are right, if no event is lost or doubled, and
-if all answers at the end are right. Rates double until one is not kept up with, and the rate between the last two is
-tried. Each stream is a file in FOLDER. `--again SECONDS` then sends events at half of the highest rate for so long, and
+Streams of `game` go through Kafka for 20 seconds. `kept_up` says when a rate is kept up with. Rates double until one is
+not, and the rate between the last two is tried. Each stream is a file in FOLDER; the page Real time draws those in
+`results/MACHINE/streams/frontier`. `--again SECONDS` then sends events at half of the highest rate for so long, and
 prints how much the memory of the follower grew.
 """
 
@@ -19,12 +18,13 @@ from rollup_bench.engines.contract import Engine
 from rollup_bench.errors import RequestError
 from rollup_bench.harness.cli.options import engines_option, layouts_option
 from rollup_bench.harness.follow.arm import Place
+from rollup_bench.harness.follow.figures import Figures, figures, kept_up
 from rollup_bench.harness.follow.request import Request
 from rollup_bench.harness.follow.run import followed, header
 from rollup_bench.harness.follow.stream import by_time
-from rollup_bench.harness.records.streams import Followed, Kind, write
+from rollup_bench.harness.records.streams import Followed, write
 from rollup_bench.harness.report.grid import new_table, print_table
-from rollup_bench.harness.report.streams import Figures, between, figures
+from rollup_bench.harness.report.streams import between
 from rollup_bench.harness.report.terminal import console, ended, progress
 from rollup_bench.harness.run.arms import opened
 from rollup_bench.harness.run.home import home
@@ -36,10 +36,8 @@ from rollup_bench.workloads.layouts import Layout
 BROKER = "kafka"
 LEAST, MOST = 1_000, 128_000
 """The rates between which is searched, in events a second."""
-FRESH, WITHIN, LENGTH = 5.0, 1.0, 20.0
-"""Seconds within which events must be visible, and answers come; and the length of a stream."""
-RIGHT = 0.95
-"""The share of answers that must be right while the stream is written."""
+LENGTH = 20.0
+"""The seconds of a stream."""
 
 
 class Searching:
@@ -89,14 +87,6 @@ class Searching:
     def _kept_up(self, rate: float) -> Figures | None:
         found = self.stream(rate, LENGTH)
         return found if found and kept_up(found) else None
-
-
-def kept_up(found: Figures) -> bool:
-    """Whether a store kept up with a stream."""
-    if not found.fresh or found.lost or found.doubled or found.wrong:
-        return False
-    right = found.kinds.get(Kind.RIGHT, 0) >= RIGHT * sum(found.kinds.values())
-    return right and found.fresh[0.99][1] <= FRESH and found.writing[1] <= WITHIN
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from rollup_bench.harness.report.terminal import console, ended
 from rollup_bench.harness.run import arms as running
 from rollup_bench.harness.run.admission import check
 from rollup_bench.harness.run.arms import Arm
-from rollup_bench.harness.run.costs import Gauge, Meter
+from rollup_bench.harness.run.costs import Meter, gauge
 from rollup_bench.harness.run.home import home
 from rollup_bench.harness.run.replay import domain, replay
 from rollup_bench.harness.run.verdicts import RIGHT
@@ -46,7 +46,7 @@ def measured(engine: Engine, arm: Arm, template: Template, stored: Events) -> Sp
             raise FailureError(f"{arm.name}: {QUESTION} is {verdict.kind}: {verdict.reason}")
         for question in islice(requests, WARM_UP):
             session.ask(question)
-        meter = Meter(Gauge(server.cpu_seconds, server.resident_bytes) if server else Gauge())
+        meter = Meter(gauge(server))
         for question in islice(requests, REQUESTS):
             session.ask(question)
         return meter.read()

@@ -10,6 +10,7 @@ from rollup_bench.engines.registry import names, recipe
 from rollup_bench.errors import RequestError
 from rollup_bench.harness.choose.draws import Measured
 from rollup_bench.harness.choose.responses import UnderLoad, under_load
+from rollup_bench.harness.choose.streamed import Streamed, streamed
 from rollup_bench.harness.records.findings import Cell, Run, drifting, processor_logs
 from rollup_bench.harness.records.lines import (
     Cost,
@@ -23,6 +24,7 @@ from rollup_bench.harness.records.lines import (
     parts,
 )
 from rollup_bench.harness.records.routes import different, routes, shares
+from rollup_bench.harness.records.streams import Record
 from rollup_bench.harness.run.verdicts import RIGHT
 from rollup_bench.workloads import dataset as datasets
 from rollup_bench.workloads.dataset import Dataset
@@ -48,6 +50,7 @@ class Store(msgspec.Struct, frozen=True, omit_defaults=True):
     load: Measured | None = None  # seconds
     ingest: Measured | None = None  # processor seconds for each event of a load
     under_load: dict[str, UnderLoad] = {}  # by mix, and by question for questions that were put under load alone
+    streams: list[Streamed] = []  # that the store followed, of the same dataset on the same machine
 
 
 class Evidence(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -65,8 +68,11 @@ class Evidence(msgspec.Struct, frozen=True, omit_defaults=True):
     sizable: str = SIZABLE  # the dataset to generate with other numbers of events: this one if it is generated
 
 
-def evidence(run: Run, name: str) -> Evidence:
-    """Returns what a choice rests on; RequestError if the run, called `name` in messages, timed nothing."""
+def evidence(run: Run, name: str, streams: Sequence[Sequence[Record]] = ()) -> Evidence:
+    """Returns what a choice rests on; RequestError if the run, called `name` in messages, timed nothing.
+
+    `streams` has the lines of each file of streams that were followed on the same machine.
+    """
     if not of_type(run.lines, Cost):
         raise RequestError(f"{name}: nothing was timed in this run; give a run of --profile standard")
     if "cores" not in run.header.budget:
@@ -80,7 +86,7 @@ def evidence(run: Run, name: str) -> Evidence:
         dataset=run.header.dataset,
         rows=run.header.rows,
         cores=run.header.budget["cores"],
-        stores=list(_stores(run, arms, mixes)),
+        stores=list(_stores(run, arms, mixes, streamed(streams, run.header.dataset))),
         questions=questions,
         mixes=mixes,
         errors=_errors(data) if data else {},
@@ -89,7 +95,9 @@ def evidence(run: Run, name: str) -> Evidence:
     )
 
 
-def _stores(run: Run, arms: Collection[str], mixes: Mapping[str, Mapping[str, int]]) -> Iterator[Store]:
+def _stores(
+    run: Run, arms: Collection[str], mixes: Mapping[str, Mapping[str, int]], streams: Mapping[str, list[Streamed]]
+) -> Iterator[Store]:
     verdicts, spent, drifts = of_type(run.lines, Verdict), processor_logs(run), drifting(run)
     alone = {line.question: {line.question: 1} for line in verdicts}
     blocks = [Mix(name=name, weights=dict(counts)) for name, counts in {**mixes, **alone}.items()]
@@ -109,6 +117,7 @@ def _stores(run: Run, arms: Collection[str], mixes: Mapping[str, Mapping[str, in
             load=Measured.of({launch: line.seconds for launch, line in loads.items()}) if loads else None,
             ingest=Measured.of(built) if built else None,
             under_load={mix.name: one for mix in blocks if (one := under_load(run, mix, arm))},
+            streams=streams.get(arm, []),
         )
 
 

@@ -17,7 +17,7 @@ from rollup_bench.harness.choose.rule import Decision, Rule
 from rollup_bench.harness.stats.estimate import LEVEL
 from rollup_bench.harness.stats.percentiles import interval
 
-BOUNDS = ("p95_ms", "disk_gb", "load_seconds")
+BOUNDS = ("p95_ms", "disk_gb", "load_seconds", "fresh_seconds")
 _AMOUNTS = ("rate", "unforeseen", "events_a_day", *Prices.__struct_fields__)
 _MOST = {"unforeseen": 1.0}  # all other needs and prices have no largest value
 _STEP = 1e6  # how many times a need or price is increased to see how prices of candidates depend on it
@@ -204,6 +204,9 @@ class _Search:
             known = all(part.store.load and part.store.load.known for part in candidate.parts)
             low, high = interval(loads, LEVEL)
             return (high, low, high) if known else None
+        if name == "fresh_seconds":
+            fresh = self.rule.freshness.limit(candidate)
+            return (fresh[1], *fresh) if fresh else None
         low, high = self.rule.pricing.speed.p95(candidate)
         return (1000 * high, 1000 * low, 1000 * high) if math.isfinite(high) else None
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from rollup_bench.streams import registry
 from rollup_bench.workloads.reading import blamed, read
 
 LEAST, MOST = 1e-9, 1e12
@@ -15,6 +16,9 @@ LEAST, MOST = 1e-9, 1e12
 Amount = Annotated[float, msgspec.Meta(ge=0, le=MOST)]
 Positive = Annotated[float, msgspec.Meta(ge=LEAST, le=MOST)]
 DAYS_A_YEAR = 365.25
+BROKERS = tuple(registry.names())
+NAMED = ("ask", "broker", "engines", "prices")
+"""The needs that are not numbers."""
 Count = Annotated[int, msgspec.Meta(ge=1)]
 
 
@@ -40,6 +44,9 @@ class Needs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     p95_ms: Positive | None = None
     error: Amount | None = None  # the largest error of an estimate, as a fraction
     events_a_day: Amount = 0.0  # new events
+    events_a_second: Amount = 0.0  # new events in the busiest second, which stores follow while they are asked
+    fresh_seconds: Positive | None = None  # within which 99 of 100 new events are in answers
+    broker: str | None = None  # that may be run; None means any
     years: Positive | None = None  # how long events are kept
     disk_gb: Positive | None = None
     load_seconds: Positive | None = None  # until all events are loaded
@@ -50,6 +57,8 @@ class Needs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def __post_init__(self) -> None:
         numbers = {**self.ask, **self.numbers}
+        if self.broker not in (None, *BROKERS):
+            raise ValueError(f"broker is {self.broker}; write {' or '.join(BROKERS)}")
         for name, value in numbers.items():
             if isinstance(value, float) and not math.isfinite(value):
                 raise ValueError(f"{name} is {value}; write a finite number")
@@ -58,7 +67,7 @@ class Needs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def numbers(self) -> dict[str, float | None]:
         """All needs and prices that are numbers, by name."""
         known = {**msgspec.structs.asdict(self), **msgspec.structs.asdict(self.prices)}
-        return {name: value for name, value in known.items() if name not in ("ask", "engines", "prices")}
+        return {name: value for name, value in known.items() if name not in NAMED}
 
     @property
     def rows(self) -> float:

@@ -5,10 +5,10 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
-from rollup_bench.harness.choose.evidence import Evidence
+from rollup_bench.harness.choose.evidence import LEAST_LAUNCHES, Evidence
 from rollup_bench.harness.choose.needs import DAYS_A_YEAR, Needs
 from rollup_bench.harness.records.lines import parts
-from rollup_bench.workloads.layouts import RAW, STORED
+from rollup_bench.workloads.layouts import RAW, STORED, TUNED
 
 GENERATED_YEARS = 10  # the span of generated events, whatever their number
 ALIKE = 1.25  # sizes that differ by no more than this factor are taken for the same
@@ -68,6 +68,16 @@ def measuring(
     asked = ["--questions", ",".join(questions)] if questions else []
     words = ["rollup-bench", "run", "--dataset", dataset, *words, *asked, *more, "--profile", "standard"]
     return shlex.join(words)
+
+
+def following(evidence: Evidence, needs: Needs, engines: Sequence[str]) -> str:
+    """Returns a command that measures how fresh the answers of engines are at the needed rates."""
+    layouts = dict.fromkeys(name for store in evidence.stores if (name := parts(store.arm)[1]) != TUNED)
+    words = ["--dataset", evidence.dataset, "--engines", ",".join(engines), "--layouts", ",".join(layouts or [RAW])]
+    through = ["--broker", needs.broker] if needs.broker else []
+    rate = ["--rate", f"{needs.events_a_second:g}"] if needs.events_a_second else []
+    asks = ["--asks", f"{needs.rate:g}", "--launches", str(LEAST_LAUNCHES)]
+    return shlex.join(["rollup-bench", "follow", *words, *through, *rate, *asks])
 
 
 def _engines(evidence: Evidence) -> list[str]:

@@ -13,9 +13,11 @@ from rollup_bench.errors import RequestError
 from rollup_bench.harness.choose.candidates import UNFORESEEN, Candidate, Gap, Part, Stores
 from rollup_bench.harness.choose.draws import SURE, Draws
 from rollup_bench.harness.choose.evidence import Evidence
+from rollup_bench.harness.choose.freshness import Freshness
 from rollup_bench.harness.choose.needs import Needs
 from rollup_bench.harness.choose.prices import DAY, GB, Pricing
-from rollup_bench.harness.choose.refusals import Refusal, measuring, refusals
+from rollup_bench.harness.choose.refusals import Refusal, following, measuring, refusals
+from rollup_bench.harness.choose.streamed import Streamed
 from rollup_bench.harness.records.lines import parts
 from rollup_bench.harness.stats.estimate import LEVEL
 from rollup_bench.harness.stats.percentiles import interval
@@ -40,6 +42,7 @@ class Offer(msgspec.Struct, frozen=True):
     load_seconds: float  # of both stores
     disk_bytes: float
     memory_bytes: float
+    fresh: dict[str, Streamed]  # by arm, the stream that shows that the store keeps up; empty if no need asks for it
 
 
 class Failure(msgspec.Struct, frozen=True):
@@ -56,6 +59,7 @@ class Doubt(NamedTuple):
     why: str
     engines: tuple[str, ...]
     questions: tuple[str, ...] = ()
+    of_streams: bool = False  # whether streams must be followed to know it, not questions be timed
 
 
 class Decision(msgspec.Struct, frozen=True):
@@ -88,6 +92,11 @@ class Rule:
     def pricing(self) -> Pricing:
         """Prices for these needs."""
         return Pricing(Stores(self.evidence, self.ask), self.needs)
+
+    @property
+    def freshness(self) -> Freshness:
+        """Judges the streams that stores followed."""
+        return Freshness(self.needs)
 
     def candidates(self) -> list[Candidate]:
         """Returns all candidates that may be run."""
@@ -126,7 +135,11 @@ class Rule:
             return [Doubt(gap.arm, gap.why, (parts(gap.arm)[0],), (gap.question,)) for gap in candidate.unknown]
         engines = tuple(parts(part.store.arm)[0] for part in candidate.parts)
         reasons = chain(self._missing_figures(candidate), self._unknown_speed(candidate))
-        return [Doubt(candidate.name, why, engines) for why in islice(reasons, 1)]
+        if found := [Doubt(candidate.name, why, engines) for why in islice(reasons, 1)]:
+            return found
+        stores = [part.store for part in candidate.parts]
+        unknown = [(store.arm, why) for store in stores if (why := self.freshness.unknown(store))]
+        return [Doubt(arm, why, (parts(arm)[0],), of_streams=True) for arm, why in unknown]
 
     def serves(self, candidate: Candidate) -> bool:
         """Returns whether a candidate is known to meet all needs."""
@@ -167,6 +180,8 @@ class Rule:
             yield f"its p95 is above {needs.p95_ms:g} ms at {needs.rate:g} questions a second"
         if self.pricing.speed.misses(candidate, sys.float_info.max):
             yield f"it did not sustain {needs.rate:g} questions a second"
+        reasons = {part.store.arm: self.freshness.failure(part.store) for part in candidate.parts}
+        yield from (f"{arm}: {why}" for arm, why in reasons.items() if why)
 
     def _missing_figures(self, candidate: Candidate) -> Iterator[str]:
         needs = self.needs
@@ -212,6 +227,8 @@ class Rule:
         asked = list(self.ask) if UNFORESEEN in questions else questions
         what = ", ".join(_unique(doubt.what for doubt in doubts))
         named = f"{', '.join(questions)}: {why}" if questions else why
+        if doubts[0].of_streams:
+            return Refusal(what, named, following(self.evidence, self.needs, engines))
         return Refusal(what, named, measuring(self.evidence, engines, asked))
 
     def _offers(self, fitting: Sequence[Candidate]) -> list[Offer]:
@@ -233,6 +250,7 @@ class Rule:
             float(np.median(self.load_seconds(candidate))),
             self.disk_gb(candidate) * GB,
             sum(part.store.memory or 0.0 for part in candidate.parts) * self.needs.replicas,
+            {part.store.arm: seen for part in candidate.parts if (seen := self.freshness.shown(part.store))},
         )
 
 

@@ -19,6 +19,7 @@ from rollup_bench.harness.cli.options import out_option
 from rollup_bench.harness.records import history
 from rollup_bench.harness.records.findings import Run
 from rollup_bench.harness.records.lines import Cost, Ended
+from rollup_bench.harness.records.streams import beside
 from rollup_bench.harness.report import decisions
 from rollup_bench.harness.report.operations import operations_tables
 from rollup_bench.harness.report.site import pages
@@ -52,7 +53,7 @@ def _named(names: Sequence[str]) -> dict[str, Run]:
 
 
 def _rule(runs: dict[str, Run], needs: Needs) -> Rule:
-    return Rule(_of_size([evidence(run, name) for name, run in runs.items()], needs), needs)
+    return Rule(_of_size([evidence(run, name, beside(Path(name))) for name, run in runs.items()], needs), needs)
 
 
 @click.command()

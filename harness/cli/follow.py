@@ -18,11 +18,12 @@ from rollup_bench.harness.cli.options import (
     seed_option,
     via_option,
 )
+from rollup_bench.harness.follow.figures import are_sound
 from rollup_bench.harness.follow.killing import Victim
 from rollup_bench.harness.follow.request import Request
 from rollup_bench.harness.follow.run import run
 from rollup_bench.harness.follow.stream import by_time
-from rollup_bench.harness.report.streams import are_sound, stream_tables
+from rollup_bench.harness.report.streams import stream_tables
 from rollup_bench.harness.report.terminal import console, progress
 from rollup_bench.harness.run.home import home
 from rollup_bench.streams import registry

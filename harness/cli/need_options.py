@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from rollup_bench.harness.choose import needs
-from rollup_bench.harness.choose.needs import LEAST, MOST, Needs
+from rollup_bench.harness.choose.needs import BROKERS, LEAST, MOST, Needs
 from rollup_bench.harness.cli.options import finite, optional_engines
 
 _AT_LEAST_0, _ABOVE_0 = click.FloatRange(0, MOST), click.FloatRange(LEAST, MOST)
@@ -17,6 +17,8 @@ _OPTIONS: dict[str, tuple[Any, str]] = {
     "p95-ms": (_ABOVE_0, "Milliseconds within which 95 of 100 answers must arrive (any)."),
     "error": (_AT_LEAST_0, "Largest error of an estimate, as a fraction (as each question tolerates)."),
     "events-a-day": (_AT_LEAST_0, "New events a day (0)."),
+    "events-a-second": (_AT_LEAST_0, "New events in the busiest second, which stores follow while they are asked (0)."),
+    "fresh-seconds": (_ABOVE_0, "Seconds within which 99 of 100 new events must be in answers (any)."),
     "years": (_ABOVE_0, "Years for which events are kept."),
     "disk-gb": (_ABOVE_0, "Most gigabytes on disk (any)."),
     "load-seconds": (_ABOVE_0, "Most seconds until all events are loaded (any)."),
@@ -29,6 +31,7 @@ _OPTIONS: dict[str, tuple[Any, str]] = {
     "cluster-hour": (_ABOVE_0, "Price of a machine like that of the run for an hour, in place of cores and memory."),
 }
 NEEDS = "TOML file with needs, which the options below override."
+BROKER = "Broker through which new events come (any)."
 ENGINES = "Engines that may be run (any)."
 ASK = "How often a question is asked, relative to the others (as in the dataset's first mix)."
 
@@ -51,6 +54,7 @@ def need_options(command: Callable[..., None]) -> Callable[..., None]:
     """Adds the options for a file of needs, for each need and for each price, in this order."""
     for name, (kind, text) in reversed(_OPTIONS.items()):
         command = click.option(f"--{name}", type=kind, callback=finite, help=text)(command)
+    command = click.option("--broker", type=click.Choice(BROKERS), help=BROKER)(command)
     command = click.option("--engines", default="", callback=optional_engines, metavar="A,B", help=ENGINES)(command)
     command = click.option("--ask", multiple=True, callback=_weights, metavar="QUESTION=WEIGHT", help=ASK)(command)
     return click.option("--needs", type=click.Path(path_type=Path), help=NEEDS)(command)

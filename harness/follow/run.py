@@ -11,7 +11,7 @@ from rollup_bench.errors import RequestError
 from rollup_bench.harness.follow.arm import Place, Say, follow
 from rollup_bench.harness.follow.killing import Victim
 from rollup_bench.harness.follow.request import Request
-from rollup_bench.harness.records.streams import Followed, Header, Record, Unsupported, write
+from rollup_bench.harness.records.streams import FOLDER, Followed, Header, Record, Unsupported, write
 from rollup_bench.harness.run.arms import opened
 from rollup_bench.harness.run.machine import setting
 from rollup_bench.streams import registry
@@ -74,7 +74,7 @@ def followed(
 
 
 def _new(home: Path, dataset: str, broker: str) -> Path:
-    paths = (home / "streams" / f"{dataset}-{broker}-{number}.jsonl" for number in count(1))
+    paths = (home / FOLDER / f"{dataset}-{broker}-{number}.jsonl" for number in count(1))
     return next(path for path in paths if not path.exists())
 
 

@@ -100,6 +100,7 @@ class Spent(msgspec.Struct, frozen=True):
     pressure: dict[str, float] | None = (
         None  # by resource: share of the period in which some task waited for the resource
     )
+    others: float | None = None  # processor seconds of all other programs, and of virtual machines beside this one
 
     @property
     def processor(self) -> float:

@@ -9,6 +9,8 @@ import msgspec
 from rollup_bench.errors import RequestError
 
 SCHEMA = 1
+FOLDER = "streams"
+"""The folder with the files of streams, in the folder of a machine and in the home folder."""
 
 
 class Kind(StrEnum):
@@ -127,6 +129,15 @@ def write(path: Path, lines: Sequence[Record]) -> None:
     part = path.with_name(f"{path.name}.part")
     part.write_bytes(b"".join(msgspec.json.encode(line) + b"\n" for line in lines))
     part.replace(path)
+
+
+def beside(run: Path) -> list[list[Record]]:
+    """Returns the lines of each file of streams that were followed on the machine of a run's file.
+
+    They are in a folder beside the file or, in the home folder, beside the folder `runs`.
+    """
+    folder = (run.parent.parent if run.parent.name == "runs" else run.parent) / FOLDER
+    return [list(read(path)) for path in sorted(folder.glob("*.jsonl"))]
 
 
 def read(path: Path) -> Iterator[Record]:

@@ -8,6 +8,7 @@ from rich.text import Text
 
 from rollup_bench.harness.choose.flips import Flip
 from rollup_bench.harness.choose.rule import Decision, Offer, Rule
+from rollup_bench.harness.choose.streamed import Streamed
 from rollup_bench.harness.report.grid import new_table, print_table
 
 _SHOWN = 8  # the offers that are printed; all others are dearer
@@ -16,6 +17,7 @@ LABELS = {
     "unforeseen": "share of unforeseen questions",
     "p95_ms": "p95 in ms",
     "events_a_day": "events a day",
+    "fresh_seconds": "seconds until events are in answers",
     "disk_gb": "GB on disk",
     "load_seconds": "seconds of the load",
     "cpu_hour": "price of a core for an hour",
@@ -85,7 +87,15 @@ def described(offer: Offer, cheapest: Offer) -> str:
     sizes = f"{_gb(offer.disk_bytes)} on disk, {_gb(offer.memory_bytes)} of memory"
     where = "".join(f"; {arm} answers {', '.join(questions)}" for arm, questions in offer.questions.items())
     loaded = f"loads in {offer.load_seconds:,.3g} s, {sizes}"
-    return f"best {kind}: {offer.name}{dearer}: {loaded}{where if kind == 'pair' else ''}"
+    fresh = "".join(f"; {freshness(arm, seen)}" for arm, seen in offer.fresh.items())
+    return f"best {kind}: {offer.name}{dearer}: {loaded}{where if kind == 'pair' else ''}{fresh}"
+
+
+def freshness(arm: str, seen: Streamed) -> str:
+    """Returns how fresh the answers of a store were during a stream."""
+    within = "" if seen.high is None else f" within {seen.high:.3g} s"
+    stream = f"{seen.rate:g} events a second through {seen.broker}"
+    return f"{arm} has 99 of 100 events in answers{within} at {stream}, with {seen.right:.1%} of these answers right"
 
 
 def flip_text(flip: Flip) -> str:

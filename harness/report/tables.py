@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from rollup_bench.harness.records.findings import Run, noise_floor
-from rollup_bench.harness.records.lines import Ended, Fault, Rounds, Verdict, of_type
+from rollup_bench.harness.records.lines import Cost, Ended, Fault, Rounds, Verdict, of_type
 from rollup_bench.harness.report.cell_table import print_cells
 from rollup_bench.harness.report.cells import by_question
 from rollup_bench.harness.report.load_table import print_loads
@@ -15,6 +15,9 @@ from rollup_bench.harness.report.mixes import mixes
 from rollup_bench.harness.report.operations import operations_tables
 from rollup_bench.harness.report.pivot import print_pivot
 from rollup_bench.harness.report.rates import print_mix, print_under_load
+
+BUSY = 0.25
+"""The cores that other programs may use. All servers of a run that are not asked use less."""
 
 
 def run_table(run: Run, console: Console) -> None:
@@ -47,11 +50,13 @@ def dashboard_table(run: Run, seconds: Sequence[float], console: Console) -> Non
 
 
 def _print_scope(run: Run, console: Console) -> None:
-    """Prints what was measured, and on which machine."""
+    """Prints what was measured, on which machine, and whether it was busy."""
     header = run.header
     machine = f"{header.machine.get('processor', '')}, {header.machine.get('cores', '?')} cores"
     console.print(f"[bold]{header.dataset}, {header.rows:,} rows[/bold]")
     console.print(f"[dim]{machine}; {'; '.join(header.scope)}[/dim]")
+    if words := busy(run):
+        console.print(f"[bold yellow]{words}[/bold yellow]")
 
 
 def _remarks(run: Run) -> Iterator[str]:
@@ -64,6 +69,16 @@ def _remarks(run: Run) -> Iterator[str]:
         yield f"[red]{fault.arm} dropped out while {fault.doing}{when}: {escape(fault.reason)}[/red]"
     if not of_type(run.lines, Ended):
         yield "[red]not complete: the run was interrupted or lost an arm; `run --out` with its file resumes it[/red]"
+
+
+def busy(run: Run) -> str:
+    """Says that other programs kept the machine busy while questions were asked; empty if they did not."""
+    cores = [one.spent.others / one.spent.seconds for one in of_type(run.lines, Cost) if one.spent.others is not None]
+    middle = median(cores) if cores else 0.0
+    if middle <= BUSY:
+        return ""
+    share = f"{middle:.1f} of {run.header.machine.get('cores', '?')} cores"
+    return f"The machine was busy: other programs used {share} while questions were asked, so all times are too long"
 
 
 def noise(run: Run) -> str:

@@ -92,7 +92,7 @@ def admit(request: Request, log: RunLog, arms: Sequence[Arm], sessions: Mapping[
     other arms are asked: the replay is that of the arms that support the whole domain, if there are any.
     """
     reached = [arm for arm in arms if arm.loaded is None or arm.name in sessions]
-    for name, default in request.defaults.items():
+    for number, (name, default) in enumerate(request.defaults.items(), 1):
         missing = [arm for arm in reached if not log.has(Verdict, arm=arm.name, question=name)]
         refusals = (
             {arm.name: request.refusals(name, arm) for arm in reached if answers(arm, default)} if missing else {}
@@ -104,7 +104,7 @@ def admit(request: Request, log: RunLog, arms: Sequence[Arm], sessions: Mapping[
         for question in questions:  # a request goes to all arms before the next request: its truth is computed once
             for arm in missing:
                 if question == default or answers(arm, question):
-                    say(f"checking {name} of {arm.name}")
+                    say(f"checking question {number} of {len(request.defaults)}, {name}, on {arm.name}")
                     checked[arm.name].append(check(arm, sessions.get(arm.name), question, request.events))
         for arm in missing:
             log.add(verdict(arm, name, default, checked[arm.name], refusals.get(arm.name, ())))

@@ -18,13 +18,14 @@ class Gauge(NamedTuple):
 
     processor: Callable[[], float | None] = lambda: None
     resident: Callable[[], int | None] = lambda: None
+    served: bool = False  # whether the engine has processes of its own
 
 
 def gauge(server: Server | None) -> Gauge:
     """Returns a gauge of a server's processor seconds and memory; for None (embedded), of this process's memory."""
     if server is None:
         return Gauge(resident=lambda: int(psutil.Process().memory_info().rss))
-    return Gauge(server.cpu_seconds, server.resident_bytes)
+    return Gauge(server.cpu_seconds, server.resident_bytes, served=True)
 
 
 class Meter:
@@ -33,7 +34,7 @@ class Meter:
     def __init__(self, gauge: Gauge) -> None:
         self._gauge = gauge
         self._start, self._client, self._engine = time.perf_counter(), time.process_time(), gauge.processor()
-        self._stall_seconds = stall_seconds()
+        self._stall_seconds, self._busy = stall_seconds(), busy_seconds()
 
     def read(self, clients: float = 0.0) -> Spent:
         """Returns the resources used since the meter was created.
@@ -41,14 +42,26 @@ class Meter:
         `clients` is the processor seconds of client processes, which are added to those of this process.
         """
         engine = self._gauge.processor()
-        seconds = time.perf_counter() - self._start
+        seconds, busy = time.perf_counter() - self._start, busy_seconds() - self._busy
+        client = time.process_time() - self._client + clients
+        spent = None if engine is None or self._engine is None else engine - self._engine
+        hidden = self._gauge.served and spent is None
         return Spent(
             seconds=seconds,
-            client=time.process_time() - self._client + clients,
-            engine=None if engine is None or self._engine is None else engine - self._engine,
+            client=client,
+            engine=spent,
             resident=self._gauge.resident(),
             pressure=pressure(self._stall_seconds, seconds),
+            others=None if hidden else round(max(busy - client - (spent or 0.0), 0.0), 4),
         )
+
+
+def busy_seconds() -> float:
+    """Returns the seconds since boot that processors were not idle, or worked for other virtual machines."""
+    times = psutil.cpu_times()
+    waiting = times.idle + getattr(times, "iowait", 0.0)
+    counted_twice = getattr(times, "guest", 0.0) + getattr(times, "guest_nice", 0.0)  # in user and nice, too
+    return float(sum(times) - waiting - counted_twice)
 
 
 def stall_seconds() -> dict[str, float] | None:

@@ -10,12 +10,12 @@ from rollup_bench.engines.contract import Engine, Plan
 from rollup_bench.engines.following import Following, Mark, Written, follower
 from rollup_bench.errors import RequestError
 from rollup_bench.harness.follow.arm import Place, follow
+from rollup_bench.harness.follow.figures import figures
 from rollup_bench.harness.follow.killing import Victim
 from rollup_bench.harness.follow.request import Request
 from rollup_bench.harness.follow.run import header, run
 from rollup_bench.harness.follow.stream import by_time
 from rollup_bench.harness.records.streams import Followed, Header, Kind, Record, read
-from rollup_bench.harness.report.streams import figures
 from rollup_bench.harness.run.verdicts import RIGHT, check
 from rollup_bench.servers import open_server
 from rollup_bench.servers.watch import Watch

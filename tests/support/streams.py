@@ -25,14 +25,16 @@ HEADER = Header(
 )
 
 
-def followed(arm: str = "duckdb/raw", launch: int = 0, delay: float = 0.2, kill: Kill | None = None) -> Followed:
+def followed(
+    arm: str = "duckdb/raw", launch: int = 0, delay: float = 0.2, kill: Kill | None = None, rate: float = RATE
+) -> Followed:
     """A stream whose events are visible `delay` seconds after they were due; answers take no time."""
     late = histograms.encode([500])
     return Followed(
         arm=arm,
         launch=launch,
-        answers=[_asked(GAP * number, delay) for number in range(int((EVENTS / RATE + 2) / GAP))],
-        quiet=[_asked(20.0, delay)],
+        answers=[_asked(GAP * number, delay, rate) for number in range(int((EVENTS / rate + 2) / GAP))],
+        quiet=[_asked(20.0, delay, rate)],
         final={"daily-players": "right"},
         stored=EVENTS,
         left_out={},
@@ -45,8 +47,8 @@ def followed(arm: str = "duckdb/raw", launch: int = 0, delay: float = 0.2, kill:
     )
 
 
-def _asked(at: float, delay: float) -> Asked:
-    visible = min(max(int((at - delay) * RATE + 1), 0), EVENTS)
+def _asked(at: float, delay: float, rate: float) -> Asked:
+    visible = min(max(int((at - delay) * rate + 1), 0), EVENTS)
     return Asked("daily-players", at, at, at, Kind.RIGHT, visible, visible)
 
 

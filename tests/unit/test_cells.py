@@ -8,6 +8,7 @@ from rollup_bench.harness.records.findings import Run
 from rollup_bench.harness.records.lines import Cost, Record, Rounds, Spent, Verdict, parse
 from rollup_bench.harness.report.cell_table import print_cells
 from rollup_bench.harness.report.cells import CellView, by_question, comparable
+from rollup_bench.harness.report.tables import busy, run_table
 from rollup_bench.harness.stats.abba import AGAIN
 from tests.support.timed import HEADER, rounds
 
@@ -123,6 +124,27 @@ def test_reasons_of_right_answers_are_printed_only_if_requests_are_refused() -> 
     assert printed(run(right, less), 90) == [
         "druid/raw: right: not timed: of 100 drawn requests it refuses 7: days; a roll-up (r)"
     ]
+
+
+@pytest.mark.parametrize(("others", "said"), [(0.2, ""), (1.5, "other programs used 1.5 of 2 cores"), (None, "")])
+def test_a_busy_machine_is_said_before_the_figures(
+    others: float | None, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = [
+        msgspec.structs.replace(one, spent=_beside(one.spent, others)) for one in LAUNCHES if isinstance(one, Cost)
+    ]
+    found = Run(msgspec.structs.replace(HEADER, machine={"cores": 2}), run(*LAUNCHES[:1], *asked).lines)
+    run_table(found, Console(width=100))
+    shown = " ".join(capsys.readouterr().out.split())
+    assert busy(found).startswith("The machine was busy: " if said else "")
+    assert said in shown
+    assert bool(busy(found)) == bool(said)
+    assert not said or shown.index(said) < shown.index("median ms")
+
+
+def _beside(spent: Spent, others: float | None) -> Spent:
+    """What was used while other programs used so many cores."""
+    return msgspec.structs.replace(spent, others=None if others is None else others * spent.seconds)
 
 
 def test_the_table_marks_a_cell_that_drifts() -> None:

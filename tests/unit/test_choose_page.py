@@ -15,8 +15,9 @@ from playwright.sync_api import Browser, Page, expect
 
 from rollup_bench.harness.choose.evidence import Evidence, evidence
 from rollup_bench.harness.choose.flips import flips
-from rollup_bench.harness.choose.needs import Needs, Prices, changed
+from rollup_bench.harness.choose.needs import BROKERS, Needs, Prices, changed
 from rollup_bench.harness.choose.rule import Rule
+from rollup_bench.harness.choose.streamed import Streamed
 from rollup_bench.harness.records.findings import Run
 from rollup_bench.harness.report import decisions
 from rollup_bench.harness.report.site import pages
@@ -26,7 +27,8 @@ from tests.support.command import Command
 from tests.support.evidence import loop, loops, run, store
 
 GB = 1e9
-SCRIPTS = ("draws", "formats", "needs", "responses", "candidates", "speed", "prices", "refusals", "rule", "flips")
+LOADED = pages.PAGE.joinpath("index.html").read_text("utf-8").split('src="choose/')[1:]
+SCRIPTS = [part.partition(".js")[0] for part in LOADED]
 ONE, TWO, THREE = "by-hour", "retention", "funnel"
 MIX = {ONE: 2, TWO: 1}
 
@@ -35,12 +37,38 @@ def _kept() -> Evidence:
     """Two engines that store the events, and one roll-up; under load, one of them alone and both with the mix."""
     fast, slow = loops(loop(8, {ONE: 20, TWO: 40}), loop(40, {ONE: 30, TWO: 300})), loops(loop(10, {ONE: 90, TWO: 9}))
     return run(
-        store("a/raw", {ONE: 0.02, TWO: 0.05}, raw="a/raw", memory=GB, bytes=3 * GB, under_load={"m": fast}),
-        store("a/day", {ONE: 0.002}, cannot={TWO: "unsupported: no subjects"}, memory=GB, bytes=GB),
+        store(
+            "a/raw",
+            {ONE: 0.02, TWO: 0.05},
+            raw="a/raw",
+            memory=GB,
+            bytes=3 * GB,
+            under_load={"m": fast},
+            streams=[
+                Streamed("kafka", 2000, 5, 5, 0.4, 0.52, 1.0),
+                Streamed("kafka", 8000, 200, 3, 0.9, 1.3, 0.98),
+                Streamed("pulsar", 2000, 20, 2, 0.5, 0.6, 1.0),
+            ],
+        ),
+        store(
+            "a/day",
+            {ONE: 0.002},
+            cannot={TWO: "unsupported: no subjects"},
+            memory=GB,
+            bytes=GB,
+            streams=[Streamed("kafka", 2000, 5, 5, 0.1, 0.2, 1.0), Streamed("kafka", 8000, 5, fails="it lost events")],
+        ),
         store(
             "b/tuned", {ONE: 0.04, TWO: 0.004}, raw="b/raw", memory=2 * GB, bytes=GB, under_load={"m": slow, TWO: slow}
         ),
-        store("b/raw", {ONE: 0.05, TWO: 0.06}, raw="b/raw", memory=2 * GB, bytes=2 * GB),
+        store(
+            "b/raw",
+            {ONE: 0.05, TWO: 0.06},
+            raw="b/raw",
+            memory=2 * GB,
+            bytes=2 * GB,
+            streams=[Streamed("kafka", 2000, 20, 5, 2.9, None, 0.77), Streamed("kafka", 500, 300, 3, 0.3, 0.4, 0.9)],
+        ),
         mixes={"m": MIX},
         errors={ONE: 0.02},
     )
@@ -72,6 +100,8 @@ def _needs(rng: np.random.Generator, found: Evidence) -> Needs:
         "p95_ms": (5, 500),
         "error": (0.005, 0.05),
         "events_a_day": (10, 1e7),
+        "events_a_second": (100, 20_000),
+        "fresh_seconds": (0.05, 10),
         "years": (0.5, 20),
         "disk_gb": (0.003, 10),
         "load_seconds": (0.3, 60),
@@ -81,7 +111,7 @@ def _needs(rng: np.random.Generator, found: Evidence) -> Needs:
         "system_month": (0.1, 50),
         "cluster_hour": (0.01, 5),
     }
-    rare = {"p95_ms", "error", "years", "cluster_hour", "events_a_day"}
+    rare = {"p95_ms", "error", "years", "cluster_hour", "events_a_day", "events_a_second", "fresh_seconds"}
     drawn: dict[str, Any] = {
         name: float(f"{low * (high / low) ** rng.random():.4g}")
         for name, (low, high) in ranges.items()
@@ -89,6 +119,8 @@ def _needs(rng: np.random.Generator, found: Evidence) -> Needs:
     }
     if rng.random() < 0.2:
         drawn["unforeseen"] = float(rng.choice([0.05, 0.5, 0.9, 1.0]))
+    if rng.random() < 0.05:
+        drawn["broker"] = str(rng.choice(BROKERS))
     if rng.random() < 0.2:
         drawn["replicas"] = int(rng.integers(1, 4))
     if rng.random() < 0.03:
@@ -112,7 +144,7 @@ def _rarely_last(engines: list[str]) -> list[float]:
 def page(browser: Browser) -> Iterator[Page]:
     """A page with the scripts of the rule."""
     opened = browser.new_page()
-    for name in (*SCRIPTS, "decisions"):
+    for name in SCRIPTS:
         opened.add_script_tag(path=pages.PAGE / "choose" / f"{name}.js")
     yield opened
     opened.close()
@@ -123,7 +155,9 @@ DECIDE = """cases => cases.flatMap(({ evidence, needs }) => {
     return needs.map((each) => {
         const rule = new choosing.Rule(known, each), decision = rule.choose(), found = choosing.flips(rule, decision);
         const texts = [choosing.scope(rule), choosing.sentence(decision), ...decision.offers.map(choosing.money)];
-        return { decision, flips: found, texts: [...texts, ...found.map(choosing.flipText)] };
+        const seen = decision.offers.flatMap((offer) => Object.entries(offer.fresh));
+        const fresh = seen.map(([arm, stream]) => choosing.freshness(arm, stream));
+        return { decision, flips: found, texts: [...texts, ...found.map(choosing.flipText), ...fresh] };
     });
 })"""
 
@@ -134,6 +168,7 @@ def _decided(found: Evidence, needs: Needs) -> Any:
     flipped = flips(rule, decision)
     texts = [decisions.scope(rule), decisions.sentence(decision), *map(decisions.money, decision.offers)]
     texts += map(decisions.flip_text, flipped)
+    texts += [decisions.freshness(*seen) for offer in decision.offers for seen in offer.fresh.items()]
     return msgspec.to_builtins({"decision": decision, "flips": flipped, "texts": texts})
 
 
@@ -289,6 +324,8 @@ def test_a_p95_is_drawn_against_the_rate_with_the_need(opened: Visit) -> None:
         ("ask=other~1", "ask=other~1 is not known here"),
         ("ask=carriers~1&ask=carriers~2", "ask=carriers is given twice"),
         ("engines=sqlite", "give one of duckdb, druid, cassandra."),
+        ("broker=rabbit", "give one of kafka, pulsar."),
+        ("fresh-seconds=0", "give a number above 0."),
         ("price=3", "This page has no parameter “price”"),
     ],
 )

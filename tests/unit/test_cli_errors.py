@@ -23,7 +23,18 @@ CHOICE = ("is not one of",)
 QUESTION = "carriers"
 BOARD = "game/morning"
 PRICES = ["--cpu-hour", "--memory-gb-month", "--disk-gb-month", "--system-month", "--cluster-hour"]
-AMOUNTS = ["--rate", "--p95-ms", "--error", "--events-a-day", "--years", "--disk-gb", "--load-seconds", *PRICES]
+AMOUNTS = [
+    "--rate",
+    "--p95-ms",
+    "--fresh-seconds",
+    "--error",
+    "--events-a-day",
+    "--events-a-second",
+    "--years",
+    "--disk-gb",
+    "--load-seconds",
+    *PRICES,
+]
 Case = tuple[list[str], tuple[str, ...]]
 
 
@@ -92,6 +103,7 @@ def needing(command: str) -> dict[str, list[Case]]:
             ([command, STORED, "--ask", "x=1"], ("has no question `x`; give one of",)),
         ],
         "--engines": [([command, STORED, "--engines", "x"], ("'--engines'", *ENGINE))],
+        "--broker": [([command, STORED, "--broker", "x"], ("'--broker'", *CHOICE))],
         "--unforeseen": [([command, STORED, "--unforeseen", "2"], ("'--unforeseen'", "not in the range 0<=x<=1"))],
         "--replicas": [([command, STORED, "--replicas", "0"], ("'--replicas'", "0 is not in the range x>=1"))],
         "--nodes": [([command, STORED, "--nodes", "0"], ("'--nodes'", "0 is not in the range x>=1"))],

@@ -40,11 +40,18 @@ def test_a_meter_reads_differences_and_the_resident_bytes_as_they_are(
     kernel: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(costs, "time", Clocks(iter([10.0, 14.0]), iter([3.0, 3.5])))
-    meter = Meter(Gauge(iter([7.0, 9.0]).__next__, lambda: 4096))
+    monkeypatch.setattr(costs, "busy_seconds", iter([100.0, 103.5]).__next__)
+    meter = Meter(Gauge(iter([7.0, 9.0]).__next__, lambda: 4096, served=True))
     stall(kernel, cpu=2_000_000)
+    shares = {"cpu": 0.25, "io": 0.0, "memory": 0.0}
     assert meter.read(clients=0.25) == Spent(
-        seconds=4.0, client=0.75, engine=2.0, resident=4096, pressure={"cpu": 0.25, "io": 0.0, "memory": 0.0}
+        seconds=4.0, client=0.75, engine=2.0, resident=4096, pressure=shares, others=0.75
     )
+
+
+def test_what_other_programs_use_is_unknown_if_the_engine_does_not_tell_its_own_share() -> None:
+    assert Meter(Gauge(served=True)).read().others is None
+    assert Meter(Gauge()).read().others is not None
 
 
 @pytest.mark.parametrize("processor", [[None, 9.0], [7.0, None], [None, None]])
@@ -52,6 +59,6 @@ def test_an_engine_that_does_not_tell_its_processor_seconds_has_none(
     processor: list[float | None], kernel: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(costs, "time", Clocks(iter([10.0, 14.0]), iter([3.0, 3.5])))
-    assert Meter(Gauge(iter(processor).__next__)).read() == Spent(
+    assert Meter(Gauge(iter(processor).__next__, served=True)).read() == Spent(
         seconds=4.0, client=0.5, engine=None, resident=None, pressure={"cpu": 0.0, "io": 0.0, "memory": 0.0}
     )

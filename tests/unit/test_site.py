@@ -57,7 +57,10 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         file.writelines(msgspec.json.encode(line) + b"\n" for line in (mix, alone(0, [SECOND], arm=arm), *loops))
     _cut_off_copy(path, folder.parent / "there" / "flights-again.jsonl")
     (folder / "streams").mkdir()
-    (folder / "streams" / "game.jsonl").write_bytes(b"\n".join(map(msgspec.json.encode, streams.lines())))
+    for name in ("game", "frontier/game"):
+        stream = folder / "streams" / f"{name}.jsonl"
+        stream.parent.mkdir(exist_ok=True)
+        stream.write_bytes(b"\n".join(map(msgspec.json.encode, streams.lines())))
     return path
 
 

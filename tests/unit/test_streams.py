@@ -4,12 +4,15 @@ import io
 import re
 from pathlib import Path
 
+import msgspec
 import pytest
 from rich.console import Console
 
+from rollup_bench.harness.follow.figures import are_sound, figures
 from rollup_bench.harness.records.streams import Delays, Kill, Record, read
+from rollup_bench.harness.report.site.frontier_view import Reach, reaches
 from rollup_bench.harness.report.site.stream_view import delay_views, stream_views
-from rollup_bench.harness.report.streams import are_sound, figures, stream_tables
+from rollup_bench.harness.report.streams import stream_tables
 from tests.support import ROOT, streams
 
 
@@ -50,6 +53,15 @@ def test_the_table_names_bridges_kills_and_processor_time() -> None:
 def test_stored_streams_lost_nothing_and_all_answers_were_right_at_the_end(path: Path) -> None:
     lines = list(read(path))
     assert any(isinstance(line, Delays) for line in lines) or are_sound(lines)
+
+
+def test_the_highest_rate_that_is_kept_up_with_lies_below_all_that_are_not() -> None:
+    wrong = msgspec.structs.replace(streams.followed(rate=3e3), final={"daily-players": "wrong"})
+    tried = [(rate, streams.followed(rate=rate)) for rate in (1e3, 2e3, 8e3)]
+    tried += [(4e3, streams.followed(delay=5.6, rate=4e3)), (3e3, wrong)]
+    files: list[list[Record]] = [[msgspec.structs.replace(streams.HEADER, rate=rate), line] for rate, line in tried]
+    assert reaches({"vm": files}) == [Reach("vm", "game", "kafka", "duckdb/raw", 2.0, 2e3, 3e3)]
+    assert reaches({"vm": files[3:4]}) == [Reach("vm", "game", "kafka", "duckdb/raw", 2.0, None, 4e3)]
 
 
 def test_delays_are_listed_by_rate_and_broker() -> None:

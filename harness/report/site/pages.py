@@ -12,7 +12,8 @@ import msgspec
 from rollup_bench.harness.choose.needs import Needs
 from rollup_bench.harness.choose.rule import Rule
 from rollup_bench.harness.records.findings import Run
-from rollup_bench.harness.report.site import glossary, stream_view
+from rollup_bench.harness.records.streams import beside
+from rollup_bench.harness.report.site import frontier_view, glossary, stream_view
 from rollup_bench.harness.report.site.run_changes import ComparisonView, comparisons
 from rollup_bench.harness.report.site.run_view import RunSummary, RunView, view
 from rollup_bench.streams import registry
@@ -31,7 +32,7 @@ def write(results: Path, site: Path) -> list[ComparisonView]:
     """Writes the pages of all runs in the folders of `results` into the folder `site`; returns what changed in them."""
     paths = {f"{path.parent.name}/{path.stem}": path for path in sorted(results.glob("*/*.jsonl"))}
     runs = {name: Run.read(path) for name, path in paths.items()}
-    views = {name: view(name, run, f"results/{name}.jsonl") for name, run in runs.items()}
+    views = {name: view(name, run, f"results/{name}.jsonl", beside(paths[name])) for name, run in runs.items()}
     shutil.copytree(PAGE, site, dirs_exist_ok=True, ignore=shutil.ignore_patterns(GLOSSARY))
     site.joinpath("glossary.html").write_text(glossary.page(PAGE / GLOSSARY), "utf-8")
     shutil.rmtree(site / "runs", ignore_errors=True)
@@ -42,7 +43,11 @@ def write(results: Path, site: Path) -> list[ComparisonView]:
         copied.with_suffix(".js").write_bytes(_script("addRun", views[name]))
     compared = _compared(runs, views)
     files = stream_view.stored(results)
-    streams = {"streams": stream_view.stream_views(files), "delays": stream_view.delay_views(files)}
+    streams = {
+        "streams": stream_view.stream_views(files),
+        "delays": stream_view.delay_views(files),
+        "frontier": frontier_view.reaches(frontier_view.stored(results)),
+    }
     known = {"runs": ordered(views), "comparisons": compared, "brokers": _brokers(), **streams}
     site.joinpath(RUNS).write_bytes(_script("setRuns", known))
     return compared
@@ -50,7 +55,7 @@ def write(results: Path, site: Path) -> list[ComparisonView]:
 
 def single(runs: Mapping[str, Run], address: str) -> str:
     """Returns one HTML file with all pages about runs, by their names; opens at `address`, as in `#/choose?rate=2`."""
-    views = {name: view(name, run, name) for name, run in runs.items()}
+    views = {name: view(name, run, name, beside(Path(name))) for name, run in runs.items()}
     compared = _compared(runs, views)
     known = {"runs": ordered(views), "comparisons": compared, "brokers": _brokers(), "single": True}
     start = f"history.replaceState(null, '', location.hash || {msgspec.json.encode(address).decode()});\n"
@@ -72,8 +77,9 @@ def choice(rule: Rule) -> str:
     defaults, numbers = Needs().numbers, rule.needs.numbers
     differing = {name: value for name, value in numbers.items() if value is not None and value != defaults[name]}
     given = [(name.replace("_", "-"), f"{value:.15g}") for name, value in differing.items()]
-    engines = [("engines", name) for name in rule.needs.engines]
-    return "#/choose?" + urlencode([("run", rule.evidence.name), *changed, *given, *engines], quote_via=quote)
+    named = [("broker", rule.needs.broker)] if rule.needs.broker else []
+    named += [("engines", name) for name in rule.needs.engines]
+    return "#/choose?" + urlencode([("run", rule.evidence.name), *changed, *given, *named], quote_via=quote)
 
 
 def ordered(views: Mapping[str, RunView]) -> list[RunSummary]:

@@ -1,5 +1,6 @@
 """Computes what the pages show of a run from its file, the dataset's questions and the engines' READMEs."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -8,11 +9,12 @@ from rollup_bench.engines import folder
 from rollup_bench.harness.choose.evidence import Evidence, evidence
 from rollup_bench.harness.records.findings import Run
 from rollup_bench.harness.records.lines import Cost, Ended, Fault, Header, Operations, Rounds, of_type, parts
+from rollup_bench.harness.records.streams import Record
 from rollup_bench.harness.report.cells import CellView, by_question, comparable
 from rollup_bench.harness.report.loads import LoadView, load_views
 from rollup_bench.harness.report.mixes import MixView, mixes
 from rollup_bench.harness.report.operations import ExtraTables, extra_tables
-from rollup_bench.harness.report.tables import noise
+from rollup_bench.harness.report.tables import busy, noise
 from rollup_bench.workloads import dataset
 from rollup_bench.workloads.dataset import Dataset
 from rollup_bench.workloads.layouts import TUNED
@@ -73,6 +75,7 @@ class RunView(msgspec.Struct, frozen=True):
     summary: RunSummary
     header: Header
     noise: str
+    busy: str  # that other programs kept the machine busy; empty if they did not
     faults: list[Fault]
     loads: list[LoadView]
     mixes: list[MixedView]
@@ -102,10 +105,11 @@ def summary(name: str, run: Run) -> RunSummary:
     )
 
 
-def view(name: str, run: Run, file: str) -> RunView:
+def view(name: str, run: Run, file: str, streams: Sequence[Sequence[Record]] = ()) -> RunView:
     """Returns the data that the pages show of a run.
 
-    `name` names the run in addresses of the pages, and `file` in commands that the pages print.
+    `name` names the run in addresses of the pages, and `file` in commands that the pages print; `streams` has the lines
+    of the files of streams on the same machine.
     """
     data, questions = dataset.known(run.header.dataset), by_question(run)
     arms = [cell.arm for cells in questions.values() for cell in cells]
@@ -113,6 +117,7 @@ def view(name: str, run: Run, file: str) -> RunView:
         summary=summary(name, run),
         header=run.header,
         noise=noise(run),
+        busy=busy(run),
         faults=of_type(run.lines, Fault),
         loads=load_views(run),
         mixes=[MixedView(mix.question, mix.story, mix.counts, views) for mix, views in mixes(run)],
@@ -121,7 +126,7 @@ def view(name: str, run: Run, file: str) -> RunView:
         operations=of_type(run.lines, Operations),
         tables=extra_tables(run),
         tuned_comparable=comparable(run, TUNED),
-        evidence=evidence(run, file) if of_type(run.lines, Cost) else None,
+        evidence=evidence(run, file, streams) if of_type(run.lines, Cost) else None,
     )
 
 

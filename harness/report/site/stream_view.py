@@ -8,12 +8,9 @@ from statistics import median
 
 import msgspec
 
-from rollup_bench.harness.records.streams import Delays, Followed, Header, Record, Unsupported, header_of, read
-from rollup_bench.harness.report.streams import SHARES, Figures, figures
+from rollup_bench.harness.follow.figures import SHARES, Figures, figures
+from rollup_bench.harness.records.streams import FOLDER, Delays, Followed, Header, Record, Unsupported, header_of, read
 from rollup_bench.harness.stats import histograms
-
-FOLDER = "streams"
-"""The folder, in the folder of a machine, with the files of streams."""
 
 
 class Curve(msgspec.Struct, frozen=True):

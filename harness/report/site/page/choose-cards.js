@@ -2,7 +2,7 @@
 
 /* The cards of a decision: what is best, at what price, what cannot be told apart, what would change it, what is not known. */
 {
-    const { FAR, NOTHING, beyond, drawn, general, median, money, percents } = choosing;
+    const { FAR, NOTHING, beyond, drawn, freshness, general, median, money, percents } = choosing;
     const PARTS = ['memory', 'questions', 'loading', 'disk', 'systems', 'cluster'];
     const KINDS = { 1: ['Best single store', 'single store'], 2: ['Best pair', 'pair'] };
     const card = (title, style, ...content) => h('article', { class: 'card ' + style }, h('h2', {}, title), content);
@@ -39,6 +39,7 @@
         return card(title, decision.chosen.includes(offer.name) ? 'chosen' : '', h('p', { class: 'name' }, named(run, offer.name)),
             h('p', {}, h('b', {}, general(offer.price.middle, 3)), ' a month ', small(`99%: ${general(offer.price.low, 3)} to ${general(offer.price.high, 3)}; ${ratio}`)),
             number === 2 ? parts.map((part) => storePart(run, rule, part)) : null,
+            Object.entries(offer.fresh).map(([arm, seen]) => h('p', {}, small(`${freshness(arm, seen)}.`))),
             facts([['Paid for', paidFor(offer).join(', ')], ['Loads in', `${general(offer.load_seconds, 3)} s${number === 2 ? ', one store after the other' : ''}`],
                 ['On disk', gigabytes(offer.disk_bytes)], ['Memory', gigabytes(offer.memory_bytes)]]));
     }

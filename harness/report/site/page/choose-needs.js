@@ -7,7 +7,8 @@
     const FIELDS = [
         ['rate', 'Questions a second', numberFrom(0, ABOVE)], ['unforeseen', 'Unforeseen questions, share', numberFrom(0, { most: 1 })],
         ['p95-ms', 'p95 within, ms', numberFrom(0, ABOVE)], ['error', 'Tolerated error, share', numberFrom(0)],
-        ['events-a-day', 'New events a day', numberFrom(0)], ['years', 'Years kept', numberFrom(0, ABOVE)],
+        ['events-a-day', 'New events a day', numberFrom(0)], ['events-a-second', 'New events in the busiest second', numberFrom(0)],
+        ['fresh-seconds', 'In answers within, seconds', numberFrom(0, ABOVE)], ['years', 'Years kept', numberFrom(0, ABOVE)],
         ['disk-gb', 'On disk at most, GB', numberFrom(0, ABOVE)], ['load-seconds', 'Load within, seconds', numberFrom(0, ABOVE)],
         ['replicas', 'Copies of the events', numberFrom(1, WHOLE)], ['nodes', 'Machines of a store', numberFrom(1, WHOLE)],
     ];
@@ -16,6 +17,7 @@
         ['disk-gb-month', 'A GB on disk for a month', numberFrom(0)], ['system-month', 'Running a system for a month', numberFrom(0)],
         ['cluster-hour', 'A machine for an hour, in place of cores and memory', numberFrom(0, ABOVE)],
     ];
+    const BROKERS = ['kafka', 'pulsar'];
     const ALL = [...FIELDS, ...PRICES];
     const keyOf = (name) => name.replace(/-/g, '_');
     const usualOf = (name) => ({ ...NEEDS, ...NEEDS.prices })[keyOf(name)];
@@ -32,7 +34,7 @@
 
     const parameters = (run) => ({
         ask: numbersOf(run.evidence ? run.evidence.questions : [], WEIGHT), ...Object.fromEntries(ALL.map(([name, , number]) => [name, number])),
-        engines: someOf(enginesOf(run)),
+        broker: oneOf(BROKERS), engines: someOf(enginesOf(run)),
     });
 
     /* The weight of each question: those of the default mix first, in its order. */
@@ -44,19 +46,20 @@
     function needsOf(run, state) {
         const given = ALL.filter(([name]) => state[name]).map(([name]) => [keyOf(name), Number(state[name])]);
         const ask = Object.fromEntries([...weightsOf(run, state)].filter(([, weight]) => weight > 0));
-        return changed(NEEDS, { ...Object.fromEntries(given), engines: state.engines, ask });
+        return changed(NEEDS, { ...Object.fromEntries(given), broker: state.broker || null, engines: state.engines, ask });
     }
 
     /* The command that decides the same in a terminal. */
     function commandOf(run, state) {
         const weights = state.ask.length ? Object.entries(needsOf(run, state).ask).flatMap(([name, weight]) => ['--ask', `${name}=${weight}`]) : [];
-        const given = ALL.filter(([name]) => state[name]).flatMap(([name]) => ['--' + name, state[name]]);
+        const given = [...ALL.map(([name]) => name), 'broker'].filter((name) => state[name]).flatMap((name) => ['--' + name, state[name]]);
         return shell(['rollup-bench', 'choose', run.evidence.name, ...weights, ...given, ...(state.engines.length ? ['--engines', state.engines.join(',')] : [])]);
     }
 
     /* What differs from the defaults, in words. */
     const differences = (state) => [
         ...ALL.filter(([name]) => state[name]).map(([name, label]) => `${label}: ${state[name]}`),
+        ...(state.broker ? [`Broker: ${state.broker}`] : []),
         ...(state.engines.length ? [`Engines: ${state.engines.join(', ')}`] : []), ...state.ask.map((one) => `Weight of ${one.replace('~', ': ')}`),
     ];
 
@@ -85,6 +88,13 @@
         const { input, wrong, show } = numberField({ id, placeholder: usual === null ? 'any' : usual }, number,
             (text) => change({ [name]: text && Number(text) !== usual ? text : '' }));
         return { element: h('div', { class: 'field' }, h('label', { for: id }, label), input, wrong), show: (state) => show(state[name]) };
+    }
+
+    function brokerField(change) {
+        const id = 'need-broker', select = h('select', { id }, ['', ...BROKERS].map((name) => h('option', { value: name }, name || 'any')));
+        select.addEventListener('change', () => change({ broker: select.value }));
+        const show = (state) => { select.value = state.broker; };
+        return { element: h('div', { class: 'field' }, h('label', { for: id }, 'Broker of new events'), select), show };
     }
 
     /* A slider and a number for the weight of a question. `preview` shows what a weight would change while it is drawn. */
@@ -122,7 +132,7 @@
         const { usual } = evidenceIn(run), state = current(), names = [...weightsOf(run, state).keys()];
         const all = new Map(names.map((name) => [name, weightField(run, name, current, change, preview)]));
         const elements = (isShown) => names.filter(isShown).map((name) => all.get(name).element);
-        const others = names.filter((name) => !usual[name]), needs = FIELDS.map((one) => field(one, change)), prices = PRICES.map((one) => field(one, change));
+        const others = names.filter((name) => !usual[name]), needs = [...FIELDS.map((one) => field(one, change)), brokerField(change)], prices = PRICES.map((one) => field(one, change));
         const engines = engineBoxes(run, change), group = (title, content) => h('fieldset', {}, h('legend', {}, title), content);
         const part = (title, open, content) => h('details', { open }, h('summary', {}, title), h('div', {}, content));
         const isGiven = (fields) => fields.some(([name]) => state[name]);

@@ -74,5 +74,5 @@ function troubles(run) {
         + 'Figures of single launches have no interval.'];
     const wrong = ['wrong', 'failed'].map((verdict) => [verdict, run.questions.flatMap((question) => question.cells).filter((cell) => cell.verdict === verdict)])
         .filter(([, cells]) => cells.length).map(([verdict, cells]) => `${SIGNS[verdict]} ${verdict}: ` + cells.map((cell) => `${cell.question} on ${cell.arm}`).join(', '));
-    return [...cut, ...faults, ...wrong];
+    return [...cut, ...(run.busy ? [run.busy + '.'] : []), ...faults, ...wrong];
 }

@@ -2,7 +2,7 @@
 
 /* The site: shows the page, and the run, that the address names. A page is added by a script that calls `addPage`. */
 
-const site = { pages: [], runs: [], comparisons: [], brokers: {}, streams: [], delays: [], single: false, loaded: new Map(), places: new Map(), shown: '', run: '', keys: () => {} };
+const site = { pages: [], runs: [], comparisons: [], brokers: {}, streams: [], delays: [], frontier: [], single: false, loaded: new Map(), places: new Map(), shown: '', run: '', keys: () => {} };
 
 /* Adds a page: { name, title, parameters: (run) => ({ name: oneOf(...) }), draw: (run, state, change) => elements }.
    `change` shows the page with other values of parameters: change({ kind: 'cohort' }). A page with keys of its own also

@@ -46,6 +46,23 @@
             file.refused.map((one) => h('p', { class: 'note' }, `${one.arm} did not follow: ${one.reason}.`)));
     }
 
+    /* The highest event rate that each arm keeps up with against the questions that are asked meanwhile. */
+    function frontier() {
+        if (!site.frontier.length) { return null; }
+        const known = armsOfStreams({ arms: site.frontier }), arms = unique(site.frontier.map((one) => one.arm));
+        const points = (arm) => site.frontier.filter((one) => one.arm === arm && isKnown(one.met)).map((one) => [one.asked, one.met]);
+        const rate = (value) => isKnown(value) ? perSecond(value) : 'none was tried';
+        return section('How many events, while how many questions?',
+            h('p', { class: 'lead' }, 'The highest rate of events that a store keeps up with, while questions are asked at a rate. It keeps up if 99 of 100 events are visible within 5 s, '
+                + '95 of 100 answers come within a second, as many are right, and all are right at the end. Rates double until one is missed, and one between the last two is tried.'),
+            legend(known, arms),
+            h('div', { class: 'beside' }, dataTable('The highest event rates', site.frontier, [
+                ['Engine and layout', (one) => armName(known, one.arm)], ['Stream', (one) => [one.dataset, small(`through ${one.broker}`)]], ['Questions', (one) => perSecond(one.asked)],
+                ['Kept up with', (one) => rate(one.met)], ['Missed', (one) => rate(one.missed)]]),
+            lineChart({ title: 'Highest rate of events against the rate of questions', xTitle: 'questions a second', xText: short, yText: perSecond,
+                series: arms.filter((arm) => points(arm).length).map((arm) => ({ name: arm, look: lookOf(known, arm), signs: [], points: points(arm) })) })));
+    }
+
     /* What probes have seen of the brokers: a row for each capability, a column for each broker. */
     function brokers() {
         const names = Object.keys(site.brokers), rows = names.length ? site.brokers[names[0]] : [];
@@ -77,7 +94,7 @@
             h('p', { class: 'lead' }, 'Events are sent at instants fixed beforehand while questions are asked, and every answer is checked against the events that it can contain. '
                 + 'An event becomes visible between two answers, so each time lies between two bounds; they hold in every launch.'),
             site.streams.length || site.single ? site.streams.map(streams) : h('p', {}, code('No streams are stored yet: `rollup-bench follow` measures some.')),
-            section('Kafka or Pulsar?', brokers(), delays()),
+            frontier(), section('Kafka or Pulsar?', brokers(), delays()),
         ];
     }
 

@@ -8,7 +8,7 @@
 
     /* Returns the evidence of a site's data file with the defaults that the file leaves out. */
     function evidenceOf(data) {
-        const store = { unsure: {}, cannot: {}, raw: '', memory: null, bytes: null, load: null, ingest: null };
+        const store = { unsure: {}, cannot: {}, raw: '', memory: null, bytes: null, load: null, ingest: null, streams: [] };
         const underLoad = (one) => Object.fromEntries(Object.entries(one.under_load || {})
             .map(([name, loops]) => [name, new UnderLoad(loops)]));
         return {

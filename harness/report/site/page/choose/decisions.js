@@ -6,6 +6,7 @@
     const NOTHING = 'nothing that was measured serves these needs';
     const LABELS = {
         rate: 'questions a second', unforeseen: 'share of unforeseen questions', p95_ms: 'p95 in ms', events_a_day: 'events a day',
+        fresh_seconds: 'seconds until events are in answers',
         disk_gb: 'GB on disk', load_seconds: 'seconds of the load', cpu_hour: 'price of a core for an hour',
         memory_gb_month: 'price of a GB of memory', disk_gb_month: 'price of a GB on disk', system_month: 'price of running a system',
         cluster_hour: 'price of a machine for an hour',
@@ -41,7 +42,13 @@
         return `${need} ${flip.up ? 'above' : 'below'} ${general(flip.value, 3)}${within}${now}`;
     }
 
+    /* Returns how fresh the answers of a store were during a stream. */
+    function freshness(arm, seen) {
+        const within = seen.high === null ? '' : ` within ${general(seen.high, 3)} s`, stream = `${plain(seen.rate)} events a second through ${seen.broker}`;
+        return `${arm} has 99 of 100 events in answers${within} at ${stream}, with ${percents(seen.right, 1)} of these answers right`;
+    }
+
     const flipText = (flip) => `${beyond(flip)}: ${flip.chosen.join(' or ') || NOTHING}`;
 
-    Object.assign(choosing, { LABELS, NOTHING, scope, sentence, money, beyond, flipText });
+    Object.assign(choosing, { LABELS, NOTHING, scope, sentence, money, beyond, flipText, freshness });
 }

@@ -3,7 +3,7 @@
 /* What would change a choice: for each need and price, the value beyond which another candidate is chosen. */
 {
     const { DRAWS, LEVEL, NEEDS, PRICES, Rule, changed, interval, isKnownError, median, scaled, total } = choosing;
-    const BOUNDS = ['p95_ms', 'disk_gb', 'load_seconds'], AMOUNTS = ['rate', 'unforeseen', 'events_a_day', ...Object.keys(PRICES)];
+    const BOUNDS = ['p95_ms', 'disk_gb', 'load_seconds', 'fresh_seconds'], AMOUNTS = ['rate', 'unforeseen', 'events_a_day', ...Object.keys(PRICES)];
     const MOST = { unforeseen: 1 }, STEP = 1e6, FLAT = 1e-7, FAR = 100, BEYOND = 1e-3;
     const finite = (value) => Number.isFinite(value) ? value : null;
     const isSame = (one, two) => JSON.stringify(one) === JSON.stringify(two);
@@ -161,6 +161,10 @@
                 const isKnown = candidate.parts.every((part) => part.store.load && isKnownError(part.store.load));
                 const [low, high] = interval(loads);
                 return isKnown ? [high, low, high] : null;
+            }
+            if (name === 'fresh_seconds') {
+                const fresh = this.rule.freshness.limit(candidate);
+                return fresh && [fresh[1], ...fresh];
             }
             const [low, high] = this.rule.pricing.speed.p95(candidate);
             return Number.isFinite(high) ? [1000 * high, 1000 * low, 1000 * high] : null;

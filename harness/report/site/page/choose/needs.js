@@ -5,7 +5,7 @@
     const DAYS_A_YEAR = 365.25;
     const PRICES = { cpu_hour: 0.04, memory_gb_month: 3, disk_gb_month: 0.1, system_month: 0, cluster_hour: null };
     const NEEDS = {
-        ask: {}, rate: 1, unforeseen: 0, p95_ms: null, error: null, events_a_day: 0, years: null, disk_gb: null,
+        ask: {}, rate: 1, unforeseen: 0, p95_ms: null, error: null, events_a_day: 0, events_a_second: 0, fresh_seconds: null, broker: null, years: null, disk_gb: null,
         load_seconds: null, replicas: 1, nodes: 1, engines: [], prices: PRICES,
     };
 

@@ -3,7 +3,7 @@
 /* Refusals: needs outside of what was measured, each with the command that measures it. */
 {
     const { DAYS_A_YEAR, engineOf, fixed, layoutOf, plain, rowsOf, shell, whole } = choosing;
-    const GENERATED_YEARS = 10, ALIKE = 1.25, RAW = 'raw', TUNED = 'tuned';
+    const GENERATED_YEARS = 10, ALIKE = 1.25, RAW = 'raw', TUNED = 'tuned', LEAST_LAUNCHES = 3;
     const unique = (values) => [...new Set(values)];
     const enginesOf = (evidence) => unique(evidence.stores.map((store) => engineOf(store.arm)));
 
@@ -61,5 +61,15 @@
         ]);
     }
 
-    Object.assign(choosing, { refusals, measuring, unique, enginesOf });
+    /* Returns a command that measures how fresh the answers of engines are at the needed rates. */
+    function following(evidence, needs, engines) {
+        const layouts = unique(evidence.stores.map((store) => layoutOf(store.arm))).filter((name) => name !== TUNED);
+        return shell([
+            'rollup-bench', 'follow', '--dataset', evidence.dataset, '--engines', engines.join(','), '--layouts', (layouts.length ? layouts : [RAW]).join(','),
+            ...(needs.broker ? ['--broker', needs.broker] : []), ...(needs.events_a_second ? ['--rate', plain(needs.events_a_second)] : []),
+            '--asks', plain(needs.rate), '--launches', String(LEAST_LAUNCHES),
+        ]);
+    }
+
+    Object.assign(choosing, { LEAST_LAUNCHES, refusals, measuring, following, unique, enginesOf });
 }

@@ -3,7 +3,7 @@
 /* The rule that chooses a store, or a pair of stores. docs/choosing.md explains it. */
 {
     const {
-        DAY, DRAWS, GB, LEVEL, Pricing, SURE, Stores, UNFORESEEN, added, constant, countOf, drawn, eachDraw, engineOf, general, interval, isKnownError,
+        DAY, DRAWS, Freshness, GB, LEVEL, Pricing, SURE, Stores, UNFORESEEN, added, constant, countOf, drawn, eachDraw, engineOf, following, general, interval, isKnownError,
         measuring, median, plain, refusals, scaled, sum, unique,
     } = choosing;
     const range = (draws) => interval(draws).map((one) => general(one, 3).replace(/,/g, '')).join(' to ');
@@ -14,7 +14,7 @@
             const mix = Object.values(evidence.mixes)[0] || {}, isEmpty = (weights) => !Object.keys(weights).length;
             const equal = Object.fromEntries(evidence.questions.map((question) => [question, 1]));
             const ask = [needs.ask, mix, equal].find((weights) => !isEmpty(weights)) || {};
-            Object.assign(this, { evidence, needs, ask, pricing: new Pricing(new Stores(evidence, ask), needs) });
+            Object.assign(this, { evidence, needs, ask, pricing: new Pricing(new Stores(evidence, ask), needs), freshness: new Freshness(needs) });
         }
 
         /* Returns all candidates that may be run. */
@@ -41,13 +41,16 @@
             return candidate.unknown.length ? '' : this.failures(candidate)[0] || '';
         }
 
-        /* Returns what is not known of a candidate that is not known to fail: { what, why, engines, questions }. */
+        /* Returns what is not known of a candidate that is not known to fail: { what, why, engines, questions, isOfStreams }. */
         doubts(candidate) {
             if (candidate.unknown.length) {
                 return candidate.unknown.map((gap) => ({ what: gap.arm, why: gap.why, engines: [engineOf(gap.arm)], questions: [gap.question] }));
             }
             const engines = candidate.parts.map((part) => engineOf(part.store.arm));
-            return [...this.missingFigures(candidate), ...this.unknownSpeed(candidate)].slice(0, 1).map((why) => ({ what: candidate.name, why, engines, questions: [] }));
+            const found = [...this.missingFigures(candidate), ...this.unknownSpeed(candidate)].slice(0, 1);
+            if (found.length) { return found.map((why) => ({ what: candidate.name, why, engines, questions: [] })); }
+            return candidate.parts.map(({ store }) => ({ what: store.arm, why: this.freshness.unknown(store), engines: [engineOf(store.arm)], questions: [], isOfStreams: true }))
+                .filter((doubt) => doubt.why);
         }
 
         /* Returns whether a candidate is known to meet all needs. */
@@ -87,6 +90,10 @@
                 found.push(`its p95 is above ${plain(needs.p95_ms)} ms at ${plain(needs.rate)} questions a second`);
             }
             if (this.pricing.speed.misses(candidate, Number.MAX_VALUE)) { found.push(`it did not sustain ${plain(needs.rate)} questions a second`); }
+            for (const { store } of candidate.parts) {
+                const why = this.freshness.failure(store);
+                if (why) { found.push(`${store.arm}: ${why}`); }
+            }
             return found;
         }
 
@@ -129,11 +136,11 @@
         }
 
         refusal(why, questions, doubts) {
-            const asked = questions.includes(UNFORESEEN) ? Object.keys(this.ask) : questions;
+            const asked = questions.includes(UNFORESEEN) ? Object.keys(this.ask) : questions, engines = unique(doubts.flatMap((doubt) => doubt.engines));
             return {
                 what: unique(doubts.map((doubt) => doubt.what)).join(', '),
                 why: questions.length ? `${questions.join(', ')}: ${why}` : why,
-                command: measuring(this.evidence, { engines: unique(doubts.flatMap((doubt) => doubt.engines)), questions: asked }),
+                command: doubts[0].isOfStreams ? following(this.evidence, this.needs, engines) : measuring(this.evidence, { engines, questions: asked }),
             };
         }
 
@@ -158,6 +165,7 @@
                 load_seconds: median(this.loadSeconds(candidate)),
                 disk_bytes: this.diskGb(candidate) * GB,
                 memory_bytes: added(candidate.parts.map((part) => part.store.memory)) * this.needs.replicas,
+                fresh: Object.fromEntries(candidate.parts.map(({ store }) => [store.arm, this.freshness.shown(store)]).filter(([, seen]) => seen)),
             };
         }
     }

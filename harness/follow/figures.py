@@ -1,0 +1,117 @@
+"""The figures of followed streams, computed from their samples."""
+
+from collections import Counter
+from collections.abc import Sequence
+from statistics import median
+
+import msgspec
+import numpy as np
+
+from rollup_bench.harness.records.streams import Asked, Followed, Header, Kind, Record, Unsupported, header_of
+from rollup_bench.harness.run.verdicts import RIGHT as SOUND
+from rollup_bench.harness.stats import histograms
+from rollup_bench.harness.stats.freshness import Glance, lags
+
+SHARES = (0.5, 0.75, 0.9, 0.95, 0.99)
+"""The shares of events for which quantiles of the lags are computed."""
+PUNCTUAL, PUNCTUAL_SHARE = 0.05, 0.1
+"""The p99 of how late messages are sent may be so many seconds, or such a share of the p99 of the freshness."""
+
+FRESH, WITHIN, RIGHT = 5.0, 1.0, 0.95
+"""What a store must do to keep up: seconds within which 99 of 100 events are visible, seconds within which 95 of 100
+answers come, and the share of answers that are right."""
+
+
+class Figures(msgspec.Struct, frozen=True):
+    """The figures of a stream that an arm followed; times are in seconds.
+
+    `fresh` has for each of `SHARES` between which seconds the quantile of the lags of all events lies; it is empty with
+    `void`, which says why there are none; `late` means: because messages were sent late. `writing` and `quiet` have the
+    p50 and the p95 of response times. `processor` has the processor seconds for a million events by process, `resident`
+    the median bytes of the follower in the middle and in the last third of the stream. `caught_up` is the time from a
+    kill until an answer has all events sent before.
+    """
+
+    fresh: dict[float, tuple[float, float]]
+    void: str
+    late: bool
+    kinds: dict[str, int]
+    writing: tuple[float, float]
+    quiet: tuple[float, float]
+    lost: int | None
+    doubled: int | None
+    wrong: list[str]
+    processor: dict[str, float]
+    resident: tuple[float, float] | None
+    caught_up: float | None
+
+
+def figures(header: Header, followed: Followed) -> Figures:
+    """The figures of a stream, from its samples."""
+    due = np.arange(header.events) / header.rate
+    glances = [Glance(one.asked, one.done, one.low, one.high) for one in followed.answers if one.kind is Kind.RIGHT]
+    found = lags(glances, due) if glances else None
+    fresh = {share: found.quantile(share) for share in SHARES} if found else {}
+    behind = histograms.percentile(followed.sent, 0.99)
+    late = bool(found) and behind > max(PUNCTUAL, PUNCTUAL_SHARE * fresh[SHARES[-1]][0])
+    void = "no answer was right"
+    if found:
+        void = "its lag grew until the end" if found.grow else ""
+    if late:
+        void = f"messages were sent late, the p99 by {behind:.3g} s"
+    missing = None if followed.stored is None else header.events - followed.stored
+    return Figures(
+        fresh={} if void else fresh,
+        void=void,
+        late=late,
+        kinds=Counter(one.kind for one in followed.answers),
+        writing=_responses(followed.answers),
+        quiet=_responses(followed.quiet),
+        lost=None if missing is None else max(missing, 0),
+        doubled=None if missing is None else max(-missing, 0),
+        wrong=[name for name, verdict in followed.final.items() if verdict.partition(":")[0] not in SOUND],
+        processor={name: 1e6 * spent / header.events for name, spent in followed.processor.items()},
+        resident=_thirds(followed.resident),
+        caught_up=_caught_up(followed),
+    )
+
+
+def _thirds(samples: Sequence[int]) -> tuple[float, float] | None:
+    """The medians of the middle and of the last third; None if they are empty."""
+    third = len(samples) // 3
+    return (median(samples[third:-third]), median(samples[-third:])) if third else None
+
+
+def _caught_up(followed: Followed) -> float | None:
+    """The seconds from a kill until an answer had all events that were sent before the kill.
+
+    None without a kill, and if no answer had them.
+    """
+    kill, answers = followed.kill, [*followed.answers, *followed.quiet]
+    if kill is None:
+        return None
+    right = (one for one in answers if one.kind is Kind.RIGHT and one.asked > kill.at and one.low >= kill.sent)
+    return min((one.done - kill.at for one in right), default=None)
+
+
+def kept_up(found: Figures) -> bool:
+    """Whether a store kept up with a stream: fresh, fast and right enough, nothing lost, and all right at the end."""
+    if not found.fresh or found.lost or found.doubled or found.wrong:
+        return False
+    right = found.kinds.get(Kind.RIGHT, 0) >= RIGHT * sum(found.kinds.values())
+    return right and found.fresh[SHARES[-1]][1] <= FRESH and found.writing[1] <= WITHIN
+
+
+def are_sound(lines: Sequence[Record]) -> bool:
+    """Whether all streams were followed and stored whole, and all answers about them were right at the end."""
+    header = header_of(lines)
+    found = [figures(header, line) for line in lines if isinstance(line, Followed)]
+    failed = any(isinstance(line, Unsupported) for line in lines)
+    return not failed and not any(one.lost or one.doubled or one.wrong for one in found)
+
+
+def _responses(asked: Sequence[Asked]) -> tuple[float, float]:
+    """The p50 and the p95 of the seconds from when questions were due; not a number without answers."""
+    times = [one.done - one.due for one in asked]
+    p50, p95 = np.quantile(times, [0.5, 0.95]) if times else (np.nan, np.nan)
+    return float(p50), float(p95)
