@@ -1,10 +1,10 @@
 """Searches the highest event rate at which answers stay fresh, for each engine and layout, and rates of questions.
 
 `python -m experiments.frontier [--engines duckdb,druid,cassandra] [--layouts raw,day] [--asks 5,20,80] --out FOLDER`.
-Streams of `game` go through Kafka for 20 seconds. `kept_up` says when a rate is kept up with. Rates double until one is
-not, and the rate between the last two is tried. Each stream is a file in FOLDER; the page Real time draws those in
-`results/MACHINE/streams/frontier`. `--again SECONDS` then sends events at half of the highest rate for so long, and
-prints how much the memory of the follower grew.
+Streams of `game` go through Kafka for 20 seconds. `kept_up` says when a rate is kept up with. Rates grow fourfold until
+one is not, and two rates between the last two are tried. Each stream is a file in FOLDER; the page Real time draws the
+files in `results/MACHINE/streams/frontier`. `--again SECONDS` then sends events at half of the highest rate for so
+long, into the folder `again` of FOLDER, and prints how much the memory of the follower grew.
 """
 
 from collections.abc import Iterator, Sequence
@@ -34,8 +34,8 @@ from rollup_bench.workloads import events as event_store
 from rollup_bench.workloads.layouts import Layout
 
 BROKER = "kafka"
-LEAST, MOST = 1_000, 128_000
-"""The rates between which is searched, in events a second."""
+LEAST, MOST, STEP = 1_000, 256_000, 4
+"""The rates between which is searched, in events a second, and by what they grow until one is missed."""
 LENGTH = 20.0
 """The seconds of a stream."""
 
@@ -54,8 +54,8 @@ class Searching:
         request = Request(game, table, rate, live=True, late=0.01, asked=self._asks, questions=[], seed=1)
         first = header(request, [self._engine], BROKER)
         line = followed(request, self._engine, self._layout, self._place, 0, lambda _: None)
-        name = f"{self.arm.replace('/', '-')}-{rate:g}-{self._asks:g}-{seconds:g}"
-        write(self._folder / f"{name}.jsonl", [first, line])
+        folder = self._folder if seconds == LENGTH else self._folder / "again"
+        write(folder / f"{self.arm.replace('/', '-')}-{rate:g}-{self._asks:g}.jsonl", [first, line])
         return figures(first, line) if isinstance(line, Followed) else None
 
     def highest(self) -> tuple[float, Figures] | None:
@@ -63,9 +63,12 @@ class Searching:
         best: tuple[float, Figures] | None = None
         rate = float(LEAST)
         while rate <= MOST and (found := self._kept_up(rate)):
-            best, rate = (rate, found), 2 * rate
-        if best and rate <= MOST and (found := self._kept_up(between := 1.5 * best[0])):
-            return between, found
+            best, rate = (rate, found), STEP * rate
+        if best is None or rate > MOST:
+            return best
+        for factor in (STEP**0.5, STEP**0.25):  # the rate in the middle of what is left, on a logarithmic scale
+            if found := self._kept_up(between := round(best[0] * factor)):
+                best = between, found
         return best
 
     def row(self, found: tuple[float, Figures] | None) -> list[str]:

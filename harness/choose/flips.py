@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from rollup_bench.harness.choose.candidates import Candidate
 from rollup_bench.harness.choose.draws import Draws
-from rollup_bench.harness.choose.needs import Prices, changed
+from rollup_bench.harness.choose.needs import MOST, Prices, changed
 from rollup_bench.harness.choose.rule import Decision, Rule
 from rollup_bench.harness.stats.estimate import LEVEL
 from rollup_bench.harness.stats.percentiles import interval
@@ -91,10 +91,11 @@ class _Search:
     def bound(self, name: str) -> Iterator[Flip]:
         """Yields below which bound of a need the best candidate fails, and above which bound a cheaper one serves."""
         if tight := self._limit(name, self.best):
-            beyond = self._rule(name, tight[1] * (1 - _BEYOND)).choose()
-            yield Flip(name, False, *tight, beyond.chosen)
+            beyond = self._rule(name, tight[1] * (1 - _BEYOND)).choose().chosen
+            if beyond != [self.best.name]:
+                yield Flip(name, False, *tight, beyond)
         if getattr(self.rule.needs, name) is not None:
-            free = self._rule(name, None)
+            free = self._rule(name, MOST if name == "fresh_seconds" else None)
             cheaper = free.choose().chosen
             if cheaper and cheaper[0] != self.best.name:
                 loose = self._limit(name, next(one for one in free.candidates() if one.name == cheaper[0]))
@@ -193,6 +194,8 @@ class _Search:
         for known in (speed.sustained, speed.capacity) if self._asks_a_measured_mix else (speed.sustained,):
             met, missed = min(map(known, candidate.parts))
             found.append((met, met, _finite(missed)))
+        asked = min(map(rule.freshness.most, candidate.parts))
+        found.append((asked, asked, None))
         return min(found, key=lambda each: each[0])
 
     def _limit(self, name: str, candidate: Candidate) -> tuple[float, float, float] | None:
@@ -206,7 +209,7 @@ class _Search:
             return (high, low, high) if known else None
         if name == "fresh_seconds":
             fresh = self.rule.freshness.limit(candidate)
-            return (fresh[1], *fresh) if fresh else None
+            return (fresh[0], fresh[1], fresh[0]) if fresh else None
         low, high = self.rule.pricing.speed.p95(candidate)
         return (1000 * high, 1000 * low, 1000 * high) if math.isfinite(high) else None
 

@@ -1,12 +1,15 @@
-"""Whether stores keep up with a stream of new events, and how fresh their answers are meanwhile."""
+"""Whether stores follow a stream of new events, and how fresh their answers are meanwhile."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import inf
+from math import inf, isclose
 
-from rollup_bench.harness.choose.candidates import Candidate
-from rollup_bench.harness.choose.evidence import LEAST_LAUNCHES, Store
-from rollup_bench.harness.choose.needs import Needs
+import msgspec
+
+from rollup_bench.harness.choose.candidates import Candidate, Part
+from rollup_bench.harness.choose.evidence import LEAST_LAUNCHES
+from rollup_bench.harness.choose.needs import DAY, Needs
+from rollup_bench.harness.choose.prices import Pricing
 from rollup_bench.harness.choose.streamed import Streamed
 from rollup_bench.harness.records.lines import parts
 from rollup_bench.workloads.layouts import TUNED
@@ -16,70 +19,120 @@ AT_ONCE = "the tables of tuned are made from all events at once, so that no stre
 
 @dataclass(frozen=True)
 class Freshness:
-    """Judges stores by the streams that they followed, for given needs."""
+    """Judges the stores of candidates by the streams that they followed.
 
-    needs: Needs
+    Without a needed broker, a store may use any of those through which it followed streams.
+    """
+
+    pricing: Pricing
 
     @property
-    def asked(self) -> bool:
-        """Whether the needs ask for a store that follows a stream."""
-        return self.needs.fresh_seconds is not None or bool(self.needs.events_a_second or self.needs.broker)
+    def needs(self) -> Needs:
+        """What is asked of stores."""
+        return self.pricing.needs
 
-    def failure(self, store: Store) -> str:
+    @property
+    def rate(self) -> float:
+        """The needed rate of events, a second."""
+        return max(self.needs.events_a_second, self.needs.events_a_day / DAY)
+
+    def failure(self, part: Part) -> str:
         """Returns why a store is known not to follow the stream that is needed; empty if it does or if it is unknown.
 
-        A stream that is slower, and during which less is asked, shows that a store fails. Without a needed rate, the
-        slowest stream counts.
+        It is known if it fails through each broker: whatever the rates are, or with a stream that is as fast or slower
+        while as many questions or fewer were asked.
         """
-        if not self.asked:
+        if not self.needs.follows or self.able(part):
             return ""
-        if parts(store.arm)[1] == TUNED:
+        if parts(part.store.arm)[1] == TUNED:
             return AT_ONCE
-        streams = list(self._streams(store))
-        rate = self.needs.events_a_second or min((one.rate for one in streams), default=0.0)
-        slower = [one for one in streams if one.rate <= rate and one.asked <= self.needs.rate]
-        return next((why for one in slower if (why := self._fails(one))), "")
+        by_broker: dict[str, list[str]] = {}
+        for stream in self._streams(part):
+            by_broker.setdefault(stream.broker, []).append(self._fails(part, stream))
+        reasons = [next(filter(None, each), "") for each in by_broker.values()]
+        return reasons[0] if reasons and all(reasons) else ""
 
-    def unknown(self, store: Store) -> str:
-        """Returns what is not known of the freshness of a store that does not fail; empty if it is known to serve.
+    def unknown(self, part: Part) -> str:
+        """Returns what is not known of a store that does not fail; empty if it is known to serve.
 
-        A store is known to serve if it kept up in three launches with a stream that is as fast or faster, while as many
-        questions or more were asked.
+        It is known if the store followed a stream that is as fast or faster, while as many questions or more were
+        asked, whole and fresh enough in three launches.
         """
-        if not self.asked:
-            return ""
-        able = [one for one in self._streams(store) if self._serves(one)]
-        if any(one.launches >= LEAST_LAUNCHES for one in able):
+        if not self.needs.follows or self.able(part):
             return ""
         needs = self.needs
+        within = f" with 99 of 100 in answers within {needs.fresh_seconds:g} s" if needs.fresh_seconds else ""
         through = f" through {needs.broker}" if needs.broker else ""
-        at = f" at {needs.events_a_second:g} events" if needs.events_a_second else " at any rate of events"
-        few = f" in {LEAST_LAUNCHES} launches" if able else ""
-        return f"its freshness{at}{through} and {needs.rate:g} questions a second was not measured{few}"
+        return f"it is not known to follow {self.rate:g} events a second{through}{within} while it is asked"
 
-    def shown(self, store: Store) -> Streamed | None:
+    def shown(self, part: Part) -> Streamed | None:
         """Returns the slowest stream that shows that a store serves; None if there is none, or if none is needed."""
-        able = [one for one in self._streams(store) if self.asked and self._serves(one)]
+        able = self.able(part) if self.needs.follows else []
         return min(able, key=lambda one: (one.rate, one.asked), default=None)
 
     def limit(self, candidate: Candidate) -> tuple[float, float] | None:
-        """Returns between which seconds 99 of 100 events are in answers of the slowest store; None if unknown."""
-        seen = [self.shown(part.store) for part in candidate.parts]
-        highs = [one.high for one in seen if one and one.high is not None]
-        return (max(one.low for one in seen if one), max(highs)) if len(highs) == len(seen) else None
+        """Returns the least seconds that all stores are known to serve, and from which on it is open whether they do.
 
-    def _streams(self, store: Store) -> Iterator[Streamed]:
-        return (one for one in store.streams if self.needs.broker in (None, one.broker))
+        The seconds that are needed do not matter. None if nothing is known.
+        """
+        free = Freshness(_freed(self.pricing))
+        fastest = [min(free.able(part), key=_high, default=None) for part in candidate.parts]
+        highs = [one.high for one in fastest if one and one.high is not None]
+        if not self.needs.follows or len(highs) < len(fastest):
+            return None
+        return max(highs), max(one.low for one in fastest if one)
 
-    def _fails(self, stream: Streamed) -> str:
+    def most(self, part: Part) -> float:
+        """Returns the highest rate of all questions at which a store is known to serve; infinite if none is needed."""
+        if not self.needs.follows:
+            return inf
+        return max((one.asked for one in self.able(part, asked=0.0)), default=0.0) / (self._share(part) or 1.0)
+
+    def _streams(self, part: Part) -> Iterator[Streamed]:
+        return (one for one in part.store.streams if self.needs.broker in (None, one.broker))
+
+    def _share(self, part: Part) -> float:
+        """The share of a store's questions in all questions."""
+        shares = self.pricing.shares()
+        return sum(shares[question] for question in part.questions)
+
+    def _asked(self, part: Part) -> float:
+        return self.needs.rate * self._share(part)
+
+    def _fails(self, part: Part, stream: Streamed) -> str:
         at = f"at {stream.rate:g} events a second through {stream.broker}"
-        if stream.fails:
-            return f"{at}: {stream.fails}"
-        if self.needs.fresh_seconds is not None and stream.low > self.needs.fresh_seconds:
+        slower = _at_most(stream.rate, self.rate) and _at_most(stream.asked, self._asked(part))
+        if stream.never or (stream.fails and slower):
+            return stream.never or f"{at}: {stream.fails}"
+        if slower and self.needs.fresh_seconds is not None and stream.low > self.needs.fresh_seconds:
             return f"{at}, 99 of 100 events are in answers only after {stream.low:.3g} s or more"
         return ""
 
-    def _serves(self, stream: Streamed) -> bool:
-        needs = self.needs
-        fresh = needs.fresh_seconds is None or (inf if stream.high is None else stream.high) <= needs.fresh_seconds
-        return not stream.fails and fresh and stream.rate >= needs.events_a_second and stream.asked >= needs.rate
+    def able(self, part: Part, asked: float | None = None) -> list[Streamed]:
+        """Returns the streams that show that a store serves, while it is `asked` so many questions a second."""
+        wanted = self._asked(part) if asked is None else asked
+        fresh = inf if self.needs.fresh_seconds is None else self.needs.fresh_seconds
+        return [
+            one
+            for one in self._streams(part)
+            if not one.never
+            and not one.fails
+            and one.launches >= LEAST_LAUNCHES
+            and (fresh == inf or _high(one) <= fresh)
+            and _at_most(self.rate, one.rate)
+            and _at_most(wanted, one.asked)
+        ]
+
+
+def _high(stream: Streamed) -> float:
+    return inf if stream.high is None else stream.high
+
+
+def _at_most(one: float, other: float) -> bool:
+    """Whether a rate is at most another one, which may have been rounded."""
+    return one <= other or isclose(one, other, rel_tol=1e-6)
+
+
+def _freed(pricing: Pricing) -> Pricing:
+    """Prices without a need for fresh answers."""
+    return Pricing(pricing.stores, msgspec.structs.replace(pricing.needs, fresh_seconds=None))

@@ -16,6 +16,7 @@ LEAST, MOST = 1e-9, 1e12
 Amount = Annotated[float, msgspec.Meta(ge=0, le=MOST)]
 Positive = Annotated[float, msgspec.Meta(ge=LEAST, le=MOST)]
 DAYS_A_YEAR = 365.25
+DAY = 86_400.0  # seconds
 BROKERS = tuple(registry.names())
 NAMED = ("ask", "broker", "engines", "prices")
 """The needs that are not numbers."""
@@ -46,7 +47,7 @@ class Needs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     events_a_day: Amount = 0.0  # new events
     events_a_second: Amount = 0.0  # new events in the busiest second, which stores follow while they are asked
     fresh_seconds: Positive | None = None  # within which 99 of 100 new events are in answers
-    broker: str | None = None  # that may be run; None means any
+    broker: str | None = None  # through which new events come; None means any
     years: Positive | None = None  # how long events are kept
     disk_gb: Positive | None = None
     load_seconds: Positive | None = None  # until all events are loaded
@@ -68,6 +69,11 @@ class Needs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """All needs and prices that are numbers, by name."""
         known = {**msgspec.structs.asdict(self), **msgspec.structs.asdict(self.prices)}
         return {name: value for name, value in known.items() if name not in NAMED}
+
+    @property
+    def follows(self) -> bool:
+        """Whether stores must follow a stream of new events."""
+        return self.fresh_seconds is not None or bool(self.events_a_second or self.broker)
 
     @property
     def rows(self) -> float:

@@ -12,7 +12,6 @@ from rollup_bench.harness.choose.speed import Speed
 
 DAYS = DAYS_A_YEAR / 12  # in a month
 HOURS = 24 * DAYS
-DAY = 86_400.0  # seconds
 SECONDS = 3600 * HOURS
 GB = 1e9
 _STEP = 1.25  # the ratio of a rate to the next higher one that a run tries

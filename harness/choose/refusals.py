@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
+from math import ceil
 
 import msgspec
 
@@ -12,6 +13,9 @@ from rollup_bench.workloads.layouts import RAW, STORED, TUNED
 
 GENERATED_YEARS = 10  # the span of generated events, whatever their number
 ALIKE = 1.25  # sizes that differ by no more than this factor are taken for the same
+
+GLANCES = 5  # questions within the needed seconds, since freshness is known to two gaps between questions
+SLOW = 100  # events a second if the needs do not say how many come
 
 
 class Refusal(msgspec.Struct, frozen=True):
@@ -70,14 +74,17 @@ def measuring(
     return shlex.join(words)
 
 
-def following(evidence: Evidence, needs: Needs, engines: Sequence[str]) -> str:
-    """Returns a command that measures how fresh the answers of engines are at the needed rates."""
+def following(evidence: Evidence, needs: Needs, rate: float, engines: Sequence[str]) -> str:
+    """Returns a command that measures how fresh the answers of engines are at the needed rate of events.
+
+    Questions are asked often enough to tell the needed seconds.
+    """
     layouts = dict.fromkeys(name for store in evidence.stores if (name := parts(store.arm)[1]) != TUNED)
     words = ["--dataset", evidence.dataset, "--engines", ",".join(engines), "--layouts", ",".join(layouts or [RAW])]
     through = ["--broker", needs.broker] if needs.broker else []
-    rate = ["--rate", f"{needs.events_a_second:g}"] if needs.events_a_second else []
-    asks = ["--asks", f"{needs.rate:g}", "--launches", str(LEAST_LAUNCHES)]
-    return shlex.join(["rollup-bench", "follow", *words, *through, *rate, *asks])
+    asks = max(needs.rate, GLANCES / (needs.fresh_seconds or GLANCES))
+    rates = ["--rate", str(ceil(max(rate, SLOW))), "--asks", str(ceil(asks)), "--launches", str(LEAST_LAUNCHES)]
+    return shlex.join(["rollup-bench", "follow", *words, *through, *rates])
 
 
 def _engines(evidence: Evidence) -> list[str]:

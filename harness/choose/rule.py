@@ -14,8 +14,8 @@ from rollup_bench.harness.choose.candidates import UNFORESEEN, Candidate, Gap, P
 from rollup_bench.harness.choose.draws import SURE, Draws
 from rollup_bench.harness.choose.evidence import Evidence
 from rollup_bench.harness.choose.freshness import Freshness
-from rollup_bench.harness.choose.needs import Needs
-from rollup_bench.harness.choose.prices import DAY, GB, Pricing
+from rollup_bench.harness.choose.needs import DAY, Needs
+from rollup_bench.harness.choose.prices import GB, Pricing
 from rollup_bench.harness.choose.refusals import Refusal, following, measuring, refusals
 from rollup_bench.harness.choose.streamed import Streamed
 from rollup_bench.harness.records.lines import parts
@@ -96,7 +96,7 @@ class Rule:
     @property
     def freshness(self) -> Freshness:
         """Judges the streams that stores followed."""
-        return Freshness(self.needs)
+        return Freshness(self.pricing)
 
     def candidates(self) -> list[Candidate]:
         """Returns all candidates that may be run."""
@@ -137,8 +137,7 @@ class Rule:
         reasons = chain(self._missing_figures(candidate), self._unknown_speed(candidate))
         if found := [Doubt(candidate.name, why, engines) for why in islice(reasons, 1)]:
             return found
-        stores = [part.store for part in candidate.parts]
-        unknown = [(store.arm, why) for store in stores if (why := self.freshness.unknown(store))]
+        unknown = [(part.store.arm, why) for part in candidate.parts if (why := self.freshness.unknown(part))]
         return [Doubt(arm, why, (parts(arm)[0],), of_streams=True) for arm, why in unknown]
 
     def serves(self, candidate: Candidate) -> bool:
@@ -180,7 +179,7 @@ class Rule:
             yield f"its p95 is above {needs.p95_ms:g} ms at {needs.rate:g} questions a second"
         if self.pricing.speed.misses(candidate, sys.float_info.max):
             yield f"it did not sustain {needs.rate:g} questions a second"
-        reasons = {part.store.arm: self.freshness.failure(part.store) for part in candidate.parts}
+        reasons = {part.store.arm: self.freshness.failure(part) for part in candidate.parts}
         yield from (f"{arm}: {why}" for arm, why in reasons.items() if why)
 
     def _missing_figures(self, candidate: Candidate) -> Iterator[str]:
@@ -228,7 +227,7 @@ class Rule:
         what = ", ".join(_unique(doubt.what for doubt in doubts))
         named = f"{', '.join(questions)}: {why}" if questions else why
         if doubts[0].of_streams:
-            return Refusal(what, named, following(self.evidence, self.needs, engines))
+            return Refusal(what, named, following(self.evidence, self.needs, self.freshness.rate, engines))
         return Refusal(what, named, measuring(self.evidence, engines, asked))
 
     def _offers(self, fitting: Sequence[Candidate]) -> list[Offer]:
@@ -250,7 +249,7 @@ class Rule:
             float(np.median(self.load_seconds(candidate))),
             self.disk_gb(candidate) * GB,
             sum(part.store.memory or 0.0 for part in candidate.parts) * self.needs.replicas,
-            {part.store.arm: seen for part in candidate.parts if (seen := self.freshness.shown(part.store))},
+            {part.store.arm: seen for part in candidate.parts if (seen := self.freshness.shown(part))},
         )
 
 

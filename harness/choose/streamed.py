@@ -1,14 +1,16 @@
 """Collects from files of followed streams how fresh the answers of each store were."""
 
-from collections.abc import Sequence
-from math import isfinite
+from collections.abc import Iterator, Mapping, Sequence
+from math import ceil, floor, isfinite, log10
+from typing import NamedTuple
 
 import msgspec
 
 from rollup_bench.harness.follow.figures import SHARES, Figures, figures
+from rollup_bench.harness.records.lines import Header as RunHeader
 from rollup_bench.harness.records.streams import Followed, Header, Kind, Record, Unsupported
 
-FRESH = SHARES[-1]
+SHARE = SHARES[-1]
 """The share of the events that must be in answers within the seconds that are needed."""
 
 
@@ -16,7 +18,8 @@ class Streamed(msgspec.Struct, frozen=True):
     """What all streams of one rate through one broker showed of a store.
 
     `low` and `high` bound the seconds within which 99 of 100 events were in answers, in every launch; without an upper
-    bound, `high` is None. `fails` says why the store does not keep up; it is empty if it does.
+    bound, `high` is None. `fails` says why the store did not follow these streams whole, and `never` why it follows
+    none through this broker; both are empty if it does.
     """
 
     broker: str
@@ -27,47 +30,81 @@ class Streamed(msgspec.Struct, frozen=True):
     high: float | None = None
     right: float = 0.0  # the share of answers that were right while the stream was written
     fails: str = ""
+    never: str = ""
 
 
-def streamed(files: Sequence[Sequence[Record]], dataset: str) -> dict[str, list[Streamed]]:
-    """Returns what the streams of a dataset showed, by arm. Streams in which something was killed are left out."""
-    found: dict[tuple[str, str, float, float], list[Figures | str]] = {}
+class _Kind(NamedTuple):
+    """What streams must have in common to be launches of the same measurement."""
+
+    arm: str
+    broker: str
+    rate: float
+    asked: float
+    live: bool
+    late: float
+
+
+def streamed(files: Sequence[Sequence[Record]], run: RunHeader) -> dict[str, list[Streamed]]:
+    """Returns what streams showed, by arm, if they have the dataset, the budget and the processor of a run.
+
+    Streams in which something was killed, that failed, or about which only some questions were asked are left out.
+    """
+    found: dict[_Kind, list[Figures | str]] = {}
     for lines in files:
-        headers = [line for line in lines if isinstance(line, Header) and line.dataset == dataset]
-        for header in headers:
-            for line in lines:
-                if isinstance(line, (Followed, Unsupported)) and (seen := _seen(header, line)):
-                    found.setdefault((line.arm, header.broker, header.rate, header.asked), []).append(seen)
+        header = next((line for line in lines if isinstance(line, Header)), None)
+        if header and _is_comparable(header, run):
+            for kind, seen in _seen(header, lines):
+                found.setdefault(kind, []).append(seen)
     by_arm: dict[str, list[Streamed]] = {}
-    for (arm, broker, rate, asked), launches in sorted(found.items()):
-        by_arm.setdefault(arm, []).append(_streamed(Streamed(broker, rate, asked), launches))
+    for kind, launches in sorted(found.items(), key=lambda one: one[0]):
+        by_arm.setdefault(kind.arm, []).append(_streamed(Streamed(kind.broker, kind.rate, kind.asked), launches))
     return by_arm
 
 
-def _seen(header: Header, line: Followed | Unsupported) -> Figures | str | None:
-    """The figures of a stream, or why it was not followed; None if it shows nothing of the store's freshness."""
-    if isinstance(line, Unsupported):
-        return line.reason
-    if line.bridged:
-        return f"it reads only Kafka, so that {header.broker} would need a Kafka beside it"
-    found = figures(header, line)
-    return None if line.kill or found.late else found
+def _is_comparable(header: Header, run: RunHeader) -> bool:
+    def machine(of: Header | RunHeader) -> tuple[Mapping[str, int], object, object]:
+        return of.budget, of.machine.get("processor"), of.machine.get("cores")
+
+    return header.dataset == run.dataset and machine(header) == machine(run) and not header.questions
+
+
+def _seen(header: Header, lines: Sequence[Record]) -> Iterator[tuple[_Kind, Figures | str]]:
+    """Yields the figures of each stream, or why it is never followed."""
+    for line in lines:
+        if isinstance(line, (Followed, Unsupported)):
+            kind = _Kind(line.arm, header.broker, header.rate, header.asked, header.live, header.late)
+            if isinstance(line, Unsupported):
+                if not line.failed:
+                    yield kind, line.reason
+            elif line.bridged:
+                yield kind, f"it reads only Kafka, so that {header.broker} would need a Kafka beside it"
+            elif not line.kill and not (found := figures(header, line)).late:
+                yield kind, found
 
 
 def _streamed(stream: Streamed, launches: Sequence[Figures | str]) -> Streamed:
-    reasons = [one if isinstance(one, str) else _failing(one) for one in launches]
-    if fails := next(filter(None, reasons), ""):
-        return msgspec.structs.replace(stream, launches=len(launches), fails=fails)
+    stream = msgspec.structs.replace(stream, launches=len(launches))
+    if never := next((one for one in launches if isinstance(one, str)), ""):
+        return msgspec.structs.replace(stream, never=never)
     found = [one for one in launches if isinstance(one, Figures)]
-    lows, highs = zip(*(one.fresh[FRESH] for one in found), strict=True)
+    if fails := next(filter(None, map(_failing, found)), ""):
+        return msgspec.structs.replace(stream, fails=fails)
+    lows, highs = zip(*(one.fresh[SHARE] for one in found), strict=True)
     right = sum(one.kinds.get(Kind.RIGHT, 0) for one in found) / sum(sum(one.kinds.values()) for one in found)
-    high = float(f"{max(highs):.4g}") if isfinite(max(highs)) else None
-    low = float(f"{min(lows):.4g}")
-    return msgspec.structs.replace(stream, launches=len(found), low=low, high=high, right=round(right, 4))
+    high = _rounded(max(highs), up=True) if isfinite(max(highs)) else None
+    return msgspec.structs.replace(stream, low=_rounded(min(lows), up=False), high=high, right=round(right, 4))
+
+
+def _rounded(seconds: float, up: bool) -> float:
+    """Rounds a bound to four digits, so that it still is one."""
+    if seconds <= 0:
+        return 0.0
+    factor = 10.0 ** (3 - floor(log10(seconds)))
+    return (ceil if up else floor)(seconds * factor) / factor
 
 
 def _failing(found: Figures) -> str:
-    """Why a store does not keep up with a stream; empty if it does."""
+    """Why a store did not follow a stream whole; empty if it did."""
     if found.void:
         return found.void
     counts = {

@@ -16,10 +16,10 @@ from rollup_bench.harness.choose.needs import Needs
 from rollup_bench.harness.choose.rule import Rule
 from rollup_bench.harness.cli.need_options import given_needs, need_options
 from rollup_bench.harness.cli.options import out_option
-from rollup_bench.harness.records import history
+from rollup_bench.harness.records import history, streams
 from rollup_bench.harness.records.findings import Run
 from rollup_bench.harness.records.lines import Cost, Ended
-from rollup_bench.harness.records.streams import beside
+from rollup_bench.harness.records.streams import Record
 from rollup_bench.harness.report import decisions
 from rollup_bench.harness.report.operations import operations_tables
 from rollup_bench.harness.report.site import pages
@@ -52,8 +52,15 @@ def _named(names: Sequence[str]) -> dict[str, Run]:
     return {name: history.find(name) for name in names or [str(_newest())]}
 
 
+def _streams(name: str) -> list[list[Record]]:
+    """Returns the lines of the files of streams beside a run, and of those in the home folder."""
+    beside = [Path(name).parent / streams.FOLDER] if Path(name).is_file() else []
+    return streams.stored([*beside, home() / streams.FOLDER])
+
+
 def _rule(runs: dict[str, Run], needs: Needs) -> Rule:
-    return Rule(_of_size([evidence(run, name, beside(Path(name))) for name, run in runs.items()], needs), needs)
+    found = [evidence(run, name, _streams(name) if needs.follows else ()) for name, run in runs.items()]
+    return Rule(_of_size(found, needs), needs)
 
 
 @click.command()
@@ -94,7 +101,7 @@ def report(run: tuple[str, ...], out: Path | None, **options: Any) -> None:
     runs = _named(run)
     rule = _rule(runs, given_needs(options))
     rule.check()
-    text = pages.single(runs, pages.choice(rule))
+    text = pages.single(runs, {name: _streams(name) for name in runs}, pages.choice(rule))
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f"{path.name}.part")
     unfinished.write_text(text, "utf-8")

@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 
 from rollup_bench.harness.records.streams import Asked, Followed, Header, Kind, Record, Unsupported, header_of
-from rollup_bench.harness.run.verdicts import RIGHT as SOUND
+from rollup_bench.harness.run import verdicts
 from rollup_bench.harness.stats import histograms
 from rollup_bench.harness.stats.freshness import Glance, lags
 
@@ -69,7 +69,7 @@ def figures(header: Header, followed: Followed) -> Figures:
         quiet=_responses(followed.quiet),
         lost=None if missing is None else max(missing, 0),
         doubled=None if missing is None else max(-missing, 0),
-        wrong=[name for name, verdict in followed.final.items() if verdict.partition(":")[0] not in SOUND],
+        wrong=[name for name, verdict in followed.final.items() if verdict.partition(":")[0] not in verdicts.RIGHT],
         processor={name: 1e6 * spent / header.events for name, spent in followed.processor.items()},
         resident=_thirds(followed.resident),
         caught_up=_caught_up(followed),

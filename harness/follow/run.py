@@ -70,7 +70,8 @@ def followed(
     try:
         return follow(request, engine, layout, place, launch, lambda text: say(f"{arm}: {text}"), victim)
     except UNANSWERED as error:
-        return Unsupported(arm=arm, launch=launch, reason=str(error))
+        failed = not isinstance(error, RequestError)
+        return Unsupported(arm=arm, launch=launch, reason=str(error), failed=failed)
 
 
 def _new(home: Path, dataset: str, broker: str) -> Path:
@@ -89,5 +90,6 @@ def header(request: Request, engines: Sequence[Engine], broker: str) -> Header:
         asked=request.asked,
         broker=broker,
         seed=request.seed,
+        questions=request.questions,
         **setting(engines),
     )

@@ -1,6 +1,6 @@
 """The lines of the file of followed streams: a header, and then a line for each stream with its raw samples."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
 from pathlib import Path
 
@@ -45,6 +45,7 @@ class Header(_Record, frozen=True, tag="streams"):
     adapters: dict[str, str]
     schema: int = SCHEMA
     started: str = ""  # ISO 8601 in UTC
+    questions: list[str] = []  # that were asked; empty for all
 
 
 class Asked(msgspec.Struct, frozen=True, array_like=True):
@@ -96,6 +97,7 @@ class Unsupported(_Record, frozen=True, tag="unsupported"):
     arm: str
     launch: int
     reason: str
+    failed: bool = False  # whether something failed, so that the arm may follow another such stream
 
 
 class Delays(_Record, frozen=True, tag="delays"):
@@ -131,13 +133,9 @@ def write(path: Path, lines: Sequence[Record]) -> None:
     part.replace(path)
 
 
-def beside(run: Path) -> list[list[Record]]:
-    """Returns the lines of each file of streams that were followed on the machine of a run's file.
-
-    They are in a folder beside the file or, in the home folder, beside the folder `runs`.
-    """
-    folder = (run.parent.parent if run.parent.name == "runs" else run.parent) / FOLDER
-    return [list(read(path)) for path in sorted(folder.glob("*.jsonl"))]
+def stored(folders: Iterable[Path]) -> list[list[Record]]:
+    """Returns the lines of each file of streams in these folders; folders that do not exist have none."""
+    return [list(read(path)) for folder in dict.fromkeys(folders) for path in sorted(folder.glob("*.jsonl"))]
 
 
 def read(path: Path) -> Iterator[Record]:

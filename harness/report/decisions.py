@@ -93,9 +93,10 @@ def described(offer: Offer, cheapest: Offer) -> str:
 
 def freshness(arm: str, seen: Streamed) -> str:
     """Returns how fresh the answers of a store were during a stream."""
-    within = "" if seen.high is None else f" within {seen.high:.3g} s"
-    stream = f"{seen.rate:g} events a second through {seen.broker}"
-    return f"{arm} has 99 of 100 events in answers{within} at {stream}, with {seen.right:.1%} of these answers right"
+    fresh = f"only after {seen.low:,.3g} s or more" if seen.high is None else f"within {seen.high:,.3g} s"
+    stream = f"{seen.rate:g} events a second through {seen.broker}, asked {seen.asked:g} questions a second"
+    right = f"{seen.right:.1%} of the answers meanwhile were right"
+    return f"{arm} followed {stream}: 99 of 100 events were in answers {fresh}, and {right}"
 
 
 def flip_text(flip: Flip) -> str:

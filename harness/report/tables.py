@@ -78,7 +78,7 @@ def busy(run: Run) -> str:
     if middle <= BUSY:
         return ""
     share = f"{middle:.1f} of {run.header.machine.get('cores', '?')} cores"
-    return f"The machine was busy: other programs used {share} while questions were asked, so all times are too long"
+    return f"The machine was busy: other programs used {share} while questions were asked, so times may be too long"
 
 
 def noise(run: Run) -> str:

@@ -56,7 +56,11 @@ def _kept() -> Evidence:
             cannot={TWO: "unsupported: no subjects"},
             memory=GB,
             bytes=GB,
-            streams=[Streamed("kafka", 2000, 5, 5, 0.1, 0.2, 1.0), Streamed("kafka", 8000, 5, fails="it lost events")],
+            streams=[
+                Streamed("kafka", 2000, 5, 5, 0.1, 0.2, 1.0),
+                Streamed("kafka", 8000, 5, fails="it lost events"),
+                Streamed("pulsar", 9, 9, never="it reads only Kafka"),
+            ],
         ),
         store(
             "b/tuned", {ONE: 0.04, TWO: 0.004}, raw="b/raw", memory=2 * GB, bytes=GB, under_load={"m": slow, TWO: slow}

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
 from rollup_bench.harness.follow.figures import figures, kept_up
-from rollup_bench.harness.records.streams import FOLDER, Followed, Record, Unsupported, header_of, read
+from rollup_bench.harness.records.streams import FOLDER, Followed, Header, Record, Unsupported, header_of, read
 
 FRONTIER = "frontier"
 """The folder, in the folder of streams, with the files of `experiments.frontier`."""
@@ -15,7 +16,8 @@ FRONTIER = "frontier"
 class Reach(msgspec.Struct, frozen=True):
     """The highest rate of events, a second, at which an arm kept up while so many questions a second were `asked`.
 
-    `missed` is the lowest rate above it at which the arm did not keep up. Both are None if there is no such stream.
+    `missed` is the lowest rate above it at which the arm did not keep up. `met` is None if it kept up with no rate that
+    was tried, and `missed` if it kept up with all.
     """
 
     machine: str
@@ -42,11 +44,24 @@ def reaches(files: Mapping[str, Sequence[Sequence[Record]]]) -> list[Reach]:
         for lines in each:
             header = header_of(lines)
             for line in lines:
-                if isinstance(line, (Followed, Unsupported)):
-                    key = (machine, header.dataset, header.broker, line.arm, header.asked)
-                    kept = isinstance(line, Followed) and kept_up(figures(header, line))
-                    tried.setdefault(key, []).append((header.rate, kept))
+                if (kept := _kept(header, line)) is not None:
+                    key = (machine, header.dataset, header.broker, kept.arm, header.asked)
+                    tried.setdefault(key, []).append((header.rate, kept.up))
     return [Reach(*key, *_bounds(rates)) for key, rates in sorted(tried.items())]
+
+
+class _Kept(NamedTuple):
+    arm: str
+    up: bool
+
+
+def _kept(header: Header, line: Record) -> _Kept | None:
+    """Whether an arm kept up with a stream; None if nothing was tried, or if messages were sent late."""
+    if isinstance(line, Unsupported):
+        return _Kept(line.arm, False) if line.failed else None
+    if not isinstance(line, Followed) or (found := figures(header, line)).late:
+        return None
+    return _Kept(line.arm, kept_up(found))
 
 
 def _bounds(rates: Sequence[tuple[float, bool]]) -> tuple[float | None, float | None]:

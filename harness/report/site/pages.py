@@ -2,7 +2,7 @@
 
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -12,7 +12,7 @@ import msgspec
 from rollup_bench.harness.choose.needs import Needs
 from rollup_bench.harness.choose.rule import Rule
 from rollup_bench.harness.records.findings import Run
-from rollup_bench.harness.records.streams import beside
+from rollup_bench.harness.records.streams import Record
 from rollup_bench.harness.report.site import frontier_view, glossary, stream_view
 from rollup_bench.harness.report.site.run_changes import ComparisonView, comparisons
 from rollup_bench.harness.report.site.run_view import RunSummary, RunView, view
@@ -32,7 +32,9 @@ def write(results: Path, site: Path) -> list[ComparisonView]:
     """Writes the pages of all runs in the folders of `results` into the folder `site`; returns what changed in them."""
     paths = {f"{path.parent.name}/{path.stem}": path for path in sorted(results.glob("*/*.jsonl"))}
     runs = {name: Run.read(path) for name, path in paths.items()}
-    views = {name: view(name, run, f"results/{name}.jsonl", beside(paths[name])) for name, run in runs.items()}
+    files = stream_view.stored(results)
+    beside = {name: [files[file] for file in files if Path(file).parent == Path(name).parent] for name in runs}
+    views = {name: view(name, run, f"results/{name}.jsonl", beside[name]) for name, run in runs.items()}
     shutil.copytree(PAGE, site, dirs_exist_ok=True, ignore=shutil.ignore_patterns(GLOSSARY))
     site.joinpath("glossary.html").write_text(glossary.page(PAGE / GLOSSARY), "utf-8")
     shutil.rmtree(site / "runs", ignore_errors=True)
@@ -42,7 +44,6 @@ def write(results: Path, site: Path) -> list[ComparisonView]:
         shutil.copyfile(path, copied)
         copied.with_suffix(".js").write_bytes(_script("addRun", views[name]))
     compared = _compared(runs, views)
-    files = stream_view.stored(results)
     streams = {
         "streams": stream_view.stream_views(files),
         "delays": stream_view.delay_views(files),
@@ -53,9 +54,12 @@ def write(results: Path, site: Path) -> list[ComparisonView]:
     return compared
 
 
-def single(runs: Mapping[str, Run], address: str) -> str:
-    """Returns one HTML file with all pages about runs, by their names; opens at `address`, as in `#/choose?rate=2`."""
-    views = {name: view(name, run, name, beside(Path(name))) for name, run in runs.items()}
+def single(runs: Mapping[str, Run], streams: Mapping[str, Sequence[Sequence[Record]]], address: str) -> str:
+    """Returns one HTML file with all pages about runs, by their names; opens at `address`, as in `#/choose?rate=2`.
+
+    `streams` has, for each run, the lines of the files of streams that a choice may rest on.
+    """
+    views = {name: view(name, run, name, streams[name]) for name, run in runs.items()}
     compared = _compared(runs, views)
     known = {"runs": ordered(views), "comparisons": compared, "brokers": _brokers(), "single": True}
     start = f"history.replaceState(null, '', location.hash || {msgspec.json.encode(address).decode()});\n"

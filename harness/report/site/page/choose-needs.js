@@ -17,7 +17,7 @@
         ['disk-gb-month', 'A GB on disk for a month', numberFrom(0)], ['system-month', 'Running a system for a month', numberFrom(0)],
         ['cluster-hour', 'A machine for an hour, in place of cores and memory', numberFrom(0, ABOVE)],
     ];
-    const BROKERS = ['kafka', 'pulsar'];
+    const brokers = () => Object.keys(site.brokers);
     const ALL = [...FIELDS, ...PRICES];
     const keyOf = (name) => name.replace(/-/g, '_');
     const usualOf = (name) => ({ ...NEEDS, ...NEEDS.prices })[keyOf(name)];
@@ -34,7 +34,7 @@
 
     const parameters = (run) => ({
         ask: numbersOf(run.evidence ? run.evidence.questions : [], WEIGHT), ...Object.fromEntries(ALL.map(([name, , number]) => [name, number])),
-        broker: oneOf(BROKERS), engines: someOf(enginesOf(run)),
+        broker: oneOf(brokers()), engines: someOf(enginesOf(run)),
     });
 
     /* The weight of each question: those of the default mix first, in its order. */
@@ -91,7 +91,7 @@
     }
 
     function brokerField(change) {
-        const id = 'need-broker', select = h('select', { id }, ['', ...BROKERS].map((name) => h('option', { value: name }, name || 'any')));
+        const id = 'need-broker', select = h('select', { id }, ['', ...brokers()].map((name) => h('option', { value: name }, name || 'any')));
         select.addEventListener('change', () => change({ broker: select.value }));
         const show = (state) => { select.value = state.broker; };
         return { element: h('div', { class: 'field' }, h('label', { for: id }, 'Broker of new events'), select), show };

@@ -49,18 +49,20 @@
     /* The highest event rate that each arm keeps up with against the questions that are asked meanwhile. */
     function frontier() {
         if (!site.frontier.length) { return null; }
-        const known = armsOfStreams({ arms: site.frontier }), arms = unique(site.frontier.map((one) => one.arm));
-        const points = (arm) => site.frontier.filter((one) => one.arm === arm && isKnown(one.met)).map((one) => [one.asked, one.met]);
-        const rate = (value) => isKnown(value) ? perSecond(value) : 'none was tried';
+        const known = armsOfStreams({ arms: site.frontier }), searches = unique(site.frontier.map((one) => [one.machine, one.dataset, one.broker].join(' ')));
+        const of = (search) => site.frontier.filter((one) => [one.machine, one.dataset, one.broker].join(' ') === search);
+        const chart = (search) => lineChart({ title: `Highest rate of events against the rate of questions: ${search}`, xTitle: 'questions a second', xText: short, yText: perSecond,
+            series: unique(of(search).map((one) => one.arm)).map((arm) => ({ name: arm, look: lookOf(known, arm), signs: [],
+                points: of(search).filter((one) => one.arm === arm && isKnown(one.met)).map((one) => [one.asked, one.met]) })).filter((one) => one.points.length) });
         return section('How many events, while how many questions?',
             h('p', { class: 'lead' }, 'The highest rate of events that a store keeps up with, while questions are asked at a rate. It keeps up if 99 of 100 events are visible within 5 s, '
-                + '95 of 100 answers come within a second, as many are right, and all are right at the end. Rates double until one is missed, and one between the last two is tried.'),
-            legend(known, arms),
+                + '95 of 100 answers come within a second, as many are right, nothing is lost or doubled, and all answers are right at the end. Rates grow fourfold until one is missed, and two between the last two are tried.'),
+            legend(known, unique(site.frontier.map((one) => one.arm))),
             h('div', { class: 'beside' }, dataTable('The highest event rates', site.frontier, [
-                ['Engine and layout', (one) => armName(known, one.arm)], ['Stream', (one) => [one.dataset, small(`through ${one.broker}`)]], ['Questions', (one) => perSecond(one.asked)],
-                ['Kept up with', (one) => rate(one.met)], ['Missed', (one) => rate(one.missed)]]),
-            lineChart({ title: 'Highest rate of events against the rate of questions', xTitle: 'questions a second', xText: short, yText: perSecond,
-                series: arms.filter((arm) => points(arm).length).map((arm) => ({ name: arm, look: lookOf(known, arm), signs: [], points: points(arm) })) })));
+                ['Engine and layout', (one) => armName(known, one.arm)], ['Stream', (one) => [one.dataset, small(`through ${one.broker}, ${one.machine}`)]],
+                ['Questions', (one) => perSecond(one.asked)], ['Kept up with', (one) => isKnown(one.met) ? perSecond(one.met) : 'none that was tried'],
+                ['Missed', (one) => isKnown(one.missed) ? perSecond(one.missed) : 'none that was tried']]),
+            h('div', {}, searches.map(chart))));
     }
 
     /* What probes have seen of the brokers: a row for each capability, a column for each broker. */

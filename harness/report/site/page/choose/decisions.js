@@ -44,8 +44,9 @@
 
     /* Returns how fresh the answers of a store were during a stream. */
     function freshness(arm, seen) {
-        const within = seen.high === null ? '' : ` within ${general(seen.high, 3)} s`, stream = `${plain(seen.rate)} events a second through ${seen.broker}`;
-        return `${arm} has 99 of 100 events in answers${within} at ${stream}, with ${percents(seen.right, 1)} of these answers right`;
+        const fresh = seen.high === null ? `only after ${general(seen.low, 3)} s or more` : `within ${general(seen.high, 3)} s`;
+        const followed = `${arm} followed ${plain(seen.rate)} events a second through ${seen.broker}, asked ${plain(seen.asked)} questions a second`;
+        return `${followed}: 99 of 100 events were in answers ${fresh}, and ${percents(seen.right, 1)} of the answers meanwhile were right`;
     }
 
     const flipText = (flip) => `${beyond(flip)}: ${flip.chosen.join(' or ') || NOTHING}`;

@@ -4,7 +4,7 @@
 {
     const { DRAWS, LEVEL, NEEDS, PRICES, Rule, changed, interval, isKnownError, median, scaled, total } = choosing;
     const BOUNDS = ['p95_ms', 'disk_gb', 'load_seconds', 'fresh_seconds'], AMOUNTS = ['rate', 'unforeseen', 'events_a_day', ...Object.keys(PRICES)];
-    const MOST = { unforeseen: 1 }, STEP = 1e6, FLAT = 1e-7, FAR = 100, BEYOND = 1e-3;
+    const MOST = { unforeseen: 1 }, STEP = 1e6, FLAT = 1e-7, FAR = 100, BEYOND = 1e-3, LARGEST = 1e12;
     const finite = (value) => Number.isFinite(value) ? value : null;
     const isSame = (one, two) => JSON.stringify(one) === JSON.stringify(two);
 
@@ -57,11 +57,11 @@
         bound(name) {
             const found = [], tight = this.limit(name, this.best);
             if (tight) {
-                const beyond = this.with(name, tight[1] * (1 - BEYOND)).choose();
-                found.push(flipOf(name, false, tight, beyond.chosen));
+                const beyond = this.with(name, tight[1] * (1 - BEYOND)).choose().chosen;
+                if (!isSame(beyond, [this.best.name])) { found.push(flipOf(name, false, tight, beyond)); }
             }
             if (this.rule.needs[name] !== NEEDS[name]) {
-                const free = this.with(name, null), cheaper = free.choose().chosen;
+                const free = this.with(name, name === 'fresh_seconds' ? LARGEST : null), cheaper = free.choose().chosen;
                 if (cheaper.length && cheaper[0] !== this.best.name) {
                     const loose = this.limit(name, free.candidates().find((one) => one.name === cheaper[0]));
                     if (loose) { found.push(flipOf(name, true, loose, cheaper)); }
@@ -150,7 +150,8 @@
                 const [met, missed] = candidate.parts.map(rates).sort(inOrder)[0];
                 return [met, met, finite(missed)];
             });
-            return [[low, low, high], ...known].sort((one, two) => one[0] - two[0])[0];
+            const asked = Math.min(...candidate.parts.map((part) => rule.freshness.most(part)));
+            return [[low, low, high], ...known, [asked, asked, null]].sort((one, two) => one[0] - two[0])[0];
         }
 
         /* Returns the least value of a need that a candidate meets, and its 99% interval; null if unknown. */
@@ -164,7 +165,7 @@
             }
             if (name === 'fresh_seconds') {
                 const fresh = this.rule.freshness.limit(candidate);
-                return fresh && [fresh[1], ...fresh];
+                return fresh && [fresh[0], fresh[1], fresh[0]];
             }
             const [low, high] = this.rule.pricing.speed.p95(candidate);
             return Number.isFinite(high) ? [1000 * high, 1000 * low, 1000 * high] : null;

@@ -1,59 +1,82 @@
 'use strict';
 
-/* Whether stores keep up with a stream of new events, and how fresh their answers are meanwhile. */
+/* Whether stores follow a stream of new events, and how fresh their answers are meanwhile. */
 {
-    const { LEAST_LAUNCHES, general, layoutOf, plain } = choosing;
+    const { DAY, LEAST_LAUNCHES, Pricing, general, layoutOf, plain } = choosing;
     const TUNED = 'tuned', AT_ONCE = 'the tables of tuned are made from all events at once, so that no stream fills them';
     const short = (value) => general(value, 3).replace(/,/g, '');
+    const isAtMost = (one, other) => one <= other || Math.abs(one - other) <= 1e-6 * Math.max(one, other);
+    const least = (streams, order) => streams.reduce((best, one) => best && order(best, one) <= 0 ? best : one, null);
 
-    /* Judges stores by the streams that they followed, for given needs. */
+    /* Judges the stores of candidates by the streams that they followed. Without a needed broker, a store may use any of
+       those through which it followed streams. */
     class Freshness {
-        constructor(needs) { this.needs = needs; }
+        constructor(pricing) { Object.assign(this, { pricing, needs: pricing.needs }); }
 
-        /* Whether the needs ask for a store that follows a stream. */
-        get isAsked() { return this.needs.fresh_seconds !== null || Boolean(this.needs.events_a_second || this.needs.broker); }
+        /* Whether the needs ask for stores that follow a stream. */
+        get isNeeded() { return this.needs.fresh_seconds !== null || Boolean(this.needs.events_a_second || this.needs.broker); }
+
+        /* The needed rate of events, a second. */
+        get rate() { return Math.max(this.needs.events_a_second, this.needs.events_a_day / DAY); }
 
         /* Returns why a store is known not to follow the stream that is needed; empty if it does or if it is unknown. */
-        failure(store) {
-            if (!this.isAsked) { return ''; }
-            if (layoutOf(store.arm) === TUNED) { return AT_ONCE; }
-            const streams = this.streams(store), rate = this.needs.events_a_second || Math.min(...streams.map((one) => one.rate));
-            return streams.filter((one) => one.rate <= rate && one.asked <= this.needs.rate).map((one) => this.fails(one)).find(Boolean) || '';
+        failure(part) {
+            if (!this.isNeeded || this.able(part).length) { return ''; }
+            if (layoutOf(part.store.arm) === TUNED) { return AT_ONCE; }
+            const reasons = new Map();
+            for (const stream of this.streams(part)) { reasons.set(stream.broker, reasons.get(stream.broker) || this.fails(part, stream)); }
+            const each = [...reasons.values()];
+            return each.length && each.every(Boolean) ? each[0] : '';
         }
 
-        /* Returns what is not known of the freshness of a store that does not fail; empty if it is known to serve. */
-        unknown(store) {
-            const { needs } = this, able = this.streams(store).filter((one) => this.serves(one));
-            if (!this.isAsked || able.some((one) => one.launches >= LEAST_LAUNCHES)) { return ''; }
-            const through = needs.broker ? ` through ${needs.broker}` : '', few = able.length ? ` in ${LEAST_LAUNCHES} launches` : '';
-            const at = needs.events_a_second ? ` at ${plain(needs.events_a_second)} events` : ' at any rate of events';
-            return `its freshness${at}${through} and ${plain(needs.rate)} questions a second was not measured${few}`;
+        /* Returns what is not known of a store that does not fail; empty if it is known to serve. */
+        unknown(part) {
+            if (!this.isNeeded || this.able(part).length) { return ''; }
+            const { needs } = this, through = needs.broker ? ` through ${needs.broker}` : '';
+            const within = needs.fresh_seconds === null ? '' : ` with 99 of 100 in answers within ${plain(needs.fresh_seconds)} s`;
+            return `it is not known to follow ${plain(this.rate)} events a second${through}${within} while it is asked`;
         }
 
-        /* Returns the slowest stream that shows that a store serves; undefined if there is none, or if none is needed. */
-        shown(store) {
-            const able = this.isAsked ? this.streams(store).filter((one) => this.serves(one)) : [];
-            return able.sort((one, two) => one.rate - two.rate || one.asked - two.asked)[0];
-        }
+        /* Returns the slowest stream that shows that a store serves; null if there is none, or if none is needed. */
+        shown(part) { return this.isNeeded ? least(this.able(part), (one, two) => one.rate - two.rate || one.asked - two.asked) : null; }
 
-        /* Returns between which seconds 99 of 100 events are in answers of the slowest store; null if unknown. */
+        /* Returns the least seconds that all stores are known to serve, and from which on it is open; null if unknown. */
         limit(candidate) {
-            const seen = candidate.parts.map((part) => this.shown(part.store));
-            if (!seen.every((one) => one && one.high !== null)) { return null; }
-            return [Math.max(...seen.map((one) => one.low)), Math.max(...seen.map((one) => one.high))];
+            const { stores, needs } = this.pricing, free = new Freshness(new Pricing(stores, { ...needs, fresh_seconds: null }));
+            const high = (one) => one.high === null ? Infinity : one.high;
+            const fastest = candidate.parts.map((part) => least(free.able(part), (one, two) => high(one) - high(two) || 0));
+            if (!this.isNeeded || !fastest.every((one) => one && one.high !== null)) { return null; }
+            return [Math.max(...fastest.map((one) => one.high)), Math.max(...fastest.map((one) => one.low))];
         }
 
-        streams(store) { return store.streams.filter((one) => this.needs.broker === null || this.needs.broker === one.broker); }
+        /* Returns the highest rate of all questions at which a store is known to serve; infinite if none is needed. */
+        most(part) {
+            if (!this.isNeeded) { return Infinity; }
+            return Math.max(0, ...this.able(part, 0).map((one) => one.asked)) / (this.share(part) || 1);
+        }
 
-        fails(stream) {
+        streams({ store }) { return store.streams.filter((one) => this.needs.broker === null || this.needs.broker === one.broker); }
+
+        /* The share of a store's questions in all questions. */
+        share({ questions }) {
+            const shares = this.pricing.shares();
+            return questions.reduce((all, question) => all + shares[question], 0);
+        }
+
+        asked(part) { return this.needs.rate * this.share(part); }
+
+        fails(part, stream) {
             const at = `at ${plain(stream.rate)} events a second through ${stream.broker}`, needed = this.needs.fresh_seconds;
-            if (stream.fails) { return `${at}: ${stream.fails}`; }
-            return needed !== null && stream.low > needed ? `${at}, 99 of 100 events are in answers only after ${short(stream.low)} s or more` : '';
+            const isSlower = isAtMost(stream.rate, this.rate) && isAtMost(stream.asked, this.asked(part));
+            if (stream.never || (stream.fails && isSlower)) { return stream.never || `${at}: ${stream.fails}`; }
+            return isSlower && needed !== null && stream.low > needed ? `${at}, 99 of 100 events are in answers only after ${short(stream.low)} s or more` : '';
         }
 
-        serves(stream) {
-            const { needs } = this, isFresh = needs.fresh_seconds === null || (stream.high !== null && stream.high <= needs.fresh_seconds);
-            return !stream.fails && isFresh && stream.rate >= needs.events_a_second && stream.asked >= needs.rate;
+        /* The streams that show that a store serves, while it is asked so many questions a second. */
+        able(part, wanted = this.asked(part)) {
+            const needed = this.needs.fresh_seconds, isFresh = ({ high }) => needed === null || (high !== null && high <= needed);
+            return this.streams(part).filter((one) => !one.never && !one.fails && one.launches >= LEAST_LAUNCHES && isFresh(one)
+                && isAtMost(this.rate, one.rate) && isAtMost(wanted, one.asked));
         }
     }
 

@@ -3,7 +3,7 @@
 /* Refusals: needs outside of what was measured, each with the command that measures it. */
 {
     const { DAYS_A_YEAR, engineOf, fixed, layoutOf, plain, rowsOf, shell, whole } = choosing;
-    const GENERATED_YEARS = 10, ALIKE = 1.25, RAW = 'raw', TUNED = 'tuned', LEAST_LAUNCHES = 3;
+    const GENERATED_YEARS = 10, ALIKE = 1.25, RAW = 'raw', TUNED = 'tuned', LEAST_LAUNCHES = 3, GLANCES = 5, SLOW = 100;
     const unique = (values) => [...new Set(values)];
     const enginesOf = (evidence) => unique(evidence.stores.map((store) => engineOf(store.arm)));
 
@@ -61,13 +61,14 @@
         ]);
     }
 
-    /* Returns a command that measures how fresh the answers of engines are at the needed rates. */
-    function following(evidence, needs, engines) {
+    /* Returns a command that measures how fresh the answers of engines are at the needed rate of events. */
+    function following(evidence, needs, rate, engines) {
+        const asks = Math.max(needs.rate, GLANCES / (needs.fresh_seconds || GLANCES)), whole = (value) => String(Math.ceil(value));
         const layouts = unique(evidence.stores.map((store) => layoutOf(store.arm))).filter((name) => name !== TUNED);
         return shell([
             'rollup-bench', 'follow', '--dataset', evidence.dataset, '--engines', engines.join(','), '--layouts', (layouts.length ? layouts : [RAW]).join(','),
-            ...(needs.broker ? ['--broker', needs.broker] : []), ...(needs.events_a_second ? ['--rate', plain(needs.events_a_second)] : []),
-            '--asks', plain(needs.rate), '--launches', String(LEAST_LAUNCHES),
+            ...(needs.broker ? ['--broker', needs.broker] : []),
+            '--rate', whole(Math.max(rate, SLOW)), '--asks', whole(asks), '--launches', String(LEAST_LAUNCHES),
         ]);
     }
 

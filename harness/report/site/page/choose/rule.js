@@ -14,7 +14,8 @@
             const mix = Object.values(evidence.mixes)[0] || {}, isEmpty = (weights) => !Object.keys(weights).length;
             const equal = Object.fromEntries(evidence.questions.map((question) => [question, 1]));
             const ask = [needs.ask, mix, equal].find((weights) => !isEmpty(weights)) || {};
-            Object.assign(this, { evidence, needs, ask, pricing: new Pricing(new Stores(evidence, ask), needs), freshness: new Freshness(needs) });
+            Object.assign(this, { evidence, needs, ask, pricing: new Pricing(new Stores(evidence, ask), needs) });
+            this.freshness = new Freshness(this.pricing);
         }
 
         /* Returns all candidates that may be run. */
@@ -49,7 +50,7 @@
             const engines = candidate.parts.map((part) => engineOf(part.store.arm));
             const found = [...this.missingFigures(candidate), ...this.unknownSpeed(candidate)].slice(0, 1);
             if (found.length) { return found.map((why) => ({ what: candidate.name, why, engines, questions: [] })); }
-            return candidate.parts.map(({ store }) => ({ what: store.arm, why: this.freshness.unknown(store), engines: [engineOf(store.arm)], questions: [], isOfStreams: true }))
+            return candidate.parts.map((part) => ({ what: part.store.arm, why: this.freshness.unknown(part), engines: [engineOf(part.store.arm)], questions: [], isOfStreams: true }))
                 .filter((doubt) => doubt.why);
         }
 
@@ -90,9 +91,9 @@
                 found.push(`its p95 is above ${plain(needs.p95_ms)} ms at ${plain(needs.rate)} questions a second`);
             }
             if (this.pricing.speed.misses(candidate, Number.MAX_VALUE)) { found.push(`it did not sustain ${plain(needs.rate)} questions a second`); }
-            for (const { store } of candidate.parts) {
-                const why = this.freshness.failure(store);
-                if (why) { found.push(`${store.arm}: ${why}`); }
+            for (const part of candidate.parts) {
+                const why = this.freshness.failure(part);
+                if (why) { found.push(`${part.store.arm}: ${why}`); }
             }
             return found;
         }
@@ -140,7 +141,7 @@
             return {
                 what: unique(doubts.map((doubt) => doubt.what)).join(', '),
                 why: questions.length ? `${questions.join(', ')}: ${why}` : why,
-                command: doubts[0].isOfStreams ? following(this.evidence, this.needs, engines) : measuring(this.evidence, { engines, questions: asked }),
+                command: doubts[0].isOfStreams ? following(this.evidence, this.needs, this.freshness.rate, engines) : measuring(this.evidence, { engines, questions: asked }),
             };
         }
 
@@ -165,7 +166,7 @@
                 load_seconds: median(this.loadSeconds(candidate)),
                 disk_bytes: this.diskGb(candidate) * GB,
                 memory_bytes: added(candidate.parts.map((part) => part.store.memory)) * this.needs.replicas,
-                fresh: Object.fromEntries(candidate.parts.map(({ store }) => [store.arm, this.freshness.shown(store)]).filter(([, seen]) => seen)),
+                fresh: Object.fromEntries(candidate.parts.map((part) => [part.store.arm, this.freshness.shown(part)]).filter(([, seen]) => seen)),
             };
         }
     }
