@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, settings
 
 from rollup_bench.engines.contract import Engine
 from rollup_bench.engines.registry import engine_type, recipe
-from rollup_bench.harness.run import loading, verdicts
+from rollup_bench.harness.run import costs, loading, verdicts
 from rollup_bench.harness.run.verdicts import RIGHT
 from rollup_bench.servers import Server, open_server
 from rollup_bench.servers.budget import Budget
@@ -34,6 +34,14 @@ SERVERS = {
     "druid": "druid_server",
 }
 """Each engine with the fixture of its server."""
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_other_programs() -> Iterator[None]:
+    """What other programs use is left out of runs, since tests run beside each other."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(costs, "busy_seconds", lambda: 0.0)
+        yield
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

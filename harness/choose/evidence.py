@@ -172,9 +172,13 @@ def _raw(arm: str, arms: Collection[str], loads: Sequence[LoadCost]) -> str:
 
 
 def _memory(run: Run, arm: str) -> float | None:
-    """Returns the resident bytes of an idle engine; of the process that asked it, if it runs inside that process."""
+    """Returns the resident bytes of an idle engine, or by which an embedded one lets a program grow.
+
+    Older runs do not have the latter, so that the memory of the process that asked counts.
+    """
     engine, _ = parts(arm)
-    idle = [sum(line.memory.values()) for line in of_type(run.lines, Operations) if line.engine == engine]
+    own = [line for line in of_type(run.lines, Operations) if line.engine == engine]
+    idle = [sum(line.memory.values()) or line.added for line in own]
     asked = [line.spent.resident for line in of_type(run.lines, Cost) if line.arm == arm and line.spent.resident]
     return float(next(filter(None, idle), 0)) or (mean(asked) if asked else None)
 

@@ -272,7 +272,10 @@ def _answer(chosen: Sequence[Offer], refused: Sequence[Refusal]) -> str:
 
 
 def _described(gaps: Sequence[Gap]) -> str:
-    return "; ".join(f"{gap.question} on {gap.arm}: {gap.why}" for gap in gaps)
+    """Returns the first of some gaps, and of how many other questions there are more."""
+    first, others = gaps[0], len({gap.question for gap in gaps}) - 1
+    more = f"; and {others} other {'question' if others == 1 else 'questions'}" if others else ""
+    return f"{first.question} on {first.arm}: {first.why}{more}"
 
 
 def _range(draws: Draws) -> str:

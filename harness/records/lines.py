@@ -217,6 +217,7 @@ class Operations(_Record, frozen=True, tag="operations"):
     tables: dict[str, list[str]]  # by layout: the tables that questions read, which are filled from the events
     memory: dict[str, int]  # by process: resident bytes after a restart, when each layout was asked once
     recovery: float | None  # seconds after a kill until each layout answers right; None if no process can be killed
+    added: int | None = None  # resident bytes that an embedded engine adds to a program that asks each layout once
 
 
 class Fault(_Record, frozen=True, tag="fault"):

@@ -51,7 +51,8 @@ def _print_engines(recorded: list[Operations], console: Console) -> None:
     right = ("processes", "idle MiB", "settings", "not SQL", "right again s")
     table = new_table("engine", right=right)
     for one in recorded:
-        memory = f"{sum(one.memory.values()) / 2**20:,.0f}" if one.memory else ""
+        idle = sum(one.memory.values()) or one.added
+        memory = f"{idle / 2**20:,.0f}" if idle else ""
         recovery = "" if one.recovery is None else f"{one.recovery:.1f}"
         counts = (str(len(one.settings)), str(len(one.steps)))
         table.add_row(one.engine, str(len(one.memory)), memory, *counts, recovery)

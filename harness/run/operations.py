@@ -1,5 +1,6 @@
 """Records what engines demand of the people who run them, and measures how servers recover from a crash."""
 
+import multiprocessing
 import os
 import signal
 import time
@@ -47,6 +48,7 @@ def measure(request: Request, log: RunLog, arms: Sequence[Arm], servers: Mapping
                         tables={arm.plan.layout.name: tables(arm, list(request.defaults.values())) for arm in own},
                         memory=_memory(server),
                         recovery=recovery,
+                        added=None if server else added(name, request.home, asked),
                     )
                 )
 
@@ -71,6 +73,19 @@ def recovered(name: str, server: Server, home: Path, asked: Asked) -> float:
     raise FailureError(f"{name}: not all answers were right within {LIMIT:.0f} s after a crash")
 
 
+def added(name: str, home: Path, asked: Asked) -> int:
+    """Returns the resident bytes by which a new program grows that asks an embedded engine these questions."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(_grown, (name, home, asked))
+
+
+def _grown(name: str, home: Path, asked: Asked) -> int:
+    program = psutil.Process()
+    before = program.memory_info().rss
+    _answers(name, None, home, asked)
+    return int(program.memory_info().rss - before)
+
+
 def tables(arm: Arm, questions: Sequence[Question]) -> list[str]:
     """Returns the names of the tables that the engine reads for these questions, in order."""
     supports = (arm.engine.support(question, arm.plan) for question in questions)
@@ -82,7 +97,7 @@ def _right_question(request: Request, log: RunLog, arm: Arm) -> Question | None:
     return next((request.defaults[name] for name in request.defaults if arm.name in timed_arms(log, name)), None)
 
 
-def _answers(name: str, server: Server, home: Path, asked: Asked) -> list[pa.Table]:
+def _answers(name: str, server: Server | None, home: Path, asked: Asked) -> list[pa.Table]:
     """Returns the answers to all questions, each in a new session of a new connection."""
     answers = []
     with connected({name: server}, home) as (engine,):

@@ -95,6 +95,8 @@ def test_idle_memory_counts_where_it_was_measured() -> None:
         engine="druid", settings=[], steps=[], tables={}, memory={"broker": 30, "indexer": 40}, recovery=1.0
     )
     assert only(*verdicts(RAW), *costs(RAW), idle).memory == 70.0
+    embedded = msgspec.structs.replace(idle, memory={}, recovery=None, added=50)
+    assert only(*verdicts(RAW), *costs(RAW), embedded).memory == 50.0
 
 
 def test_a_layout_answers_unforeseen_questions_if_it_stores_the_events() -> None:

@@ -1,12 +1,13 @@
 """What a stretch of time costs, on clocks and pressure files of known content."""
 
+import time
 from pathlib import Path
 
 import pytest
 
 from rollup_bench.harness.records.lines import Spent
 from rollup_bench.harness.run import costs
-from rollup_bench.harness.run.costs import Gauge, Meter, pressure, stall_seconds
+from rollup_bench.harness.run.costs import Gauge, Meter, busy_seconds, pressure, stall_seconds
 from tests.support.clocks import Clocks, stall
 
 
@@ -52,6 +53,13 @@ def test_a_meter_reads_differences_and_the_resident_bytes_as_they_are(
 def test_what_other_programs_use_is_unknown_if_the_engine_does_not_tell_its_own_share() -> None:
     assert Meter(Gauge(served=True)).read().others is None
     assert Meter(Gauge()).read().others is not None
+
+
+def test_a_program_that_computes_is_counted() -> None:
+    before, began = busy_seconds(), time.process_time()
+    while time.process_time() - began < 0.2:
+        pass
+    assert busy_seconds() - before >= 0.15
 
 
 @pytest.mark.parametrize("processor", [[None, 9.0], [7.0, None], [None, None]])

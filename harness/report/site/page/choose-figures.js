@@ -72,11 +72,11 @@
 
     function operations(run) {
         if (!run.operations.length) { return h('p', {}, 'Not recorded in this run: the profiles standard and full record it.'); }
-        const memory = (one) => Object.values(one.memory), none = (items, content) => items.length ? content : 'none';
+        const memory = (one) => Object.values(one.memory), idle = (one) => memory(one).length ? memory(one).reduce((sum, each) => sum + each, 0) : one.added, none = (items, content) => items.length ? content : 'none';
         return dataTable('What engines demand of those who run them', run.operations, [
             ['Engine', (one) => h('span', { class: 'arm' }, h('i', { class: 'swatch ' + toneOf(run, one.engine) }), one.engine)],
             ['Processes', (one) => none(memory(one), [count(memory(one).length), small(Object.keys(one.memory).join(', '))])],
-            ['Idle memory', (one) => memory(one).length ? bytes(memory(one).reduce((sum, each) => sum + each, 0)) : DASH],
+            ['Idle memory', (one) => isKnown(idle(one)) ? bytes(idle(one)) : DASH],
             ['Recovery', (one) => isKnown(one.recovery) ? seconds(one.recovery) : DASH],
             ['Tables', (one) => list(Object.entries(one.tables).map(([layout, names]) => `${layout}: ${names.length}`))],
             ['Settings', (one) => none(one.settings, folded(plural(one.settings.length, 'setting'), list(one.settings)))],

@@ -20,7 +20,7 @@
         const memory = Object.entries(found.memory), idle = memory.reduce((sum, [, one]) => sum + one, 0);
         return [h('h3', {}, 'Operations'), facts([
             ['Processes', memory.length ? `${memory.length}: ${memory.map(([name, one]) => `${name} ${bytes(one)}`).join(', ')}` : 'none of its own'],
-            ['Idle memory', memory.length ? bytes(idle) : ''],
+            ['Idle memory', memory.length ? bytes(idle) : isKnown(found.added) ? `${bytes(found.added)} in the program that asks` : ''],
             ['Recovery', isKnown(found.recovery) ? `${seconds(found.recovery)} from killing all processes until every layout answers right` : 'no process can be killed'],
             ['Not SQL', found.steps.length ? list(found.steps) : 'nothing'],
         ]),

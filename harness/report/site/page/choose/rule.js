@@ -38,7 +38,7 @@
 
         /* Returns which need a candidate does not meet; empty if it meets all, or if that is not known. */
         failure(candidate) {
-            if (candidate.fails.length) { return candidate.fails.map((gap) => `${gap.question} on ${gap.arm}: ${gap.why}`).join('; '); }
+            if (candidate.fails.length) { return described(candidate.fails); }
             return candidate.unknown.length ? '' : this.failures(candidate)[0] || '';
         }
 
@@ -169,6 +169,13 @@
                 fresh: Object.fromEntries(candidate.parts.map((part) => [part.store.arm, this.freshness.shown(part)]).filter(([, seen]) => seen)),
             };
         }
+    }
+
+    /* Returns the first of some gaps, and of how many other questions there are more. */
+    function described(gaps) {
+        const [first] = gaps, others = unique(gaps.map((gap) => gap.question)).length - 1;
+        const more = others ? `; and ${others} other ${others === 1 ? 'question' : 'questions'}` : '';
+        return `${first.question} on ${first.arm}: ${first.why}${more}`;
     }
 
     function grouped(values, key) {
