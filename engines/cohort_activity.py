@@ -139,6 +139,7 @@ def _returns(question: Cohort, births: Births, source: EventSource, partials: Co
         born = births.instants[places]
         counts = (instants >= born + question.repeat) & (instants < milliseconds(question.until))
         ages = age_at(born[counts], instants[counts], question.age, question.zone)
+        counts[counts], ages = ages >= 0, ages[ages >= 0]  # a clock that goes back over midnight makes a day earlier
         counted = events.filter(pa.array(counts))
         values = {name: partial.of_events(counted, source.statistics) for name, partial in added.items()}
         parts.append(aggregate_rows(pa.table({"place": places[counts], AGE: ages} | values), ["place", AGE], sums))

@@ -136,11 +136,11 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def ask(engine: Engine, home: Path) -> Callable[..., list[dict[str, Any]]]:
     """Asks a question of a dataset file, as a run would; the answer is right, or within its bound."""
 
-    def asked(file: Path | str, name: str, **set_to: object) -> list[dict[str, Any]]:
+    def asked(file: Path | str, name: str, layout: str = "raw", **set_to: object) -> list[dict[str, Any]]:
         dataset = datasets.read(str(file))
         question = dataset.question(name).fill(dict(set_to))
         found = events.prepare(dataset, home)
-        plan = engine.plan(dataset, dataset.layout("raw"), found.statistics)
+        plan = engine.plan(dataset, dataset.layout(layout), found.statistics)
         support = engine.support(question, plan)
         if support.where is None:
             pytest.skip(f"{engine.name}: {support.reason}")

@@ -3,6 +3,7 @@
 from bisect import bisect_left, bisect_right
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from itertools import pairwise
 from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
@@ -48,8 +49,21 @@ def of(question: Aggregate, instants: Instants) -> Instants:
 
 @lru_cache(maxsize=4096)
 def begins(instant: int, grain: Grain, zone: str) -> bool:
-    """True if a bucket of `grain` in time zone `zone` begins at `instant`, in milliseconds since 1970, UTC."""
-    return bool(starts(pa.array([instant]), grain, zone)[0].as_py() == instant)
+    """True if a bucket of `grain` in time zone `zone` begins at `instant`, in milliseconds since 1970, UTC.
+
+    False if the clock goes back to the bucket before soon after, so that this bucket has events on both sides.
+    """
+    here = starts(pa.array([instant]), grain, zone)[0].as_py()
+    if here != instant or grain in CLOCK:
+        return bool(here == instant)
+    return not repeats_days(zone, instant, instant + DAY)
+
+
+@lru_cache(maxsize=4096)
+def repeats_days(zone: str, first: int, last: int) -> bool:
+    """Whether a clock of the zone goes back to the day before, between two instants in milliseconds since 1970, UTC."""
+    changes = clock_changes(zone, first, last)
+    return any((at + now) // DAY < (at - 1 + before) // DAY for (_, before), (at, now) in pairwise(changes))
 
 
 def local(instants: Instants, zone: str) -> pa.Array:

@@ -14,7 +14,7 @@ from rollup_bench.engines.druid.sql import Parameters, Statement, checked, code_
 from rollup_bench.engines.ordering import arrange
 from rollup_bench.engines.sql import LENGTHS
 from rollup_bench.workloads import answers
-from rollup_bench.workloads.calendar import CLOCK
+from rollup_bench.workloads.calendar import CLOCK, repeats_days
 from rollup_bench.workloads.measures import Function
 from rollup_bench.workloads.questions import Cohort, Grain, milliseconds
 
@@ -117,7 +117,11 @@ def _activity(
         keys.append(age)
     else:
         extreme = "MAX" if question.retention == "unbounded" else "MIN"
-        age = f"{extreme}({age}) FILTER (WHERE {' AND '.join(_return_conditions(question, parameters))})"
+        counts = _return_conditions(question, parameters)
+        known = datasource.statistics
+        if repeats_days(question.zone, known.first, known.last):
+            counts.append(f"{age} >= 0")
+        age = f"{extreme}({age}) FILTER (WHERE {' AND '.join(counts)})"
         age = f"LEAST({age}, {count} - 1)" if extreme == "MAX" else age
     last = parameters.bind(max(milliseconds(question.until), question.span.milliseconds[1]))
     columns = ["b.who", "b.cohort", f"{age} AS age", f"MAX(CASE WHEN e.{TIME} = b.born THEN 1 ELSE 0 END) AS born"]

@@ -9,7 +9,7 @@ from rollup_bench.engines.cohorts import StoredActivity
 from rollup_bench.engines.duckdb.sql import conditions, is_day, naive
 from rollup_bench.engines.duckdb.zones import YEAR, LocalTime
 from rollup_bench.engines.sql import LENGTHS, Parameters, quoted
-from rollup_bench.workloads.calendar import CLOCK
+from rollup_bench.workloads.calendar import CLOCK, repeats_days
 from rollup_bench.workloads.questions import MILLISECOND, Age, Cohort, Grain, milliseconds
 
 BIRTH = -1
@@ -78,8 +78,15 @@ def stored_cohort(
 
 
 def _stored_birth(question: Cohort, moment: datetime) -> int | datetime:
-    """The value of the column `born`, in a table that stores activity, for births at a moment."""
-    return milliseconds(moment) if question.grain in CLOCK else _shown(question, moment)
+    """The value of the column `born`, in a table that stores activity, for births in the bucket that begins then.
+
+    A local day begins at midnight in the table, also where clocks skip it.
+    """
+    return (
+        milliseconds(moment)
+        if question.grain in CLOCK
+        else datetime.combine(_shown(question, moment), datetime.min.time())
+    )
 
 
 def _answer(
@@ -137,7 +144,13 @@ def activity(
         f"SELECT births.*, {age} AS age{selected} FROM births "
         f"JOIN ({returns}) AS returns ON returns.subject = births.subject "
         f"AND instant {'>' if question.repeat else '>='} born"
+        f"{_not_before(local)}"
     )
+
+
+def _not_before(local: LocalTime) -> str:
+    """The condition that an age is not negative, if the zone's clock goes back to the day before."""
+    return " WHERE age >= 0" if repeats_days(local.zone, local.first, local.last) else ""
 
 
 def _seen(question: Cohort) -> str:

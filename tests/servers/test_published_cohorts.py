@@ -76,3 +76,28 @@ def test_how_far_a_funnel_gets(ask: Ask, tmp_path: Path) -> None:
     for i, (_, _, level) in enumerate(LEVELS):
         reached = ask(file, f"f{i}")
         assert sum(row["subjects"] for row in reached) == level
+
+
+SKIPPED = [f"2013-10-{day}T{hour}:00:00Z,{day}-{hour}" for day in (19, 20, 21) for hour in ("04", "20")]
+REPEATED = ["2006-10-29T02:30:30Z,a", "2006-10-29T02:45:00Z,a", "2006-10-31T12:00:00Z,a", "2006-10-29T12:00:00Z,b"]
+"""Clocks of Brazil skip the midnight of a day; those of Newfoundland go back from 00:01 to 23:01 of the day before."""
+
+
+@pytest.mark.parametrize("layout", ["raw", "tuned"])
+@pytest.mark.parametrize(
+    ("zone", "rows", "start", "sizes"),
+    [("America/Sao_Paulo", SKIPPED, "2013-10-20", [2, 2]), ("America/St_Johns", REPEATED, "2006-10-29", [2])],
+)
+def test_days_whose_midnight_clocks_skip_or_repeat(
+    ask: Ask, tmp_path: Path, zone: str, rows: list[str], start: str, sizes: list[int], layout: str
+) -> None:
+    """Each answer is compared with the truth; `a` is born at the first midnight, and returns in the day before."""
+    (tmp_path / "data.csv").write_text("\n".join(["at,who", *rows]))
+    parameters = span(start, "2014-01-01") | {"until": date(2014, 2, 1)}
+    back = cohort("back", "day", 3, until="$until", parameters=parameters)
+    once = {**cohort("once", "day", 3, until="$until", parameters=parameters), "cumulative": True}
+    file = write(tmp_path, back, once, zone=zone)
+    for name in ("back", "once"):
+        answer = ask(file, name, layout)
+        assert [row["size"] for row in answer if row["age"] == 0] == sizes
+        assert all(row["value"] == row["size"] for row in answer if row["age"] == 0)

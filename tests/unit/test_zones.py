@@ -93,3 +93,14 @@ def test_the_calendar_and_the_truth_know_the_clock_changes_of_a_zone(zone: str) 
     expected = [(shown(moment, zone) - datetime(1970, 1, 1)) // timedelta(milliseconds=1) for moment in moments]
     assert (np.array(moments) + calendar.offsets(np.array(moments), zone)).tolist() == expected
     assert buckets.to_local(np.array(moments), zone).tolist() == expected
+
+
+def test_a_day_begins_twice_where_clocks_go_back_over_midnight() -> None:
+    """Clocks of Newfoundland went back from 00:01 to 23:01 in 2006; those of Brazil from 24:00 to 23:00."""
+    for zone, day, twice in (("America/St_Johns", "2006-10-29", True), ("America/Sao_Paulo", "2013-02-17", False)):
+        midnight = datetime.fromisoformat(f"{day}T00:00").replace(tzinfo=ZoneInfo(zone))
+        later = [milliseconds(midnight) + hours * 3_600_000 for hours in (2, 36)]
+        start, following = calendar.starts(pa.array(later), Grain.DAY, zone).to_pylist()
+        assert calendar.repeats_days(zone, start - 86_400_000, start + 86_400_000) is twice
+        assert calendar.begins(start, Grain.DAY, zone) is not twice
+        assert calendar.begins(following, Grain.DAY, zone)

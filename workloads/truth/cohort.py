@@ -129,7 +129,7 @@ def activity(question: Cohort, born: Births, events: Events, others: tuple[str, 
         aged = ages(born.instants[places], instants, question.age, question.zone)
         if question.retention == "unbounded":
             aged = np.minimum(aged, question.age.count - 1)
-        wanted = aged < question.age.count
+        wanted = (aged >= 0) & (aged < question.age.count)  # a clock that goes back over midnight makes a day earlier
         counts[counts] = wanted
         yield Activity(places[wanted], aged[wanted], rows.filter(pa.array(counts)))
 
