@@ -26,7 +26,7 @@ def cohort(question: Cohort, columns: Columns, local: LocalTime) -> tuple[str, l
     firsts = first_events(question, columns, parameters, f"{column(columns.time)} < {timestamp(end)}")
     born = born_with_origin(question, f"{firsts} HAVING born >= {start}", local)
     until = parameters.bind(milliseconds(question.until))
-    last = parameters.bind(max(milliseconds(question.until), question.span.milliseconds[1]))
+    last = f"greatest({until}, {end})"
     where = [f"{column(columns.time)} >= {timestamp(start)}", f"{column(columns.time)} < {timestamp(last)}"]
     returns = [f"instant < {until}", *(["instant > born"] if question.repeat else [])]
     returns += conditions(question.returns, parameters)

@@ -2,7 +2,7 @@
 
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -11,7 +11,7 @@ from pathlib import Path
 import chdb
 import pyarrow as pa
 
-from rollup_bench.engines.clickhouse import connections, loading
+from rollup_bench.engines.clickhouse import connections, export, loading
 from rollup_bench.engines.clickhouse.connections import ATTACHED, Connection
 from rollup_bench.engines.clickhouse.rollup import Stored
 from rollup_bench.engines.clickhouse.sources import source
@@ -20,6 +20,7 @@ from rollup_bench.engines.clickhouse.states import CONFIDENCE, measured
 from rollup_bench.engines.clickhouse.table import Table
 from rollup_bench.engines.clickhouse.tables import TableSet, table_set, tables
 from rollup_bench.engines.contract import Engine, Loaded, Plan, Session, Support, Where, demand, unsupported
+from rollup_bench.engines.exports import write_text
 from rollup_bench.errors import FailureError, RequestError
 from rollup_bench.servers import Server
 from rollup_bench.servers.budget import Budget
@@ -31,6 +32,7 @@ from rollup_bench.workloads.events import Events, Statistics
 from rollup_bench.workloads.layouts import Layout
 from rollup_bench.workloads.measures import ESTIMABLE, Measure
 from rollup_bench.workloads.questions import EPOCH, Question, milliseconds
+from rollup_bench.workloads.templates import Template
 
 FIRST, LAST = (milliseconds(datetime(year, 1, 1, tzinfo=UTC)) for year in (1901, 2299))
 """The times that are stored: ClickHouse has dates from 1900 to 2299, and buckets begin up to a year before events."""
@@ -77,6 +79,15 @@ class ClickHouse(Engine):
     def explain(self, question: Question, plan: Plan) -> str:
         text, values = statement(question, plan)
         return f"{text}\n-- parameters: {', '.join(f'p{i} = {value!r}' for i, value in enumerate(values, 1))}"
+
+    def export(self, plan: Plan, questions: Sequence[Template], events: Events, folder: Path) -> str:
+        export.write_events(plan.schema, loading.batches(events, Watch()), folder)
+        write_text(folder / "settings.sql", *export.settings(self._settings))
+        write_text(folder / "schema.sql", *export.schema(plan))
+        for template in questions:
+            lines = export.query(template, plan, source(template.fill(), plan))
+            write_text(folder / "queries" / f"{template.name}.sql", *lines)
+        return export.USAGE
 
     def load(self, plan: Plan, events: Events, watch: Watch) -> Loaded:
         if reason := _unstorable(plan.statistics):

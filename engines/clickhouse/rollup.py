@@ -61,7 +61,7 @@ class Stored:
         )
 
     def with_ends(self, name: str, parameters: Parameters) -> str:
-        """The SELECT of the rows of the roll-up `name` in whole buckets of a span, and of such rows made of other events.
+        """The SELECT of the rows of a roll-up in the whole buckets of a span, and of such rows made of other events.
 
         The moments of the span are bound as functions of it. The other events lie in the bucket before the whole ones
         and in the bucket after them.

@@ -53,7 +53,13 @@ class LocalTime:
         A midnight that a clock change repeats counts when it is first shown; in place of a midnight that a clock change
         skips, the day starts at the change.
         """
-        longest, midnight = LONGEST[grain] * DAY, f"(toInt64({first}) * {DAY})"
+        return self.instant(f"(toInt64({first}) * {DAY})", LONGEST[grain] * DAY)
+
+    def instant(self, shown: str, longest: int = YEAR) -> str:
+        """The instant at which a clock first shows a local time, or a later one if it skips that.
+
+        The local time is at most `longest` milliseconds from those of the range.
+        """
         (_, before), *changes = clock_changes(self.zone, self.first - longest, self.last + longest)
         ahead = [(0, str(before))]
         for change, after in changes:
@@ -63,7 +69,7 @@ class LocalTime:
             else:
                 ahead.append((change + before, str(after)))
             before = after
-        return f"{midnight} - {_choice(midnight, ahead)}"
+        return f"{shown} - {_choice(shown, ahead)}"
 
     def _offset(self, instant: str) -> str:
         """An expression of how far a clock is ahead of UTC, in milliseconds."""
@@ -81,7 +87,7 @@ def local_time(zone: str, span: tuple[int, int], statistics: Statistics) -> Loca
 
 def day(shown: str) -> str:
     """The local day of a local time."""
-    return f"intDiv({shown} + {EARLIER * DAY}, {DAY}) - {EARLIER}"
+    return f"(intDiv({shown} + {EARLIER * DAY}, {DAY}) - {EARLIER})"
 
 
 def first_day(of: str, grain: Grain) -> str:
@@ -104,7 +110,7 @@ def next_first_day(first: str, grain: Grain) -> str:
 def unit(shown: str, grain: Grain) -> str:
     """The number of the local day, week, month, quarter or year of a local time; consecutive numbers."""
     if grain is Grain.DAY:
-        return f"({day(shown)})"
+        return day(shown)
     if grain is Grain.WEEK:
         return f"intDiv({day(shown)} + {EARLIER + MONDAY}, 7)"
     return f"({UNITS[grain].format(date(day(shown)))})"
