@@ -11,8 +11,9 @@ from pathlib import Path
 import chdb
 import pyarrow as pa
 
-from rollup_bench.engines.clickhouse import connections, export, loading
-from rollup_bench.engines.clickhouse.connections import ATTACHED, Connection
+from rollup_bench.engines.clickhouse import connections, disks, export, loading
+from rollup_bench.engines.clickhouse.connections import Connection
+from rollup_bench.engines.clickhouse.disks import ATTACHED
 from rollup_bench.engines.clickhouse.rollup import Stored
 from rollup_bench.engines.clickhouse.sources import source
 from rollup_bench.engines.clickhouse.statements import statement
@@ -93,7 +94,7 @@ class ClickHouse(Engine):
         if reason := _unstorable(plan.statistics):
             raise RequestError(reason)
         began, folder = time.perf_counter(), self._folder / f"{plan.name}.loading"
-        with connections.loading(folder, plan.tables.all, self._settings) as connection:
+        with disks.loading(folder, plan.tables.all, self._settings) as connection:
             stages = loading.fill(connection, plan, events, watch)
             counts, merged = loading.counted(connection, plan), loading.merged(connection)
         for part in merged:
