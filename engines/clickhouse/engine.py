@@ -148,10 +148,8 @@ def _unstorable(statistics: Statistics) -> str | None:
     """Why ClickHouse cannot store the times of the events; None if it can."""
     if statistics.first >= FIRST and statistics.last < LAST:
         return None
-    first, last = (EPOCH + timedelta(milliseconds=end) for end in (statistics.first, statistics.last))
-    return (
-        f"ClickHouse has dates from 1900 to 2299, so events must be from 1901 to 2298; these are from {first} to {last}"
-    )
+    first, last = ((EPOCH + timedelta(milliseconds=end)).date() for end in (statistics.first, statistics.last))
+    return f"ClickHouse has dates from 1900 to 2299: it stores events from 1901 to 2298, not from {first} to {last}"
 
 
 def _error(measure: Measure, table: object) -> float:
