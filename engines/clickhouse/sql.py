@@ -97,8 +97,8 @@ def aggregate(
         *([f"WHERE {' AND '.join(where)}"] if where else []),
         f"GROUP BY {_group_by(question)}",
     ]
-    if question.subtotals != "none":  # a grouping set without columns has a row even if there are no events
-        lines.append("HAVING count() > 0")
+    if question.subtotals != "none":
+        lines.append("HAVING grouping(bucket) = 0 AND count() > 0")  # also without events, there is a row of totals
     if is_day(question.grain) and not rows.whole:
         start = local.start("bucket", question.grain)
         lines = [f"SELECT {', '.join([f'{start} AS starts', *map(quoted, names)])} FROM (", *lines, ")"]
@@ -138,7 +138,8 @@ def order(question: Question, names: Sequence[str] = ()) -> list[str]:
 
 def _bucket(question: Aggregate, time: str, rows: Rows, local: LocalTime, parameters: Parameters) -> str:
     if question.grain is Grain.ALL:
-        return parameters.bind(lambda span: span.milliseconds[0])
+        start = parameters.bind(lambda span: span.milliseconds[0])
+        return start if question.subtotals == "none" else f"materialize({start})"  # a constant is no key of a cube
     return millis(time) if rows.whole else local.bucket(millis(time), question.grain)
 
 
@@ -147,10 +148,8 @@ def _grouping(question: Aggregate) -> str:
 
 
 def _group_by(question: Aggregate) -> str:
-    if question.subtotals == "none":
-        return ", ".join(["bucket", *map(column, question.by)])
-    sets = (", ".join(["bucket", *map(column, each)]) for each in ordering.grouping_sets(question))
-    return f"GROUPING SETS ({', '.join(f'({each})' for each in sets)})"
+    keys = ", ".join(["bucket", *map(column, question.by)])
+    return keys if question.subtotals == "none" else f"{keys} WITH {question.subtotals.upper()}"
 
 
 def _order(question: Aggregate) -> list[str]:
