@@ -99,7 +99,7 @@ class ClickHouse(Engine):
             counts, merged = loading.counted(connection, plan), loading.merged(connection)
         for part in merged:
             shutil.rmtree(part)
-        result = loading.loaded(counts, events.statistics.rows, time.perf_counter() - began, stages)
+        result = loading.loaded(plan, counts, time.perf_counter() - began, stages)
         folder.rename(self._path(plan))
         return result
 

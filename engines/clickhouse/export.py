@@ -59,13 +59,13 @@ def settings(config: Mapping[str, str | int]) -> list[str]:
 
 def schema(plan: Plan) -> list[str]:
     """The statements that create and fill the tables."""
-    lines = [f"CREATE VIEW {BATCHES} AS SELECT * FROM file('{FILE}', 'Parquet');"]
+    lines = [f"CREATE VIEW {quoted(BATCHES)} AS SELECT * FROM file('{FILE}', 'Parquet');"]
     for table in plan.tables.all:
         lines.append(f"{table.text};")
-        if table.name == EVENTS:
-            lines.append(f"INSERT INTO {quoted(EVENTS)} SELECT * FROM {BATCHES};")
+        if not table.select:
+            lines.append(f"INSERT INTO {quoted(EVENTS)} SELECT * FROM {quoted(BATCHES)};")
         lines.append(f"OPTIMIZE TABLE {quoted(table.name)} FINAL;")
-    return [*lines, f"DROP VIEW {BATCHES};"]
+    return [*lines, f"DROP VIEW {quoted(BATCHES)};"]
 
 
 def query(template: Template, plan: Plan, read: Source) -> list[str]:

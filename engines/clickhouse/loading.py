@@ -15,6 +15,7 @@ from rollup_bench.servers.watch import Watch
 from rollup_bench.workloads.events import Events
 from rollup_bench.workloads.pace import Pace
 
+VIEW = quoted("rolling up")
 PARTS = "database = currentDatabase()"
 
 
@@ -28,7 +29,7 @@ class Stage(NamedTuple):
 def fill(connection: Connection, plan: Plan, events: Events, watch: Watch) -> list[Stage]:
     """Fills the tables of a plan, first all events or roll-ups of them, then other tables."""
     began, (first, *others) = time.perf_counter(), plan.tables.all
-    if first.name == EVENTS:
+    if plan.tables.stored.events:
         connection.insert(quoted(EVENTS), batches(events, watch), plan.schema)
     else:
         _roll_up(connection, first, plan, batches(events, watch))
@@ -43,11 +44,11 @@ def fill(connection: Connection, plan: Plan, events: Events, watch: Watch) -> li
     return stages
 
 
-def loaded(counts: dict[str, int], events: int, seconds: float, stages: Sequence[Stage]) -> Loaded:
-    """The result of a load of `events` events; FailureError if the number of rows in the table `events` differs."""
-    stored, rows, built = counts.get(EVENTS, 0), sum(counts.values()), None
-    if EVENTS in counts and stored != events:
-        raise FailureError(f"clickhouse stored {stored} of {events} events")
+def loaded(plan: Plan, counts: dict[str, int], seconds: float, stages: Sequence[Stage]) -> Loaded:
+    """The result of a load; FailureError if the table of all events has not as many rows as there are events."""
+    stored, rows, built = counts[EVENTS] if plan.tables.stored.events else 0, sum(counts.values()), None
+    if plan.tables.stored.events and stored != plan.statistics.rows:
+        raise FailureError(f"clickhouse stored {stored} of {plan.statistics.rows} events")
     if 0 < stored < rows:
         built = Built(rows - stored, stages[1].seconds, stages[1].bytes - stages[0].bytes)
     return Loaded(rows, seconds, stages[-1].bytes, built)
@@ -86,11 +87,11 @@ def _roll_up(connection: Connection, rollup: Table, plan: Plan, rows: Iterator[p
     types = event_types(plan.dataset.columns.time.name, plan.statistics)
     columns = ", ".join(f"{quoted(name)} {kind}" for name, kind in types.items())
     connection.run(
-        f"CREATE TABLE {BATCHES} ({columns}) ENGINE = Null",
-        f"CREATE MATERIALIZED VIEW rolling TO {quoted(rollup.name)} AS {rollup.select}",
+        f"CREATE TABLE {quoted(BATCHES)} ({columns}) ENGINE = Null",
+        f"CREATE MATERIALIZED VIEW {VIEW} TO {quoted(rollup.name)} AS {rollup.select}",
     )
-    connection.insert(BATCHES, rows, plan.schema)
-    connection.run("DROP TABLE rolling SYNC", f"DROP TABLE {BATCHES} SYNC")
+    connection.insert(quoted(BATCHES), rows, plan.schema)
+    connection.run(f"DROP TABLE {VIEW} SYNC", f"DROP TABLE {quoted(BATCHES)} SYNC")
 
 
 def _merge(connection: Connection, tables: Sequence[Table], watch: Watch) -> None:

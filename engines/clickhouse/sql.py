@@ -103,7 +103,7 @@ def aggregate(
         start = local.start("bucket", question.grain)
         lines = [f"SELECT {', '.join([f'{start} AS starts', *map(quoted, names)])} FROM (", *lines, ")"]
         lines = [f"SELECT starts AS bucket, {', '.join(map(quoted, names))} FROM (", *lines, ")"]
-    lines.append(f"ORDER BY {', '.join(_order(question))}")
+    lines.append(f"ORDER BY {', '.join(order(question))}")
     if question.top is not None:
         lines.append(f"LIMIT {parameters.bind(question.top.n)} BY bucket")
     return "\n".join(lines), parameters.values
@@ -130,7 +130,7 @@ def is_day(grain: Grain) -> bool:
     return grain is not Grain.ALL and grain not in CLOCK
 
 
-def order(question: Question, names: Sequence[str] = ()) -> list[str]:
+def order(question: Question) -> list[str]:
     """The columns by which an answer is sorted, as ORDER BY lists them."""
     ways = {"ascending": "ASC", "descending": "DESC"}
     return [f"{quoted(name)} {ways[way]} NULLS LAST" for name, way in ordering.order(question)]
@@ -150,7 +150,3 @@ def _grouping(question: Aggregate) -> str:
 def _group_by(question: Aggregate) -> str:
     keys = ", ".join(["bucket", *map(column, question.by)])
     return keys if question.subtotals == "none" else f"{keys} WITH {question.subtotals.upper()}"
-
-
-def _order(question: Aggregate) -> list[str]:
-    return order(question)

@@ -7,7 +7,7 @@ from rollup_bench.workloads.events import Statistics
 
 EVENTS = "events"
 """The name of the table of all events."""
-BATCHES = "batches"
+BATCHES = "arriving events"
 """The name of a table without files, which passes the events to roll-ups while they arrive."""
 TYPES = {
     "timestamp": "Nullable(DateTime64(3, 'UTC'))",
