@@ -36,6 +36,7 @@ ENGINES = {
     "druid": ("#d55e00", "s"),
     "cassandra": ("#009e73", "^"),
     "duckdb-served": ("#cc79a7", "D"),
+    "clickhouse": ("#e69f00", "v"),
 }
 """The colour and the marker of each engine."""
 LOOKS = (("-", "full"), ((0, (1.2, 1.2)), "none"), ((0, (5, 1.5)), "bottom"), ((0, (5, 1.5, 1.2, 1.5)), "left"))

@@ -28,6 +28,7 @@ from tests.support.workers import ALONE, GROUPS, Workers
 HOME = ROOT / ".rollup-bench" / "tests"
 BUDGET = Budget(cores=2, memory=3 << 30)
 SERVERS = {
+    "clickhouse": None,
     "duckdb": None,
     "duckdb-served": "duckdb_served_server",
     "cassandra": "cassandra_server",

@@ -17,8 +17,8 @@ from rollup_bench.workloads.questions import Aggregate, Question
 from tests.support import ROOT
 
 ANSWERS, TURNS = 20, 5
-NOT_APPLICABLE = {("duckdb", "server_gone")} | {
-    (engine, "cached_answers") for engine in ("duckdb", "duckdb-served", "cassandra")
+NOT_APPLICABLE = {(engine, "server_gone") for engine in ("clickhouse", "duckdb")} | {
+    (engine, "cached_answers") for engine in ("clickhouse", "duckdb", "duckdb-served", "cassandra")
 }
 """The checks that are about something that an engine does not have."""
 

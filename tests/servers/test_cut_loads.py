@@ -25,7 +25,8 @@ from tests.conftest import BUDGET, HOME
 from tests.support import ROOT
 
 GAME = datasets.read("game").sized(200_000, None)
-MIDWAY = dict.fromkeys(("duckdb", "duckdb-served", "cassandra"), " of 200,000 rows") | {"druid": "making segments"}
+COUNTED = ("clickhouse", "duckdb", "duckdb-served", "cassandra")
+MIDWAY = dict.fromkeys(COUNTED, " of 200,000 rows") | {"druid": "making segments"}
 """What a load says when it is under way."""
 STOPPED = {"duckdb-served": "duckdb", "cassandra": "cassandra", "druid": "indexer"}
 """The process that does the work."""

@@ -44,6 +44,7 @@ def printed(found: Run) -> str:
 
 def test_the_settings_of_an_engine_are_those_of_its_readme() -> None:
     assert changed_settings("duckdb") == ["threads", "memory_limit", "read_only (of a session)"]
+    assert "join_use_nulls" in changed_settings("clickhouse")
     assert "auto_snapshot" in changed_settings("cassandra")
     assert "disk_failure_policy, commit_failure_policy" in changed_settings("cassandra")
     assert "druid.server.http.maxSubqueryBytes" in changed_settings("druid")

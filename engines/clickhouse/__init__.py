@@ -1,0 +1,1 @@
+"""ClickHouse, which chDB runs in the asking process."""

@@ -1,0 +1,90 @@
+"""The SQL of births in ClickHouse, of the events since then, and of the ages at them."""
+
+from typing import NamedTuple
+
+from rollup_bench.engines.clickhouse.sql import Parameters, column, conditions, literal, millis
+from rollup_bench.engines.clickhouse.table import EVENTS, TYPES
+from rollup_bench.engines.clickhouse.zones import LocalTime, unit
+from rollup_bench.engines.partials import Partial
+from rollup_bench.engines.sql import LENGTHS
+from rollup_bench.workloads.calendar import CLOCK
+from rollup_bench.workloads.events import Statistics
+from rollup_bench.workloads.questions import Cohort, Grain
+
+BORN = ("subject", "born", "label", "origin", "bucket")
+"""The columns of births."""
+EMPTY: dict[str, str | int] = {"string": "", "int64": 0}
+"""Values in place of NULL, by the type of a column."""
+
+
+class Columns(NamedTuple):
+    """The names of the columns of subjects and times, and the statistics of the events."""
+
+    subject: str
+    time: str
+    statistics: Statistics
+
+
+def first_events(question: Cohort, columns: Columns, parameters: Parameters, until: str | None = None) -> str:
+    """The SELECT of each subject's birth and, with `by`, the dimension's smallest value (NULL last) at the birth.
+
+    `until` is a condition that births must also meet. HAVING can follow.
+    """
+    who, instant, found = column(columns.subject), millis(columns.time), "NULL AS value"
+    where = [f"{who} IS NOT NULL", *([until] if until else []), *conditions(question.birth, parameters)]
+    born = f"min({instant})"
+    if question.by is not None:
+        kind = columns.statistics.types[question.by]
+        by = f"CAST({column(question.by)}, '{TYPES[kind]}')"
+        first = f"min(({instant}, isNull({by}), ifNull({by}, {literal(EMPTY[kind])})))"
+        born, found = f"{first}.1", f"if({first}.2, NULL, {first}.3) AS value"
+    selected = f"SELECT {who} AS subject, {born} AS born, {found} FROM {EVENTS} AS e"
+    return f"{selected} WHERE {' AND '.join(where)} GROUP BY {who}"
+
+
+def born_with_origin(question: Cohort, firsts: str, local: LocalTime, grain: Grain | None = None) -> str:
+    """The SELECT of births, each with its cohort `label`, the origin of its ages, and the start of its `bucket`."""
+    label = "value" if question.grain is None else local.bucket("born", question.grain)
+    bucket = local.bucket("born", grain) if grain else "0"
+    selected = f"{label} AS label, {origin(question, 'born', local)} AS origin, {bucket} AS bucket"
+    return f"SELECT subject, born, {selected} FROM ({firsts})"
+
+
+def joined(
+    question: Cohort, columns: Columns, born: str, where: list[str], returns: list[str], numbers: list[str]
+) -> str:
+    """The SELECT of the events since the births of `born`, with what `born` selects.
+
+    `is_birth` says that an event is in the millisecond of its subject's birth, `counts` that it meets the conditions of
+    `returns`. `number0`, `number1` and so on are the values of the columns `numbers`.
+    """
+    wide = [Partial("sum", name).is_wide(columns.statistics) for name in numbers]
+    values = [f"toInt128({column(n)})" if is_wide else column(n) for n, is_wide in zip(numbers, wide, strict=True)]
+    selected = "".join(f", {value} AS number{i}" for i, value in enumerate(values))
+    counts = f"ifNull({' AND '.join(returns) or '1'}, 0)"
+    met = " AND ".join([*where, "instant >= born", "(counts OR is_birth)"])
+    known = "".join(f"b.{name} AS {name}, " for name in BORN)
+    instant = f"{millis(columns.time)} AS instant, instant = born AS is_birth"
+    return (
+        f"SELECT {known}{instant}, {counts} AS counts{selected}\n"
+        f"FROM {EVENTS} AS e INNER JOIN ({born}) AS b ON {column(columns.subject)} = b.subject\nWHERE {met}"
+    )
+
+
+def origin(question: Cohort, born: str, local: LocalTime) -> str:
+    """The number from which the ages of a subject born at an instant count: an instant, or that of a local period."""
+    if by_period(question):
+        return unit(local.shown(born), question.age.unit)
+    return born if question.age.clock == "elapsed" else local.bucket(born, question.age.unit)
+
+
+def age(question: Cohort, instant: str, origin: str, local: LocalTime) -> str:
+    """The age at an instant of a subject whose ages count from an origin."""
+    if not by_period(question):
+        return f"intDiv({instant} - {origin}, {LENGTHS[question.age.unit] * question.age.width})"
+    return f"intDiv({unit(local.shown(instant), question.age.unit)} - {origin}, {question.age.width})"
+
+
+def by_period(question: Cohort) -> bool:
+    """Whether ages are of local days, weeks, months, quarters or years."""
+    return question.age.clock == "calendar" and question.age.unit not in CLOCK

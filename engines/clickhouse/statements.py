@@ -1,0 +1,92 @@
+"""The statement of a question on the table that answers it."""
+
+from functools import lru_cache
+from typing import Any
+
+from rollup_bench.engines.clickhouse import sql, states
+from rollup_bench.engines.clickhouse.births import Columns
+from rollup_bench.engines.clickhouse.cohort import cohort, stored_cohort
+from rollup_bench.engines.clickhouse.funnel import funnel, stored_funnel
+from rollup_bench.engines.clickhouse.rollup import Stored
+from rollup_bench.engines.clickhouse.sources import source
+from rollup_bench.engines.clickhouse.sql import Parameters, Rows, column, quoted
+from rollup_bench.engines.clickhouse.zones import LocalTime, local_time
+from rollup_bench.engines.cohorts import StoredActivity
+from rollup_bench.engines.contract import Plan
+from rollup_bench.engines.partials import Partial
+from rollup_bench.workloads.events import Statistics
+from rollup_bench.workloads.measures import Function, Measure
+from rollup_bench.workloads.questions import Aggregate, Cohort, Grain, Question, milliseconds, spanless
+
+NO_CLOCK = LocalTime("UTC", 0, 0)
+"""For questions of a single bucket, whose SQL contains no local time."""
+
+
+def statement(question: Question, plan: Plan, local: LocalTime | None = None) -> tuple[str, list[Any]]:
+    """The SQL of a question and its bound values; RequestError if the plan does not support the question.
+
+    The SQL contains the clock changes of `local`, by default those that the question needs.
+    """
+    text, values = _open_statement(question, plan, local)
+    return text, [value(question.span) if callable(value) else value for value in values]
+
+
+def _open_statement(question: Question, plan: Plan, local: LocalTime | None) -> tuple[str, list[Any]]:
+    """The SQL of a question and its bound values; functions of the span stand for values that depend on it."""
+    read, subject, time = source(question, plan), plan.dataset.columns.subject, plan.dataset.columns.time.name
+    match question:
+        case Aggregate():
+            if local is None and question.grain is not Grain.ALL:
+                local = local_time(question.zone, question.span.milliseconds, plan.statistics)
+            return _aggregate(spanless(question), plan, read.name, bool(read.whole), local or NO_CLOCK)
+        case Cohort():
+            columns = Columns(subject, time, plan.statistics)
+            span = question.span.milliseconds[0], milliseconds(question.until)
+            local = local or local_time(question.zone, span, plan.statistics)
+            if isinstance(read.table, StoredActivity):
+                return stored_cohort(question, read.table, columns, local)
+            return cohort(question, columns, local)
+        case _:
+            return stored_funnel(question, read.name) if read.table else funnel(question, subject, time)
+
+
+@lru_cache(maxsize=1024)
+def _aggregate(question: Aggregate, plan: Plan, table: str, cut: bool, local: LocalTime) -> tuple[str, list[Any]]:
+    """The SQL of an aggregate over a table, and its bound values; functions of the span stand for some of them.
+
+    `cut` says that the table is a roll-up and that the events of the buckets that a span cuts are read too.
+    """
+    parameters, time = Parameters(), plan.dataset.columns.time.name
+    stored: Stored | None = plan.tables.stored.rollups.get(table)
+    if stored is None:
+        rows = Rows(quoted(table), sql.in_span(time, parameters))
+        return sql.aggregate(question, time, rows, lambda m: measure(m, plan.statistics), local, parameters)
+    flagging = stored.rollup.flagging(question)
+    whole = question.grain == stored.rollup.layout.grain
+    if cut:
+        rows = Rows(f"({stored.with_ends(table, parameters)})", [], whole)
+    else:
+        rows = Rows(quoted(table), sql.in_span(time, parameters), whole)
+    return sql.aggregate(flagging, time, rows, lambda m: stored.measure(m, flagging), local, parameters)
+
+
+def measure(wanted: Measure, statistics: Statistics) -> str:
+    """The SQL that computes a measure from events.
+
+    Sums of integers that may exceed 64 bits are computed with 128; an exceeding result is an error.
+    """
+    value = column(wanted.column)
+    wide = wanted.function in (Function.SUM, Function.MEAN) and Partial("sum", wanted.column).is_wide(statistics)
+    match wanted.function:
+        case Function.COUNT:
+            return "toInt64(count())"
+        case Function.SUM:
+            return f"accurateCast(sum(toInt128({value})), 'Nullable(Int64)')" if wide else f"sum({value})"
+        case Function.MEAN:
+            return f"toFloat64(sum(toInt128({value}))) / count({value})" if wide else f"avg({value})"
+        case Function.DISTINCT:
+            return f"toInt64(ifNull({states.measured(wanted).of(value)}, 0))"
+        case Function.QUANTILE:
+            return states.measured(wanted).of(value)
+        case _:
+            return f"{wanted.function}({value})"
