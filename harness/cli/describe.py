@@ -15,8 +15,9 @@ from msgspec.structs import replace
 
 from rollup_bench.errors import RequestError
 from rollup_bench.workloads import columns, sources
-from rollup_bench.workloads.dataset import RESERVED, Columns, Dataset, Source, Time
+from rollup_bench.workloads.dataset import RESERVED, Columns, Dataset, Time
 from rollup_bench.workloads.measures import Function, Measure
+from rollup_bench.workloads.source import Source
 
 PEOPLE = ("user", "who", "customer", "subject", "player", "member", "account", "visitor", "client", "person", "device")
 DATES = (None, "%Y%m%d", "%m/%d/%Y", "%d.%m.%Y", "%m/%d/%Y %H:%M", "%d/%b/%Y:%H:%M:%S %z")
