@@ -1,5 +1,6 @@
 """Converts columns of data files to columns of events: times, texts, integers and floats."""
 
+import re
 from collections.abc import Callable
 
 import pyarrow as pa
@@ -15,6 +16,8 @@ FORMAT = 'correct the value or the format of the column, as in columns.time = { 
 GROUPED = r"^[+-]?\d{1,3}([.]\d{3})+(,\d+)?$"
 COMMA = "a number with a decimal comma; correct it, or correct `decimal` under [source]"
 LONG = r"^[+-]?\d{19,}$"
+DIRECTIVES = {"Y": "[0-9]{4}"} | dict.fromkeys("mHMSIy", " *[0-9]{1,2}")
+"""Patterns of the numbers in formats of times."""
 DIGITS = 15
 """Every decimal number of so many digits is exact in a float of 64 bits: it is written again with the same digits."""
 Convert = Callable[[pa.Array], pa.Array]
@@ -118,12 +121,28 @@ def _times(kind: pa.DataType, time: Time) -> tuple[Convert, str, str]:
         wanted = f"whole {time.format} since 1970; {FORMAT}"
         return lambda a: _instant(a.cast(pa.int64()).cast(unit), time.zone), time.name, wanted
     if time.format not in (None, *EPOCHS) and (pa.types.is_integer(kind) or _is_text(kind)):
-        read: Convert = lambda a: pc.strptime(a.cast(pa.string()), time.format, "us")  # noqa: E731
-        return lambda a: _instant(read(a), time.zone), time.name, f"like {time.format}; {FORMAT}"
+        form = str(time.format)
+        return lambda a: _instant(_parsed(a.cast(pa.string()), form), time.zone), time.name, f"like {form}; {FORMAT}"
     if _is_text(kind):
         return lambda a: _iso(a, time.zone), time.name, f"ISO 8601, as in 2013-06-01T12:00:00Z; {FORMAT}"
     remedy = 'write format = "seconds" or "milliseconds" there if they count from 1970' if numeric else "name another"
     raise ValueAtError(None, f"[columns] has `{time.name}` as a time, but it contains {contents(kind)}; {remedy}")
+
+
+def _parsed(texts: pa.Array, form: str) -> pa.Array:
+    """Texts as Arrow timestamps; pa.ArrowInvalid for a text in another format, or for a day that its month lacks.
+
+    Arrow takes such a day for one of the first three of the next month; so does this function if texts have offsets.
+    """
+    parsed = pc.strptime(texts, form, "us")
+    if "%d" in form and "%z" not in form:
+        early = pc.less_equal(pc.day(parsed), 3)
+        pattern = re.sub(r"%(?!d)(\w)", lambda part: DIRECTIVES.get(part[1], ".+?"), form.replace(".", "[.]"))
+        written = pc.extract_regex(texts.filter(early), f"^{pattern.replace('%d', ' *(?P<day>[0-9]{1,2})')}")
+        days = pc.struct_field(written, "day").cast(pa.int64())
+        if pc.any(pc.not_equal(days, pc.day(parsed.filter(early)))).as_py():
+            raise pa.ArrowInvalid("a month lacks this day")
+    return parsed
 
 
 def _iso(array: pa.Array, zone: str) -> pa.Array:

@@ -68,10 +68,10 @@ def batches(paths: list[Path], source: Source, columns: list[str]) -> Iterator[t
     wanted = [source.rename.get(name, name) for name in columns]
     for file in paths:
         name = str(file)
-        with _blamed(name):
-            for name, read, stream in _opened(file):
+        with blamed(name):
+            for name, read, stream in opened(file):
                 before = 0
-                with _blamed(name), stream:
+                with blamed(name), stream:
                     for batch in read(stream, source, wanted):
                         yield name, before, batch.rename_columns([renamed.get(c, c) for c in batch.schema.names])
                         before += batch.num_rows
@@ -84,7 +84,7 @@ def refusal(file: str, before: int, error: ValueAtError) -> RequestError:
 
 
 @contextmanager
-def _blamed(name: str) -> Iterator[None]:
+def blamed(name: str) -> Iterator[None]:
     """Turns errors of reading in the `with` block into a RequestError that begins with the file's name `name`."""
     try:
         yield
@@ -143,7 +143,7 @@ def _compression(name: str) -> str | None:
     return COMPRESSED.get(Path(name.lower()).suffix)
 
 
-def _opened(file: Path) -> Iterator[tuple[str, Reader, pa.NativeFile]]:
+def opened(file: Path) -> Iterator[tuple[str, Reader, pa.NativeFile]]:
     """Yields the name, reader and uncompressed stream of `file`, or of each readable file in it if it is a .zip."""
     if file.suffix.lower() != ".zip":
         read = _reader(file.name)
