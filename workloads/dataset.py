@@ -14,7 +14,7 @@ from rollup_bench.workloads.derived import Derived, check
 from rollup_bench.workloads.draws import Values
 from rollup_bench.workloads.layouts import Layout
 from rollup_bench.workloads.mixes import Mix, mix
-from rollup_bench.workloads.questions import Aggregate, Cohort, Funnel, Grain, Question
+from rollup_bench.workloads.questions import Aggregate, Cohort, Funnel, Grain, Question, measured_by
 from rollup_bench.workloads.reading import blamed
 from rollup_bench.workloads.reading import read as read_typed
 from rollup_bench.workloads.source import Source
@@ -308,13 +308,12 @@ def _check_columns(question: Question, columns: Columns) -> None:
         _check_column("by", dimension, columns, columns.texts)
     match question:
         case Aggregate():
-            measured, filters = question.measures, {"where": question.where}
+            filters = {"where": question.where}
         case Cohort():
-            measured = (question.measure,) if question.measure else ()
             filters = {"birth": question.birth, "returns": question.returns}
         case Funnel():
-            measured, filters = (), {f"steps[{i}]": step for i, step in enumerate(question.steps)}
-    for measure in measured:
+            filters = {f"steps[{i}]": step for i, step in enumerate(question.steps)}
+    for measure in measured_by(question):
         _check_column(f"measures: {measure}", measure.column, columns, columns.all)
     for key, conditions in filters.items():
         for condition in conditions:

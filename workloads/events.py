@@ -20,10 +20,11 @@ from rollup_bench.errors import RequestError
 from rollup_bench.workloads import answers, columns, downloads, generated, sources
 from rollup_bench.workloads.dataset import Columns, Dataset
 from rollup_bench.workloads.normalising import normalised
-from rollup_bench.workloads.questions import milliseconds
+from rollup_bench.workloads.questions import Function, measured_by, milliseconds
 
 FORMAT = 1
 BATCH = 1 << 18
+SUMS = (Function.SUM, Function.MEAN)
 READ = {"batch_size": BATCH, "batch_readahead": 1, "fragment_readahead": 1, "use_threads": False}
 """Options with which Arrow reads a table in little memory, whatever the number of rows."""
 
@@ -101,7 +102,7 @@ def prepare(dataset: Dataset, home: Path, say: Callable[[str], None] = lambda _:
         events = _read(dataset, *_downloaded(dataset, home / "downloads", say), folder, say)
     else:
         events = _read(dataset, *_stored(dataset), folder, say)
-    _check(dataset, events.statistics.schema)
+    _check(dataset, events.statistics)
     return events
 
 
@@ -143,13 +144,25 @@ def _read(dataset: Dataset, paths: list[Path], content: str, folder: Path, say: 
     return Events(pa.dataset.dataset(path), dataset.columns, statistics)
 
 
-def _check(dataset: Dataset, schema: pa.Schema) -> None:
-    """RequestError if a question of the dataset does not fit `schema`, the types of the columns of its events."""
+def _check(dataset: Dataset, known: Statistics) -> None:
+    """RequestError if a question does not fit the types of the columns, or if a sum of integers can exceed 64 bits."""
+    measures = {f"layouts.{name}": layout.measures for name, layout in dataset.layouts.items()}
     for name, template in dataset.questions.items():
+        question = template.fill()
         try:
-            answers.schema(template.fill(), schema)
+            answers.schema(question, known.schema)
         except RequestError as error:
             raise RequestError(f"{dataset.file}: question {name}: {error}") from None
+        measures[f"question {name}"] = measured_by(question)
+    for place, measure in ((place, m) for place, asked in measures.items() for m in asked):
+        column = str(measure.column)
+        if measure.function in SUMS and known.types[column] == "int64" and known.magnitude[column] >= 2**63:
+            wrong = (
+                f"{measure} can exceed 64 bits, since the values of `{column}` add up to {known.magnitude[column]:.3g}"
+            )
+            raise RequestError(
+                f"{dataset.file}: {place}: {wrong}; write them in a larger unit, or leave out the measure"
+            )
 
 
 def _recorded(rows: Callable[[], int], record: Path) -> Statistics | None:

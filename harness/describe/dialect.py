@@ -50,7 +50,8 @@ def table(text: str, source: Source, separator: str | None) -> Table:
     if not rows:
         return Table(source, 0, [])
     width = _width(rows)
-    first = next(place for place, (_, row) in enumerate(rows) if len(row) == width)
+    filled = (place for place, (_, row) in enumerate(rows) if len(row) == width and _is_filled(row))
+    first = next(filled, next(place for place, (_, row) in enumerate(rows) if len(row) == width))
     header, rest = _header(rows, first, width)
     names = _unique(header or [f"column{place}" for place in range(1, width + 1)])
     is_named = names == rows[first][1]
@@ -91,6 +92,11 @@ def _rows(sample: str, source: Source) -> list[Row]:
     except csv.Error:
         return []
     return rows
+
+
+def _is_filled(row: list[str]) -> bool:
+    """Whether a row is more than a title, which spreadsheets write as one text and empty ones."""
+    return len(row) < 3 or sum(map(bool, row)) > 1
 
 
 def _width(rows: list[Row]) -> int:

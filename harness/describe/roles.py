@@ -14,6 +14,8 @@ from rollup_bench.workloads import columns
 from rollup_bench.workloads.dataset import Time
 
 PEOPLE = ("user", "who", "customer", "subject", "player", "member", "account", "visitor", "client", "person", "device")
+LARGE = 2**53
+"""Integers of this size and above are taken for keys."""
 UNIQUE = 0.9
 """The least share of different values of a column of ids in which each event has its own."""
 
@@ -74,12 +76,25 @@ def _kinds(read: Mapping[str, pa.Array], time: Time) -> tuple[list[str], list[st
             left[name] = f"it contains {'times' if is_time else columns.contents(kind)}"
         elif column.null_count == len(column):
             left[name] = "it has no value in the first rows"
-        elif pa.types.is_floating(kind) or pa.types.is_decimal(kind):
-            measures.append(name)
+        elif not _is_number(kind) or (pa.types.is_integer(kind) and _is_key(name, column)):
+            texts.append(name)
         else:
-            is_key = _names_people(name) or _is_id(name)
-            (measures if pa.types.is_integer(kind) and not is_key else texts).append(name)
+            try:
+                columns.numbers(column, columns.widest(None, column, "measure"), name)
+                measures.append(name)
+            except columns.ValueAtError as error:
+                left[name] = str(error)
     return texts, measures, left
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
+
+
+def _is_key(name: str, column: pa.Array) -> bool:
+    """Whether integers are keys, judged by the name of their column, or by values that are too large to be summed."""
+    ends = pc.min_max(column).as_py().values()
+    return _names_people(name) or _is_id(name) or bool(max(map(abs, ends)) >= LARGE)
 
 
 def _names_people(name: str) -> bool:

@@ -4,6 +4,7 @@ import json
 import tomllib
 import zipfile
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 
 import pyarrow as pa
@@ -265,3 +266,15 @@ def test_names_of_any_kind_can_be_used(command: Command, described: Callable[[st
     text = text.replace('by = ["value_"]', f"by = {json.dumps(by, ensure_ascii=False)}")
     (tmp_path / "f.toml").write_text(text)
     assert "wrong" not in command.done("run", "--dataset", str(tmp_path / "f.toml"), "--layouts", "all")
+
+
+def test_numbers_that_no_sum_keeps_are_no_measures(command: Command, tmp_path: Path) -> None:
+    table = {"at": ["2020-01-01", "2020-01-02"], "who": ["a", "a"], "hash": pa.array([1, 2**64 - 1], pa.uint64())}
+    table |= {"long": [Decimal("12345678901234567.89"), Decimal("1.00")], "paid": [Decimal("1.25"), Decimal("2.50")]}
+    pa.parquet.write_table(pa.table(table), tmp_path / "f.parquet")
+    text = command.done("data", "describe", str(tmp_path / "f.parquet"))
+    drafted = tomllib.loads(text)["columns"]
+    assert (drafted["dimensions"], drafted["measures"]) == (["hash"], ["paid"])
+    assert '#   "long": column `long` is `12345678901234567.89`, of more than 15 digits' in text
+    (tmp_path / "f.toml").write_text(text)
+    assert "2.50" in command.done("ask", "totals", "--dataset", str(tmp_path / "f.toml"))

@@ -110,6 +110,7 @@ RIGHT: dict[str, str | bytes] = {
     "Unix milliseconds": text("%s000"),
     "a title": "A report of our shop\n" + PLAIN,
     "a title of two lines and an empty one": "A report of our shop\nof May 2020\n\n" + PLAIN,
+    "a title and a footer of a spreadsheet": f"A report;;;;\n{text(delimiter=';')}60 rows;;;;\n",
     "a footer": PLAIN + "60 rows\n",
     "a footer of two lines, separator ;": text(delimiter=";") + "\nTotal;123\nwritten by a program\n",
     "a footer as wide as the rows": PLAIN + ",,,1234.5,\n",

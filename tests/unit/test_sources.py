@@ -20,7 +20,7 @@ import pytest
 from rollup_bench.errors import RequestError
 from rollup_bench.workloads import dataset as datasets
 from rollup_bench.workloads import events, readers, sources
-from tests.support.datasets import write
+from tests.support.datasets import aggregate, write
 
 Roles = dict[str, Any]
 NAMES = ["at", "who", "what", "n"]
@@ -348,6 +348,18 @@ def test_measures_become_integers_or_floats(tmp_path: Path, values: pa.Array, wa
 def test_measures_that_no_sum_keeps_are_refused(tmp_path: Path, values: pa.Array, said: str) -> None:
     with refused(f"values.parquet: row 2: column `n` is {said}, so sums would be inexact", "take n out of `measures`"):
         column(tmp_path, values)
+
+
+@pytest.mark.parametrize("place", ["question sums", "layouts.day"])
+def test_sums_that_can_exceed_64_bits_are_refused_by_name(tmp_path: Path, place: str) -> None:
+    (tmp_path / "data.csv").write_text("at,who,n\n" + "2013-06-01,a,-5000000000000000000\n" * 2)
+    sums, layouts = [aggregate("sums", "mean(n)")], {"day": {"grain": "day", "measures": ["sum(n)"]}}
+    asked = {"layouts": layouts} if place != "question sums" else {"questions": sums}
+    mine = datasets.read(str(write(tmp_path, columns={"measures": ["n"]}, **asked)))
+    with refused(
+        f"mine.toml: {place}: ", "(n) can exceed 64 bits, since the values of `n` add up to 1e+19; write them"
+    ):
+        events.prepare(mine, tmp_path / "home")
 
 
 @pytest.mark.parametrize(
