@@ -18,6 +18,7 @@ SAMPLE = 1 << 18
 """How many characters of a file are parsed for each way to write files."""
 SEPARATORS = (",", ";", "\t", "|")
 SINGLE = re.compile(r"(^|[,;\t|])'.*?'\s*($|[,;\t|])", re.M)
+ZERO = re.compile(r"0\d+")
 QUOTES = ('"', "'")
 EXCEL = re.compile(r'"?sep=(.)"?\r?\n')
 """The first line of a file that names its separator for Excel."""
@@ -28,12 +29,14 @@ Row = tuple[int, list[str]]
 class Table(NamedTuple):
     """How a file is written, and how many columns it has.
 
-    `unsure` names the columns of numbers whose commas may separate decimals or thousands.
+    `unsure` names the columns of numbers whose commas may separate decimals or thousands, and `zeros` those with a
+    number that begins with a zero, which are keys such as postal codes.
     """
 
     source: Source
     width: int
     unsure: list[str]
+    zeros: list[str]
 
 
 def table(text: str, source: Source, separator: str | None) -> Table:
@@ -48,7 +51,7 @@ def table(text: str, source: Source, separator: str | None) -> Table:
         source = blanks
     rows = _rows(sample, source)[1 if named else 0 :]
     if not rows:
-        return Table(source, 0, [])
+        return Table(source, 0, [], [])
     width = _width(rows)
     filled = (place for place, (_, row) in enumerate(rows) if len(row) == width and _is_filled(row))
     first = next(filled, next(place for place, (_, row) in enumerate(rows) if len(row) == width))
@@ -60,17 +63,14 @@ def table(text: str, source: Source, separator: str | None) -> Table:
     texts = [[cell for row in data if (cell := row[place].strip()) and cell not in NULLS] for place in range(width)]
     is_comma, unsure = decimal_comma(texts)
     changed = replace(source, skip=skip, names=None if is_named else names, decimal="," if is_comma else ".")
-    return Table(changed, width, [names[place] for place in unsure])
+    zeros = [name for name, cells in zip(names, texts, strict=True) if any(map(ZERO.fullmatch, cells))]
+    return Table(changed, width, [names[place] for place in unsure], zeros)
 
 
 def _ways(sample: str, source: Source, separator: str | None) -> Iterator[Source]:
     """The ways in which the sample may be written, the most frequent one first."""
     separators = [separator] if separator else [mark for mark in SEPARATORS if mark in sample] or [","]
-    quotes = [
-        '"',
-        *([""] if '"' in sample else []),
-        *(["'"] if re.search("(^|[,;\t|])'.*?'($|[,;\t|])", sample, re.M) else []),
-    ]
+    quotes = ['"', *([""] if '"' in sample else []), *(["'"] if SINGLE.search(sample) else [])]
     for mark, quote in product(separators, quotes):
         if quote and f"\\{quote}" in sample:
             yield replace(source, separator=mark, quote=quote, escape="\\")

@@ -61,7 +61,7 @@ title = {_value(found.path.stem)}
 def _columns(times: Span, chosen: Roles) -> str:
     form = f", format = {_value(times.time.format)}" if times.time.format else ""
     identity = f"id = {_value(chosen.id)}   # each event has its own; repeated ones are counted\n" if chosen.id else ""
-    left = "".join(f"#   {_value(name)}: {reason}\n" for name, reason in chosen.left.items())
+    left = "".join(f"#   {_value(name)}: {' '.join(reason.split())}\n" for name, reason in chosen.left.items())
     return f"""\
 [columns]
 time = {{ name = {_value(times.time.name)}{form} }}   # add zone = "Europe/Paris" if its times are local
@@ -137,7 +137,7 @@ def _sums(chosen: Roles) -> list[str]:
 
 
 def _remark(remark: str | None) -> str:
-    return f"   # {remark}" if remark else ""
+    return f"   # {' '.join(remark.split())}" if remark else ""
 
 
 def _value(value: object) -> str:

@@ -16,7 +16,10 @@ CONTROLS = re.compile("[\0-\x08\x0e-\x19\x1b-\x1f]")
 
 
 class Text(NamedTuple):
-    """The encoding of a file, its first 2 MiB as text, and its last 64 KiB, which may begin within a line."""
+    """The encoding of a file, its first 2 MiB as text, and its last 64 KiB, which may begin within a line.
+
+    The encoding is `ascii` if that is enough, so that others fit, too.
+    """
 
     encoding: str
     head: str
@@ -26,18 +29,20 @@ class Text(NamedTuple):
 def text(name: str, stream: pa.NativeFile) -> Text:
     """Reads all bytes of the file `name` to find its encoding; RequestError if the file is not a text.
 
-    The encoding is UTF-16 with a byte order mark or with NULs like those of ASCII, or else UTF-8 if all bytes are, or
-    else Windows-1252, or Latin-1 if Windows-1252 does not have all bytes.
+    The encoding is UTF-16 with a byte order mark or with NULs like those of ASCII, or else ASCII or UTF-8 if all bytes
+    are, or else Windows-1252, or Latin-1 if Windows-1252 does not have all bytes.
     """
     head = block = stream.read(BLOCK)
-    utf8, is_utf8, undefined, tail = codecs.getincrementaldecoder("utf-8")(), True, False, b""
+    utf8, is_ascii, is_utf8, undefined, tail = codecs.getincrementaldecoder("utf-8")(), True, True, False, b""
     while block:
+        is_ascii = is_ascii and block.isascii()
         undefined = undefined or bool(UNDEFINED.search(block))
         is_utf8 = is_utf8 and _decodes(utf8, block)
         tail = (tail + block)[-TAIL:]
         block = stream.read(BLOCK)
     is_utf8 = is_utf8 and _decodes(utf8, b"", final=True)
-    encoding = _utf16(head) or ("utf-8" if is_utf8 else "latin-1" if undefined else "windows-1252")
+    other = "ascii" if is_ascii else "utf-8" if is_utf8 else "latin-1" if undefined else "windows-1252"
+    encoding = _utf16(head) or other
     first = head.removeprefix(BOM).decode(encoding, "ignore").removeprefix("\N{BYTE ORDER MARK}")
     if control := CONTROLS.search(first):
         wrong = f"it has the character U+{ord(control[0]):04X}"

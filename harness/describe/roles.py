@@ -14,6 +14,8 @@ from rollup_bench.workloads import columns
 from rollup_bench.workloads.dataset import Time
 
 PEOPLE = ("user", "who", "customer", "subject", "player", "member", "account", "visitor", "client", "person", "device")
+SIGNS = r"^[+-]?([$€£¥] ?\d[\d.,]*|\d[\d.,]* ?[%$€£¥]|\d{1,3}([,'’ ]\d{3})+([.]\d+)?)$"
+"""Numbers with a currency, a percent sign, or marks between groups of three digits."""
 LARGE = 2**53
 """Integers of this size and above are taken for keys."""
 UNIQUE = 0.9
@@ -76,6 +78,10 @@ def _kinds(read: Mapping[str, pa.Array], time: Time) -> tuple[list[str], list[st
             left[name] = f"it contains {'times' if is_time else columns.contents(kind)}"
         elif column.null_count == len(column):
             left[name] = "it has no value in the first rows"
+        elif pa.types.is_string(kind) and pc.all(pc.match_substring_regex(column, SIGNS)).as_py():
+            left[name] = (
+                f"its numbers have signs that are not read, as in `{column.drop_null()[0]}`; write plain numbers"
+            )
         elif not _is_number(kind) or (pa.types.is_integer(kind) and _is_key(name, column)):
             texts.append(name)
         else:

@@ -1,10 +1,11 @@
 """Reads a sample of data files."""
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -21,6 +22,8 @@ from rollup_bench.workloads.source import Source
 
 LEADING = r"^[+-]?0\d|[^0-9eE+.-]"
 """Texts that are no numbers, or whose leading zeros numbers would lose."""
+UNTOLD = {"encoding": "ascii", "separator": None, "skip": None, "quote": '"', "escape": "", "decimal": "."}
+"""Keys of the source that all files share, and the ways in which files are written that do not tell any of them."""
 COMMAS = 'its commas may be decimal marks; if they are, write decimal = "," under [source]'
 
 
@@ -56,10 +59,9 @@ def sample(path: Path, separator: str | None, footer: int = 0) -> Sample:
     source = Source(path=str(path.absolute()), footer=footer)
     files = sources.files(dataset(source))
     texts = dict(_texts(files))
-    tables = {name: dialect.table(text.head, _encoded(source, text), separator) for name, text in texts.items()}
-    for name, table in tables.items():
-        _check_same(*next(iter(tables.items())), name, table)
-    found, width, unsure = next(iter(tables.values()), dialect.Table(source, 0, []))
+    found, width, unsure, zeros = _shared(
+        {n: dialect.table(t.head, replace(source, encoding=t.encoding), separator) for n, t in texts.items()}, source
+    )
     try:
         names = _first_rows(path, files, found).schema.names
     except RequestError:
@@ -71,9 +73,12 @@ def sample(path: Path, separator: str | None, footer: int = 0) -> Sample:
     new = {old: new for new, old in found.rename.items()}
     read, left = _readable(_first_rows(path, files, found), found.decimal if texts else None)
     left |= dict.fromkeys((new.get(name, name) for name in unsure), COMMAS)
-    read, left = _in_all_files(files, found, read, left)
+    read, left = _in_all_files(files, found, {name: array for name, array in read.items() if name not in left}, left)
     names = [new.get(name, name) for name in names]
-    return _with_null_words(Sample(path, files, found, list(texts.values()), names, read, left))
+    filled = _with_null_words(Sample(path, files, found, list(texts.values()), names, read, left))
+    for name in {new.get(name, name) for name in zeros} & {*filled.columns}:
+        filled.columns[name] = filled.columns[name].cast(pa.string())
+    return filled
 
 
 def dataset(source: Source) -> Dataset:
@@ -92,17 +97,30 @@ def _texts(files: list[Path]) -> Iterator[tuple[str, Text]]:
                         yield name, text(name, stream)
 
 
-def _encoded(source: Source, text: Text) -> Source:
-    return replace(source, encoding=text.encoding)
+def _shared(tables: Mapping[str, dialect.Table], source: Source) -> dialect.Table:
+    """How all files are written; RequestError if two are written in different ways.
 
-
-def _check_same(first: str, one: dialect.Table, name: str, other: dialect.Table) -> None:
-    """RequestError if two files are not written in the same way; ASCII is the same in most encodings."""
-    for key in ("encoding", "separator", "quote", "escape", "skip", "decimal"):
-        values = getattr(one.source, key), getattr(other.source, key)
-        if values[0] != values[1]:
-            wrong = f"{first} has {key} {values[0]!r}, and {name} {values[1]!r}"
+    A file without letters beyond ASCII, quotes or decimals does not tell these ways.
+    """
+    filled = {name: table for name, table in tables.items() if table.width} or tables
+    told: dict[str, Any] = {}
+    for key, untold in UNTOLD.items():
+        ways: dict[Any, str] = {}
+        for name, table in filled.items():
+            ways.setdefault(getattr(table.source, key), name)
+        ways.pop(untold, None)
+        if len(ways) > 1:
+            (one, first), (other, second), *_ = ways.items()
+            wrong = f"{first} has {key} {one!r}, and {second} {other!r}"
             raise RequestError(f"{wrong}; write both in the same way, or describe each by itself")
+        told[key] = next(iter(ways), untold)
+    if told["encoding"] == "ascii":
+        told["encoding"] = source.encoding
+    unsure, zeros = ([name for table in filled.values() for name in getattr(table, key)] for key in ("unsure", "zeros"))
+    first_table = next(iter(filled.values()), None)
+    if first_table is None:
+        return dialect.Table(source, 0, [], [])
+    return first_table._replace(source=replace(first_table.source, **told), unsure=unsure, zeros=zeros)
 
 
 def _first_rows(path: Path, files: list[Path], source: Source) -> pa.RecordBatch:

@@ -42,6 +42,10 @@ def span(found: Sample, order: Order | None) -> Span:
             return _chosen(found, candidates)
         except RequestError as error:
             first = first or error
+    for name, column in found.columns.items():
+        if pa.types.is_list(column.type) and pa.types.is_struct(column.type.value_type):
+            remedy = f"write them one a line, as `jq -c '.{name}[]'` does"
+            raise RequestError(f"{found.path}: the objects are in lists under `{name}`; {remedy}")
     remedy = 'write a dataset file yourself, with time = { name = "day", format = "%d-%m-%y" } under [columns]'
     listed = ", ".join(found.names)
     raise first or RequestError(f"{found.path}: no column looks like a time; the columns are {listed}; {remedy}")

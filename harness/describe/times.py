@@ -12,10 +12,10 @@ from rollup_bench.workloads import columns
 from rollup_bench.workloads.dataset import EPOCHS, Time
 
 Order = Literal["day-first", "month-first"]
-CLOCKS = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
+CLOCKS = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p", " %H:%M:%S UTC")
 ORDERED = [f"%d{mark}%m{mark}{year}" for mark, year in product("/-", ("%Y", "%y"))]
 """Formats of dates that begin with the day; the month may be first instead."""
-SURE = ["%Y/%m/%d", "%Y.%m.%d", "%d.%m.%Y", "%d.%m.%y", "%d %b %Y", "%d-%b-%Y", "%b %d, %Y"]
+SURE = ["%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%d.%m.%Y", "%d.%m.%y", "%d %b %Y", "%d-%b-%Y", "%b %d, %Y"]
 """Formats of dates that cannot be read in another order; with dots, the day is first everywhere."""
 DATES = [date + clock for date in (*SURE, *ORDERED) for clock in CLOCKS]
 FORMATS: list[str | None] = [None, "%Y%m%d", *DATES, "%d/%b/%Y:%H:%M:%S %z", *EPOCHS]

@@ -216,6 +216,14 @@ def test_files_of_different_columns_share_those_that_fit(command: Command, tmp_p
     assert answer.splitlines()[1].endswith(",2,1.5")
 
 
+def test_files_that_do_not_tell_how_they_are_written_follow_the_others(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "a.csv").write_text("at;who;paid\n2020-01-01;ann;1\n2020-01-02;ann;2\n")
+    (tmp_path / "data" / "b.csv").write_bytes("at;who;paid\n2020-01-01;Zoë;1,5\n".encode("latin-1"))
+    source = tomllib.loads(command.done("data", "describe", str(tmp_path / "data")))["source"]
+    assert (source["encoding"], source["separator"], source["decimal"]) == ("windows-1252", ";", ",")
+
+
 def test_files_that_are_written_differently_are_refused(command: Command, tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "a.csv").write_text("at,who\n2020-01-01,ann\n")
@@ -253,6 +261,7 @@ def test_an_id_of_each_event_is_drafted_and_a_cohort_is_not_without_repeats(desc
 
 def test_commas_of_either_kind_are_left_out_with_the_remedy(described: Callable[[str], str]) -> None:
     text = described("at;who;paid\n" + "2020-01-01;ann;1,250\n2020-01-02;ann;2,500\n")
+    assert tomllib.loads(text)["columns"]["dimensions"] == []
     assert '#   "paid": its commas may be decimal marks; if they are, write decimal = "," under [source]\n' in text
 
 
@@ -278,3 +287,17 @@ def test_numbers_that_no_sum_keeps_are_no_measures(command: Command, tmp_path: P
     assert '#   "long": column `long` is `12345678901234567.89`, of more than 15 digits' in text
     (tmp_path / "f.toml").write_text(text)
     assert "2.50" in command.done("ask", "totals", "--dataset", str(tmp_path / "f.toml"))
+
+
+def test_numbers_that_are_keys_or_have_signs_are_no_measures(described: Callable[[str], str]) -> None:
+    rows = "".join(f"2020-05-0{n},u{n % 3},0{n}123,$1,00{n}.50,10.0.0.{n}\n" for n in range(1, 9))
+    text = described("at;who;zip;paid;address\n" + rows.replace(",", ";").replace("$1;", "$1,"))
+    drafted = tomllib.loads(text)["columns"]
+    assert (drafted["dimensions"], drafted["measures"]) == (["zip", "address"], [])
+    assert '#   "paid": its numbers have signs that are not read, as in `$1,001.50`; write plain numbers\n' in text
+
+
+def test_objects_in_a_list_of_an_object_are_refused_with_the_remedy(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "f.json").write_text('{"orders": [{"at": "2020-01-01", "who": "ann"}]}')
+    line = command.refused("data", "describe", str(tmp_path / "f.json"))
+    assert "f.json: the objects are in lists under `orders`; write them one a line, as `jq -c '.orders[]'` does" in line

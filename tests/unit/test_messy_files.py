@@ -102,6 +102,7 @@ RIGHT: dict[str, str | bytes] = {
     "month/day/year": text("%m/%d/%Y %H:%M:%S"),
     "month/day/year, 12 hours": text(US),
     "day.month.year": text(EUROPE),
+    "a time that ends in UTC": text("%Y-%m-%d %H:%M:%S UTC"),
     "year/month/day": text("%Y/%m/%d %H:%M:%S"),
     "short year": text("%d/%m/%y %H:%M:%S"),
     "name of the month": text("%d-%b-%Y %H:%M:%S"),
