@@ -156,10 +156,9 @@ def _check(dataset: Dataset, known: Statistics) -> None:
         measures[f"question {name}"] = measured_by(question)
     for place, measure in ((place, m) for place, asked in measures.items() for m in asked):
         column = str(measure.column)
-        if measure.function in SUMS and known.types[column] == "int64" and known.magnitude[column] >= 2**63:
-            wrong = (
-                f"{measure} can exceed 64 bits, since the values of `{column}` add up to {known.magnitude[column]:.3g}"
-            )
+        total = known.magnitude.get(column, 0.0)
+        if measure.function in SUMS and known.types[column] == "int64" and total >= 2**63:
+            wrong = f"{measure} can exceed 64 bits, since the values of `{column}` add up to {total:.3g}"
             raise RequestError(
                 f"{dataset.file}: {place}: {wrong}; write them in a larger unit, or leave out the measure"
             )

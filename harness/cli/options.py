@@ -108,7 +108,7 @@ layouts_option = click.option(
 questions_option = click.option(
     "--questions", default="", callback=_parts, metavar="A,B", help="Questions to check; by default all of the dataset."
 )
-SEPARATOR = "Character between columns of a text file, if another one is found; a space means any run of blanks."
+SEPARATOR = "Character between columns of a text file, if the wrong one is found; a space means any run of blanks."
 separator_option = click.option("--separator", callback=_separator, help=SEPARATOR)
 DATES = "Order of dates such as 05/06/2020, if their values do not tell it."
 dates_option = click.option("--dates", type=click.Choice(get_args(Order)), help=DATES)

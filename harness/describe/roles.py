@@ -94,13 +94,13 @@ def _kinds(read: Mapping[str, pa.Array], time: Time) -> tuple[list[str], list[st
 
 
 def _is_number(kind: pa.DataType) -> bool:
-    return pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
+    return any(is_kind(kind) for is_kind in (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal))
 
 
 def _is_key(name: str, column: pa.Array) -> bool:
     """Whether integers are keys, judged by the name of their column, or by values that are too large to be summed."""
     ends = pc.min_max(column).as_py().values()
-    return _names_people(name) or _is_id(name) or bool(max(map(abs, ends)) >= LARGE)
+    return _names_people(name) or _is_id(name) or any(abs(end) >= LARGE for end in ends)
 
 
 def _names_people(name: str) -> bool:
