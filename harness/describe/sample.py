@@ -196,18 +196,22 @@ def _kind(kind: pa.DataType) -> str:
 def _with_null_words(found: Sample) -> Sample:
     """Reads words such as NULL as NULL, and words such as NA if that makes a column of texts a column of numbers."""
     texts = {name: array for name, array in found.columns.items() if pa.types.is_string(array.type)}
-    if not found.texts or not (words := set[str]().union(*map(_null_words, texts.values()))):
+    words = {name: _null_words(array) for name, array in texts.items()} if found.texts else {}
+    read = _read_again(found, set[str]().union(*words.values()))
+    numbers = [name for name in words if not pa.types.is_string(read.columns[name].type)]
+    kept = set[str]().union(*(words[name] if name in numbers else words[name] & WORDS for name in words))
+    if not kept:
         return found
+    read = _read_again(found, kept)
+    nulls = [n for n in texts if n not in numbers and read.columns[n].null_count > texts[n].null_count]
+    return dataclasses.replace(read, nulls=nulls)
+
+
+def _read_again(found: Sample, words: set[str]) -> Sample:
+    """The sample with these words read as NULL."""
     source = replace(found.source, null=("", *sorted(words)))
-    block = _first_rows(found.path, found.files, source)
-    reread = {name: array for name, array in _readable(block, source.decimal)[0].items() if name in found.columns}
-    words = {word for word in words if word in WORDS} or {
-        word for name, array in reread.items() if name in texts and not pa.types.is_string(array.type) for word in words
-    }
-    if not words:
-        return found
-    nulls = [n for n in texts if pa.types.is_string(reread[n].type) and reread[n].null_count > texts[n].null_count]
-    return dataclasses.replace(found, source=source, columns=reread, nulls=nulls)
+    read, _ = _readable(_first_rows(found.path, found.files, source), source.decimal if found.texts else None)
+    return dataclasses.replace(found, source=source, columns={name: read[name] for name in found.columns})
 
 
 def _null_words(column: pa.Array) -> set[str]:

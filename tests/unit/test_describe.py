@@ -144,6 +144,12 @@ def test_words_for_null_in_a_column_of_numbers_are_written_down(
     assert "2013-01-02 00:00:00.000Z" in command.done(*asked)
 
 
+def test_words_for_null_of_both_kinds_are_found(described: Callable[[str], str]) -> None:
+    drafted = tomllib.loads(described("at,who,fare,plan,flag\n2013-01-01,a,1.5,NULL,-\n2013-01-02,b,NA,x,y\n"))
+    assert drafted["source"]["null"] == ["", "NA", "NULL"]
+    assert drafted["columns"]["dimensions"] == ["plan", "flag"]
+
+
 @pytest.mark.parametrize(
     "text", ['at,who,fare\n2013-01-01,a,"1.5"\n2013-01-02,b,"NA"\n', "at,who,fare\n2013-01-01,a,NA\n"]
 )
