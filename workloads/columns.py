@@ -1,5 +1,6 @@
 """Converts columns of data files to columns of events: times, texts, integers and floats."""
 
+import re
 from collections.abc import Callable
 
 import pyarrow as pa
@@ -12,6 +13,13 @@ YEARS = (-62_135_596_800_000, 253_402_300_799_999)  # the years 1 to 9999 begin 
 OFFSET = r":\d\d.*(Z|[+-]\d\d(:?\d\d)?)$"
 BELOW_MILLISECONDS = r"([.]\d{3})\d+"
 FORMAT = 'correct the value or the format of the column, as in columns.time = { name = "day", format = "%d/%m/%Y" }'
+GROUPED = r"^[+-]?\d{1,3}([.]\d{3})+(,\d+)?$"
+COMMA = "a number with a decimal comma; correct it, or correct `decimal` under [source]"
+LONG = r"^[+-]?\d{19,}$"
+DIRECTIVES = {"Y": "[0-9]{4}"} | dict.fromkeys("mHMSIy", " *[0-9]{1,2}")
+"""Patterns of the numbers in formats of times."""
+DIGITS = 15
+"""Every decimal number of so many digits is exact in a float of 64 bits: it is written again with the same digits."""
 Convert = Callable[[pa.Array], pa.Array]
 
 
@@ -38,8 +46,27 @@ def column(batch: pa.RecordBatch, name: str) -> pa.Array:
     array = batch.column(name) if name in batch.schema.names else pa.nulls(batch.num_rows)
     if pa.types.is_dictionary(array.type):
         array = array.dictionary_decode()
-    wanted = "text in UTF-8; save the file in UTF-8"
+    wanted = "text in UTF-8; save the file in UTF-8 or, for CSV, write its `encoding` under [source]"
     return _each(array, lambda a: a.cast(pa.string()), name, wanted) if _is_text(array.type) else array
+
+
+def measure(batch: pa.RecordBatch, name: str, decimal: str) -> pa.Array:
+    """A batch's column of numbers as `column` returns it; texts have a decimal point, and an empty one is NULL.
+
+    `decimal` is the decimal mark of texts; before a decimal comma, points may group three digits. ValueAtError if a
+    text has another mark.
+    """
+    array = column(batch, name)
+    if not pa.types.is_string(array.type):
+        return array
+    array = pc.if_else(pc.equal(array, ""), pa.scalar(None, pa.string()), array)
+    if decimal == ".":
+        return array
+    grouped = pc.match_substring_regex(array, GROUPED)
+    plain = pc.if_else(grouped, pc.replace_substring(array, ".", ""), array)
+    if (place := pc.index(pc.match_substring(plain, "."), True).as_py()) >= 0:
+        raise ValueAtError(place, f"column `{name}` is `{_shown(array[place])}`, not {COMMA}")
+    return pc.replace_substring(plain, ",", ".")
 
 
 def widest(known: pa.DataType | None, array: pa.Array, role: str) -> pa.DataType | None:
@@ -56,14 +83,19 @@ def widest(known: pa.DataType | None, array: pa.Array, role: str) -> pa.DataType
     return pa.string() if role == "text" else pa.float64()
 
 
-def events(batch: pa.RecordBatch, columns: Columns, types: dict[str, pa.DataType]) -> pa.RecordBatch:
-    """The batch converted to events, with columns in the order of `columns.all`; ValueAtError if a value is wrong."""
+def events(
+    batch: pa.RecordBatch, columns: Columns, types: dict[str, pa.DataType], decimal: str = "."
+) -> pa.RecordBatch:
+    """The batch converted to events, with columns in the order of `columns.all`; ValueAtError if a value is wrong.
+
+    `decimal` is the decimal mark of measures that are texts.
+    """
     arrays = [instants(column(batch, t.name), t) for t in columns.times]
     if arrays[0].null_count:
         empty = pc.index(arrays[0].is_null(), True).as_py()
         raise ValueAtError(empty, f"column `{columns.time.name}` is empty; write a time or remove the row")
-    arrays += [_texts(column(batch, name), types[name], name) for name in columns.texts]
-    arrays += [_numbers(column(batch, name), types[name], name) for name in columns.measures]
+    arrays += [texts(column(batch, name), types[name], name) for name in columns.texts]
+    arrays += [numbers(measure(batch, name, decimal), types[name], name) for name in columns.measures]
     return pa.RecordBatch.from_arrays(arrays, names=columns.all)
 
 
@@ -89,12 +121,28 @@ def _times(kind: pa.DataType, time: Time) -> tuple[Convert, str, str]:
         wanted = f"whole {time.format} since 1970; {FORMAT}"
         return lambda a: _instant(a.cast(pa.int64()).cast(unit), time.zone), time.name, wanted
     if time.format not in (None, *EPOCHS) and (pa.types.is_integer(kind) or _is_text(kind)):
-        read: Convert = lambda a: pc.strptime(a.cast(pa.string()), time.format, "us")  # noqa: E731
-        return lambda a: _instant(read(a), time.zone), time.name, f"like {time.format}; {FORMAT}"
+        form = str(time.format)
+        return lambda a: _instant(_parsed(a.cast(pa.string()), form), time.zone), time.name, f"like {form}; {FORMAT}"
     if _is_text(kind):
         return lambda a: _iso(a, time.zone), time.name, f"ISO 8601, as in 2013-06-01T12:00:00Z; {FORMAT}"
     remedy = 'write format = "seconds" or "milliseconds" there if they count from 1970' if numeric else "name another"
     raise ValueAtError(None, f"[columns] has `{time.name}` as a time, but it contains {contents(kind)}; {remedy}")
+
+
+def _parsed(texts: pa.Array, form: str) -> pa.Array:
+    """Texts as Arrow timestamps; pa.ArrowInvalid for a text in another format, or for a day that its month lacks.
+
+    Arrow takes such a day for one of the first three of the next month; so does this function if texts have offsets.
+    """
+    parsed = pc.strptime(texts, form, "us")
+    if "%d" in form and "%z" not in form:
+        early = pc.less_equal(pc.day(parsed), 3)
+        pattern = re.sub(r"%(?!d)(\w)", lambda part: DIRECTIVES.get(part[1], ".+?"), form.replace(".", "[.]"))
+        written = pc.extract_regex(texts.filter(early), f"^{pattern.replace('%d', ' *(?P<day>[0-9]{1,2})')}")
+        days = pc.struct_field(written, "day").cast(pa.int64())
+        if pc.any(pc.not_equal(days, pc.day(parsed.filter(early)))).as_py():
+            raise pa.ArrowInvalid("a month lacks this day")
+    return parsed
 
 
 def _iso(array: pa.Array, zone: str) -> pa.Array:
@@ -141,27 +189,54 @@ def _is_text(kind: pa.DataType) -> bool:
     return any(is_kind(kind) for is_kind in (*texts, *binaries))
 
 
-def _texts(array: pa.Array, kind: pa.DataType, name: str) -> pa.Array:
+def texts(array: pa.Array, kind: pa.DataType, name: str) -> pa.Array:
+    """A column of texts or integers as type `kind`; ValueAtError if it contains decimal numbers, lists or objects."""
     if pa.types.is_floating(array.type) or pa.types.is_nested(array.type):
         wanted = "texts or integers; write them so, or give the column another role under [columns]"
         raise ValueAtError(None, f"column `{name}` contains {contents(array.type)}, not {wanted}")
     return _each(array, lambda a: a.cast(kind), name, "a text")
 
 
-def _numbers(array: pa.Array, kind: pa.DataType, name: str) -> pa.Array:
+def numbers(array: pa.Array, kind: pa.DataType, name: str) -> pa.Array:
+    """A column of numbers as int64 or float64, NaN as NULL; ValueAtError if a value is no number or too long."""
     if pa.types.is_temporal(array.type) or pa.types.is_nested(array.type):
         wanted = "numbers; take it out of `measures` under [columns]"
         raise ValueAtError(None, f"column `{name}` contains {contents(array.type)}, not {wanted}")
     wanted = f"a number; correct it, write it in `null` under [source] if it is NULL, or take {name} out of `measures`"
     if kind == pa.int64():
         return _each(array, lambda a: a.cast(kind), name, wanted)
+    _refuse_rounded(array, name)
     exact = not pa.types.is_integer(array.type)
-    numbers = _each(array, lambda a: a.cast(kind, safe=exact), name, wanted)
-    if pc.any(pc.is_inf(numbers)).as_py():
-        place = pc.index(pc.is_inf(numbers), True).as_py()
+    floats = _each(array, lambda a: a.cast(kind, safe=exact), name, wanted)
+    if pc.any(pc.is_inf(floats)).as_py():
+        place = pc.index(pc.is_inf(floats), True).as_py()
         raise ValueAtError(place, f"column `{name}` is infinite; write a finite number, or nothing for NULL")
-    numbers = pc.if_else(pc.is_nan(numbers), pa.scalar(None, kind), numbers)
-    return pc.add(numbers, 0.0)
+    floats = pc.if_else(pc.is_nan(floats), pa.scalar(None, kind), floats)
+    return pc.add(floats, 0.0)
+
+
+def _refuse_rounded(array: pa.Array, name: str) -> None:
+    """ValueAtError for an integer beyond 64 bits, or for a DECIMAL with more digits than a float keeps."""
+    if pa.types.is_decimal(array.type) and array.type.precision > DIGITS:
+        digits = pc.replace_substring_regex(array.cast(pa.string()), r"E.*$|[-.]", "")
+        rounded, what = pc.greater(pc.utf8_length(pc.utf8_trim(digits, "0")), DIGITS), f"more than {DIGITS} digits"
+    elif pa.types.is_uint64(array.type):
+        rounded, what = pc.greater(array, pa.scalar(2**63 - 1, pa.uint64())), "more than 64 bits"
+    elif pa.types.is_string(array.type) and pc.any(long := pc.match_substring_regex(array, LONG)).as_py():
+        rounded, what = pc.and_(long, pa.array([not _is_long(text) for text in array.to_pylist()])), "more than 64 bits"
+    else:
+        return
+    if (place := pc.index(rounded, True).as_py()) >= 0:
+        remedy = f"round it in the file, or take {name} out of `measures` under [columns]"
+        raise ValueAtError(place, f"column `{name}` is `{array[place]}`, of {what}, so sums would be inexact; {remedy}")
+
+
+def _is_long(text: str | None) -> bool:
+    """Whether a text is an integer of 64 bits."""
+    try:
+        return -(2**63) <= int(text or 0) < 2**63
+    except ValueError:
+        return True
 
 
 def _each(array: pa.Array, convert: Convert, name: str, wanted: str) -> pa.Array:

@@ -9,13 +9,15 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 
 from rollup_bench.errors import RequestError
-from rollup_bench.workloads import addresses, layouts, measures
+from rollup_bench.workloads import layouts, measures
+from rollup_bench.workloads.derived import Derived, check
 from rollup_bench.workloads.draws import Values
 from rollup_bench.workloads.layouts import Layout
 from rollup_bench.workloads.mixes import Mix, mix
-from rollup_bench.workloads.questions import Aggregate, Cohort, Funnel, Grain, Question
+from rollup_bench.workloads.questions import Aggregate, Cohort, Funnel, Grain, Question, measured_by
 from rollup_bench.workloads.reading import blamed
 from rollup_bench.workloads.reading import read as read_typed
+from rollup_bench.workloads.source import Source
 from rollup_bench.workloads.specs import check_name, unique, zone_info
 from rollup_bench.workloads.templates import Template, template
 
@@ -23,51 +25,6 @@ BUILT_IN = Path(__file__).parent
 _T = TypeVar("_T")
 EPOCHS = {"seconds": "s", "milliseconds": "ms", "microseconds": "us"}
 RESERVED = ("bucket", "grouping_id", "cohort", "size", "age", "value", "step", "subjects")
-
-
-class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Where a dataset's events are: one of `path`, `url` and `generator`.
-
-    `path` is relative to the TOML file, or in an installed `package`. `url` is the address of a file to download, or a
-    list of addresses; `{1..12}` in an address stands for the addresses with the numbers 1 to 12. If there is only one
-    address, `size` (in bytes) and `sha256` can say which file is expected. A generator makes `rows` rows from the seed
-    `seed`.
-
-    For CSV files, `separator` is one character, where a space means any run of spaces and tabs; `names` are the column
-    names of files without a header line; `null` are the unquoted texts that mean NULL.
-    """
-
-    path: str | None = None
-    package: str | None = None
-    url: str | Annotated[tuple[str, ...], msgspec.Meta(min_length=1)] | None = None
-    size: Annotated[int, msgspec.Meta(ge=1)] | None = None
-    sha256: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")] | None = None
-    generator: str | None = None
-    rows: Annotated[int, msgspec.Meta(ge=1)] = 1_000_000
-    seed: int = 1
-    separator: str = ","
-    names: list[str] | None = None
-    null: tuple[str, ...] = ("",)
-
-    def __post_init__(self) -> None:
-        given = [name for name in ("path", "url", "generator") if getattr(self, name) is not None]
-        if len(given) != 1:
-            state = f"has {' and '.join(given)}; keep one" if given else "has none; write one"
-            raise ValueError(f"[source] needs one of `path`, `url` and `generator`, and {state} of them")
-        for address in self.addresses:
-            addresses.check(address)
-        unique("url", self.addresses)
-        if len(self.addresses) != 1 and (self.size or self.sha256):
-            raise ValueError("size and sha256 are of the file of a single address in `url`; remove them")
-        if len(self.separator) != 1:
-            wanted = '"," or "\\t", or " " for any run of spaces and tabs'
-            raise ValueError(f"separator is `{self.separator}`; write a single character, as in {wanted}")
-
-    @property
-    def addresses(self) -> list[str]:
-        """The addresses of the files to download; none if the source has no `url`."""
-        written = (self.url,) if isinstance(self.url, str) else self.url or ()
-        return [address for each in written for address in addresses.expanded(each)]
 
 
 class Time(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -102,9 +59,14 @@ class Columns(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     def __post_init__(self) -> None:
         unique("", self.all)
+        known: dict[str, str] = {}
         for name in self.all:
-            if name in RESERVED:
-                raise ValueError(f"`{name}` is reserved for a column of answers; rename this column in the data files")
+            if name.casefold() in RESERVED:
+                remedy = f'write `{name}_` here and rename = {{ {name}_ = "{name}" }} under [source]'
+                raise ValueError(f"`{name}` is the name of a column of answers; {remedy}")
+            if (other := known.setdefault(name.casefold(), name)) != name:
+                remedy = "rename one of them by `rename` under [source]"
+                raise ValueError(f"`{other}` and `{name}` differ only in upper and lower case; {remedy}")
 
     @property
     def texts(self) -> list[str]:
@@ -134,6 +96,7 @@ class Dataset(msgspec.Struct, frozen=True, kw_only=True):
     questions: dict[str, Template]
     dashboards: dict[str, list[str]] = {}
     mixes: dict[str, Mix] = {}
+    derived: dict[str, Derived] = {}
 
     def sized(self, rows: int | None, seed: int | None) -> "Dataset":
         """A copy of a generated dataset with `rows` rows and this seed; None leaves the number or seed as it is.
@@ -196,10 +159,19 @@ class File(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     source: Source
     columns: Columns
     zone: str = "UTC"
+    derived: dict[str, Any] = {}
     layouts: dict[str, dict[str, Any]] = {}
     questions: list[dict[str, Any]] = []
     dashboards: dict[str, Any] = {}
     mixes: list[dict[str, Any]] = []
+
+    def __post_init__(self) -> None:
+        if self.source.unique and self.columns.id is None:
+            raise ValueError("source.unique needs columns.id; name the column of ids, or remove unique")
+        if self.source.generator and (self.derived or self.source.rename):
+            raise ValueError(
+                "a generated dataset has no derived or renamed columns; remove [derived] and source.rename"
+            )
 
 
 def built_in() -> list[str]:
@@ -278,7 +250,19 @@ def _dataset(path: Path, file: File) -> Dataset:
         questions=questions,
         dashboards=dashboards,
         mixes=_mixes(file.mixes, questions),
+        derived=_derived(file),
     )
+
+
+def _derived(file: File) -> dict[str, Derived]:
+    derived: dict[str, Derived] = {}
+    for name, raw in file.derived.items():
+        column = read_typed(raw, Derived, f"derived.{name}")
+        derived[name] = msgspec.structs.replace(column, zone=column.zone or file.zone) if column.part else column
+    for name in derived:
+        with _under(f"derived.{name}"):
+            check(name, derived, file.columns.all, [time.name for time in file.columns.times])
+    return derived
 
 
 def _mixes(tables: list[dict[str, Any]], questions: dict[str, Template]) -> dict[str, Mix]:
@@ -324,13 +308,12 @@ def _check_columns(question: Question, columns: Columns) -> None:
         _check_column("by", dimension, columns, columns.texts)
     match question:
         case Aggregate():
-            measured, filters = question.measures, {"where": question.where}
+            filters = {"where": question.where}
         case Cohort():
-            measured = (question.measure,) if question.measure else ()
             filters = {"birth": question.birth, "returns": question.returns}
         case Funnel():
-            measured, filters = (), {f"steps[{i}]": step for i, step in enumerate(question.steps)}
-    for measure in measured:
+            filters = {f"steps[{i}]": step for i, step in enumerate(question.steps)}
+    for measure in measured_by(question):
         _check_column(f"measures: {measure}", measure.column, columns, columns.all)
     for key, conditions in filters.items():
         for condition in conditions:

@@ -19,10 +19,12 @@ import pyarrow.parquet
 from rollup_bench.errors import RequestError
 from rollup_bench.workloads import answers, columns, downloads, generated, sources
 from rollup_bench.workloads.dataset import Columns, Dataset
-from rollup_bench.workloads.questions import milliseconds
+from rollup_bench.workloads.normalising import normalised
+from rollup_bench.workloads.questions import Function, measured_by, milliseconds
 
 FORMAT = 1
 BATCH = 1 << 18
+SUMS = (Function.SUM, Function.MEAN)
 READ = {"batch_size": BATCH, "batch_readahead": 1, "fragment_readahead": 1, "use_threads": False}
 """Options with which Arrow reads a table in little memory, whatever the number of rows."""
 
@@ -34,6 +36,7 @@ class Statistics(msgspec.Struct, frozen=True):
     latest time in milliseconds since 1970, UTC, or 0 without rows. `cardinality` has, for subject, action and each
     dimension, the number of distinct values except NULL, and for the id column the number of rows, since counting
     distinct ids would need memory for all ids. `magnitude` has the sum of the absolute values of each measure column.
+    `repeated` is the number of rows whose id an earlier row has; it is counted only in events from data files.
     """
 
     fingerprint: str
@@ -43,6 +46,7 @@ class Statistics(msgspec.Struct, frozen=True):
     types: dict[str, str]
     cardinality: dict[str, int]
     magnitude: dict[str, float]
+    repeated: int = 0
 
     @property
     def schema(self) -> pa.Schema:
@@ -98,7 +102,7 @@ def prepare(dataset: Dataset, home: Path, say: Callable[[str], None] = lambda _:
         events = _read(dataset, *_downloaded(dataset, home / "downloads", say), folder, say)
     else:
         events = _read(dataset, *_stored(dataset), folder, say)
-    _check(dataset, events.statistics.schema)
+    _check(dataset, events.statistics)
     return events
 
 
@@ -125,26 +129,39 @@ def _downloaded(dataset: Dataset, folder: Path, say: Callable[[str], None]) -> t
 
 def _read(dataset: Dataset, paths: list[Path], content: str, folder: Path, say: Callable[[str], None]) -> Events:
     """The events in these data files, whose names and contents have the hash `content`."""
-    key = _digest(FORMAT, content, dataset.source, dataset.columns)
+    key = _digest(FORMAT, content, dataset.source, dataset.columns, *([dataset.derived] if dataset.derived else []))
     path = folder / f"{key}.parquet"
     record = path.with_suffix(".json")
     statistics = _recorded(lambda: pa.parquet.read_metadata(path).num_rows, record)
     if statistics is None:
         say(f"reading {paths[0].name if len(paths) == 1 else f'{len(paths)} files'}")
         path.parent.mkdir(parents=True, exist_ok=True)
-        _write(path, _normalised(paths, dataset), paths[0])
-        statistics = measured(pa.dataset.dataset(path), dataset.columns, key)
+        found = normalised(paths, dataset)
+        _write(path, found.batches, paths[0])
+        counted = measured(pa.dataset.dataset(path), dataset.columns, key)
+        statistics = msgspec.structs.replace(counted, repeated=found.repeated)
         _replace(record, lambda part: part.write_bytes(msgspec.json.encode(statistics)))
     return Events(pa.dataset.dataset(path), dataset.columns, statistics)
 
 
-def _check(dataset: Dataset, schema: pa.Schema) -> None:
-    """RequestError if a question of the dataset does not fit `schema`, the types of the columns of its events."""
+def _check(dataset: Dataset, known: Statistics) -> None:
+    """RequestError if a question does not fit the types of the columns, or if a sum of integers can exceed 64 bits."""
+    measures = {f"layouts.{name}": layout.measures for name, layout in dataset.layouts.items()}
     for name, template in dataset.questions.items():
+        question = template.fill()
         try:
-            answers.schema(template.fill(), schema)
+            answers.schema(question, known.schema)
         except RequestError as error:
             raise RequestError(f"{dataset.file}: question {name}: {error}") from None
+        measures[f"question {name}"] = measured_by(question)
+    for place, measure in ((place, m) for place, asked in measures.items() for m in asked):
+        column = str(measure.column)
+        total = known.magnitude.get(column, 0.0)
+        if measure.function in SUMS and known.types[column] == "int64" and total >= 2**63:
+            wrong = f"{measure} can exceed 64 bits, since the values of `{column}` add up to {total:.3g}"
+            raise RequestError(
+                f"{dataset.file}: {place}: {wrong}; write them in a larger unit, or leave out the measure"
+            )
 
 
 def _recorded(rows: Callable[[], int], record: Path) -> Statistics | None:
@@ -211,31 +228,6 @@ class _Distinct:
         self._known = pa.concat_arrays([self._known, *self._waiting]).unique()
         self._waiting.clear()
         return len(self._known) - int(self._known.null_count)
-
-
-def _normalised(paths: list[Path], dataset: Dataset) -> Iterator[pa.RecordBatch]:
-    types = _types(paths, dataset)
-    for file, before, batch in sources.batches(paths, dataset.source, dataset.columns.all):
-        try:
-            yield columns.events(batch, dataset.columns, types)
-        except columns.ValueAtError as error:
-            raise sources.refusal(file, before, error) from None
-
-
-def _types(paths: list[Path], dataset: Dataset) -> dict[str, pa.DataType]:
-    roles = dict.fromkeys(dataset.columns.texts, "text") | dict.fromkeys(dataset.columns.measures, "measure")
-    known: dict[str, pa.DataType | None] = dict.fromkeys(roles)
-    seen: set[str] = set()
-    for file, before, batch in sources.batches(paths, dataset.source, dataset.columns.all):
-        seen.update(batch.schema.names)
-        try:
-            for name, role in roles.items():
-                known[name] = columns.widest(known[name], columns.column(batch, name), role)
-        except columns.ValueAtError as error:
-            raise sources.refusal(file, before, error) from None
-    if seen and (missing := [c for c in dataset.columns.all if c not in seen]):
-        raise RequestError(f"{paths[0]}: no row has a column `{missing[0]}`; correct the name under [columns]")
-    return {n: t or (pa.string() if roles[n] == "text" else pa.float64()) for n, t in known.items()}
 
 
 def _write(path: Path, batches: Iterator[pa.RecordBatch], source: Path) -> None:

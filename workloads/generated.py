@@ -7,9 +7,10 @@ import pyarrow as pa
 import pyarrow.dataset
 
 from rollup_bench.errors import RequestError
-from rollup_bench.workloads.dataset import Dataset, Source
+from rollup_bench.workloads.dataset import Dataset
 from rollup_bench.workloads.game import files as game
 from rollup_bench.workloads.pace import Pace
+from rollup_bench.workloads.source import Source
 
 GENERATORS = {"game": game.write}
 

@@ -162,6 +162,17 @@ def tolerated(question: Question) -> float:
             return 0.0
 
 
+def measured_by(question: Question) -> tuple[Measure, ...]:
+    """The measures that a question asks for; none if it counts subjects."""
+    match question:
+        case Aggregate():
+            return question.measures
+        case Cohort():
+            return (question.measure,) if question.measure else ()
+        case Funnel():
+            return ()
+
+
 def spanless(question: Q) -> Q:
     """A copy of a question with a fixed span, as a cache key; questions that differ only in span have equal copies."""
     return msgspec.structs.replace(question, span=SOME)
@@ -179,6 +190,7 @@ __all__ = [
     "Question",
     "Span",
     "Top",
+    "measured_by",
     "milliseconds",
     "spanless",
     "tolerated",

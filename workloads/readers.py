@@ -1,9 +1,11 @@
-"""Reads Parquet, CSV and JSON lines as Arrow batches of the wanted columns; the values are not yet converted."""
+"""Reads Parquet, CSV and JSON as Arrow batches of the wanted columns; the values are not yet converted."""
 
+import codecs
 import csv
 import io
+import itertools
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -12,10 +14,13 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from rollup_bench.workloads.columns import ValueAtError
-from rollup_bench.workloads.dataset import Source
+from rollup_bench.workloads.source import Source
 
 BLOCK = 2 << 20
-PLACES = "the name under [columns], or for CSV the `separator` or `names` under [source]"
+ARRAY = 256 << 20
+"""The bytes of the longest JSON array that is read, since it is read as a whole."""
+ITEMS = 1 << 14
+PLACES = "the name under [columns], or for CSV the `separator`, `skip` or `names` under [source]"
 BOM = b"\xef\xbb\xbf"
 BLANKS = re.compile(rb"[ \t]+")
 OBJECT = msgspec.json.Decoder(dict[str, Any])
@@ -45,10 +50,11 @@ def _parquet(stream: pa.NativeFile, _: Source, columns: list[str]) -> Iterator[p
 
 
 def _csv(stream: pa.NativeFile, source: Source, columns: list[str]) -> Iterator[pa.RecordBatch]:
-    text = io.BufferedReader(_Squeezed(stream) if source.separator == " " else stream, BLOCK)
-    names = source.names or _header(text, source.separator)
+    text = _text(stream, source)
+    names = source.names or _header(text, source)
     if (not columns or set(columns) - set(names)) and any("\N{REPLACEMENT CHARACTER}" in name for name in names):
-        raise ValueAtError(None, "the line of column names is not text in UTF-8; save the file in UTF-8")
+        remedy = "write `encoding` under [source], which `rollup-bench data describe` finds, or save the file in UTF-8"
+        raise ValueAtError(None, f"the line of column names is not text in UTF-8; {remedy}")
     wanted = _wanted(columns, names)
     refused: list[Any] = []
 
@@ -59,9 +65,15 @@ def _csv(stream: pa.NativeFile, source: Source, columns: list[str]) -> Iterator[
     try:
         yield from pa.csv.open_csv(
             text,
-            read_options=pa.csv.ReadOptions(column_names=source.names, block_size=BLOCK, use_threads=False),
+            read_options=pa.csv.ReadOptions(
+                column_names=source.names, block_size=BLOCK, skip_rows=source.skip, use_threads=False
+            ),
             parse_options=pa.csv.ParseOptions(
-                delimiter=source.separator, newlines_in_values=True, invalid_row_handler=refuse
+                delimiter=source.separator,
+                quote_char=source.quote or False,
+                escape_char=source.escape or False,
+                newlines_in_values=True,
+                invalid_row_handler=refuse,
             ),
             convert_options=pa.csv.ConvertOptions(
                 include_columns=wanted,
@@ -69,70 +81,121 @@ def _csv(stream: pa.NativeFile, source: Source, columns: list[str]) -> Iterator[
                 null_values=list(source.null),
                 strings_can_be_null=True,
                 quoted_strings_can_be_null=False,
+                decimal_point=source.decimal,
             ),
         )
     except pa.ArrowInvalid as error:
         if "straddl" in str(error):
-            raise ValueAtError(None, f"a row is longer than {BLOCK >> 20} MiB; look for an unclosed quote") from None
+            remedy = "look for an unclosed quote, or correct `quote` under [source]"
+            raise ValueAtError(None, f"a row is longer than {BLOCK >> 20} MiB; {remedy}") from None
         if not refused:
             raise
         (row,) = refused
-        place = row.number - (1 if source.names else 2)
+        place = row.number - source.skip - (1 if source.names else 2)
         wrong = f"the row has {row.actual_columns} columns, not {row.expected_columns} like the column names"
-        raise ValueAtError(place, f"{wrong}; correct the row, or `separator` or `names` under [source]") from None
+        remedy = "correct the row, or `separator`, `quote`, `skip`, `footer` or `names` under [source]"
+        raise ValueAtError(place, f"{wrong}; {remedy}") from None
 
 
-def _header(text: io.BufferedReader, separator: str) -> list[str]:
+def _text(stream: pa.NativeFile, source: Source) -> io.BufferedReader:
+    """The stream in UTF-8, without the lines of a footer, and with runs of blanks squeezed if a space separates."""
+    if codecs.lookup(source.encoding).name != "utf-8":
+        stream = pa.transcoding_input_stream(stream, source.encoding, "utf-8")
+    if source.footer or source.separator == " ":
+        stream = _Lines(_body(stream, source))
+    return io.BufferedReader(stream, BLOCK)
+
+
+def _header(text: io.BufferedReader, source: Source) -> list[str]:
     head = text.peek(BLOCK).removeprefix(BOM).decode("utf-8", "replace")
-    names = next(csv.reader(io.StringIO(head, newline=""), delimiter=separator), None)
+    lines = io.StringIO(head, newline="")
+    names = next(filter(None, csv.reader(itertools.islice(lines, source.skip, None), **dialect(source))), None)
     if not names:
         raise ValueAtError(None, "the file is empty; write a line of column names and rows into it")
     return names
 
 
-class _Squeezed(io.RawIOBase):
-    """A stream of text with each run of spaces and tabs replaced by one space, and without these at ends of lines."""
+def dialect(source: Source) -> dict[str, Any]:
+    """The options with which Python's module `csv` reads the files of a source."""
+    quoting = csv.QUOTE_MINIMAL if source.quote else csv.QUOTE_NONE
+    marks = {"quotechar": source.quote or None, "escapechar": source.escape or None}
+    return {"delimiter": source.separator, "quoting": quoting} | marks
 
-    def __init__(self, stream: pa.NativeFile) -> None:
-        self._lines = io.BufferedReader(stream, BLOCK)
-        self._rest = b""
+
+def _body(stream: pa.NativeFile, source: Source) -> Iterator[bytes]:
+    """Yields parts of a stream that end where lines end; see `_text`. Empty lines do not count as lines of a footer."""
+    lines, waiting = io.BufferedReader(stream, BLOCK), list[bytes]()
+    while read := lines.readlines(BLOCK):
+        waiting += [BLANKS.sub(b" ", line.strip()) + b"\n" for line in read] if source.separator == " " else read
+        filled = [place for place, line in enumerate(waiting) if line.strip()]
+        end = len(waiting) if not source.footer else filled[-source.footer] if len(filled) >= source.footer else 0
+        yield b"".join(waiting[:end])
+        del waiting[:end]
+
+
+class _Lines(io.RawIOBase):
+    """A stream of these parts of a text."""
+
+    def __init__(self, parts: Iterator[bytes]) -> None:
+        self._parts, self._rest = parts, b""
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
         room = memoryview(buffer)
-        while not self._rest and (lines := self._lines.readlines(len(room))):
-            squeezed = (BLANKS.sub(b" ", line.strip()) for line in lines)
-            self._rest = b"".join(line + b"\n" for line in squeezed if line)
-        part, self._rest = self._rest[: len(room)], self._rest[len(room) :]
-        room[: len(part)] = part
-        return len(part)
+        while not self._rest and (part := next(self._parts, None)) is not None:
+            self._rest = part
+        taken, self._rest = self._rest[: len(room)], self._rest[len(room) :]
+        room[: len(taken)] = taken
+        return len(taken)
 
 
 def _json(stream: pa.NativeFile, _: Source, columns: list[str]) -> Iterator[pa.RecordBatch]:
-    """Yields JSON lines as batches; a batch has those wanted columns that at least one of its rows has."""
+    """Yields JSON lines, or the objects of a JSON array, as batches; a batch has the wanted columns of its rows."""
     text = io.BufferedReader(stream, BLOCK)
+    blocks = _items(text) if text.peek(BLOCK).removeprefix(BOM).lstrip()[:1] == b"[" else _lines(text)
     before = 0
-    while lines := text.readlines(BLOCK):
-        rows = _objects(lines, before)
+    for block in blocks:
+        rows = list(_objects(block, before))
         known = dict.fromkeys(name for row in rows for name in row)
         arrays = {name: _array([row.get(name) for row in rows]) for name in columns or known if name in known}
         yield pa.RecordBatch.from_pydict(arrays) if arrays else pa.RecordBatch.from_pylist([{}] * len(rows))
         before += len(rows)
 
 
-def _objects(lines: list[bytes], before: int) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = []
-    for line in lines:
-        text = line.removeprefix(BOM).strip()
+def _lines(text: io.BufferedReader) -> Iterator[list[bytes]]:
+    """Yields the lines of a text that are not empty, by blocks."""
+    while lines := text.readlines(BLOCK):
+        yield [stripped for line in lines if (stripped := line.removeprefix(BOM).strip())]
+
+
+def _items(text: io.BufferedReader) -> Iterator[list[msgspec.Raw]]:
+    """Yields the items of a JSON array by blocks; the whole array is in memory."""
+    whole = text.read(ARRAY + 1)
+    remedy = "write one object a line, as `jq -c '.[]'` does"
+    if len(whole) > ARRAY:
+        raise ValueAtError(None, f"the JSON array is longer than {ARRAY >> 20} MiB; {remedy}")
+    try:
+        items = msgspec.json.decode(whole.removeprefix(BOM), type=list[msgspec.Raw])
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ValueAtError(None, f"the file is not a JSON array: {_reason(error)}; {remedy}") from None
+    for start in range(0, len(items), ITEMS):
+        yield items[start : start + ITEMS]
+
+
+def _objects(texts: Sequence[bytes | msgspec.Raw], before: int) -> Iterator[dict[str, Any]]:
+    for place, text in enumerate(texts, before):
         try:
-            rows += [OBJECT.decode(text)] if text else []
+            yield OBJECT.decode(text)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            reason = str(error).partition(" - at `$`")[0].partition(" (byte")[0]
-            wrong = f"the line is not a JSON object: {reason}; write one object a line"
-            raise ValueAtError(before + len(rows), wrong) from None
-    return rows
+            kind = "item of the array" if isinstance(text, msgspec.Raw) else "line"
+            wrong = f"the {kind} is not a JSON object: {_reason(error)}; write one object a line"
+            raise ValueAtError(place, wrong) from None
+
+
+def _reason(error: Exception) -> str:
+    return str(error).partition(" - at `$")[0].partition(" (byte")[0]
 
 
 def _array(values: list[Any]) -> pa.Array:

@@ -14,12 +14,13 @@ import pyarrow as pa
 
 from rollup_bench.errors import RequestError
 from rollup_bench.workloads.columns import ValueAtError
-from rollup_bench.workloads.dataset import Dataset, Source
+from rollup_bench.workloads.dataset import Dataset
 from rollup_bench.workloads.readers import Reader, reader
+from rollup_bench.workloads.source import Source
 
 COMPRESSED = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2"}
 DAMAGES = (pa.ArrowException, OSError, EOFError, zlib.error, zipfile.BadZipFile, csv.Error, UnicodeError)
-WANTED = "Parquet (.parquet), CSV (.csv, .tsv, .txt) or JSON lines (.json, .jsonl, .ndjson), or .gz, .zst, .bz2, .zip"
+WANTED = "Parquet (.parquet), CSV (.csv, .tsv, .txt) or JSON (.json, .jsonl, .ndjson), or .gz, .zst, .bz2, .zip"
 
 
 def files(dataset: Dataset) -> list[Path]:
@@ -56,17 +57,23 @@ def content(paths: list[Path]) -> str:
 def batches(paths: list[Path], source: Source, columns: list[str]) -> Iterator[tuple[str, int, pa.RecordBatch]]:
     """Yields for each batch of all files the file's name, the number of the file's rows before it, and the batch.
 
-    A batch has the named columns, or all columns if `columns` is empty; a batch of JSON lines lacks the columns that
-    none of its rows has. RequestError names the file that is wrong, and the row if the row is known.
+    A batch has the named columns, or all columns if `columns` is empty; `source.rename` gives their names. A batch of
+    JSON lacks the columns that none of its rows has. RequestError names the file that is wrong, and the row if the row
+    is known.
     """
+    renamed = {old: new for new, old in source.rename.items()}
+    if hidden := [name for name in columns if name in renamed and name not in source.rename]:
+        new = renamed[hidden[0]]
+        raise RequestError(f"{paths[0]}: `rename` under [source] calls column `{hidden[0]}` `{new}`; write `{new}`")
+    wanted = [source.rename.get(name, name) for name in columns]
     for file in paths:
         name = str(file)
-        with _blamed(name):
-            for name, read, stream in _opened(file):
+        with blamed(name):
+            for name, read, stream in opened(file):
                 before = 0
-                with _blamed(name), stream:
-                    for batch in read(stream, source, columns):
-                        yield name, before, batch
+                with blamed(name), stream:
+                    for batch in read(stream, source, wanted):
+                        yield name, before, batch.rename_columns([renamed.get(c, c) for c in batch.schema.names])
                         before += batch.num_rows
 
 
@@ -77,7 +84,7 @@ def refusal(file: str, before: int, error: ValueAtError) -> RequestError:
 
 
 @contextmanager
-def _blamed(name: str) -> Iterator[None]:
+def blamed(name: str) -> Iterator[None]:
     """Turns errors of reading in the `with` block into a RequestError that begins with the file's name `name`."""
     try:
         yield
@@ -86,6 +93,8 @@ def _blamed(name: str) -> Iterator[None]:
     except DAMAGES as error:
         reason = str(error).strip() or "the file ends too early"
         remedy = "replace the file if it is damaged, or correct its ending if it has another format"
+        if isinstance(error, UnicodeError):
+            remedy = "correct `encoding` under [source]"
         raise RequestError(f"{name} cannot be read: {reason.splitlines()[0]}; {remedy}") from None
 
 
@@ -134,7 +143,7 @@ def _compression(name: str) -> str | None:
     return COMPRESSED.get(Path(name.lower()).suffix)
 
 
-def _opened(file: Path) -> Iterator[tuple[str, Reader, pa.NativeFile]]:
+def opened(file: Path) -> Iterator[tuple[str, Reader, pa.NativeFile]]:
     """Yields the name, reader and uncompressed stream of `file`, or of each readable file in it if it is a .zip."""
     if file.suffix.lower() != ".zip":
         read = _reader(file.name)

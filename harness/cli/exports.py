@@ -15,13 +15,13 @@ from rollup_bench.harness.cli.options import (
     seed_option,
     via_option,
 )
+from rollup_bench.harness.cli.prepared import prepared
 from rollup_bench.harness.report import exports
 from rollup_bench.harness.report.terminal import progress
 from rollup_bench.harness.run import arms as running
 from rollup_bench.harness.run.home import home
 from rollup_bench.servers.budget import budget
 from rollup_bench.workloads import dataset as datasets
-from rollup_bench.workloads import events as event_store
 
 
 @click.command()
@@ -52,7 +52,7 @@ def export(
         raise RequestError(f"--out {folder} is not empty; name a new folder")
     server = running.server(engine, via, home(), budget())
     with progress() as say, running.connected({engine: server}, home()) as (opened,):
-        events = event_store.prepare(data, home(), say)
+        events = prepared(data, say)
         say(f"writing {folder}")
         written = exports.write(opened, opened.plan(data, wanted, events.statistics), events, folder)
     click.echo(f"{len(written)} of {len(data.questions)} questions in {folder}; README.txt says how to use the files")

@@ -18,6 +18,7 @@ from rollup_bench.harness.cli.options import (
     seed_option,
     via_option,
 )
+from rollup_bench.harness.cli.prepared import prepared
 from rollup_bench.harness.follow.figures import are_sound
 from rollup_bench.harness.follow.killing import Victim
 from rollup_bench.harness.follow.request import Request
@@ -28,7 +29,6 @@ from rollup_bench.harness.report.terminal import console, progress
 from rollup_bench.harness.run.home import home
 from rollup_bench.streams import registry
 from rollup_bench.workloads import dataset as datasets
-from rollup_bench.workloads import events as event_store
 
 ABOVE = click.FloatRange(min=0, min_open=True)
 TIMES = "Whether events happen when they are sent (now), or have the times of the dataset (own)."
@@ -84,7 +84,7 @@ def follow(
     count = None if rate is None else max(round(rate * seconds), 1)
     sized = base.sized(count, seed) if base.source.generator else base
     with progress() as say:
-        events = event_store.prepare(sized, home(), say)
+        events = prepared(sized, say)
         count = count or events.statistics.rows
         request = Request(
             sized,

@@ -9,9 +9,10 @@ import click
 
 from rollup_bench.engines.registry import engine_type, names
 from rollup_bench.errors import RequestError
-from rollup_bench.harness.cli import brokers, choose, describe, exports, follow, questions, results, runs, servers
+from rollup_bench.harness.cli import brokers, choose, exports, follow, questions, results, runs, servers
 from rollup_bench.harness.cli.options import (
     dataset_option,
+    dates_option,
     engine_argument,
     out_option,
     rows_option,
@@ -19,6 +20,8 @@ from rollup_bench.harness.cli.options import (
     separator_option,
     via_option,
 )
+from rollup_bench.harness.describe.draft import draft
+from rollup_bench.harness.describe.times import Order
 from rollup_bench.harness.report import answers as answer_tables
 from rollup_bench.harness.report.terminal import Group, console, ended, printed, progress
 from rollup_bench.harness.run import arms as running
@@ -102,12 +105,13 @@ def data() -> None:
     """Drafts dataset files and writes generated events."""
 
 
-@data.command(name="describe")
+@data.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @separator_option
-def describe_(file: Path, separator: str) -> None:
+@dates_option
+def describe(file: Path, separator: str | None, dates: Order | None) -> None:
     """Prints a draft of a dataset file for the events in FILE. FILE may be a folder of data files."""
-    click.echo(describe.draft(file, separator), nl=False)
+    click.echo(draft(file, separator, dates), nl=False)
 
 
 @data.command()

@@ -5,11 +5,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from math import isfinite
 from pathlib import Path
+from typing import get_args
 
 import click
 
 from rollup_bench.engines.registry import names
 from rollup_bench.errors import RequestError
+from rollup_bench.harness.describe.times import Order
 from rollup_bench.servers import WAYS
 from rollup_bench.streams import registry as brokers
 from rollup_bench.workloads import layouts
@@ -57,8 +59,8 @@ def _server_arguments(_context: click.Context, _option: click.Parameter, value: 
     return value
 
 
-def _separator(_context: click.Context, _option: click.Parameter, value: str) -> str:
-    if len(value) != 1:
+def _separator(_context: click.Context, _option: click.Parameter, value: str | None) -> str | None:
+    if value is not None and len(value) != 1:
         raise click.BadParameter(f"`{value}` is not one character; a space stands for any run of spaces and tabs")
     return value
 
@@ -106,8 +108,10 @@ layouts_option = click.option(
 questions_option = click.option(
     "--questions", default="", callback=_parts, metavar="A,B", help="Questions to check; by default all of the dataset."
 )
-SEPARATOR = "Character between columns of a text file; a space means any run of spaces and tabs."
-separator_option = click.option("--separator", default=",", callback=_separator, show_default=True, help=SEPARATOR)
+SEPARATOR = "Character between columns of a text file, if the wrong one is found; a space means any run of blanks."
+separator_option = click.option("--separator", callback=_separator, help=SEPARATOR)
+DATES = "Order of dates such as 05/06/2020, if their values do not tell it."
+dates_option = click.option("--dates", type=click.Choice(get_args(Order)), help=DATES)
 engine_argument = click.argument("engine", callback=_engine)
 servers_argument = click.argument("servers", nargs=-1, callback=_server_arguments, metavar="[SERVER]...")
 

@@ -17,6 +17,7 @@ from rollup_bench.harness.cli.options import (
     seed_option,
     via_option,
 )
+from rollup_bench.harness.cli.prepared import prepared
 from rollup_bench.harness.records.findings import Run
 from rollup_bench.harness.records.lines import Verdict, of_type
 from rollup_bench.harness.report import answers as answer_tables
@@ -31,7 +32,6 @@ from rollup_bench.harness.run.verdicts import Kind
 from rollup_bench.servers.budget import budget
 from rollup_bench.workloads import answers
 from rollup_bench.workloads import dataset as datasets
-from rollup_bench.workloads import events as event_store
 from rollup_bench.workloads.dataset import Dataset
 from rollup_bench.workloads.layouts import Layout
 from rollup_bench.workloads.questions import Question
@@ -112,7 +112,7 @@ def ask(asked: _Asked, form: str) -> None:
     dataset, template, values, engine, layout, via = asked
     question = asked.question
     with progress() as say:
-        events = event_store.prepare(dataset, home(), say)
+        events = prepared(dataset, say)
         with blaming(f"question {template.name}"):
             answer, arm = running.ask(dataset, events, engine, layout, question, via, home(), say)
     if form != "table":
@@ -131,7 +131,7 @@ def explain(asked: _Asked) -> None:
     dataset, template, _, engine, layout, via = asked
     question = asked.question
     with progress() as say:
-        events = event_store.prepare(dataset, home(), say)
+        events = prepared(dataset, say)
         with blaming(f"question {template.name}"):
             answers.schema(question, events.statistics.schema)
         with running.connected({engine: running.server(engine, via, home(), budget())}, home()) as (one,):
@@ -159,7 +159,7 @@ def dashboard(name: str, dataset: str, engine: str, layout: str, rows: int | Non
     with blaming("--layout"):
         wanted = data.layout(layout)
     with progress() as say:
-        events = event_store.prepare(data, home(), say)
+        events = prepared(data, say)
         with running.opened([engine], via, home(), say) as (opened,):
             arm = running.arm(opened, wanted, data, events, home(), say)
             records, seconds = dashboards.measure(arm, templates, events, seed, say)

@@ -8,6 +8,7 @@ import msgspec
 
 from rollup_bench.errors import RequestError
 from rollup_bench.harness.cli.options import out_option, via_option
+from rollup_bench.harness.cli.prepared import prepared
 from rollup_bench.harness.records import history
 from rollup_bench.harness.records.findings import Run, timings
 from rollup_bench.harness.records.lines import parts
@@ -20,7 +21,6 @@ from rollup_bench.harness.run.measure import measure
 from rollup_bench.harness.run.profiles import PROFILES, Profile
 from rollup_bench.harness.run.request import Request
 from rollup_bench.workloads import dataset as datasets
-from rollup_bench.workloads import events as event_store
 from rollup_bench.workloads.dataset import Dataset
 from rollup_bench.workloads.events import Events
 
@@ -104,7 +104,7 @@ def _events(run: Run, name: str, dataset: str | None, say: Say) -> tuple[Dataset
     data = datasets.read(dataset or header.dataset)
     if data.source.generator is not None:
         data = data.sized(header.rows, header.seed)
-    events = event_store.prepare(data, home(), say)
+    events = prepared(data, say)
     if header.events and header.events != events.fingerprint:
         raise RequestError(f"{name}: was made from other events of {header.dataset}; give its dataset with --dataset")
     return data, events

@@ -20,6 +20,7 @@ from rollup_bench.harness.cli.options import (
     seed_option,
     via_option,
 )
+from rollup_bench.harness.cli.prepared import prepared
 from rollup_bench.harness.records import comparable, history
 from rollup_bench.harness.records.findings import Run
 from rollup_bench.harness.records.lines import Ended, Verdict, of_type, parts
@@ -32,7 +33,6 @@ from rollup_bench.harness.run.profiles import PROFILES
 from rollup_bench.harness.run.request import Request
 from rollup_bench.harness.run.verdicts import RIGHT
 from rollup_bench.workloads import dataset as datasets
-from rollup_bench.workloads import events as event_store
 from rollup_bench.workloads.dataset import Dataset
 
 PROFILE = "How much to measure, in this order: check (times nothing), look, quick, standard, full (a night)."
@@ -72,7 +72,7 @@ def run(
     for size in sizes:
         with progress() as say:
             sized = base.sized(size, seed)
-            events = event_store.prepare(sized, home(), say)
+            events = prepared(sized, say)
             request = Request(
                 sized, events, engines, wanted, templates, via, home(), 1 if seed is None else seed, chosen
             )

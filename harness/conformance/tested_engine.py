@@ -18,9 +18,10 @@ from rollup_bench.harness.run.verdicts import RIGHT
 from rollup_bench.servers.watch import Watch
 from rollup_bench.workloads import events as event_store
 from rollup_bench.workloads import layouts, rule, truth
-from rollup_bench.workloads.dataset import Dataset, Source
+from rollup_bench.workloads.dataset import Dataset
 from rollup_bench.workloads.events import Events
 from rollup_bench.workloads.questions import Question
+from rollup_bench.workloads.source import Source
 
 RANDOM = Dataset(
     name="random",

@@ -13,6 +13,7 @@ ORDER = (
     "rollup_bench.servers",
     "rollup_bench.streams",
     "rollup_bench.engines",
+    "rollup_bench.harness.describe",
     "rollup_bench.harness.stats",
     "rollup_bench.harness.records",
     "rollup_bench.harness.run",

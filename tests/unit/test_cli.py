@@ -210,3 +210,20 @@ def test_a_reader_that_stops_reading_ends_the_command_without_a_message(command:
         running.stdout.close()
         assert running.stderr.read() == b""
     assert running.returncode == 1
+
+
+def test_repeated_ids_are_reported_with_their_number(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "data.csv").write_text("at,who,order\n" + "2013-06-01,a,7\n2013-06-02,b,8\n2013-06-03,a,7\n" * 2)
+    asked = [aggregate("counts", "count()")]
+    path = str(write(tmp_path, *asked, columns={"id": "order"}))
+    status, out, err = command("ask", "counts", "--dataset", path, "--format", "csv")
+    remedy = "write unique = true under [source] to read only the first of them"
+    assert (status, out.splitlines()[1].partition(",")[2], err) == (
+        0,
+        "6",
+        f"{path}: 4 rows repeat the `order` of an earlier row; {remedy}\n",
+    )
+    unique = {"path": "data.csv", "unique": True}
+    path = str(write(tmp_path, *asked, columns={"id": "order"}, source=unique))
+    status, out, err = command("ask", "counts", "--dataset", path, "--format", "csv")
+    assert (status, out.splitlines()[1].partition(",")[2], err) == (0, "2", "")

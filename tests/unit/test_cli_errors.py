@@ -268,6 +268,10 @@ COMMANDS: dict[str, dict[str, list[Case]]] = {
                 ("timeless.csv: no column looks like a time; the columns are a, b",),
             ),
         ],
+        "--dates": [
+            (["data", "describe", "empty.csv", "--dates", "x"], ("'--dates'", *CHOICE)),
+            (["data", "describe", "header.csv", "--dates"], ("'--dates' requires an argument",)),
+        ],
         "--separator": [(["data", "describe", "empty.csv", "--separator", "ab"], ("'--separator'", "one character"))],
     },
     "data make": {

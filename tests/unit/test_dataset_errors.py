@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 from msgspec import inspect
 
-from rollup_bench.workloads.dataset import File, LayoutSpec, Source
+from rollup_bench.workloads.dataset import File, LayoutSpec
+from rollup_bench.workloads.derived import Derived
 from rollup_bench.workloads.mixes import Mix
+from rollup_bench.workloads.source import Source
 from rollup_bench.workloads.specs import SPECS
 from rollup_bench.workloads.templates import Head
 from tests.support.command import Command
@@ -29,6 +31,7 @@ WHOLE: dict[str, Any] = {
         "measures": ["n"],
         "received": {"name": "came"},
     },
+    "derived": {"what": {"of": "what", "default": "none"}},
     "layouts": {"hour": {"grain": "hour", "by": ["what"], "measures": ["count()", "sum(n)"]}},
     "questions": [
         aggregate("aggregate", "count()", by=["what"]),
@@ -37,7 +40,7 @@ WHOLE: dict[str, Any] = {
     ],
     "mixes": [{"name": "mix", "weights": {"aggregate": 3, "cohort": 1}}],
 }
-PLACES = {"layout": ("layouts", "hour"), "mix": ("mixes", 0)} | {
+PLACES = {"layout": ("layouts", "hour"), "derive": ("derived", "what"), "mix": ("mixes", 0)} | {
     q["name"]: ("questions", i) for i, q in enumerate(WHOLE["questions"])
 }
 SQL = "x'; DROP TABLE events; --"
@@ -80,6 +83,23 @@ CASES: dict[str, list[tuple[Any, ...]]] = {
     "source.generator": [(1, "a text in quotes"), ("dice", "and has path and generator; keep one of them")],
     "source.rows": [(0, "source.rows is `0`; write a whole number of at least 1"), (2.5, "source.rows is `2.5`")],
     "source.seed": [("7", "source.seed is the text `7`; write a whole number")],
+    "source.encoding": [
+        ("utf-99", "encoding is `utf-99`; write one such as utf-16 or windows-1252"),
+        (8, "a text in q"),
+    ],
+    "source.quote": [("''", "quote is `''`; write a single character, or \"\" for none"), (1, "a text in quotes")],
+    "source.escape": [("ab", "escape is `ab`; write a single character"), (False, "a text in quotes")],
+    "source.skip": [(-1, "source.skip is `-1`; write a whole number of at least 0"), (1, "the columns are 2013-01-01")],
+    "source.footer": [(-1, "write a whole number of at least 0"), (2, "the file is empty")],
+    "source.decimal": [(";", "source.decimal is the text `;`; write one of ,, .")],
+    "source.rename": [
+        ("x", "source.rename is the text `x`; write new names with those in the files"),
+        ({"x": 1}, "source.rename"),
+        ({"x": "what", "y": "what"}, "rename: `what` is listed twice"),
+        ({"x": "what"}, "`rename` under [source] calls column `what` `x`; write `x`"),
+        ({"what": "which"}, "no column is named `which`"),
+    ],
+    "source.unique": [("yes", "source.unique is the text `yes`; write true or false")],
     "source.separator": [("ab", "separator is `ab`; write a single character"), ("", "single"), (",,", "single")],
     "source.names": [("a,b", "list of texts"), ([1], "source.names[0] is `1`"), (["at"], "is named `came`")],
     "source.null": [("NA", "write texts that stand for NULL"), ([1], "source.null[0] is `1`; write a text")],
@@ -92,7 +112,12 @@ CASES: dict[str, list[tuple[Any, ...]]] = {
         ("%H", "row 1: column `at` is `2013"),
     ],
     "columns.time.zone": [("Mars", "columns.time: zone is `Mars`, not a time zone")],
-    "columns.subject": [(SQL, "is named"), (["who"], "the name of a column in quotes"), ("age", "`age` is reserved")],
+    "columns.subject": [
+        (SQL, "is named"),
+        (["who"], "the name of a column in quotes"),
+        ("Age", "`Age` is the name of a column of answers; write `Age_` here and rename = { Age_ = "),
+        ("WHAT", "`WHAT` and `what` differ only in upper and lower case; rename one of them by `rename`"),
+    ],
     "columns.dimensions": [
         ("what", "write names of columns"),
         (["what", "x"], "is named `x`; the columns are"),
@@ -109,6 +134,33 @@ CASES: dict[str, list[tuple[Any, ...]]] = {
     "columns.received.name": [("late", "is named `late`; the columns are at")],
     "columns.received.format": [("seconds", "row 1: column `came` is `2013-01-02`, not whole seconds")],
     "columns.received.zone": [("", "columns.received: zone is ``, not a time zone")],
+    "derived": [
+        ([], "derived is an empty list; write a table"),
+        ({"what": {}}, "derived.what.of is missing; write the name of a column in quotes"),
+        ({"what": {"of": "what"}}, "one of part, edges, split, prefix and default, and has none; write one of them"),
+        ({"what": {"of": "n", "prefix": 1, "split": "x"}}, "and has split and prefix; keep one of them"),
+        ({"x": {"of": "n", "prefix": 1}}, "derived.x: the column has no role; name it under [columns]"),
+        ({"at": {"of": "came", "prefix": 1}}, "derived.at: `at` is a column of times"),
+        (
+            {"n": {"of": "n", "default": 0}, "what": {"of": "n", "prefix": 1}},
+            "of: `n` is derived, too; name a column of the data",
+        ),
+    ],
+    "derive.of": [(1, "derived.what.of is `1`; write"), ("nope", "no column is named `nope`; the columns are")],
+    "derive.part": [
+        ("age", "derived.what.part is the text `age`; write one of day, hour, month, quarter, week, weekday"),
+        ("hour", "derived.what: of: `what` is not a column of times under [columns]; write at or came"),
+    ],
+    "derive.zone": [("UTC", "zone belongs to part; write part, or remove zone"), ("Mars", "`Mars`, not a time zone")],
+    "derive.edges": [
+        ([], "derived.what.edges is an empty list"),
+        ([1, 1], "edges must be finite numbers in ascending order; write them so, as in [0, 10, 100]"),
+        (["a"], "derived.what.edges[0] is the text `a`; write a number"),
+    ],
+    "derive.split": [("", "derived.what.split"), (1, "split is `1`; write a text in quotes")],
+    "derive.take": [(1, "take belongs to split; write split, or remove take"), ("1", "take is the text `1`")],
+    "derive.prefix": [(0, "prefix is `0`; write a whole number of at least 1")],
+    "derive.default": [([], "derived.what.default is an empty list; write")],
     "dashboards": [
         ([], "dashboards is an empty list; write for each dashboard its questions"),
         ({"day": ["x"]}, "dashboards.day: no question is named `x`; write one of aggregate, cohort, funnel"),
@@ -258,7 +310,14 @@ def keys(kind: Any, prefix: str = "") -> Iterator[str]:
 def schema() -> set[str]:
     spans = {f"{kind}.{end}" for kind in SPECS for end in SPAN}  # they are parameters
     specs = {key for kind, spec in SPECS.items() for key in keys(spec, f"{kind}.")} | {f"{kind}.kind" for kind in SPECS}
-    return {*keys(File), *keys(LayoutSpec, "layout."), *keys(Head, "question."), *keys(Mix, "mix."), *specs} - spans
+    return {
+        *keys(File),
+        *keys(LayoutSpec, "layout."),
+        *keys(Derived, "derive."),
+        *keys(Head, "question."),
+        *keys(Mix, "mix."),
+        *specs,
+    } - spans
 
 
 def place(whole: dict[str, Any], key: str) -> tuple[dict[str, Any], str]:
@@ -363,6 +422,15 @@ def test_a_file_that_is_not_toml_is_refused(command: Command, tmp_path: Path, da
     path.write_bytes(data)
     line = command.refused("run", "--dataset", str(path))
     assert f"{path}{said}" in line
+
+
+def test_keys_that_need_others_are_refused(command: Command, tmp_path: Path) -> None:
+    whole = deepcopy(WHOLE)
+    del whole["columns"]["id"]
+    whole["source"]["unique"] = True
+    refused(command, tmp_path, whole, "source.unique needs columns.id; name the column of ids, or remove unique")
+    whole["source"] = {"generator": "game"}
+    refused(command, tmp_path, whole, "a generated dataset has no derived or renamed columns; remove [derived]")
 
 
 def test_a_span_outside_the_parameters_is_refused(command: Command, tmp_path: Path) -> None:

@@ -1,8 +1,10 @@
 """A dataset file drafted from data: it runs as it is."""
 
+import json
 import tomllib
 import zipfile
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 
 import pyarrow as pa
@@ -53,7 +55,7 @@ def written(folder: Path, form: str) -> Path:
                 f'{{"id": {i}, "at": "{row["day"]:%Y-%m-%dT%H:%M:%SZ}", "who": "u{i % 9}", "n": {i}}}'
                 for i, row in enumerate(rows)
             )
-            path.write_text("\n".join(lines))
+            path.write_text("\n".join(lines) if form == "jsonl" else f"[{', '.join(lines)}]")
     return path
 
 
@@ -72,14 +74,13 @@ def described(command: Command, tmp_path: Path) -> Callable[[str], str]:
     return draft
 
 
-@pytest.mark.parametrize("form", ["csv", "csv.zip", "tsv", "parquet", "folder", "jsonl"])
+@pytest.mark.parametrize("form", ["csv", "csv.zip", "tsv", "parquet", "folder", "jsonl", "json"])
 def test_a_draft_runs_as_it_is(command: Command, tmp_path: Path, form: str) -> None:
     path = written(tmp_path, form)
-    separator = ["--separator", "\t"] if form == "tsv" else []
-    draft = command.done("data", "describe", str(path), *separator)
+    draft = command.done("data", "describe", str(path))
     (tmp_path / "drafted.toml").write_text(draft)
-    shown = command.done("run", "--dataset", str(tmp_path / "drafted.toml"))
-    for name in ("by-day", "retention"):
+    shown = command.done("run", "--dataset", str(tmp_path / "drafted.toml"), "--layouts", "all")
+    for name in ("by-day", "totals", "retention", "duckdb/day"):
         assert name in shown
     assert "wrong" not in shown
     assert "failed" not in shown
@@ -143,6 +144,12 @@ def test_words_for_null_in_a_column_of_numbers_are_written_down(
     assert "2013-01-02 00:00:00.000Z" in command.done(*asked)
 
 
+def test_words_for_null_of_both_kinds_are_found(described: Callable[[str], str]) -> None:
+    drafted = tomllib.loads(described("at,who,fare,plan,flag\n2013-01-01,a,1.5,NULL,-\n2013-01-02,b,NA,x,y\n"))
+    assert drafted["source"]["null"] == ["", "NA", "NULL"]
+    assert drafted["columns"]["dimensions"] == ["plan", "flag"]
+
+
 @pytest.mark.parametrize(
     "text", ['at,who,fare\n2013-01-01,a,"1.5"\n2013-01-02,b,"NA"\n', "at,who,fare\n2013-01-01,a,NA\n"]
 )
@@ -157,18 +164,146 @@ def test_words_are_words_where_no_column_becomes_numbers_without_them(
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        (b"who,at\n1,2013-01-01\n2,soon\n", "row 2: column `at` is `soon`, not ISO 8601"),
-        (f"{MANY}soon,x,a\n".encode(), "row 60001: column `at` is `soon`, not ISO 8601"),
-        (b"\x14\xff,who\n1,2\n", "the line of column names is not text in UTF-8"),
+        (b"who,at\n1,2013-01-01\n2,soon\n", ": row 2: column `at` is `soon`, not ISO 8601"),
+        (f"{MANY}soon,x,a\n".encode(), ": row 60001: column `at` is `soon`, not ISO 8601"),
+        (b"\x14\xff,who\n1,2\n", " is not a text: it has the character U+0014; correct its ending"),
     ],
     ids=["no time", "no time in a later block", "no text"],
 )
 def test_what_cannot_be_read_is_named(command: Command, tmp_path: Path, data: bytes, said: str) -> None:
     (tmp_path / "f.csv").write_bytes(data)
-    assert f"f.csv: {said}" in command.refused("data", "describe", str(tmp_path / "f.csv"))
+    assert f"f.csv{said}" in command.refused("data", "describe", str(tmp_path / "f.csv"))
 
 
 def test_columns_that_no_role_fits_are_named(described: Callable[[str], str]) -> None:
     drafted = described("at,who,size,seen\n" + "2020-01-02,ann,1,2020-01-03\n" * 3)
-    assert '# columns not used: "size", "seen"\n' in drafted
-    tomllib.loads(drafted)
+    assert '# Columns that are left out:\n#   "seen": it contains times\n' in drafted
+    columns = tomllib.loads(drafted)
+    assert columns["source"]["rename"] == {"size_": "size"}
+    assert columns["columns"]["measures"] == ["size_"]
+
+
+@pytest.mark.parametrize(("order", "month"), [("day-first", 6), ("month-first", 5)], ids=["day first", "month first"])
+def test_the_order_of_dates_is_asked_for_where_no_value_tells(
+    command: Command, tmp_path: Path, order: str, month: int
+) -> None:
+    path = tmp_path / "f.csv"
+    path.write_text("day,who\n" + "05/06/2020,ann\n" * 70_000 + "07/06/2020,bob\n")
+    wrong = "column `day` can have the day or the month first, as in `05/06/2020`; give --dates day-first or"
+    assert wrong in command.refused("data", "describe", str(path))
+    drafted = tomllib.loads(command.done("data", "describe", str(path), "--dates", order))
+    assert drafted["questions"][0]["parameters"]["start"].month == month
+    path.write_text(path.read_text() + "31/06/2020,bob\n30/06/2020,bob\n")
+    assert "row 70002: column `day` is `31/06/2020`, not like %d/%m/%Y" in command.refused(
+        "data", "describe", str(path)
+    )
+    path.write_text(path.read_text().replace("31/06/2020,bob\n", ""))
+    drafted = tomllib.loads(command.done("data", "describe", str(path)))
+    assert drafted["columns"]["time"]["format"] == "%d/%m/%Y"
+    refused = command("data", "describe", str(path), "--dates", "month-first")
+    assert (refused[0], "not like %m/%d/%Y" in refused[2]) == (2, True)
+
+
+def test_files_of_different_columns_share_those_that_fit(command: Command, tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    at = pa.array([f"2020-01-0{day}" for day in (1, 2, 3)])
+    common = {"at": at, "who": ["a", "b", "a"], "n": [1, 2, 3], "what": ["x", "y", "x"]}
+    pa.parquet.write_table(pa.table(common | {"old": [1, 2, 3]}), folder / "a.parquet")
+    pa.parquet.write_table(pa.table(common | {"n": [0.5, 1, 2], "what": [1.5, 2, 3], "new": at}), folder / "b.parquet")
+    text = command.done("data", "describe", str(folder))
+    drafted = tomllib.loads(text)
+    assert drafted["columns"]["measures"] == ["n"]
+    assert f'#   "what": it contains texts, but numbers in {folder}/b.parquet\n' in text
+    assert f'#   "old": {folder}/b.parquet has no such column\n' in text
+    assert f'#   "new": {folder}/a.parquet has no such column\n' in text
+    (tmp_path / "f.toml").write_text(text)
+    answer = command.done("ask", "by-day", "--dataset", str(tmp_path / "f.toml"), "--format", "csv")
+    assert answer.splitlines()[1].endswith(",2,1.5")
+
+
+def test_files_that_do_not_tell_how_they_are_written_follow_the_others(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "a.csv").write_text("at;who;paid\n2020-01-01;ann;1\n2020-01-02;ann;2\n")
+    (tmp_path / "data" / "b.csv").write_bytes("at;who;paid\n2020-01-01;Zoë;1,5\n".encode("latin-1"))
+    source = tomllib.loads(command.done("data", "describe", str(tmp_path / "data")))["source"]
+    assert (source["encoding"], source["separator"], source["decimal"]) == ("windows-1252", ";", ",")
+
+
+def test_files_that_are_written_differently_are_refused(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "a.csv").write_text("at,who\n2020-01-01,ann\n")
+    (tmp_path / "data" / "b.csv").write_text("at;who\n2020-01-01;ann\n")
+    line = command.refused("data", "describe", str(tmp_path / "data"))
+    assert "a.csv has separator ',', and " in line
+    assert "b.csv ';'; write both in the same way, or describe each by itself" in line
+
+
+@pytest.mark.parametrize(
+    ("text", "subject"),
+    [
+        ("at,uid,n\n2020-01-01,7,1\n2020-01-02,8,2\n2020-01-03,7,2\n", "uid"),
+        ("at,shop,n\n2020-01-01,7,1\n2020-01-02,8,2\n2020-01-03,7,3\n", "shop"),
+    ],
+)
+def test_integers_can_be_the_subject(described: Callable[[str], str], text: str, subject: str) -> None:
+    drafted = tomllib.loads(described(text))["columns"]
+    assert (drafted["subject"], drafted["measures"]) == (subject, ["n"])
+
+
+def test_without_texts_and_integers_there_is_no_subject(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "f.csv").write_text("at,n\n2020-01-01,1.5\n2020-01-02,2\n")
+    line = command.refused("data", "describe", str(tmp_path / "f.csv"))
+    assert "no column but `at` has texts or integers in all files; a dataset needs a subject: add a column" in line
+
+
+def test_an_id_of_each_event_is_drafted_and_a_cohort_is_not_without_repeats(described: Callable[[str], str]) -> None:
+    text = described("at,order_id,who\n" + "".join(f"2020-01-0{n},{n},u{n}\n" for n in range(1, 10)))
+    drafted = tomllib.loads(text)
+    assert drafted["columns"]["id"] == "order_id"
+    assert [question["name"] for question in drafted["questions"]] == ["by-day", "totals"]
+    assert '# There is no cohort: no "who" repeats in the first 9 rows.\n' in text
+
+
+def test_commas_of_either_kind_are_left_out_with_the_remedy(described: Callable[[str], str]) -> None:
+    text = described("at;who;paid\n" + "2020-01-01;ann;1,250\n2020-01-02;ann;2,500\n")
+    assert tomllib.loads(text)["columns"]["dimensions"] == []
+    assert '#   "paid": its commas may be decimal marks; if they are, write decimal = "," under [source]\n' in text
+
+
+def test_names_of_any_kind_can_be_used(command: Command, described: Callable[[str], str], tmp_path: Path) -> None:
+    names = ["at", "who", "value", "size", "age", "step", "subjects", "cohort", "bucket", "grouping_id", "Value", "Who"]
+    names += ['a ""b""', "sum(x)", "", " ", "select", "ÄÖ"]
+    rows = "".join(",".join([f"2020-01-0{n}", "ann", *(f"v{n % 3}" for _ in names[2:])]) + "\n" for n in range(1, 9))
+    text = described(",".join(f'"{name}"' for name in names) + "\n" + rows)
+    by = tomllib.loads(text)["columns"]["dimensions"]
+    assert len(by) == len(names) - 2
+    text = text.replace('by = ["value_"]', f"by = {json.dumps(by, ensure_ascii=False)}")
+    (tmp_path / "f.toml").write_text(text)
+    assert "wrong" not in command.done("run", "--dataset", str(tmp_path / "f.toml"), "--layouts", "all")
+
+
+def test_numbers_that_no_sum_keeps_are_no_measures(command: Command, tmp_path: Path) -> None:
+    table = {"at": ["2020-01-01", "2020-01-02"], "who": ["a", "a"], "hash": pa.array([1, 2**64 - 1], pa.uint64())}
+    table |= {"long": [Decimal("12345678901234567.89"), Decimal("1.00")], "paid": [Decimal("1.25"), Decimal("2.50")]}
+    pa.parquet.write_table(pa.table(table), tmp_path / "f.parquet")
+    text = command.done("data", "describe", str(tmp_path / "f.parquet"))
+    drafted = tomllib.loads(text)["columns"]
+    assert (drafted["dimensions"], drafted["measures"]) == (["hash"], ["paid"])
+    assert '#   "long": column `long` is `12345678901234567.89`, of more than 15 digits' in text
+    (tmp_path / "f.toml").write_text(text)
+    assert "2.50" in command.done("ask", "totals", "--dataset", str(tmp_path / "f.toml"))
+
+
+def test_numbers_that_are_keys_or_have_signs_are_no_measures(described: Callable[[str], str]) -> None:
+    rows = "".join(f"2020-05-0{n},u{n % 3},0{n}123,$1,00{n}.50,10.0.0.{n}\n" for n in range(1, 9))
+    text = described("at;who;zip;paid;address\n" + rows.replace(",", ";").replace("$1;", "$1,"))
+    drafted = tomllib.loads(text)["columns"]
+    assert (drafted["dimensions"], drafted["measures"]) == (["zip", "address"], [])
+    assert '#   "paid": its numbers have signs that are not read, as in `$1,001.50`; write plain numbers\n' in text
+
+
+def test_objects_in_a_list_of_an_object_are_refused_with_the_remedy(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "f.json").write_text('{"orders": [{"at": "2020-01-01", "who": "ann"}]}')
+    line = command.refused("data", "describe", str(tmp_path / "f.json"))
+    assert "f.json: the objects are in lists under `orders`; write them one a line, as `jq -c '.orders[]'` does" in line

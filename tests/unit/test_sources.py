@@ -20,7 +20,7 @@ import pytest
 from rollup_bench.errors import RequestError
 from rollup_bench.workloads import dataset as datasets
 from rollup_bench.workloads import events, readers, sources
-from tests.support.datasets import write
+from tests.support.datasets import aggregate, write
 
 Roles = dict[str, Any]
 NAMES = ["at", "who", "what", "n"]
@@ -190,6 +190,91 @@ def test_json_lines_of_many_kinds(tmp_path: Path) -> None:
     assert {row["who"] for row in got} == {1}
 
 
+def test_an_array_of_json_is_read_as_its_items_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    array = f"\ufeff [\n{JSON.strip().replace(chr(10), ', ')}]\n"
+    assert read(tmp_path, "file.json", array) == TWO
+    monkeypatch.setattr(readers, "ITEMS", 1)
+    assert read(tmp_path, "other.json.gz", gzip.compress(array.encode())) == TWO
+    monkeypatch.setattr(readers, "ARRAY", 99)
+    with refused("long.json: the JSON array is longer than 0 MiB; write one object a line, as `jq -c '.[]'` does"):
+        read(tmp_path, "long.json", array)
+
+
+@pytest.mark.parametrize(
+    ("source", "data"),
+    [
+        ({"encoding": "utf-16"}, CSV.encode("utf-16")),
+        ({"encoding": "latin-1"}, CSV.replace("ann", "änn").encode("latin-1")),
+        ({"quote": "'"}, CSV.replace("open", "'open'").encode()),
+        ({"escape": "\\"}, CSV.replace("open", '"op\\"en"').encode()),
+        ({"quote": ""}, CSV.replace("open", '"open').encode()),
+        ({"skip": 2}, f"A report\n,,\n{CSV}".encode()),
+        ({"footer": 2}, f"{CSV}\ntotal,,,3\n\n-- 2 rows\n\n".encode()),
+        ({"footer": 1, "encoding": "utf-16"}, f"{CSV}total".encode("utf-16")),
+        ({"skip": 1, "names": NAMES}, f"when,user,what,value\n{CSV.partition(chr(10))[2]}".encode()),
+        ({"rename": {"who": "value", "n": "size"}}, CSV.replace("who", "value").replace(",n\n", ",size\n").encode()),
+    ],
+)
+def test_files_are_read_as_the_source_says(tmp_path: Path, source: Roles, data: bytes) -> None:
+    for name, compress in (("f.csv", bytes), ("f.csv.gz", gzip.compress)):
+        got = read(tmp_path, name, compress(data), source=source)
+        assert [(row["at"], row["n"]) for row in got] == [(row["at"], row["n"]) for row in TWO]
+        assert [row["who"].replace("ä", "a") for row in got] == ["ann", "bob"]
+        assert [str(row["what"]).replace('"', "") for row in got] == ["open", "None"]
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [("1,5", 1.5), ("-1.234.567,25", -1234567.25), ("1.234", 1234.0), ("7", 7.0), ('""', None), ("1e3", 1000.0)],
+)
+def test_a_decimal_comma_is_read(tmp_path: Path, text: str, wanted: float | None) -> None:
+    data = f"at;who;what;n\n2013-06-01;a;1,5;{text}\n2013-06-01;a;x;0,5\n"
+    got = read(tmp_path, "f.csv", data, source={"separator": ";", "decimal": ","})
+    assert [(row["what"], row["n"]) for row in got] == [("1,5", wanted), ("x", 0.5)]
+
+
+@pytest.mark.parametrize(
+    ("source", "data", "said"),
+    [
+        (
+            {"decimal": ","},
+            b"at,who,what,n\n2013-06-01,a,b,1.5\n",
+            "row 1: column `n` is `1.5`, not a number with a deci",
+        ),
+        ({"encoding": "utf-16"}, CSV.encode("utf-16")[:-1], "cannot be read: 'utf-16-le' codec can't decode"),
+        ({"encoding": "ascii"}, CSV.replace("a", "ä").encode(), "; correct `encoding` under [source]"),
+        (
+            {"skip": 1},
+            b"A report\nat,who,what,n\n2013-06-01,a,b,1\n2013-06-01,a\n",
+            "row 2: the row has 2 columns, not 4",
+        ),
+        ({"footer": 9}, CSV.encode(), "the file is empty"),
+        ({"rename": {"x": "who"}}, CSV.encode(), "`rename` under [source] calls column `who` `x`; write `x`"),
+        ({"rename": {"who": "whom"}}, CSV.encode(), "no column is named `whom`; the columns are at, who, what, n"),
+    ],
+)
+def test_a_file_that_is_not_as_the_source_says_is_refused(
+    tmp_path: Path, source: Roles, data: bytes, said: str
+) -> None:
+    with refused("f.csv", said):
+        read(tmp_path, "f.csv", data, source=source)
+
+
+def test_repeated_ids_are_counted_and_left_out_where_they_are_unique(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(readers, "BLOCK", 256)
+    ids = ["7", "x", "", "7", "", *map(str, range(100, 190)), "x", "7", "150"]
+    data = "at,who,what,n\n" + "".join(f"2013-06-01,{text},b,{n}\n" for n, text in enumerate(ids))
+    roles = {"id": "who", "subject": "what", "dimensions": []}
+    (tmp_path / "f.csv").write_text(data)
+    assert prepared(tmp_path, "f.csv", **roles).statistics.repeated == 4
+    assert prepared(tmp_path, "f.csv", **roles).statistics.repeated == 4
+    found = prepared(tmp_path, "f.csv", source={"unique": True}, **roles)
+    assert found.statistics.repeated == 0
+    assert [row["n"] for row in rows(found)] == [n for n in range(len(ids) - 3) if n != 3]
+
+
 @pytest.mark.parametrize(
     ("texts", "kind"),
     [
@@ -232,9 +317,10 @@ WRITES_VIEWS = pytest.mark.skipif(
         (pa.array([Decimal("1.25"), Decimal("3")]), [1.25, 3.0]),
         (pa.array([Decimal("12"), Decimal("-3")], pa.decimal128(18, 0)), [12, -3]),
         (pa.array([1, 2**63 - 1], pa.uint64()), [1, 2**63 - 1]),
-        (pa.array([1, 2**64 - 1], pa.uint64()), [1.0, 2.0**64]),
         (pa.array(["1", "2", None]).dictionary_encode(), [1, 2, None]),
-        (pa.array(["99999999999999999999", "1"]), [1e20, 1.0]),
+        (pa.array(["1e20", "1"]), [1e20, 1.0]),
+        (pa.array([Decimal("-1234567890123.45"), Decimal("0.10")], pa.decimal128(38, 18)), [-1234567890123.45, 0.1]),
+        (pa.array(["", "1"]), [None, 1]),
         (pa.array(["1", "2"], pa.large_string()), [1, 2]),
         pytest.param(pa.array(["1", "2"], pa.string_view()), [1, 2], marks=WRITES_VIEWS),
         (pa.array([b"1", b"2"], pa.binary()), [1, 2]),
@@ -248,6 +334,32 @@ def test_measures_become_integers_or_floats(tmp_path: Path, values: pa.Array, wa
     assert got == wanted
     assert [type(v) for v in got] == [type(v) for v in wanted]
     assert str(got) == str(wanted)  # and no negative zero
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        (pa.array([1, 2**64 - 1], pa.uint64()), "`18446744073709551615`, of more than 64 bits"),
+        (pa.array(["1", "-99999999999999999999"]), "`-99999999999999999999`, of more than 64 bits"),
+        (pa.array([Decimal("1"), Decimal("12345678901234.567")]), "`12345678901234.567`, of more than 15 digits"),
+        (pa.array([0, 2**63], pa.decimal128(19, 0)), "`9223372036854775808`, of more than 15 digits"),
+    ],
+)
+def test_measures_that_no_sum_keeps_are_refused(tmp_path: Path, values: pa.Array, said: str) -> None:
+    with refused(f"values.parquet: row 2: column `n` is {said}, so sums would be inexact", "take n out of `measures`"):
+        column(tmp_path, values)
+
+
+@pytest.mark.parametrize("place", ["question sums", "layouts.day"])
+def test_sums_that_can_exceed_64_bits_are_refused_by_name(tmp_path: Path, place: str) -> None:
+    (tmp_path / "data.csv").write_text("at,who,n\n" + "2013-06-01,a,-5000000000000000000\n" * 2)
+    sums, layouts = [aggregate("sums", "mean(n)")], {"day": {"grain": "day", "measures": ["sum(n)"]}}
+    asked = {"layouts": layouts} if place != "question sums" else {"questions": sums}
+    mine = datasets.read(str(write(tmp_path, columns={"measures": ["n"]}, **asked)))
+    with refused(
+        f"mine.toml: {place}: ", "(n) can exceed 64 bits, since the values of `n` add up to 1e+19; write them"
+    ):
+        events.prepare(mine, tmp_path / "home")
 
 
 @pytest.mark.parametrize(
@@ -283,6 +395,9 @@ NEW_YORK = {"zone": "America/New_York"}
         ("2013-03-10T02:30:00", NEW_YORK, "2013-03-10T07:00:00+00:00"),
         ("2013-11-03T01:30:00", NEW_YORK, "2013-11-03T05:30:00+00:00"),
         ("20130601", {"format": "%Y%m%d"} | NEW_YORK, "2013-06-01T04:00:00+00:00"),
+        ("31/May/2013:23:00:00 -0500", {"format": "%d/%b/%Y:%H:%M:%S %z"}, "2013-06-01T04:00:00+00:00"),
+        ("1/3/2020 5:07 PM", {"format": "%d/%m/%Y %I:%M %p"}, "2020-03-01T17:07:00+00:00"),
+        ("02-Jan-2013", {"format": "%d-%b-%Y"}, "2013-01-02T00:00:00+00:00"),
         ("01/Jun/2013:10:00:00 +0200", {"format": "%d/%b/%Y:%H:%M:%S %z"}, "2013-06-01T08:00:00+00:00"),
         ("1370044800", {"format": "seconds"}, "2013-06-01T00:00:00+00:00"),
         ("-1", {"format": "milliseconds"} | NEW_YORK, "1969-12-31T23:59:59.999000+00:00"),
@@ -338,6 +453,13 @@ def line(at: str = "2013-06-01", who: str = "a", what: str = "b", n: str = "1") 
         (f"at,who,what,n\n{line()}{line(at='')}", {}, ["row 2: column `at` is empty"]),
         (f"at,who,what,n\n{line(at='20130601')}", {"time": {"format": "seconds"}, "measures": []}, []),
         (f"at,who,what,n\n{line(at='13')}", {"time": {"format": "%Y%m%d"}}, ["column `at` is `13`, not like"]),
+        (
+            f"at,who,what,n\n{line(at='30/02/2020')}",
+            {"time": {"format": "%d/%m/%Y"}},
+            ["row 1: column `at` is `30/02/2020`"],
+        ),
+        (f"at,who,what,n\n{line(at='20200631')}", {"time": {"format": "%Y%m%d"}}, ["row 1: column `at` is `20200631`"]),
+        (f"at,who,what,n\n{line(at='31.4.20 1:02')}", {"time": {"format": "%d.%m.%y %H:%M"}}, ["is `31.4.20 1:02`"]),
         (f"at,who,what,n\n{line(at='1.5')}", {"time": {"format": "seconds"}}, ["`at` is `1.5`, not whole"]),
         (f"at,who,what,n\n{line(at='9' * 18)}", {"time": {"format": "seconds"}}, ["row 1: column `at` is `999"]),
         (f"at,who,what,n\n{line(at='1370044800000')}", {"time": {"format": "seconds"}}, ["years 1 to 9999"]),
@@ -369,7 +491,12 @@ def test_a_wrong_csv_file_is_refused(tmp_path: Path, text: str, roles: Roles, sa
         ("f.parquet", b"", "f.parquet cannot be read"),
         ("f.parquet", b"PAR1 and no more PAR1", "f.parquet cannot be read"),
         ("f.zip", b"PK", "f.zip cannot be read"),
-        ("f.json", b"[1, 2]", "f.json: row 1: the line is not a JSON object"),
+        ("f.json", b"[1, 2]", "f.json: row 1: the item of the array is not a JSON object"),
+        (
+            "f.json",
+            b'[{"at": "2013-06-01"}',
+            "f.json: the file is not a JSON array: Input data was truncated; write one",
+        ),
         ("f.json", JSON.encode()[:-9], "f.json: row 2: the line is not a JSON object"),
         ("f.json", b"\xff", "f.json: row 1: the line is not a JSON object"),
         ("f.json", JSON.encode().replace(b'"n"', b'"m"'), "f.json: no row has a column `n`"),
@@ -466,7 +593,7 @@ def test_an_error_names_its_row_in_any_block(tmp_path: Path, form: str, monkeypa
             ]
         with refused(f"f.{form}: row {bad + 1}: column `n` is `x`"):
             read(tmp_path, f"f.{form}", "\n".join(lines))
-        lines[bad + (form == "csv")] = "["
+        lines[bad + (form == "csv")] = "]"
         with refused(f"f.{form}: row {bad + 1}: "):
             read(tmp_path, f"f.{form}", "\n".join(lines))
 

@@ -1,0 +1,1 @@
+"""Drafts dataset files from data files: finds how the files are written, and the roles of their columns."""

@@ -1,0 +1,147 @@
+"""Writes the draft of a dataset file."""
+
+import json
+from datetime import timedelta
+from pathlib import Path
+
+import msgspec
+
+from rollup_bench.harness.describe.roles import Roles, roles
+from rollup_bench.harness.describe.sample import Sample, sample
+from rollup_bench.harness.describe.spans import Span, span
+from rollup_bench.harness.describe.times import Order
+from rollup_bench.workloads.measures import Function, Measure
+
+UNITS = {"month": timedelta(days=31), "week": timedelta(days=7)}
+"""Age units of the drafted cohort with their longest duration; `day` is used if the events span too little time."""
+DAYS = timedelta(days=366)
+"""The longest span of which a question by day is drafted; of a longer one, it is by month."""
+REMARKS = {
+    "encoding": "the bytes are not UTF-8; correct it if letters look wrong",
+    "path": "absolute, or relative to this file",
+    "footer": "as many lines at the end are no events, and are left out",
+    "names": "the file has no usable line of names; write better ones here and below",
+    "rename": "new names, which are used below, and those in the file",
+}
+
+
+def draft(path: Path, separator: str | None = None, order: Order | None = None) -> str:
+    """The text of a dataset file for the events in the file or folder `path`, which runs as it is.
+
+    RequestError if there are no rows, no column of times, no column that can be the subject, or if `order` is needed.
+    """
+    found = sample(path, separator)
+    times = span(found, order)
+    if times.source != found.source:
+        found = sample(path, separator, times.source.footer)
+        times = span(found, order)
+    chosen = roles(found, times.time)
+    blocks = [_head(found, times), _columns(times, chosen), _layout(chosen), _calendar(times, chosen)]
+    blocks += [_aggregate(times, chosen), _cohort(times, chosen) if chosen.repeats else _no_cohort(found, chosen)]
+    return "\n".join(blocks)
+
+
+def _head(found: Sample, times: Span) -> str:
+    nulls = f", also in the text columns {', '.join(found.nulls)}" if found.nulls else ""
+    remarks = REMARKS | {"null": f"read as NULL{nulls}"}
+    if times.source.encoding.startswith("utf"):
+        remarks.pop("encoding")
+    source, fields = times.source, msgspec.structs.fields(times.source)
+    keys = {f.name: value for f in fields if (value := getattr(source, f.name)) != f.default and value != {}}
+    lines = [f"{key} = {_value(value)}{_remark(remarks.get(key))}" for key, value in keys.items()]
+    return f"""\
+title = {_value(found.path.stem)}
+# zone = "Europe/Paris"   # the time zone of the questions' days and dates; without it, UTC
+
+[source]
+{chr(10).join(lines)}
+"""
+
+
+def _columns(times: Span, chosen: Roles) -> str:
+    form = f", format = {_value(times.time.format)}" if times.time.format else ""
+    identity = f"id = {_value(chosen.id)}   # each event has its own; repeated ones are counted\n" if chosen.id else ""
+    left = "".join(f"#   {_value(name)}: {' '.join(reason.split())}\n" for name, reason in chosen.left.items())
+    return f"""\
+[columns]
+time = {{ name = {_value(times.time.name)}{form} }}   # add zone = "Europe/Paris" if its times are local
+subject = {_value(chosen.subject)}   # cohorts count how many of these come back
+{identity}dimensions = {_value(chosen.dimensions)}
+measures = {_value(chosen.measures)}
+{f"# Columns that are left out:{chr(10)}{left}" if left else ""}"""
+
+
+def _layout(chosen: Roles) -> str:
+    by = [chosen.best] if chosen.best else []
+    return f"""\
+[layouts.day]   # a roll-up, computed when an engine loads the events; `--layouts all` compares it with single events
+grain = "day"
+by = {_value(by)}
+measures = {_value(_sums(chosen))}
+"""
+
+
+def _calendar(times: Span, chosen: Roles) -> str:
+    grain = "month" if times.last - times.first > DAYS else "day"
+    return f"""\
+[[questions]]
+name = "by-{grain}"
+story = "What happened in each {grain}?"
+kind = "aggregate"
+grain = "{grain}"
+measures = {_value(_sums(chosen))}
+{_parameters(times)}"""
+
+
+def _aggregate(times: Span, chosen: Roles) -> str:
+    top = 'top = "$n"\n' if chosen.best else ""
+    story = f"Which values of {chosen.best} have the most events?" if chosen.best else "How many events are there?"
+    by = f"by = {_value([chosen.best])}\n" if chosen.best else ""
+    return f"""\
+[[questions]]
+name = "totals"
+story = {_value(story)}
+kind = "aggregate"
+{by}measures = {_value([*_sums(chosen), str(Measure(Function.DISTINCT, chosen.subject))])}
+{top}{_parameters(times)}{"n = 10" + chr(10) if top else ""}"""
+
+
+def _no_cohort(found: Sample, chosen: Roles) -> str:
+    return f"# There is no cohort: no {_value(chosen.subject)} repeats in the first {found.rows:,} rows.\n"
+
+
+def _cohort(times: Span, chosen: Roles) -> str:
+    length = times.last - times.first
+    unit = next((name for name, longest in UNITS.items() if length > 3 * longest), "day")
+    return f"""\
+[[questions]]
+name = "retention"
+story = "Of the subjects first seen in a {unit}, how many come back in the {unit}s after it?"
+kind = "cohort"
+grain = "{unit}"
+age = {{ unit = "{unit}", count = 12 }}
+{_parameters(times, first_of_month=True)}"""
+
+
+def _parameters(times: Span, first_of_month: bool = False) -> str:
+    start = times.first.replace(day=1) if first_of_month else times.first
+    return f"""\
+[questions.parameters]
+start = {start:%Y-%m-%d}
+end = {times.last + timedelta(days=1):%Y-%m-%d}
+"""
+
+
+def _sums(chosen: Roles) -> list[str]:
+    return list(map(str, (Measure(Function.COUNT), *(Measure(Function.SUM, name) for name in chosen.measures[:1]))))
+
+
+def _remark(remark: str | None) -> str:
+    return f"   # {' '.join(remark.split())}" if remark else ""
+
+
+def _value(value: object) -> str:
+    """Writes a TOML value; JSON writes texts, numbers and lists in the same way."""
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{_value(key)} = {_value(each)}" for key, each in value.items()) + " }"
+    return json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,121 @@
+"""Chooses the roles of the columns of a sample."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from rollup_bench.errors import RequestError
+from rollup_bench.harness.describe.sample import Sample
+from rollup_bench.harness.describe.times import holds_times
+from rollup_bench.workloads import columns
+from rollup_bench.workloads.dataset import Time
+
+PEOPLE = ("user", "who", "customer", "subject", "player", "member", "account", "visitor", "client", "person", "device")
+SIGNS = r"^[+-]?([$€£¥] ?\d[\d.,]*|\d[\d.,]* ?[%$€£¥]|\d{1,3}([,'’ ]\d{3})+([.]\d+)?)$"
+"""Numbers with a currency, a percent sign, or marks between groups of three digits."""
+LARGE = 2**53
+"""Integers of this size and above are taken for keys."""
+UNIQUE = 0.9
+"""The least share of different values of a column of ids in which each event has its own."""
+
+
+@dataclass(frozen=True)
+class Roles:
+    """The roles of columns, and why the others have none.
+
+    `repeats` says whether some value of the subject repeats in the sample, so that a cohort makes sense.
+    `best` is the dimension with the fewest values, at least two, or None without a dimension.
+    """
+
+    subject: str
+    id: str | None
+    dimensions: list[str]
+    measures: list[str]
+    left: dict[str, str]
+    best: str | None
+    repeats: bool
+
+
+def roles(found: Sample, time: Time) -> Roles:
+    """The roles of the columns of a sample with this column of times; RequestError if none can be the subject."""
+    texts, measures, left = _kinds(found.columns, time)
+    if not texts:
+        integers = [name for name in measures if pa.types.is_integer(found.columns[name].type)]
+        if not integers:
+            wrong = f"no column but `{time.name}` has texts or integers in all files"
+            raise RequestError(f"{found.path}: {wrong}; a dataset needs a subject: add a column of who did it")
+        texts = [_subject(found.columns, integers)]
+        measures.remove(texts[0])
+    subject = _subject(found.columns, texts)
+    others = [name for name in texts if name != subject]
+    distinct = {name: pc.count_distinct(found.columns[name]).as_py() for name in texts}
+    ids = [name for name in others if _is_id(name) and found.rows > 1 and distinct[name] >= UNIQUE * found.rows]
+    dimensions = [name for name in others if name not in ids[:1]]
+    several = [name for name in dimensions if distinct[name] > 1] or dimensions
+    return Roles(
+        subject,
+        ids[0] if ids else None,
+        dimensions,
+        measures,
+        found.left | left,
+        min(several, key=lambda name: distinct[name], default=None),
+        distinct[subject] < found.rows - found.columns[subject].null_count,
+    )
+
+
+def _kinds(read: Mapping[str, pa.Array], time: Time) -> tuple[list[str], list[str], dict[str, str]]:
+    """The columns of texts and ids, those of numbers to measure, and why others are neither."""
+    texts, measures, left = list[str](), list[str](), dict[str, str]()
+    for name, column in read.items():
+        kind = column.type
+        is_time = pa.types.is_temporal(kind) or (time.format not in ("seconds", None) and holds_times(column, time))
+        if name == time.name:
+            continue
+        if is_time or pa.types.is_nested(kind):
+            left[name] = f"it contains {'times' if is_time else columns.contents(kind)}"
+        elif column.null_count == len(column):
+            left[name] = "it has no value in the first rows"
+        elif pa.types.is_string(kind) and pc.all(pc.match_substring_regex(column, SIGNS)).as_py():
+            left[name] = (
+                f"its numbers have signs that are not read, as in `{column.drop_null()[0]}`; write plain numbers"
+            )
+        elif not _is_number(kind) or (pa.types.is_integer(kind) and _is_key(name, column)):
+            texts.append(name)
+        else:
+            try:
+                columns.numbers(column, columns.widest(None, column, "measure"), name)
+                measures.append(name)
+            except columns.ValueAtError as error:
+                left[name] = str(error)
+    return texts, measures, left
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return any(is_kind(kind) for is_kind in (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal))
+
+
+def _is_key(name: str, column: pa.Array) -> bool:
+    """Whether integers are keys, judged by the name of their column, or by values that are too large to be summed."""
+    ends = pc.min_max(column).as_py().values()
+    return _names_people(name) or _is_id(name) or any(abs(end) >= LARGE for end in ends)
+
+
+def _names_people(name: str) -> bool:
+    return any(word in name.lower() for word in PEOPLE)
+
+
+def _is_id(name: str) -> bool:
+    return re.search("(^|[^a-z])(u|uu|gu)?id_*$", name, re.IGNORECASE) is not None or name.endswith(("Id", "ID"))
+
+
+def _subject(read: Mapping[str, pa.Array], texts: list[str]) -> str:
+    """The first column named like people; else the id, or else text, with repeats and most distinct values."""
+    if named := [name for name in texts if _names_people(name)]:
+        return named[0]
+    distinct = {name: pc.count_distinct(read[name]).as_py() for name in texts}
+    repeated = [name for name in texts if distinct[name] < len(read[name])]
+    ids = [name for name in repeated if _is_id(name)]
+    return max(ids or repeated or texts, key=lambda name: distinct[name])

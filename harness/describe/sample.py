@@ -1,0 +1,222 @@
+"""Reads a sample of data files."""
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from msgspec.structs import replace
+
+from rollup_bench.errors import RequestError
+from rollup_bench.harness.describe import dialect, footers
+from rollup_bench.harness.describe.cells import COMMA, NULLS, NUMBER, WORDS
+from rollup_bench.harness.describe.encodings import Text, text
+from rollup_bench.workloads import columns, sources
+from rollup_bench.workloads.dataset import RESERVED, Columns, Dataset, Time
+from rollup_bench.workloads.readers import READERS
+from rollup_bench.workloads.source import Source
+
+LEADING = r"^[+-]?0\d|[^0-9eE+.-]"
+"""Texts that are no numbers, or whose leading zeros numbers would lose."""
+UNTOLD = {"encoding": "ascii", "separator": None, "skip": None, "quote": '"', "escape": "", "decimal": "."}
+"""Keys of the source that all files share, and the ways in which files are written that do not tell any of them."""
+COMMAS = 'its commas may be decimal marks; if they are, write decimal = "," under [source]'
+
+
+@dataclass
+class Sample:
+    """Data files: how to read them, and the columns of their first rows.
+
+    `names` lists all columns of the first file; `columns` has the values of those that can be read in all files, and
+    `left` says why others are left out. `nulls` names the columns of texts that contain words for NULL. `texts` are the
+    starts and ends of the files that are texts.
+    """
+
+    path: Path
+    files: list[Path]
+    source: Source
+    texts: list[Text]
+    names: list[str]
+    columns: dict[str, pa.Array]
+    left: dict[str, str]
+    nulls: list[str] = field(default_factory=list)
+
+    @property
+    def rows(self) -> int:
+        """The number of the first rows."""
+        return len(next(iter(self.columns.values()), []))
+
+
+def sample(path: Path, separator: str | None, footer: int = 0) -> Sample:
+    """The sample of the file or folder `path`, whose files end with so many lines that are no rows.
+
+    RequestError if there are no rows, or if a file is no data file.
+    """
+    source = Source(path=str(path.absolute()), footer=footer)
+    files = sources.files(dataset(source))
+    texts = dict(_texts(files))
+    found, width, unsure, zeros = _shared(
+        {n: dialect.table(t.head, replace(source, encoding=t.encoding), separator) for n, t in texts.items()}, source
+    )
+    try:
+        names = _first_rows(path, files, found).schema.names
+    except RequestError:
+        ragged = footers.footer([*texts.values()], found, lambda row: len(row) == width)
+        if footer or not ragged:
+            raise
+        return sample(path, separator, ragged)
+    found = replace(found, rename=_renamed(names))
+    new = {old: new for new, old in found.rename.items()}
+    read, left = _readable(_first_rows(path, files, found), found.decimal if texts else None)
+    left |= dict.fromkeys((new.get(name, name) for name in unsure), COMMAS)
+    read, left = _in_all_files(files, found, {name: array for name, array in read.items() if name not in left}, left)
+    names = [new.get(name, name) for name in names]
+    filled = _with_null_words(Sample(path, files, found, list(texts.values()), names, read, left))
+    for name in {new.get(name, name) for name in zeros} & {*filled.columns}:
+        filled.columns[name] = filled.columns[name].cast(pa.string())
+    return filled
+
+
+def dataset(source: Source) -> Dataset:
+    """A dataset of which only the source is known."""
+    roles = Columns(time=Time(name=""), subject=" ")
+    return Dataset(name="", title="", folder=Path(), source=source, columns=roles, layouts={}, questions={})
+
+
+def _texts(files: list[Path]) -> Iterator[tuple[str, Text]]:
+    """Yields the names and texts of the CSV files."""
+    for file in files:
+        with sources.blamed(str(file)):
+            for name, read, stream in sources.opened(file):
+                with stream:
+                    if read is READERS[".csv"]:
+                        yield name, text(name, stream)
+
+
+def _shared(tables: Mapping[str, dialect.Table], source: Source) -> dialect.Table:
+    """How all files are written; RequestError if two are written in different ways.
+
+    A file without letters beyond ASCII, quotes or decimals does not tell these ways.
+    """
+    filled = {name: table for name, table in tables.items() if table.width} or tables
+    told: dict[str, Any] = {}
+    for key, untold in UNTOLD.items():
+        ways: dict[Any, str] = {}
+        for name, table in filled.items():
+            ways.setdefault(getattr(table.source, key), name)
+        ways.pop(untold, None)
+        if len(ways) > 1:
+            (one, first), (other, second), *_ = ways.items()
+            wrong = f"{first} has {key} {one!r}, and {second} {other!r}"
+            raise RequestError(f"{wrong}; write both in the same way, or describe each by itself")
+        told[key] = next(iter(ways), untold)
+    if told["encoding"] == "ascii":
+        told["encoding"] = source.encoding
+    unsure, zeros = ([name for table in filled.values() for name in getattr(table, key)] for key in ("unsure", "zeros"))
+    first_table = next(iter(filled.values()), None)
+    if first_table is None:
+        return dialect.Table(source, 0, [], [])
+    return first_table._replace(source=replace(first_table.source, **told), unsure=unsure, zeros=zeros)
+
+
+def _first_rows(path: Path, files: list[Path], source: Source) -> pa.RecordBatch:
+    """The first rows of the first file with rows; RequestError if there is none."""
+    for _, _, block in sources.batches(files, source, []):
+        if block.num_rows:
+            return block
+    raise RequestError(f"{path} has no rows; give a file with rows")
+
+
+def _renamed(names: list[str]) -> dict[str, str]:
+    """New names for columns whose names answers have, or that measures cannot be written of, with the old names."""
+    taken, renamed = {name.casefold() for name in names}, dict[str, str]()
+    for name in names:
+        if name.casefold() in RESERVED or '"' in name:
+            new = name.replace('"', "'") + ("_" if name.casefold() in RESERVED else "")
+            while new.casefold() in taken:
+                new += "_"
+            taken.add(new.casefold())
+            renamed[new] = name
+    return renamed
+
+
+def _readable(block: pa.RecordBatch, decimal: str | None) -> tuple[dict[str, pa.Array], dict[str, str]]:
+    """The columns that can be read, and why others cannot; with a `decimal` mark, texts are numbers if all can be."""
+    read, left = dict[str, pa.Array](), dict[str, str]()
+    for name in block.schema.names:
+        try:
+            read[name] = columns.column(block, name)
+            if decimal and pa.types.is_string(read[name].type):
+                read[name] = _as_numbers(block, name, decimal)
+        except columns.ValueAtError as error:
+            left[name] = str(error)
+    return read, left
+
+
+def _as_numbers(block: pa.RecordBatch, name: str, decimal: str) -> pa.Array:
+    """A column of texts as integers or decimal numbers if all are so written, without leading zeros."""
+    texts = columns.column(block, name)
+    with suppress(columns.ValueAtError):
+        numbers = columns.measure(block, name, decimal)
+        if numbers.null_count < len(numbers) and not pc.any(pc.match_substring_regex(numbers, LEADING)).as_py():
+            return columns.numbers(numbers, columns.widest(None, numbers, "measure"), name)
+    return texts
+
+
+def _in_all_files(
+    files: list[Path], source: Source, read: dict[str, pa.Array], left: dict[str, str]
+) -> tuple[dict[str, pa.Array], dict[str, str]]:
+    """Leaves out columns that some file lacks, or that are texts or times in one file and something else in another."""
+    for file in files[1:]:
+        with suppress(StopIteration):
+            name, _, block = next(sources.batches([file], source, []))
+            for column, array in [*read.items()]:
+                if column not in block.schema.names:
+                    left[column] = f"{name} has no such column"
+                elif (one := _kind(array.type)) != (other := _kind(block.schema.field(column).type)) and other:
+                    left[column] = f"it contains {one or 'nothing'}, but {other} in {name}"
+            left |= {c: f"{files[0]} has no such column" for c in block.schema.names if c not in read and c not in left}
+            read = {column: array for column, array in read.items() if column not in left}
+    return read, left
+
+
+def _kind(kind: pa.DataType) -> str:
+    """What a column contains; integers and decimal numbers are the same here, and nothing is nothing."""
+    if pa.types.is_null(kind):
+        return ""
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+    said = columns.contents(kind)
+    return "numbers" if said in ("integers", "decimal numbers") else said
+
+
+def _with_null_words(found: Sample) -> Sample:
+    """Reads words such as NULL as NULL, and words such as NA if that makes a column of texts a column of numbers."""
+    texts = {name: array for name, array in found.columns.items() if pa.types.is_string(array.type)}
+    words = {name: _null_words(array) for name, array in texts.items()} if found.texts else {}
+    read = _read_again(found, set[str]().union(*words.values()))
+    numbers = [name for name in words if not pa.types.is_string(read.columns[name].type)]
+    kept = set[str]().union(*(words[name] if name in numbers else words[name] & WORDS for name in words))
+    if not kept:
+        return found
+    read = _read_again(found, kept)
+    nulls = [n for n in texts if n not in numbers and read.columns[n].null_count > texts[n].null_count]
+    return dataclasses.replace(read, nulls=nulls)
+
+
+def _read_again(found: Sample, words: set[str]) -> Sample:
+    """The sample with these words read as NULL."""
+    source = replace(found.source, null=("", *sorted(words)))
+    read, _ = _readable(_first_rows(found.path, found.files, source), source.decimal if found.texts else None)
+    return dataclasses.replace(found, source=source, columns={name: read[name] for name in found.columns})
+
+
+def _null_words(column: pa.Array) -> set[str]:
+    """The words for NULL in a column of texts: those of columns of numbers only if all other values are numbers."""
+    values = set(column.drop_null().to_pylist())
+    others = values - NULLS
+    are_numbers = others and all(NUMBER.fullmatch(text) or COMMA.fullmatch(text) for text in others)
+    return values & (NULLS if are_numbers else WORDS)

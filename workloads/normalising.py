@@ -1,0 +1,78 @@
+"""Converts the rows of data files to events: finds the types of all columns, then reads the rows again."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pyarrow as pa
+
+from rollup_bench.errors import RequestError
+from rollup_bench.workloads import columns, deriving, sources
+from rollup_bench.workloads.columns import ValueAtError
+from rollup_bench.workloads.dataset import Dataset
+from rollup_bench.workloads.repeats import Ids, first_only
+
+
+class Normalised(msgspec.Struct, frozen=True):
+    """The events of a dataset, which can be read once, and how many rows repeat the id of an earlier row.
+
+    If the dataset's ids are `unique`, rows that repeat an id are left out, and `repeated` is 0.
+    """
+
+    batches: Iterator[pa.RecordBatch]
+    repeated: int
+
+
+def normalised(paths: list[Path], dataset: Dataset) -> Normalised:
+    """Reads the rows of the files once for types and ids; RequestError names the file, the row and the column."""
+    roles, ids = dataset.columns, Ids()
+    types = _types(paths, dataset, ids)
+    count, repeated = ids.repeats()
+    batches = _events(paths, dataset, types)
+    if not dataset.source.unique or not count:
+        return Normalised(batches, count)
+    assert roles.id is not None
+    return Normalised(first_only(batches, roles.id, repeated), 0)
+
+
+def _rows(paths: list[Path], dataset: Dataset) -> Iterator[tuple[str, int, pa.RecordBatch, set[str]]]:
+    """Yields what `sources.batches` yields, with derived columns, and the names of the columns that were read."""
+    wanted = deriving.needed(dataset.columns, dataset.derived)
+    for file, before, batch in sources.batches(paths, dataset.source, wanted):
+        try:
+            yield file, before, deriving.completed(batch, dataset), set(batch.schema.names)
+        except ValueAtError as error:
+            raise sources.refusal(file, before, error) from None
+
+
+def _events(paths: list[Path], dataset: Dataset, types: dict[str, pa.DataType]) -> Iterator[pa.RecordBatch]:
+    for file, before, batch, _ in _rows(paths, dataset):
+        try:
+            yield columns.events(batch, dataset.columns, types, dataset.source.decimal)
+        except ValueAtError as error:
+            raise sources.refusal(file, before, error) from None
+
+
+def _types(paths: list[Path], dataset: Dataset, ids: Ids) -> dict[str, pa.DataType]:
+    """The types of all texts and measures; adds the values of the id column to `ids`."""
+    roles = dict.fromkeys(dataset.columns.texts, "text") | dict.fromkeys(dataset.columns.measures, "measure")
+    known: dict[str, pa.DataType | None] = dict.fromkeys(roles)
+    seen: set[str] = set()
+    for file, before, batch, read in _rows(paths, dataset):
+        seen |= read
+        try:
+            for name, role in roles.items():
+                array = _array(batch, name, role, dataset.source.decimal)
+                known[name] = columns.widest(known[name], array, role)
+                if name == dataset.columns.id:
+                    ids.add(columns.texts(array, pa.string(), name))
+        except ValueAtError as error:
+            raise sources.refusal(file, before, error) from None
+    wanted = deriving.needed(dataset.columns, dataset.derived)
+    if seen and (missing := [c for c in wanted if c not in seen]):
+        raise RequestError(f"{paths[0]}: no row has a column `{missing[0]}`; correct the name under [columns]")
+    return {n: t or (pa.string() if roles[n] == "text" else pa.float64()) for n, t in known.items()}
+
+
+def _array(batch: pa.RecordBatch, name: str, role: str, decimal: str) -> pa.Array:
+    return columns.measure(batch, name, decimal) if role == "measure" else columns.column(batch, name)
