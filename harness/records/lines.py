@@ -100,7 +100,8 @@ class Spent(msgspec.Struct, frozen=True):
     pressure: dict[str, float] | None = (
         None  # by resource: share of the period in which some task waited for the resource
     )
-    others: float | None = None  # processor seconds of all other programs, and of virtual machines beside this one
+    others: float | msgspec.UnsetType = msgspec.UNSET
+    """Processor seconds of all other programs; left out if unknown, as in older files, whose digests stay the same."""
 
     @property
     def processor(self) -> float:

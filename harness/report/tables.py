@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from statistics import median
 
+import msgspec
 from rich.console import Console
 from rich.markup import escape
 
@@ -73,7 +74,8 @@ def _remarks(run: Run) -> Iterator[str]:
 
 def busy(run: Run) -> str:
     """Says that other programs kept the machine busy while questions were asked; empty if they did not."""
-    cores = [one.spent.others / one.spent.seconds for one in of_type(run.lines, Cost) if one.spent.others is not None]
+    spent = (one.spent for one in of_type(run.lines, Cost))
+    cores = [one.others / one.seconds for one in spent if one.others is not msgspec.UNSET]
     middle = median(cores) if cores else 0.0
     if middle <= BUSY:
         return ""

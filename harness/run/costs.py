@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
 import psutil
 
 from rollup_bench.harness.records.lines import Spent
@@ -52,7 +53,7 @@ class Meter:
             engine=spent,
             resident=self._gauge.resident(),
             pressure=pressure(self._stall_seconds, seconds),
-            others=None if hidden else round(max(busy - client - (spent or 0.0), 0.0), 4),
+            others=msgspec.UNSET if hidden else round(max(busy - client - (spent or 0.0), 0.0), 4),
         )
 
 

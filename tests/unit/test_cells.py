@@ -144,7 +144,7 @@ def test_a_busy_machine_is_said_before_the_figures(
 
 def _beside(spent: Spent, others: float | None) -> Spent:
     """What was used while other programs used so many cores."""
-    return msgspec.structs.replace(spent, others=None if others is None else others * spent.seconds)
+    return msgspec.structs.replace(spent, others=msgspec.UNSET if others is None else others * spent.seconds)
 
 
 def test_the_table_marks_a_cell_that_drifts() -> None:

@@ -3,6 +3,7 @@
 import time
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from rollup_bench.harness.records.lines import Spent
@@ -51,8 +52,8 @@ def test_a_meter_reads_differences_and_the_resident_bytes_as_they_are(
 
 
 def test_what_other_programs_use_is_unknown_if_the_engine_does_not_tell_its_own_share() -> None:
-    assert Meter(Gauge(served=True)).read().others is None
-    assert Meter(Gauge()).read().others is not None
+    assert Meter(Gauge(served=True)).read().others is msgspec.UNSET
+    assert Meter(Gauge()).read().others is not msgspec.UNSET
 
 
 def test_a_program_that_computes_is_counted() -> None:
