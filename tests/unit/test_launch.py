@@ -176,6 +176,6 @@ def test_an_arm_is_asked_alone_until_its_time_is_up_and_twice_at_least(
     assert (found.arm, found.question, found.cache, found.launch) == ("b", "q", "lukewarm", 3)
     assert (found.questions, found.times) == (questions, [SECOND] * questions)
     assert found.spent == Spent(
-        seconds=4.0, client=0.5, engine=3.0, resident=99, pressure={"cpu": 0.0, "io": 0.0, "memory": 0.0}
+        seconds=4.0, client=0.5, engine=3.0, resident=99, pressure={"cpu": 0.0, "io": 0.0, "memory": 0.0}, others=0.0
     )
     assert clock.order == [("b", 5 + number) for number in range(questions)]
