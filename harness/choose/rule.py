@@ -180,7 +180,7 @@ class Rule:
         if self.pricing.speed.misses(candidate, sys.float_info.max):
             yield f"it did not sustain {needs.rate:g} questions a second"
         reasons = {part.store.arm: self.freshness.failure(part) for part in candidate.parts}
-        yield from (f"{arm}: {why}" for arm, why in reasons.items() if why)
+        yield from (f"{arm}: {why}" if len(reasons) > 1 else why for arm, why in reasons.items() if why)
 
     def _missing_figures(self, candidate: Candidate) -> Iterator[str]:
         needs = self.needs

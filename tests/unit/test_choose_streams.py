@@ -169,7 +169,7 @@ def test_a_store_of_a_pair_gets_only_its_part_of_the_questions() -> None:
 def test_no_stream_fills_the_tables_of_tuned() -> None:
     decided = decide(run(store("a/tuned", FAST), store("b/day", SLOW, streams=[KEPT])), fresh_seconds=1.0)
     assert decided.chosen == ["b/day"]
-    assert decided.failing[0].why.startswith("a/tuned: the tables of tuned are made from all events at once")
+    assert decided.failing[0].why.startswith("the tables of tuned are made from all events at once")
 
 
 def changing(need: str, values: dict[str, Any], **stores: list[Streamed]) -> list[Flip]:

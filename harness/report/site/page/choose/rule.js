@@ -93,7 +93,7 @@
             if (this.pricing.speed.misses(candidate, Number.MAX_VALUE)) { found.push(`it did not sustain ${plain(needs.rate)} questions a second`); }
             for (const part of candidate.parts) {
                 const why = this.freshness.failure(part);
-                if (why) { found.push(`${part.store.arm}: ${why}`); }
+                if (why) { found.push(candidate.parts.length > 1 ? `${part.store.arm}: ${why}` : why); }
             }
             return found;
         }
