@@ -17,11 +17,19 @@ from rollup_bench.workloads.questions import EPOCH, Aggregate, Grain, millisecon
 CLOCK = {Grain.MINUTE: 60_000, Grain.HOUR: 3_600_000}
 """The length in milliseconds of the grains minute and hour."""
 DAY = 86_400_000
+YEAR = 366 * DAY
+LONGEST = {Grain.DAY: 2, Grain.WEEK: 8, Grain.MONTH: 32, Grain.QUARTER: 93, Grain.YEAR: 367}
+"""Days that no bucket exceeds."""
 Instants: TypeAlias = "pa.Array | pa.ChunkedArray"
 """Milliseconds since 1970, UTC."""
 Longs: TypeAlias = npt.NDArray[np.int64]
 FIRST, LAST = milliseconds(datetime(1, 1, 3, tzinfo=UTC)), milliseconds(datetime(9999, 12, 29, tzinfo=UTC))
 """The range of instants whose local time is known."""
+
+
+def is_day(grain: Grain) -> bool:
+    """Whether buckets of a grain begin with a local day: grains of a day to a year."""
+    return grain is not Grain.ALL and grain not in CLOCK
 
 
 def starts(instants: Instants, grain: Grain, zone: str) -> Instants:

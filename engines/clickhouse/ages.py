@@ -4,12 +4,11 @@ from dataclasses import replace
 from typing import Any
 
 from rollup_bench.engines.clickhouse.births import by_period, origin
-from rollup_bench.engines.clickhouse.sql import Parameters, is_day
+from rollup_bench.engines.clickhouse.sql import Parameters
 from rollup_bench.engines.clickhouse.zones import LocalTime, next_first_day, shown_at, unit, unit_at
-from rollup_bench.engines.duckdb.zones import YEAR
 from rollup_bench.engines.partials import Partial
 from rollup_bench.engines.sql import LENGTHS
-from rollup_bench.workloads.calendar import CLOCK, DAY
+from rollup_bench.workloads.calendar import CLOCK, DAY, YEAR, is_day
 from rollup_bench.workloads.events import Statistics
 from rollup_bench.workloads.questions import MILLISECOND, Cohort, milliseconds
 

@@ -9,10 +9,10 @@ from typing import Any
 
 from rollup_bench.engines.clickhouse.ages import answer
 from rollup_bench.engines.clickhouse.births import Columns, age, born_with_origin, first_events, joined
-from rollup_bench.engines.clickhouse.sql import Parameters, column, conditions, is_day, quoted, timestamp
+from rollup_bench.engines.clickhouse.sql import Parameters, column, conditions, quoted, timestamp
 from rollup_bench.engines.clickhouse.zones import LocalTime, first_day, shown_at
 from rollup_bench.engines.cohorts import StoredActivity
-from rollup_bench.workloads.calendar import CLOCK, DAY
+from rollup_bench.workloads.calendar import CLOCK, DAY, is_day
 from rollup_bench.workloads.questions import Cohort, milliseconds
 
 BIRTH = -1

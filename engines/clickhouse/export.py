@@ -20,10 +20,9 @@ from rollup_bench.engines.clickhouse.table import BATCHES, EVENTS
 from rollup_bench.engines.clickhouse.zones import LocalTime, day, first_day, next_first_day, shown_at, unit, unit_at
 from rollup_bench.engines.cohorts import StoredActivity
 from rollup_bench.engines.contract import Plan
-from rollup_bench.engines.duckdb.rollup import bucket_after, bucket_before
-from rollup_bench.engines.duckdb.zones import YEAR
+from rollup_bench.engines.cut_spans import bucket_after, bucket_before
 from rollup_bench.engines.exports import Forms, described, traced
-from rollup_bench.workloads.calendar import DAY
+from rollup_bench.workloads.calendar import DAY, YEAR
 from rollup_bench.workloads.events import Statistics
 from rollup_bench.workloads.questions import EPOCH, MILLISECOND, Cohort, Grain, Question, milliseconds
 from rollup_bench.workloads.specs import instant

@@ -1,8 +1,5 @@
 """Roll-ups in ClickHouse: tables of states by bucket and dimensions, and the SQL of measures over them."""
 
-from collections.abc import Callable
-from datetime import datetime
-
 from rollup_bench.engines.clickhouse import states
 from rollup_bench.engines.clickhouse.sql import (
     Literals,
@@ -10,26 +7,25 @@ from rollup_bench.engines.clickhouse.sql import (
     bound,
     column,
     conditions,
-    is_day,
     millis,
     quoted,
     timestamp,
 )
 from rollup_bench.engines.clickhouse.table import EVENTS, INSTANT, TYPES, Table, event_types
 from rollup_bench.engines.clickhouse.zones import LocalTime
-from rollup_bench.engines.duckdb.rollup import bucket_after, bucket_before, over, whole_buckets
+from rollup_bench.engines.cut_spans import moments
 from rollup_bench.engines.partials import Partial
 from rollup_bench.engines.rollups import Rollup
 from rollup_bench.workloads import rule
+from rollup_bench.workloads.calendar import is_day
 from rollup_bench.workloads.events import Statistics
 from rollup_bench.workloads.filters import Op
 from rollup_bench.workloads.measures import ESTIMABLE, Function, Measure
-from rollup_bench.workloads.questions import Aggregate, Grain, Question, Span
+from rollup_bench.workloads.questions import Aggregate, Grain, Question
 from rollup_bench.workloads.rule import Part, State
 
 PLAIN = {Part.ROWS: "sum", Part.KNOWN: "sum", Part.SUM: "sum", Part.MIN: "min", Part.MAX: "max"}
 """How the states that are numbers are merged."""
-__all__ = ["Stored", "over", "unsupported_reason", "unsupported_reason_with_ends", "whole_buckets"]
 
 
 class Stored:
@@ -66,15 +62,7 @@ class Stored:
         The moments of the span are bound as functions of it. The other events lie in the bucket before the whole ones
         and in the bucket after them.
         """
-        grain, zone = Grain(self.rollup.layout.grain or Grain.ALL), self.rollup.layout.zone
-        moments: list[Callable[[Span], datetime]] = [
-            lambda span: bucket_after(span.start, grain, zone),
-            lambda span: bucket_before(span.end, grain, zone),
-            lambda span: span.start,
-            lambda span: span.end,
-            lambda span: bucket_before(span.start, grain, zone),
-        ]
-        first, last, start, end, before = (timestamp(bound(moment, parameters)) for moment in moments)
+        first, last, start, end, before = (timestamp(bound(each, parameters)) for each in moments(self.rollup))
         instant, names = column(self.time), [quoted(name) for name in self._names()]
         keys = ", ".join(["starts", *self._keys()])
 
@@ -185,12 +173,6 @@ def unsupported_reason(question: Question, rollup: Rollup) -> str | None:
             if measure.function in ESTIMABLE and not counted:
                 return f"merging states of {measure} takes longer than reading the events"
     return reason
-
-
-def unsupported_reason_with_ends(question: Question, rollup: Rollup) -> str | None:
-    """Why a roll-up does not answer the question even if events at the ends of the span are read; None if it does."""
-    reason, whole = unsupported_reason(question, rollup), whole_buckets(question, rollup)
-    return reason and (reason if whole is None else unsupported_reason(over(question, whole), rollup))
 
 
 def _name(state: State) -> str:

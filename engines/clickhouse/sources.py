@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from rollup_bench.engines.clickhouse.rollup import Stored, over, unsupported_reason, whole_buckets
+from rollup_bench.engines.clickhouse.rollup import Stored, unsupported_reason
 from rollup_bench.engines.clickhouse.table import EVENTS
 from rollup_bench.engines.clickhouse.tables import TableSet
 from rollup_bench.engines.cohorts import StoredActivity
 from rollup_bench.engines.contract import Plan
+from rollup_bench.engines.cut_spans import over, whole_buckets
 from rollup_bench.engines.funnels import StoredFunnel
 from rollup_bench.errors import RequestError
 from rollup_bench.workloads.questions import Cohort, Funnel, Question, Span

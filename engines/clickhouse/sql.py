@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from rollup_bench.engines import ordering
 from rollup_bench.engines import sql as engines_sql
 from rollup_bench.engines.clickhouse.zones import LocalTime
-from rollup_bench.workloads.calendar import CLOCK
+from rollup_bench.workloads.calendar import is_day
 from rollup_bench.workloads.filters import Filter
 from rollup_bench.workloads.measures import Measure
 from rollup_bench.workloads.questions import Aggregate, Grain, Question, Span, milliseconds
@@ -123,11 +123,6 @@ def bound(moment: Callable[[Span], datetime], parameters: Parameters) -> str:
 def conditions(filters: Sequence[Filter], parameters: Parameters) -> list[str]:
     """The SQL condition of each filter."""
     return [engines_sql.condition(f, column(f.column), parameters) for f in filters]
-
-
-def is_day(grain: Grain) -> bool:
-    """Whether buckets of a grain begin with a local day: grains of a day to a year."""
-    return grain is not Grain.ALL and grain not in CLOCK
 
 
 def order(question: Question) -> list[str]:

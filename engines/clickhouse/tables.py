@@ -8,6 +8,7 @@ from rollup_bench.engines.clickhouse.rollup import Stored
 from rollup_bench.engines.clickhouse.table import BATCHES, EVENTS, Table, events
 from rollup_bench.engines.clickhouse.zones import LocalTime
 from rollup_bench.engines.cohorts import StoredActivity, stored_activities
+from rollup_bench.engines.cut_spans import with_ends
 from rollup_bench.engines.funnels import StoredFunnel, stored_funnels
 from rollup_bench.engines.rollups import Rollup, rollups
 from rollup_bench.workloads import layouts
@@ -38,7 +39,7 @@ def table_set(dataset: Dataset, layout: Layout, statistics: Statistics) -> Table
     if layout != layouts.tuned:
         return TableSet(False, {layout.name: Stored(Rollup(layout), time, statistics)})
     templates = dataset.questions.values()
-    tuned = rollups(dataset, statistics, rollup.unsupported_reason_with_ends, values=True)
+    tuned = rollups(dataset, statistics, with_ends(rollup.unsupported_reason), values=True)
     named = {f"rollup{i}": Stored(each, time, statistics) for i, each in enumerate(tuned)}
     return TableSet(True, named, tuple(stored_activities(templates)), tuple(stored_funnels(templates)))
 

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from rollup_bench.engines.duckdb.zones import LONGEST, YEAR
-from rollup_bench.workloads.calendar import CLOCK, DAY, clock_changes
+from rollup_bench.workloads.calendar import CLOCK, DAY, LONGEST, YEAR, clock_changes
 from rollup_bench.workloads.events import Statistics
 from rollup_bench.workloads.questions import EPOCH, Grain, milliseconds
 

@@ -6,10 +6,10 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from rollup_bench.engines.cohorts import StoredActivity
-from rollup_bench.engines.duckdb.sql import conditions, is_day, naive
-from rollup_bench.engines.duckdb.zones import YEAR, LocalTime
+from rollup_bench.engines.duckdb.sql import conditions, naive
+from rollup_bench.engines.duckdb.zones import LocalTime
 from rollup_bench.engines.sql import LENGTHS, Parameters, quoted
-from rollup_bench.workloads.calendar import CLOCK, repeats_days
+from rollup_bench.workloads.calendar import CLOCK, YEAR, is_day, repeats_days
 from rollup_bench.workloads.questions import MILLISECOND, Age, Cohort, Grain, milliseconds
 
 BIRTH = -1

@@ -12,13 +12,14 @@ import pyarrow.parquet
 from rollup_bench.engines import exports
 from rollup_bench.engines.cohorts import StoredActivity
 from rollup_bench.engines.contract import Plan
-from rollup_bench.engines.duckdb import rollup
+from rollup_bench.engines.cut_spans import bucket_after, bucket_before
 from rollup_bench.engines.duckdb.sources import Source
 from rollup_bench.engines.duckdb.sql import naive
-from rollup_bench.engines.duckdb.zones import YEAR, LocalTime
+from rollup_bench.engines.duckdb.zones import LocalTime
 from rollup_bench.engines.exports import Bound, Forms, described, traced
 from rollup_bench.engines.rollups import Rollup
 from rollup_bench.engines.sql import quoted
+from rollup_bench.workloads.calendar import YEAR
 from rollup_bench.workloads.events import Statistics
 from rollup_bench.workloads.questions import EPOCH, MILLISECOND, Grain, Question, milliseconds
 from rollup_bench.workloads.specs import instant
@@ -126,9 +127,9 @@ def _forms(name: str, default: object, zone: str, read: Source) -> Forms:
 def _bucket_forms(local: str, grain: Grain, zone: str) -> Forms:
     """The forms of the start of the first bucket that begins at a local time or later, and of the bucket around it."""
     following = f"date_trunc('{grain}', {local} - INTERVAL 1 MILLISECOND) + INTERVAL 1 {grain}"
-    yield f"instant_of({following})", lambda value: naive(rollup.bucket_after(instant(value, zone), grain, zone))
+    yield f"instant_of({following})", lambda value: naive(bucket_after(instant(value, zone), grain, zone))
     around = f"date_trunc('{grain}', {local})"
-    yield f"instant_of({around})", lambda value: naive(rollup.bucket_before(instant(value, zone), grain, zone))
+    yield f"instant_of({around})", lambda value: naive(bucket_before(instant(value, zone), grain, zone))
 
 
 def _shown(moment: datetime, zone: str) -> datetime:

@@ -1,25 +1,18 @@
 """Roll-ups in DuckDB: tables of states by bucket and dimensions, and the SQL of measures over them."""
 
-from collections.abc import Callable
-from datetime import datetime, timedelta
-from functools import lru_cache
-
-import msgspec
-
-from rollup_bench.engines.duckdb.sql import Literals, bound, conditions, is_day
-from rollup_bench.engines.duckdb.zones import LONGEST, LocalTime
+from rollup_bench.engines.cut_spans import moments
+from rollup_bench.engines.duckdb.sql import Literals, bound, conditions
+from rollup_bench.engines.duckdb.zones import LocalTime
 from rollup_bench.engines.rollups import Rollup
 from rollup_bench.engines.sql import Parameters, quoted
 from rollup_bench.workloads import rule
-from rollup_bench.workloads.calendar import DAY, bucket_starts
+from rollup_bench.workloads.calendar import is_day
 from rollup_bench.workloads.filters import Op
 from rollup_bench.workloads.measures import ESTIMABLE, Function, Measure
-from rollup_bench.workloads.questions import EPOCH, Aggregate, Grain, Question, Span, milliseconds
+from rollup_bench.workloads.questions import Aggregate, Grain, Question
 from rollup_bench.workloads.rule import Part, State
 
 MERGES = {Part.ROWS: "sum", Part.KNOWN: "sum", Part.SUM: "sum", Part.MIN: "min", Part.MAX: "max"}
-YEARS = range(3, 9997)
-"""The years of spans that may cut buckets: the starts of the buckets around them are known."""
 
 
 def create(name: str, rollup: Rollup, time: str, source: str, local: LocalTime) -> str:
@@ -69,56 +62,13 @@ def _columns(rollup: Rollup) -> list[str]:
     return [*by, *(f"{_expression(s)} AS {_column(s)}" for s in rule.stored_states(rollup.layout) if s.part in MERGES)]
 
 
-def whole_buckets(question: Question, rollup: Rollup) -> Span | None:
-    """The whole buckets of a roll-up within a question's span; None if there are none.
-
-    It is also None if the buckets are shorter than a day, or if the span reaches beyond the `YEARS`.
-    """
-    grain, zone = Grain(rollup.layout.grain or Grain.ALL), rollup.layout.zone
-    if not isinstance(question, Aggregate) or not is_day(grain):
-        return None
-    start, end = question.span.start, question.span.end
-    if start.year not in YEARS or end.year not in YEARS:
-        return None
-    first, last = bucket_after(start, grain, zone), bucket_before(end, grain, zone)
-    return Span(first, last) if first < last else None
-
-
-def over(question: Question, span: Span) -> Question:
-    """The question over another span."""
-    return msgspec.structs.replace(question, span=span)
-
-
-@lru_cache(maxsize=4096)
-def bucket_after(moment: datetime, grain: Grain, zone: str) -> datetime:
-    """The moment if a bucket of a day or longer begins then, else the start of the next bucket."""
-    at = milliseconds(moment)
-    begins = bucket_starts(zone, grain, at, at + LONGEST[grain] * DAY)
-    return EPOCH + timedelta(milliseconds=next(begin for begin in begins if begin >= at))
-
-
-@lru_cache(maxsize=4096)
-def bucket_before(moment: datetime, grain: Grain, zone: str) -> datetime:
-    """The start of the bucket of a day or longer that contains a moment."""
-    at = milliseconds(moment)
-    return EPOCH + timedelta(milliseconds=bucket_starts(zone, grain, at, at)[0])
-
-
 def with_ends(name: str, rollup: Rollup, time: str, parameters: Parameters) -> str:
     """The SELECT of the rows of the roll-up `name` in a span's whole buckets, and of the same made from other events.
 
     The moments of the span are bound as functions of it. The other events lie in the bucket before the whole ones and
     in the bucket after them.
     """
-    grain, zone = Grain(rollup.layout.grain or Grain.ALL), rollup.layout.zone
-    moments: list[Callable[[Span], datetime]] = [
-        lambda span: bucket_after(span.start, grain, zone),
-        lambda span: bucket_before(span.end, grain, zone),
-        lambda span: span.start,
-        lambda span: span.end,
-        lambda span: bucket_before(span.start, grain, zone),
-    ]
-    first, last, start, end, before_first = (bound(moment, parameters) for moment in moments)
+    first, last, start, end, before_first = (bound(moment, parameters) for moment in moments(rollup))
     columns, instant = ", ".join(_columns(rollup)), quoted(time)
 
     def made(bucket: str, begin: str, until: str) -> str:
@@ -138,12 +88,6 @@ def unsupported_reason(question: Question, rollup: Rollup) -> str | None:
             if measure.function in ESTIMABLE and not counted:
                 return f"DuckDB cannot merge stored states of {measure}; raw answers it exactly"
     return reason
-
-
-def unsupported_reason_with_ends(question: Question, rollup: Rollup) -> str | None:
-    """Why a roll-up cannot answer the question even if events at the ends of the span are read too; None if it can."""
-    reason, whole = unsupported_reason(question, rollup), whole_buckets(question, rollup)
-    return reason and (reason if whole is None else unsupported_reason(over(question, whole), rollup))
 
 
 def measure(measure: Measure, question: Aggregate, rollup: Rollup, integers: set[str]) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from rollup_bench.engines.contract import Plan
+from rollup_bench.engines.cut_spans import over, whole_buckets
 from rollup_bench.engines.duckdb import rollup
 from rollup_bench.engines.duckdb.tables import Table, TableSet
 from rollup_bench.errors import RequestError
@@ -62,6 +63,6 @@ def _stored(question: Question, plan: Plan) -> Iterator[Source]:
 def _cut(question: Question, tables: TableSet) -> Iterator[Source]:
     """The roll-ups that answer a question if the events at the ends of its span are read too."""
     for name, each in tables.rollups.items():
-        whole = rollup.whole_buckets(question, each)
-        if whole and rollup.unsupported_reason(rollup.over(question, whole), each) is None:
+        whole = whole_buckets(question, each)
+        if whole and rollup.unsupported_reason(over(question, whole), each) is None:
             yield Source(name, each, whole)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from rollup_bench.engines.duckdb.zones import LocalTime
 from rollup_bench.engines.ordering import order
 from rollup_bench.engines.sql import Parameters, condition, quoted
-from rollup_bench.workloads.calendar import CLOCK
+from rollup_bench.workloads.calendar import is_day
 from rollup_bench.workloads.filters import Filter
 from rollup_bench.workloads.measures import Function, Measure
 from rollup_bench.workloads.questions import Aggregate, Grain, Span
@@ -110,11 +110,6 @@ def measure(measure: Measure, integers: set[str]) -> str:
             return f"quantile_disc({column}, {measure.at!r})"
         case _:
             return f"{measure.function}({column})"
-
-
-def is_day(grain: Grain) -> bool:
-    """Whether buckets of a grain begin with a local day: grains of a day to a year."""
-    return grain is not Grain.ALL and grain not in CLOCK
 
 
 def _bucket(question: Aggregate, time: str, local: LocalTime, parameters: Parameters) -> str:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from rollup_bench.engines.cohorts import StoredActivity, stored_activities
+from rollup_bench.engines.cut_spans import with_ends
 from rollup_bench.engines.duckdb import activity, funnel, rollup
 from rollup_bench.engines.duckdb.zones import LocalTime
 from rollup_bench.engines.funnels import StoredFunnel, stored_funnels
@@ -46,7 +47,7 @@ def tables(dataset: Dataset, layout: Layout, statistics: Statistics) -> TableSet
     if layout != layouts.tuned:
         return TableSet(False, {layout.name: Rollup(layout)})
     templates = dataset.questions.values()
-    tuned = rollups(dataset, statistics, rollup.unsupported_reason_with_ends, values=True)
+    tuned = rollups(dataset, statistics, with_ends(rollup.unsupported_reason), values=True)
     cohorts = stored_activities(templates)
     named = {f"rollup{i}": each for i, each in enumerate(tuned)}
     return TableSet(True, named, tuple(cohorts), tuple(stored_funnels(templates)))
