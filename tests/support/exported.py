@@ -1,13 +1,18 @@
 """What tests of exported files share: other values of parameters, and answers of clients held against the truth."""
 
-from collections.abc import Iterator, Sequence
-from datetime import timedelta
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+import tests.support.datasets as files
+from rollup_bench.engines.contract import Engine
+from rollup_bench.harness.report import exports
 from rollup_bench.harness.run import verdicts
 from rollup_bench.harness.run.verdicts import RIGHT
 from rollup_bench.workloads import answers, truth
@@ -21,6 +26,8 @@ from rollup_bench.workloads.templates import Template
 OTHERS = {"airport": "LGA", "first": "JFK", "second": "EWR", "third": "LGA", "country": "US", "item": "item-0001"}
 ROWS = 5_000
 Values = dict[str, Any]
+Client = Callable[[Path], AbstractContextManager[Callable[[str, Values], Sequence[Sequence[Any]]]]]
+"""Opens an engine's own client in a folder of exported files; it runs the text of a query file with other values."""
 
 
 def sample(name: str, home: Path) -> tuple[Dataset, Events]:
@@ -55,6 +62,66 @@ def check(question: Question, rows: Sequence[Sequence[Any]], events: Events, ask
     arrays = [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)]
     verdict = verdicts.check(question, pa.Table.from_arrays(arrays, schema=schema), events)
     assert verdict.kind in RIGHT, (asked, verdict.reason)
+
+
+def check_other_values(engine: Engine, arm: str, home: Path, folder: Path, client: Client, written: set[str]) -> None:
+    """Assert that exported questions are answered right with other values; `written` may be part of statements."""
+    name, layout = arm.split("/")
+    dataset, events = sample(name, home)
+    plan = engine.plan(dataset, dataset.layout(layout), events.statistics)
+    questions = exports.write(engine, plan, events, folder)
+    asked = 0
+    with client(folder) as answered:
+        for template in questions:
+            text = (folder / "queries" / f"{template.name}.sql").read_text("utf-8")
+            fixed = {name for name in template.parameters if f"-- {name} = " in text}
+            assert fixed <= written, template.name
+            tables = engine.support(template.fill(), plan).tables
+            for values in other_values(template):
+                free = {name: value for name, value in values.items() if name not in fixed}
+                question = template.fill(free)
+                if engine.support(question, plan).tables == tables:
+                    rows = answered(text, free)
+                    check(question, rows, events, (template.name, free))
+                    asked += bool(rows)
+    assert asked >= 2 * len(questions) > 0
+
+
+def check_other_seasons(engine: Engine, zone: str, home: Path, folder: Path, client: Client) -> None:
+    """Assert that exported questions take times in other seasons, whose clocks differ."""
+    first = datetime(2013, 1, 1)
+    times = [first + timedelta(hours=5 * i) for i in range(1752)]
+    (folder / "data.csv").write_text("\n".join(["at,who", *(f"{time},{i // 2}" for i, time in enumerate(times))]))
+    winter = {"start": date(2013, 2, 1), "end": date(2013, 3, 1)}
+    file = files.write(
+        folder,
+        files.aggregate("by-hour", "count()", grain="hour", parameters=winter),
+        files.aggregate("by-day", "count()", grain="day", parameters=winter),
+        files.cohort("back", "day", 3, until="$until", parameters=winter | {"until": date(2013, 3, 1)}),
+        zone=zone,
+    )
+    dataset = datasets.read(str(file))
+    events = event_store.prepare(dataset, home)
+    plan = engine.plan(dataset, dataset.layout("raw"), events.statistics)
+    exports.write(engine, plan, events, folder / "out")
+    with client(folder / "out") as answered:
+        for template in dataset.questions.values():
+            text = (folder / "out" / "queries" / f"{template.name}.sql").read_text("utf-8")
+            for start, end in [("2013-07-01", "2013-07-09"), ("2013-03-10T00:30", "2013-11-03T01:00")]:
+                values: Values = {"start": datetime.fromisoformat(start), "end": datetime.fromisoformat(end)}
+                values |= {"until": values["end"]} if "until" in template.parameters else {}
+                rows = answered(text, values)
+                assert rows
+                check(template.fill(values), rows, events, (template.name, values))
+
+
+def set_to(text: str, values: Values, form: str) -> str:
+    """A query file with other values, as a person would write them at its top, where `form` sets the variable {}."""
+    for name, value in values.items():
+        literal = str(value) if isinstance(value, int) else f"'{value}'"
+        text, found = re.subn(f"{form.format(name)} = .*;", f"{form.format(name)} = {literal};", text)
+        assert found == 1
+    return text
 
 
 def cohort_answer(question: Cohort, rows: Sequence[Sequence[Any]]) -> list[list[Any]]:

@@ -1,18 +1,23 @@
 """Random questions over the tables that engines plan for a dataset's questions, in the layout `tuned`."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import strategies as st
 
-from rollup_bench.engines.contract import Plan, Session
+from rollup_bench.engines import rollups
+from rollup_bench.engines.contract import Engine, Plan, Session
 from rollup_bench.harness.conformance import strategies
-from rollup_bench.harness.conformance.tested_engine import EngineUnderTest
-from rollup_bench.workloads import dataset
+from rollup_bench.harness.conformance.tested_engine import EngineUnderTest, packed
+from rollup_bench.workloads import dataset, layouts
 from rollup_bench.workloads.dataset import Dataset
 from rollup_bench.workloads.events import Events
+from rollup_bench.workloads.templates import Template
 
 DATASET = """
 title = "Random events"
@@ -74,6 +79,36 @@ class Asked:
         values = others | {"start": start, "end": end, "until": end + timedelta(days=days)}
         question = template.fill({n: v for n, v in values.items() if n in template.parameters})
         self.subject.check(self.session, self.plan, self.events, question)
+
+
+@contextmanager
+def loaded(engine: Engine, home: Path) -> Iterator[Asked]:
+    """The dataset's tuned layout on an embedded engine, whose roll-ups may have a row for each event."""
+    dataset, events = read(home), packed()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(rollups, "MIN_EVENTS_PER_VALUE", 1)
+        plan = engine.plan(dataset, layouts.tuned, events.statistics)
+    subject = EngineUnderTest(engine, home, 0)
+    engine.load(plan, events, subject.watch())
+    with engine.session(plan) as session:
+        yield Asked(subject, dataset, events, plan, session)
+
+
+def check_kinds(asked: Asked) -> None:
+    """Asserts that every kind of table is read."""
+    supports = [asked.subject.engine.support(t.fill(), asked.plan) for t in asked.dataset.questions.values()]
+    kinds = {name.rstrip("0123456789") for support in supports for name in support.tables}
+    assert kinds == {"rollup", "cohort", "funnel", "events"}
+
+
+def check_cut_weeks(asked: Asked) -> Template:
+    """Asserts that a span that cuts weeks reads a roll-up and events; returns the question."""
+    weekly = asked.dataset.questions["q7"]
+    cut = weekly.fill({"start": date(1999, 1, 6), "end": date(2003, 1, 9)})
+    rollup, events = asked.subject.engine.support(cut, asked.plan).tables
+    assert (rollup.rstrip("0123456789"), events) == ("rollup", "events")
+    asked.subject.check(asked.session, asked.plan, asked.events, cut)
+    return weekly
 
 
 Request = tuple[int, list[int] | None, int, dict[str, Any]]

@@ -1,48 +1,34 @@
 """Random questions over the roll-ups, cohorts and entries of funnels that ClickHouse stores for questions."""
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 
-from rollup_bench.engines import rollups
 from rollup_bench.engines.clickhouse.engine import ClickHouse
 from rollup_bench.harness.conformance.tested_engine import RANDOM, EngineUnderTest, packed
-from rollup_bench.workloads import layouts
 from rollup_bench.workloads.layouts import Layout
 from rollup_bench.workloads.measures import parse
 from rollup_bench.workloads.questions import Aggregate, Grain, Span
 from tests.conftest import BUDGET
-from tests.support.tuned import REQUESTS, Asked, Request, read
+from tests.support.tuned import REQUESTS, Asked, Request, check_cut_weeks, check_kinds, loaded
 
 
 @pytest.fixture(scope="module")
 def asked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asked]:
     home = tmp_path_factory.mktemp("tuned")
-    dataset, events, engine = read(home), packed(), ClickHouse(None, home, BUDGET)
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(rollups, "MIN_EVENTS_PER_VALUE", 1)
-        plan = engine.plan(dataset, layouts.tuned, events.statistics)
-    subject = EngineUnderTest(engine, home, 0)
-    engine.load(plan, events, subject.watch())
-    with engine.session(plan) as session:
-        yield Asked(subject, dataset, events, plan, session)
+    with loaded(ClickHouse(None, home, BUDGET), home) as found:
+        yield found
 
 
 def test_every_kind_of_table_is_read(asked: Asked) -> None:
-    supports = [asked.subject.engine.support(t.fill(), asked.plan) for t in asked.dataset.questions.values()]
-    kinds = {name.rstrip("0123456789") for support in supports for name in support.tables}
-    assert kinds == {"rollup", "cohort", "funnel", "events"}
+    check_kinds(asked)
 
 
 def test_a_span_that_cuts_weeks_reads_a_rollup_and_events(asked: Asked) -> None:
-    weekly = asked.dataset.questions["q7"]
-    cut = weekly.fill({"start": date(1999, 1, 6), "end": date(2003, 1, 9)})
-    rollup, events = asked.subject.engine.support(cut, asked.plan).tables
-    assert (rollup.rstrip("0123456789"), events) == ("rollup", "events")
-    asked.subject.check(asked.session, asked.plan, asked.events, cut)
+    check_cut_weeks(asked)
 
 
 def test_a_declared_rollup_merges_exact_states(tmp_path: Path) -> None:
