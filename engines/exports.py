@@ -12,7 +12,7 @@ from rollup_bench.errors import RequestError
 from rollup_bench.servers.budget import Budget
 from rollup_bench.servers.recipe import JavaProcess, Place, Recipe
 from rollup_bench.workloads.events import Statistics
-from rollup_bench.workloads.questions import EPOCH, Cohort, Question
+from rollup_bench.workloads.questions import EPOCH, Cohort, Grain, Question
 from rollup_bench.workloads.templates import Template
 
 Forms = Iterable[tuple[str, Callable[[Any], object]]]
@@ -108,9 +108,29 @@ def zone(template: Template) -> str:
     return str(template.body.get("zone", "UTC"))
 
 
+def table_limits(
+    template: Template, statistics: Statistics, name: str, grain: str | None, whole: bool, activity: bool
+) -> Iterator[str]:
+    """Lines about the dates that a table with buckets of a grain serves; None or `all`: any.
+
+    `whole` says that the events at the ends of the span are read too, `activity` that the table is one of cohorts.
+    """
+    if whole:
+        yield f"It reads the table {name} with a bucket for each {grain}, and events at the ends of the span."
+        yield f"The span must contain a whole {grain}, from its first instant to its last."
+    elif grain not in (None, Grain.ALL):
+        yield f"It reads the table {name} with a bucket for each {grain}: `start` and `end` must each begin a bucket."
+    if activity:
+        yield from _until_limit(template.fill(), statistics)
+
+
 def cohort_limits(question: Question, statistics: Statistics) -> Iterator[str]:
     """Lines about the dates that a table of cohorts serves."""
     yield "It reads a table of cohorts with a bucket for each day: `start` and `end` must each begin a day."
+    yield from _until_limit(question, statistics)
+
+
+def _until_limit(question: Question, statistics: Statistics) -> Iterator[str]:
     if isinstance(question, Cohort) and question.retention == "unbounded":
         yield f"`until` must be after the last event, {EPOCH + timedelta(milliseconds=statistics.last)}."
 

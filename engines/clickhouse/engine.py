@@ -18,10 +18,11 @@ from rollup_bench.engines.clickhouse.rollup import Stored
 from rollup_bench.engines.clickhouse.sources import source
 from rollup_bench.engines.clickhouse.statements import statement
 from rollup_bench.engines.clickhouse.states import CONFIDENCE, measured
-from rollup_bench.engines.clickhouse.table import Table
+from rollup_bench.engines.clickhouse.table import EVENTS, Table
 from rollup_bench.engines.clickhouse.tables import TableSet, table_set, tables
 from rollup_bench.engines.contract import Engine, Loaded, Plan, Session, Support, Where, demand, unsupported
 from rollup_bench.engines.exports import write_text
+from rollup_bench.engines.stages import loaded
 from rollup_bench.errors import FailureError, RequestError
 from rollup_bench.servers import Server
 from rollup_bench.servers.budget import Budget
@@ -99,7 +100,8 @@ class ClickHouse(Engine):
             counts, merged = loading.counted(connection, plan), loading.merged(connection)
         for part in merged:
             shutil.rmtree(part)
-        result = loading.loaded(plan, counts, time.perf_counter() - began, stages)
+        stored = EVENTS if plan.tables.stored.events else None
+        result = loaded(plan, counts, stored, time.perf_counter() - began, stages)
         folder.rename(self._path(plan))
         return result
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from operator import itemgetter
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -24,7 +24,7 @@ from rollup_bench.engines.cut_spans import bucket_after, bucket_before
 from rollup_bench.engines.exports import Forms, described, traced
 from rollup_bench.workloads.calendar import DAY, YEAR
 from rollup_bench.workloads.events import Statistics
-from rollup_bench.workloads.questions import EPOCH, MILLISECOND, Cohort, Grain, Question, milliseconds
+from rollup_bench.workloads.questions import MILLISECOND, Cohort, Grain, Question, milliseconds
 from rollup_bench.workloads.specs import instant
 from rollup_bench.workloads.templates import Template
 
@@ -93,15 +93,10 @@ def query(template: Template, plan: Plan, read: Source) -> list[str]:
 
 def _limits(template: Template, statistics: Statistics, read: Source) -> Iterator[str]:
     """Lines about the dates that a table other than that of events serves."""
-    name, table = read.name, read.table
+    table = read.table
     grain = table.rollup.layout.grain if isinstance(table, Stored) else getattr(table, "grain", None)
-    if read.whole:
-        yield f"It reads the table {name} with a bucket for each {grain}, and events at the ends of the span."
-        yield f"The span must contain a whole {grain}, from its first instant to its last."
-    elif grain not in (None, Grain.ALL):
-        yield f"It reads the table {name} with a bucket for each {grain}: `start` and `end` must each begin a bucket."
-    if isinstance(table, StoredActivity) and getattr(template.fill(), "retention", "") == "unbounded":
-        yield f"`until` must be after the last event, {EPOCH + timedelta(milliseconds=statistics.last)}."
+    activity = isinstance(table, StoredActivity)
+    return exports.table_limits(template, statistics, read.name, grain, bool(read.whole), activity)
 
 
 def _forms(name: str, default: object, zone: str, question: Question, read: Source) -> Forms:

@@ -2,28 +2,20 @@
 
 import time
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 import pyarrow as pa
 
 from rollup_bench.engines.clickhouse.connections import Connection
 from rollup_bench.engines.clickhouse.sql import quoted
 from rollup_bench.engines.clickhouse.table import BATCHES, EVENTS, Table, event_types
-from rollup_bench.engines.contract import Built, Loaded, Plan
-from rollup_bench.errors import FailureError
+from rollup_bench.engines.contract import Plan
+from rollup_bench.engines.stages import Stage
 from rollup_bench.servers.watch import Watch
 from rollup_bench.workloads.events import Events
 from rollup_bench.workloads.pace import Pace
 
 VIEW = quoted("rolling up")
 PARTS = "database = currentDatabase()"
-
-
-class Stage(NamedTuple):
-    """What a step of a load took: its seconds, and the bytes of all tables after it."""
-
-    seconds: float
-    bytes: int
 
 
 def fill(connection: Connection, plan: Plan, events: Events, watch: Watch) -> list[Stage]:
@@ -42,16 +34,6 @@ def fill(connection: Connection, plan: Plan, events: Events, watch: Watch) -> li
         _merge(connection, others, watch)
         stages.append(Stage(time.perf_counter() - began - stages[0].seconds, _size(connection)))
     return stages
-
-
-def loaded(plan: Plan, counts: dict[str, int], seconds: float, stages: Sequence[Stage]) -> Loaded:
-    """The result of a load; FailureError if the table of all events has not as many rows as there are events."""
-    stored, rows, built = counts[EVENTS] if plan.tables.stored.events else 0, sum(counts.values()), None
-    if plan.tables.stored.events and stored != plan.statistics.rows:
-        raise FailureError(f"clickhouse stored {stored} of {plan.statistics.rows} events")
-    if 0 < stored < rows:
-        built = Built(rows - stored, stages[1].seconds, stages[1].bytes - stages[0].bytes)
-    return Loaded(rows, seconds, stages[-1].bytes, built)
 
 
 def batches(events: Events, watch: Watch) -> Iterator[pa.RecordBatch]:

@@ -85,7 +85,7 @@ def local_time(zone: str, span: tuple[int, int], statistics: Statistics) -> Loca
 
 
 def day(shown: str) -> str:
-    """The local day of a local time."""
+    """The local day in which a local time lies."""
     return f"(intDiv({shown} + {EARLIER * DAY}, {DAY}) - {EARLIER})"
 
 

@@ -17,12 +17,13 @@ from rollup_bench.engines.contract import Engine, Loaded, Plan, Session, Support
 from rollup_bench.engines.duckdb import export, rollup, sql, tables
 from rollup_bench.engines.duckdb.cohort import cohort, stored_cohort
 from rollup_bench.engines.duckdb.funnel import funnel, stored_funnel
-from rollup_bench.engines.duckdb.loading import filled, loaded, naive_batches, naive_schema, steps
+from rollup_bench.engines.duckdb.loading import filled, naive_batches, naive_schema, steps, stored_events
 from rollup_bench.engines.duckdb.sources import source
 from rollup_bench.engines.duckdb.timeout import SECONDS, Timeout
 from rollup_bench.engines.duckdb.zones import LocalTime, local_time
 from rollup_bench.engines.exports import write_text
 from rollup_bench.engines.sql import Parameters, quoted
+from rollup_bench.engines.stages import loaded
 from rollup_bench.errors import FailureError, RequestError
 from rollup_bench.servers import Server
 from rollup_bench.servers.budget import Budget
@@ -92,7 +93,7 @@ class DuckDB(Engine):
                 counts = _counts(connection, plan)
         except duckdb.Error as error:
             raise failure(error) from None
-        return loaded(counts, events.statistics.rows, time.perf_counter() - began, stages)
+        return loaded(plan, counts, stored_events(plan), time.perf_counter() - began, stages)
 
     def rows(self, plan: Plan) -> int | None:
         path = self.path(plan)

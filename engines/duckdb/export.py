@@ -1,7 +1,7 @@
 """A dataset as files for DuckDB's own clients: settings, tables, events, and questions with variables as parameters."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from operator import itemgetter
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -21,7 +21,7 @@ from rollup_bench.engines.rollups import Rollup
 from rollup_bench.engines.sql import quoted
 from rollup_bench.workloads.calendar import YEAR
 from rollup_bench.workloads.events import Statistics
-from rollup_bench.workloads.questions import EPOCH, MILLISECOND, Grain, Question, milliseconds
+from rollup_bench.workloads.questions import MILLISECOND, Grain, Question, milliseconds
 from rollup_bench.workloads.specs import instant
 from rollup_bench.workloads.templates import Template
 
@@ -92,15 +92,10 @@ def query(template: Template, plan: Plan, statement: Statement, read: Source) ->
 
 def _limits(template: Template, statistics: Statistics, read: Source) -> Iterator[str]:
     """Lines about the dates that a table other than that of events serves."""
-    name, table = read.name, read.table
+    table = read.table
     grain = table.layout.grain if isinstance(table, Rollup) else getattr(table, "grain", None)
-    if read.whole:
-        yield f"It reads the table {name} with a bucket for each {grain}, and events at the ends of the span."
-        yield f"The span must contain a whole {grain}, from its first instant to its last."
-    elif grain not in (None, Grain.ALL):
-        yield f"It reads the table {name} with a bucket for each {grain}: `start` and `end` must each begin a bucket."
-    if isinstance(table, StoredActivity) and getattr(template.fill(), "retention", "") == "unbounded":
-        yield f"`until` must be after the last event, {EPOCH + timedelta(milliseconds=statistics.last)}."
+    activity = isinstance(table, StoredActivity)
+    return exports.table_limits(template, statistics, read.name, grain, bool(read.whole), activity)
 
 
 def _forms(name: str, default: object, zone: str, read: Source) -> Forms:

@@ -3,13 +3,13 @@
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from rollup_bench.engines.contract import Built, Loaded, Plan
+from rollup_bench.engines.contract import Plan
 from rollup_bench.engines.duckdb import tables
-from rollup_bench.errors import FailureError
+from rollup_bench.engines.stages import Stage
 from rollup_bench.servers.watch import Watch
 from rollup_bench.workloads.events import Events
 from rollup_bench.workloads.pace import Pace
@@ -18,16 +18,14 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 
-class Stage(NamedTuple):
-    """What a step of a load took: its seconds, and the bytes of the file after it."""
-
-    seconds: float
-    bytes: int
-
-
 def steps(plan: Plan) -> tuple[str, str]:
     """The statements that store the events, and those that build all other tables; they read the table `batches`."""
     return tables.statements(plan.tables, plan.statistics, plan.dataset.columns)
+
+
+def stored_events(plan: Plan) -> str | None:
+    """The name of the table of all events; None if the plan has none."""
+    return "events" if plan.tables.events else None
 
 
 def filled(connection: "DuckDBPyConnection", texts: Sequence[str], path: Path) -> list[Stage]:
@@ -39,16 +37,6 @@ def filled(connection: "DuckDBPyConnection", texts: Sequence[str], path: Path) -
         connection.execute("CHECKPOINT")
         stages.append(Stage(time.perf_counter() - began, path.stat().st_size))
     return stages
-
-
-def loaded(counts: dict[str, int], events: int, seconds: float, stages: Sequence[Stage]) -> Loaded:
-    """The result of a load of `events` events; FailureError if the number of rows in the table `events` differs."""
-    stored, rows, built = counts.get("events", 0), sum(counts.values()), None
-    if "events" in counts and stored != events:
-        raise FailureError(f"duckdb stored {stored} of {events} events")
-    if 0 < stored < rows:
-        built = Built(rows - stored, stages[1].seconds, stages[1].bytes - stages[0].bytes)
-    return Loaded(rows, seconds, stages[-1].bytes, built)
 
 
 def naive_batches(events: Events, watch: Watch) -> Iterator[pa.RecordBatch]:

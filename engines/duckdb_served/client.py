@@ -6,9 +6,9 @@ from contextlib import contextmanager, suppress
 import pyarrow as pa
 from pyarrow import flight
 
-from rollup_bench.engines.duckdb.loading import Stage
 from rollup_bench.engines.duckdb.timeout import SECONDS
 from rollup_bench.engines.duckdb_served import protocol
+from rollup_bench.engines.stages import Stage
 from rollup_bench.errors import FailureError
 from rollup_bench.servers.connection import Connection
 

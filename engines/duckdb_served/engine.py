@@ -13,9 +13,10 @@ import pyarrow as pa
 
 from rollup_bench.engines.contract import Loaded, Plan, Session, Support, Where
 from rollup_bench.engines.duckdb.engine import DuckDB, counting, statement, typed
-from rollup_bench.engines.duckdb.loading import loaded, naive_batches, naive_schema, steps
+from rollup_bench.engines.duckdb.loading import naive_batches, naive_schema, steps, stored_events
 from rollup_bench.engines.duckdb_served.client import Client
 from rollup_bench.engines.duckdb_served.protocol import Load, Query, StatementError
+from rollup_bench.engines.stages import loaded
 from rollup_bench.servers.watch import Watch
 from rollup_bench.workloads.events import Events
 from rollup_bench.workloads.questions import Question
@@ -44,7 +45,7 @@ class DuckDBServed(DuckDB):
         load, batches = Load(plan.name, steps(plan), rows), naive_batches(events, watch)
         schema, seconds = naive_schema(plan.schema), watch.remaining
         stages = _watched(lambda: self._client.load(load, schema, batches, seconds), watch)
-        return loaded(self._counts(plan), rows, time.perf_counter() - began, stages)
+        return loaded(plan, self._counts(plan), stored_events(plan), time.perf_counter() - began, stages)
 
     def rows(self, plan: Plan) -> int | None:
         try:

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from rollup_bench.engines.duckdb.loading import Stage
+from rollup_bench.engines.stages import Stage
 from rollup_bench.errors import FailureError
 
 
