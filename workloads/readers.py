@@ -98,7 +98,7 @@ def _csv(stream: pa.NativeFile, source: Source, columns: list[str]) -> Iterator[
 
 
 def _text(stream: pa.NativeFile, source: Source) -> io.BufferedReader:
-    """The stream in UTF-8, without the lines of a footer, and with runs of blanks squeezed if a space separates."""
+    """The stream in UTF-8, without the lines of a footer; if a space separates, one stands for each run of blanks."""
     if codecs.lookup(source.encoding).name != "utf-8":
         stream = pa.transcoding_input_stream(stream, source.encoding, "utf-8")
     if source.footer or source.separator == " ":

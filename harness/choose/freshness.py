@@ -83,7 +83,7 @@ class Freshness:
         return max(highs), max(one.low for one in fastest if one)
 
     def most(self, part: Part) -> float:
-        """Returns the highest rate of all questions at which a store is known to serve; infinite if none is needed."""
+        """Returns up to which rate of questions a store is known to serve; infinite if it need not follow a stream."""
         if not self.needs.follows:
             return inf
         return max((one.asked for one in self.able(part, asked=0.0)), default=0.0) / (self._share(part) or 1.0)

@@ -19,7 +19,7 @@ SIGNS = r"^[+-]?([$€£¥] ?\d[\d.,]*|\d[\d.,]* ?[%$€£¥]|\d{1,3}([,'’ ]\d
 LARGE = 2**53
 """Integers of this size and above are taken for keys."""
 UNIQUE = 0.9
-"""The least share of different values of a column of ids in which each event has its own."""
+"""A column is taken for the ids of events if it has so many different values, as a share of all of its values."""
 
 
 @dataclass(frozen=True)
