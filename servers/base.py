@@ -88,6 +88,10 @@ class Server(ABC):
         """Seconds of processor time that the server's processes have used since they started; None if unknown."""
         return None
 
+    def written_bytes(self) -> int | None:
+        """Bytes that the server's processes have written to disk since they started; None if unknown."""
+        return None
+
     def resident_bytes(self) -> int | None:
         """The resident memory, in bytes, of all processes of the server now; None if unknown."""
         return None

@@ -42,6 +42,11 @@ class NativeServer(LocalServer):
         times = [process.cpu_times() for process in self._living()]
         return sum(time.user + time.system for time in times) if times else None
 
+    def written_bytes(self) -> int | None:
+        """Bytes that the running processes have written to disk in total; None if unknown, or if no process runs."""
+        sizes = [size for process in self._living() if (size := processes.written(process)) is not None]
+        return sum(sizes) if sizes else None
+
     def resident_bytes(self) -> int | None:
         """Bytes of resident memory of all running processes together; None if no process runs."""
         sizes = [process.memory_info().rss for process in self._living()]

@@ -66,6 +66,11 @@ def living(records: Sequence[Record]) -> list[psutil.Process]:
     return [process for record in records if (process := record.process())]
 
 
+def written(process: psutil.Process) -> int | None:
+    """The bytes that a process has written to disk; None where the system does not say."""
+    return int(process.io_counters().write_bytes) if hasattr(process, "io_counters") else None
+
+
 def end(path: Path) -> None:
     """Ends the processes that the file lists, the last stage first, by force after 60 s, and removes the file."""
     records = remembered(path)

@@ -71,6 +71,7 @@ class Seen:
     start: float
     sent: Seconds
     acknowledged: Seconds
+    message_bytes: int
     usage: Usage
     kill: Kill | None
     answers: Mapping[Phase, list[Answer]]
@@ -160,13 +161,15 @@ def _seen(
 ) -> Seen:
     questions = {**asks.questions, **({ALL: asks.count} if asks.count else {})}
     schedule = Schedule(start, 1 / request.asked, list(asks.prefixes), request.seed)
-    with sending(outlet, encoded(stream.events), stream.rate) as sender:
+    messages = encoded(stream.events)
+    with sending(outlet, messages, stream.rate) as sender:
         say(f"following for {stream.seconds:.0f} s")
         sender.start(start)
         usage = Usage(servers)
         watching.run(Begin(schedule, questions), sender, usage)
         sender.wait(Watch(seconds=PATIENCE))
-    return Seen(start, sender.sent, sender.acknowledged, usage, watching.kill, watching.answers)
+    size = sum(map(len, messages))
+    return Seen(start, sender.sent, sender.acknowledged, size, usage, watching.kill, watching.answers)
 
 
 def _line(arm: str, launch: int, bridged: bool, stream: Stream, asks: Asks, seen: Seen) -> Followed:
@@ -183,7 +186,9 @@ def _line(arm: str, launch: int, bridged: bool, stream: Stream, asks: Asks, seen
         failures=Counter(answer.error for answer in seen.answers[Phase.WRITTEN] if answer.table is None),
         sent=histogram(seen.sent - due),
         published=histogram(seen.acknowledged - due),
-        processor=seen.usage.spent,
+        processor=seen.usage.processor,
+        written=seen.usage.written,
+        message_bytes=seen.message_bytes,
         resident=seen.usage.resident,
         bridged=bridged,
         kill=seen.kill,

@@ -27,7 +27,8 @@ class Figures(msgspec.Struct, frozen=True):
 
     `fresh` has for each of `SHARES` between which seconds the quantile of the lags of all events lies; it is empty with
     `void`, which says why there are none; `late` means: because messages were sent late. `writing` and `quiet` have the
-    p50 and the p95 of response times. `processor` has the processor seconds for a million events by process, `resident`
+    p50 and the p95 of response times. `processor` has the processor seconds for a million events by process, `written`
+    the bytes that it wrote to disk for an event, and `message` is the bytes of the message of an event. `resident` has
     the median bytes of the follower in the middle and in the last third of the stream. `caught_up` is the time from a
     kill until an answer has all events sent before.
     """
@@ -42,6 +43,8 @@ class Figures(msgspec.Struct, frozen=True):
     doubled: int | None
     wrong: list[str]
     processor: dict[str, float]
+    written: dict[str, float]
+    message: float | None
     resident: tuple[float, float] | None
     caught_up: float | None
 
@@ -71,6 +74,8 @@ def figures(header: Header, followed: Followed) -> Figures:
         doubled=None if missing is None else max(-missing, 0),
         wrong=[name for name, verdict in followed.final.items() if verdict.partition(":")[0] not in verdicts.RIGHT],
         processor={name: 1e6 * spent / header.events for name, spent in followed.processor.items()},
+        written={name: size / header.events for name, size in followed.written.items()},
+        message=followed.message_bytes / header.events if followed.message_bytes else None,
         resident=_thirds(followed.resident),
         caught_up=_caught_up(followed),
     )

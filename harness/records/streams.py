@@ -87,6 +87,8 @@ class Followed(_Record, frozen=True, tag="followed"):
     published: str  # HdrHistogram of the microseconds from when a message was due until it was acknowledged, base64
     processor: dict[str, float]  # processor seconds of follower, engine, broker and bridge until the stream was stored
     resident: list[int]  # bytes of the process that follows and asks, once a second
+    written: dict[str, int] = {}  # bytes that these processes wrote to disk until then
+    message_bytes: int = 0  # of all messages; 0 if unknown
     bridged: bool = False  # whether the engine reads only Kafka, to which the stream was copied from its broker
     kill: Kill | None = None
 

@@ -35,6 +35,7 @@ def stream_tables(lines: Sequence[Record], console: Console) -> None:
     console.print("Answers while the stream is written, and response times then and while nothing is written")
     print_table(asked, console)
     _print_processor(streams, console)
+    _print_written(streams, console)
     _print_kills(streams, console)
     if any(line.bridged for line, _ in streams):
         console.print(
@@ -62,6 +63,20 @@ def _print_processor(streams: Sequence[tuple[Followed, Figures]], console: Conso
         used = [f"{found.processor[name]:.3g}" if name in found.processor else "" for name in names]
         memory = [f"{size / (1 << 20):.0f}" for size in found.resident or ()] or ["", ""]
         table.add_row(_name(line), *used, *memory)
+    print_table(table, console)
+
+
+def _print_written(streams: Sequence[tuple[Followed, Figures]], console: Console) -> None:
+    """Prints how large messages are, and what processes wrote to disk."""
+    names = list(dict.fromkeys(name for _, found in streams for name in found.written))
+    if not names:
+        return
+    console.print("Bytes of an event: of its message, and written to disk by each process")
+    table = new_table("arm", right=["message", *names])
+    for line, found in streams:
+        message = "" if found.message is None else f"{found.message:.0f}"
+        written = [f"{found.written[name]:.0f}" if name in found.written else "" for name in names]
+        table.add_row(_name(line), message, *written)
     print_table(table, console)
 
 

@@ -122,6 +122,9 @@ def assert_sound(header: Header, streams: Sequence[Record]) -> None:
         found = figures(header, line)
         assert (found.lost, found.doubled, found.wrong) == (0, 0, []), line.final
         assert found.kinds[Kind.RIGHT] > 10, line.failures
+        assert found.message is not None
+        assert found.message > 20
+        assert "follower" in found.written
 
 
 @pytest.mark.parametrize(("broker", "live", "victim"), [("kafka", True, "follower"), ("pulsar", False, "broker")])

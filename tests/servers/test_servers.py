@@ -62,6 +62,9 @@ def test_it_answers_and_listens_on_loopback_only(server: Server) -> None:
 def test_its_costs_are_those_of_its_processes(server: Server) -> None:
     used, resident, seconds = server.cpu_seconds(), server.resident_bytes(), server.startup_seconds
     assert used is not None
+    written = server.written_bytes()
+    assert written is not None
+    assert written > 0
     assert resident is not None
     assert seconds is not None
     assert used > 0.1

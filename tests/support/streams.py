@@ -42,6 +42,8 @@ def followed(
         sent=late,
         published=late,
         processor={"follower": 1.0, "broker": 0.5},
+        written={"follower": 300 * EVENTS, "broker": 150 * EVENTS},
+        message_bytes=120 * EVENTS,
         resident=[1 << 27] * 9,
         kill=kill,
     )

@@ -45,6 +45,7 @@ def test_the_table_names_bridges_kills_and_processor_time() -> None:
     assert "druid/raw (bridge)" in shown
     assert "not followed: cassandra/tuned: tuned follows no stream" in shown
     assert re.search(r"duckdb/day +broker +3\.0 +300 +280 +0\.5", shown)
+    assert re.search(r"duckdb/day +120 +300 +150 ", shown)
     assert not are_sound(streams.lines())
     assert are_sound([streams.HEADER, streams.followed()])
 

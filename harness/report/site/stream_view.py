@@ -40,6 +40,8 @@ class StreamView(msgspec.Struct, frozen=True):
     doubled: int | None
     wrong: list[str]
     processor: dict[str, float]
+    written: dict[str, float]
+    message: float | None
     resident: tuple[float, float] | None
     killed: str  # what was killed in each stream; empty for nothing
     caught_up: float | None  # the most seconds until an answer had all events that were sent before a kill
@@ -124,7 +126,9 @@ def _arm(header: Header, streams: Sequence[Followed]) -> StreamView:
         lost=_total([one.lost for one in found]),
         doubled=_total([one.doubled for one in found]),
         wrong=sorted({name for one in found for name in one.wrong}),
-        processor={name: median(one.processor[name] for one in found) for name in _in_all(found)},
+        processor=_in_all([one.processor for one in found]),
+        written=_in_all([one.written for one in found]),
+        message=found[0].message,
         resident=_medians([one.resident for one in found if one.resident]) if found[0].resident else None,
         killed=", ".join(dict.fromkeys(stream.kill.victim for stream in streams if stream.kill)),
         caught_up=max((one.caught_up for one in found if one.caught_up is not None), default=None),
@@ -140,9 +144,10 @@ def _curves(found: Sequence[Figures]) -> list[Curve]:
     return curves
 
 
-def _in_all(found: Sequence[Figures]) -> list[str]:
-    """The processes whose processor time is known in all launches."""
-    return [name for name in found[0].processor if all(name in one.processor for one in found)]
+def _in_all(launches: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """The medians of processes whose figure is known in all launches."""
+    names = [name for name in launches[0] if all(name in one for one in launches)]
+    return {name: median(one[name] for one in launches) for name in names}
 
 
 def _percentiles(histogram: str) -> tuple[float, float]:

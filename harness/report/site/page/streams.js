@@ -24,6 +24,9 @@
             series: drawn.map((one) => ({ name: one.arm, look: lookOf(known, one.arm), signs: [], points: one.lags.map((each) => [Math.max(each.high, 1e-3), each.share]) })) }));
     }
 
+    /* Returns a figure of each process, in one text. */
+    function parts(figures, text) { return Object.entries(figures).map(([part, value]) => `${part} ${text(value)}`).join(', '); }
+
     function asking(file) {
         const known = armsOfStreams(file);
         return dataTable(`Asking: ${file.name}`, file.arms, [
@@ -32,7 +35,9 @@
             ['p95 while written', (one) => seconds(one.writing[1])], ['p95 afterwards', (one) => seconds(one.quiet[1])],
             ...['right', 'torn', 'went back', 'wrong', 'failed'].map((kind) => [kind[0].toUpperCase() + kind.slice(1), (one) => count(one.kinds[kind] || 0)]),
             ['Published', (one) => one.published.map(seconds).join(', p99 ')],
-            ['Processor seconds for a million events', (one) => Object.entries(one.processor).map(([part, value]) => `${part} ${digits(value)}`).join(', ')],
+            ['Processor seconds for a million events', (one) => parts(one.processor, digits)],
+            ['Written to disk for an event', (one) => Object.keys(one.written).length
+                ? [parts(one.written, bytes), small(`its message has ${bytes(one.message)}`)] : DASH],
             ['Memory of the follower', (one) => one.resident ? one.resident.map(bytes).join(', at the end ') : DASH]]);
     }
 
