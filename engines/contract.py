@@ -145,6 +145,8 @@ class Engine(ABC):
     name: ClassVar[str]
     version: str
     scope: str
+    nodes: int = 1
+    """How many machines, or processes in their place, store and scan events."""
     sessions: int = 64
     """The most sessions at once that the engine's documents recommend; further requests wait in the client."""
     resumes: ClassVar[bool] = False

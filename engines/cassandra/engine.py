@@ -68,7 +68,8 @@ class Cassandra(Engine):
         return self._connected
 
     def _check_nodes(self, nodes: int) -> None:
-        """Sets `scope` if the cluster is external; RequestError if the cluster has fewer nodes than copies of a row."""
+        """Sets `nodes`, and `scope` if the cluster is external; RequestError if a row has more copies than nodes."""
+        self.nodes = nodes
         if self.served_by.via == "external":
             self.scope = f"{nodes} node{'s' * (nodes != 1)}, {self._settings}"
         if nodes < self._settings.replication:

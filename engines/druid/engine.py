@@ -75,6 +75,12 @@ class Druid(Engine):
         """The version of Druid that the cluster's router reports."""
         return self._cluster.version
 
+    @cached_property
+    def nodes(self) -> int:  # type: ignore[override]
+        """The number of historicals."""
+        ((count,),) = self._connection.rows("SELECT COUNT(*) FROM sys.servers WHERE server_type = 'historical'")
+        return int(count)
+
     def plan(self, dataset: Dataset, layout: Layout, statistics: Statistics) -> Plan:
         datasources = planning.datasources(dataset, layout, statistics)
         specs = [loading.spec(datasource, f"*_{datasource.name}", self.budget) for datasource in datasources]

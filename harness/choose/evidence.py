@@ -64,6 +64,7 @@ class Evidence(msgspec.Struct, frozen=True, omit_defaults=True):
     questions: list[str]
     mixes: dict[str, dict[str, int]] = {}
     errors: dict[str, float] = {}  # by question, the largest error that it tolerates, if it tolerates one
+    nodes: dict[str, int] = {}  # by engine, the machines that stored events; one if the file does not say it
     days: float | None = None  # from the first to the last event; None if the file does not say it
     sizable: str = SIZABLE  # the dataset to generate with other numbers of events: this one if it is generated
 
@@ -90,6 +91,7 @@ def evidence(run: Run, name: str, streams: Sequence[Sequence[Record]] = ()) -> E
         questions=questions,
         mixes=mixes,
         errors=_errors(data) if data else {},
+        nodes=run.header.nodes,
         days=(submitted.statistics.last - submitted.statistics.first) / 86_400_000 if submitted else None,
         sizable=run.header.dataset if data and data.source.generator else SIZABLE,
     )

@@ -32,9 +32,11 @@ def refusals(evidence: Evidence, needs: Needs, ask: Mapping[str, float]) -> Iter
     if missing := [name for name in needs.engines if name not in measured]:
         why = f"{', '.join(missing)} was not measured, only {', '.join(measured)}"
         yield Refusal("engines", why, measuring(evidence, engines=missing))
-    if needs.nodes > 1:
-        why = f"one machine was measured, you need {needs.nodes}"
-        yield Refusal("machines", why, measuring(evidence, more=["--via", "external"]))
+    nodes = {name: evidence.nodes.get(name, 1) for name in needs.engines or measured}
+    for number in dict.fromkeys(one for one in nodes.values() if one != needs.nodes):
+        others = [name for name, one in nodes.items() if one == number]
+        why = f"{', '.join(others)} ran on {number}, you need {needs.nodes} for each store"
+        yield Refusal("machines", why, measuring(evidence, engines=others, more=["--via", "external"]))
     if needs.years is not None:
         yield from _size(evidence, needs, needs.years)
     if needs.error is not None:

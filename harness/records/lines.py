@@ -37,6 +37,7 @@ class Header(_Record, frozen=True, tag="run"):
     budget: dict[str, int]  # "cores" and bytes of "memory" that each engine may use
     scope: list[str]  # sentences: how each engine runs, and what is not measured
     adapters: dict[str, str] = {}  # by engine, a hash of the adapter's source; empty in older files
+    nodes: dict[str, int] = {}  # by engine, the machines that store events; empty in older files, of one machine
     events: str = ""  # a hash of the events; empty in older files
     schema: int = SCHEMA
     started: str = ""  # when the run started, ISO 8601 in UTC

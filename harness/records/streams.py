@@ -43,6 +43,7 @@ class Header(_Record, frozen=True, tag="streams"):
     budget: dict[str, int]
     scope: list[str]
     adapters: dict[str, str]
+    nodes: dict[str, int] = {}  # by engine, the machines that store events; empty in older files, of one machine
     schema: int = SCHEMA
     started: str = ""  # ISO 8601 in UTC
     questions: list[str] = []  # that were asked; empty for all

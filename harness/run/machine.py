@@ -22,6 +22,7 @@ class Setting(TypedDict):
     versions: dict[str, str]
     adapters: dict[str, str]
     budget: dict[str, int]
+    nodes: dict[str, int]
     scope: list[str]
     started: str
 
@@ -34,6 +35,7 @@ def setting(engines: Sequence[Engine]) -> Setting:
         "versions": {engine.name: engine.version for engine in engines} | {"rollup-bench": version("rollup-bench")},
         "adapters": {engine.name: adapter_hash(engine.name) for engine in engines},
         "budget": {"cores": limits.cores, "memory": limits.memory},
+        "nodes": {engine.name: engine.nodes for engine in engines},
         "scope": [scope(engines, limits), NOT_MEASURED],
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
     }

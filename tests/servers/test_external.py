@@ -14,6 +14,7 @@ from cassandra import Unauthorized
 
 from rollup_bench.harness.conformance import checks
 from rollup_bench.harness.conformance.tested_engine import EngineUnderTest
+from rollup_bench.harness.records.findings import Run
 from rollup_bench.harness.run.arms import opened
 from rollup_bench.servers.watch import Watch
 from tests.conftest import HOME
@@ -26,6 +27,7 @@ SCOPES = {
     "cassandra": "(3 nodes, replication 3, consistency LOCAL_QUORUM)",
     "druid": "(a cluster of one's own, copies of each segment as its rules say)",
 }
+NODES = {"cassandra": 3, "druid": 2}
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,7 @@ def test_a_run_is_right_and_tells_its_scope(outside: Outside, external: Command,
         assert SCOPES[outside.engine] in told
         assert "external servers" in told
         assert "one node" not in told
-    assert any("run.jsonl" in str(path) for path in external.files())
+    assert Run.read(external.home / "run.jsonl").header.nodes == {outside.engine: NODES[outside.engine]}
     _nothing_seen(outside, "\n".join([looked, kept, *lines]))
 
 

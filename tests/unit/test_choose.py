@@ -209,7 +209,7 @@ def test_unforeseen_questions_go_to_raw_events() -> None:
     ("values", "what", "why", "command"),
     [
         ({"engines": ["duckdb"]}, "engines", "duckdb was not measured, only druid", "--engines duckdb"),
-        ({"nodes": 3}, "machines", "one machine was measured, you need 3", "--via external"),
+        ({"nodes": 3}, "machines", "druid ran on 1, you need 3 for each store", "--layouts raw --via external"),
         ({"years": 20.0}, "years kept", "the events span 10.0 years, you keep 20", "data describe"),
         (
             {"years": 5.0, "events_a_day": 1e6},
@@ -235,6 +235,14 @@ def test_needs_outside_of_what_was_measured_are_refused(
     assert refusal.why.startswith(why)
     assert command in refusal.command
     assert understood(refusal.command)
+
+
+def test_stores_on_other_numbers_of_machines_are_refused() -> None:
+    three = run(DRUID, store("cassandra/raw", {ROLLUP: 0.1, COHORT: 0.1}), nodes={"cassandra": 3})
+    whys = [[one.why for one in decide(three, nodes=nodes).refused] for nodes in (1, 2)]
+    assert whys[0] == ["cassandra ran on 3, you need 1 for each store"]
+    assert whys[1] == ["druid ran on 1, you need 2 for each store", "cassandra ran on 3, you need 2 for each store"]
+    assert decide(three, nodes=3, engines=["cassandra"]).chosen == ["cassandra/raw"]
 
 
 def test_a_longer_span_is_measured_with_generated_events() -> None:

@@ -301,7 +301,7 @@ def test_values_that_do_not_fit_are_answered_beside_their_field(opened: Visit) -
 def test_what_was_not_measured_is_named_with_its_command(opened: Visit, command: Command) -> None:
     page = opened("#/choose?p95-ms=50&nodes=3")
     expect(page.locator(".decision")).to_have_text(said(command, "--p95-ms", "50", "--nodes", "3"))
-    expect(page.locator(".card")).to_contain_text("one machine was measured, you need 3")
+    expect(page.locator(".card")).to_contain_text("ran on 1, you need 3 for each store")
     expect(page.locator(".card code")).to_contain_text("rollup-bench run --dataset flights")
     page.get_by_role("button", name="Copy").first.click()
     expect(page.get_by_role("button", name="Copied")).to_have_count(1)

@@ -12,7 +12,7 @@
         const underLoad = (one) => Object.fromEntries(Object.entries(one.under_load || {})
             .map(([name, loops]) => [name, new UnderLoad(loops)]));
         return {
-            mixes: {}, errors: {}, days: null, sizable: 'game', ...data,
+            mixes: {}, errors: {}, nodes: {}, days: null, sizable: 'game', ...data,
             stores: data.stores.map((one) => ({ ...store, ...one, under_load: underLoad(one) })),
         };
     }

@@ -14,9 +14,12 @@
             const why = `${missing.join(', ')} was not measured, only ${measured.join(', ')}`;
             found.push({ what: 'engines', why, command: measuring(evidence, { engines: missing }) });
         }
-        if (needs.nodes > 1) {
-            const why = `one machine was measured, you need ${needs.nodes}`;
-            found.push({ what: 'machines', why, command: measuring(evidence, { more: ['--via', 'external'] }) });
+        const nodesOf = (name) => (Object.hasOwn(evidence.nodes, name) ? evidence.nodes[name] : 1);
+        const considered = needs.engines.length ? needs.engines : measured;
+        for (const number of unique(considered.map(nodesOf)).filter((one) => one !== needs.nodes)) {
+            const others = considered.filter((name) => nodesOf(name) === number);
+            const why = `${others.join(', ')} ran on ${number}, you need ${needs.nodes} for each store`;
+            found.push({ what: 'machines', why, command: measuring(evidence, { engines: others, more: ['--via', 'external'] }) });
         }
         if (needs.years !== null) { found.push(...ofSize(evidence, needs)); }
         if (needs.error !== null) {
