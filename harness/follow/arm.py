@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
+from zlib import crc32
 
 import numpy as np
 
@@ -91,7 +92,7 @@ def follow(
     bridge = place.bridge if follows.subscribes else None
     kill = None
     if victim:
-        rng = np.random.default_rng([request.seed, launch])
+        rng = np.random.default_rng([request.seed, launch, crc32(f"{engine.name}/{layout.name}".encode())])
         kill = killing(victim, place.broker, engine, request.table.num_rows / request.rate, rng)
     outlet = Outlet(place.broker.name, place.broker.connection, plan.name)
     rows = request.table.num_rows
