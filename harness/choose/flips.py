@@ -54,7 +54,8 @@ def flips(rule: Rule, decision: Decision) -> list[Flip]:
     search = _Search(rule, found.pop(decision.chosen[0]), list(found.values()))
     amounts = [flip for name in _AMOUNTS for flip in search.amount(name)]
     weights = [flip for question in rule.ask for flip in search.weight(question)]
-    changes = [*amounts, *weights, *(flip for name in BOUNDS for flip in search.bound(name))]
+    bounds = [flip for name in BOUNDS for flip in search.bound(name)]
+    changes = [*amounts, *weights, *bounds, *search.events()]
     known = rule.needs.numbers | rule.ask
     return sorted((msgspec.structs.replace(flip, now=known[flip.need]) for flip in changes), key=_distance)
 
@@ -101,6 +102,21 @@ class _Search:
                 loose = self._limit(name, next(one for one in free.candidates() if one.name == cheaper[0]))
                 if loose:
                     yield Flip(name, True, *loose, cheaper)
+
+    def events(self) -> Iterator[Flip]:
+        """Yields up to which rate of events the best candidate is known to follow, and a cheaper one that fails now."""
+        name, freshness = "events_a_second", self.rule.freshness
+        if not self.rule.needs.follows:
+            return
+        met, missed = freshness.fastest(self.best)
+        yield Flip(name, True, met, met, missed, self._rule(name, met * (1 + _BEYOND)).choose().chosen)
+        cheaper = [freshness.fastest(one) for one in self.others if self._dearer(one) < 0]
+        now = self.rule.needs.events_a_second
+        for met, missed in sorted((each for each in cheaper if now / FAR < each[0] < now), key=lambda each: -each[0]):
+            chosen = self._rule(name, met).choose().chosen
+            if chosen != [self.best.name]:
+                yield Flip(name, False, met, met, missed, chosen)
+                return
 
     @property
     def _asks_a_measured_mix(self) -> bool:

@@ -88,6 +88,16 @@ class Freshness:
             return inf
         return max((one.asked for one in self.able(part, asked=0.0)), default=0.0) / (self._share(part) or 1.0)
 
+    def fastest(self, candidate: Candidate) -> tuple[float, float | None]:
+        """Returns up to which rate of events all stores are known to follow, and a higher one at which one fails.
+
+        The needed rate of events does not matter. None if no store is known to fail at a higher rate.
+        """
+        met = min(max((one.rate for one in self.able(part, events=0.0)), default=0.0) for part in candidate.parts)
+        tried = [(part, stream) for part in candidate.parts for stream in self._streams(part)]
+        missed = (one.rate for part, one in tried if one.rate > met and self._misses(part, one))
+        return met, min(missed, default=None)
+
     def _streams(self, part: Part) -> Iterator[Streamed]:
         return (one for one in part.store.streams if self.needs.broker in (None, one.broker))
 
@@ -100,17 +110,26 @@ class Freshness:
         return self.needs.rate * self._share(part)
 
     def _fails(self, part: Part, stream: Streamed) -> str:
+        return stream.never or (self._misses(part, stream) if _at_most(stream.rate, self.rate) else "")
+
+    def _misses(self, part: Part, stream: Streamed) -> str:
+        """Why a store is known to fail at the rate of events of a stream, while it is asked as is needed."""
         at = f"at {stream.rate:g} events a second through {stream.broker}"
-        slower = _at_most(stream.rate, self.rate) and _at_most(stream.asked, self._asked(part))
-        if stream.never or (stream.fails and slower):
-            return stream.never or f"{at}: {stream.fails}"
-        if slower and self.needs.fresh_seconds is not None and stream.low > self.needs.fresh_seconds:
+        if not _at_most(stream.asked, self._asked(part)):
+            return ""
+        if stream.fails:
+            return f"{at}: {stream.fails}"
+        if self.needs.fresh_seconds is not None and stream.low > self.needs.fresh_seconds:
             return f"{at}, 99 of 100 events are in answers only after {stream.low:.3g} s or more"
         return ""
 
-    def able(self, part: Part, asked: float | None = None) -> list[Streamed]:
-        """Returns the streams that show that a store serves, while it is `asked` so many questions a second."""
+    def able(self, part: Part, asked: float | None = None, events: float | None = None) -> list[Streamed]:
+        """Returns the streams that show that a store serves.
+
+        `asked` and `events` are questions and events a second, if others than those of the needs are meant.
+        """
         wanted = self._asked(part) if asked is None else asked
+        rate = self.rate if events is None else events
         fresh = inf if self.needs.fresh_seconds is None else self.needs.fresh_seconds
         return [
             one
@@ -119,7 +138,7 @@ class Freshness:
             and not one.fails
             and one.launches >= LEAST_LAUNCHES
             and (fresh == inf or _high(one) <= fresh)
-            and _at_most(self.rate, one.rate)
+            and _at_most(rate, one.rate)
             and _at_most(wanted, one.asked)
         ]
 

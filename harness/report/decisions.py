@@ -17,6 +17,7 @@ LABELS = {
     "unforeseen": "share of unforeseen questions",
     "p95_ms": "p95 in ms",
     "events_a_day": "events a day",
+    "events_a_second": "events a second",
     "fresh_seconds": "seconds until events are in answers",
     "disk_gb": "GB on disk",
     "load_seconds": "seconds of the load",

@@ -197,6 +197,19 @@ def test_a_store_serves_up_to_the_questions_that_were_asked_during_its_stream() 
     assert [(flip.value, flip.chosen) for flip in found if flip.up] == [(5.0, ["b/day"])]
 
 
+def test_the_rate_of_events_up_to_which_a_store_is_known_to_follow_changes_the_choice() -> None:
+    """The cheaper store is known to follow 2,000 events a second, and fails at 8,000."""
+    stores = {"a": [KEPT, of(rate=8000, fails="its lag grew until the end")], "b": [of(rate=9000)]}
+    above = changing("events_a_second", {"events_a_second": 500.0, "rate": 5.0}, **stores)
+    below = changing("events_a_second", {"events_a_second": 8500.0, "rate": 5.0}, **stores)
+    assert [(one.up, one.value, one.high, one.chosen) for one in above] == [(True, 2000, 8000, ["b/day"])]
+    assert sorted((one.up, one.value, one.high, one.chosen) for one in below) == [
+        (False, 2000, 8000, ["a/day"]),
+        (True, 9000, None, []),
+    ]
+    assert changing("events_a_second", {}, **stores) == []
+
+
 def test_how_fresh_a_store_was_is_said() -> None:
     asked = "a/day followed 2000 events a second through kafka, asked 5 questions a second: 99 of 100 events were in "
     assert (

@@ -6,7 +6,7 @@
     const NOTHING = 'nothing that was measured serves these needs';
     const LABELS = {
         rate: 'questions a second', unforeseen: 'share of unforeseen questions', p95_ms: 'p95 in ms', events_a_day: 'events a day',
-        fresh_seconds: 'seconds until events are in answers',
+        events_a_second: 'events a second', fresh_seconds: 'seconds until events are in answers',
         disk_gb: 'GB on disk', load_seconds: 'seconds of the load', cpu_hour: 'price of a core for an hour',
         memory_gb_month: 'price of a GB of memory', disk_gb_month: 'price of a GB on disk', system_month: 'price of running a system',
         cluster_hour: 'price of a machine for an hour',

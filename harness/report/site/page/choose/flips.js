@@ -17,7 +17,7 @@
         const search = new Search(rule, known.find((one) => one.name === decision.chosen[0]), known.filter((one) => one.name !== decision.chosen[0]));
         const found = [
             ...AMOUNTS.flatMap((name) => search.amount(name)), ...Object.keys(rule.ask).flatMap((question) => search.weight(question)),
-            ...BOUNDS.flatMap((name) => search.bound(name)),
+            ...BOUNDS.flatMap((name) => search.bound(name)), ...search.events(),
         ];
         const values = { ...rule.needs, ...rule.needs.prices, ...rule.ask };
         return found.map((flip) => ({ ...flip, now: values[flip.need] })).map((flip) => [distance(flip), flip])
@@ -66,6 +66,20 @@
                     const loose = this.limit(name, free.candidates().find((one) => one.name === cheaper[0]));
                     if (loose) { found.push(flipOf(name, true, loose, cheaper)); }
                 }
+            }
+            return found;
+        }
+
+        /* Returns up to which rate of events the best candidate is known to follow, and a cheaper one that fails now. */
+        events() {
+            const { needs, freshness } = this.rule, now = needs.events_a_second, with_ = (value) => this.with('events_a_second', value).choose().chosen;
+            if (!freshness.isNeeded) { return []; }
+            const limit = ([met, missed]) => [met, met, missed], best = freshness.fastest(this.best);
+            const found = [flipOf('events_a_second', true, limit(best), with_(best[0] * (1 + BEYOND)))];
+            const cheaper = this.others.filter((one) => this.dearer(one) < 0).map((one) => freshness.fastest(one));
+            for (const each of cheaper.filter(([met]) => now / FAR < met && met < now).sort((one, two) => two[0] - one[0])) {
+                const chosen = with_(each[0]);
+                if (!isSame(chosen, [this.best.name])) { return [...found, flipOf('events_a_second', false, limit(each), chosen)]; }
             }
             return found;
         }

@@ -55,6 +55,13 @@
             return Math.max(0, ...this.able(part, 0).map((one) => one.asked)) / (this.share(part) || 1);
         }
 
+        /* Returns up to which rate of events all stores are known to follow, and a higher one at which one fails or null. */
+        fastest(candidate) {
+            const met = Math.min(...candidate.parts.map((part) => Math.max(0, ...this.able(part, this.asked(part), 0).map((one) => one.rate))));
+            const missed = candidate.parts.flatMap((part) => this.streams(part).filter((one) => one.rate > met && this.misses(part, one)));
+            return [met, missed.length ? Math.min(...missed.map((one) => one.rate)) : null];
+        }
+
         streams({ store }) { return store.streams.filter((one) => this.needs.broker === null || this.needs.broker === one.broker); }
 
         /* The share of a store's questions in all questions. */
@@ -66,17 +73,22 @@
         asked(part) { return this.needs.rate * this.share(part); }
 
         fails(part, stream) {
-            const at = `at ${plain(stream.rate)} events a second through ${stream.broker}`, needed = this.needs.fresh_seconds;
-            const isSlower = isAtMost(stream.rate, this.rate) && isAtMost(stream.asked, this.asked(part));
-            if (stream.never || (stream.fails && isSlower)) { return stream.never || `${at}: ${stream.fails}`; }
-            return isSlower && needed !== null && stream.low > needed ? `${at}, 99 of 100 events are in answers only after ${short(stream.low)} s or more` : '';
+            return stream.never || (isAtMost(stream.rate, this.rate) ? this.misses(part, stream) : '');
         }
 
-        /* The streams that show that a store serves, while it is asked so many questions a second. */
-        able(part, wanted = this.asked(part)) {
+        /* Returns why a store is known to fail at the rate of events of a stream, while it is asked as is needed. */
+        misses(part, stream) {
+            const at = `at ${plain(stream.rate)} events a second through ${stream.broker}`, needed = this.needs.fresh_seconds;
+            if (!isAtMost(stream.asked, this.asked(part))) { return ''; }
+            if (stream.fails) { return `${at}: ${stream.fails}`; }
+            return needed !== null && stream.low > needed ? `${at}, 99 of 100 events are in answers only after ${short(stream.low)} s or more` : '';
+        }
+
+        /* The streams that show that a store serves, at these rates of questions and of events. */
+        able(part, wanted = this.asked(part), rate = this.rate) {
             const needed = this.needs.fresh_seconds, isFresh = ({ high }) => needed === null || (high !== null && high <= needed);
             return this.streams(part).filter((one) => !one.never && !one.fails && one.launches >= LEAST_LAUNCHES && isFresh(one)
-                && isAtMost(this.rate, one.rate) && isAtMost(wanted, one.asked));
+                && isAtMost(rate, one.rate) && isAtMost(wanted, one.asked));
         }
     }
 
