@@ -35,7 +35,8 @@ def refusals(evidence: Evidence, needs: Needs, ask: Mapping[str, float]) -> Iter
     nodes = {name: evidence.nodes.get(name, 1) for name in needs.engines or measured}
     for number in dict.fromkeys(one for one in nodes.values() if one != needs.nodes):
         others = [name for name, one in nodes.items() if one == number]
-        why = f"{', '.join(others)} ran on {number}, you need {needs.nodes} for each store"
+        ran = f"{', '.join(others)} ran on {'one machine' if number == 1 else f'{number} machines'}"
+        why = f"{ran}, you need {needs.nodes} for each store; start such clusters and name them in the environment"
         yield Refusal("machines", why, measuring(evidence, engines=others, more=["--via", "external"]))
     if needs.years is not None:
         yield from _size(evidence, needs, needs.years)
@@ -72,7 +73,8 @@ def measuring(
     known = [name for name in layouts if dataset == evidence.dataset or name in STORED]
     words = ["--engines", ",".join(engines or _engines(evidence)), "--layouts", ",".join(known or [RAW])]
     asked = ["--questions", ",".join(questions)] if questions else []
-    words = ["rollup-bench", "run", "--dataset", dataset, *words, *asked, *more, "--profile", "standard"]
+    rows = ["--rows", str(evidence.rows)] if "--rows" not in more and dataset == evidence.sizable else []
+    words = ["rollup-bench", "run", "--dataset", dataset, *words, *asked, *rows, *more, "--profile", "standard"]
     return shlex.join(words)
 
 

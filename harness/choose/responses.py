@@ -56,6 +56,7 @@ class UnderLoad(msgspec.Struct, frozen=True):
     loops: list[Loop] = []
     slow: bool = False  # whether even a single client waited longer than the objective of the run
     objective: float = 0.1  # seconds
+    most: float | None = None  # the most right answers a second to clients that wait for each answer; None if unknown
 
     def p95(self, questions: Collection[str], rate: float) -> tuple[float, float]:
         """Returns between which seconds the p95 of these questions lies at the lowest measured rate that is not lower.
@@ -63,6 +64,8 @@ class UnderLoad(msgspec.Struct, frozen=True):
         Requests of other questions and a higher rate only make responses slower, so that the upper bound also holds for
         these questions alone at `rate`. It is infinite if no loop tells it. Of loops at one rate, the slowest counts.
         """
+        if self.slow:
+            return self.objective, math.inf
         sufficient = [loop for loop in self.loops if loop.rate >= rate]
         lowest = min((loop.rate for loop in sufficient), default=0.0)
         bounds = [loop.p95(questions) for loop in sufficient if loop.rate == lowest]
@@ -70,7 +73,7 @@ class UnderLoad(msgspec.Struct, frozen=True):
 
     def misses(self, questions: Collection[str], rate: float, seconds: float) -> bool:
         """Whether the p95 of all the mix's questions is known to exceed `seconds` at `rate` requests a second."""
-        if self.slow and seconds <= self.objective:
+        if (self.slow and seconds <= self.objective) or rate > self.sustained[1]:
             return True
         return any(loop.p95(questions)[0] > seconds for loop in self.loops if loop.rate <= rate)
 
@@ -81,9 +84,18 @@ class UnderLoad(msgspec.Struct, frozen=True):
 
     @property
     def sustained(self) -> tuple[float, float]:
-        """The highest rate that was sustained, and the lowest that was not; 0 and infinite without such rates."""
+        """The highest rate that was sustained, and the lowest that was not; 0 and infinite without such rates.
+
+        If no rate was tried, both are the most answers a second.
+        """
+        if not self.loops and self.most is not None:
+            return self.most, self.most
         missed = min((loop.rate for loop in self.loops if not loop.buckets), default=math.inf)
         return max((loop.rate for loop in self.loops if loop.rate < missed), default=0.0), missed
+
+    def of_some(self) -> "UnderLoad":
+        """Returns what is known if only some of the questions are asked: whether it is slow, and its most, are not."""
+        return msgspec.structs.replace(self, slow=False, most=None)
 
 
 def under_load(run: Run, mix: Mix, arm: str) -> UnderLoad | None:
@@ -94,7 +106,8 @@ def under_load(run: Run, mix: Mix, arm: str) -> UnderLoad | None:
         return None
     order = _order(run, mix)
     found = [loop for line in sorted(opened, key=lambda line: line.rate) if (loop := _loop(line, order))]
-    return UnderLoad(found, not opened, opened[0].objective if opened else UnderLoad().objective)
+    objective = opened[0].objective if opened else UnderLoad().objective
+    return UnderLoad(found, not opened, objective, loops.capacity(closed))
 
 
 def _order(run: Run, mix: Mix) -> list[str]:

@@ -1,5 +1,6 @@
 """The rule that chooses a store, or a pair of stores. docs/choosing.md explains it."""
 
+import math
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -42,6 +43,7 @@ class Offer(msgspec.Struct, frozen=True):
     load_seconds: float  # of both stores
     disk_bytes: float
     memory_bytes: float
+    p95: tuple[float, float | None]  # between which seconds the p95 of the slowest store lies; None if unknown
     fresh: dict[str, Streamed]  # by arm, the stream that shows that the store keeps up; empty if no need asks for it
 
 
@@ -241,6 +243,7 @@ class Rule:
 
     def _offer(self, candidate: Candidate, total: Draws, cheapest: float) -> Offer:
         paid = {name: float(np.median(draws)) for name, draws in self.pricing.parts(candidate).items() if draws.any()}
+        low, high = self.pricing.speed.p95(candidate)
         return Offer(
             candidate.name,
             {part.store.arm: list(part.questions) for part in candidate.parts},
@@ -249,6 +252,7 @@ class Rule:
             float(np.median(self.load_seconds(candidate))),
             self.disk_gb(candidate) * GB,
             sum(part.store.memory or 0.0 for part in candidate.parts) * self.needs.replicas,
+            (low, high if math.isfinite(high) else None),
             {part.store.arm: seen for part in candidate.parts if (seen := self.freshness.shown(part))},
         )
 

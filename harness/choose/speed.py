@@ -61,7 +61,7 @@ class Speed:
 
         Both are infinite if no rate of the mix was tried: then nothing but the cores limits the rate.
         """
-        tried = [(one.sustained, share) for one, _, share in self._loads(part) if one.loops]
+        tried = [(one.sustained, share) for one, _, share in self._loads(part) if one.loops or one.most is not None]
         return max(((met / share, missed / share) for (met, missed), share in tried), default=(math.inf, math.inf))
 
     def _p95(self, part: Part) -> tuple[float, float]:
@@ -74,7 +74,7 @@ class Speed:
         This is the whole mix and, for a store that answers a single question, this question asked by itself.
         """
         if whole := part.store.under_load.get(self.mix or ""):
-            yield whole, part.questions, 1.0
+            yield whole if len(part.questions) == len(self.stores.ask) else whole.of_some(), part.questions, 1.0
         if len(part.questions) == 1 and (own := part.store.under_load.get(part.questions[0])):
             weight = self.stores.ask.get(part.questions[0], 0.0) / sum(self.stores.ask.values())
             if share := (1 - self.needs.unforeseen) * weight:

@@ -28,7 +28,7 @@ LABELS = {
     "cluster_hour": "price of a machine for an hour",
 }
 """What readers call the needs and prices; all other needs are weights of questions."""
-NOTHING = "nothing that was measured serves these needs"
+NOTHING = "no measured store is known to serve these needs"
 
 
 def decision(rule: Rule, decided: Decision, flips: Sequence[Flip], console: Console) -> None:
@@ -38,7 +38,7 @@ def decision(rule: Rule, decided: Decision, flips: Sequence[Flip], console: Cons
     if decided.offers:
         _print_offers(decided.offers, console)
         for offer in _best_of_each_kind(decided.offers):
-            console.print(Text(described(offer, decided.offers[0])))
+            console.print(Text(described(offer, decided.offers[0], rule.needs.rate)))
     if flips:
         console.print("What would change it:")
     for flip in flips:
@@ -57,8 +57,11 @@ def scope(rule: Rule) -> str:
     total = sum(rule.ask.values())
     asked = ", ".join(f"{weight / total:.0%} {question}" for question, weight in rule.ask.items())
     unforeseen = f", {needs.unforeseen:.0%} of the questions unforeseen" if needs.unforeseen else ""
-    questions = "1 question" if needs.rate == 1 else f"{needs.rate:g} questions"
-    return f"{evidence.dataset}, {evidence.rows:,} rows, {questions} a second{unforeseen}: {asked}"
+    return f"{evidence.dataset}, {evidence.rows:,} rows, {_a_second(needs.rate)}{unforeseen}: {asked}"
+
+
+def _a_second(rate: float) -> str:
+    return f"{'1 question' if rate == 1 else f'{rate:g} questions'} a second"
 
 
 def sentence(decided: Decision) -> str:
@@ -72,7 +75,14 @@ def sentence(decided: Decision) -> str:
     if len(decided.chosen) == 1:
         draws = "all draws" if first.cheapest == 1 else f"{first.cheapest:.1%} of the draws"
         return f"Choose {first.name}: it costs {money(first)} a month, and is the cheapest in {draws}."
-    return f"Choose {' or '.join(decided.chosen)}: their prices cannot be told apart."
+    return f"Choose {either(decided.chosen)}: their prices cannot be told apart."
+
+
+def either(names: Sequence[str]) -> str:
+    """Returns the names of candidates of which one is to be chosen; it is said of each whether it is a pair."""
+    kinds = {" and " in name for name in names}
+    each = [f"{name} {'together' if ' and ' in name else 'alone'}" for name in names] if len(kinds) > 1 else names
+    return ", or ".join(each)
 
 
 def money(offer: Offer) -> str:
@@ -81,15 +91,25 @@ def money(offer: Offer) -> str:
     return f"{price.middle:,.3g} (99%: {price.low:,.3g} to {price.high:,.3g})"
 
 
-def described(offer: Offer, cheapest: Offer) -> str:
-    """Returns which questions go where in an offer, and what its systems need together."""
+def described(offer: Offer, cheapest: Offer, rate: float) -> str:
+    """Returns which questions go where in an offer, what its systems need together, and how fast they are at a rate."""
     kind, ratio = ("single store", "pair")[len(offer.questions) - 1], offer.price.middle / cheapest.price.middle
     dearer = f", {ratio:.3g} times the lowest price" if offer is not cheapest else ""
     sizes = f"{_gb(offer.disk_bytes)} on disk, {_gb(offer.memory_bytes)} of memory"
     where = "".join(f"; {arm} answers {', '.join(questions)}" for arm, questions in offer.questions.items())
     loaded = f"loads in {offer.load_seconds:,.3g} s, {sizes}"
     fresh = "".join(f"; {freshness(arm, seen)}" for arm, seen in offer.fresh.items())
-    return f"best {kind}: {offer.name}{dearer}: {loaded}{where if kind == 'pair' else ''}{fresh}"
+    speed = f"; {response(offer)} at {_a_second(rate)}"
+    return f"best {kind}: {offer.name}{dearer}: {loaded}{where if kind == 'pair' else ''}{speed}{fresh}"
+
+
+def response(offer: Offer) -> str:
+    """Returns how fast the answers of an offer are known to be."""
+    low, high = (1000 * bound if bound else None for bound in offer.p95)
+    apart = ", each store measured by itself," if len(offer.questions) > 1 else ""
+    if high is not None:
+        return f"95 of 100 answers come within {high:,.3g} ms{apart}"
+    return f"the p95 of response times{apart} is " + (f"above {low:,.3g} ms" if low else "not known")
 
 
 def freshness(arm: str, seen: Streamed) -> str:
@@ -103,11 +123,16 @@ def freshness(arm: str, seen: Streamed) -> str:
 def flip_text(flip: Flip) -> str:
     """Returns what is chosen beyond a value of a need or price, and between which bounds the value lies."""
     need = LABELS.get(flip.need, f"weight of {flip.need}")
-    low, high = ("unknown" if bound is None else f"{bound:,.3g}" for bound in (flip.low, flip.high))
+    low, high = ("unknown" if bound is None else _short(bound) for bound in (flip.low, flip.high))
     between = "" if flip.low == flip.high else f" (99%: {low} to {high})"
-    chosen = " or ".join(flip.chosen) or NOTHING
-    now = "" if flip.now is None else f", now {flip.now:,.3g}"
-    return f"{need} {'above' if flip.up else 'below'} {flip.value:,.3g}{between}{now}: {chosen}"
+    now = "" if flip.now is None else f", now {_short(flip.now)}"
+    beyond = f"{need} {'above' if flip.up else 'below'} {_short(flip.value)}"
+    return f"{beyond}{between}{now}: {either(flip.chosen) or NOTHING}"
+
+
+def _short(value: float) -> str:
+    """Returns a number with three digits that count; large ones are written out."""
+    return f"{float(f'{value:.3g}'):,.15g}"
 
 
 def _print_offers(offers: Sequence[Offer], console: Console) -> None:

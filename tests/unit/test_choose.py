@@ -14,7 +14,7 @@ from rollup_bench.harness.choose.evidence import Evidence
 from rollup_bench.harness.choose.flips import Flip, flips
 from rollup_bench.harness.choose.needs import changed
 from rollup_bench.harness.choose.prices import SECONDS
-from rollup_bench.harness.choose.responses import Loop
+from rollup_bench.harness.choose.responses import Loop, UnderLoad
 from rollup_bench.harness.choose.rule import Decision, Rule
 from rollup_bench.harness.cli.main import cli
 from tests.support.command import Command
@@ -209,7 +209,7 @@ def test_unforeseen_questions_go_to_raw_events() -> None:
     ("values", "what", "why", "command"),
     [
         ({"engines": ["duckdb"]}, "engines", "duckdb was not measured, only druid", "--engines duckdb"),
-        ({"nodes": 3}, "machines", "druid ran on 1, you need 3 for each store", "--layouts raw --via external"),
+        ({"nodes": 3}, "machines", "druid ran on one machine, you need 3", "--rows 1000000 --via external"),
         ({"years": 20.0}, "years kept", "the events span 10.0 years, you keep 20", "data describe"),
         (
             {"years": 5.0, "events_a_day": 1e6},
@@ -237,11 +237,26 @@ def test_needs_outside_of_what_was_measured_are_refused(
     assert understood(refusal.command)
 
 
+def test_a_store_gives_no_more_answers_than_to_clients_that_wait_for_each() -> None:
+    """Slow stores are put under no open loop; as a part of a pair, such a store is asked only some of the questions."""
+    slow = UnderLoad(slow=True, most=40.0)
+    both = {ROLLUP: 1, COHORT: 1}
+    druid = store("druid/raw", {ROLLUP: 0.001, COHORT: 0.04}, under_load={"m": slow})
+    cassandra = store("cassandra/raw", {ROLLUP: 0.04, COHORT: 0.001}, under_load={"m": slow})
+    decided = decide(run(druid, cassandra, mixes={"m": both}), rate=45.0)
+    assert decided.chosen == ["druid/raw and cassandra/raw"]
+    assert decided.offers[0].p95 == (0.0, None)
+    assert [one.why for one in decided.failing] == ["it did not sustain 45 questions a second"] * 2
+    assert decide(run(druid, mixes={"m": both}), rate=39.0).offers[0].p95 == (0.1, None)
+
+
 def test_stores_on_other_numbers_of_machines_are_refused() -> None:
     three = run(DRUID, store("cassandra/raw", {ROLLUP: 0.1, COHORT: 0.1}), nodes={"cassandra": 3})
     whys = [[one.why for one in decide(three, nodes=nodes).refused] for nodes in (1, 2)]
-    assert whys[0] == ["cassandra ran on 3, you need 1 for each store"]
-    assert whys[1] == ["druid ran on 1, you need 2 for each store", "cassandra ran on 3, you need 2 for each store"]
+    starts = [[why.partition(";")[0] for why in each] for each in whys]
+    assert starts[0] == ["cassandra ran on 3 machines, you need 1 for each store"]
+    assert starts[1][0] == "druid ran on one machine, you need 2 for each store"
+    assert starts[1][1:] == ["cassandra ran on 3 machines, you need 2 for each store"]
     assert decide(three, nodes=3, engines=["cassandra"]).chosen == ["cassandra/raw"]
 
 

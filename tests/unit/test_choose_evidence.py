@@ -268,7 +268,8 @@ def test_choose_prints_the_choice(command: Command, file: Path) -> None:
     assert out.splitlines()[0] == "d, 1,000 rows, 2 questions a second: 50% q, 50% r"
     assert out.splitlines()[1].startswith("Choose druid/raw: it costs ")
     assert (
-        "questions a second above 12.1 (99%: 12.1 to 12.1), now 2: nothing that was measured serves these needs" in out
+        "questions a second above 12.1 (99%: 12.1 to 12.1), now 2: no measured store is known to serve these needs"
+        in out
     )
 
 

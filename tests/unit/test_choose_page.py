@@ -158,9 +158,11 @@ DECIDE = """cases => cases.flatMap(({ evidence, needs }) => {
     const known = choosing.evidenceOf(evidence);
     return needs.map((each) => {
         const rule = new choosing.Rule(known, each), decision = rule.choose(), found = choosing.flips(rule, decision);
-        const texts = [choosing.scope(rule), choosing.sentence(decision), ...decision.offers.map(choosing.money)];
+        const of = (text) => decision.offers.map((offer) => text(offer));
+        const said = [...of(choosing.money), ...of(choosing.response)];
         const seen = decision.offers.flatMap((offer) => Object.entries(offer.fresh));
         const fresh = seen.map(([arm, stream]) => choosing.freshness(arm, stream));
+        const texts = [choosing.scope(rule), choosing.sentence(decision), ...said];
         return { decision, flips: found, texts: [...texts, ...found.map(choosing.flipText), ...fresh] };
     });
 })"""
@@ -171,9 +173,10 @@ def _decided(found: Evidence, needs: Needs) -> Any:
     decision = rule.choose()
     flipped = flips(rule, decision)
     texts = [decisions.scope(rule), decisions.sentence(decision), *map(decisions.money, decision.offers)]
+    texts += map(decisions.response, decision.offers)
     texts += map(decisions.flip_text, flipped)
     texts += [decisions.freshness(*seen) for offer in decision.offers for seen in offer.fresh.items()]
-    return msgspec.to_builtins({"decision": decision, "flips": flipped, "texts": texts})
+    return msgspec.json.decode(msgspec.json.encode({"decision": decision, "flips": flipped, "texts": texts}))
 
 
 def _same(one: Any, other: Any) -> bool:
@@ -301,7 +304,7 @@ def test_values_that_do_not_fit_are_answered_beside_their_field(opened: Visit) -
 def test_what_was_not_measured_is_named_with_its_command(opened: Visit, command: Command) -> None:
     page = opened("#/choose?p95-ms=50&nodes=3")
     expect(page.locator(".decision")).to_have_text(said(command, "--p95-ms", "50", "--nodes", "3"))
-    expect(page.locator(".card")).to_contain_text("ran on 1, you need 3 for each store")
+    expect(page.locator(".card")).to_contain_text("ran on one machine, you need 3 for each store")
     expect(page.locator(".card code")).to_contain_text("rollup-bench run --dataset flights")
     page.get_by_role("button", name="Copy").first.click()
     expect(page.get_by_role("button", name="Copied")).to_have_count(1)

@@ -9,6 +9,7 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
+from rollup_bench.engines.registry import names as engine_names
 from rollup_bench.harness.choose.needs import Needs
 from rollup_bench.harness.choose.rule import Rule
 from rollup_bench.harness.records.findings import Run
@@ -49,7 +50,7 @@ def write(results: Path, site: Path) -> list[ComparisonView]:
         "delays": stream_view.delay_views(files),
         "frontier": frontier_view.reaches(frontier_view.stored(results)),
     }
-    known = {"runs": ordered(views), "comparisons": compared, "brokers": _brokers(), **streams}
+    known = {**_known(views, compared), **streams}
     site.joinpath(RUNS).write_bytes(_script("setRuns", known))
     return compared
 
@@ -61,7 +62,7 @@ def single(runs: Mapping[str, Run], streams: Mapping[str, Sequence[Sequence[Reco
     """
     views = {name: view(name, run, name, streams[name]) for name, run in runs.items()}
     compared = _compared(runs, views)
-    known = {"runs": ordered(views), "comparisons": compared, "brokers": _brokers(), "single": True}
+    known = {**_known(views, compared), "single": True}
     start = f"history.replaceState(null, '', location.hash || {msgspec.json.encode(address).decode()});\n"
     data = b"".join([_script("setRuns", known), *(_script("addRun", one) for one in views.values()), start.encode()])
 
@@ -95,6 +96,11 @@ def ordered(views: Mapping[str, RunView]) -> list[RunSummary]:
 def _compared(runs: Mapping[str, Run], views: Mapping[str, RunView]) -> list[ComparisonView]:
     """Returns what changed between the complete runs."""
     return comparisons({name: run for name, run in runs.items() if views[name].summary.complete})
+
+
+def _known(views: Mapping[str, RunView], compared: Sequence[ComparisonView]) -> dict[str, Any]:
+    """Returns what the pages know before a run is loaded."""
+    return {"engines": engine_names(), "runs": ordered(views), "comparisons": compared, "brokers": _brokers()}
 
 
 def _brokers() -> dict[str, list[Probed]]:

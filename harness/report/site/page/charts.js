@@ -37,12 +37,12 @@ function lineChart({ title, series, xTitle, xText, yText, limit, place, yMarks }
         ...(yMarks ? yMarks.filter((one) => one >= y.low && one <= y.high) : ticks(y.low, y.high, 5)).map((tick) => [svg('path', { d: `M${left},${y.at(tick)} H${width - right}`, class: 'grid' }),
             text(left - 6, y.at(tick) + 4, 'end', yText(tick))]),
     ];
-    const line = limit ? [svg('path', { d: `M${left},${y.at(limit.value)} H${width - right}`, class: 'limit' }),
-        text(left + 4, y.at(limit.value) - 4, 'start', limit.text, 'limit')] : [];
+    const line = limit ? [svg('path', { d: `M${left},${y.at(limit.value)} H${width - right}`, class: 'limit' })] : [];
+    const words = limit ? [text(left + 4, y.at(limit.value) - 4, 'start', limit.text, 'limit')] : [];
     const isRight = place && x.at(place.value) > width / 2;
     if (place) {
-        line.push(svg('path', { d: `M${x.at(place.value)},${top} V${height - bottom}`, class: 'limit' }),
-            text(x.at(place.value) + (isRight ? -4 : 4), height - bottom - 5, isRight ? 'end' : 'start', place.text, 'limit'));
+        line.push(svg('path', { d: `M${x.at(place.value)},${top} V${height - bottom}`, class: 'limit' }));
+        words.push(text(x.at(place.value) + (isRight ? -4 : 4), height - bottom - 5, isRight ? 'end' : 'start', place.text, 'limit'));
     }
     const lines = drawn.map((one) => {
         const points = one.points.map((point) => [x.at(point[0]), y.at(point[1])]);
@@ -53,7 +53,13 @@ function lineChart({ title, series, xTitle, xText, yText, limit, place, yMarks }
     });
     return h('figure', {}, h('figcaption', {}, title),
         svg('svg', { viewBox: `0 0 ${width} ${height}`, role: 'img', 'aria-label': `${title}: a chart; the table beside it has its figures` },
-            grid, line, lines, text(width - right, height - 4, 'end', xTitle)));
+            grid, line, lines, words, text(width - right, height - 4, 'end', xTitle)));
+}
+
+/* The largest p95 at each rate that was offered, as points of a line. */
+function slowestAtRates(offered) {
+    const known = offered.filter((one) => one.response && one.response.p95);
+    return unique(known.map((one) => one.rate)).map((rate) => [rate, Math.max(...known.filter((one) => one.rate === rate).map((one) => one.response.p95))]);
 }
 
 /* The p95 of each arm against the rate, with what it should be: `limit`, else the objective of the run. */
@@ -62,10 +68,10 @@ function responseChart(run, title, views, { limit, place } = {}) {
     const objective = loaded.map((view) => view.load.objective).find(isKnown);
     return lineChart({
         title, xTitle: 'requests a second', xText: digits, yText: seconds, place,
-        limit: limit || (isKnown(objective) ? { value: objective, text: `the objective, ${seconds(objective)}` } : null),
+        limit: limit || (isKnown(objective) ? { value: objective, text: `the objective of the run, ${seconds(objective)}` } : null),
         series: loaded.map((view) => ({
             name: view.arm, look: lookOf(run, view.arm),
-            points: view.load.offered.filter((one) => one.response && one.response.p95).map((one) => [one.rate, one.response.p95]),
+            points: slowestAtRates(view.load.offered),
             signs: view.load.offered.filter((one) => one.outcome !== 'sustained').map((one) => [one.rate, one.outcome === 'not sustained' ? '×' : '?']),
         })),
     });

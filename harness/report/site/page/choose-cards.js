@@ -2,13 +2,14 @@
 
 /* The cards of a decision: what is best, at what price, what cannot be told apart, what would change it, what is not known. */
 {
-    const { FAR, NOTHING, beyond, drawn, freshness, general, median, money, percents } = choosing;
+    const { FAR, NOTHING, aSecond, beyond, drawn, either, freshness, general, median, money, percents, response } = choosing;
     const PARTS = ['memory', 'questions', 'loading', 'disk', 'systems', 'cluster'];
+    const NEAREST = 3;
     const KINDS = { 1: ['Best single store', 'single store'], 2: ['Best pair', 'pair'] };
     const card = (title, style, ...content) => h('article', { class: 'card ' + style }, h('h2', {}, title), content);
     const gigabytes = (size) => `${general(size / 1e9, 3)} GB`;
     const paidFor = (offer) => PARTS.filter((name) => name in offer.price.paid).map((name) => `${name} ${general(offer.price.paid[name], 3)}`);
-    const named = (run, name) => name.split(' and ').map((arm, place) => [place ? ' and ' : '', armName(run, arm)]);
+    const named = (run, name) => name.split(' and ').map((arm, place) => [place ? ' and ' : '', armName(arm)]);
 
     /* A command with a button that copies it. */
     function command(text) {
@@ -27,7 +28,7 @@
             store.load ? `loads in ${general(median(drawn(store.load)), 3)} s` : 'its load was not measured',
             `${gigabytes((store.bytes || 0) * copies)} on disk`, `${gigabytes((store.memory || 0) * copies)} of memory`,
         ];
-        return h('p', { class: 'part' }, h('b', {}, armName(run, store.arm)), ` answers ${questions.join(', ')}.`, h('br'), small(sizes.join(', ')));
+        return h('p', { class: 'part' }, h('b', {}, armName(store.arm)), ` answers ${questions.join(', ')}.`, h('br'), small(sizes.join(', ')));
     }
 
     function best(run, rule, decision, number) {
@@ -39,6 +40,7 @@
         return card(title, decision.chosen.includes(offer.name) ? 'chosen' : '', h('p', { class: 'name' }, named(run, offer.name)),
             h('p', {}, h('b', {}, general(offer.price.middle, 3)), ' a month ', small(`99%: ${general(offer.price.low, 3)} to ${general(offer.price.high, 3)}; ${ratio}`)),
             number === 2 ? parts.map((part) => storePart(run, rule, part)) : null,
+            h('p', {}, small(`At ${aSecond(rule.needs.rate)}, ${response(offer)}.`)),
             Object.entries(offer.fresh).map(([arm, seen]) => h('p', {}, small(`${freshness(arm, seen)}.`))),
             facts([['Paid for', paidFor(offer).join(', ')], ['Loads in', `${general(offer.load_seconds, 3)} s${number === 2 ? ', one store after the other' : ''}`],
                 ['On disk', gigabytes(offer.disk_bytes)], ['Memory', gigabytes(offer.memory_bytes)]]));
@@ -56,8 +58,9 @@
     }
 
     function changes(decision, flips) {
-        const item = (flip) => [beyond(flip), ' → ', h('b', {}, flip.chosen.join(' or ') || NOTHING)];
-        return card('What would change it', 'wide flips', flips.length ? list(flips.map(item))
+        const items = flips.map((flip) => [beyond(flip), ' → ', h('b', {}, either(flip.chosen) || NOTHING)]), others = items.slice(NEAREST);
+        return card('What would change it', 'wide flips', flips.length
+            ? [list(items.slice(0, NEAREST)), others.length ? h('details', {}, h('summary', {}, `${plural(others.length, 'value')} further from yours`), list(others)) : null]
             : h('p', {}, decision.chosen.length > 1 ? 'These candidates cannot be told apart, so any of them may be the choice already.'
                 : `No need and no price within ${FAR} times of yours.`));
     }

@@ -4,7 +4,7 @@
 {
     const { PARTS, general, median, percents } = choosing;
     const SHOWN = 8;
-    const shadeOf = (name) => `tone-5 shade-${PARTS.indexOf(name)}`;
+    const shadeOf = (name) => `tone-6 shade-${PARTS.indexOf(name)}`;
     const key = (name) => [svg('svg', { viewBox: '0 0 12 12', class: 'key', 'aria-hidden': 'true' }, svg('rect', { width: 12, height: 12, class: 'part ' + shadeOf(name) })), ' ' + name];
     const isAllowed = (rule, arm) => !rule.needs.engines.length || rule.needs.engines.includes(engineOf(arm));
 
@@ -32,7 +32,7 @@
             return { arm, values, all: values.reduce((sum, value) => sum + value, 0) };
         }).sort((one, two) => one.all - two.all);
         const parts = (row) => asked.map((name, place) => ({
-            name, label: String(place + 1), value: row.values[place], look: `${toneOf(run, engineOf(row.arm))} shade-${place % 2 ? 3 : 1}`,
+            name, label: String(place + 1), value: row.values[place], look: `${toneOf(engineOf(row.arm))} shade-${place % 2 ? 3 : 1}`,
         }));
         const why = ({ arm, answers }) => {
             const place = answers.findIndex((answer) => !answer.seconds);
@@ -63,7 +63,9 @@
                 h('p', {}, 'This run did not put this mix of questions under load, so that its p95 is not known. The page ', page, ' has what was measured.')];
         }
         const highest = (view) => view.load.highest;
-        return [chart, legend(run, views.map((view) => view.arm)),
+        const drawn = views.filter((view) => view.load.offered && view.load.offered.length), left = views.filter((view) => !drawn.includes(view));
+        return [chart, legend(run, drawn.map((view) => view.arm)),
+            left.map((view) => h('p', { class: 'note' }, `Not drawn: ${view.arm}: ${view.load.note}.`)),
             h('p', { class: 'note' }, '× is a rate that was not sustained, ? one whose outcome is not known. The page ', page, ' has all rates.'),
             folded('The figures of this chart', dataTable('Highest rates', views, [['Engine and layout', (view) => view.arm],
                 ['Highest rate within the objective', (view) => highest(view) ? perSecond(highest(view).rate) : view.load.note || DASH],
@@ -74,7 +76,7 @@
         if (!run.operations.length) { return h('p', {}, 'Not recorded in this run: the profiles standard and full record it.'); }
         const memory = (one) => Object.values(one.memory), idle = (one) => memory(one).length ? memory(one).reduce((sum, each) => sum + each, 0) : one.added, none = (items, content) => items.length ? content : 'none';
         return dataTable('What engines demand of those who run them', run.operations, [
-            ['Engine', (one) => h('span', { class: 'arm' }, h('i', { class: 'swatch ' + toneOf(run, one.engine) }), one.engine)],
+            ['Engine', (one) => h('span', { class: 'arm' }, h('i', { class: 'swatch ' + toneOf(one.engine) }), one.engine)],
             ['Processes', (one) => none(memory(one), [count(memory(one).length), small(Object.keys(one.memory).join(', '))])],
             ['Idle memory', (one) => isKnown(idle(one)) ? bytes(idle(one)) : DASH],
             ['Recovery', (one) => isKnown(one.recovery) ? seconds(one.recovery) : DASH],

@@ -15,6 +15,14 @@
         return [text.slice(0, place), h('strong', {}, name), ...marked(text.slice(place + name.length), chosen)];
     }
 
+    const WORDS = [
+        ['tuned', 'a layout that also has the tables that an expert of the engine would make for these questions. raw has single events; other layouts, such as day, are roll-ups.'],
+        ['99%', 'the value lies between these two with 99% confidence.'],
+        ['draws', 'random cases of how far the measured figures may be off. Every store is priced in each of them.'],
+        ['p95', '95 of 100 answers come within this time.'],
+    ];
+    const words = () => folded('What these words mean', list(WORDS.map(([word, text]) => [h('b', {}, word), `: ${text}`])));
+
     function given(run, state) {
         const found = differences(state);
         return found.length ? [`Your needs: ${found.join(' · ')}. `, link(pageAddress('choose', run.summary.name), 'Reset')]
@@ -58,7 +66,7 @@
         shown.form = form(run, () => shown.state, (other) => shown.change(other), (other) => decide(run, { ...shown.state, ...other }));
         update(run, state, change);
         return [
-            h('div', { class: 'answer' }, parts.decision, parts.scope, parts.given),
+            h('div', { class: 'answer' }, parts.decision, parts.scope, parts.given, words()),
             h('div', { class: 'choose' }, shown.form.element, parts.cards),
             section('Why', parts.charts), section('What engines demand of those who run them', operations(run)), section('The same in a terminal', parts.command),
         ];

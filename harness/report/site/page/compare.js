@@ -58,7 +58,7 @@
             return found.of ? [`${found.lowest} of ${found.of} `, found.lowest ? small(`${found.claimed} claimed`) : null] : DASH;
         }]);
         return dataTable('What each engine answers', engines, [
-            ['Engine', ({ engine }) => [armName(run, engine), ' ', h('span', { class: 'version' }, run.header.versions[engine] || '')]], ...lowest,
+            ['Engine', ({ engine }) => [armName(engine), ' ', h('span', { class: 'version' }, run.header.versions[engine] || '')]], ...lowest,
             ['Answered', ({ cells }) => `${cells.filter(isAnswered).length} of ${cells.length}`],
         ], 'summary');
     }
@@ -111,7 +111,7 @@
         const groups = unique(arms.map(engineOf)).map((engine) => [engine, arms.filter((arm) => engineOf(arm) === engine)]);
         return h('thead', { role: 'rowgroup' },
             h('tr', { role: 'row' }, h('th', { role: 'columnheader', scope: 'col', rowspan: 2 }, 'Question'), groups.map(([engine, own]) =>
-                h('th', { role: 'columnheader', scope: 'colgroup', colspan: own.length }, h('i', { class: 'swatch ' + toneOf(run, engine) }), engine))),
+                h('th', { role: 'columnheader', scope: 'colgroup', colspan: own.length }, h('i', { class: 'swatch ' + toneOf(engine) }), engine))),
             h('tr', { role: 'row' }, arms.map((arm) => sortButton(arm, state, change))));
     }
 

@@ -19,7 +19,7 @@
     function loads(run) {
         const longest = Math.max(...run.loads.map((load) => load.cost.seconds)), largest = Math.max(...run.loads.map((load) => load.cost.bytes || 0), 1);
         return dataTable('The loads of all layouts', run.loads, [
-            ['Engine and layout', (load) => armName(run, load.cost.arm)],
+            ['Engine and layout', (load) => armName(load.cost.arm)],
             ['Load until settled', (load) => [seconds(load.cost.seconds), share(load.cost.seconds, longest),
                 small(load.interval ? `${between(load.interval, seconds)}, ${load.loads} loads` : 'one load', load.cost.reused ? ', the first before this run' : '')]],
             ['Processor of the load', (load) => isKnown(load.cost.processor) ? seconds(load.cost.processor) : 'not measured'],
@@ -61,7 +61,7 @@
         const parts = (row) => list(row.parts.map((part) => `${part.name}: ${seconds(part.seconds)}, ${percent(part.seconds / total(row.parts))}`));
         return section(title, h('p', { class: 'lead' }, 'Seconds of client and engine for one request, each question as often as the mix asks it. '
             + `A bar’s length grows as the square root of the seconds; its parts show the share of each question. The parts of a bar are, from the left: ${Object.keys(mix.counts).join(', ')}.`),
-        h('div', { class: 'bars' }, rows.map((row) => h('div', {}, h('span', {}, armName(run, row.arm)), row.parts ? bar(row) : h('span', {}, 'a question of the mix was not measured'),
+        h('div', { class: 'bars' }, rows.map((row) => h('div', {}, h('span', {}, armName(row.arm)), row.parts ? bar(row) : h('span', {}, 'a question of the mix was not measured'),
             h('span', {}, row.parts ? seconds(total(row.parts)) : DASH)))),
         folded('The figures of these bars', dataTable(`Processor time of ${mix.name}`, rows.filter((row) => row.parts), [
             ['Engine and layout', (row) => row.arm], ['Processor a request', (row) => seconds(total(row.parts))], ['By question', parts]])));

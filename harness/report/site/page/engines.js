@@ -34,7 +34,7 @@
     function card(run, engine) {
         const words = run.engines[engine] || { good: [], bad: [] };
         const part = (title, items) => items.length ? [h('h3', {}, title), list(items.map(code))] : null;
-        return h('article', {}, h('h2', {}, h('i', { class: 'swatch ' + toneOf(run, engine) }), engine, ' ', small(run.header.versions[engine] || '')),
+        return h('article', {}, h('h2', {}, h('i', { class: 'swatch ' + toneOf(engine) }), engine, ' ', small(run.header.versions[engine] || '')),
             part('Good at', words.good), part('Bad at', words.bad), support(run, engine), operations(run, engine));
     }
 

@@ -8,7 +8,7 @@
 
     const figure = (found, text, bound = text) => found ? [text(found.value), small(between(found.interval, bound))] : DASH;
     const columns = (run, alone) => [
-        ['Engine and layout', (view) => armName(run, view.arm)],
+        ['Engine and layout', (view) => armName(view.arm)],
         ['Highest rate', (view) => best(view) ? h('b', {}, perSecond(best(view).rate)) : why(view) ? small(why(view)) : DASH],
         ['p50 there', there('p50')], ['p95 there', there('p95')], ['p99 there', there('p99')],
         ['Cores there', (view) => best(view) ? digits(best(view).cores) : DASH],

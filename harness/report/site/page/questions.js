@@ -18,7 +18,7 @@
 
     function queryOf(run, cell) {
         const text = cell.asked ? query(cell.asked, `The query of ${cell.arm}`) : h('p', {}, `${SIGNS[cell.verdict]} ${cell.verdict}: ${cell.reason || 'no query'}`);
-        return h('article', {}, h('h3', {}, armName(run, cell.arm), ' ', small([cell.where, cell.time ? withInterval(cell.time) : ''].filter(Boolean).join('; '))), text);
+        return h('article', {}, h('h3', {}, armName(cell.arm), ' ', small([cell.where, cell.time ? withInterval(cell.time) : ''].filter(Boolean).join('; '))), text);
     }
 
     function detail(run, question) {

@@ -18,12 +18,12 @@ const isAnswered = (cell) => ['right', 'within bound'].includes(cell.verdict);
 const cellOf = (question, arm) => question.cells.find((cell) => cell.arm === arm);
 const loadOf = (run, arm) => run.loads.find((load) => load.cost.arm === arm);
 
-/* The look of an arm in charts: a colour for its engine, and a dash and a mark for its layout. */
-function lookOf(run, arm) {
-    return `tone-${enginesOf(run).indexOf(engineOf(arm)) % 6} style-${layoutsOf(run).indexOf(layoutOf(arm)) % 3}`;
-}
-const toneOf = (run, engine) => `tone-${enginesOf(run).indexOf(engine) % 6}`;
-const armName = (run, arm) => h('span', { class: 'arm' }, h('i', { class: 'swatch ' + toneOf(run, engineOf(arm)) }), arm);
+/* The colour of an engine, which is the same on all pages: tone 6 if the engine is not one of this project. */
+const toneOf = (engine) => `tone-${site.engines.includes(engine) ? site.engines.indexOf(engine) % 6 : 6}`;
+
+/* The look of an arm in charts: the colour of its engine, and a dash and a mark for its layout. */
+const lookOf = (run, arm) => `${toneOf(engineOf(arm))} style-${layoutsOf(run).indexOf(layoutOf(arm)) % 3}`;
+const armName = (arm) => h('span', { class: 'arm' }, h('i', { class: 'swatch ' + toneOf(engineOf(arm)) }), arm);
 
 /* Says how a cell compares with the lowest median on its layout. */
 function compared(cell) {

@@ -13,7 +13,7 @@
         const known = armsOfStreams(file);
         const drawn = file.arms.filter((one) => one.lags.length && one.lags.every((each) => isKnown(each.high)));
         return h('div', { class: 'beside' }, dataTable(`Freshness: ${file.name}`, file.arms, [
-            ['Engine and layout', (one) => h('span', {}, armName(known, one.arm), one.bridged ? small('by a bridge') : null)],
+            ['Engine and layout', (one) => h('span', {}, armName(one.arm), one.bridged ? small('by a bridge') : null)],
             ['Half of the events', lag(0.5)], ['95 of 100', lag(0.05)], ['99 of 100', lag(0.01)],
             ['Lost', (one) => count(one.lost)], ['Doubled', (one) => count(one.doubled)],
             ['Right at the end', (one) => one.wrong.length ? `not ${one.wrong.join(', ')}` : 'all questions'],
@@ -30,7 +30,7 @@
     function asking(file) {
         const known = armsOfStreams(file);
         return dataTable(`Asking: ${file.name}`, file.arms, [
-            ['Engine and layout', (one) => armName(known, one.arm)],
+            ['Engine and layout', (one) => armName(one.arm)],
             ['p50 while written', (one) => seconds(one.writing[0])], ['p50 afterwards', (one) => seconds(one.quiet[0])],
             ['p95 while written', (one) => seconds(one.writing[1])], ['p95 afterwards', (one) => seconds(one.quiet[1])],
             ...['right', 'torn', 'went back', 'wrong', 'failed'].map((kind) => [kind[0].toUpperCase() + kind.slice(1), (one) => count(one.kinds[kind] || 0)]),
@@ -64,7 +64,7 @@
                 + '95 of 100 answers come within a second, as many are right, nothing is lost or doubled, and all answers are right at the end. Rates grow fourfold until one is missed, and two between the last two are tried.'),
             legend(known, unique(site.frontier.map((one) => one.arm))),
             h('div', { class: 'beside' }, dataTable('The highest event rates', site.frontier, [
-                ['Engine and layout', (one) => armName(known, one.arm)], ['Stream', (one) => [one.dataset, small(`through ${one.broker}, ${one.machine}`)]],
+                ['Engine and layout', (one) => armName(one.arm)], ['Stream', (one) => [one.dataset, small(`through ${one.broker}, ${one.machine}`)]],
                 ['Questions', (one) => perSecond(one.asked)], ['Kept up with', (one) => isKnown(one.met) ? perSecond(one.met) : 'none that was tried'],
                 ['Missed', (one) => isKnown(one.missed) ? perSecond(one.missed) : 'none that was tried']]),
             h('div', {}, searches.map(chart))));

@@ -18,7 +18,8 @@
         const considered = needs.engines.length ? needs.engines : measured;
         for (const number of unique(considered.map(nodesOf)).filter((one) => one !== needs.nodes)) {
             const others = considered.filter((name) => nodesOf(name) === number);
-            const why = `${others.join(', ')} ran on ${number}, you need ${needs.nodes} for each store`;
+            const ran = `${others.join(', ')} ran on ${number === 1 ? 'one machine' : `${number} machines`}`;
+            const why = `${ran}, you need ${needs.nodes} for each store; start such clusters and name them in the environment`;
             found.push({ what: 'machines', why, command: measuring(evidence, { engines: others, more: ['--via', 'external'] }) });
         }
         if (needs.years !== null) { found.push(...ofSize(evidence, needs)); }
@@ -60,7 +61,8 @@
         return shell([
             'rollup-bench', 'run', '--dataset', dataset,
             '--engines', (engines.length ? engines : enginesOf(evidence)).join(','), '--layouts', (known.length ? known : [RAW]).join(','),
-            ...(questions.length ? ['--questions', questions.join(',')] : []), ...more, '--profile', 'standard',
+            ...(questions.length ? ['--questions', questions.join(',')] : []),
+            ...(!more.includes('--rows') && dataset === evidence.sizable ? ['--rows', whole(evidence.rows)] : []), ...more, '--profile', 'standard',
         ]);
     }
 

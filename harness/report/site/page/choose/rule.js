@@ -157,7 +157,7 @@
 
         offer(candidate, total, cheapestIn) {
             const paid = Object.entries(this.pricing.parts(candidate)).filter(([, draws]) => draws.some((one) => one !== 0));
-            const [low, high] = interval(total);
+            const [low, high] = interval(total), p95 = this.pricing.speed.p95(candidate);
             return {
                 name: candidate.name,
                 questions: Object.fromEntries(candidate.parts.map((part) => [part.store.arm, part.questions])),
@@ -166,6 +166,7 @@
                 load_seconds: median(this.loadSeconds(candidate)),
                 disk_bytes: this.diskGb(candidate) * GB,
                 memory_bytes: added(candidate.parts.map((part) => part.store.memory)) * this.needs.replicas,
+                p95: p95.map((bound) => Number.isFinite(bound) ? bound : null),
                 fresh: Object.fromEntries(candidate.parts.map((part) => [part.store.arm, this.freshness.shown(part)]).filter(([, seen]) => seen)),
             };
         }

@@ -47,7 +47,7 @@
         /* Returns the highest rate of the whole mix that a store is known to sustain, and the lowest it did not; both are
            infinite if no rate of the mix was tried. */
         sustained(part) {
-            const tried = this.loads(part).filter(([one]) => one.loops.length);
+            const tried = this.loads(part).filter(([one]) => one.loops.length || one.most !== null);
             return tried.length ? largest(tried.map(([one, , share]) => one.sustained.map((rate) => rate / share))) : [Infinity, Infinity];
         }
 
@@ -58,7 +58,7 @@
         /* Lists what a store showed under load, its questions there, and their share in the rate of the needs. */
         loads({ store, questions }) {
             const found = [], whole = store.under_load[this.mix], own = questions.length === 1 && store.under_load[questions[0]];
-            if (whole) { found.push([whole, questions, 1]); }
+            if (whole) { found.push([questions.length === Object.keys(this.stores.ask).length ? whole : whole.ofSome(), questions, 1]); }
             if (own) {
                 const share = (1 - this.needs.unforeseen) * ((this.stores.ask[questions[0]] || 0) / total(this.stores.ask));
                 if (share) { found.push([own, questions, share]); }
