@@ -18,6 +18,8 @@ _OMITTED_FIRST = (
     "CPU ms",
     "alone ms",
     "alone/s",
+    "p95 s",
+    "p50 s",
     "p50 ms",
     "p99 ms",
     "detects",

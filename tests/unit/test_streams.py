@@ -11,9 +11,10 @@ from rich.console import Console
 from rollup_bench.harness.follow.figures import are_sound, figures
 from rollup_bench.harness.records.streams import Delays, Kill, Record, read
 from rollup_bench.harness.report.site.frontier_view import Reach, reaches
-from rollup_bench.harness.report.site.stream_view import delay_views, stream_views
+from rollup_bench.harness.report.stream_view import delay_views, stream_views
 from rollup_bench.harness.report.streams import stream_tables
 from tests.support import ROOT, streams
+from tests.support.command import Command
 
 
 def test_bounds_hold_the_delay_and_the_widest_of_all_launches_is_shown() -> None:
@@ -42,12 +43,23 @@ def test_the_table_names_bridges_kills_and_processor_time() -> None:
     killed = streams.followed("duckdb/day", kill=Kill(victim="broker", at=3.0, sent=300, stored=280))
     stream_tables([*streams.lines()[:-4], killed], Console(file=text, width=100))
     shown = text.getvalue()
-    assert "druid/raw (bridge)" in shown
+    assert "druid/raw*" in shown
     assert "not followed: cassandra/tuned: tuned follows no stream" in shown
     assert re.search(r"duckdb/day +broker +3\.0 +300 +280 +0\.5", shown)
     assert re.search(r"duckdb/day +120 +300 +150 ", shown)
+    assert re.search(r"duckdb/raw +up to 0\.45 .* 0\.19 to 0\.69 ", shown)
     assert not are_sound(streams.lines())
     assert are_sound([streams.HEADER, streams.followed()])
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("results/*/streams/game*.jsonl")), ids=lambda path: path.stem)
+def test_stored_streams_are_shown_in_80_columns_without_a_cut(path: Path, command: Command) -> None:
+    narrow = io.StringIO()
+    stream_tables(list(read(path)), Console(file=narrow, width=80))
+    status, shown, _ = command("show", str(path))
+    assert status == 0
+    assert "How long events take" in shown
+    assert "…" not in narrow.getvalue()
 
 
 @pytest.mark.parametrize("path", sorted(ROOT.glob("results/*/streams/*.jsonl")), ids=lambda path: path.stem)

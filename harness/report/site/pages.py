@@ -14,7 +14,8 @@ from rollup_bench.harness.choose.needs import Needs
 from rollup_bench.harness.choose.rule import Rule
 from rollup_bench.harness.records.findings import Run
 from rollup_bench.harness.records.streams import Record
-from rollup_bench.harness.report.site import frontier_view, glossary, stream_view
+from rollup_bench.harness.report import stream_view
+from rollup_bench.harness.report.site import frontier_view, glossary
 from rollup_bench.harness.report.site.run_changes import ComparisonView, comparisons
 from rollup_bench.harness.report.site.run_view import RunSummary, RunView, view
 from rollup_bench.streams import registry

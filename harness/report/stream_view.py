@@ -1,4 +1,4 @@
-"""Computes what the pages show of followed streams from their files."""
+"""Computes what terminal and pages show of followed streams, over all launches of an arm."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -38,6 +38,7 @@ class StreamView(msgspec.Struct, frozen=True):
     published: tuple[float, float]
     lost: int | None
     doubled: int | None
+    final: int  # how many questions were asked at the end
     wrong: list[str]
     processor: dict[str, float]
     written: dict[str, float]
@@ -76,7 +77,7 @@ def stored(results: Path) -> dict[str, list[Record]]:
 
 def stream_views(files: Mapping[str, Sequence[Record]]) -> list[StreamsView]:
     """Returns the views of streams in files, the newest first."""
-    found = [_view(name, lines) for name, lines in files.items() if any(isinstance(line, Header) for line in lines)]
+    found = [view(name, lines) for name, lines in files.items() if any(isinstance(line, Header) for line in lines)]
     return sorted(found, key=lambda one: one.header.started, reverse=True)
 
 
@@ -100,7 +101,8 @@ def delay_views(files: Mapping[str, Sequence[Record]]) -> list[DelayView]:
     ]
 
 
-def _view(name: str, lines: Sequence[Record]) -> StreamsView:
+def view(name: str, lines: Sequence[Record]) -> StreamsView:
+    """Returns the view of the streams in a file."""
     header = header_of(lines)
     launches: dict[str, list[Followed]] = {}
     for line in lines:
@@ -125,6 +127,7 @@ def _arm(header: Header, streams: Sequence[Followed]) -> StreamView:
         published=_medians([_percentiles(stream.published) for stream in streams]),
         lost=_total([one.lost for one in found]),
         doubled=_total([one.doubled for one in found]),
+        final=len(streams[0].final),
         wrong=sorted({name for one in found for name in one.wrong}),
         processor=_in_all([one.processor for one in found]),
         written=_in_all([one.written for one in found]),
