@@ -31,7 +31,7 @@ def stream_tables(lines: Sequence[Record], console: Console) -> None:
     _print_kills(streams, console)
     if any(one.bridged for one in arms):
         console.print(
-            "* by a bridge: the engine reads only Kafka, to which a process copies the stream; not for comparing brokers"
+            "* bridge: the engine reads only Kafka, to which a process copies the stream; not for comparing brokers"
         )
     for line, found in streams:
         if found.void:
