@@ -81,7 +81,7 @@ def choose(run: tuple[str, ...], form: str, **options: Any) -> None:
         click.echo(msgspec.json.format(msgspec.json.encode({"decision": decided, "flips": flipped})))
     else:
         decisions.decision(rule, decided, flipped, console())
-        operations_tables(runs[rule.evidence.name], console())
+        operations_tables(runs[rule.evidence.name], console(), rule.needs.engines)
     if decided.answer == "refused":
         sys.exit(1)
 

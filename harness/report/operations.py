@@ -1,11 +1,13 @@
 """Collects and prints what engines demand of the people who run them, from the file of a run."""
 
+from collections.abc import Collection
+
 import msgspec
 from rich.console import Console
 from rich.text import Text
 
 from rollup_bench.harness.records.findings import Run
-from rollup_bench.harness.records.lines import Operations, of_type
+from rollup_bench.harness.records.lines import Operations, of_type, parts
 from rollup_bench.harness.records.loads import mean_loads
 from rollup_bench.harness.report.break_even import charged
 from rollup_bench.harness.report.grid import new_table, print_table
@@ -35,16 +37,18 @@ def extra_tables(run: Run) -> list[ExtraTables]:
     return found
 
 
-def operations_tables(run: Run, console: Console) -> None:
-    """Prints the operations of each engine, what its steps are, and what each layout stores for a question."""
-    recorded = of_type(run.lines, Operations)
+def operations_tables(run: Run, console: Console, engines: Collection[str] = ()) -> None:
+    """Prints the operations of these engines, or of all, their steps, and what each layout stores for a question."""
+    recorded = [one for one in of_type(run.lines, Operations) if not engines or one.engine in engines]
     if not recorded:
         return
     _print_engines(recorded, console)
     for one in recorded:
         for step in one.steps:
             console.print(Text(f"{one.engine}: {step}"))
-    _print_tables(extra_tables(run), console)
+    _print_tables(
+        [one for one in extra_tables(run) if parts(one.arm)[0] in {each.engine for each in recorded}], console
+    )
 
 
 def _print_engines(recorded: list[Operations], console: Console) -> None:

@@ -72,10 +72,10 @@
                 ['p95 there', (view) => highest(view) ? seconds(highest(view).response && highest(view).response.p95) : DASH]]))];
     }
 
-    function operations(run) {
+    function operations(run, rule) {
         if (!run.operations.length) { return h('p', {}, 'Not recorded in this run: the profiles standard and full record it.'); }
         const memory = (one) => Object.values(one.memory), idle = (one) => memory(one).length ? memory(one).reduce((sum, each) => sum + each, 0) : one.added, none = (items, content) => items.length ? content : 'none';
-        return dataTable('What engines demand of those who run them', run.operations, [
+        return dataTable('What engines demand of those who run them', run.operations.filter((one) => isAllowed(rule, one.engine)), [
             ['Engine', (one) => h('span', { class: 'arm' }, h('i', { class: 'swatch ' + toneOf(one.engine) }), one.engine)],
             ['Processes', (one) => none(memory(one), [count(memory(one).length), small(Object.keys(one.memory).join(', '))])],
             ['Idle memory', (one) => isKnown(idle(one)) ? bytes(idle(one)) : DASH],

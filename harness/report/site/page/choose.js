@@ -34,7 +34,7 @@
         const { parts } = shown, needs = needsOf(run, state), fill = (name, ...content) => parts[name].replaceChildren(...content);
         fill('given', ...given(run, state));
         if (!Object.keys(needs.ask).length) {
-            ['scope', 'cards', 'charts', 'command'].forEach((name) => fill(name));
+            ['scope', 'cards', 'charts', 'operations', 'command'].forEach((name) => fill(name));
             fill('decision', 'No question is asked: give one of them a weight above 0.');
             return;
         }
@@ -43,6 +43,7 @@
         fill('scope', `${scope(rule)}. Measured on ${day(run.header.started)} with the profile ${run.header.profile} on one machine of ${plural(run.header.budget.cores, 'core')}.`);
         fill('cards', ...cards(run, rule, decision, flips(rule, decision)));
         fill('charts', ...figures(run, rule, decision).filter((content) => content.length).map((content) => h('div', {}, content)));
+        fill('operations', operations(run, rule));
         fill('command', command(commandOf(run, state)));
     }
 
@@ -60,7 +61,7 @@
         }
         const parts = {
             decision: h('p', { class: 'decision', role: 'status', 'aria-live': 'polite' }), scope: h('p', { class: 'scope' }), given: h('p', { class: 'scope' }),
-            cards: h('div', { class: 'cards' }), charts: h('div', { class: 'charts' }), command: h('div', {}),
+            cards: h('div', { class: 'cards' }), charts: h('div', { class: 'charts' }), operations: h('div', {}), command: h('div', {}),
         };
         Object.assign(shown, { parts, state });
         shown.form = form(run, () => shown.state, (other) => shown.change(other), (other) => decide(run, { ...shown.state, ...other }));
@@ -68,7 +69,7 @@
         return [
             h('div', { class: 'answer' }, parts.decision, parts.scope, parts.given, words()),
             h('div', { class: 'choose' }, shown.form.element, parts.cards),
-            section('Why', parts.charts), section('What engines demand of those who run them', operations(run)), section('The same in a terminal', parts.command),
+            section('Why', parts.charts), section('What engines demand of those who run them', parts.operations), section('The same in a terminal', parts.command),
         ];
     }
 
