@@ -76,9 +76,10 @@ def stored(results: Path) -> dict[str, list[Record]]:
 
 
 def stream_views(files: Mapping[str, Sequence[Record]]) -> list[StreamsView]:
-    """Returns the views of streams in files, the newest first."""
+    """Returns the views of streams in files, the newest first, and those in which something was killed last."""
     found = [view(name, lines) for name, lines in files.items() if any(isinstance(line, Header) for line in lines)]
-    return sorted(found, key=lambda one: one.header.started, reverse=True)
+    newest = sorted(found, key=lambda one: one.header.started, reverse=True)
+    return sorted(newest, key=lambda one: any(arm.killed for arm in one.arms))
 
 
 def delay_views(files: Mapping[str, Sequence[Record]]) -> list[DelayView]:

@@ -3,7 +3,7 @@
 /* Real time: how fresh answers are while a stream of events is written, what asking costs then, and the brokers. */
 {
     const armsOfStreams = (file) => ({ questions: file.arms.map((one) => ({ cells: [{ arm: one.arm }] })) });  // as of a run, for colours
-    const bounds = (lag) => isKnown(lag.high) ? [lag.low, lag.high].map(seconds).join(' to ') : `above ${seconds(lag.low)}`;
+    const bounds = ({ low, high }) => !isKnown(high) ? `above ${seconds(low)}` : low > high / 20 ? `${seconds(low)} to ${seconds(high)}` : `up to ${seconds(high)}`;
     const lag = (exceeding) => (one) => {
         const found = one.lags.find((each) => Math.abs(each.share - exceeding) < 1e-9);
         return found ? bounds(found) : DASH;
@@ -45,7 +45,8 @@
         const { header } = file, launches = Math.max(0, ...file.arms.map((one) => one.launches));
         const times = header.live ? 'events of now' : 'events with times of their own';
         const late = header.late ? `, ${percent(header.late)} of them late` : '';
-        return section(`${header.dataset} through ${header.broker}, ${count(header.rate)} events a second`,
+        const killed = unique(file.arms.map((one) => one.killed).filter(Boolean)).map((one) => `, the ${one} killed in each stream`).join('');
+        return section(`${header.dataset} through ${header.broker}, ${count(header.rate)} events a second${killed}`,
             h('p', { class: 'lead' }, `${count(header.events)} ${times}${late}, ${digits(header.asked)} questions a second, each arm launched ${plural(launches, 'time')}; ${day(header.started)}.`),
             legend(armsOfStreams(file), file.arms.map((one) => one.arm)), freshness(file), asking(file),
             file.refused.map((one) => h('p', { class: 'note' }, `${one.arm} did not follow: ${one.reason}.`)));
