@@ -50,10 +50,14 @@ class EventSource(NamedTuple):
 
 @dataclass(frozen=True)
 class Births:
-    """The subjects born in a span, each one's birth in milliseconds, and each one's cohort (None without `by`)."""
+    """The subjects born in a span, with the time of each birth in milliseconds, its `order`, and its cohort.
+
+    `orders` are 0 if the dataset has no column `order`; `cohorts` is None without `by`.
+    """
 
     subjects: pa.Array
     instants: Longs
+    orders: Longs
     cohorts: pa.Array | None
 
 
@@ -81,7 +85,7 @@ def summed_columns(question: Cohort, statistics: Statistics, narrows: bool) -> d
 def event_columns(question: Cohort, columns: Columns, partials: Iterable[Partial]) -> list[str]:
     """The names of the event columns from which the activity for a question is computed."""
     filtered = (f.column for f in (*question.birth, *question.returns))
-    names = [columns.subject, columns.time.name, question.by, *filtered, *(partial.column for partial in partials)]
+    names = [columns.subject, *columns.ordering, question.by, *filtered, *(partial.column for partial in partials)]
     return list(dict.fromkeys(name for name in names if name is not None))
 
 
@@ -106,14 +110,20 @@ def activity(question: Cohort, grain: Grain, source: EventSource, partials: Coll
 def _first_events(question: Cohort, source: EventSource) -> Births:
     """Births in the span: each subject's first event that matches `birth`; if simultaneous, the first by `by`."""
     subject, time = source.columns.subject, source.columns.time.name
-    names = list(dict.fromkeys([subject, time, *([question.by] if question.by else [])]))
+    names = list(dict.fromkeys([subject, *source.columns.ordering, *([question.by] if question.by else [])]))
     firsts = [_first_rows(matching(table, question.birth).select(names)) for table in source.read()]
     first = _first_rows(pa.concat_tables(firsts))
     start, end = question.span.milliseconds
     instants = np.asarray(first[time].cast(pa.int64()))
     born = first.filter(pa.array((start <= instants) & (instants < end))).combine_chunks()
     cohorts = born[question.by].combine_chunks() if question.by else None
-    return Births(born[subject].combine_chunks(), np.asarray(born[time].cast(pa.int64())), cohorts)
+    instants = np.asarray(born[time].cast(pa.int64()))
+    return Births(born[subject].combine_chunks(), instants, orders(born, source.columns), cohorts)
+
+
+def orders(events: pa.Table, columns: Columns) -> Longs:
+    """The values of the column `order`; 0 for each event if the dataset has no such column."""
+    return np.asarray(events[columns.order]) if columns.order else np.zeros(events.num_rows, np.int64)
 
 
 def _first_rows(events: pa.Table) -> pa.Table:
@@ -137,7 +147,9 @@ def _returns(question: Cohort, births: Births, source: EventSource, partials: Co
         events, places = events.filter(indices.is_valid()), np.asarray(indices.drop_null(), np.int64)
         instants = np.asarray(events[source.columns.time.name].cast(pa.int64()))
         born = births.instants[places]
-        counts = (instants >= born + question.repeat) & (instants < milliseconds(question.until))
+        within, birth = orders(events, source.columns), births.orders[places]
+        counts = (instants > born) | (instants == born) & (within > birth if question.repeat else within >= birth)
+        counts &= instants < milliseconds(question.until)
         ages = age_at(born[counts], instants[counts], question.age, question.zone)
         counts[counts], ages = ages >= 0, ages[ages >= 0]  # a clock that goes back over midnight makes a day earlier
         counted = events.filter(pa.array(counts))

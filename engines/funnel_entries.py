@@ -1,12 +1,13 @@
 """Computes funnels in the client: from each entry, the subject's first later event for the next step, and so on."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rollup_bench.engines.cohort_activity import Longs
+from rollup_bench.engines.cohort_activity import Longs, orders
 from rollup_bench.engines.funnels import Steps, StoredFunnel
 from rollup_bench.engines.ordering import arrange
 from rollup_bench.engines.partials import aggregate_rows, matching
@@ -15,9 +16,21 @@ from rollup_bench.workloads.events import Events
 from rollup_bench.workloads.filters import Filter
 from rollup_bench.workloads.questions import Funnel
 
-ENTRY, REACHED = "entry()", "reached()"
+ENTRY, ORDER, REACHED = "entry()", "order()", "reached()"
 NEVER = 1 << 62
 """Stands for the time of a step that is not reached, in arrays without NULL."""
+
+
+class Moments(NamedTuple):
+    """The places of events in the order of all events: their times, and the values of `order` (0 without one)."""
+
+    instants: Longs
+    orders: Longs
+
+
+def entry_columns(columns: Columns) -> list[str]:
+    """The names of the columns that order entries: their time and, if the dataset has one, the column `order`."""
+    return [ENTRY, ORDER] if columns.order else [ENTRY]
 
 
 def step_columns(steps: Steps) -> list[str]:
@@ -28,7 +41,7 @@ def step_columns(steps: Steps) -> list[str]:
 def event_columns(steps: Steps, by: Sequence[str], columns: Columns) -> list[str]:
     """The names of the event columns from which the entries of a funnel are computed."""
     filtered = (f.column for step in steps for f in step)
-    return list(dict.fromkeys([columns.subject, columns.time.name, *by, *filtered]))
+    return list(dict.fromkeys([columns.subject, *columns.ordering, *by, *filtered]))
 
 
 def entries(steps: Steps, by: Sequence[str], read: Callable[[], Iterable[pa.Table]], columns: Columns) -> pa.Table:
@@ -37,17 +50,17 @@ def entries(steps: Steps, by: Sequence[str], read: Callable[[], Iterable[pa.Tabl
     The time of a later step is that of the subject's first matching event after the step before, or NULL. Each call of
     `read` returns all events, in at least one table; times are milliseconds since 1970, UTC.
     """
-    first = list(dict.fromkeys([columns.subject, columns.time.name, *by]))
-    rows = _matching(read(), steps[0], first, columns.subject)
-    instants = np.asarray(rows[columns.time.name].cast(pa.int64()))
+    needed = [columns.subject, *columns.ordering]
+    rows = _matching(read(), steps[0], list(dict.fromkeys([*needed, *by])), columns.subject)
+    now = _moments(rows, columns)
     entered = rows[columns.subject].unique()
     who = np.asarray(pc.index_in(rows[columns.subject], entered), np.int64)
-    result = pa.table({columns.subject: rows[columns.subject], ENTRY: instants} | {d: rows[d] for d in by})
-    now = instants
+    ordering = dict(zip(entry_columns(columns), now, strict=False))
+    result = pa.table({columns.subject: rows[columns.subject]} | ordering | {d: rows[d] for d in by})
     for name, step in zip(step_columns(steps), steps[1:], strict=True):
-        events = _matching(read(), step, first[:2], columns.subject)
-        now = _first_times(*_coded(entered, events, columns), who, now)
-        result = result.append_column(name, pa.array(now, mask=now == NEVER))
+        events = _matching(read(), step, needed, columns.subject)
+        now = _next(*_coded(entered, events, columns), who, now)
+        result = result.append_column(name, pa.array(now.instants, mask=now.instants == NEVER))
     return result
 
 
@@ -82,29 +95,45 @@ def _selected(
         yield matching(table.filter(pc.field(subject).is_valid()), step).select(names)
 
 
-def _coded(entered: pa.Array, events: pa.Table, columns: Columns) -> tuple[Longs, Longs]:
-    """The subjects, as positions in `entered`, and times of events, sorted; events of other subjects are left out."""
+def _moments(events: pa.Table, columns: Columns) -> Moments:
+    return Moments(np.asarray(events[columns.time.name].cast(pa.int64())), orders(events, columns))
+
+
+def _coded(entered: pa.Array, events: pa.Table, columns: Columns) -> tuple[Longs, Moments]:
+    """The subjects, as positions in `entered`, and moments of events, sorted; other subjects' events are left out."""
     codes = pc.index_in(events[columns.subject], entered)
-    instants = np.asarray(events[columns.time.name].cast(pa.int64()))
-    who, when = np.asarray(codes.drop_null(), np.int64), instants[np.asarray(codes.is_valid())]
-    order = np.lexsort((when, who))
-    return who[order], when[order]
+    who, known = np.asarray(codes.drop_null(), np.int64), np.asarray(codes.is_valid())
+    moments = Moments(*(part[known] for part in _moments(events, columns)))
+    order = np.lexsort((moments.orders, moments.instants, who))
+    return who[order], Moments(*(part[order] for part in moments))
 
 
-def _first_times(subjects: Longs, instants: Longs, who: Longs, now: Longs) -> Longs:
-    """For each subject in `who`, its first of the sorted `instants` later than its instant in `now`, or NEVER."""
-    if not len(subjects):
-        return np.full(len(who), NEVER)
-    moments, ranks = np.unique(np.concatenate([instants, now]), return_inverse=True)
-    keys = subjects * len(moments) + ranks[: len(instants)]
-    places = np.searchsorted(keys, who * len(moments) + ranks[len(instants) :], "right")
-    within = np.minimum(places, len(subjects) - 1)
-    return np.where((places < len(subjects)) & (subjects[within] == who), instants[within], NEVER)
+def _next(subjects: Longs, moments: Moments, who: Longs, now: Moments) -> Moments:
+    """For each subject in `who`, its first of the sorted `moments` that is later than its moment in `now`, or NEVER."""
+    if not (length := len(subjects)):
+        return Moments(np.full(len(who), NEVER), np.zeros(len(who), np.int64))
+    ranks, count = _ranks(Moments(*map(np.concatenate, zip(moments, now, strict=True))))
+    places = np.searchsorted(subjects * count + ranks[:length], who * count + ranks[length:], "right")
+    within = np.minimum(places, length - 1)
+    found = (places < length) & (subjects[within] == who)
+    return Moments(np.where(found, moments.instants[within], NEVER), np.where(found, moments.orders[within], 0))
+
+
+def _ranks(moments: Moments) -> tuple[Longs, int]:
+    """The rank of each moment among all different ones, from 0, and how many different ones there are."""
+    order = np.lexsort((moments.orders, moments.instants))
+    new = np.zeros(len(order), np.bool_)
+    for part in moments:
+        new[1:] |= part[order][1:] != part[order][:-1]
+    ranks = np.empty(len(order), np.int64)
+    ranks[order] = np.cumsum(new)
+    return ranks, int(new.sum()) + 1
 
 
 def _best(rows: pa.Table, subject: str, by: tuple[str, ...]) -> pa.Table:
     """Each subject's entry that reached most steps; among equals, the earliest, then the one whose `by` sorts first."""
     order = {subject: "ascending", REACHED: "descending", ENTRY: "ascending"}
+    order |= {ORDER: "ascending"} if ORDER in rows.column_names else {}
     ordered = rows.sort_by([*order.items(), *((d, "ascending") for d in by if d not in order)]).combine_chunks()
     codes = np.asarray(ordered[subject].combine_chunks().dictionary_encode().indices)
     return ordered.filter(pa.array(np.diff(codes, prepend=-1) != 0))

@@ -96,6 +96,7 @@ def events(
         raise ValueAtError(empty, f"column `{columns.time.name}` is empty; write a time or remove the row")
     arrays += [texts(column(batch, name), types[name], name) for name in columns.texts]
     arrays += [numbers(measure(batch, name, decimal), types[name], name) for name in columns.measures]
+    arrays += [_orders(measure(batch, name, decimal), name) for name in columns.ordering[1:]]
     return pa.RecordBatch.from_arrays(arrays, names=columns.all)
 
 
@@ -213,6 +214,14 @@ def numbers(array: pa.Array, kind: pa.DataType, name: str) -> pa.Array:
         raise ValueAtError(place, f"column `{name}` is infinite; write a finite number, or nothing for NULL")
     floats = pc.if_else(pc.is_nan(floats), pa.scalar(None, kind), floats)
     return pc.add(floats, 0.0)
+
+
+def _orders(array: pa.Array, name: str) -> pa.Array:
+    """A column of integers that orders events; ValueAtError if a value is missing or no integer of 64 bits."""
+    wanted = "an integer of 64 bits; correct it, or take the column out of `order` under [columns]"
+    if array.null_count:
+        raise ValueAtError(pc.index(array.is_null(), True).as_py(), f"column `{name}` is empty, not {wanted}")
+    return _each(array, lambda a: a.cast(pa.int64()), name, wanted)
 
 
 def _refuse_rounded(array: pa.Array, name: str) -> None:

@@ -47,7 +47,12 @@ class Time(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class Columns(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The roles of the columns of a dataset's data files; the events leave out columns without a role."""
+    """The roles of the columns of a dataset's data files; the events leave out columns without a role.
+
+    `order` is a column of integers, in every row one. Events are ordered by their times, and events of the same
+    millisecond by `order`; cohorts and funnels follow this order. Events with the same time and the same `order`, or
+    with the same time if the dataset has no `order`, are simultaneous.
+    """
 
     time: Time
     subject: str
@@ -56,6 +61,7 @@ class Columns(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     action: str | None = None
     id: str | None = None
     received: Time | None = None
+    order: str | msgspec.UnsetType = msgspec.UNSET
 
     def __post_init__(self) -> None:
         unique("", self.all)
@@ -79,9 +85,14 @@ class Columns(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         return [self.time, *([self.received] if self.received else [])]
 
     @property
+    def ordering(self) -> list[str]:
+        """The names of the columns that order the events of a subject: the time and, if there is one, `order`."""
+        return [self.time.name, *([self.order] if self.order else [])]
+
+    @property
     def all(self) -> list[str]:
-        """The names of all columns of events, in order: times, then `texts`, then measures."""
-        return [t.name for t in self.times] + self.texts + self.measures
+        """The names of all columns of events: times, then `texts`, then measures, then `order`."""
+        return [t.name for t in self.times] + self.texts + self.measures + self.ordering[1:]
 
 
 class Dataset(msgspec.Struct, frozen=True, kw_only=True):
@@ -168,10 +179,15 @@ class File(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     def __post_init__(self) -> None:
         if self.source.unique and self.columns.id is None:
             raise ValueError("source.unique needs columns.id; name the column of ids, or remove unique")
-        if self.source.generator and (self.derived or self.source.rename):
-            raise ValueError(
-                "a generated dataset has no derived or renamed columns; remove [derived] and source.rename"
-            )
+        numbered = self.source.row_number
+        if self.source.generator and (self.derived or self.source.rename or numbered or self.columns.order):
+            keys = "[derived], source.rename, source.row_number and columns.order"
+            raise ValueError(f"a generated dataset has only the columns of its generator; remove {keys}")
+        if numbered and numbered not in self.columns.all:
+            remedy = f'name it under [columns], as in order = "{numbered}", or remove row_number'
+            raise ValueError(f"source.row_number: `{numbered}` has no role; {remedy}")
+        if numbered in self.derived or numbered in self.source.rename:
+            raise ValueError(f"source.row_number: another column is named `{numbered}`; write another name")
 
 
 def built_in() -> list[str]:
@@ -327,6 +343,8 @@ def _check_column(key: str, name: str | None, columns: Columns, fitting: list[st
         raise ValueError(f"{key}: no column under [columns] is named `{name}`; add it, or write {', '.join(fitting)}")
     if name in columns.measures:
         raise ValueError(f"{key}: `{name}` is a measure, not a dimension; write one of {', '.join(fitting)}")
+    if name == columns.order:
+        raise ValueError(f"{key}: `{name}` only orders events; write one of {', '.join(fitting)}")
     raise ValueError(f"{key}: `{name}` contains times, so use start and end to filter by it, grain to group by it")
 
 

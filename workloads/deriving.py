@@ -1,6 +1,6 @@
 """Computes derived columns while events are read, so that engines see ordinary columns."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
@@ -21,17 +21,25 @@ PARTS: dict[str, Callable[[pa.Array], pa.Array]] = {
 }
 
 
-def needed(roles: Columns, derived: Mapping[str, Derived]) -> list[str]:
+def needed(dataset: Dataset) -> list[str]:
     """The columns of the data files from which all columns with a role are read or computed, each once."""
-    return list(dict.fromkeys(derived[name].of if name in derived else name for name in roles.all))
+    derived, made = dataset.derived, dataset.source.row_number
+    return list(
+        dict.fromkeys(derived[name].of if name in derived else name for name in dataset.columns.all if name != made)
+    )
 
 
-def completed(batch: pa.RecordBatch, dataset: Dataset) -> pa.RecordBatch:
-    """The batch with the dataset's derived columns; ValueAtError if a value cannot be computed."""
-    if not dataset.derived:
+def completed(batch: pa.RecordBatch, dataset: Dataset, before: int) -> pa.RecordBatch:
+    """The batch with the dataset's derived columns and row numbers; ValueAtError if a value cannot be computed.
+
+    `before` is the number of rows before the batch.
+    """
+    if not dataset.derived and not dataset.source.row_number:
         return batch
     arrays = dict(zip(batch.schema.names, batch.columns, strict=True))
     arrays |= {name: _computed(batch, name, derived, dataset) for name, derived in dataset.derived.items()}
+    if dataset.source.row_number:
+        arrays[dataset.source.row_number] = pa.array(np.arange(before + 1, before + 1 + batch.num_rows))
     return pa.RecordBatch.from_pydict(arrays)
 
 

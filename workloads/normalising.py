@@ -37,12 +37,13 @@ def normalised(paths: list[Path], dataset: Dataset) -> Normalised:
 
 def _rows(paths: list[Path], dataset: Dataset) -> Iterator[tuple[str, int, pa.RecordBatch, set[str]]]:
     """Yields what `sources.batches` yields, with derived columns, and the names of the columns that were read."""
-    wanted = deriving.needed(dataset.columns, dataset.derived)
+    wanted, rows = deriving.needed(dataset), 0
     for file, before, batch in sources.batches(paths, dataset.source, wanted):
         try:
-            yield file, before, deriving.completed(batch, dataset), set(batch.schema.names)
+            yield file, before, deriving.completed(batch, dataset, rows), set(batch.schema.names)
         except ValueAtError as error:
             raise sources.refusal(file, before, error) from None
+        rows += batch.num_rows
 
 
 def _events(paths: list[Path], dataset: Dataset, types: dict[str, pa.DataType]) -> Iterator[pa.RecordBatch]:
@@ -68,7 +69,7 @@ def _types(paths: list[Path], dataset: Dataset, ids: Ids) -> dict[str, pa.DataTy
                     ids.add(columns.texts(array, pa.string(), name))
         except ValueAtError as error:
             raise sources.refusal(file, before, error) from None
-    wanted = deriving.needed(dataset.columns, dataset.derived)
+    wanted = deriving.needed(dataset)
     if seen and (missing := [c for c in wanted if c not in seen]):
         raise RequestError(f"{paths[0]}: no row has a column `{missing[0]}`; correct the name under [columns]")
     return {n: t or (pa.string() if roles[n] == "text" else pa.float64()) for n, t in known.items()}

@@ -96,14 +96,16 @@ class Cohort(msgspec.Struct, frozen=True, tag="cohort", tag_field="kind"):
     A subject is born at its first event ever that matches `birth`. Only subjects born in `span` count, and events with
     a NULL subject are ignored. Either `grain` or `by` is set, and `grain` is not `all`. A subject's cohort is the
     bucket of `grain` in which its birth lies, or the value of the dimension `by` at its birth. If several matching
-    events are in the birth's millisecond, the value of `by` that sorts first (text by code point, NULL last) counts.
+    events are simultaneous with the birth, the value of `by` that sorts first (text by code point, NULL last) counts.
 
     An event counts if it matches `returns`, is before `until`, and is not before its subject's birth; with `repeat`, an
-    event must be at least a millisecond after the birth. Without a `measure`, the answer's `value` is the number of
-    distinct subjects with an event that counts at the row's age; with a `measure`, `value` is `count()` or `sum(x)` of
-    such events. With `cumulative`, events at earlier ages count too. With unbounded `retention`, events at later ages
-    count too, also beyond the last age of the question; unbounded `retention` excludes `measure` and `cumulative`.
-    `error` is the tolerated error of sizes and numbers of subjects, as a share of their cohort's true size.
+    event must be after the birth. Events are simultaneous if they are in the same millisecond and have the same value
+    in the dataset's column `order`, if it has one; see `workloads.dataset.Columns`. Without a `measure`, the answer's
+    `value` is the number of distinct subjects with an event that counts at the row's age; with a `measure`, `value` is
+    `count()` or `sum(x)` of such events. With `cumulative`, events at earlier ages count too. With unbounded
+    `retention`, events at later ages count too, also beyond the last age of the question; unbounded `retention`
+    excludes `measure` and `cumulative`. `error` is the tolerated error of sizes and numbers of subjects, as a share of
+    their cohort's true size.
 
     The answer's `size` is the number of all subjects of a cohort. The answer has a row for each cohort and each of its
     ages 0 to k - 1. Here k is the age at `until` of a subject born in the last millisecond of the cohort's bucket or of
@@ -130,14 +132,15 @@ class Funnel(msgspec.Struct, frozen=True, tag="funnel", tag_field="kind"):
     """Asks how far subjects get through steps that must follow each other.
 
     A subject enters at each event in the span that matches the first step; events with a NULL subject are ignored. The
-    subject reaches step k by an event that matches step k, at least a millisecond after the subject's event of step
-    k - 1, at most `window` seconds after the entry, and before the end of the span. Other events may lie between.
+    subject reaches step k by an event that matches step k, after the subject's event of step k - 1, at most `window`
+    seconds after the entry, and before the end of the span. Other events may lie between. Simultaneous events, which
+    `Cohort` defines, do not follow each other.
 
     Each subject counts once, by the entry that gets furthest, or the earliest of several that get equally far. The
-    subject counts in each step up to the furthest, under the values of the dimensions `by` at this entry; of entries in
-    one millisecond that get equally far, the one whose `by` values sort first (NULL last) counts. Steps are numbered
-    from 1. For each combination of `by` values at entries that count, the answer has a row for each step, with 0 if no
-    subject reached the step.
+    subject counts in each step up to the furthest, under the values of the dimensions `by` at this entry; of
+    simultaneous entries that get equally far, the one whose `by` values sort first (NULL last) counts. Steps are
+    numbered from 1. For each combination of `by` values at entries that count, the answer has a row for each step, with
+    0 if no subject reached the step.
     """
 
     span: Span

@@ -23,6 +23,8 @@ HINTS = {
     "measures": 'measures, as in measures = ["count()", "sum(price)"]',
     "columns.measures": 'names of columns, as in measures = ["price"]',
     "dimensions": 'names of columns, as in dimensions = ["country"]',
+    "order": 'the name of a column of integers in quotes, as in order = "number"',
+    "row_number": 'a name for the new column in quotes, as in row_number = "number"',
     "of": 'the name of a column in quotes, as in of = "time"',
     "edges": "numbers in ascending order, as in edges = [0, 10, 100]",
     "rename": 'new names with those in the files, as in rename = { amount = "value" }',

@@ -25,8 +25,9 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     column names of files without a header line; `decimal` is the decimal mark of numbers; `null` are the unquoted texts
     that mean NULL.
 
-    `rename` maps new names of columns to names in the files. With `unique`, of rows with the same id only the first is
-    read.
+    `rename` maps new names of columns to names in the files. `row_number` is the name of a new column with the number
+    of each row, counted from 1 over all files in the order of their names. With `unique`, of rows with the same id only
+    the first is read.
     """
 
     path: str | None = None
@@ -47,6 +48,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     decimal: Literal[".", ","] = "."
     null: tuple[str, ...] = ("",)
     rename: dict[str, str] = {}
+    row_number: str = ""
     unique: bool = False
 
     def __post_init__(self) -> None:

@@ -10,7 +10,7 @@ from rollup_bench.engines.cassandra import codec
 from rollup_bench.engines.cassandra.driver import Reader
 from rollup_bench.engines.cassandra.tables import CQL_TYPES, Manifest, Table, partitions
 from rollup_bench.engines.contract import Plan, Support, Where
-from rollup_bench.engines.funnel_entries import ENTRY, step_columns
+from rollup_bench.engines.funnel_entries import ENTRY, entry_columns, step_columns
 from rollup_bench.engines.funnels import StoredFunnel
 from rollup_bench.engines.sql import quoted
 from rollup_bench.workloads.dataset import Columns
@@ -40,7 +40,8 @@ def funnel_table(stored: StoredFunnel, columns: Columns, statistics: Statistics)
     """The CQL table of entries, partitioned by their time; a number tells entries of the same time apart."""
     keys = {ENTRY: "timestamp", NUMBER: "bigint"}
     types = {d: CQL_TYPES[statistics.types[d]] for d in (columns.subject, *stored.by)}
-    types = keys | types | dict.fromkeys(step_columns(stored.steps), "timestamp")
+    types = keys | dict.fromkeys(entry_columns(columns)[1:], "bigint") | types
+    types |= dict.fromkeys(step_columns(stored.steps), "timestamp")
     return FunnelTable(stored, Table(stored.name, types, tuple(keys), stored.title))
 
 
@@ -62,7 +63,8 @@ class FunnelReader:
     def _text(self) -> str:
         times = [f"to_unix_timestamp({quoted(name)})" for name in (ENTRY, *step_columns(self.question.steps))]
         where = f" AND {quoted(ENTRY)} >= ? AND {quoted(ENTRY)} < ?"
-        return self.funnel.table.select(self.plan.name, [*map(quoted, self.dimensions), *times], where)
+        stored = map(quoted, (*self.dimensions, *self._order))
+        return self.funnel.table.select(self.plan.name, [*stored, *times], where)
 
     def explain(self) -> str:
         """The CQL statement, and what the client does with the rows that it returns."""
@@ -75,9 +77,14 @@ class FunnelReader:
         results = reader.results((self._text, (*key, start, end)) for key in keys)
         types = {name: self.plan.schema.field(name).type for name in self.dimensions}
         steps = dict.fromkeys(step_columns(self.question.steps), pa.int64())
-        read = pa.schema(types | {ENTRY: pa.int64()} | steps)
+        read = pa.schema(types | dict.fromkeys((*self._order, ENTRY), pa.int64()) | steps)
         rows = codec.table([page for pages in results for page in pages], read)
         return funnel_entries.answer(self.question, rows, self.plan.dataset.columns.subject, schema)
+
+    @property
+    def _order(self) -> list[str]:
+        """The column that orders entries of the same millisecond, if the dataset has one."""
+        return entry_columns(self.plan.dataset.columns)[1:]
 
     @property
     def dimensions(self) -> list[str]:

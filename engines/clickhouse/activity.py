@@ -1,6 +1,6 @@
 """Tables of what subjects do at each age, from which cohorts are added up."""
 
-from rollup_bench.engines.clickhouse.births import Columns, age, born_with_origin, first_events, joined
+from rollup_bench.engines.clickhouse.births import Columns, age, born_with_origin, first_events, joined, repeats
 from rollup_bench.engines.clickhouse.cohort import BIRTH
 from rollup_bench.engines.clickhouse.sql import Literals, conditions
 from rollup_bench.engines.clickhouse.table import TYPES, Table
@@ -29,8 +29,8 @@ def _select(stored: StoredActivity, columns: Columns, local: LocalTime) -> str:
     question, literals = stored.definition, Literals()
     keys = ["bucket", *(["label"] if question.by else [])]
     firsts = first_events(question, columns, literals)
-    births = born_with_origin(question, firsts, local, stored.grain)
-    returns = [*(["instant > born"] if question.repeat else []), *conditions(question.returns, literals)]
+    births = born_with_origin(question, columns, firsts, local, stored.grain)
+    returns = [*repeats(question, columns), *conditions(question.returns, literals)]
     rows = joined(question, columns, births, [], returns, list(stored.columns))
     numbers = [f"number{i}" for i, _ in enumerate(stored.columns)]
     sums = "".join(f", sum({number}) AS {number}" for number in numbers)

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from rollup_bench.engines.clickhouse.ages import answer
-from rollup_bench.engines.clickhouse.births import Columns, age, born_with_origin, first_events, joined
+from rollup_bench.engines.clickhouse.births import Columns, age, born_with_origin, first_events, joined, repeats
 from rollup_bench.engines.clickhouse.sql import Parameters, column, conditions, quoted, timestamp
 from rollup_bench.engines.clickhouse.zones import LocalTime, first_day, shown_at
 from rollup_bench.engines.cohorts import StoredActivity
@@ -24,11 +24,11 @@ def cohort(question: Cohort, columns: Columns, local: LocalTime) -> tuple[str, l
     parameters = Parameters()
     start, end = map(parameters.bind, question.span.milliseconds)
     firsts = first_events(question, columns, parameters, f"{column(columns.time)} < {timestamp(end)}")
-    born = born_with_origin(question, f"{firsts} HAVING born >= {start}", local)
+    born = born_with_origin(question, columns, f"{firsts} HAVING born >= {start}", local)
     until = parameters.bind(milliseconds(question.until))
     last = f"greatest({until}, {end})"
     where = [f"{column(columns.time)} >= {timestamp(start)}", f"{column(columns.time)} < {timestamp(last)}"]
-    returns = [f"instant < {until}", *(["instant > born"] if question.repeat else [])]
+    returns = [f"instant < {until}", *repeats(question, columns)]
     returns += conditions(question.returns, parameters)
     number = question.measure.column if question.measure else None
     rows = joined(question, columns, born, where, returns, [number] if number else [])

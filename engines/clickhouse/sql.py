@@ -8,6 +8,7 @@ from rollup_bench.engines import ordering
 from rollup_bench.engines import sql as engines_sql
 from rollup_bench.engines.clickhouse.zones import LocalTime
 from rollup_bench.workloads.calendar import is_day
+from rollup_bench.workloads.dataset import Columns
 from rollup_bench.workloads.filters import Filter
 from rollup_bench.workloads.measures import Measure
 from rollup_bench.workloads.questions import Aggregate, Grain, Question, Span, milliseconds
@@ -54,6 +55,14 @@ def column(name: str | None) -> str:
 def millis(time: str) -> str:
     """The instant in the column `time`, in milliseconds since 1970, UTC."""
     return f"toUnixTimestamp64Milli({column(time)})"
+
+
+def moment(columns: Columns) -> str:
+    """The SQL of an event's place in the order of events: its time, or a number of time and `order` if there is one."""
+    instant = millis(columns.time.name)
+    if not columns.order:
+        return instant
+    return f"(toInt128({instant}) * toInt128('{1 << 64}') + {column(columns.order)})"
 
 
 def timestamp(instant: str) -> str:

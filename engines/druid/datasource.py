@@ -22,6 +22,10 @@ HALF_BITS = 32
 LOW_MASK = (1 << HALF_BITS) - 1
 HIGH, LOW = ":high", ":low"
 TIME = "__time"
+MILLISECONDS = (
+    "Druid orders events by __time, to the millisecond; its SQL cannot take the first of several events "
+    "of a subject's first millisecond by another column"
+)
 
 
 def column_name(name: str) -> str:
@@ -41,7 +45,8 @@ def quoted(name: str) -> str:
 class Datasource:
     """A datasource of raw events or of a roll-up; in Druid its name is that of the plan, an underscore, and `name`.
 
-    `time` and `subject` are the names of the events' time column and subject column. `asked` are the dimensions that
+    `time` and `subject` are the names of the events' time column and subject column; `ordered` says that they have a
+    column `order`. `asked` are the dimensions that
     the dataset's questions filter or group by, the most useful first; rows are ordered by them, after the time.
     """
 
@@ -51,6 +56,7 @@ class Datasource:
     time: str
     subject: str
     asked: tuple[str, ...] = ()
+    ordered: bool = False
 
     @property
     def layout(self) -> Layout:
@@ -99,7 +105,7 @@ class Datasource:
         if isinstance(question, Funnel):
             return "Druid cannot follow a subject from one step to the next"
         if isinstance(question, Cohort):
-            return None
+            return MILLISECONDS if self.ordered and _needs_order(question) else None
         return next((reason for m in question.measures if (reason := self._unreadable(m))), None)
 
     def expressions(self, measure: Measure) -> tuple[str, ...]:
@@ -222,3 +228,8 @@ class Datasource:
 
 def _halves(column: str) -> tuple[str, str]:
     return f"BITWISE_SHIFT_RIGHT({column}, {HALF_BITS})", f"BITWISE_AND({column}, {LOW_MASK})"
+
+
+def _needs_order(question: Cohort) -> bool:
+    """Whether the answer depends on the order of the events in the millisecond of a birth."""
+    return bool(question.by) or question.repeat or not set(question.birth) <= set(question.returns)

@@ -25,7 +25,8 @@ Table = Datasource | ComputedTable
 def datasources(dataset: Dataset, layout: Layout, statistics: Statistics) -> tuple[Table, ...]:
     """The datasources of a layout in the order in which a question tries them; raw events are the last of `tuned`."""
     asked = asked_dimensions(dataset)
-    raw = Datasource(EVENTS, Rollup(layouts.raw), statistics, dataset.columns.time.name, dataset.columns.subject, asked)
+    names, ordered = dataset.columns, bool(dataset.columns.order)
+    raw = Datasource(EVENTS, Rollup(layouts.raw), statistics, names.time.name, names.subject, asked, ordered)
     if layout == layouts.raw:
         return (raw,)
     if layout.name != layouts.TUNED:
@@ -38,7 +39,7 @@ def datasources(dataset: Dataset, layout: Layout, statistics: Statistics) -> tup
     return (
         *(replace(raw, name=f"rollup{i}", rollup=r) for i, r in enumerate(rollups(dataset, statistics, reason), 1)),
         *(CohortTable(stored, statistics) for stored in stored_activities(templates)),
-        *(FunnelTable(stored, statistics, dataset.columns.subject) for stored in stored_funnels(templates)),
+        *(FunnelTable(stored, statistics, dataset.columns) for stored in stored_funnels(templates)),
         raw,
     )
 

@@ -5,9 +5,10 @@ from rollup_bench.engines.duckdb.cohort import BIRTH, activity, first_events
 from rollup_bench.engines.duckdb.sql import Literals
 from rollup_bench.engines.duckdb.zones import LocalTime
 from rollup_bench.engines.sql import quoted
+from rollup_bench.workloads.dataset import Columns
 
 
-def create(stored: StoredActivity, subject: str, time: str, local: LocalTime) -> str:
+def create(stored: StoredActivity, columns: Columns, local: LocalTime) -> str:
     """The statement that creates the table from the table `events`.
 
     `born` is the local day of births, or the start of their minute or hour in milliseconds since 1970, UTC. A row
@@ -23,9 +24,9 @@ def create(stored: StoredActivity, subject: str, time: str, local: LocalTime) ->
     nulls = ", NULL" * len(numbers)
     window = "OVER (PARTITION BY subject)"
     ctes = {
-        "firsts": first_events(question, subject, time, parameters),
+        "firsts": first_events(question, columns, parameters),
         "births": "SELECT * FROM firsts",
-        "activity": activity(question, list(stored.columns), (subject, time), local, parameters),
+        "activity": activity(question, list(stored.columns), columns, local, parameters),
         "ages": f"SELECT {born} AS born{cohort}, subject, age, count(*) AS events{sums} FROM activity GROUP BY ALL",
         "ordered": f"SELECT *, age = min(age) {window} AS earliest, age = max(age) {window} AS latest FROM ages",
         "returns": f"SELECT born{cohort}, age, count(*) AS subjects, count(*) FILTER (earliest) AS first, "

@@ -6,10 +6,11 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from rollup_bench.engines.cohorts import StoredActivity
-from rollup_bench.engines.duckdb.sql import conditions, naive
+from rollup_bench.engines.duckdb.sql import conditions, moment, naive
 from rollup_bench.engines.duckdb.zones import LocalTime
 from rollup_bench.engines.sql import LENGTHS, Parameters, quoted
 from rollup_bench.workloads.calendar import CLOCK, YEAR, is_day, repeats_days
+from rollup_bench.workloads.dataset import Columns
 from rollup_bench.workloads.questions import MILLISECOND, Age, Cohort, Grain, milliseconds
 
 BIRTH = -1
@@ -23,18 +24,19 @@ class Moment(NamedTuple):
     local: LocalTime
 
 
-def cohort(question: Cohort, subject: str, time: str, integers: set[str], local: LocalTime) -> tuple[str, list[object]]:
+def cohort(question: Cohort, columns: Columns, integers: set[str], local: LocalTime) -> tuple[str, list[object]]:
     """The SQL of a cohort over the table `events`, and its bound values; `integers` names the integer columns."""
-    parameters = Parameters()
+    parameters, time = Parameters(), quoted(columns.time.name)
     column = question.measure.column if question.measure else None
     births = "cohort" if question.grain is None else f"{local.bucket('born', question.grain)} AS cohort"
     start, end = map(parameters.bind, map(naive, (question.span.start, question.span.end)))
     last = _last_birth(question, local, parameters)
-    until = f"{quoted(time)} < {parameters.bind(naive(question.until))}"
+    until = f"{time} < {parameters.bind(naive(question.until))}"
+    born = "born, birth" if columns.order else "born"
     ctes = {
-        "firsts": first_events(question, subject, time, parameters, f"{quoted(time)} < {end}"),
-        "births": f"SELECT subject, born, {births} FROM firsts WHERE born >= {start}",
-        "activity": activity(question, [column] if column else [], (subject, time), local, parameters, until),
+        "firsts": first_events(question, columns, parameters, f"{time} < {end}"),
+        "births": f"SELECT subject, {born}, {births} FROM firsts WHERE born >= {start}",
+        "activity": activity(question, [column] if column else [], columns, local, parameters, until),
         "seen": _seen(question),
         "sizes": f"SELECT cohort, count(*) AS size{last} FROM births GROUP BY cohort",
     }
@@ -107,43 +109,46 @@ def _answer(
     return "\n".join(lines), parameters.values
 
 
-def first_events(question: Cohort, subject: str, time: str, parameters: Parameters, until: str | None = None) -> str:
+def first_events(question: Cohort, columns: Columns, parameters: Parameters, until: str | None = None) -> str:
     """The SELECT of each subject's birth and, with `by`, the dimension's smallest value (NULL last) at the birth.
 
-    `until` is a condition that births must also meet.
+    `birth` is the place of the birth in the order of events, if the dataset has a column `order`. `until` is a
+    condition that births must also meet.
     """
-    cohort = ""
+    subject, place = quoted(columns.subject), moment(columns)
+    cohort = f", min({place}) AS birth" if columns.order else ""
     if question.by is not None:
         by = quoted(question.by)
-        cohort = f", arg_min_null({by}, row({quoted(time)}, {by} IS NULL, {by})) AS cohort"
-    where = [f"{quoted(subject)} IS NOT NULL", *([until] if until else []), *conditions(question.birth, parameters)]
-    first = f"{quoted(subject)} AS subject, min({quoted(time)}) AS born{cohort}"
+        cohort += f", arg_min_null({by}, row({place}, {by} IS NULL, {by})) AS cohort"
+    where = [f"{subject} IS NOT NULL", *([until] if until else []), *conditions(question.birth, parameters)]
+    first = f"{subject} AS subject, min({quoted(columns.time.name)}) AS born{cohort}"
     return f"SELECT {first} FROM events WHERE {' AND '.join(where)} GROUP BY ALL"
 
 
 def activity(
     question: Cohort,
-    columns: list[str],
-    names: tuple[str, str],
+    summed: list[str],
+    columns: Columns,
     local: LocalTime,
     parameters: Parameters,
     until: str | None = None,
 ) -> str:
-    """The SELECT of the returns of the subjects in `births`, each with its age and the values of `columns`.
+    """The SELECT of the returns of the subjects in `births`, each with its age and the values of the columns `summed`.
 
-    `names` are the columns of subject and time. The values are called `number0`, `number1` and so on. `until` is a
-    condition that returns must also meet.
+    The values are called `number0`, `number1` and so on. `until` is a condition that returns must also meet.
     """
-    subject, time = map(quoted, names)
-    numbers = "".join(f", {quoted(column)} AS number{i}" for i, column in enumerate(columns))
+    subject, time = map(quoted, (columns.subject, columns.time.name))
+    numbers = "".join(f", {quoted(column)} AS number{i}" for i, column in enumerate(summed))
+    place, birth = ("moment", "birth") if columns.order else ("instant", "born")
+    numbers += f", {moment(columns)} AS moment" if columns.order else ""
     where = " AND ".join([*([until] if until else []), *conditions(question.returns, parameters)]) or "true"
     returns = f"SELECT {subject} AS subject, {time} AS instant{numbers} FROM events WHERE {where}"
-    selected = "".join(f", number{i}" for i, _ in enumerate(columns))
+    selected = "".join(f", number{i}" for i, _ in enumerate(summed))
     age = _age(Moment("born", local), Moment("instant", local), question.age)
     return (
         f"SELECT births.*, {age} AS age{selected} FROM births "
         f"JOIN ({returns}) AS returns ON returns.subject = births.subject "
-        f"AND instant {'>' if question.repeat else '>='} born"
+        f"AND {place} {'>' if question.repeat else '>='} {birth}"
         f"{_not_before(local)}"
     )
 

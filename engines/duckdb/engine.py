@@ -139,7 +139,7 @@ def statement(question: Question, plan: Plan, local: LocalTime | None = None) ->
 
 def _open_statement(question: Question, plan: Plan, local: LocalTime | None) -> tuple[str, list[Any]]:
     """The SQL of a question and its bound values; functions of the span stand for values that depend on it."""
-    read, subject, time = source(question, plan), plan.dataset.columns.subject, plan.dataset.columns.time.name
+    read, columns = source(question, plan), plan.dataset.columns
     match question:
         case Aggregate():
             if local is None and question.grain is not Grain.ALL:
@@ -150,9 +150,9 @@ def _open_statement(question: Question, plan: Plan, local: LocalTime | None) -> 
             local = local or local_time(question.zone, span, plan.statistics)
             if isinstance(read.table, StoredActivity):
                 return stored_cohort(question, read.table, _integers(plan), local)
-            return cohort(question, subject, time, _integers(plan), local)
+            return cohort(question, columns, _integers(plan), local)
         case _:
-            return stored_funnel(question, read.name) if read.table else funnel(question, subject, time)
+            return stored_funnel(question, read.name, columns) if read.table else funnel(question, columns)
 
 
 @lru_cache(maxsize=1024)

@@ -8,6 +8,7 @@ from rollup_bench.engines.duckdb.zones import LocalTime
 from rollup_bench.engines.ordering import order
 from rollup_bench.engines.sql import Parameters, condition, quoted
 from rollup_bench.workloads.calendar import is_day
+from rollup_bench.workloads.dataset import Columns
 from rollup_bench.workloads.filters import Filter
 from rollup_bench.workloads.measures import Function, Measure
 from rollup_bench.workloads.questions import Aggregate, Grain, Span
@@ -73,6 +74,12 @@ def aggregate(
     if question.top is not None and whole:
         lines.append(f"LIMIT {parameters.bind(question.top.n)}")
     return "\n".join(lines), parameters.values
+
+
+def moment(columns: Columns) -> str:
+    """The SQL of an event's place in the order of events: its time, or a number of time and `order` if there is one."""
+    time = quoted(columns.time.name)
+    return f"(CAST(epoch_ms({time}) AS HUGEINT) * {1 << 64} + {quoted(columns.order)})" if columns.order else time
 
 
 def in_span(time: str, parameters: Parameters) -> list[str]:

@@ -67,8 +67,8 @@ def statements(tables: TableSet, statistics: Statistics, names: Columns) -> tupl
     rollups = [
         rollup.create(name, each, time, source, local(each.layout.zone)) for name, each in tables.rollups.items()
     ]
-    cohorts = [activity.create(each, names.subject, time, local(each.definition.zone)) for each in tables.cohorts]
-    funnels = [funnel.create(each, names.subject, time) for each in tables.funnels]
+    cohorts = [activity.create(each, names, local(each.definition.zone)) for each in tables.cohorts]
+    funnels = [funnel.create(each, names) for each in tables.funnels]
     return ";\n".join(events), ";\n".join([*rollups, *cohorts, *funnels])
 
 

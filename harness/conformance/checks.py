@@ -18,7 +18,7 @@ from rollup_bench.harness.conformance import scripted_events, strategies
 from rollup_bench.harness.conformance.random_questions import ask_random
 from rollup_bench.harness.conformance.scripted_events import COUNT, JUNE, event
 from rollup_bench.harness.conformance.support import SAMPLE, BuiltIn, kind
-from rollup_bench.harness.conformance.tested_engine import RANDOM, EngineUnderTest, few, packed, scripted
+from rollup_bench.harness.conformance.tested_engine import RANDOM, EngineUnderTest, few, ordered, packed, scripted
 from rollup_bench.harness.run import loading
 from rollup_bench.workloads import dataset as datasets
 from rollup_bench.workloads import events as event_store
@@ -131,6 +131,15 @@ def random_questions(tested: EngineUnderTest) -> None:
     plan = tested.shared(events)
     with tested.engine.session(plan) as session:
         ask_random(tested, session, plan, events, strategies.questions(), tested.examples)
+
+
+@_check
+def random_orders(tested: EngineUnderTest) -> None:
+    """Random cohorts and funnels follow the column that orders events of one millisecond, or are refused."""
+    events = ordered()
+    plan = tested.shared(events)
+    with tested.engine.session(plan) as session:
+        ask_random(tested, session, plan, events, strategies.followed(), (tested.examples + 1) // 2)
 
 
 @_check

@@ -6,7 +6,9 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from rollup_bench.workloads.columns import INSTANT
 from rollup_bench.workloads.dataset import Columns, Time
@@ -26,6 +28,9 @@ SCHEMA = pa.schema(
     {"when": INSTANT, "user": pa.string(), "did": pa.string(), "country": pa.string(), "level": pa.int64()}
     | {"case": pa.int64(), "gold": pa.int64(), "huge": pa.int64(), "score": pa.float64()}
 )
+ORDERED = replace(COLUMNS, order="place")
+"""The columns of events that have an order within a millisecond."""
+PLACES = [-(2**63), -1, 0, 1, 2, 2**53 + 1, 2**53 + 2, 2**63 - 1]
 ZONES = ["UTC", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe", "America/Sao_Paulo", "America/Havana"]
 TURNS = [  # clock changes in ZONES, midnights that these skip or repeat, ends of years, a leap day
     datetime(2013, 3, 10, 7, tzinfo=UTC),
@@ -51,6 +56,14 @@ def packed(seed: int = 1) -> pa.Table:
     draw = random.Random(seed)
     rows = [_event(draw, case) for case in range(CASES) for _ in range(draw.choice([1, 2, 5, 12, 40, 40, 120, 120]))]
     return pa.Table.from_pylist(rows, SCHEMA)
+
+
+def ordered(seed: int = 1) -> pa.Table:
+    """Returns the events of `packed` at whole hours, so that many are in one millisecond, with a column `place`."""
+    table, draw = packed(seed), random.Random(seed)
+    hours = pc.floor_temporal(table["when"], unit="hour")
+    places = pa.array(draw.choices(PLACES, k=table.num_rows))
+    return table.set_column(0, "when", hours.cast(INSTANT)).append_column("place", places)
 
 
 def _event(draw: random.Random, case: int) -> dict[str, object]:
@@ -237,6 +250,11 @@ def funnels(draw: st.DrawFn) -> Funnel:
         window=draw(st.sampled_from([1, 7200, 86_400, 40 * 86_400, 10**9, 10**9])),
         by=tuple(draw(st.permutations(["country", "level", "user", "did"]))[: draw(st.sampled_from([0, 0, 1, 2]))]),
     )
+
+
+def followed() -> st.SearchStrategy[Question]:
+    """Returns a strategy for any cohort or funnel over the events with one value of column `case`."""
+    return st.one_of(cohorts(), funnels())
 
 
 def questions() -> st.SearchStrategy[Question]:

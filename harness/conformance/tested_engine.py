@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 import pyarrow as pa
+from msgspec.structs import replace
 
 from rollup_bench.engines.contract import Engine, Plan, Session, Support
 from rollup_bench.errors import RequestError
@@ -76,7 +77,8 @@ class EngineUnderTest:
     def shared(self, events: Events) -> Plan:
         """Returns the plan of these events on layout `raw`; the first call loads the events, and `close` drops them."""
         if events.fingerprint not in self._shared:
-            self._shared[events.fingerprint] = self._loads.enter_context(self.loaded(events))
+            dataset = replace(RANDOM, columns=events.columns)
+            self._shared[events.fingerprint] = self._loads.enter_context(self.loaded(events, dataset))
         return self._shared[events.fingerprint]
 
     def close(self) -> list[Plan]:
@@ -161,6 +163,12 @@ def _check_refusal(session: Session, question: Question, reason: str) -> None:
 def packed(seed: int = 1) -> Events:
     """Returns the random events of `strategies.packed(seed)`, many small sets in one table."""
     return event_store.of(strategies.packed(seed), strategies.COLUMNS)
+
+
+@cache
+def ordered() -> Events:
+    """Returns the random events of `strategies.ordered`, which have an order within a millisecond."""
+    return event_store.of(strategies.ordered(), strategies.ORDERED)
 
 
 @cache

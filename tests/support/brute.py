@@ -20,6 +20,11 @@ TICK = timedelta(milliseconds=1)
 LENGTHS = {"minute": timedelta(minutes=1), "hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(7)}
 
 
+def moment(row: Row) -> tuple[datetime, int]:
+    """The place of an event in the order of events: its time and, among events of one millisecond, its order."""
+    return row["when"], row.get("place", 0)
+
+
 def answer(question: Question, rows: list[Row]) -> list[tuple[Any, ...]]:
     """The rows of the answer, in order."""
     match question:
@@ -104,12 +109,12 @@ def cohort(question: Cohort, rows: list[Row]) -> list[tuple[Any, ...]]:
     for row in rows:
         if row["user"] is not None and passes(row, question.birth):
             matching[row["user"]].append(row)
-    members: dict[Any, dict[Any, datetime]] = defaultdict(dict)
+    members: dict[Any, dict[Any, tuple[datetime, int]]] = defaultdict(dict)
     for user, candidates in matching.items():
-        born = min(r["when"] for r in candidates)
-        if question.span.start <= born < question.span.end:
-            at_birth = [r for r in candidates if r["when"] == born]
-            members[_cohort_of(question, born, at_birth)][user] = born
+        born = min(map(moment, candidates))
+        if question.span.start <= born[0] < question.span.end:
+            at_birth = [r for r in candidates if moment(r) == born]
+            members[_cohort_of(question, born[0], at_birth)][user] = born
     return [
         (key, len(births), age, _value(question, births, age, rows))
         for key, births in members.items()
@@ -129,15 +134,15 @@ def age_at(question: Cohort, born: datetime, instant: datetime) -> int:
     return (_number(instant, unit, zone) - _number(born, unit, zone)) // width
 
 
-def _value(question: Cohort, births: dict[Any, datetime], wanted: int, rows: list[Row]) -> Any:
+def _value(question: Cohort, births: dict[Any, tuple[datetime, int]], wanted: int, rows: list[Row]) -> Any:
     found = []
     for row in rows:
         born = births.get(row["user"])
         if born is None or not passes(row, question.returns) or row["when"] >= question.until:
             continue
-        if row["when"] < born or (question.repeat and row["when"] == born):
+        if moment(row) < born or (question.repeat and moment(row) == born):
             continue
-        age = age_at(question, born, row["when"])
+        age = age_at(question, born[0], row["when"])
         earlier, later = question.cumulative and age < wanted, question.retention == "unbounded" and age > wanted
         if age == wanted or earlier or later:
             found.append(row)
@@ -207,8 +212,8 @@ def funnel(question: Funnel, rows: list[Row]) -> list[tuple[Any, ...]]:
             continue
         own = [r for r in inside if r["user"] == entry["user"]]
         values = tuple(entry[d] for d in question.by)
-        reached = _reached(question, entry["when"], entry["when"], 1, own)
-        rank = (-reached, entry["when"], tuple(map(ordered, values)), values)
+        reached = _reached(question, entry["when"], moment(entry), 1, own)
+        rank = (-reached, moment(entry), tuple(map(ordered, values)), values)
         best[entry["user"]] = min(best.get(entry["user"], rank), rank, key=lambda r: r[:3])
     counts: dict[Any, list[int]] = defaultdict(lambda: [0] * len(question.steps))
     for reached, _, _, values in best.values():
@@ -217,13 +222,14 @@ def funnel(question: Funnel, rows: list[Row]) -> list[tuple[Any, ...]]:
     return [(*values, k, n) for values, subjects in counts.items() for k, n in enumerate(subjects, start=1)]
 
 
-def _reached(question: Funnel, entered: datetime, now: datetime, step: int, own: list[Row]) -> int:
+def _reached(question: Funnel, entered: datetime, now: tuple[datetime, int], step: int, own: list[Row]) -> int:
     """The furthest step, by trying every event that could be the next."""
     if step == len(question.steps):
         return step
     limit = entered + timedelta(seconds=question.window)
-    following = {r["when"] for r in own if now < r["when"] <= limit and passes(r, question.steps[step])}
-    return max((_reached(question, entered, when, step + 1, own) for when in following), default=step)
+    inside = [r for r in own if r["when"] <= limit and passes(r, question.steps[step])]
+    following = {moment(r) for r in inside if now < moment(r)}
+    return max((_reached(question, entered, then, step + 1, own) for then in following), default=step)
 
 
 def ordered(value: Any) -> tuple[bool, Any]:

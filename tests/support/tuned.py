@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from rollup_bench.engines import rollups
 from rollup_bench.engines.contract import Engine, Plan, Session
 from rollup_bench.harness.conformance import strategies
-from rollup_bench.harness.conformance.tested_engine import EngineUnderTest, packed
+from rollup_bench.harness.conformance.tested_engine import EngineUnderTest, ordered, packed
 from rollup_bench.workloads import dataset, layouts
 from rollup_bench.workloads.dataset import Dataset
 from rollup_bench.workloads.events import Events
@@ -82,9 +82,9 @@ class Asked:
 
 
 @contextmanager
-def loaded(engine: Engine, home: Path) -> Iterator[Asked]:
+def loaded(engine: Engine, home: Path, order: bool = False) -> Iterator[Asked]:
     """The dataset's tuned layout on an embedded engine, whose roll-ups may have a row for each event."""
-    dataset, events = read(home), packed()
+    dataset, events = read(home, order), ordered() if order else packed()
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(rollups, "MIN_EVENTS_PER_VALUE", 1)
         plan = engine.plan(dataset, layouts.tuned, events.statistics)
@@ -129,16 +129,16 @@ REQUESTS: st.SearchStrategy[Request] = st.tuples(
 )
 
 
-def read(folder: Path) -> Dataset:
+def read(folder: Path, order: bool = False) -> Dataset:
     """The dataset with its questions, each in a zone of its own; its file is written to the folder."""
     file = folder / "random.toml"
-    file.write_text(_written(), "utf-8")
+    file.write_text(_written(order), "utf-8")
     return dataset.parse(file)
 
 
-def _written() -> str:
+def _written(order: bool) -> str:
     """The dataset with its questions, each in a zone of its own."""
-    text = DATASET
+    text = DATASET + ('order = "place"\n' if order else "")
     for number, body in enumerate(BODIES):
         zone = strategies.ZONES[number % len(strategies.ZONES)]
         text += f'[[questions]]\nname = "q{number}"\nzone = "{zone}"\n{body}\n'

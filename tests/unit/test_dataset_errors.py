@@ -99,6 +99,10 @@ CASES: dict[str, list[tuple[Any, ...]]] = {
         ({"x": "what"}, "`rename` under [source] calls column `what` `x`; write `x`"),
         ({"what": "which"}, "no column is named `which`"),
     ],
+    "source.row_number": [
+        (1, "write a name for the new column in quotes"),
+        ("line", "source.row_number: `line` has no role; name it under [columns], as in order = "),
+    ],
     "source.unique": [("yes", "source.unique is the text `yes`; write true or false")],
     "source.separator": [("ab", "separator is `ab`; write a single character"), ("", "single"), (",,", "single")],
     "source.names": [("a,b", "list of texts"), ([1], "source.names[0] is `1`"), (["at"], "is named `came`")],
@@ -130,6 +134,11 @@ CASES: dict[str, list[tuple[Any, ...]]] = {
     ],
     "columns.action": [([], "the name of a column in quotes"), ("nope", "is named `did`; add it")],
     "columns.id": [(7, "the name of a column in quotes"), ("n", "columns: `n` is listed twice")],
+    "columns.order": [
+        (7, "the name of a column of integers in quotes"),
+        ("n", "columns: `n` is listed twice"),
+        ("line", "is named `line`; the columns are at"),
+    ],
     "columns.received": [("came", "write a table of name, format, zone")],
     "columns.received.name": [("late", "is named `late`; the columns are at")],
     "columns.received.format": [("seconds", "row 1: column `came` is `2013-01-02`, not whole seconds")],
@@ -430,7 +439,7 @@ def test_keys_that_need_others_are_refused(command: Command, tmp_path: Path) -> 
     whole["source"]["unique"] = True
     refused(command, tmp_path, whole, "source.unique needs columns.id; name the column of ids, or remove unique")
     whole["source"] = {"generator": "game"}
-    refused(command, tmp_path, whole, "a generated dataset has no derived or renamed columns; remove [derived]")
+    refused(command, tmp_path, whole, "a generated dataset has only the columns of its generator; remove [derived]")
 
 
 def test_a_span_outside_the_parameters_is_refused(command: Command, tmp_path: Path) -> None:

@@ -130,7 +130,7 @@ def test_entries_of_funnels_are_stored_with_a_row_for_nobody() -> None:
     day = datetime(2020, 1, 1, tzinfo=UTC)
     events = few([{"when": day.replace(hour=h), "user": "u", "did": did} for h, did in enumerate(("open", "buy"))])
     steps = tuple((Filter("did", Op.EQ, (did,)),) for did in ("open", "buy", "buy"))
-    table = FunnelTable(StoredFunnel("funnel0", steps, ("user",)), events.statistics, "user")
+    table = FunnelTable(StoredFunnel("funnel0", steps, ("user",)), events.statistics, events.columns)
     first, later = events.statistics.first, events.statistics.last
     entry = {"user": "u", ENTRY: first, "step(2)": later, "step(3)": None}
     assert table.rows(events).to_pylist() == [entry, dict.fromkeys(entry) | {ENTRY: first}]

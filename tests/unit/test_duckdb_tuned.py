@@ -23,6 +23,14 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asked]:
         yield found
 
 
+@pytest.fixture(scope="module")
+def in_order(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asked]:
+    """Events of a dataset with a column `order`."""
+    home = tmp_path_factory.mktemp("ordered")
+    with loaded(DuckDB(None, home, BUDGET), home, order=True) as found:
+        yield found
+
+
 def test_every_kind_of_table_is_read(asked: Asked) -> None:
     check_kinds(asked)
 
@@ -56,3 +64,9 @@ def test_a_rollup_by_a_column_has_no_quantiles_of_it() -> None:
 @given(REQUESTS)
 def test_tuned_tables(asked: Asked, request: Request) -> None:
     asked.check(request)
+
+
+@settings(max_examples=100)
+@given(REQUESTS)
+def test_tuned_tables_follow_the_order_of_events(in_order: Asked, request: Request) -> None:
+    in_order.check(request)

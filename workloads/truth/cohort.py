@@ -24,10 +24,14 @@ HALF = 32
 
 @dataclass(frozen=True)
 class Births:
-    """The subjects born in the span; `members` has the position of each subject's cohort in `cohorts`."""
+    """The subjects born in the span; `members` has the position of each subject's cohort in `cohorts`.
+
+    `instants` are the times of births, and `orders` the values of the column `order` there, or 0 without one.
+    """
 
     subjects: pa.Array
     instants: Longs
+    orders: Longs
     members: Longs
     cohorts: pa.Array
 
@@ -83,20 +87,49 @@ def _cells(question: Cohort, born: Births) -> list[tuple[int, int]]:
 def births(question: Cohort, events: Events) -> Births:
     """The subjects born in the span; a subject's birth is its first event ever that matches `question.birth`."""
     subject, time = events.columns.subject, events.columns.time.name
-    first = GroupFold(list(dict.fromkeys([subject, question.by or subject])), {time: "min"})
-    for batch in events.batches(_columns(events, question.birth, question.by)):
-        rows = matching(batch, question.birth)
-        first.add(pa.table(rows.filter(rows[subject].is_valid())))
-    born = first.table()
-    if question.by:
-        born = _earliest(born, subject, time, question.by)
+    born = _first_times(question, events)
+    if events.columns.order:
+        born = _simultaneous(question, events, born)
+    names = [subject, *events.columns.ordering, *([question.by] if question.by else [])]
+    if len(names) > 2:
+        born = _earliest(born, list(dict.fromkeys(names)))
     start, end = question.span.milliseconds
     instants = np.asarray(born[time].cast(pa.int64()))
     born = born.filter(pa.array((start <= instants) & (instants < end)))
     instants = np.asarray(born[time].cast(pa.int64()))
     cohorts = born[question.by] if question.by else _buckets(question, instants)
     coded = cohorts.combine_chunks().dictionary_encode(null_encoding="encode")
-    return Births(born[subject].combine_chunks(), instants, np.asarray(coded.indices, np.int64), coded.dictionary)
+    members = np.asarray(coded.indices, np.int64)
+    return Births(born[subject].combine_chunks(), instants, orders(events, born), members, coded.dictionary)
+
+
+def orders(events: Events, rows: pa.Table | pa.RecordBatch) -> Longs:
+    """The values of the column `order` in some rows of the events; 0 in each row if the events have no such column."""
+    return np.asarray(rows[events.columns.order]) if events.columns.order else np.zeros(rows.num_rows, np.int64)
+
+
+def _first_times(question: Cohort, events: Events) -> pa.Table:
+    """The earliest time of each subject, with `by` of each of its values, at events that match `question.birth`."""
+    subject = events.columns.subject
+    keys = [subject] if events.columns.order else list(dict.fromkeys([subject, question.by or subject]))
+    first = GroupFold(keys, {events.columns.time.name: "min"})
+    for batch in events.batches(_columns(events, question.birth, question.by)):
+        rows = matching(batch, question.birth)
+        first.add(pa.table(rows.filter(rows[subject].is_valid())))
+    return first.table()
+
+
+def _simultaneous(question: Cohort, events: Events, born: pa.Table) -> pa.Table:
+    """All events in the milliseconds of the births `born` that match `question.birth`."""
+    subject, time = events.columns.subject, events.columns.time.name
+    subjects, instants = born[subject].combine_chunks(), np.asarray(born[time].cast(pa.int64()))
+    parts = []
+    for batch in events.batches(_columns(events, question.birth, question.by)):
+        rows = matching(batch, question.birth)
+        places = np.asarray(pc.index_in(rows[subject], subjects).fill_null(-1), np.int64)
+        at_birth = (places >= 0) & (np.append(instants, 0)[places] == np.asarray(rows[time].cast(pa.int64())))
+        parts.append(pa.table(rows.filter(pa.array(at_birth))))
+    return pa.concat_tables(parts)
 
 
 def _buckets(question: Cohort, instants: Longs) -> pa.ChunkedArray:
@@ -105,10 +138,10 @@ def _buckets(question: Cohort, instants: Longs) -> pa.ChunkedArray:
     return pa.chunked_array([pa.array(starts).cast(INSTANT)])
 
 
-def _earliest(born: pa.Table, subject: str, time: str, by: str) -> pa.Table:
-    """The row with the earliest time for each subject; of rows with equal times, the row whose `by` sorts first."""
-    ordered = born.sort_by([(c, "ascending") for c in dict.fromkeys([subject, time, by])])
-    codes = np.asarray(ordered[subject].combine_chunks().dictionary_encode().indices)
+def _earliest(born: pa.Table, names: list[str]) -> pa.Table:
+    """The row of each subject (the first of the columns `names`) that sorts first by the other columns."""
+    ordered = born.sort_by([(name, "ascending") for name in names])
+    codes = np.asarray(ordered[names[0]].combine_chunks().dictionary_encode().indices)
     return ordered.filter(pa.array(np.diff(codes, prepend=-1) != 0))
 
 
@@ -123,8 +156,8 @@ def activity(question: Cohort, born: Births, events: Events, others: tuple[str, 
         rows = matching(batch, question.returns)
         places = np.asarray(pc.index_in(rows[subject], born.subjects).fill_null(-1), np.int64)
         instants = np.asarray(rows[time].cast(pa.int64()))
-        since = born.instants[places] + question.repeat if len(born.instants) else instants
-        counts = (places >= 0) & (since <= instants) & (instants < milliseconds(question.until))
+        counts = (places >= 0) & _follows(question, born, places, instants, orders(events, rows))
+        counts &= instants < milliseconds(question.until)
         places, instants = places[counts], instants[counts]
         aged = ages(born.instants[places], instants, question.age, question.zone)
         if question.retention == "unbounded":
@@ -132,6 +165,16 @@ def activity(question: Cohort, born: Births, events: Events, others: tuple[str, 
         wanted = (aged >= 0) & (aged < question.age.count)  # a clock that goes back over midnight makes a day earlier
         counts[counts] = wanted
         yield Activity(places[wanted], aged[wanted], rows.filter(pa.array(counts)))
+
+
+def _follows(question: Cohort, born: Births, places: Longs, instants: Longs, orders: Longs) -> npt.NDArray[np.bool_]:
+    """Whether each event is not before the birth at `places`; with `repeat`, whether it is after the birth."""
+    if not len(born.instants):
+        return np.zeros(len(places), np.bool_)
+    births = born.orders[places]
+    since = orders > births if question.repeat else orders >= births
+    followed: npt.NDArray[np.bool_] = (instants > born.instants[places]) | (instants == born.instants[places]) & since
+    return followed
 
 
 def _values(question: Cohort, born: Births, events: Events) -> tuple[list[list[Any]], list[list[float]]]:
@@ -189,5 +232,5 @@ def _gathered(question: Cohort, cells: npt.NDArray[Any], fold: np.ufunc) -> npt.
 
 
 def _columns(events: Events, filters: tuple[Filter, ...], also: str | None) -> list[str]:
-    named = [events.columns.subject, events.columns.time.name, *(f.column for f in filters), also]
+    named = [events.columns.subject, *events.columns.ordering, *(f.column for f in filters), also]
     return list(dict.fromkeys(c for c in named if c is not None))

@@ -10,7 +10,7 @@ from rollup_bench.workloads.events import Events
 from rollup_bench.workloads.questions import Cohort
 from rollup_bench.workloads.truth.ages import ended
 from rollup_bench.workloads.truth.buckets import Longs
-from rollup_bench.workloads.truth.cohort import Activity, Births, activity, births
+from rollup_bench.workloads.truth.cohort import Activity, Births, activity, births, orders
 from rollup_bench.workloads.truth.courses import POSITION, Bools, Course, Key, Rows, counted, course, distinct
 from rollup_bench.workloads.truth.selection import matching
 
@@ -45,13 +45,13 @@ def _arrivals(question: Cohort, born: Births, events: Events) -> Longs:
     found = pa.concat_tables(pa.table(matching(batch, question.birth)) for batch in events.batches())
     owners = np.asarray(pc.index_in(found[subject].combine_chunks(), born.subjects).fill_null(-1), np.int64)
     kept = owners >= 0
-    owners, instants = owners[kept], np.asarray(found[time].cast(pa.int64()))[kept]
+    owners, instants, within = owners[kept], np.asarray(found[time].cast(pa.int64()))[kept], orders(events, found)[kept]
     places = np.asarray(found[POSITION])[kept]
-    known, first = np.unique(owners, return_index=True)
+    _, first = np.unique(owners, return_index=True)
     later = np.ones(len(owners), np.bool_)
     later[first] = False
-    moved = instants[first] != born.instants[known]
-    if moved.any() or (instants[later] == born.instants[owners[later]]).any():
+    at_birth = (instants == born.instants[owners]) & (within == born.orders[owners])
+    if not at_birth[first].all() or at_birth[later].any():
         raise ValueError("births move to earlier events while events arrive late")
     return places[first]
 

@@ -9,13 +9,17 @@ from rollup_bench.workloads.answers import schema
 from rollup_bench.workloads.events import Events
 from rollup_bench.workloads.questions import Funnel
 from rollup_bench.workloads.truth.buckets import Longs
+from rollup_bench.workloads.truth.cohort import orders
 from rollup_bench.workloads.truth.groups import regroup
 from rollup_bench.workloads.truth.selection import matching, within
 
 
 @dataclass(frozen=True)
 class Moments:
-    """`keys` are integers that each stand for a subject and one of the sorted `instants`, and sort by these in turn."""
+    """`keys` are integers that stand for a subject and a place in the order of events, and sort by these in turn.
+
+    `instants` has the time of each place; simultaneous events have the same place.
+    """
 
     keys: Longs
     instants: Longs
@@ -30,13 +34,13 @@ def answer(question: Funnel, events: Events) -> pa.Table:
     wanted = schema(question, events.statistics.schema)
     subject, time = events.columns.subject, events.columns.time.name
     matches = _matches(question, events)
-    moments = _moments(matches[subject], np.asarray(matches[time].cast(pa.int64())))
+    moments = _moments(matches[subject], np.asarray(matches[time].cast(pa.int64())), orders(events, matches))
     steps = np.asarray(matches["step"])
     entries = matches.filter(pa.array(steps == 0))
     if not entries.num_rows:
         return wanted.empty_table()
     reached = _reached(question, moments, [moments.keys[steps == k] for k in range(len(question.steps))])
-    best = _best(entries.set_column(0, "step", pa.array(reached)), subject, time, question.by)
+    best = _best(entries.set_column(0, "step", pa.array(reached)), subject, [*events.columns.ordering, *question.by])
     furthest = np.asarray(best["step"])
     rows = []
     for step in range(1, len(question.steps) + 1):
@@ -46,9 +50,9 @@ def answer(question: Funnel, events: Events) -> pa.Table:
 
 
 def _matches(question: Funnel, events: Events) -> pa.Table:
-    """One row for each event in the span and step (from 0) that the event matches: step, subject, time and `by`."""
+    """One row for each event in the span and step (from 0) that it matches: step, subject, time, `order` and `by`."""
     subject, time = events.columns.subject, events.columns.time.name
-    columns = list(dict.fromkeys([subject, time, *question.by]))
+    columns = list(dict.fromkeys([subject, *events.columns.ordering, *question.by]))
     needed = list(dict.fromkeys([*columns, *(f.column for step in question.steps for f in step)]))
     parts = []
     for batch in events.batches(needed):
@@ -59,10 +63,15 @@ def _matches(question: Funnel, events: Events) -> pa.Table:
     return pa.concat_tables(parts).combine_chunks()
 
 
-def _moments(subjects: pa.ChunkedArray, instants: Longs) -> Moments:
-    known, ranks = np.unique(instants, return_inverse=True)
+def _moments(subjects: pa.ChunkedArray, instants: Longs, orders: Longs) -> Moments:
+    sequence = np.lexsort((orders, instants))
+    times, within = instants[sequence], orders[sequence]
+    new = np.ones(len(times), np.bool_)
+    new[1:] = (times[1:] != times[:-1]) | (within[1:] != within[:-1])
+    ranks = np.empty(len(times), np.int64)
+    ranks[sequence] = np.cumsum(new) - 1
     numbers = np.asarray(subjects.combine_chunks().dictionary_encode().indices, np.int64)
-    return Moments(numbers * len(known) + ranks, known)
+    return Moments(numbers * int(new.sum()) + ranks, times[new])
 
 
 def _reached(question: Funnel, moments: Moments, steps: list[Longs]) -> Longs:
@@ -79,9 +88,9 @@ def _reached(question: Funnel, moments: Moments, steps: list[Longs]) -> Longs:
     return reached
 
 
-def _best(entries: pa.Table, subject: str, time: str, by: tuple[str, ...]) -> pa.Table:
-    """Each subject's row with the furthest step; of equal steps the earliest, then the one whose `by` sorts first."""
-    order = {subject: "ascending", "step": "descending", time: "ascending"}
-    ordered = entries.sort_by(list((order | {d: "ascending" for d in by if d not in order}).items()))
+def _best(entries: pa.Table, subject: str, others: list[str]) -> pa.Table:
+    """Each subject's row with the furthest step; of equal steps, the one that sorts first by the columns `others`."""
+    order = {subject: "ascending", "step": "descending"}
+    ordered = entries.sort_by(list((order | {name: "ascending" for name in others if name not in order}).items()))
     codes = np.asarray(ordered[subject].combine_chunks().dictionary_encode().indices)
     return ordered.filter(pa.array(np.diff(codes, prepend=-1) != 0))
