@@ -96,7 +96,10 @@ class Columns(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class Dataset(msgspec.Struct, frozen=True, kw_only=True):
-    """The content of a dataset file, checked. `folder` is the file's folder, to which `source.path` is relative."""
+    """The content of a dataset file, checked. `folder` is the file's folder, to which `source.path` is relative.
+
+    `labels` maps names of dimensions to the texts that people see instead of their values; values are written as texts.
+    """
 
     name: str
     title: str
@@ -108,6 +111,7 @@ class Dataset(msgspec.Struct, frozen=True, kw_only=True):
     dashboards: dict[str, list[str]] = {}
     mixes: dict[str, Mix] = {}
     derived: dict[str, Derived] = {}
+    labels: dict[str, dict[str, str]] = {}
 
     def sized(self, rows: int | None, seed: int | None) -> "Dataset":
         """A copy of a generated dataset with `rows` rows and this seed; None leaves the number or seed as it is.
@@ -175,6 +179,7 @@ class File(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     questions: list[dict[str, Any]] = []
     dashboards: dict[str, Any] = {}
     mixes: list[dict[str, Any]] = []
+    labels: dict[str, dict[str, str]] = {}
 
     def __post_init__(self) -> None:
         if self.source.unique and self.columns.id is None:
@@ -267,7 +272,14 @@ def _dataset(path: Path, file: File) -> Dataset:
         dashboards=dashboards,
         mixes=_mixes(file.mixes, questions),
         derived=_derived(file),
+        labels=_labels(file),
     )
+
+
+def _labels(file: File) -> dict[str, dict[str, str]]:
+    for name in file.labels:
+        _check_column("labels", name, file.columns, file.columns.texts)
+    return file.labels
 
 
 def _derived(file: File) -> dict[str, Derived]:

@@ -32,6 +32,7 @@ HINTS = {
     "draw": "for each drawn parameter its values, as in draw = { n = [5, 10, 20] }",
     "dashboards": 'for each dashboard its questions, as in morning = ["carriers"] under [dashboards]',
     "weights": "for each question a number above 0, as in weights = { carriers = 3, routes = 1 }",
+    "labels": 'for each dimension its values with their labels, as in carrier = { AA = "American" } under [labels]',
     "url": 'an address or a list of addresses, as in url = "https://example.org/events.csv"',
     "sha256": "64 hexadecimal digits in lower case, in quotes",
     "source": 'where the events are, as in path = "events.csv" under [source]',

@@ -34,10 +34,11 @@ from rollup_bench.workloads import answers
 from rollup_bench.workloads import dataset as datasets
 from rollup_bench.workloads.dataset import Dataset
 from rollup_bench.workloads.layouts import Layout
-from rollup_bench.workloads.questions import Question
+from rollup_bench.workloads.questions import Cohort, Question
 from rollup_bench.workloads.templates import Template
 
 FORMAT = "Form of the answer: a table for people (default), CSV, JSON, or an Arrow IPC stream."
+VALUES = "How values of a cohort are shown: as counts of subjects, or as shares of the cohort's size."
 SET = "Value of a parameter, as in start=2013-06-01; repeat --set for more."
 
 
@@ -107,21 +108,31 @@ def _values(template: Template, assignments: tuple[str, ...]) -> dict[str, Any]:
 @click.command()
 @_question_options
 @click.option("--format", "form", type=click.Choice(["table", "csv", "json", "arrow"]), default="table", help=FORMAT)
-def ask(asked: _Asked, form: str) -> None:
+@click.option("--values", type=click.Choice(["counts", "shares"]), help=VALUES)
+def ask(asked: _Asked, form: str, values: str | None) -> None:
     """Prints an engine's answer to a QUESTION. QUESTION is a name or DATASET/NAME. Loads the layout if needed."""
-    dataset, template, values, engine, layout, via = asked
+    dataset, template, given, engine, layout, via = asked
     question = asked.question
+    shares = _shares(question, template, values)
     with progress() as say:
         events = prepared(dataset, say)
         with blaming(f"question {template.name}"):
             answer, arm = running.ask(dataset, events, engine, layout, question, via, home(), say)
     if form != "table":
-        formats.write(answer, form, template.name, template.parameters | values, arm, route(arm, question))
+        written = answer_tables.as_shares(answer) if shares else answer
+        formats.write(written, form, template.name, template.parameters | given, arm, route(arm, question))
         return
-    shown = ", ".join(f"{k}={v}" for k, v in (template.parameters | values).items())
+    shown = ", ".join(f"{k}={v}" for k, v in (template.parameters | given).items())
     zone = getattr(question, "zone", "UTC")
     title = f"{template.story or template.name}\n{dataset.name}/{template.name}  {shown}, in {zone}  by {arm.name}"
-    answer_tables.answer_table(answer, question, title, zone, console())
+    answer_tables.answer_table(answer, question, title, zone, console(), labels=dataset.labels, shares=shares)
+
+
+def _shares(question: Question, template: Template, values: str | None) -> bool | None:
+    """Whether `--values` asks for shares; None if it is not given. RequestError if the question counts no subjects."""
+    if values and not (isinstance(question, Cohort) and question.measure is None):
+        raise RequestError(f"--values: {template.name} is no cohort that counts subjects; leave out --values")
+    return values == "shares" if values else None
 
 
 @click.command()

@@ -1,11 +1,12 @@
 """Prints answers, lists of names, and layouts as tables in the terminal."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, time
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from rich import box
 from rich.cells import cell_len
 from rich.console import Console
@@ -25,25 +26,51 @@ BARS = range(8, 31)
 """The widths that bars may have."""
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # characters that could control the terminal
 MIDNIGHT = time()
+Labels = Mapping[str, Mapping[str, str]]
+"""For dimensions, the texts that people see instead of values; the values are written as texts."""
 
 
-def answer_table(answer: pa.Table, question: Question, title: str, zone: str, console: Console) -> None:
-    """Prints an answer, with times in the time zone `zone`.
+def answer_table(
+    answer: pa.Table,
+    question: Question,
+    title: str,
+    zone: str,
+    console: Console,
+    *,
+    labels: Labels | None = None,
+    shares: bool | None = None,
+) -> None:
+    """Prints an answer, with times in the time zone `zone` and values of dimensions by their `labels`.
 
     A terminal shows a cohort as a triangle, a long series also as blocks, and bars beside the rows of an aggregate.
+    `shares` says whether values of a cohort are shown as shares of its size; if it is None, a triangle of numbers of
+    subjects is.
     """
     console.print(Text(title))
-    if console.is_terminal and isinstance(question, Cohort) and answer.num_rows:
-        drawings.triangle(answer, question, lambda cohort: _text(cohort, zone), ROWS, console)
-        return
+    labels = dict(labels or {})
+    if isinstance(question, Cohort):
+        labels = {"cohort": labels.get(question.by or "", {})}
+        if console.is_terminal and answer.num_rows:
+            share = question.measure is None if shares is None else shares
+            drawings.triangle(
+                answer, question, share, lambda cohort: _text(cohort, zone, labels["cohort"]), ROWS, console
+            )
+            return
+        answer = as_shares(answer) if shares else answer
     drawn = _drawn(answer, question) if console.is_terminal and isinstance(question, Aggregate) else []
     if len(drawn) > ROWS and isinstance(question, Aggregate) and not question.by:
         _print_series(answer, drawn, zone, console)
-    console.print(_table(answer, drawn[:ROWS], zone, console.width))
+    console.print(_table(answer, drawn[:ROWS], zone, labels, console.width))
     if answer.num_rows > ROWS:
         console.print(
             f"[dim]the first {ROWS} of {answer.num_rows:,} rows; --format csv, json or arrow prints all[/dim]"
         )
+
+
+def as_shares(answer: pa.Table) -> pa.Table:
+    """The answer of a cohort with its values divided by the sizes of the cohorts."""
+    sizes = answer["size"].cast(pa.float64())
+    return answer.set_column(answer.schema.get_field_index("value"), "value", pc.divide(answer["value"], sizes))
 
 
 def _drawn(answer: pa.Table, question: Aggregate) -> list[Number | None]:
@@ -69,9 +96,10 @@ def _print_series(answer: pa.Table, values: Sequence[Number | None], zone: str, 
         console.print(line, no_wrap=True)
 
 
-def _table(answer: pa.Table, values: Sequence[Number | None], zone: str, width: int) -> Table:
+def _table(answer: pa.Table, values: Sequence[Number | None], zone: str, labels: Labels, width: int) -> Table:
     """The first ROWS rows, with bars of these values if they fit into `width` characters."""
-    rows = [[_text(value, zone) for value in row.values()] for row in answer.slice(0, ROWS).to_pylist()]
+    first = answer.slice(0, ROWS).to_pylist()
+    rows = [[_text(value, zone, labels.get(name, {})) for name, value in row.items()] for row in first]
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for field in answer.schema:
         number = _is_number(field.type)
@@ -94,19 +122,19 @@ def _is_number(kind: pa.DataType) -> bool:
     return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
 
 
-def _text(value: object, zone: str) -> Text:
-    match value:
+def _text(value: object, zone: str, labels: Mapping[str, str] | None = None) -> Text:
+    match (labels or {}).get(str(value), value):
         case None:
             return Text("NULL", style="dim")
-        case datetime():
-            local = value.astimezone(ZoneInfo(zone))
+        case datetime() as instant:
+            local = instant.astimezone(ZoneInfo(zone))
             return Text(f"{local:%Y-%m-%d}" if local.time() == MIDNIGHT else f"{local:%Y-%m-%d %H:%M %Z}")
-        case float():
-            return Text(f"{value:,.4g}" if abs(value) < 1 else f"{value:,.2f}")
-        case int():
-            return Text(f"{value:,}")
-        case _:
-            return Text(CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", str(value)))
+        case float() as number:
+            return Text(f"{number:,.4g}" if abs(number) < 1 else f"{number:,.2f}")
+        case int() as number:
+            return Text(f"{number:,}")
+        case other:
+            return Text(CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", str(other)))
 
 
 def listing(what: str, rows: Sequence[tuple[str, str]], console: Console) -> None:

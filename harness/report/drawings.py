@@ -34,15 +34,16 @@ def blocks(values: Sequence[Number | None]) -> str:
     return "".join(" " if v is None else BLOCKS[min(int(8 * v / most), 7) if most else 0] for v in values)
 
 
-def triangle(answer: pa.Table, question: Cohort, label: Callable[[object], Text], rows: int, console: Console) -> None:
+def triangle(
+    answer: pa.Table, question: Cohort, share: bool, label: Callable[[object], Text], rows: int, console: Console
+) -> None:
     """Prints a row for each of the first `rows` cohorts with its size and its values by age, shaded by value.
 
-    Numbers of subjects are shown as shares of the cohort's size, other measures as numbers. `label` writes the name of
-    a cohort. Ages for which the terminal is too narrow are left out.
+    With `share`, values are shown as shares of the cohort's size, else as numbers. `label` writes the name of a cohort.
+    Ages for which the terminal is too narrow are left out.
     """
     cohorts: dict[object, dict[int, Number | None]] = {}
     sizes: dict[object, int] = {}
-    share = question.measure is None
     for row in answer.to_pylist():
         value, sizes[row["cohort"]] = row["value"], row["size"]
         known = value is not None and share
@@ -62,7 +63,7 @@ def triangle(answer: pa.Table, question: Cohort, label: Callable[[object], Text]
             line.append_text(_cell(cohorts[cohort], age, most, share))
         console.print(line, no_wrap=True, overflow="ignore", crop=False)
     unit = f"{question.age.width} {question.age.unit}s" if question.age.width > 1 else str(question.age.unit)
-    what = "share of the cohort's size" if share else str(question.measure)
+    what = "share of the cohort's size" if share else str(question.measure or "subjects")
     console.print(Text(f"columns: ages of a {unit} each; values: {what}", style="dim"))
     left = [f"{len(cohorts) - len(shown):,} cohorts"] * (len(cohorts) > len(shown))
     left += [f"ages from {len(fitting)} on"] * (len(fitting) < len(ages))

@@ -142,7 +142,15 @@ COMMANDS: dict[str, dict[str, list[Case]]] = {
             (["run", "--profile", "quick", "--out", "taken/run.jsonl"], ("'--out'", "is not a writable folder")),
         ],
     },
-    "ask": asking("ask") | {"--format": [(["ask", QUESTION, "--format", "xml"], ("'--format'", *CHOICE))]},
+    "ask": asking("ask")
+    | {
+        "--format": [(["ask", QUESTION, "--format", "xml"], ("'--format'", *CHOICE))],
+        "--values": [
+            (["ask", QUESTION, "--values", "x"], ("'--values'", *CHOICE)),
+            (["ask", QUESTION, "--values", "shares"], ("--values: carriers is no cohort that counts subjects",)),
+            (["ask", "miles-by-age", "--values", "counts"], ("--values: miles-by-age is no cohort",)),
+        ],
+    },
     "explain": asking("explain"),
     "probe": {
         "broker": [(["probe", "x"], ("'{kafka|pulsar}'", *CHOICE)), (["probe"], ("Missing argument",))],

@@ -32,6 +32,7 @@ WHOLE: dict[str, Any] = {
         "received": {"name": "came"},
     },
     "derived": {"what": {"of": "what", "default": "none"}},
+    "labels": {"what": {"a": "A"}},
     "layouts": {"hour": {"grain": "hour", "by": ["what"], "measures": ["count()", "sum(n)"]}},
     "questions": [
         aggregate("aggregate", "count()", by=["what"]),
@@ -134,6 +135,10 @@ CASES: dict[str, list[tuple[Any, ...]]] = {
     ],
     "columns.action": [([], "the name of a column in quotes"), ("nope", "is named `did`; add it")],
     "columns.id": [(7, "the name of a column in quotes"), ("n", "columns: `n` is listed twice")],
+    "labels": [
+        ("x", "write for each dimension its values with their labels"),
+        ({"n": {}}, "labels: `n` is a measure, not a"),
+    ],
     "columns.order": [
         (7, "the name of a column of integers in quotes"),
         ("n", "columns: `n` is listed twice"),

@@ -3,6 +3,7 @@
 import io
 import re
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -20,10 +21,10 @@ SPAN = Span(FIRST, FIRST + timedelta(days=60))
 COUNT = Measure(Function.COUNT)
 
 
-def printed(answer: pa.Table, question: Question, width: int = 80, terminal: bool = True) -> list[str]:
+def printed(answer: pa.Table, question: Question, width: int = 80, terminal: bool = True, **options: Any) -> list[str]:
     text = io.StringIO()
     console = Console(file=text, width=width, force_terminal=terminal, no_color=True)
-    answer_table(answer, question, "title", "UTC", console)
+    answer_table(answer, question, "title", "UTC", console, **options)
     plain = re.sub(r"\x1b\[[0-9;]*m", "", text.getvalue())
     return [line.rstrip() for line in plain.splitlines()]
 
@@ -51,6 +52,37 @@ def test_a_measure_of_a_cohort_is_shown_as_numbers() -> None:
     lines = printed(*cohort(measure=COUNT))
     assert lines[2] == "2024-01-01      200   200    50     7"
     assert lines[-1] == "columns: ages of a month each; values: count()"
+
+
+def test_a_cohort_can_be_shown_as_counts() -> None:
+    lines = printed(*cohort(), shares=False)
+    assert lines[2] == "2024-01-01      200   200    50     7"
+    assert lines[-1] == "columns: ages of a month each; values: subjects"
+
+
+def test_a_table_can_show_shares() -> None:
+    shares, counts = (
+        [line.split()[-1] for line in printed(*cohort(), terminal=False, shares=shares) if " 2024" in line]
+        for shares in (True, None)
+    )
+    assert shares == ["1.00", "0.25", "0.035", "1.00", "NULL"]
+    assert counts == ["200", "50", "7", "40", "NULL"]
+
+
+def by_country() -> tuple[pa.Table, Cohort]:
+    table, question = cohort(grain=None, by="country")
+    return table.set_column(0, "cohort", pa.array(["DE"] * 3 + ["FR"] * 2)), question
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_labels_stand_for_values(terminal: bool) -> None:
+    labels = {"country": {"DE": "Germany"}, "cohort": {"FR": "wrong"}}
+    lines = printed(*by_country(), terminal=terminal, labels=labels)
+    assert {line.split()[0] for line in lines if line} >= {"Germany", "FR"}
+    weekdays = pa.table({"bucket": pa.array([FIRST] * 2, INSTANT), "day": [1, 2], "count()": [3, 4]})
+    question = Aggregate(SPAN, (COUNT,), by=("day",))
+    rows = [line.split()[1] for line in printed(weekdays, question, labels={"day": {"1": "Monday"}})[4:6]]
+    assert rows == ["Monday", "2"]
 
 
 def test_ages_that_do_not_fit_are_named() -> None:
