@@ -9,7 +9,7 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 
 from rollup_bench.errors import RequestError
-from rollup_bench.workloads import layouts, measures
+from rollup_bench.workloads import layouts, measures, parts
 from rollup_bench.workloads.derived import Derived, check
 from rollup_bench.workloads.draws import Values
 from rollup_bench.workloads.layouts import Layout
@@ -233,7 +233,45 @@ def file_of(name: str) -> Path:
 def parse(path: Path) -> Dataset:
     """The dataset in the TOML file at `path`; RequestError names the file and, if a key is wrong, the key."""
     with blamed(path, "give the path of a dataset file that can be read"):
-        return _dataset(path, read_typed(tomllib.loads(path.read_text(encoding="utf-8")), File))
+        file = read_typed(tomllib.loads(path.read_text(encoding="utf-8")), File)
+        return _dataset(path, _with_parts(file))
+
+
+def _with_parts(file: File) -> File:
+    """The file with a derived column for each part of the time that a question or a layout names like a column."""
+    found: dict[str, Any] = {}
+    tables = {_key("question", place, raw): raw for place, raw in enumerate(file.questions)}
+    for key, table in (tables | {f"layouts.{name}": raw for name, raw in file.layouts.items()}).items():
+        with _under(key):
+            for name in parts.named(table):
+                part = {"of": file.columns.time.name, "part": parts.PARTS[name]}
+                if not _declares(file, name, part):
+                    _check_part(file, name, table.get("zone", file.zone))
+                    found[name] = part
+    if not found:
+        return file
+    dimensions = [*file.columns.dimensions, *found]
+    columns = msgspec.structs.replace(file.columns, dimensions=dimensions)
+    return msgspec.structs.replace(file, columns=columns, derived=file.derived | found)
+
+
+def _declares(file: File, name: str, part: dict[str, str]) -> bool:
+    """Whether the file itself derives this part of the time, in any zone, by this name."""
+    declared = file.derived.get(name)
+    return isinstance(declared, dict) and {key: declared.get(key) for key in part} == part
+
+
+def _check_part(file: File, name: str, zone: object) -> None:
+    """ValueError if a part of the time cannot be derived for a question or a layout in time zone `zone`."""
+    time, part = file.columns.time.name, parts.PARTS[name]
+    if name in file.columns.all:
+        both = f"`{name}` is a part of the time in `{time}`, and also a column under [columns]"
+        raise ValueError(f"{both}; give the column another name by `rename` under [source]")
+    if file.source.generator:
+        raise ValueError(f"`{name}` is a part of the time, which generated events do not have; leave it out")
+    if zone != file.zone:
+        remedy = f'{{ of = "{time}", part = "{part}", zone = "{zone}" }} under [derived], with a name of its own'
+        raise ValueError(f"`{name}` is in the dataset's zone {file.zone}, not in {zone}; write {remedy}")
 
 
 def _dataset(path: Path, file: File) -> Dataset:

@@ -17,7 +17,7 @@ from rollup_bench.harness.report import drawings
 from rollup_bench.harness.report.drawings import Number
 from rollup_bench.workloads.dataset import Dataset
 from rollup_bench.workloads.layouts import TUNED
-from rollup_bench.workloads.questions import Aggregate, Cohort, Question
+from rollup_bench.workloads.questions import Aggregate, Cohort, Grain, Question
 from rollup_bench.workloads.rule import unsupported_reason
 
 ROWS = 40
@@ -42,9 +42,9 @@ def answer_table(
 ) -> None:
     """Prints an answer, with times in the time zone `zone` and values of dimensions by their `labels`.
 
-    A terminal shows a cohort as a triangle, a long series also as blocks, and bars beside the rows of an aggregate.
-    `shares` says whether values of a cohort are shown as shares of its size; if it is None, a triangle of numbers of
-    subjects is.
+    A terminal shows a cohort as a triangle, an aggregate by two dimensions of few integers as a heat map, a long series
+    also as blocks, and bars beside the rows of an aggregate. `shares` says whether values of a cohort are shown as
+    shares of its size; if it is None, a triangle of numbers of subjects is.
     """
     console.print(Text(title))
     labels = dict(labels or {})
@@ -57,6 +57,9 @@ def answer_table(
             )
             return
         answer = as_shares(answer) if shares else answer
+    if console.is_terminal and isinstance(question, Aggregate) and _is_map(answer, question, console.width):
+        drawings.heat_map(answer, question, lambda name, value: _text(value, zone, labels.get(name, {})), console)
+        return
     drawn = _drawn(answer, question) if console.is_terminal and isinstance(question, Aggregate) else []
     if len(drawn) > ROWS and isinstance(question, Aggregate) and not question.by:
         _print_series(answer, drawn, zone, console)
@@ -65,6 +68,16 @@ def answer_table(
         console.print(
             f"[dim]the first {ROWS} of {answer.num_rows:,} rows; --format csv, json or arrow prints all[/dim]"
         )
+
+
+def _is_map(answer: pa.Table, question: Aggregate, width: int) -> bool:
+    """Whether an answer is drawn as a heat map: it has one measure, by two dimensions whose values are few integers."""
+    if len(question.by) != 2 or len(question.measures) != 1 or question.grain is not Grain.ALL or question.top:
+        return False
+    columns = [answer[name] for name in question.by]
+    whole = all(pa.types.is_integer(column.type) and not column.null_count for column in columns)
+    few = len(columns[0].unique()) <= ROWS and 1 < len(columns[1].unique()) <= width // 4
+    return whole and few and question.subtotals == "none"
 
 
 def as_shares(answer: pa.Table) -> pa.Table:

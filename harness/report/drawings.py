@@ -1,20 +1,21 @@
 """Draws answers in a terminal: a cohort as a shaded triangle, a series as blocks, and bars beside groups."""
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import pyarrow as pa
 from rich.console import Console
 from rich.text import Text
 
-from rollup_bench.workloads.questions import Cohort
+from rollup_bench.workloads.questions import Aggregate, Cohort
 
 Number = int | float
 BLOCKS = "▁▂▃▄▅▆▇█"
 _EIGHTHS = ("", "▏", "▎", "▍", "▌", "▋", "▊", "▉")
 _PALE, _FULL = (222, 235, 247), (8, 48, 107)
 """The colours of the smallest and the largest value of a triangle, in red, green and blue."""
-_CELL, _SIZE = 6, 9
-"""The characters of a value and of a size, with the space before them."""
+_CELL, _SIZE, _SHADE = 6, 9, 3
+"""The characters of a value, of a size and of a shade without a number, with the space before them."""
 
 
 def eighths(number: int) -> str:
@@ -60,7 +61,7 @@ def triangle(
         name = names[cohort]
         line = Text.assemble(name, " " * (first - name.cell_len), f"{sizes[cohort]:>{_SIZE},}")
         for age in fitting:
-            line.append_text(_cell(cohorts[cohort], age, most, share))
+            line.append_text(_cell(cohorts[cohort], age, most, _percent if share else short))
         console.print(line, no_wrap=True, overflow="ignore", crop=False)
     unit = f"{question.age.width} {question.age.unit}s" if question.age.width > 1 else str(question.age.unit)
     what = "share of the cohort's size" if share else str(question.measure or "subjects")
@@ -71,16 +72,46 @@ def triangle(
         console.print(Text(f"left out: {' and '.join(left)}; --format csv, json or arrow prints all", style="dim"))
 
 
-def _cell(values: Mapping[int, Number | None], age: int, most: Number, share: bool) -> Text:
-    """A value of a triangle; empty for an age that has not ended, and for NULL."""
-    value = values.get(age)
+def heat_map(answer: pa.Table, question: Aggregate, label: Callable[[str, object], Text], console: Console) -> None:
+    """Prints a row for each value of the first dimension and a column for each of the second one, shaded by value.
+
+    `label` writes the name of a value of a dimension. The cells have numbers if the terminal is wide enough.
+    """
+    down, across = question.by
+    columns = sorted(set(answer[across].to_pylist()))
+    rows: dict[object, dict[object, Number | None]] = {}
+    for row in answer.to_pylist():
+        rows.setdefault(row[down], {})[row[across]] = row[str(question.measures[0])]
+    first = max([len(down), *(label(down, name).cell_len for name in rows)])
+    width = _CELL if first + _CELL * len(columns) <= console.width else _SHADE
+    heading = "".join(f"{label(across, column).plain:>{width}.{width - 1}}" for column in columns)
+    console.print(Text(f"{down:<{first}}{heading}", style="bold"), no_wrap=True, crop=False)
+    most = max((value for values in rows.values() for value in values.values() if value is not None), default=0)
+    for name, values in rows.items():
+        shown = label(down, name)
+        line = Text.assemble(shown, " " * (first - shown.cell_len))
+        for column in columns:
+            line.append_text(_cell(values, column, most, short if width == _CELL else _no_number, width))
+        console.print(line, no_wrap=True, overflow="ignore", crop=False)
+    largest = f"; the darkest is {short(most)}" if width == _SHADE else ""
+    console.print(Text(f"columns: {across}; values: {question.measures[0]}{largest}", style="dim"))
+
+
+def _cell(
+    values: Mapping[Any, Number | None], key: object, most: Number, text: Callable[[Number], str], width: int = _CELL
+) -> Text:
+    """A shaded value, written by `text`; empty if there is no value."""
+    value = values.get(key)
     if value is None:
-        return Text(" " * _CELL)
+        return Text(" " * width)
     strength = min(max(value / most, 0.0), 1.0) if most > 0 else 0.0
     red, green, blue = (round(a + strength * (b - a)) for a, b in zip(_PALE, _FULL, strict=True))
     ink = "white" if strength > 0.5 else "black"
-    shown = _percent(value) if share else short(value)
-    return Text.assemble(" ", (f"{shown:>{_CELL - 1}}", f"{ink} on rgb({red},{green},{blue})"))
+    return Text.assemble(" ", (f"{text(value):>{width - 1}}", f"{ink} on rgb({red},{green},{blue})"))
+
+
+def _no_number(_value: Number) -> str:
+    return ""
 
 
 def _percent(share: Number) -> str:

@@ -91,6 +91,40 @@ def test_ages_that_do_not_fit_are_named() -> None:
     assert "left out: ages from 2 on" in lines[-3]
 
 
+def by_hour(days: int, hours: int, **changes: Any) -> tuple[pa.Table, Aggregate]:
+    """A count for each weekday and hour but the last one; it is 1,000 for the first and 0 for the second hour."""
+    cells = [(day, hour) for day in range(1, days + 1) for hour in range(hours)][:-1]
+    columns = {"day": [day for day, _ in cells], "hour": [hour for _, hour in cells]}
+    counts = [1000 * (hour == 0) for _, hour in cells]
+    table = pa.table({"bucket": pa.array([FIRST] * len(cells), INSTANT), **columns, "count()": counts})
+    return table, replace(Aggregate(SPAN, (COUNT,), by=("day", "hour")), **changes)
+
+
+def test_two_dimensions_of_few_integers_are_a_heat_map() -> None:
+    assert printed(*by_hour(2, 3), labels={"day": {"1": "Monday"}, "hour": {"0": "night"}}) == [
+        "title",
+        "day    night     1     2",
+        "Monday  1.0k     0     0",
+        "2       1.0k     0",
+        "columns: hour; values: count()",
+    ]
+
+
+def test_a_heat_map_without_room_for_numbers_has_shades() -> None:
+    lines = printed(*by_hour(2, 20), width=80)
+    assert lines[1] == "day" + "".join(f"{hour:>3}" for hour in range(20))
+    assert lines[2:4] == ["1", "2"]
+    assert lines[-1] == "columns: hour; values: count(); the darkest is 1.0k"
+
+
+@pytest.mark.parametrize(
+    ("days", "hours", "changes"),
+    [(2, 21, {}), (41, 3, {}), (2, 1, {}), (2, 3, {"grain": Grain.DAY}), (2, 3, {"subtotals": "cube"})],
+)
+def test_other_aggregates_are_tables(days: int, hours: int, changes: dict[str, Any]) -> None:
+    assert "bucket" in printed(*by_hour(days, hours, **changes))[2]
+
+
 def aggregate(rows: int, by: bool) -> tuple[pa.Table, Aggregate]:
     days = [FIRST + timedelta(days=number) for number in range(rows)]
     groups = {"page": [f"page {number}" for number in range(rows)]} if by else {}
