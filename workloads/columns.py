@@ -2,7 +2,9 @@
 
 import re
 from collections.abc import Callable
+from decimal import Decimal, InvalidOperation
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -15,11 +17,14 @@ BELOW_MILLISECONDS = r"([.]\d{3})\d+"
 FORMAT = 'correct the value or the format of the column, as in columns.time = { name = "day", format = "%d/%m/%Y" }'
 GROUPED = r"^[+-]?\d{1,3}([.]\d{3})+(,\d+)?$"
 COMMA = "a number with a decimal comma; correct it, or correct `decimal` under [source]"
-LONG = r"^[+-]?\d{19,}$"
+LONG = r"^[+-]?(0?[.]\d{18,}|[1-9][\d.]{18,}|\d{16,}[.]?0*)$"
+"""A pattern of all texts of numbers that a float of 64 bits may round."""
 DIRECTIVES = {"Y": "[0-9]{4}"} | dict.fromkeys("mHMSIy", " *[0-9]{1,2}")
 """Patterns of the numbers in formats of times."""
 DIGITS = 15
 """Every decimal number of so many digits is exact in a float of 64 bits: it is written again with the same digits."""
+NOTATION = 17
+"""Every float of 64 bits can be written with so many digits."""
 Convert = Callable[[pa.Array], pa.Array]
 
 
@@ -225,27 +230,35 @@ def _orders(array: pa.Array, name: str) -> pa.Array:
 
 
 def _refuse_rounded(array: pa.Array, name: str) -> None:
-    """ValueAtError for an integer beyond 64 bits, or for a DECIMAL with more digits than a float keeps."""
+    """ValueAtError for an integer beyond 64 bits, or for a number with more digits than a float keeps."""
     if pa.types.is_decimal(array.type) and array.type.precision > DIGITS:
         digits = pc.replace_substring_regex(array.cast(pa.string()), r"E.*$|[-.]", "")
         rounded, what = pc.greater(pc.utf8_length(pc.utf8_trim(digits, "0")), DIGITS), f"more than {DIGITS} digits"
     elif pa.types.is_uint64(array.type):
         rounded, what = pc.greater(array, pa.scalar(2**63 - 1, pa.uint64())), "more than 64 bits"
-    elif pa.types.is_string(array.type) and pc.any(long := pc.match_substring_regex(array, LONG)).as_py():
-        rounded, what = pc.and_(long, pa.array([not _is_long(text) for text in array.to_pylist()])), "more than 64 bits"
+    elif pa.types.is_string(array.type):
+        places = np.flatnonzero(pc.match_substring_regex(array, LONG).fill_null(False))
+        found = {place: said for place in places.tolist() if (said := _rounding(array[place].as_py()))}
+        rounded, what = pa.array([place in found for place in range(len(array))]), next(iter(found.values()), "")
     else:
         return
     if (place := pc.index(rounded, True).as_py()) >= 0:
         remedy = f"round it in the file, or take {name} out of `measures` under [columns]"
-        raise ValueAtError(place, f"column `{name}` is `{array[place]}`, of {what}, so sums would be inexact; {remedy}")
+        wrong = f"column `{name}` is `{_shown(array[place])}`, of {what}, so sums would be inexact"
+        raise ValueAtError(place, f"{wrong}; {remedy}")
 
 
-def _is_long(text: str | None) -> bool:
-    """Whether a text is an integer of 64 bits."""
+def _rounding(text: str) -> str:
+    """What a number has too much of to be a float of 64 bits, if it is not the usual notation of one; else empty."""
     try:
-        return -(2**63) <= int(text or 0) < 2**63
-    except ValueError:
-        return True
+        number = Decimal(text)
+    except InvalidOperation:
+        return ""
+    if number != number.to_integral_value():
+        return f"more than {NOTATION} digits" if len(number.normalize().as_tuple().digits) > NOTATION else ""
+    if not -(2**63) <= number < 2**63:
+        return "more than 64 bits"
+    return f"more than {DIGITS} digits" if Decimal(float(number)) != number else ""
 
 
 def _each(array: pa.Array, convert: Convert, name: str, wanted: str) -> pa.Array:
