@@ -66,10 +66,12 @@ class NativeServer(LocalServer):
         shutil.rmtree(self.folder / "conf", ignore_errors=True)
         cgroup.create(self.folder, self.budget.memory)
         began = time.monotonic()
+        ready, count = 0, sum(map(len, stages))
         for number, stage in enumerate(stages):
             for process in stage:
                 self._spawn(place, number, process, _command(process, place, jvm))
-            self._wait(stage, watch)
+            self._wait(stage, ready, count, watch)
+            ready += len(stage)
         return began
 
     def _spawn(self, place: Place, stage: int, process: Process, command: list[str]) -> None:
@@ -80,12 +82,15 @@ class NativeServer(LocalServer):
         processes.remember(self._record_file, [*self._records(), record])
         cgroup.enter(self.folder, record.pid)
 
-    def _wait(self, stage: Sequence[Process], watch: Watch) -> None:
+    def _wait(self, stage: Sequence[Process], ready: int, count: int, watch: Watch) -> None:
+        """Waits until all processes of a stage are ready, after `ready` of all `count` processes of the server."""
         waiting, reported = stage, 0
         while waiting := [process for process in waiting if not process.ready()]:
             if len(waiting) != reported:
                 reported = len(waiting)
-                watch.say(f"{self.name}: waiting for {', '.join(process.name for process in waiting)}")
+                done, names = ready + len(stage) - len(waiting), ", ".join(process.name for process in waiting)
+                share = f"{done} of {count} processes are ready ({done / count:.0%})"
+                watch.say(f"{self.name}: {share}, waiting for {names}")
             for record in self._records():
                 if record.process() is None:
                     raise FailureError(f"{self.name}: {record.name} ended early, see {self._log(record.name)}")

@@ -194,7 +194,7 @@ class _Download:
                 if (now := time.monotonic()) >= due:
                     due, done = now + 0.1, part.tell()
                     left = time_left((total - done) * (now - began) / (done - first))
-                    progress = f"{done / 1e6:,.0f} of {total / 1e6:,.0f} MB, {left}"
+                    progress = f"{done / 1e6:,.0f} of {total / 1e6:,.0f} MB ({done / total:.0%}), {left}"
                     self._say(f"{self._prefix}downloading {self._path.name}: {progress}")
             part.flush()
             os.fsync(part.fileno())

@@ -17,9 +17,10 @@ import pyarrow.dataset
 import pyarrow.parquet
 
 from rollup_bench.errors import RequestError
-from rollup_bench.workloads import answers, columns, downloads, generated, sources
+from rollup_bench.workloads import answers, columns, downloads, generated, sources, stored
 from rollup_bench.workloads.dataset import Columns, Dataset
 from rollup_bench.workloads.normalising import normalised
+from rollup_bench.workloads.pace import Pace, Share
 from rollup_bench.workloads.questions import Function, measured_by, milliseconds
 
 FORMAT = 1
@@ -101,18 +102,18 @@ def prepare(dataset: Dataset, home: Path, say: Callable[[str], None] = lambda _:
     elif dataset.source.url is not None:
         events = _read(dataset, *_downloaded(dataset, home / "downloads", say), folder, say)
     else:
-        events = _read(dataset, *_stored(dataset), folder, say)
+        events = _read(dataset, *_stored(dataset, say), folder, say)
     _check(dataset, events.statistics)
     return events
 
 
-def _stored(dataset: Dataset) -> tuple[list[Path], str]:
+def _stored(dataset: Dataset, say: Callable[[str], None]) -> tuple[list[Path], str]:
     """The data files of a dataset with a `path`, and a hash of their names and contents."""
     try:
         paths = sources.files(dataset)
     except RequestError as error:
         raise RequestError(f"{dataset.file}: source.{error}") from None
-    return paths, sources.content(paths)
+    return paths, sources.content(paths, Share(say, f"hashing {_said(paths)}", sources.size(paths)).at)
 
 
 def _downloaded(dataset: Dataset, folder: Path, say: Callable[[str], None]) -> tuple[list[Path], str]:
@@ -134,14 +135,14 @@ def _read(dataset: Dataset, paths: list[Path], content: str, folder: Path, say: 
     record = path.with_suffix(".json")
     statistics = _recorded(lambda: pa.parquet.read_metadata(path).num_rows, record)
     if statistics is None:
-        say(f"reading {paths[0].name if len(paths) == 1 else f'{len(paths)} files'}")
         path.parent.mkdir(parents=True, exist_ok=True)
-        found = normalised(paths, dataset)
+        found = normalised(paths, dataset, Share(say, f"reading {_said(paths)}", 2 * sources.size(paths)).at)
         _write(path, found.batches, paths[0])
-        counted = measured(pa.dataset.dataset(path), dataset.columns, key)
+        rows = stored.table(path)
+        counted = measured(rows, dataset.columns, key, Pace(say, "measuring ", rows.count_rows()))
         statistics = msgspec.structs.replace(counted, repeated=found.repeated)
         _replace(record, lambda part: part.write_bytes(msgspec.json.encode(statistics)))
-    return Events(pa.dataset.dataset(path), dataset.columns, statistics)
+    return Events(stored.table(path), dataset.columns, statistics)
 
 
 def _check(dataset: Dataset, known: Statistics) -> None:
@@ -179,14 +180,22 @@ def _generated(dataset: Dataset, folder: Path, say: Callable[[str], None]) -> Ev
     record = folder / f"{key}.json"
     statistics = _recorded(rows.count_rows, record)
     if statistics is None:
-        say(f"measuring {dataset.name}")
-        statistics = measured(rows, dataset.columns, key)
+        statistics = measured(rows, dataset.columns, key, Pace(say, "measuring ", rows.count_rows()))
         _replace(record, lambda part: part.write_bytes(msgspec.json.encode(statistics)))
     return Events(rows, dataset.columns, statistics)
 
 
-def measured(rows: pa.dataset.Dataset, roles: Columns, fingerprint: str) -> Statistics:
-    """Computes the statistics of rows whose columns have the roles `roles`, in one pass over the rows."""
+def _said(paths: list[Path]) -> str:
+    return paths[0].name if len(paths) == 1 else f"{len(paths)} files"
+
+
+def measured(
+    rows: pa.dataset.Dataset, roles: Columns, fingerprint: str, pace: Callable[[int], None] = lambda _: None
+) -> Statistics:
+    """Computes the statistics of rows whose columns have the roles `roles`, in one pass over the rows.
+
+    `pace` gets the number of rows of each batch.
+    """
     count, first, last = 0, 2**63 - 1, -(2**63)
     values = {name: _Distinct(rows.schema.field(name).type) for name in roles.texts if name != roles.id}
     magnitude = dict.fromkeys(roles.measures, 0.0)
@@ -201,6 +210,7 @@ def measured(rows: pa.dataset.Dataset, roles: Columns, fingerprint: str) -> Stat
         for name in roles.measures:
             numbers = batch.column(name).cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
             magnitude[name] += float(np.nansum(np.abs(numbers)))
+        pace(batch.num_rows)
     return Statistics(
         fingerprint=_digest(fingerprint),
         rows=count,
@@ -227,6 +237,7 @@ class _Distinct:
     def count(self) -> int:
         self._known = pa.concat_arrays([self._known, *self._waiting]).unique()
         self._waiting.clear()
+        pa.default_memory_pool().release_unused()  # the tables of the merge would stay with the process
         return len(self._known) - int(self._known.null_count)
 
 

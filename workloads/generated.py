@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.dataset
 
 from rollup_bench.errors import RequestError
+from rollup_bench.workloads import stored
 from rollup_bench.workloads.dataset import Dataset
 from rollup_bench.workloads.game import files as game
 from rollup_bench.workloads.pace import Pace
@@ -29,7 +30,7 @@ def write(source: Source, folder: Path, say: Callable[[str], None] = lambda _: N
 
 def rows(dataset: Dataset, folder: Path, say: Callable[[str], None]) -> pa.dataset.Dataset:
     """The dataset's events, read from files in `folder`, with the columns of [columns]; writes missing files first."""
-    files = pa.dataset.dataset(write(dataset.source, folder, say))
+    files = stored.table(write(dataset.source, folder, say))
     generated = files.schema.names
     if missing := [c for c in dataset.columns.all if c not in generated]:
         generator, known = dataset.source.generator, ", ".join(generated)

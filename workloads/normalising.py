@@ -1,6 +1,6 @@
 """Converts the rows of data files to events: finds the types of all columns, then reads the rows again."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -23,22 +23,30 @@ class Normalised(msgspec.Struct, frozen=True):
     repeated: int
 
 
-def normalised(paths: list[Path], dataset: Dataset) -> Normalised:
-    """Reads the rows of the files once for types and ids; RequestError names the file, the row and the column."""
+Report = Callable[[int], None]
+"""Gets the number of bytes that have been read."""
+
+
+def normalised(paths: list[Path], dataset: Dataset, read: Report) -> Normalised:
+    """Reads the rows of the files once for types and ids; RequestError names the file, the row and the column.
+
+    All bytes of the files are read twice; `read` gets how many have been read so far.
+    """
     roles, ids = dataset.columns, Ids()
-    types = _types(paths, dataset, ids)
+    types = _types(paths, dataset, ids, read)
     count, repeated = ids.repeats()
-    batches = _events(paths, dataset, types)
+    whole = sources.size(paths)
+    batches = _events(paths, dataset, types, lambda done: read(whole + done))
     if not dataset.source.unique or not count:
         return Normalised(batches, count)
     assert roles.id is not None
     return Normalised(first_only(batches, roles.id, repeated), 0)
 
 
-def _rows(paths: list[Path], dataset: Dataset) -> Iterator[tuple[str, int, pa.RecordBatch, set[str]]]:
+def _rows(paths: list[Path], dataset: Dataset, read: Report) -> Iterator[tuple[str, int, pa.RecordBatch, set[str]]]:
     """Yields what `sources.batches` yields, with derived columns, and the names of the columns that were read."""
     wanted, rows = deriving.needed(dataset), 0
-    for file, before, batch in sources.batches(paths, dataset.source, wanted):
+    for file, before, batch in sources.batches(paths, dataset.source, wanted, read):
         try:
             yield file, before, deriving.completed(batch, dataset, rows), set(batch.schema.names)
         except ValueAtError as error:
@@ -46,20 +54,22 @@ def _rows(paths: list[Path], dataset: Dataset) -> Iterator[tuple[str, int, pa.Re
         rows += batch.num_rows
 
 
-def _events(paths: list[Path], dataset: Dataset, types: dict[str, pa.DataType]) -> Iterator[pa.RecordBatch]:
-    for file, before, batch, _ in _rows(paths, dataset):
+def _events(
+    paths: list[Path], dataset: Dataset, types: dict[str, pa.DataType], read: Report
+) -> Iterator[pa.RecordBatch]:
+    for file, before, batch, _ in _rows(paths, dataset, read):
         try:
             yield columns.events(batch, dataset.columns, types, dataset.source.decimal)
         except ValueAtError as error:
             raise sources.refusal(file, before, error) from None
 
 
-def _types(paths: list[Path], dataset: Dataset, ids: Ids) -> dict[str, pa.DataType]:
+def _types(paths: list[Path], dataset: Dataset, ids: Ids, report: Report) -> dict[str, pa.DataType]:
     """The types of all texts and measures; adds the values of the id column to `ids`."""
     roles = dict.fromkeys(dataset.columns.texts, "text") | dict.fromkeys(dataset.columns.measures, "measure")
     known: dict[str, pa.DataType | None] = dict.fromkeys(roles)
     seen: set[str] = set()
-    for file, before, batch, read in _rows(paths, dataset):
+    for file, before, batch, read in _rows(paths, dataset, report):
         seen |= read
         try:
             for name, role in roles.items():

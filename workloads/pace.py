@@ -1,4 +1,4 @@
-"""Reports the progress of a task that handles rows: rows done, rows a second and the time left."""
+"""Reports the progress of a task: rows done and rows a second, or the share that is done, and the time left."""
 
 import time
 from collections import deque
@@ -27,7 +27,22 @@ class Pace:
         self._steps.append((now, done))
         rate = (done - before) / max(now - then, 1e-3)
         remaining = time_left((self._rows - done) / rate)
-        self._say(f"{self._what}{done:,} of {self._rows:,} rows, {rate:,.0f} a second, {remaining}")
+        share = f"{done:,} of {self._rows:,} rows ({min(done / self._rows, 1.0):.0%})"
+        self._say(f"{self._what}{share}, {rate:,.0f} a second, {remaining}")
+
+
+class Share:
+    """Passes the share of some work that is done, and the time left, to `say` whenever more of `whole` is done."""
+
+    def __init__(self, say: Callable[[str], None], what: str, whole: int) -> None:
+        self._say, self._what, self._whole = say, what, max(whole, 1)
+        self._began = time.monotonic()
+
+    def at(self, done: int) -> None:
+        """Sets what is done so far to `done`, and reports."""
+        share, elapsed = min(done / self._whole, 1.0), time.monotonic() - self._began
+        left = f", {time_left(elapsed * (1 - share) / share)}" if share else ""
+        self._say(f"{self._what}: {share:.0%}{left}")
 
 
 def time_left(seconds: float) -> str:

@@ -5,12 +5,14 @@ import hashlib
 import os
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet
 
 from rollup_bench.errors import RequestError
 from rollup_bench.workloads.columns import ValueAtError
@@ -20,6 +22,8 @@ from rollup_bench.workloads.source import Source
 
 COMPRESSED = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2"}
 DAMAGES = (pa.ArrowException, OSError, EOFError, zlib.error, zipfile.BadZipFile, csv.Error, UnicodeError)
+CHUNK = 16 << 20
+"""The bytes of a file that are hashed between two reports."""
 WANTED = "Parquet (.parquet), CSV (.csv, .tsv, .txt) or JSON (.json, .jsonl, .ndjson), or .gz, .zst, .bz2, .zip"
 
 
@@ -44,37 +48,51 @@ def files(dataset: Dataset) -> list[Path]:
     return paths
 
 
-def content(paths: list[Path]) -> str:
-    """A hash of the names and contents of the files, in the order of `paths`."""
-    digest = hashlib.blake2b(digest_size=16)
+def size(paths: list[Path]) -> int:
+    """The bytes of all files together."""
+    return sum(file.stat().st_size for file in paths)
+
+
+def content(paths: list[Path], read: Callable[[int], None] = lambda _: None) -> str:
+    """A hash of the names and contents of the files, in the order of `paths`; `read` gets the bytes read so far."""
+    digest, done = hashlib.blake2b(digest_size=16), 0
     for file in paths:
         digest.update(f"{file.name}\n".encode())
+        inner = hashlib.blake2b()
         with file.open("rb") as stream:
-            digest.update(hashlib.file_digest(stream, "blake2b").digest())
+            while chunk := stream.read(CHUNK):
+                inner.update(chunk)
+                read(done := done + len(chunk))
+        digest.update(inner.digest())
     return digest.hexdigest()
 
 
-def batches(paths: list[Path], source: Source, columns: list[str]) -> Iterator[tuple[str, int, pa.RecordBatch]]:
+def batches(
+    paths: list[Path], source: Source, columns: list[str], read: Callable[[int], None] = lambda _: None
+) -> Iterator[tuple[str, int, pa.RecordBatch]]:
     """Yields for each batch of all files the file's name, the number of the file's rows before it, and the batch.
 
     A batch has the named columns, or all columns if `columns` is empty; `source.rename` gives their names. A batch of
-    JSON lacks the columns that none of its rows has. RequestError names the file that is wrong, and the row if the row
-    is known.
+    JSON lacks the columns that none of its rows has. `read` gets the bytes of all files that have been read so far.
+    RequestError names the file that is wrong, and the row if the row is known.
     """
     renamed = {old: new for new, old in source.rename.items()}
     if hidden := [name for name in columns if name in renamed and name not in source.rename]:
         new = renamed[hidden[0]]
         raise RequestError(f"{paths[0]}: `rename` under [source] calls column `{hidden[0]}` `{new}`; write `{new}`")
     wanted = [source.rename.get(name, name) for name in columns]
+    done = 0
     for file in paths:
         name = str(file)
         with blamed(name):
-            for name, read, stream in opened(file):
+            for name, rows, stream, place in opened(file):
                 before = 0
                 with blamed(name), stream:
-                    for batch in read(stream, source, wanted):
+                    for batch in rows(stream, source, wanted):
                         yield name, before, batch.rename_columns([renamed.get(c, c) for c in batch.schema.names])
                         before += batch.num_rows
+                        read(done + place(before))
+        done += file.stat().st_size
 
 
 def refusal(file: str, before: int, error: ValueAtError) -> RequestError:
@@ -143,12 +161,15 @@ def _compression(name: str) -> str | None:
     return COMPRESSED.get(Path(name.lower()).suffix)
 
 
-def opened(file: Path) -> Iterator[tuple[str, Reader, pa.NativeFile]]:
-    """Yields the name, reader and uncompressed stream of `file`, or of each readable file in it if it is a .zip."""
+def opened(file: Path) -> Iterator[tuple[str, Reader, pa.NativeFile, Callable[[int], int]]]:
+    """Yields the name, reader and uncompressed stream of `file`, or of each readable file in it if it is a .zip.
+
+    A function is yielded with them, which returns how many bytes of `file` have been read after a number of rows.
+    """
     if file.suffix.lower() != ".zip":
-        read = _reader(file.name)
+        read, raw = _reader(file.name), pa.OSFile(str(file))
         assert read is not None
-        yield str(file), read, pa.input_stream(str(file), compression=_compression(file.name))
+        yield str(file), read, _uncompressed(raw, file.name), _place(file, raw)
         return
     with zipfile.ZipFile(file) as archive:
         members = [m for m in sorted(archive.namelist()) if _reader(m) and Path(m).name[0] not in "._"]
@@ -161,4 +182,22 @@ def opened(file: Path) -> Iterator[tuple[str, Reader, pa.NativeFile]]:
                 raise RequestError(f"{file} cannot be read: {error}; extract it and name the folder") from None
             read = _reader(member)
             assert read is not None
-            yield f"{file}/{member}", read, pa.input_stream(stream, compression=_compression(member))
+            yield f"{file}/{member}", read, _uncompressed(stream, member), lambda _: _position(archive)
+
+
+def _uncompressed(stream: Any, name: str) -> pa.NativeFile:
+    compression = _compression(name)
+    return pa.CompressedInputStream(stream, compression) if compression else pa.input_stream(stream, compression=None)
+
+
+def _place(file: Path, raw: pa.OSFile) -> Callable[[int], int]:
+    """A function that returns how many bytes of a file have been read after a number of rows."""
+    whole = file.stat().st_size
+    if file.suffix.lower() != ".parquet":
+        return lambda _: whole if raw.closed else int(raw.tell())  # readers close files at their ends
+    rows = max(pa.parquet.read_metadata(file).num_rows, 1)
+    return lambda before: whole * before // rows
+
+
+def _position(archive: zipfile.ZipFile) -> int:
+    return archive.fp.tell() if archive.fp else 0

@@ -91,7 +91,7 @@ def _texts(files: list[Path]) -> Iterator[tuple[str, Text]]:
     """Yields the names and texts of the CSV files."""
     for file in files:
         with sources.blamed(str(file)):
-            for name, read, stream in sources.opened(file):
+            for name, read, stream, _ in sources.opened(file):
                 with stream:
                     if read is READERS[".csv"]:
                         yield name, text(name, stream)

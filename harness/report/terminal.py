@@ -1,7 +1,9 @@
 """Prints output for people and progress, and ends a command with its exit status."""
 
 import os
+import re
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,9 +16,13 @@ from rich.text import Text
 
 from rollup_bench.engines.failures import described
 from rollup_bench.errors import FailureError, RequestError
+from rollup_bench.harness.report import drawings
 
 EVERY = 10.0
 """The seconds between lines of progress, if standard error is not a terminal."""
+BAR = 20
+"""The characters of a bar of progress."""
+PERCENT = re.compile(r"(\d+)%")
 UNLIMITED = 10_000
 """The width of tables, in characters, if standard output is not a terminal."""
 
@@ -33,25 +39,61 @@ def say_omitted(headings: Sequence[str], console: Console) -> None:
 
 @contextmanager
 def progress() -> Iterator[Callable[[str], None]]:
-    """Yields a function that shows progress on standard error: in one line of a terminal; elsewhere by `Lines`."""
+    """Yields a function that shows progress on standard error: in one line of a terminal; elsewhere by `Lines`.
+
+    In a terminal, a text with a percentage is shown with a bar.
+    """
     if not sys.stderr.isatty():
-        yield Lines()
+        lines = Lines()
+        with lines.repeated():
+            yield lines
         return
     with Console(stderr=True).status("starting") as status:
-        yield lambda text: status.update(Text(text))
+        yield lambda text: status.update(barred(text))
+
+
+def barred(text: str) -> Text:
+    """The text, after a bar as long as its first percentage says if it has one, in one line of a terminal."""
+    found = PERCENT.search(text)
+    bar = f"{drawings.bar(min(int(found[1]), 100), 100, BAR):░<{BAR}} " if found else ""
+    return Text.assemble((bar, "blue"), text, no_wrap=True, overflow="ellipsis")
 
 
 class Lines:
     """Prints a text as a line on standard error if the last line, or the start, is `EVERY` seconds ago."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock, self._last = clock, clock()
+        self._clock, self._last, self._text = clock, clock(), "starting"
+        self._lock = threading.Lock()
 
     def __call__(self, text: str) -> None:
         """Prints the text, or leaves it out."""
+        with self._lock:
+            self._text = text
+            self._print()
+
+    def _print(self) -> None:
         if self._clock() - self._last >= EVERY:
             self._last = self._clock()
-            click.echo(text, err=True)
+            click.echo(self._text, err=True)
+
+    @contextmanager
+    def repeated(self) -> Iterator[None]:
+        """Repeats the last text during the block, so that work that reports nothing for long is seen to go on."""
+        ended = threading.Event()
+
+        def repeat() -> None:
+            while not ended.wait(max(self._last + EVERY - self._clock(), 0.1)):
+                with self._lock:
+                    self._print()
+
+        thread = threading.Thread(target=repeat, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
 
 
 def printed(say: Callable[[str], None]) -> Callable[[str], None]:

@@ -121,7 +121,7 @@ def test_two_processes_at_once_load_once(folder: Path) -> None:
 def test_progress_has_rows_a_rate_and_the_time_left(folder: Path) -> None:
     said: list[str] = []
     ensure(folder, watch=Watch(said.append))
-    assert re.fullmatch(r"1,000 of 1,000 rows, [\d,]+ a second, about 0 s left", said[0])
+    assert re.fullmatch(r"1,000 of 1,000 rows \(100%\), [\d,]+ a second, about 0 s left", said[0])
 
 
 def test_the_load_of_another_process_is_not_waited_for_without_end(folder: Path) -> None:

@@ -1,8 +1,21 @@
 """What commands print about their progress."""
 
+import gzip
+import io
+import time
+import zipfile
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
 import pytest
 
-from rollup_bench.harness.report.terminal import EVERY, Lines
+from rollup_bench.harness.report import terminal
+from rollup_bench.harness.report.terminal import EVERY, Lines, barred
+from rollup_bench.workloads import dataset, events, readers
+from rollup_bench.workloads.pace import Pace, Share
+from tests.support.datasets import write
 
 
 def test_a_line_of_progress_comes_ten_seconds_after_the_last(capsys: pytest.CaptureFixture[str]) -> None:
@@ -13,3 +26,74 @@ def test_a_line_of_progress_comes_ten_seconds_after_the_last(capsys: pytest.Capt
         say(text)
     assert EVERY == 10.0
     assert capsys.readouterr().err.splitlines() == ["second", "fourth", "fifth"]
+
+
+def test_the_last_line_is_repeated_while_nothing_is_reported(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(terminal, "EVERY", 0.2)
+    say = Lines()
+    with say.repeated():
+        time.sleep(0.3)
+        say("reading")
+        time.sleep(0.6)
+    printed = capsys.readouterr().err.splitlines()
+    assert printed[0] == "starting"
+    assert 2 <= printed.count("reading") <= 4
+    time.sleep(0.4)
+    assert capsys.readouterr().err == ""
+
+
+def test_a_percentage_has_a_bar_in_a_terminal() -> None:
+    assert barred("reading: 37%, about 9 s left").plain == "███████▍░░░░░░░░░░░░ reading: 37%, about 9 s left"
+    assert barred("100%").plain == "█" * 20 + " 100%"
+    assert barred("sorting").plain == "sorting"
+
+
+def test_a_share_says_how_much_time_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, said = [100.0], list[str]()
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    share = Share(said.append, "reading", 1000)
+    for done, passed in ((0, 0.0), (250, 10.0), (1001, 30.0)):
+        now[0] += passed
+        share.at(done)
+    assert said == ["reading: 0%", "reading: 25%, about 30 s left", "reading: 100%, about 0 s left"]
+
+
+def test_rows_are_reported_with_their_share() -> None:
+    said: list[str] = []
+    Pace(said.append, "loading ", 40)(10)
+    assert said[0].startswith("loading 10 of 40 rows (25%), ")
+
+
+@pytest.mark.parametrize("ending", [".csv", ".csv.gz", ".csv.zip", ".parquet"])
+def test_reading_reports_the_bytes_of_all_files(ending: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(readers, "BLOCK", 1 << 12)
+    folder = tmp_path / "files"
+    folder.mkdir()
+    for name in ("a", "b"):
+        written(folder / f"{name}{ending}")
+    said: list[str] = []
+    path = write(tmp_path, columns={"measures": ["n"]}, source={"path": "files"})
+    events.prepare(dataset.parse(path), tmp_path / "home", said.append)
+    shares = [int(text.split()[3].rstrip("%,")) for text in said if text.startswith("reading 2 files: ")]
+    assert shares == sorted(shares)
+    assert shares[-1] == 100
+    assert any(20 <= share <= 30 for share in shares)  # after the first of two files, in the first of two passes
+    assert [text for text in said if text.startswith("hashing 2 files: 100%")]
+    assert said[-1].startswith("measuring 40,000 of 40,000 rows (100%)")
+
+
+def written(file: Path) -> None:
+    """Writes 20,000 rows."""
+    text = "at,who,n\n" + "".join(f"2013-06-01,u{n},{n}\n" for n in range(20_000))
+    match file.suffix:
+        case ".parquet":
+            pa.parquet.write_table(pa.csv.read_csv(io.BytesIO(text.encode())), file)
+        case ".gz":
+            file.write_bytes(gzip.compress(text.encode()))
+        case ".zip":
+            with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+                archive.writestr("data.csv", text)
+        case _:
+            file.write_text(text, "utf-8")
