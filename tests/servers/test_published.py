@@ -36,6 +36,9 @@ ROLLED_UP = [
     ("2018-01-02T21:33", "7.7.7.7", 2, 161, 100288),
     ("2018-01-02T21:35", "7.7.7.7", 1, 12, 2818),
 ]
+DELETED = [1761, 16208, 14543, 13101, 12040, 6399, 9036, 11409, 11616, 17509, 19406, 16284]
+DELETED += [18672, 30520, 18025, 26399, 24759, 19634, 17345, 19305, 22265, 16394, 16379, 15289]
+"""The characters deleted in each hour of the day, as Druid's tutorial has them."""
 PAGES = [
     ("Wikipedia:Vandalismusmeldung", 33),
     ("User:Cyde/List of candidates for speedy deletion/Subpage", 28),
@@ -89,3 +92,16 @@ def test_the_busiest_pages_of_wikipedia(ask: Ask, tmp_path: Path) -> None:
     assert values(busiest, "count()")[5:] == [18, 18, 18, 17, 17]
     (everything,) = ask(toml, "everything")
     assert values([everything], "count()", "distinct(user)", "distinct(page)") == [(39_244, 10_531, 35_143)]
+
+
+@pytest.mark.skipif(not WIKIPEDIA.exists(), reason="the edits are not beside this repository")
+@pytest.mark.parametrize("layout", ["raw", "tuned"])
+def test_deletions_by_hour_of_day(ask: Ask, tmp_path: Path, layout: str) -> None:
+    toml = write(
+        tmp_path,
+        aggregate("deletions", "sum(deleted)", by=["hour_of_day"], parameters=span("2000-01-01", "2020-01-01")),
+        source={"path": str(WIKIPEDIA)},
+        columns={"time": {"name": "time"}, "subject": "user", "measures": ["deleted"]},
+    )
+    rows = ask(toml, "deletions", layout)
+    assert values(rows, "hour_of_day", "sum(deleted)") == list(enumerate(DELETED))

@@ -1,6 +1,7 @@
 """Cohorts and funnels whose answers others have published: every engine that answers them."""
 
 import csv
+import json
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -12,6 +13,9 @@ from tests.support import ROOT
 from tests.support.datasets import cohort, span, write
 
 SHARED = ROOT.parent / "shared" / "data" / "ecommerce"
+COOL = ROOT.parent / "shared" / "data" / "cool"
+LAYOUTS = pytest.mark.parametrize("layout", ["raw", "tuned"])
+LOGIN = "bG9naW4="
 Ask = Callable[..., list[dict[str, Any]]]
 
 RETAINED = [80, 50, 60]
@@ -45,6 +49,46 @@ def test_products_by_month_of_first_sale(ask: Ask, tmp_path: Path) -> None:
             for r in csv.DictReader(published)
         ]
     assert [(f"{r['cohort']:%Y-%m}", r["size"], r["age"], r["value"] / r["size"]) for r in rows] == expected
+
+
+@pytest.mark.skipif(not COOL.exists(), reason="the events are not beside this repository")
+@LAYOUTS
+def test_logins_since_a_changed_password(ask: Ask, tmp_path: Path, layout: str) -> None:
+    """The times are days. Which events of a day are after the birth follows from their order in the file."""
+    asked = {
+        "name": "logins",
+        "kind": "cohort",
+        "by": "group",
+        "age": {"unit": "day", "count": 15},
+        "measure": "count()",
+    }
+    asked |= {"birth": {"isBirth": 1}, "returns": {"actions": LOGIN}, "until": date(2020, 3, 1)}
+    file = write(
+        *(tmp_path, asked | {"parameters": span("2019-12-01", "2020-02-01")}),
+        source={"path": str(COOL / "fraud_case-data.csv.gz"), "rename": {"group": "cohort"}, "row_number": "line"},
+        columns={"time": {"name": "date"}, "subject": "userid", "action": "actions", "order": "line"}
+        | {"dimensions": ["group", "isBirth"]},
+    )
+    logins: dict[str, list[int]] = {}
+    for row in ask(file, "logins", layout):
+        logins.setdefault(row["cohort"], []).append(row["value"])
+    assert logins == json.loads((COOL / "fraud_case-sample_query_login_count-query_result.json").read_text())
+
+
+@pytest.mark.skipif(not COOL.exists(), reason="the events are not beside this repository")
+@LAYOUTS
+@pytest.mark.parametrize(("order", "players"), [(True, [5, 5, 4, 4]), (False, [5, 5, 4, 3])])
+def test_players_who_select_a_package(ask: Ask, tmp_path: Path, layout: str, order: bool, players: list[int]) -> None:
+    """The published funnel follows the order of events of a day in the file; without it, one player is lost."""
+    steps = [{"event": "launch"}, {"event": "fight"}, {"event": "dungeon", "money": {"ge": 4000, "le": 30_000}}]
+    asked = {"name": "through", "kind": "funnel", "steps": [*steps, {"event": "selectdungeonspackage"}]}
+    file = write(
+        *(tmp_path, asked | {"window": 10**8, "parameters": span("2013-05-01", "2013-07-01")}),
+        source={"path": str(COOL / "sogamo-data.csv.gz")} | ({"row_number": "line"} if order else {}),
+        columns={"time": {"name": "eventDay"}, "subject": "playerId", "action": "event", "measures": ["money"]}
+        | ({"order": "line"} if order else {}),
+    )
+    assert [row["subjects"] for row in ask(file, "through", layout)] == players
 
 
 def test_cdnow_in_all(ask: Ask) -> None:
