@@ -203,15 +203,19 @@ def texts(array: pa.Array, kind: pa.DataType, name: str) -> pa.Array:
     return _each(array, lambda a: a.cast(kind), name, "a text")
 
 
-def numbers(array: pa.Array, kind: pa.DataType, name: str) -> pa.Array:
-    """A column of numbers as int64 or float64, NaN as NULL; ValueAtError if a value is no number or too long."""
+def numbers(array: pa.Array, kind: pa.DataType, name: str, *, summed: bool = True) -> pa.Array:
+    """A column of numbers as int64 or float64, NaN as NULL.
+
+    ValueAtError if a value is no number or, if they are `summed`, would be rounded.
+    """
     if pa.types.is_temporal(array.type) or pa.types.is_nested(array.type):
         wanted = "numbers; take it out of `measures` under [columns]"
         raise ValueAtError(None, f"column `{name}` contains {contents(array.type)}, not {wanted}")
     wanted = f"a number; correct it, write it in `null` under [source] if it is NULL, or take {name} out of `measures`"
     if kind == pa.int64():
         return _each(array, lambda a: a.cast(kind), name, wanted)
-    _refuse_rounded(array, name)
+    if summed:
+        _refuse_rounded(array, name)
     exact = not pa.types.is_integer(array.type)
     floats = _each(array, lambda a: a.cast(kind, safe=exact), name, wanted)
     if pc.any(pc.is_inf(floats)).as_py():

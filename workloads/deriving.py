@@ -48,7 +48,7 @@ def _computed(batch: pa.RecordBatch, name: str, derived: Derived, dataset: Datas
         values = _part(batch, derived, dataset.columns)
     elif derived.edges is not None:
         numbers = columns.measure(batch, derived.of, dataset.source.decimal)
-        values = _buckets(columns.numbers(numbers, pa.float64(), derived.of), derived.edges)
+        values = _buckets(columns.numbers(numbers, pa.float64(), derived.of, summed=False), derived.edges)
     elif derived.split is not None:
         values = _split(_texts(batch, derived), derived.split, derived.take or 1)
     elif derived.prefix is not None:

@@ -138,6 +138,7 @@ def _read(dataset: Dataset, paths: list[Path], content: str, folder: Path, say: 
         path.parent.mkdir(parents=True, exist_ok=True)
         found = normalised(paths, dataset, Share(say, f"reading {_said(paths)}", 2 * sources.size(paths)).at)
         _write(path, found.batches, paths[0])
+        pa.default_memory_pool().release_unused()
         rows = stored.table(path)
         counted = measured(rows, dataset.columns, key, Pace(say, "measuring ", rows.count_rows()))
         statistics = msgspec.structs.replace(counted, repeated=found.repeated)

@@ -55,7 +55,7 @@ def test_products_by_month_of_first_sale(ask: Ask, tmp_path: Path) -> None:
 @LAYOUTS
 def test_logins_since_a_changed_password(ask: Ask, tmp_path: Path, layout: str) -> None:
     """The times are days. Which events of a day are after the birth follows from their order in the file."""
-    asked = {
+    asked: dict[str, Any] = {
         "name": "logins",
         "kind": "cohort",
         "by": "group",

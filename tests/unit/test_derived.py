@@ -94,6 +94,12 @@ def test_buckets_of_numbers_lie_between_their_edges(tmp_path: Path) -> None:
     assert [row["other"] for row in got] == [*expected, None]
 
 
+def test_a_number_that_a_sum_would_round_lies_between_edges(tmp_path: Path) -> None:
+    rows = [{"at": "2013-06-01", "who": "a", "other": number} for number in (2**53 + 1, 0.5)]
+    got = prepared(tmp_path, rows, {"other": {"edges": [10], "of": "other"}}, dimensions=["other"])
+    assert [row["other"] for row in got] == ["2: 10 and more", "1: below 10"]
+
+
 def test_more_than_nine_buckets_are_in_the_order_of_their_edges(tmp_path: Path) -> None:
     rows = [{"at": "2024-01-01", "who": "a", "n": n} for n in range(12)]
     got = prepared(tmp_path, rows, {"b": {"edges": list(range(1, 12)), "of": "n"}}, dimensions=["b"], measures=["n"])
