@@ -212,6 +212,7 @@ def measured(
             numbers = batch.column(name).cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
             magnitude[name] += float(np.nansum(np.abs(numbers)))
         pace(batch.num_rows)
+        pa.default_memory_pool().release_unused()  # the tables of values that are distinct would stay with the process
     return Statistics(
         fingerprint=_digest(fingerprint),
         rows=count,
@@ -236,9 +237,9 @@ class _Distinct:
             self.count()
 
     def count(self) -> int:
-        self._known = pa.concat_arrays([self._known, *self._waiting]).unique()
+        self._known = pa.concat_arrays([self._known, *self._waiting])
         self._waiting.clear()
-        pa.default_memory_pool().release_unused()  # the tables of the merge would stay with the process
+        self._known = self._known.unique()
         return len(self._known) - int(self._known.null_count)
 
 
