@@ -447,6 +447,22 @@ def test_keys_that_need_others_are_refused(command: Command, tmp_path: Path) -> 
     refused(command, tmp_path, whole, "a generated dataset has only the columns of its generator; remove [derived]")
 
 
+@pytest.mark.parametrize("taken", [{"rename": {"line": "n"}}, {"row_number": "what"}])
+def test_a_column_of_row_numbers_has_a_name_of_its_own(command: Command, tmp_path: Path, taken: dict[str, Any]) -> None:
+    whole = deepcopy(WHOLE)
+    whole["columns"]["order"] = "line"
+    whole["source"] |= {"row_number": "line"} | taken
+    name = whole["source"]["row_number"]
+    refused(command, tmp_path, whole, f"source.row_number: another column is named `{name}`; write another name")
+
+
+def test_a_column_that_orders_events_is_no_dimension(command: Command, tmp_path: Path) -> None:
+    whole = deepcopy(WHOLE)
+    whole["columns"]["order"] = "line"
+    whole["questions"][0]["by"] = ["line"]
+    refused(command, tmp_path, whole, "by: `line` only orders events; write one of who, did, id, what")
+
+
 def test_a_span_outside_the_parameters_is_refused(command: Command, tmp_path: Path) -> None:
     whole = deepcopy(WHOLE)
     whole["questions"][0]["start"] = date(2013, 1, 1)

@@ -4,7 +4,9 @@ import gzip
 import io
 import time
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pyarrow as pa
 import pyarrow.csv
@@ -13,6 +15,8 @@ import pytest
 
 from rollup_bench.harness.report import terminal
 from rollup_bench.harness.report.terminal import EVERY, Lines, barred
+from rollup_bench.servers.native import NativeServer
+from rollup_bench.servers.watch import Watch
 from rollup_bench.workloads import dataset, events, readers
 from rollup_bench.workloads.pace import Pace, Share
 from tests.support.datasets import write
@@ -97,3 +101,12 @@ def written(file: Path) -> None:
                 archive.writestr("data.csv", text)
         case _:
             file.write_text(text, "utf-8")
+
+
+def test_a_start_says_how_many_processes_of_a_server_are_ready() -> None:
+    looks: Iterator[bool] = iter([True, False, True])
+    stage = [SimpleNamespace(name=name, ready=looks.__next__) for name in ("broker", "router")]
+    said: list[str] = []
+    server = SimpleNamespace(name="druid", _records=list)
+    NativeServer._wait(server, stage, 2, 4, Watch(said.append))  # type: ignore[arg-type]
+    assert said == ["druid: 3 of 4 processes are ready (75%), waiting for router"]
