@@ -26,8 +26,8 @@ def client_work(path: AccessPath, question: Question) -> Iterator[str]:
             yield from cohort_limits(question, path.plan.statistics)
             yield from _of_cohort(path)
         case FunnelReader():
-            dimensions = ", ".join(path.dimensions)
-            yield f"A row is an entry: {dimensions}, its time, and the time of each later step or NULL."
+            named = ", ".join([*path.dimensions, *(["its order"] if path.ordered else [])])
+            yield f"A row is an entry: {named}, its time, and the time of each later step or NULL."
             yield from _of_funnel(path.question)
         case ServerAggregation():
             partials = ", ".join(map(str, client_aggregation.partials(path.question.measures)))

@@ -82,6 +82,11 @@ class FunnelReader:
         return funnel_entries.answer(self.question, rows, self.plan.dataset.columns.subject, schema)
 
     @property
+    def ordered(self) -> bool:
+        """Whether the dataset has a column that orders entries of the same millisecond."""
+        return bool(self._order)
+
+    @property
     def _order(self) -> list[str]:
         """The column that orders entries of the same millisecond, if the dataset has one."""
         return entry_columns(self.plan.dataset.columns)[1:]

@@ -152,9 +152,12 @@ def _cohort_work(question: Cohort, datasource: Datasource) -> Iterator[str]:
 
 def _funnel_work(question: Funnel, table: FunnelTable) -> Iterator[str]:
     """Sentences that say what a client does with the rows of a funnel."""
-    yield f"A row is an entry: {', '.join(table.dimensions)}, and the times of steps 1 to {len(question.steps)}."
+    order = ["its order"] if table.events.order else []
+    named = ", ".join([*table.dimensions, "the time of step 1", *order])
+    yield f"A row is an entry: {named}, and the times of later steps, of {len(question.steps)} in all."
     yield f"It reaches the steps whose time is before `end` and at most {question.window} seconds after that of step 1."
-    first = ", and among these the first by ".join(["the earliest", *filter(None, [", ".join(question.by)])])
+    earliest = "the earliest by time and order" if order else "the earliest"
+    first = ", and among these the first by ".join([earliest, *filter(None, [", ".join(question.by)])])
     yield f"For each {table.subject}, keep the entry that reaches most steps; among several, {first}; NULL is last."
     keys = ", ".join([*question.by, "step"])
     yield f"For each {keys} from 1 to {len(question.steps)}, count the entries that reach the step."

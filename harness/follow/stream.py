@@ -55,7 +55,8 @@ def by_time(events: Events, count: int) -> pa.Table:
     if events.statistics.rows < count:
         fewer = f"the stream has {count:,} events, and the dataset only {events.statistics.rows:,}"
         raise RequestError(f"--rate, --seconds: {fewer}; give smaller ones")
-    return pa.Table.from_batches(events.batches()).sort_by(events.columns.time.name).slice(0, count)
+    order = [(name, "ascending") for name in events.columns.ordering]
+    return pa.Table.from_batches(events.batches()).sort_by(order).slice(0, count)
 
 
 def live(dataset: Dataset, table: pa.Table, rate: float, start: int, late: float, rng: np.random.Generator) -> Stream:

@@ -3,14 +3,19 @@
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from hypothesis import given
 from msgspec.structs import replace
 
 from rollup_bench.engines import cohort_activity, funnel_entries
+from rollup_bench.engines.cassandra.funnel_tables import funnel_table
 from rollup_bench.engines.cohort_activity import EventSource, question_partials
 from rollup_bench.engines.druid.datasource import MILLISECONDS
+from rollup_bench.engines.druid.funnel_tables import FunnelTable
 from rollup_bench.engines.druid.planning import datasources
+from rollup_bench.engines.funnel_entries import ENTRY
+from rollup_bench.engines.funnels import StoredFunnel
 from rollup_bench.errors import RequestError
 from rollup_bench.harness.conformance import strategies
 from rollup_bench.harness.conformance.scripted_events import JUNE
@@ -72,6 +77,20 @@ def test_the_client_s_funnels_follow_the_order(question: Funnel) -> None:
     schema = answers.schema(question, EVENTS.statistics.schema)
     answer = funnel_entries.answer(question, rows, EVENTS.columns.subject, schema)
     assert verdicts.check(question, answer, EVENTS).kind == "right"
+    stored = funnel_entries.stored_entries(StoredFunnel("funnel", question.steps, question.by), EVENTS)
+    start, end = question.span.milliseconds
+    entered = stored.filter((pc.field(ENTRY) >= start) & (pc.field(ENTRY) < end))
+    assert funnel_entries.answer(question, entered, EVENTS.columns.subject, schema).equals(answer)
+
+
+def test_tables_of_entries_have_the_order() -> None:
+    stored = StoredFunnel("funnel", ((), ()), ("country",))
+    druid = FunnelTable(stored, EVENTS.statistics, EVENTS.columns)
+    assert list(druid.columns) == ["user", "country", "order()", "step(2)"]
+    assert set(druid.columns) < set(druid.rows(EVENTS).column_names)
+    cassandra = funnel_table(stored, EVENTS.columns, EVENTS.statistics)
+    assert set(cassandra.table.columns) == set(cassandra.rows(EVENTS).column_names)
+    assert cassandra.table.columns["order()"] == "bigint"
 
 
 def _inside(table: pa.Table, question: Funnel) -> pa.Array:
