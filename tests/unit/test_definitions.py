@@ -26,6 +26,8 @@ WANTED = (4, 9, 11, 12)
 """Sets of random events: around every clock change, with sums beyond 64 bits, around one change, of few users."""
 ROWS = [row for row in strategies.packed().to_pylist() if row["case"] in WANTED]
 EVENTS = few(ROWS)
+IN_ORDER = [row for row in strategies.ordered().to_pylist() if row["case"] in WANTED]
+ORDERED = event_store.of(pa.Table.from_pylist(IN_ORDER, strategies.ordered().schema), strategies.ORDERED)
 EVER = Span(datetime(1950, 1, 1, tzinfo=UTC), datetime(2030, 1, 1, tzinfo=UTC))
 YORK = "America/New_York"
 COUNT = parse("count()")
@@ -132,11 +134,26 @@ def funnels() -> Iterator[Funnel]:
 
 
 QUESTIONS: list[Question] = [*aggregates(), *cohorts(), *funnels()]
+FOLLOWED: list[Question] = [*cohorts(), *funnels()]
 
 
 @pytest.mark.parametrize("number", range(len(QUESTIONS)))
 def test_an_answer_is_what_its_definition_says(number: int) -> None:
     check(QUESTIONS[number], ROWS, EVENTS)
+
+
+@pytest.mark.parametrize("number", range(len(FOLLOWED)))
+def test_an_answer_follows_the_order_of_events(number: int) -> None:
+    check(FOLLOWED[number], IN_ORDER, ORDERED)
+
+
+@pytest.mark.parametrize("kind", [Cohort, Funnel])
+def test_an_answer_in_order_is_the_same_batch_by_batch(kind: type[Cohort | Funnel]) -> None:
+    table = pa.Table.from_batches(ORDERED.batches())
+    chunks = pa.concat_tables(table.slice(i, 60) for i in range(0, table.num_rows, 60))
+    batches = Events(pa.dataset.dataset(chunks), strategies.ORDERED, ORDERED.statistics)
+    for question in [one for one in FOLLOWED if isinstance(one, kind)][::5]:
+        check(question, IN_ORDER, batches)
 
 
 @pytest.mark.parametrize("kind", [Aggregate, Cohort, Funnel])
