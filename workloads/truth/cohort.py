@@ -90,9 +90,8 @@ def births(question: Cohort, events: Events) -> Births:
     born = _first_times(question, events)
     if events.columns.order:
         born = _simultaneous(question, events, born)
-    names = [subject, *events.columns.ordering, *([question.by] if question.by else [])]
-    if len(names) > 2:
-        born = _earliest(born, list(dict.fromkeys(names)))
+    if question.by or events.columns.order:
+        born = _earliest(born, list(dict.fromkeys([subject, *events.columns.ordering, question.by or subject])))
     start, end = question.span.milliseconds
     instants = np.asarray(born[time].cast(pa.int64()))
     born = born.filter(pa.array((start <= instants) & (instants < end)))
@@ -111,8 +110,7 @@ def orders(events: Events, rows: pa.Table | pa.RecordBatch) -> Longs:
 def _first_times(question: Cohort, events: Events) -> pa.Table:
     """The earliest time of each subject, with `by` of each of its values, at events that match `question.birth`."""
     subject = events.columns.subject
-    keys = [subject] if events.columns.order else list(dict.fromkeys([subject, question.by or subject]))
-    first = GroupFold(keys, {events.columns.time.name: "min"})
+    first = GroupFold(list(dict.fromkeys([subject, question.by or subject])), {events.columns.time.name: "min"})
     for batch in events.batches(_columns(events, question.birth, question.by)):
         rows = matching(batch, question.birth)
         first.add(pa.table(rows.filter(rows[subject].is_valid())))
@@ -120,16 +118,10 @@ def _first_times(question: Cohort, events: Events) -> pa.Table:
 
 
 def _simultaneous(question: Cohort, events: Events, born: pa.Table) -> pa.Table:
-    """All events in the milliseconds of the births `born` that match `question.birth`."""
-    subject, time = events.columns.subject, events.columns.time.name
-    subjects, instants = born[subject].combine_chunks(), np.asarray(born[time].cast(pa.int64()))
-    parts = []
-    for batch in events.batches(_columns(events, question.birth, question.by)):
-        rows = matching(batch, question.birth)
-        places = np.asarray(pc.index_in(rows[subject], subjects).fill_null(-1), np.int64)
-        at_birth = (places >= 0) & (np.append(instants, 0)[places] == np.asarray(rows[time].cast(pa.int64())))
-        parts.append(pa.table(rows.filter(pa.array(at_birth))))
-    return pa.concat_tables(parts)
+    """All events at the times `born` of subjects that match `question.birth`."""
+    keys, names = [events.columns.subject, events.columns.time.name], _columns(events, question.birth, question.by)
+    found = (pa.table(matching(batch, question.birth)) for batch in events.batches(names))
+    return pa.concat_tables(rows.join(born, keys, join_type="left semi") for rows in found)
 
 
 def _buckets(question: Cohort, instants: Longs) -> pa.ChunkedArray:
