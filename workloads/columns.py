@@ -18,7 +18,7 @@ FORMAT = 'correct the value or the format of the column, as in columns.time = { 
 GROUPED = r"^[+-]?\d{1,3}([.]\d{3})+(,\d+)?$"
 COMMA = "a number with a decimal comma; correct it, or correct `decimal` under [source]"
 LONG = r"^[+-]?(0?[.]\d{18,}|[1-9][\d.]{18,}|\d{16,}[.]?0*)$"
-"""A pattern of all texts of numbers that a float of 64 bits may round."""
+"""A pattern of texts of numbers without an exponent or leading zeros that a float of 64 bits may round."""
 DIRECTIVES = {"Y": "[0-9]{4}"} | dict.fromkeys("mHMSIy", " *[0-9]{1,2}")
 """Patterns of the numbers in formats of times."""
 DIGITS = 15

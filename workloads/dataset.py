@@ -238,16 +238,18 @@ def parse(path: Path) -> Dataset:
 
 
 def _with_parts(file: File) -> File:
-    """The file with a derived column for each part of the time that a question or a layout names like a column."""
+    """The file with a derived column for each part of the time that a question or a layout names like a column.
+
+    A column of the file's own with such a name is that column.
+    """
     found: dict[str, Any] = {}
     tables = {_key("question", place, raw): raw for place, raw in enumerate(file.questions)}
     for key, table in (tables | {f"layouts.{name}": raw for name, raw in file.layouts.items()}).items():
         with _under(key):
             for name in parts.named(table):
-                part = {"of": file.columns.time.name, "part": parts.PARTS[name]}
-                if not _declares(file, name, part):
+                if name not in file.columns.all and name not in file.derived:
                     _check_part(file, name, table.get("zone", file.zone))
-                    found[name] = part
+                    found[name] = {"of": file.columns.time.name, "part": parts.PARTS[name]}
     if not found:
         return file
     dimensions = [*file.columns.dimensions, *found]
@@ -255,18 +257,9 @@ def _with_parts(file: File) -> File:
     return msgspec.structs.replace(file, columns=columns, derived=file.derived | found)
 
 
-def _declares(file: File, name: str, part: dict[str, str]) -> bool:
-    """Whether the file itself derives this part of the time, in any zone, by this name."""
-    declared = file.derived.get(name)
-    return isinstance(declared, dict) and {key: declared.get(key) for key in part} == part
-
-
 def _check_part(file: File, name: str, zone: object) -> None:
     """ValueError if a part of the time cannot be derived for a question or a layout in time zone `zone`."""
     time, part = file.columns.time.name, parts.PARTS[name]
-    if name in file.columns.all:
-        both = f"`{name}` is a part of the time in `{time}`, and also a column under [columns]"
-        raise ValueError(f"{both}; give the column another name by `rename` under [source]")
     if file.source.generator:
         raise ValueError(f"`{name}` is a part of the time, which generated events do not have; leave it out")
     if zone != file.zone:

@@ -56,7 +56,7 @@ def flips(rule: Rule, decision: Decision) -> list[Flip]:
     weights = [flip for question in rule.ask for flip in search.weight(question)]
     bounds = [flip for name in BOUNDS for flip in search.bound(name)]
     changes = [*amounts, *weights, *bounds, *search.events()]
-    known = rule.needs.numbers | rule.ask
+    known = rule.needs.numbers | rule.ask | {"events_a_second": rule.freshness.rate}
     return sorted((msgspec.structs.replace(flip, now=known[flip.need]) for flip in changes), key=_distance)
 
 
@@ -109,9 +109,11 @@ class _Search:
         if not self.rule.needs.follows:
             return
         met, missed = freshness.fastest(self.best)
-        yield Flip(name, True, met, met, missed, self._rule(name, met * (1 + _BEYOND)).choose().chosen)
+        up = Flip(name, True, met, met, missed, self._rule(name, met * (1 + _BEYOND)).choose().chosen)
+        now = freshness.rate
+        if _is_near(up, now):
+            yield up
         cheaper = [freshness.fastest(one) for one in self.others if self._dearer(one) < 0]
-        now = self.rule.needs.events_a_second
         for met, missed in sorted((each for each in cheaper if now / FAR < each[0] < now), key=lambda each: -each[0]):
             chosen = self._rule(name, met).choose().chosen
             if chosen != [self.best.name]:
@@ -210,8 +212,8 @@ class _Search:
         for known in (speed.sustained, speed.capacity) if self._asks_a_measured_mix else (speed.sustained,):
             met, missed = min(map(known, candidate.parts))
             found.append((met, met, _finite(missed)))
-        asked = min(map(rule.freshness.most, candidate.parts))
-        found.append((asked, asked, None))
+        asked, most = min(map(rule.freshness.most, candidate.parts)), speed.most(candidate)
+        found += [(asked, asked, None), (most, most, most)]
         return min(found, key=lambda each: each[0])
 
     def _limit(self, name: str, candidate: Candidate) -> tuple[float, float, float] | None:

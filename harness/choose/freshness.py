@@ -75,7 +75,7 @@ class Freshness:
 
         The seconds that are needed do not matter. None if nothing is known.
         """
-        free = Freshness(_freed(self.pricing))
+        free = self._with(fresh_seconds=None)
         fastest = [min(free.able(part), key=_high, default=None) for part in candidate.parts]
         highs = [one.high for one in fastest if one and one.high is not None]
         if not self.needs.follows or len(highs) < len(fastest):
@@ -93,10 +93,15 @@ class Freshness:
 
         The needed rate of events does not matter. None if no store is known to fail at a higher rate.
         """
-        met = min(max((one.rate for one in self.able(part, events=0.0)), default=0.0) for part in candidate.parts)
-        tried = [(part, stream) for part in candidate.parts for stream in self._streams(part)]
-        missed = (one.rate for part, one in tried if one.rate > met and self._misses(part, one))
-        return met, min(missed, default=None)
+        at_any = self._with(events_a_second=0.0, events_a_day=0.0)
+        met = min(max((one.rate for one in at_any.able(part)), default=0.0) for part in candidate.parts)
+        tried = sorted({one.rate for part in candidate.parts for one in self._streams(part) if one.rate > met})
+        fails = (rate for rate in tried if any(map(self._with(events_a_second=rate).failure, candidate.parts)))
+        return met, next(fails, None)
+
+    def _with(self, **changes: float | None) -> "Freshness":
+        """The judgement by needs with other values."""
+        return Freshness(Pricing(self.pricing.stores, msgspec.structs.replace(self.needs, **changes)))
 
     def _streams(self, part: Part) -> Iterator[Streamed]:
         return (one for one in part.store.streams if self.needs.broker in (None, one.broker))
@@ -110,26 +115,17 @@ class Freshness:
         return self.needs.rate * self._share(part)
 
     def _fails(self, part: Part, stream: Streamed) -> str:
-        return stream.never or (self._misses(part, stream) if _at_most(stream.rate, self.rate) else "")
-
-    def _misses(self, part: Part, stream: Streamed) -> str:
-        """Why a store is known to fail at the rate of events of a stream, while it is asked as is needed."""
         at = f"at {stream.rate:g} events a second through {stream.broker}"
-        if not _at_most(stream.asked, self._asked(part)):
-            return ""
-        if stream.fails:
-            return f"{at}: {stream.fails}"
-        if self.needs.fresh_seconds is not None and stream.low > self.needs.fresh_seconds:
+        slower = _at_most(stream.rate, self.rate) and _at_most(stream.asked, self._asked(part))
+        if stream.never or (stream.fails and slower):
+            return stream.never or f"{at}: {stream.fails}"
+        if slower and self.needs.fresh_seconds is not None and stream.low > self.needs.fresh_seconds:
             return f"{at}, 99 of 100 events are in answers only after {stream.low:.3g} s or more"
         return ""
 
-    def able(self, part: Part, asked: float | None = None, events: float | None = None) -> list[Streamed]:
-        """Returns the streams that show that a store serves.
-
-        `asked` and `events` are questions and events a second, if others than those of the needs are meant.
-        """
+    def able(self, part: Part, asked: float | None = None) -> list[Streamed]:
+        """Returns the streams that show that a store serves, while it is `asked` so many questions a second."""
         wanted = self._asked(part) if asked is None else asked
-        rate = self.rate if events is None else events
         fresh = inf if self.needs.fresh_seconds is None else self.needs.fresh_seconds
         return [
             one
@@ -138,7 +134,7 @@ class Freshness:
             and not one.fails
             and one.launches >= LEAST_LAUNCHES
             and (fresh == inf or _high(one) <= fresh)
-            and _at_most(rate, one.rate)
+            and _at_most(self.rate, one.rate)
             and _at_most(wanted, one.asked)
         ]
 
@@ -150,8 +146,3 @@ def _high(stream: Streamed) -> float:
 def _at_most(one: float, other: float) -> bool:
     """Whether a rate is at most another one, which may have been rounded."""
     return one <= other or isclose(one, other, rel_tol=1e-6)
-
-
-def _freed(pricing: Pricing) -> Pricing:
-    """Prices without a need for fresh answers."""
-    return Pricing(pricing.stores, msgspec.structs.replace(pricing.needs, fresh_seconds=None))

@@ -77,7 +77,7 @@ class Pricing:
         """Returns how many machines like that of the run a store needs, by the capacity that the run measured."""
         met, missed = self.speed.capacity(part)
         place = self.stores.evidence.stores.index(part.store)
-        return self.needs.rate / between(met, min(missed, met * _STEP), place)
+        return self.needs.nodes * self.needs.rate / between(met, min(missed, met * _STEP), place)
 
 
 def _constant(value: float) -> Draws:

@@ -32,11 +32,12 @@ def refusals(evidence: Evidence, needs: Needs, ask: Mapping[str, float]) -> Iter
     if missing := [name for name in needs.engines if name not in measured]:
         why = f"{', '.join(missing)} was not measured, only {', '.join(measured)}"
         yield Refusal("engines", why, measuring(evidence, engines=missing))
-    nodes = {name: evidence.nodes.get(name, 1) for name in needs.engines or measured}
+    nodes = {name: evidence.nodes.get(name, 1) for name in measured if not needs.engines or name in needs.engines}
     for number in dict.fromkeys(one for one in nodes.values() if one != needs.nodes):
         others = [name for name, one in nodes.items() if one == number]
         ran = f"{', '.join(others)} ran on {'one machine' if number == 1 else f'{number} machines'}"
-        why = f"{ran}, you need {needs.nodes} for each store; start such clusters and name them in the environment"
+        remedy = "name such clusters in the environment, or leave these engines out by --engines"
+        why = f"{ran}, you need {needs.nodes} for each store; {remedy}"
         yield Refusal("machines", why, measuring(evidence, engines=others, more=["--via", "external"]))
     if needs.years is not None:
         yield from _size(evidence, needs, needs.years)

@@ -64,8 +64,6 @@ class UnderLoad(msgspec.Struct, frozen=True):
         Requests of other questions and a higher rate only make responses slower, so that the upper bound also holds for
         these questions alone at `rate`. It is infinite if no loop tells it. Of loops at one rate, the slowest counts.
         """
-        if self.slow:
-            return self.objective, math.inf
         sufficient = [loop for loop in self.loops if loop.rate >= rate]
         lowest = min((loop.rate for loop in sufficient), default=0.0)
         bounds = [loop.p95(questions) for loop in sufficient if loop.rate == lowest]
@@ -73,7 +71,7 @@ class UnderLoad(msgspec.Struct, frozen=True):
 
     def misses(self, questions: Collection[str], rate: float, seconds: float) -> bool:
         """Whether the p95 of all the mix's questions is known to exceed `seconds` at `rate` requests a second."""
-        if (self.slow and seconds <= self.objective) or rate > self.sustained[1]:
+        if self.slow and seconds <= self.objective:
             return True
         return any(loop.p95(questions)[0] > seconds for loop in self.loops if loop.rate <= rate)
 
@@ -84,18 +82,9 @@ class UnderLoad(msgspec.Struct, frozen=True):
 
     @property
     def sustained(self) -> tuple[float, float]:
-        """The highest rate that was sustained, and the lowest that was not; 0 and infinite without such rates.
-
-        If no rate was tried, both are the most answers a second.
-        """
-        if not self.loops and self.most is not None:
-            return self.most, self.most
+        """The highest rate that was sustained, and the lowest that was not; 0 and infinite without such rates."""
         missed = min((loop.rate for loop in self.loops if not loop.buckets), default=math.inf)
         return max((loop.rate for loop in self.loops if loop.rate < missed), default=0.0), missed
-
-    def of_some(self) -> "UnderLoad":
-        """Returns what is known if only some of the questions are asked: whether it is slow, and its most, are not."""
-        return msgspec.structs.replace(self, slow=False, most=None)
 
 
 def under_load(run: Run, mix: Mix, arm: str) -> UnderLoad | None:

@@ -43,7 +43,7 @@ class Offer(msgspec.Struct, frozen=True):
     load_seconds: float  # of both stores
     disk_bytes: float
     memory_bytes: float
-    p95: tuple[float, float | None]  # between which seconds the p95 of the slowest store lies; None if unknown
+    p95: tuple[float, float | None]  # between which seconds the p95 lies; 0 and None for bounds that are not known
     fresh: dict[str, Streamed]  # by arm, the stream that shows that the store keeps up; empty if no need asks for it
 
 
@@ -181,6 +181,8 @@ class Rule:
             yield f"its p95 is above {needs.p95_ms:g} ms at {needs.rate:g} questions a second"
         if self.pricing.speed.misses(candidate, sys.float_info.max):
             yield f"it did not sustain {needs.rate:g} questions a second"
+        if needs.rate > (most := self.pricing.speed.most(candidate)):
+            yield f"it gave at most {most:.3g} answers a second to clients that wait for each"
         reasons = {part.store.arm: self.freshness.failure(part) for part in candidate.parts}
         yield from (f"{arm}: {why}" if len(reasons) > 1 else why for arm, why in reasons.items() if why)
 
@@ -243,7 +245,7 @@ class Rule:
 
     def _offer(self, candidate: Candidate, total: Draws, cheapest: float) -> Offer:
         paid = {name: float(np.median(draws)) for name, draws in self.pricing.parts(candidate).items() if draws.any()}
-        low, high = self.pricing.speed.p95(candidate)
+        slow, high = self.pricing.speed.slow(candidate), self.pricing.speed.p95(candidate)[1]
         return Offer(
             candidate.name,
             {part.store.arm: list(part.questions) for part in candidate.parts},
@@ -252,7 +254,7 @@ class Rule:
             float(np.median(self.load_seconds(candidate))),
             self.disk_gb(candidate) * GB,
             sum(part.store.memory or 0.0 for part in candidate.parts) * self.needs.replicas,
-            (low, high if math.isfinite(high) else None),
+            (slow, high if math.isfinite(high) else None),
             {part.store.arm: seen for part in candidate.parts if (seen := self.freshness.shown(part))},
         )
 

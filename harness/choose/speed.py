@@ -40,9 +40,26 @@ class Speed:
 
     def misses(self, candidate: Candidate, seconds: float) -> bool:
         """Whether a single store is known to have a larger p95 than these seconds, with 99% confidence."""
-        (first, *others), questions = candidate.parts, list(self.stores.ask)
-        found = first.store.under_load.get(self.mix or "")
-        return found is not None and not others and found.misses(questions, self.needs.rate, seconds)
+        found = self._alone(candidate)
+        return found is not None and found.misses(list(self.stores.ask), self.needs.rate, seconds)
+
+    def slow(self, candidate: Candidate) -> float:
+        """Returns the seconds that the p95 of a single store exceeds at any rate; 0 if none are known."""
+        found = self._alone(candidate)
+        return found.objective if found and found.slow else 0.0
+
+    def most(self, candidate: Candidate) -> float:
+        """Returns the most answers a second that a single store gave to clients that wait for each answer.
+
+        It is infinite if it is not known, or if the store was offered rates, which then tell more.
+        """
+        found = self._alone(candidate)
+        return math.inf if found is None or found.loops or found.most is None else found.most
+
+    def _alone(self, candidate: Candidate) -> UnderLoad | None:
+        """What a single store showed under load of the whole mix; None for pairs, and if it was not measured."""
+        first, *others = candidate.parts
+        return None if others else first.store.under_load.get(self.mix or "")
 
     def capacity(self, part: Part) -> tuple[float, float]:
         """Returns the highest rate of the whole mix at which a store is known to meet the p95, and the next one tried.
@@ -61,7 +78,7 @@ class Speed:
 
         Both are infinite if no rate of the mix was tried: then nothing but the cores limits the rate.
         """
-        tried = [(one.sustained, share) for one, _, share in self._loads(part) if one.loops or one.most is not None]
+        tried = [(one.sustained, share) for one, _, share in self._loads(part) if one.loops]
         return max(((met / share, missed / share) for (met, missed), share in tried), default=(math.inf, math.inf))
 
     def _p95(self, part: Part) -> tuple[float, float]:
@@ -74,7 +91,7 @@ class Speed:
         This is the whole mix and, for a store that answers a single question, this question asked by itself.
         """
         if whole := part.store.under_load.get(self.mix or ""):
-            yield whole if len(part.questions) == len(self.stores.ask) else whole.of_some(), part.questions, 1.0
+            yield whole, part.questions, 1.0
         if len(part.questions) == 1 and (own := part.store.under_load.get(part.questions[0])):
             weight = self.stores.ask.get(part.questions[0], 0.0) / sum(self.stores.ask.values())
             if share := (1 - self.needs.unforeseen) * weight:

@@ -8,6 +8,7 @@ import msgspec
 
 from rollup_bench.harness.follow.figures import SHARES, Figures, figures
 from rollup_bench.harness.records.lines import Header as RunHeader
+from rollup_bench.harness.records.lines import parts
 from rollup_bench.harness.records.streams import Followed, Header, Kind, Record, Unsupported
 
 SHARE = SHARES[-1]
@@ -45,7 +46,7 @@ class _Kind(NamedTuple):
 
 
 def streamed(files: Sequence[Sequence[Record]], run: RunHeader) -> dict[str, list[Streamed]]:
-    """Returns what streams showed, by arm, if they have the dataset, the budget and the processor of a run.
+    """Returns what streams showed, by arm, if dataset, budget, processor and machines are those of a run.
 
     Streams in which something was killed, that failed, or about which only some questions were asked are left out.
     """
@@ -54,7 +55,9 @@ def streamed(files: Sequence[Sequence[Record]], run: RunHeader) -> dict[str, lis
         header = next((line for line in lines if isinstance(line, Header)), None)
         if header and _is_comparable(header, run):
             for kind, seen in _seen(header, lines):
-                found.setdefault(kind, []).append(seen)
+                engine = parts(kind.arm)[0]
+                if header.nodes.get(engine, 1) == run.nodes.get(engine, 1):
+                    found.setdefault(kind, []).append(seen)
     by_arm: dict[str, list[Streamed]] = {}
     for kind, launches in sorted(found.items(), key=lambda one: one[0]):
         by_arm.setdefault(kind.arm, []).append(_streamed(Streamed(kind.broker, kind.rate, kind.asked), launches))

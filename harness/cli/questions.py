@@ -38,7 +38,7 @@ from rollup_bench.workloads.questions import Cohort, Question
 from rollup_bench.workloads.templates import Template
 
 FORMAT = "Form of the answer: a table for people (default), CSV, JSON, or an Arrow IPC stream."
-VALUES = "How values of a cohort are shown: as counts of subjects, or as shares of the cohort's size."
+VALUES = "Counts of subjects of a cohort, or shares of its size; by default, shares in a terminal, else counts."
 SET = "Value of a parameter, as in start=2013-06-01; repeat --set for more."
 
 

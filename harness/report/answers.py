@@ -71,13 +71,16 @@ def answer_table(
 
 
 def _is_map(answer: pa.Table, question: Aggregate, width: int) -> bool:
-    """Whether an answer is drawn as a heat map: it has one measure, by two dimensions whose values are few integers."""
+    """Whether an answer is drawn as a heat map: it has one measure, by two dimensions whose values are few integers.
+
+    Those of the second one are headings, which have room for two digits.
+    """
     if len(question.by) != 2 or len(question.measures) != 1 or question.grain is not Grain.ALL or question.top:
         return False
     columns = [answer[name] for name in question.by]
     whole = all(pa.types.is_integer(column.type) and not column.null_count for column in columns)
     few = len(columns[0].unique()) <= ROWS and 1 < len(columns[1].unique()) <= width // 4
-    return whole and few and question.subtotals == "none"
+    return whole and few and question.subtotals == "none" and all(0 <= one < 100 for one in columns[1].to_pylist())
 
 
 def as_shares(answer: pa.Table) -> pa.Table:
@@ -136,7 +139,7 @@ def _is_number(kind: pa.DataType) -> bool:
 
 
 def _text(value: object, zone: str, labels: Mapping[str, str] | None = None) -> Text:
-    match (labels or {}).get(str(value), value):
+    match (labels or {}).get(str(value), value) if value is not None else None:
         case None:
             return Text("NULL", style="dim")
         case datetime() as instant:

@@ -125,6 +125,8 @@ def flip_text(flip: Flip) -> str:
     need = LABELS.get(flip.need, f"weight of {flip.need}")
     low, high = ("unknown" if bound is None else _short(bound) for bound in (flip.low, flip.high))
     between = "" if flip.low == flip.high else f" (99%: {low} to {high})"
+    if flip.need == "events_a_second":
+        between = "" if flip.high is None else f" (failed at {high})"
     now = "" if flip.now is None else f", now {_short(flip.now)}"
     beyond = f"{need} {'above' if flip.up else 'below'} {_short(flip.value)}"
     return f"{beyond}{between}{now}: {either(flip.chosen) or NOTHING}"

@@ -16,6 +16,7 @@ from playwright.sync_api import Browser, Page, expect
 from rollup_bench.harness.choose.evidence import Evidence, evidence
 from rollup_bench.harness.choose.flips import flips
 from rollup_bench.harness.choose.needs import BROKERS, Needs, Prices, changed
+from rollup_bench.harness.choose.responses import UnderLoad
 from rollup_bench.harness.choose.rule import Rule
 from rollup_bench.harness.choose.streamed import Streamed
 from rollup_bench.harness.records.findings import Run
@@ -78,6 +79,13 @@ def _kept() -> Evidence:
     )
 
 
+def _machines() -> Evidence:
+    """The same engines, of which one ran on two machines, and one store was too slow to be offered rates."""
+    first, *others = _kept().stores
+    slow = msgspec.structs.replace(first, under_load={"m": UnderLoad(slow=True, most=20.0)})
+    return msgspec.structs.replace(_kept(), stores=[slow, *others], nodes={"b": 2})
+
+
 def _unknown() -> Evidence:
     """Three engines of which much is unknown."""
     unsure = {TWO: "its times still changed while they were measured"}
@@ -129,6 +137,8 @@ def _needs(rng: np.random.Generator, found: Evidence) -> Needs:
         drawn["replicas"] = int(rng.integers(1, 4))
     if rng.random() < 0.03:
         drawn["nodes"] = int(rng.integers(1, 4))
+    if found.nodes and rng.random() < 0.9:
+        drawn["engines"], drawn["nodes"] = [(["a"], 1), (["b"], 2)][int(rng.integers(2))]
     engines = list(dict.fromkeys(one.arm.split("/")[0] for one in found.stores))
     if rng.random() < 0.3:
         drawn["engines"] = rng.choice(
@@ -191,11 +201,11 @@ def _same(one: Any, other: Any) -> bool:
 
 
 def test_the_page_decides_as_the_command_does(page: Page) -> None:
-    """A thousand random needs, with all keys, on hand-made figures and on those of a run."""
+    """More than a thousand random needs, with all keys, on hand-made figures and on those of a run."""
     rng = np.random.default_rng(1)
     cases = [
         (found, [_needs(rng, found) for _ in range(number)])
-        for found, number in ((_kept(), 600), (_unknown(), 300), (_measured(), 100))
+        for found, number in ((_kept(), 600), (_machines(), 100), (_unknown(), 300), (_measured(), 100))
     ]
     expected = [_decided(found, each) for found, needs in cases for each in needs]
     given = [{"evidence": found, "needs": needs} for found, needs in cases]
@@ -304,7 +314,7 @@ def test_values_that_do_not_fit_are_answered_beside_their_field(opened: Visit) -
 def test_what_was_not_measured_is_named_with_its_command(opened: Visit, command: Command) -> None:
     page = opened("#/choose?p95-ms=50&nodes=3")
     expect(page.locator(".decision")).to_have_text(said(command, "--p95-ms", "50", "--nodes", "3"))
-    expect(page.locator(".card")).to_contain_text("ran on one machine, you need 3 for each store")
+    expect(page.locator(".card")).to_contain_text("ran on one machine, you need 3 for each store; name such clusters")
     expect(page.locator(".card code")).to_contain_text("rollup-bench run --dataset flights")
     page.get_by_role("button", name="Copy").first.click()
     expect(page.get_by_role("button", name="Copied")).to_have_count(1)

@@ -208,6 +208,18 @@ def test_the_rate_of_events_up_to_which_a_store_is_known_to_follow_changes_the_c
         (True, 9000, None, []),
     ]
     assert changing("events_a_second", {}, **stores) == []
+    assert changing("events_a_second", {"events_a_second": 10.0}, **stores) == []  # more than a hundred times as many
+    through = {"a": [KEPT, of("pulsar", rate=5000, fails="it lost 3 events")], "b": [of(rate=9000)]}
+    (either,) = changing(
+        "events_a_second", {"events_a_day": 500 * 86_400.0, "fresh_seconds": 1.0, "rate": 5.0}, **through
+    )
+    assert (either.value, either.high) == (2000, None)  # Kafka may do at 5,000
+    assert either.now == pytest.approx(500)
+
+
+def test_streams_of_other_numbers_of_machines_are_left_out() -> None:
+    three = msgspec.structs.replace(streams.HEADER, nodes={"duckdb": 3})
+    assert streamed([[three, streams.followed()]], RUN) == {}
 
 
 def test_how_fresh_a_store_was_is_said() -> None:

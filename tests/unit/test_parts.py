@@ -48,12 +48,29 @@ def test_a_cohort_is_named_by_a_part_of_its_birth(tmp_path: Path) -> None:
     assert [row[:2] for row in answered(parsed(tmp_path, by_day), "first", tmp_path)] == [(1, 0), (1, 0)]
 
 
+COUNTS = {
+    "hour_of_day": [(11, 1), (19, 1), (21, 1)],
+    "day_of_week": [(1, 1), (6, 1), (7, 1)],
+    "day_of_month": [(2, 1), (3, 1), (8, 1)],
+    "week_of_year": [(22, 1), (23, 2)],
+    "month_of_year": [(6, 3)],
+    "quarter_of_year": [(2, 3)],
+}
+
+
 @pytest.mark.parametrize("name", PARTS)
-def test_each_name_is_the_part_that_can_be_declared(tmp_path: Path, name: str) -> None:
-    named = parsed(tmp_path, aggregate("q", "count()", by=[name]))
-    declared = {"part": {"of": "at", "part": PARTS[name]}}
-    other = parsed(tmp_path, aggregate("q", "count()", by=["part"]), derived=declared, columns={"dimensions": ["part"]})
-    assert answered(named, "q", tmp_path) == answered(other, "q", tmp_path)
+def test_each_name_is_a_part_of_local_time(tmp_path: Path, name: str) -> None:
+    assert answered(parsed(tmp_path, aggregate("q", "count()", by=[name])), "q", tmp_path) == COUNTS[name]
+
+
+def test_a_column_of_one_s_own_is_no_part(tmp_path: Path) -> None:
+    rows = ROWS.replace("at,who,hour", "at,who,hour_of_day")
+    (tmp_path / "own.csv").write_text(rows, "utf-8")
+    question = aggregate("q", "count()", by=["hour_of_day"])
+    mine = datasets.read(
+        str(write(tmp_path, question, source={"path": "own.csv"}, columns={"dimensions": ["hour_of_day"]}))
+    )
+    assert answered(mine, "q", tmp_path) == [("x", 1), ("y", 2)]
 
 
 def test_a_layout_answers_the_parts_that_it_groups_by(tmp_path: Path) -> None:
@@ -83,21 +100,13 @@ def test_a_declared_column_may_have_the_name_of_its_own_part(tmp_path: Path) -> 
     ("keys", "zone", "said"),
     [
         (
-            {
-                "columns": {"dimensions": ["hour_of_day"]},
-                "source": {"path": "data.csv", "rename": {"hour_of_day": "hour"}},
-            },
-            ZONE,
-            "question q: `hour_of_day` is a part of the time in `at`, and also a column under [columns]; give",
-        ),
-        (
             {},
             "Asia/Tokyo",
             "question q: `hour_of_day` is in the dataset's zone America/New_York, not in Asia/Tokyo; write { of = ",
         ),
         ({"source": {"generator": "game"}}, ZONE, "question q: `hour_of_day` is a part of the time, which generated"),
     ],
-    ids=["a column", "another zone", "generated"],
+    ids=["another zone", "generated"],
 )
 def test_a_part_that_cannot_be_told_is_refused(tmp_path: Path, keys: dict[str, Any], zone: str, said: str) -> None:
     with pytest.raises(RequestError) as refused:

@@ -9,7 +9,7 @@
     const card = (title, style, ...content) => h('article', { class: 'card ' + style }, h('h2', {}, title), content);
     const gigabytes = (size) => `${general(size / 1e9, 3)} GB`;
     const paidFor = (offer) => PARTS.filter((name) => name in offer.price.paid).map((name) => `${name} ${general(offer.price.paid[name], 3)}`);
-    const named = (run, name) => name.split(' and ').map((arm, place) => [place ? ' and ' : '', armName(arm)]);
+    const named = (name) => name.split(' and ').map((arm, place) => [place ? ' and ' : '', armName(arm)]);
 
     /* A command with a button that copies it. */
     function command(text) {
@@ -23,7 +23,7 @@
     }
 
     /* Which questions a store of a pair answers, and what the store takes by itself. */
-    function storePart(run, rule, { store, questions }) {
+    function storePart(rule, { store, questions }) {
         const copies = rule.needs.replicas, sizes = [
             store.load ? `loads in ${general(median(drawn(store.load)), 3)} s` : 'its load was not measured',
             `${gigabytes((store.bytes || 0) * copies)} on disk`, `${gigabytes((store.memory || 0) * copies)} of memory`,
@@ -37,9 +37,9 @@
         if (!offer) { return card(title, '', h('p', {}, `No ${kind} is known to serve these needs.`)); }
         const { parts } = rule.candidates().find((one) => one.name === offer.name);
         const times = general(offer.price.middle / cheapest.price.middle, 3), ratio = times === '1' ? 'the lowest price' : `${times} times the lowest price`;
-        return card(title, decision.chosen.includes(offer.name) ? 'chosen' : '', h('p', { class: 'name' }, named(run, offer.name)),
+        return card(title, decision.chosen.includes(offer.name) ? 'chosen' : '', h('p', { class: 'name' }, named(offer.name)),
             h('p', {}, h('b', {}, general(offer.price.middle, 3)), ' a month ', small(`99%: ${general(offer.price.low, 3)} to ${general(offer.price.high, 3)}; ${ratio}`)),
-            number === 2 ? parts.map((part) => storePart(run, rule, part)) : null,
+            number === 2 ? parts.map((part) => storePart(rule, part)) : null,
             h('p', {}, small(`At ${aSecond(rule.needs.rate)}, ${response(offer)}.`)),
             Object.entries(offer.fresh).map(([arm, seen]) => h('p', {}, small(`${freshness(arm, seen)}.`))),
             facts([['Paid for', paidFor(offer).join(', ')], ['Loads in', `${general(offer.load_seconds, 3)} s${number === 2 ? ', one store after the other' : ''}`],

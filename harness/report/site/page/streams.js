@@ -28,7 +28,6 @@
     function parts(figures, text) { return Object.entries(figures).map(([part, value]) => `${part} ${text(value)}`).join(', '); }
 
     function asking(file) {
-        const known = armsOfStreams(file);
         return dataTable(`Asking: ${file.name}`, file.arms, [
             ['Engine and layout', (one) => armName(one.arm)],
             ['p50 while written', (one) => seconds(one.writing[0])], ['p50 afterwards', (one) => seconds(one.quiet[0])],

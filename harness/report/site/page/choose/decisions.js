@@ -54,7 +54,8 @@
     function beyond(flip) {
         const need = LABELS[flip.need] || `weight of ${flip.need}`;
         const [low, high] = [flip.low, flip.high].map((bound) => bound === null ? 'unknown' : short(bound));
-        const within = flip.low === flip.high ? '' : ` (99%: ${low} to ${high})`;
+        const tried = flip.high === null ? '' : ` (failed at ${high})`, interval = flip.low === flip.high ? '' : ` (99%: ${low} to ${high})`;
+        const within = flip.need === 'events_a_second' ? tried : interval;
         const now = flip.now === null ? '' : `, now ${short(flip.now)}`;
         return `${need} ${flip.up ? 'above' : 'below'} ${short(flip.value)}${within}${now}`;
     }

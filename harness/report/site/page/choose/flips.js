@@ -19,7 +19,7 @@
             ...AMOUNTS.flatMap((name) => search.amount(name)), ...Object.keys(rule.ask).flatMap((question) => search.weight(question)),
             ...BOUNDS.flatMap((name) => search.bound(name)), ...search.events(),
         ];
-        const values = { ...rule.needs, ...rule.needs.prices, ...rule.ask };
+        const values = { ...rule.needs, ...rule.needs.prices, ...rule.ask, events_a_second: rule.freshness.rate };
         return found.map((flip) => ({ ...flip, now: values[flip.need] })).map((flip) => [distance(flip), flip])
             .sort(([one], [two]) => one === two ? 0 : one - two).map(([, flip]) => flip);
     }
@@ -72,10 +72,11 @@
 
         /* Returns up to which rate of events the best candidate is known to follow, and a cheaper one that fails now. */
         events() {
-            const { needs, freshness } = this.rule, now = needs.events_a_second, with_ = (value) => this.with('events_a_second', value).choose().chosen;
+            const { freshness } = this.rule, now = freshness.rate, with_ = (value) => this.with('events_a_second', value).choose().chosen;
             if (!freshness.isNeeded) { return []; }
             const limit = ([met, missed]) => [met, met, missed], best = freshness.fastest(this.best);
-            const found = [flipOf('events_a_second', true, limit(best), with_(best[0] * (1 + BEYOND)))];
+            const isNear = !now || (1 / FAR < best[0] / now && best[0] / now < FAR);
+            const found = isNear ? [flipOf('events_a_second', true, limit(best), with_(best[0] * (1 + BEYOND)))] : [];
             const cheaper = this.others.filter((one) => this.dearer(one) < 0).map((one) => freshness.fastest(one));
             for (const each of cheaper.filter(([met]) => now / FAR < met && met < now).sort((one, two) => two[0] - one[0])) {
                 const chosen = with_(each[0]);
@@ -165,7 +166,8 @@
                 return [met, met, finite(missed)];
             });
             const asked = Math.min(...candidate.parts.map((part) => rule.freshness.most(part)));
-            return [[low, low, high], ...known, [asked, asked, null]].sort((one, two) => one[0] - two[0])[0];
+            const most = speed.most(candidate);
+            return [[low, low, high], ...known, [asked, asked, null], [most, most, most]].sort((one, two) => one[0] - two[0])[0];
         }
 
         /* Returns the least value of a need that a candidate meets, and its 99% interval; null if unknown. */

@@ -42,7 +42,7 @@
 
         /* Returns the least seconds that all stores are known to serve, and from which on it is open; null if unknown. */
         limit(candidate) {
-            const { stores, needs } = this.pricing, free = new Freshness(new Pricing(stores, { ...needs, fresh_seconds: null }));
+            const free = this.with({ fresh_seconds: null });
             const high = (one) => one.high === null ? Infinity : one.high;
             const fastest = candidate.parts.map((part) => least(free.able(part), (one, two) => high(one) - high(two) || 0));
             if (!this.isNeeded || !fastest.every((one) => one && one.high !== null)) { return null; }
@@ -57,10 +57,15 @@
 
         /* Returns up to which rate of events all stores are known to follow, and a higher one at which one fails or null. */
         fastest(candidate) {
-            const met = Math.min(...candidate.parts.map((part) => Math.max(0, ...this.able(part, this.asked(part), 0).map((one) => one.rate))));
-            const missed = candidate.parts.flatMap((part) => this.streams(part).filter((one) => one.rate > met && this.misses(part, one)));
-            return [met, missed.length ? Math.min(...missed.map((one) => one.rate)) : null];
+            const atAny = this.with({ events_a_second: 0, events_a_day: 0 });
+            const met = Math.min(...candidate.parts.map((part) => Math.max(0, ...atAny.able(part).map((one) => one.rate))));
+            const tried = candidate.parts.flatMap((part) => this.streams(part).map((one) => one.rate)).filter((rate) => rate > met).sort((one, two) => one - two);
+            const missed = tried.find((rate) => candidate.parts.some((part) => this.with({ events_a_second: rate }).failure(part)));
+            return [met, missed === undefined ? null : missed];
         }
+
+        /* The judgement by needs with other values. */
+        with(changes) { return new Freshness(new Pricing(this.pricing.stores, { ...this.needs, ...changes })); }
 
         streams({ store }) { return store.streams.filter((one) => this.needs.broker === null || this.needs.broker === one.broker); }
 
@@ -73,22 +78,17 @@
         asked(part) { return this.needs.rate * this.share(part); }
 
         fails(part, stream) {
-            return stream.never || (isAtMost(stream.rate, this.rate) ? this.misses(part, stream) : '');
-        }
-
-        /* Returns why a store is known to fail at the rate of events of a stream, while it is asked as is needed. */
-        misses(part, stream) {
             const at = `at ${plain(stream.rate)} events a second through ${stream.broker}`, needed = this.needs.fresh_seconds;
-            if (!isAtMost(stream.asked, this.asked(part))) { return ''; }
-            if (stream.fails) { return `${at}: ${stream.fails}`; }
-            return needed !== null && stream.low > needed ? `${at}, 99 of 100 events are in answers only after ${short(stream.low)} s or more` : '';
+            const isSlower = isAtMost(stream.rate, this.rate) && isAtMost(stream.asked, this.asked(part));
+            if (stream.never || (stream.fails && isSlower)) { return stream.never || `${at}: ${stream.fails}`; }
+            return isSlower && needed !== null && stream.low > needed ? `${at}, 99 of 100 events are in answers only after ${short(stream.low)} s or more` : '';
         }
 
-        /* The streams that show that a store serves, at these rates of questions and of events. */
-        able(part, wanted = this.asked(part), rate = this.rate) {
+        /* The streams that show that a store serves, while it is asked so many questions a second. */
+        able(part, wanted = this.asked(part)) {
             const needed = this.needs.fresh_seconds, isFresh = ({ high }) => needed === null || (high !== null && high <= needed);
             return this.streams(part).filter((one) => !one.never && !one.fails && one.launches >= LEAST_LAUNCHES && isFresh(one)
-                && isAtMost(rate, one.rate) && isAtMost(wanted, one.asked));
+                && isAtMost(this.rate, one.rate) && isAtMost(wanted, one.asked));
         }
     }
 

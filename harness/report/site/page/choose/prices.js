@@ -57,7 +57,7 @@
         machines(part) {
             const [met, missed] = this.speed.capacity(part), place = this.stores.evidence.stores.indexOf(part.store);
             const most = between(met, Math.min(missed, met * STEP), place);
-            return eachDraw((draw) => this.needs.rate / most[draw]);
+            return eachDraw((draw) => this.needs.nodes * this.needs.rate / most[draw]);
         }
     }
 

@@ -15,11 +15,12 @@
             found.push({ what: 'engines', why, command: measuring(evidence, { engines: missing }) });
         }
         const nodesOf = (name) => (Object.hasOwn(evidence.nodes, name) ? evidence.nodes[name] : 1);
-        const considered = needs.engines.length ? needs.engines : measured;
+        const considered = measured.filter((name) => !needs.engines.length || needs.engines.includes(name));
         for (const number of unique(considered.map(nodesOf)).filter((one) => one !== needs.nodes)) {
             const others = considered.filter((name) => nodesOf(name) === number);
             const ran = `${others.join(', ')} ran on ${number === 1 ? 'one machine' : `${number} machines`}`;
-            const why = `${ran}, you need ${needs.nodes} for each store; start such clusters and name them in the environment`;
+            const remedy = 'name such clusters in the environment, or leave these engines out by --engines';
+            const why = `${ran}, you need ${needs.nodes} for each store; ${remedy}`;
             found.push({ what: 'machines', why, command: measuring(evidence, { engines: others, more: ['--via', 'external'] }) });
         }
         if (needs.years !== null) { found.push(...ofSize(evidence, needs)); }

@@ -46,14 +46,13 @@
 
         /* Returns between which seconds the p95 of these questions lies at the lowest measured rate that is not lower. */
         p95(questions, rate) {
-            if (this.slow) { return [this.objective, Infinity]; }
             const sufficient = this.loops.filter((loop) => loop.rate >= rate), lowest = Math.min(...sufficient.map((loop) => loop.rate));
             return slowest(sufficient.filter((loop) => loop.rate === lowest).map((loop) => loop.p95(questions)));
         }
 
         /* Whether the p95 of all the mix's questions is known to exceed `seconds` at `rate` requests a second. */
         misses(questions, rate, seconds) {
-            if ((this.slow && seconds <= this.objective) || rate > this.sustained[1]) { return true; }
+            if (this.slow && seconds <= this.objective) { return true; }
             return this.loops.some((loop) => loop.rate <= rate && loop.p95(questions)[0] > seconds);
         }
 
@@ -64,17 +63,12 @@
             return [met, Math.min(Infinity, ...rates((loop) => loop.rate > met))];
         }
 
-        /* The highest rate that was sustained, and the lowest that was not; 0 and infinite without such rates. If no rate
-           was tried, both are the most answers a second. */
+        /* The highest rate that was sustained, and the lowest that was not; 0 and infinite without such rates. */
         get sustained() {
-            if (!this.loops.length && this.most !== null) { return [this.most, this.most]; }
             const isSustained = (loop) => Object.keys(loop.buckets).length > 0;
             const missed = Math.min(Infinity, ...this.loops.filter((loop) => !isSustained(loop)).map((loop) => loop.rate));
             return [Math.max(0, ...this.loops.map((loop) => loop.rate).filter((rate) => rate < missed)), missed];
         }
-
-        /* Returns what is known if only some of the questions are asked: whether it is slow, and its most, are not. */
-        ofSome() { return new UnderLoad({ ...this, slow: false, most: null }); }
     }
 
     Object.assign(choosing, { UnderLoad, fastest });

@@ -91,6 +91,8 @@
                 found.push(`its p95 is above ${plain(needs.p95_ms)} ms at ${plain(needs.rate)} questions a second`);
             }
             if (this.pricing.speed.misses(candidate, Number.MAX_VALUE)) { found.push(`it did not sustain ${plain(needs.rate)} questions a second`); }
+            const most = this.pricing.speed.most(candidate);
+            if (needs.rate > most) { found.push(`it gave at most ${general(most, 3).replace(/,/g, '')} answers a second to clients that wait for each`); }
             for (const part of candidate.parts) {
                 const why = this.freshness.failure(part);
                 if (why) { found.push(candidate.parts.length > 1 ? `${part.store.arm}: ${why}` : why); }
@@ -157,7 +159,7 @@
 
         offer(candidate, total, cheapestIn) {
             const paid = Object.entries(this.pricing.parts(candidate)).filter(([, draws]) => draws.some((one) => one !== 0));
-            const [low, high] = interval(total), p95 = this.pricing.speed.p95(candidate);
+            const [low, high] = interval(total), { speed } = this.pricing, [, p95] = speed.p95(candidate);
             return {
                 name: candidate.name,
                 questions: Object.fromEntries(candidate.parts.map((part) => [part.store.arm, part.questions])),
@@ -166,7 +168,7 @@
                 load_seconds: median(this.loadSeconds(candidate)),
                 disk_bytes: this.diskGb(candidate) * GB,
                 memory_bytes: added(candidate.parts.map((part) => part.store.memory)) * this.needs.replicas,
-                p95: p95.map((bound) => Number.isFinite(bound) ? bound : null),
+                p95: [speed.slow(candidate), Number.isFinite(p95) ? p95 : null],
                 fresh: Object.fromEntries(candidate.parts.map((part) => [part.store.arm, this.freshness.shown(part)]).filter(([, seen]) => seen)),
             };
         }

@@ -31,9 +31,25 @@
 
         /* Whether a single store is known to have a larger p95 than these seconds, with 99% confidence. */
         misses(candidate, seconds) {
-            const found = candidate.parts[0].store.under_load[this.mix];
-            return candidate.parts.length === 1 && Boolean(found) && found.misses(Object.keys(this.stores.ask), this.needs.rate, seconds);
+            const found = this.alone(candidate);
+            return Boolean(found) && found.misses(Object.keys(this.stores.ask), this.needs.rate, seconds);
         }
+
+        /* Returns the seconds that the p95 of a single store exceeds at any rate; 0 if none are known. */
+        slow(candidate) {
+            const found = this.alone(candidate);
+            return found && found.slow ? found.objective : 0;
+        }
+
+        /* Returns the most answers a second that a single store gave to clients that wait for each; infinite if unknown, or
+           if the store was offered rates, which then tell more. */
+        most(candidate) {
+            const found = this.alone(candidate);
+            return !found || found.loops.length || found.most === null ? Infinity : found.most;
+        }
+
+        /* What a single store showed under load of the whole mix; null for pairs, and if it was not measured. */
+        alone({ parts }) { return (parts.length === 1 && parts[0].store.under_load[this.mix]) || null; }
 
         /* Returns the highest rate of the whole mix at which a store is known to meet the p95, and the next one tried. */
         capacity(part) {
@@ -47,7 +63,7 @@
         /* Returns the highest rate of the whole mix that a store is known to sustain, and the lowest it did not; both are
            infinite if no rate of the mix was tried. */
         sustained(part) {
-            const tried = this.loads(part).filter(([one]) => one.loops.length || one.most !== null);
+            const tried = this.loads(part).filter(([one]) => one.loops.length);
             return tried.length ? largest(tried.map(([one, , share]) => one.sustained.map((rate) => rate / share))) : [Infinity, Infinity];
         }
 
@@ -58,7 +74,7 @@
         /* Lists what a store showed under load, its questions there, and their share in the rate of the needs. */
         loads({ store, questions }) {
             const found = [], whole = store.under_load[this.mix], own = questions.length === 1 && store.under_load[questions[0]];
-            if (whole) { found.push([questions.length === Object.keys(this.stores.ask).length ? whole : whole.ofSome(), questions, 1]); }
+            if (whole) { found.push([whole, questions, 1]); }
             if (own) {
                 const share = (1 - this.needs.unforeseen) * ((this.stores.ask[questions[0]] || 0) / total(this.stores.ask));
                 if (share) { found.push([own, questions, share]); }
