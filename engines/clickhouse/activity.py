@@ -1,11 +1,11 @@
 """Tables of what subjects do at each age, from which cohorts are added up."""
 
-from rollup_bench.engines.clickhouse.births import Columns, age, born_with_origin, first_events, joined, repeats
-from rollup_bench.engines.clickhouse.cohort import BIRTH
+from rollup_bench.engines.clickhouse.births import Columns, born_with_origin, first_events, joined, repeats
 from rollup_bench.engines.clickhouse.sql import Literals, conditions
 from rollup_bench.engines.clickhouse.table import TYPES, Table
-from rollup_bench.engines.clickhouse.zones import LocalTime
 from rollup_bench.engines.cohorts import StoredActivity
+from rollup_bench.engines.integer_ages import BIRTH, age
+from rollup_bench.engines.integer_time import LocalTime
 from rollup_bench.engines.partials import Partial
 
 COUNTS = ("subjects", "first", "last", "events")

@@ -1,16 +1,14 @@
 """The SQL with a row for each cohort and each age that has ended, from values by cohort and age."""
 
-from dataclasses import replace
 from typing import Any
 
-from rollup_bench.engines.clickhouse.births import by_period, origin
 from rollup_bench.engines.clickhouse.sql import Parameters
-from rollup_bench.engines.clickhouse.zones import LocalTime, next_first_day, shown_at, unit, unit_at
+from rollup_bench.engines.integer_ages import ended, last_birth
+from rollup_bench.engines.integer_time import LocalTime
 from rollup_bench.engines.partials import Partial
-from rollup_bench.engines.sql import LENGTHS
-from rollup_bench.workloads.calendar import CLOCK, DAY, YEAR, is_day
+from rollup_bench.workloads.calendar import is_day
 from rollup_bench.workloads.events import Statistics
-from rollup_bench.workloads.questions import MILLISECOND, Cohort, milliseconds
+from rollup_bench.workloads.questions import Cohort
 
 
 def answer(
@@ -30,8 +28,8 @@ def answer(
     lines = [
         f"SELECT {label} AS cohort, size, age, {_checked(question, statistics)} AS value FROM (",
         f"SELECT label, size, age, ended, {value} AS total FROM (",
-        f"SELECT *, {_ended(question, local, parameters)} AS ended, toInt64({ages}) AS age FROM (",
-        f"SELECT label, toInt64(sum(births)) AS size, {_last_birth(question, local, parameters)} AS last,",
+        f"SELECT *, {ended(question, local, parameters)} AS ended, toInt64({ages}) AS age FROM (",
+        f"SELECT label, toInt64(sum(births)) AS size, {last_birth(question, local, parameters)} AS last,",
         f"mapFromArrays(groupArrayIf(toInt64(age), {known}), groupArrayIf(number, {known})) AS found FROM (",
         seen,
         ") GROUP BY label))) WHERE age < ended ORDER BY cohort ASC NULLS LAST, age",
@@ -45,42 +43,3 @@ def _checked(question: Cohort, statistics: Statistics) -> str:
         return "toInt64(total)"
     wide = Partial("sum", question.measure.column).is_wide(statistics)
     return "accurateCast(total, 'Nullable(Int64)')" if wide else "total"
-
-
-def _ended(question: Cohort, local: LocalTime, parameters: Parameters) -> str:
-    """The age at `until` of a subject born at `last`."""
-    length = question.age.unit
-    if not by_period(question):
-        until, covering = parameters.bind(milliseconds(question.until)), _covering(question, local)
-        return f"intDiv({until} - {origin(question, 'last', covering)}, {LENGTHS[length] * question.age.width})"
-    last = "last"
-    if question.grain in CLOCK:
-        last = unit(_covering(question, local).shown("last"), length)
-    elif question.grain is not None:
-        last = unit("last", length)
-    until = parameters.bind(unit_at(question.until, length, question.zone))
-    return f"intDiv({until} - {last}, {question.age.width})"
-
-
-def _last_birth(question: Cohort, local: LocalTime, parameters: Parameters) -> str:
-    """The last instant at which a subject of a cohort can be born.
-
-    If ages are of local days or longer, it is a local time for cohorts that begin with local days, and the number of
-    the period for cohorts by a dimension.
-    """
-    last, grain = question.span.end - MILLISECOND, question.grain
-    if grain is None:
-        number = unit_at(last, question.age.unit, question.zone) if by_period(question) else milliseconds(last)
-        return parameters.bind(number)
-    if grain in CLOCK:
-        return f"least(label + {CLOCK[grain] - 1}, {parameters.bind(milliseconds(last))})"
-    following = next_first_day("label", grain)
-    if by_period(question):
-        return f"least(({following}) * {DAY} - 1, {parameters.bind(shown_at(last, question.zone))})"
-    return f"least({local.start(following, grain)} - 1, {parameters.bind(milliseconds(last))})"
-
-
-def _covering(question: Cohort, local: LocalTime) -> LocalTime:
-    """The local time that also covers the ends of cohorts."""
-    end = milliseconds(question.span.end) if question.grain is None else local.last + YEAR
-    return replace(local, first=min(local.first, end), last=max(local.last, end))

@@ -3,12 +3,12 @@
 from typing import NamedTuple
 
 from rollup_bench.engines.clickhouse.sql import Parameters, column, conditions, literal, millis, moment
-from rollup_bench.engines.clickhouse.table import EVENTS, TYPES
-from rollup_bench.engines.clickhouse.zones import LocalTime, unit
+from rollup_bench.engines.clickhouse.table import TYPES
+from rollup_bench.engines.integer_ages import origin
+from rollup_bench.engines.integer_time import LocalTime
 from rollup_bench.engines.partials import Partial
-from rollup_bench.engines.sql import LENGTHS
+from rollup_bench.engines.tuned import EVENTS
 from rollup_bench.workloads import dataset
-from rollup_bench.workloads.calendar import CLOCK
 from rollup_bench.workloads.events import Statistics
 from rollup_bench.workloads.questions import Cohort, Grain
 
@@ -102,22 +102,3 @@ def place(columns: Columns) -> str:
 def repeats(question: Cohort, columns: Columns) -> list[str]:
     """The condition that events since births are after the birth, if the question demands it."""
     return [f"{place(columns)} > {columns.birth}"] if question.repeat else []
-
-
-def origin(question: Cohort, born: str, local: LocalTime) -> str:
-    """The number from which the ages of a subject born at an instant count: an instant, or that of a local period."""
-    if by_period(question):
-        return unit(local.shown(born), question.age.unit)
-    return born if question.age.clock == "elapsed" else local.bucket(born, question.age.unit)
-
-
-def age(question: Cohort, instant: str, origin: str, local: LocalTime) -> str:
-    """The age at an instant of a subject whose ages count from an origin."""
-    if not by_period(question):
-        return f"intDiv({instant} - {origin}, {LENGTHS[question.age.unit] * question.age.width})"
-    return f"intDiv({unit(local.shown(instant), question.age.unit)} - {origin}, {question.age.width})"
-
-
-def by_period(question: Cohort) -> bool:
-    """Whether ages are of local days, weeks, months, quarters or years."""
-    return question.age.clock == "calendar" and question.age.unit not in CLOCK

@@ -4,19 +4,16 @@ A statement over events names their table twice: for births, and for the events 
 expressions, because ClickHouse reads a table again wherever one is named.
 """
 
-from datetime import datetime
 from typing import Any
 
 from rollup_bench.engines.clickhouse.ages import answer
-from rollup_bench.engines.clickhouse.births import Columns, age, born_with_origin, first_events, joined, repeats
+from rollup_bench.engines.clickhouse.births import Columns, born_with_origin, first_events, joined, repeats
 from rollup_bench.engines.clickhouse.sql import Parameters, column, conditions, quoted, timestamp
-from rollup_bench.engines.clickhouse.zones import LocalTime, first_day, shown_at
+from rollup_bench.engines.clickhouse.zones import SQL
 from rollup_bench.engines.cohorts import StoredActivity
-from rollup_bench.workloads.calendar import CLOCK, DAY, is_day
+from rollup_bench.engines.integer_ages import age, stored_seen
+from rollup_bench.engines.integer_time import LocalTime
 from rollup_bench.workloads.questions import Cohort, milliseconds
-
-BIRTH = -1
-"""The age at which a table of activity counts births."""
 
 
 def cohort(question: Cohort, columns: Columns, local: LocalTime) -> tuple[str, list[Any]]:
@@ -41,27 +38,7 @@ def stored_cohort(
 ) -> tuple[str, list[Any]]:
     """The SQL of a cohort over a table of stored activity, and its bound values."""
     parameters = Parameters()
-    aged, value = "age", "subjects"
-    if question.measure is not None:
-        value = quoted(f"sum {question.measure.column}") if question.measure.column else "events"
-    elif question.retention == "unbounded":
-        aged, value = f"least(age, {question.age.count - 1})", "last"
-    elif stored.narrows(question):
-        aged, value = f"if(age < 0, age, intDiv(age, {parameters.bind(question.age.width)}))", "first"
-    elif question.cumulative:
-        value = "first"
-    label = "label" if question.grain is None else "born"
-    if question.grain is not None and is_day(question.grain):
-        label = first_day("born", question.grain)
-    start, end = (parameters.bind(_stored_birth(question, at)) for at in (question.span.start, question.span.end))
-    where, ages = [f"born >= {start}", f"born < {end}"], stored.ages(question)
-    if ages is not None:
-        where.append(f"age < {parameters.bind(ages)}")
-    rows = f"SELECT {label} AS cohort, {aged} AS aged, age, subjects, {value} AS amount FROM {quoted(stored.name)}"
-    seen = (
-        f"SELECT cohort AS label, aged AS age, sumIf(subjects, age = {BIRTH}) AS births, sum(amount) AS number\n"
-        f"FROM ({rows} WHERE {' AND '.join(where)}) GROUP BY cohort, aged"
-    )
+    seen = stored_seen(question, stored, SQL, quoted, parameters)
     return answer(question, seen, columns.statistics, local, parameters)
 
 
@@ -86,8 +63,3 @@ def _seen(question: Cohort, ages: str, parameters: Parameters) -> str:
         f"SELECT label, age, uniqExactIf(subject, is_birth) AS births, {value} AS number FROM ({ages})\n"
         f"WHERE {within} GROUP BY label, age"
     )
-
-
-def _stored_birth(question: Cohort, moment: datetime) -> int:
-    """The value of the column `born`, in a table that stores activity, for births at a moment that begins a bucket."""
-    return milliseconds(moment) if question.grain in CLOCK else shown_at(moment, question.zone) // DAY

@@ -18,11 +18,12 @@ from rollup_bench.engines.clickhouse.rollup import Stored
 from rollup_bench.engines.clickhouse.sources import source
 from rollup_bench.engines.clickhouse.statements import statement
 from rollup_bench.engines.clickhouse.states import CONFIDENCE, measured
-from rollup_bench.engines.clickhouse.table import EVENTS, Table
-from rollup_bench.engines.clickhouse.tables import TableSet, table_set, tables
+from rollup_bench.engines.clickhouse.table import Table
+from rollup_bench.engines.clickhouse.tables import table_set, tables
 from rollup_bench.engines.contract import Engine, Loaded, Plan, Session, Support, Where, demand, unsupported
 from rollup_bench.engines.exports import write_text
 from rollup_bench.engines.stages import loaded
+from rollup_bench.engines.tuned import EVENTS, TableSet
 from rollup_bench.errors import FailureError, RequestError
 from rollup_bench.servers import Server
 from rollup_bench.servers.budget import Budget
@@ -44,7 +45,7 @@ FIRST, LAST = (milliseconds(datetime(year, 1, 1, tzinfo=UTC)) for year in (1901,
 class Tables:
     """The tables of a plan, and what they store."""
 
-    stored: TableSet
+    stored: TableSet[Stored]
     all: tuple[Table, ...]
 
 

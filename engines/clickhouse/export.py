@@ -11,17 +11,18 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from rollup_bench.engines import exports
-from rollup_bench.engines.clickhouse.births import by_period
 from rollup_bench.engines.clickhouse.rollup import Stored
-from rollup_bench.engines.clickhouse.sources import Source
 from rollup_bench.engines.clickhouse.sql import literal, quoted
 from rollup_bench.engines.clickhouse.statements import statement
-from rollup_bench.engines.clickhouse.table import BATCHES, EVENTS
-from rollup_bench.engines.clickhouse.zones import LocalTime, day, first_day, next_first_day, shown_at, unit, unit_at
+from rollup_bench.engines.clickhouse.table import BATCHES
+from rollup_bench.engines.clickhouse.zones import SQL
 from rollup_bench.engines.cohorts import StoredActivity
 from rollup_bench.engines.contract import Plan
 from rollup_bench.engines.cut_spans import bucket_after, bucket_before
 from rollup_bench.engines.exports import Forms, described, traced
+from rollup_bench.engines.integer_ages import by_period
+from rollup_bench.engines.integer_time import LocalTime, shown_at, unit_at
+from rollup_bench.engines.tuned import EVENTS, Source
 from rollup_bench.workloads.calendar import DAY, YEAR
 from rollup_bench.workloads.events import Statistics
 from rollup_bench.workloads.questions import MILLISECOND, Cohort, Grain, Question, milliseconds
@@ -70,7 +71,7 @@ def schema(plan: Plan) -> list[str]:
 def query(template: Template, plan: Plan, read: Source) -> list[str]:
     """A question as SQL, after its parameters and two functions of local time."""
     zone, known = exports.zone(template), plan.statistics
-    local = LocalTime(zone, known.first - YEAR, known.last + YEAR)
+    local = LocalTime(SQL, zone, known.first - YEAR, known.last + YEAR)
     question = template.fill()
     text, values, written = traced(
         template,
@@ -118,11 +119,11 @@ def _date_forms(variable: str, zone: str, question: Question, read: Source) -> F
     yield at, lambda value: milliseconds(instant(value, zone))
     yield f"({at} - 1)", lambda value: milliseconds(instant(value, zone) - MILLISECOND)
     yield f"shown_at({at} - 1)", lambda value: shown_at(instant(value, zone) - MILLISECOND, zone)
-    yield day(f"shown_at({at})"), lambda value: shown_at(instant(value, zone), zone) // DAY
+    yield SQL.day(f"shown_at({at})"), lambda value: shown_at(instant(value, zone), zone) // DAY
     if isinstance(question, Cohort) and by_period(question):
         length = question.age.unit
-        yield unit(f"shown_at({at})", length), lambda value: unit_at(instant(value, zone), length, zone)
-        last = unit(f"shown_at({at} - 1)", length)
+        yield SQL.unit(f"shown_at({at})", length), lambda value: unit_at(instant(value, zone), length, zone)
+        last = SQL.unit(f"shown_at({at} - 1)", length)
         yield last, lambda value: unit_at(instant(value, zone) - MILLISECOND, length, zone)
     if read.whole and isinstance(read.table, Stored):
         yield from _bucket_forms(local, Grain(read.table.rollup.layout.grain or Grain.ALL), zone)
@@ -130,10 +131,10 @@ def _date_forms(variable: str, zone: str, question: Question, read: Source) -> F
 
 def _bucket_forms(local: str, grain: Grain, zone: str) -> Forms:
     """The forms of the start of the first bucket that begins at a local time or later, and of the bucket around it."""
-    before = f"({first_day(day(f'({local} - 1)'), grain)})"
-    following = f"instant_of(({next_first_day(before, grain)}) * {DAY})"
+    before = f"({SQL.first(SQL.day(f'({local} - 1)'), grain)})"
+    following = f"instant_of(({SQL.following(before, grain)}) * {DAY})"
     yield following, lambda value: milliseconds(bucket_after(instant(value, zone), grain, zone))
-    around = f"instant_of(({first_day(day(local), grain)}) * {DAY})"
+    around = f"instant_of(({SQL.first(SQL.day(local), grain)}) * {DAY})"
     yield around, lambda value: milliseconds(bucket_before(instant(value, zone), grain, zone))
 
 

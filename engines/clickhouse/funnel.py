@@ -20,9 +20,10 @@ from rollup_bench.engines.clickhouse.sql import (
     order,
     quoted,
 )
-from rollup_bench.engines.clickhouse.table import EVENTS, Table, event_types
+from rollup_bench.engines.clickhouse.table import Table, event_types
 from rollup_bench.engines.funnel_entries import NEVER
 from rollup_bench.engines.funnels import Steps, StoredFunnel
+from rollup_bench.engines.tuned import EVENTS
 from rollup_bench.workloads.dataset import Columns
 from rollup_bench.workloads.events import Statistics
 from rollup_bench.workloads.questions import Funnel

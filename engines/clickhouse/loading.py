@@ -7,9 +7,10 @@ import pyarrow as pa
 
 from rollup_bench.engines.clickhouse.connections import Connection
 from rollup_bench.engines.clickhouse.sql import quoted
-from rollup_bench.engines.clickhouse.table import BATCHES, EVENTS, Table, event_types
+from rollup_bench.engines.clickhouse.table import BATCHES, Table, event_types
 from rollup_bench.engines.contract import Plan
 from rollup_bench.engines.stages import Stage
+from rollup_bench.engines.tuned import EVENTS
 from rollup_bench.servers.watch import Watch
 from rollup_bench.workloads.events import Events
 from rollup_bench.workloads.pace import Pace

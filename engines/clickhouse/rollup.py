@@ -11,11 +11,13 @@ from rollup_bench.engines.clickhouse.sql import (
     quoted,
     timestamp,
 )
-from rollup_bench.engines.clickhouse.table import EVENTS, INSTANT, TYPES, Table, event_types
-from rollup_bench.engines.clickhouse.zones import LocalTime
+from rollup_bench.engines.clickhouse.table import INSTANT, TYPES, Table, event_types
+from rollup_bench.engines.clickhouse.zones import SQL
 from rollup_bench.engines.cut_spans import moments
+from rollup_bench.engines.integer_time import LocalTime
 from rollup_bench.engines.partials import Partial
 from rollup_bench.engines.rollups import Rollup
+from rollup_bench.engines.tuned import EVENTS
 from rollup_bench.workloads import rule
 from rollup_bench.workloads.calendar import is_day
 from rollup_bench.workloads.events import Statistics
@@ -47,7 +49,7 @@ class Stored:
     def _select(self, source: str) -> str:
         """The SELECT of the rows of the roll-up from the events in the table `source`."""
         layout, known = self.rollup.layout, self._statistics
-        grain, local = Grain(layout.grain or Grain.ALL), LocalTime(layout.zone, known.first, known.last)
+        grain, local = Grain(layout.grain or Grain.ALL), LocalTime(SQL, layout.zone, known.first, known.last)
         start = local.start("bucket", grain) if is_day(grain) else "bucket"
         names = [quoted(name) for name in self._names()]
         grouped = ", ".join([f"{local.bucket(millis(self.time), grain)} AS bucket", *self._columns()])

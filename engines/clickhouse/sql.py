@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from rollup_bench.engines import ordering
 from rollup_bench.engines import sql as engines_sql
-from rollup_bench.engines.clickhouse.zones import LocalTime
+from rollup_bench.engines.integer_time import LocalTime
 from rollup_bench.workloads.calendar import is_day
 from rollup_bench.workloads.dataset import Columns
 from rollup_bench.workloads.filters import Filter

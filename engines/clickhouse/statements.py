@@ -10,15 +10,16 @@ from rollup_bench.engines.clickhouse.funnel import funnel, stored_funnel
 from rollup_bench.engines.clickhouse.rollup import Stored
 from rollup_bench.engines.clickhouse.sources import source
 from rollup_bench.engines.clickhouse.sql import Parameters, Rows, column, quoted
-from rollup_bench.engines.clickhouse.zones import LocalTime, local_time
+from rollup_bench.engines.clickhouse.zones import SQL
 from rollup_bench.engines.cohorts import StoredActivity
 from rollup_bench.engines.contract import Plan
+from rollup_bench.engines.integer_time import LocalTime, local_time
 from rollup_bench.engines.partials import Partial
 from rollup_bench.workloads.events import Statistics
 from rollup_bench.workloads.measures import Function, Measure
 from rollup_bench.workloads.questions import Aggregate, Cohort, Grain, Question, milliseconds, spanless
 
-NO_CLOCK = LocalTime("UTC", 0, 0)
+NO_CLOCK = LocalTime(SQL, "UTC", 0, 0)
 """For questions of a single bucket, whose SQL contains no local time."""
 
 
@@ -37,12 +38,12 @@ def _open_statement(question: Question, plan: Plan, local: LocalTime | None) -> 
     match question:
         case Aggregate():
             if local is None and question.grain is not Grain.ALL:
-                local = local_time(question.zone, question.span.milliseconds, plan.statistics)
+                local = local_time(SQL, question.zone, question.span.milliseconds, plan.statistics)
             return _aggregate(spanless(question), plan, read.name, bool(read.whole), local or NO_CLOCK)
         case Cohort():
             columns = Columns(roles, plan.statistics)
             span = question.span.milliseconds[0], milliseconds(question.until)
-            local = local or local_time(question.zone, span, plan.statistics)
+            local = local or local_time(SQL, question.zone, span, plan.statistics)
             if isinstance(read.table, StoredActivity):
                 return stored_cohort(question, read.table, columns, local)
             return cohort(question, columns, local)

@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 
 from rollup_bench.engines.clickhouse.sql import quoted
+from rollup_bench.engines.tuned import EVENTS
 from rollup_bench.workloads.events import Statistics
 
-EVENTS = "events"
-"""The name of the table of all events."""
 BATCHES = "arriving events"
 """The name of a table without files, which passes the events to roll-ups while they arrive."""
 TYPES = {

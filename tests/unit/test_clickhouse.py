@@ -16,8 +16,9 @@ import pytest
 from rollup_bench.engines.clickhouse import connections, states
 from rollup_bench.engines.clickhouse.connections import Connection
 from rollup_bench.engines.clickhouse.engine import ClickHouse
-from rollup_bench.engines.clickhouse.zones import LocalTime, day, shown_at, unit, unit_at
+from rollup_bench.engines.clickhouse.zones import SQL
 from rollup_bench.engines.contract import Engine, Plan
+from rollup_bench.engines.integer_time import LocalTime, shown_at, unit_at
 from rollup_bench.errors import FailureError
 from rollup_bench.harness.conformance import strategies
 from rollup_bench.harness.conformance.scripted_events import COUNT, JUNE, event
@@ -76,7 +77,7 @@ def evaluated(connection: Connection, expression: str, values: list[int]) -> lis
 @pytest.mark.parametrize("period", PERIODS)
 @pytest.mark.parametrize("zone", TRICKY)
 def test_local_time_is_that_of_the_truth(connection: Connection, zone: str, period: tuple[int, int]) -> None:
-    moments, local = instants(zone, *period), LocalTime(zone, *period)
+    moments, local = instants(zone, *period), LocalTime(SQL, zone, *period)
     when = [EPOCH + timedelta(milliseconds=moment) for moment in moments]
     shown = evaluated(connection, local.shown("t"), moments)
     assert shown == [shown_at(moment, zone) for moment in when]
@@ -84,11 +85,11 @@ def test_local_time_is_that_of_the_truth(connection: Connection, zone: str, peri
         expected = buckets.bucket(np.array(moments), grain, zone, 0).tolist()
         assert evaluated(connection, local.bucket("t", grain), moments) == expected
     for grain in LONG:
-        assert evaluated(connection, unit("t", grain), shown) == [unit_at(moment, grain, zone) for moment in when]
+        assert evaluated(connection, SQL.unit("t", grain), shown) == [unit_at(moment, grain, zone) for moment in when]
         first = evaluated(connection, f"toInt64({local.bucket('t', grain)})", moments)
         expected = buckets.bucket(np.array(moments), grain, zone, 0).tolist()
         assert evaluated(connection, local.start("t", grain), first) == expected
-    assert evaluated(connection, day("t"), shown) == [one // 86_400_000 for one in shown]
+    assert evaluated(connection, SQL.day("t"), shown) == [one // 86_400_000 for one in shown]
 
 
 def test_events_of_years_without_dates_are_refused(tmp_path: Path) -> None:
