@@ -1,7 +1,7 @@
 """A cluster whose address and login are in environment variables; messages never print hosts, users or passwords."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from ssl import SSLCertVerificationError, create_default_context
@@ -31,12 +31,12 @@ class ExternalServer(Server):
     def connection(self) -> Connection:
         """Address and login from environment variables; RequestError, with its name, if a variable is not valid."""
         tls, hosts, port = self._address()
-        ca, user, password = (self._variable(key) for key in ("CA", "USER", "PASSWORD"))
+        ca, (*users, secret) = self._variable("CA"), map(self._variable, self.recipe.login)
         if ca and not _certificates(ca):
             raise RequestError(f"{self._prefix}CA is not a file of certificates: name a file in PEM form")
         tls = tls or bool(ca) or self._variable("TLS") == "1"
         port = wished(self.name) or port or self.recipe.port
-        return Connection(hosts, port, tls, Path(ca) if ca else None, user, password, self._alias)
+        return Connection(hosts, port, tls, Path(ca) if ca else None, next(iter(users), None), secret, self._alias)
 
     def start(self, watch: Watch) -> bool:
         """Returns False, as nothing is started, if the cluster answers; FailureError if the cluster does not answer."""
@@ -72,14 +72,14 @@ class ExternalServer(Server):
             remedy = f"name a file with its authority in {self._prefix}CA"
             raise RequestError(f"{self.name}: the server's certificate is not trusted: {remedy}") from None
         except PermissionError:
-            remedy = f"check {self._prefix}USER and {self._prefix}PASSWORD"
+            remedy = f"check {' and '.join(self._prefix + key for key in self.recipe.login)}"
             raise RequestError(f"{self.name} rejected the login: {remedy}") from None
 
     def _address(self) -> tuple[bool, tuple[str, ...], int | None]:
         try:
-            return _parsed(self._variable(self.recipe.address) or "")
+            return _parsed(self._variable(self.recipe.address) or "", self.recipe.schemes)
         except ValueError:
-            address, user = self._prefix + self.recipe.address, f"{self._prefix}USER"
+            address, user = self._prefix + self.recipe.address, self._prefix + self.recipe.login[0]
             raise RequestError(f"{address}: give {self.recipe.example}; if a login is needed, set {user}") from None
 
     def _variable(self, key: str) -> str | None:
@@ -94,12 +94,12 @@ def _certificates(path: str) -> bool:
     return True
 
 
-def _parsed(text: str) -> tuple[bool, tuple[str, ...], int | None]:
+def _parsed(text: str, schemes: Sequence[str]) -> tuple[bool, tuple[str, ...], int | None]:
     """Parses `https://host:port` or `host,host:port` into TLS or not, hosts, and port or None; else ValueError."""
     schemed = [text] if "://" in text else [f"//{part.strip()}" for part in text.split(",")]
     parts = [urlsplit(part) for part in schemed]
     ports = {part.port for part in parts if part.port}
     odd = any(part.username or part.path.strip("/") or part.query or not part.hostname for part in parts)
-    if odd or len(ports) > 1 or parts[0].scheme not in ("", "http", "https"):
+    if odd or len(ports) > 1 or parts[0].scheme not in ("", *schemes):
         raise ValueError
     return parts[0].scheme == "https", tuple(str(part.hostname) for part in parts), min(ports, default=None)

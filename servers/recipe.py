@@ -76,7 +76,8 @@ class Recipe:
     whether the server answers, and raises only SSLCertVerificationError if the certificate is not trusted and
     PermissionError if the login is rejected. `ways` are the values of `--via` that the server supports. If `external`
     is one of them, the variable ROLLUP_BENCH_<NAME>_<`address`> holds an external cluster's address, like `example`;
-    `port` is the cluster's port if the variable gives none.
+    `port` is the cluster's port if the variable gives none, `schemes` are those of its address, and `login` names the
+    variables of the login, the secret last.
     """
 
     name: str
@@ -90,3 +91,5 @@ class Recipe:
     example: str = ""
     port: int = 0
     public: int = 1
+    schemes: tuple[str, ...] = ("http", "https")
+    login: tuple[str, ...] = ("USER", "PASSWORD")

@@ -243,18 +243,25 @@ def test_a_process_that_does_not_end_is_killed(tmp_path: Path, monkeypatch: pyte
 
 def test_the_environment_names_a_cluster(declared: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     prefix = f"ROLLUP_BENCH_{declared.name.upper()}_"
-    monkeypatch.setenv(prefix + declared.address, "https://secret-host:9999")
-    monkeypatch.setenv(prefix + "USER", "secret-user")
-    monkeypatch.setenv(prefix + "PASSWORD", "secret-word")
+    monkeypatch.setenv(prefix + declared.address, f"{declared.schemes[-1]}://secret-host:9999")
+    monkeypatch.setenv(prefix + "TLS", "1")
+    for key in declared.login:
+        monkeypatch.setenv(prefix + key, f"secret-{key}")
     server = open_server(declared, "external", tmp_path, BUDGET)
     found = server.connection
-    assert found == Connection(("secret-host",), 9999, True, None, "secret-user", "secret-word")
+    user, secret = [None, *(f"secret-{key}" for key in declared.login)][-2:]
+    assert found == Connection(("secret-host",), 9999, True, None, user, secret)
     assert found.url == "https://secret-host:9999"
     assert found.ssl_context() is not None
     assert "secret" not in repr(found)
     assert not server.restartable
     with pytest.raises(RequestError, match="cannot restart"):
         server.restart(Watch())
+
+
+def test_an_https_address_turns_tls_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ROLLUP_BENCH_DRUID_URL", "https://secret-host:9999")
+    assert open_server(druid.RECIPE, "external", tmp_path, BUDGET).connection.tls
 
 
 def test_a_cluster_that_does_not_answer(declared: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
