@@ -37,6 +37,7 @@ ENGINES = {
     "cassandra": ("#009e73", "^"),
     "duckdb-served": ("#cc79a7", "D"),
     "clickhouse": ("#e69f00", "v"),
+    "spark": ("#56b4e9", "P"),
 }
 """The colour and the marker of each engine."""
 LOOKS = (("-", "full"), ((0, (1.2, 1.2)), "none"), ((0, (5, 1.5)), "bottom"), ((0, (5, 1.5, 1.2, 1.5)), "left"))

@@ -33,6 +33,7 @@ SERVERS = {
     "duckdb-served": "duckdb_served_server",
     "cassandra": "cassandra_server",
     "druid": "druid_server",
+    "spark": "spark_server",
 }
 """Each engine with the fixture of its server."""
 
@@ -86,7 +87,7 @@ def _serve(engine: str) -> Iterator[Server]:
         yield server
 
 
-@pytest.fixture(params=["cassandra", "druid", *brokers.names()])
+@pytest.fixture(params=["cassandra", "druid", "spark", *brokers.names()])
 def declared(request: pytest.FixtureRequest) -> Recipe:
     """How each Java server is started."""
     found = brokers.recipe(request.param) if request.param in brokers.names() else recipe(request.param)
@@ -102,6 +103,11 @@ def cassandra_server() -> Iterator[Server]:
 @pytest.fixture(scope="session")
 def druid_server() -> Iterator[Server]:
     yield from _serve("druid")
+
+
+@pytest.fixture(scope="session")
+def spark_server() -> Iterator[Server]:
+    yield from _serve("spark")
 
 
 @pytest.fixture(scope="session")

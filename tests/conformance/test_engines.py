@@ -18,7 +18,7 @@ from tests.support import ROOT
 
 ANSWERS, TURNS = 20, 5
 NOT_APPLICABLE = {(engine, "server_gone") for engine in ("clickhouse", "duckdb")} | {
-    (engine, "cached_answers") for engine in ("clickhouse", "duckdb", "duckdb-served", "cassandra")
+    (engine, "cached_answers") for engine in ("clickhouse", "duckdb", "duckdb-served", "cassandra", "spark")
 }
 """The checks that are about something that an engine does not have."""
 

@@ -25,10 +25,10 @@ from tests.conftest import BUDGET, HOME
 from tests.support import ROOT
 
 GAME = datasets.read("game").sized(200_000, None)
-COUNTED = ("clickhouse", "duckdb", "duckdb-served", "cassandra")
+COUNTED = ("clickhouse", "duckdb", "duckdb-served", "cassandra", "spark")
 MIDWAY = dict.fromkeys(COUNTED, " of 200,000 rows") | {"druid": "making segments"}
 """What a load says when it is under way."""
-STOPPED = {"duckdb-served": "duckdb", "cassandra": "cassandra", "druid": "indexer"}
+STOPPED = {"duckdb-served": "duckdb", "cassandra": "cassandra", "druid": "indexer", "spark": "spark"}
 """The process that does the work."""
 SUMS = Aggregate(
     Span(datetime(1970, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)),

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from rollup_bench.engines.cassandra import server as ring
 from rollup_bench.engines.druid import server as roles
+from rollup_bench.engines.spark import server as driver
 from rollup_bench.errors import RequestError
 from rollup_bench.servers import Connection, pins
 from rollup_bench.servers.budget import Budget
@@ -21,7 +22,7 @@ from rollup_bench.servers.native import NativeServer
 from rollup_bench.servers.recipe import JavaProcess, Place, Recipe
 from rollup_bench.servers.watch import Watch
 from rollup_bench.streams import registry as brokers
-from tests.support import gateway
+from tests.support import gateway, tunnel
 
 if TYPE_CHECKING:
     from cassandra.cluster import Session
@@ -91,6 +92,8 @@ druid.server.https.certAlias=server
 """
 }
 
+SPARK = {"spark-defaults.conf": "spark.connect.authenticate.token {token}\n"}
+
 
 @dataclass(frozen=True)
 class Certificate:
@@ -114,7 +117,9 @@ class Cluster:
         """What the user sets."""
         recipe, user = self.server.recipe, self.user
         where = user.url if recipe.address == "URL" else user.address
-        found = {recipe.address: where, "CA": str(user.ca), "USER": str(user.user), "PASSWORD": str(user.password)}
+        where = f"sc://{where}" if "sc" in recipe.schemes else where
+        login = [user.user, user.password][-len(recipe.login) :]
+        found = {recipe.address: where, "CA": str(user.ca)} | dict(zip(recipe.login, map(str, login), strict=True))
         return {f"ROLLUP_BENCH_{recipe.name.upper()}_{key}": value for key, value in found.items()}
 
 
@@ -189,7 +194,20 @@ def druid(home: Path, watch: Watch) -> Iterator[Cluster]:
         yield Cluster(server, replace(server.connection, port=port, user=user, password=password))
 
 
-STARTED = {"cassandra": cassandra, "druid": druid}
+@contextmanager
+def spark(home: Path, watch: Watch) -> Iterator[Cluster]:
+    """A Connect server that demands a token, behind a tunnel, because it speaks no TLS itself."""
+    shown, token = certificate(home / "tls"), secrets.token_hex()
+    folder = _extended(driver.RECIPE.folder, home / "recipes" / "spark", SPARK, shown, token=token)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(shown.pem, shown.key)
+    context.set_alpn_protocols(["h2"])
+    started = NativeServer(replace(driver.RECIPE, folder=folder), home, BUDGET).running(watch)
+    with started as server, tunnel.opened(server.connection, context) as port:
+        yield Cluster(server, replace(server.connection, port=port, tls=True, ca=shown.pem, password=token))
+
+
+STARTED = {"cassandra": cassandra, "druid": druid, "spark": spark}
 """How the cluster of each engine is started."""
 
 

@@ -48,6 +48,7 @@ def test_the_settings_of_an_engine_are_those_of_its_readme() -> None:
     assert "auto_snapshot" in changed_settings("cassandra")
     assert "disk_failure_policy, commit_failure_policy" in changed_settings("cassandra")
     assert "druid.server.http.maxSubqueryBytes" in changed_settings("druid")
+    assert "spark.sql.shuffle.partitions" in changed_settings("spark")
     assert "lock_configuration" in changed_settings("duckdb-served")
     assert changed_settings("truth") == []
     with pytest.raises(RequestError, match="`x` is not an engine"):
@@ -58,7 +59,7 @@ def test_the_settings_of_an_engine_are_those_of_its_readme() -> None:
 def test_steps_are_sentences(name: str) -> None:
     steps = engine_type(name).steps
     assert all(step[0].isupper() and step.endswith(".") for step in steps)
-    assert bool(steps) == (name in ("cassandra", "druid", "duckdb-served"))
+    assert bool(steps) == (name in ("cassandra", "druid", "duckdb-served", "spark"))
 
 
 def test_operations_are_printed_with_the_average_cost_of_a_table() -> None:

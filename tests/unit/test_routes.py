@@ -30,6 +30,7 @@ TABLES: dict[str, Callable[[Any], list[str]]] = {
     "duckdb": lambda tables: list(tables.names),
     "druid": lambda tables: [datasource.name for datasource in tables],
     "cassandra": lambda tables: [table.name for table in tables.tables],
+    "spark": lambda tables: [table.name for table in tables.all],
 }
 """The names of all tables of a plan."""
 
@@ -49,7 +50,7 @@ def test_support_names_every_table_of_the_statements_and_no_other(
                 support = engine.support(template.fill(), plan)
                 if support.where is not None:
                     query = engine.explain(template.fill(), plan).replace(plan.name, "")
-                    shown = [t for t in TABLES[name](plan.tables) if re.search(rf'FROM (""\.)?"?_?{t}(?!\w)', query)]
+                    shown = [t for t in TABLES[name](plan.tables) if re.search(rf'FROM (""\.)?["`]?_?{t}(?!\w)', query)]
                     assert sorted(support.tables) == sorted(shown)
                     answered += 1
     assert answered

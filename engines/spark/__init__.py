@@ -1,0 +1,1 @@
+"""Apache Spark, reached through Spark Connect."""

@@ -1,0 +1,55 @@
+"""Tables of what subjects do at each age, from which cohorts are added up."""
+
+from rollup_bench.engines.cohorts import StoredActivity
+from rollup_bench.engines.integer_ages import BIRTH, age
+from rollup_bench.engines.integer_time import LocalTime
+from rollup_bench.engines.partials import Partial
+from rollup_bench.engines.spark.births import Columns, born_with_origin, first_events, joined
+from rollup_bench.engines.spark.sql import Literals, quoted
+from rollup_bench.engines.spark.table import TYPES, Table
+
+COUNTS = ("subjects", "first", "last", "events")
+WIDE = "DECIMAL(38, 0)"
+
+
+def table(stored: StoredActivity, columns: Columns, local: LocalTime) -> Table:
+    """The table of stored activity, which is filled from the table of events.
+
+    `born` is the local day of births, or the start of their minute or hour in milliseconds since 1970, UTC. A row
+    counts, for such a bucket, a cohort `label` and an age, the subjects seen, those seen there first and last, and
+    their events, and sums columns. Rows of the age -1 count births.
+    """
+    known, by = columns.statistics, stored.definition.by
+    label = {"label": TYPES[known.types[by]]} if by else {}
+    sums = {f"sum {name}": _sum_type(name, columns) for name in stored.columns}
+    types = {"born": "BIGINT"} | label | {"age": "BIGINT"} | dict.fromkeys(COUNTS, "BIGINT") | sums
+    return Table(stored.name, types, ("born", *label, "age"), _select(stored, columns, local, types))
+
+
+def _select(stored: StoredActivity, columns: Columns, local: LocalTime, types: dict[str, str]) -> str:
+    question, literals = stored.definition, Literals()
+    keys = ["bucket", *(["label"] if question.by else [])]
+    firsts = first_events(question, columns, literals)
+    births = born_with_origin(question, firsts, local, stored.grain)
+    rows = joined(question, columns, births, [], [], list(stored.columns), literals)
+    numbers = [f"number{i}" for i, _ in enumerate(stored.columns)]
+    sums = "".join(f", sum({number}) AS {number}" for number in numbers)
+    group = ", ".join([*keys, "subject"])
+    ages = (
+        f"SELECT {group}, {age(question, 'instant', 'origin', local)} AS age, count(*) AS events{sums}\n"
+        f"FROM ({rows}) WHERE counts GROUP BY {group}, {age(question, 'instant', 'origin', local)}"
+    )
+    window = "OVER (PARTITION BY subject)"
+    ordered = f"SELECT *, age = min(age) {window} AS earliest, age = max(age) {window} AS latest FROM ({ages})"
+    seen = f"count(*), count_if(earliest), count_if(latest), sum(events){''.join(f', sum({n})' for n in numbers)}"
+    nulls = "".join(", NULL" for _ in numbers)
+    grouped, named = ", ".join(keys), ", ".join(f"{quoted(name)}" for name in types)
+    return (
+        f"SELECT * FROM (\nSELECT {grouped}, age, {seen} FROM ({ordered}) GROUP BY {grouped}, age\nUNION ALL\n"
+        f"SELECT {grouped}, {BIRTH}L, count(*), 0L, 0L, 0L{nulls} FROM ({births}) GROUP BY {grouped}\n) AS e({named})"
+    )
+
+
+def _sum_type(name: str, columns: Columns) -> str:
+    wide = Partial("sum", name).is_wide(columns.statistics)
+    return WIDE if wide else TYPES[columns.statistics.types[name]]

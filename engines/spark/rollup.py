@@ -1,0 +1,171 @@
+"""Roll-ups in Spark: tables of states by bucket and dimensions, and the SQL of measures over them."""
+
+from rollup_bench.engines.cut_spans import moments
+from rollup_bench.engines.integer_time import LocalTime
+from rollup_bench.engines.partials import Partial
+from rollup_bench.engines.rollups import Rollup
+from rollup_bench.engines.spark import states
+from rollup_bench.engines.spark.births import WIDE
+from rollup_bench.engines.spark.sql import Literals, Parameters, bound, column, conditions, millis, quoted, timestamp
+from rollup_bench.engines.spark.table import TYPES, Table, event_types
+from rollup_bench.engines.spark.zones import SQL
+from rollup_bench.engines.tuned import EVENTS
+from rollup_bench.workloads import rule
+from rollup_bench.workloads.calendar import is_day
+from rollup_bench.workloads.events import Statistics
+from rollup_bench.workloads.filters import Op
+from rollup_bench.workloads.measures import ESTIMABLE, Function, Measure
+from rollup_bench.workloads.questions import Aggregate, Grain, Question
+from rollup_bench.workloads.rule import Part, State
+
+MERGES = {Part.ROWS: "sum", Part.KNOWN: "sum", Part.SUM: "sum", Part.MIN: "min", Part.MAX: "max"}
+"""How the states that are numbers are merged."""
+
+
+class Stored:
+    """A roll-up in a table of Spark; its column `time`, named as that of events, has the start of a bucket."""
+
+    def __init__(self, rollup: Rollup, time: str, statistics: Statistics) -> None:
+        self.rollup, self.time = rollup, time
+        self._statistics = statistics
+
+    def table(self, name: str, source: str) -> Table:
+        """The table `name`, which is filled from the events in the table `source`."""
+        flag = {self.rollup.flag: "STRING"} if self.rollup.flagged else {}
+        types = event_types(self._statistics)
+        by = {name: types[name] for name in self.rollup.layout.by}
+        stored = {_name(s): self._type(s) for s in self._states()}
+        order = (self.time, *flag, *by)
+        return Table(name, {self.time: "TIMESTAMP"} | flag | by | stored, order, self._select(quoted(source)))
+
+    def _select(self, source: str) -> str:
+        """The SELECT of the rows of the roll-up from the events in the table `source`."""
+        layout, known = self.rollup.layout, self._statistics
+        grain, local = Grain(layout.grain or Grain.ALL), LocalTime(SQL, layout.zone, known.first, known.last)
+        start = local.start("bucket", grain) if is_day(grain) else "bucket"
+        names = [quoted(name) for name in self._names()]
+        grouped = ", ".join([f"{local.bucket(millis(self.time), grain)} AS bucket", *self._columns()])
+        return (
+            f"SELECT {', '.join([f'{timestamp(start)} AS {quoted(self.time)}', *names])} FROM (\n"
+            f"SELECT {grouped} FROM {source} AS e GROUP BY {self._keys()})"
+        )
+
+    def with_ends(self, name: str, parameters: Parameters) -> str:
+        """The SELECT of the rows of a roll-up in the whole buckets of a span, and of such rows made of other events.
+
+        The moments of the span are bound as functions of it. The other events lie in the bucket before the whole ones
+        and in the bucket after them.
+        """
+        first, last, start, end, before = (timestamp(bound(each, parameters)) for each in moments(self.rollup))
+        instant, names = column(self.time), [quoted(name) for name in self._names()]
+
+        def made(bucket: str, begin: str, until: str) -> str:
+            selected = f"SELECT {', '.join([f'{bucket} AS starts', *self._columns()])} FROM {EVENTS} AS e"
+            selected += f" WHERE {instant} >= {begin} AND {instant} < {until} GROUP BY {self._keys()}"
+            return f"SELECT {', '.join([f'starts AS {quoted(self.time)}', *names])} FROM ({selected})"
+
+        stored = f"SELECT {', '.join([instant, *(f'e.{one}' for one in names)])} FROM {quoted(name)} AS e"
+        stored += f" WHERE {instant} >= {first} AND {instant} < {last}"
+        return " UNION ALL ".join([stored, made(before, start, first), made(last, last, end)])
+
+    def measure(self, measure: Measure, question: Aggregate) -> str:
+        """The SQL that computes a question's measure from the states."""
+        layout = self.rollup.layout
+        if measure.function is Function.DISTINCT and measure.column in layout.by:
+            distinct = "" if self._is_distinct(question, measure.column) else "DISTINCT "
+            return f"count({distinct}{column(measure.column)})"
+        wanted = [rule.serving_state(layout, state) for state in rule.states(measure)]
+        merged = [self._merged(state, measure) for state in wanted if state is not None]
+        if measure.function is Function.MEAN:
+            return f"CAST({merged[0]} AS DOUBLE) / nullif({merged[1]}, 0L)"
+        return merged[0]
+
+    def error(self, measure: Measure) -> float:
+        """The error of a distinct count or a quantile that is computed from the states."""
+        if measure.function is Function.DISTINCT and measure.column in self.rollup.layout.by:
+            return 0.0
+        (wanted,) = rule.states(measure)
+        stored = rule.serving_state(self.rollup.layout, wanted)
+        return self._form(stored).error if stored else 0.0
+
+    def _is_distinct(self, question: Aggregate, counted: str | None) -> bool:
+        """Whether the roll-up has each value of a column at most once for each row of the answer."""
+        alike = {*question.by, *(f.column for f in question.where if f.op is Op.EQ), counted}
+        dimensions = {*self.rollup.layout.by, *([self.rollup.flag] if self.rollup.flagged else [])}
+        return question.grain == self.rollup.layout.grain and question.subtotals == "none" and dimensions <= alike
+
+    def _merged(self, state: State, measure: Measure) -> str:
+        stored = column(_name(state))
+        if state.part not in MERGES:
+            merged = self._form(state).merged(stored, measure.at)
+            return f"CAST({merged} AS BIGINT)" if state.part is Part.DISTINCT else merged
+        merged = f"{MERGES[state.part]}({stored})"
+        checked = self._is_wide(state) and measure.function is Function.SUM
+        return f"CAST({merged} AS BIGINT)" if checked else merged
+
+    def _states(self) -> list[State]:
+        """The stored states; the distinct values of a dimension are its groups."""
+        layout = self.rollup.layout
+        return [s for s in rule.stored_states(layout) if s.part is not Part.DISTINCT or s.column not in layout.by]
+
+    def _names(self) -> list[str]:
+        flag = [self.rollup.flag] if self.rollup.flagged else []
+        return [*flag, *self.rollup.layout.by, *map(_name, self._states())]
+
+    def _keys(self) -> str:
+        """The keys of groups by number: the bucket, the flag if there is one, and the dimensions."""
+        return ", ".join(str(1 + place) for place in range(len(self._names()) - len(self._states()) + 1))
+
+    def _columns(self) -> list[str]:
+        """The SQL of the dimensions and states, for a SELECT from events that groups by all dimensions."""
+        by = [f"{column(d)} AS {quoted(d)}" for d in self.rollup.layout.by]
+        if self.rollup.flagged:
+            holds = " AND ".join(conditions(self.rollup.flagged, Literals()))
+            by.insert(0, f"if(coalesce({holds}, false), 'true', 'false') AS {quoted(self.rollup.flag)}")
+        return [*by, *(f"{self._expression(s)} AS {quoted(_name(s))}" for s in self._states())]
+
+    def _expression(self, state: State) -> str:
+        if state.part is Part.ROWS:
+            return "count(*)"
+        value = column(state.column)
+        if state.part is Part.KNOWN:
+            return f"count({value})"
+        if state.part in MERGES:
+            return f"{state.part}({f'CAST({value} AS {WIDE})' if self._is_wide(state) else value})"
+        return self._form(state).state(value)
+
+    def _type(self, state: State) -> str:
+        if state.part in (Part.ROWS, Part.KNOWN):
+            return "BIGINT"
+        if state.part in MERGES:
+            return "DECIMAL(38, 0)" if self._is_wide(state) else self._plain_type(state)
+        return self._form(state).type
+
+    def _form(self, state: State) -> states.Form:
+        return states.form(state.part, state.error, self._plain_type(state))
+
+    def _plain_type(self, state: State) -> str:
+        return TYPES[self._statistics.types[str(state.column)]]
+
+    def _is_wide(self, state: State) -> bool:
+        """Whether the state is a sum of integers that may exceed 64 bits, even if the answer does not."""
+        return state.part is Part.SUM and Partial("sum", state.column).is_wide(self._statistics)
+
+
+def unsupported_reason(question: Question, rollup: Rollup) -> str | None:
+    """Why a roll-up of `tuned` does not answer the question; None if it does.
+
+    A roll-up of `tuned` merges no lists of values, which may be as many as events.
+    """
+    reason = rollup.unsupported_reason(question)
+    if reason is None and isinstance(question, Aggregate):
+        for measure in question.measures:
+            counted = measure.function is Function.DISTINCT and measure.column in rollup.layout.by
+            if measure.function in ESTIMABLE and not counted and not measure.error:
+                return f"merging the values of {measure} takes longer than reading the events"
+    return reason
+
+
+def _name(state: State) -> str:
+    """The column that stores a state; its prefix makes its name differ from all columns of answers."""
+    return f"kept {state}"

@@ -1,0 +1,148 @@
+"""The SQL of aggregates in Spark with bound values, and the functions that cohorts and funnels use too."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from rollup_bench.engines import ordering
+from rollup_bench.engines import sql as engines_sql
+from rollup_bench.engines.integer_time import LocalTime
+from rollup_bench.workloads.calendar import is_day
+from rollup_bench.workloads.filters import Filter
+from rollup_bench.workloads.measures import Measure
+from rollup_bench.workloads.questions import Aggregate, Grain, Question, Span, milliseconds
+
+ROW = "e"
+"""The alias of the table that is read. A column with it is never taken for an alias of the same name."""
+MOST_ROWS = 2**31 - 1
+"""The largest number of LIMIT."""
+
+
+class Parameters(engines_sql.Parameters):
+    """Collects the values of a statement. A function of the span stands for an instant that depends on the span."""
+
+    def bind(self, value: Any) -> str:
+        """Adds a value and returns its placeholder: `:p1` for the first value."""
+        super().bind(value)
+        return f":p{len(self.values)}"
+
+
+class Literals(Parameters):
+    """Writes values into the text, because a table is created once."""
+
+    def bind(self, value: Any) -> str:
+        """The value as a literal."""
+        return literal(value)
+
+
+def literal(value: str | float) -> str:
+    """The literal of a text or a number."""
+    if isinstance(value, str):
+        return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+    return f"CAST('{value!r}' AS {'DOUBLE' if isinstance(value, float) else 'BIGINT'})"
+
+
+def quoted(name: str) -> str:
+    """Quotes a name as an identifier."""
+    return "`" + name.replace("`", "``") + "`"
+
+
+def column(name: str | None) -> str:
+    """A column of the table that is read."""
+    return f"{ROW}.{quoted(name or '')}"
+
+
+def millis(time: str) -> str:
+    """The instant in the column `time`, in milliseconds since 1970, UTC."""
+    return f"unix_millis({column(time)})"
+
+
+def timestamp(instant: str) -> str:
+    """An instant as a value of a column of times."""
+    return f"timestamp_millis({instant})"
+
+
+class Rows(NamedTuple):
+    """The rows in a question's span: the SQL of a table or of a SELECT in brackets, and conditions on the rows.
+
+    `whole` says that each row is of one bucket of the question and that its time is the start of the bucket.
+    """
+
+    source: str
+    where: list[str]
+    whole: bool = False
+
+
+def aggregate(
+    question: Aggregate,
+    time: str,
+    rows: Rows,
+    expression: Callable[[Measure], str],
+    local: LocalTime,
+    parameters: Parameters,
+) -> tuple[str, list[Any]]:
+    """The SQL of an aggregate over rows, and its bound values; `expression` returns the SQL of a measure.
+
+    The same SQL serves any span. A value that depends on the span is bound as a function of the span, not as a value.
+    """
+    names = [*question.by, *(["grouping_id"] if question.subtotals != "none" else []), *map(str, question.measures)]
+    columns = [f"{_bucket(question, time, rows, local, parameters)} AS bucket"]
+    columns += [f"{column(name)} AS {quoted(name)}" for name in question.by]
+    if question.subtotals != "none":
+        columns.append(f"{'CAST(grouping_id() AS BIGINT)' if question.by else '0L'} AS grouping_id")
+    columns += [f"{expression(m)} AS {quoted(str(m))}" for m in question.measures]
+    where = [*rows.where, *conditions(question.where, parameters)]
+    lines = [
+        f"SELECT {', '.join(columns)}",
+        f"FROM {rows.source} AS {ROW}",
+        *([f"WHERE {' AND '.join(where)}"] if where else []),
+        f"GROUP BY {_group_by(question)}",
+    ]
+    if is_day(question.grain) and not rows.whole:
+        start = local.start("bucket", question.grain)
+        lines = [f"SELECT {', '.join([f'{start} AS bucket', *map(quoted, names)])} FROM (", *lines, ")"]
+    if question.top is not None and question.grain is not Grain.ALL:
+        place = f"row_number() OVER (PARTITION BY bucket ORDER BY {', '.join(order(question)[1:])}) AS place"
+        lines = [f"SELECT *, {place} FROM (", *lines, ")"]
+        kept = f"WHERE place <= {parameters.bind(question.top.n)}"
+        lines = [f"SELECT {', '.join(['bucket', *map(quoted, names)])} FROM (", *lines, f") {kept}"]
+    lines.append(f"ORDER BY {', '.join(order(question))}")
+    if question.top is not None and question.grain is Grain.ALL:
+        lines.append(f"LIMIT CAST(least({parameters.bind(question.top.n)}, {MOST_ROWS}L) AS INT)")
+    return "\n".join(lines), parameters.values
+
+
+def in_span(time: str, parameters: Parameters) -> list[str]:
+    """The SQL conditions for times from the start of a span to just before its end, which are bound as functions."""
+    start, end = bound(lambda span: span.start, parameters), bound(lambda span: span.end, parameters)
+    return [f"{column(time)} >= {timestamp(start)}", f"{column(time)} < {timestamp(end)}"]
+
+
+def bound(moment: Callable[[Span], datetime], parameters: Parameters) -> str:
+    """Binds a function that returns a moment from the span, in milliseconds since 1970; returns its placeholder."""
+    return parameters.bind(lambda span: milliseconds(moment(span)))
+
+
+def conditions(filters: Sequence[Filter], parameters: Parameters) -> list[str]:
+    """The SQL condition of each filter."""
+    return [engines_sql.condition(f, column(f.column), parameters) for f in filters]
+
+
+def order(question: Question) -> list[str]:
+    """The columns by which an answer is sorted, as ORDER BY lists them."""
+    ways = {"ascending": "ASC", "descending": "DESC"}
+    return [f"{quoted(name)} {ways[way]} NULLS LAST" for name, way in ordering.order(question)]
+
+
+def _bucket(question: Aggregate, time: str, rows: Rows, local: LocalTime, parameters: Parameters) -> str:
+    if question.grain is Grain.ALL:
+        return parameters.bind(lambda span: span.milliseconds[0])
+    return millis(time) if rows.whole else local.bucket(millis(time), question.grain)
+
+
+def _group_by(question: Aggregate) -> str:
+    """The keys by number, because a name would be taken for a column of the table."""
+    by = ", ".join(str(place) for place, _ in enumerate(question.by, 2))
+    if question.subtotals == "none" or not by:
+        return ", ".join(["1", *([by] if by else [])])
+    return f"1, {question.subtotals.upper()} ({by})"

@@ -1,0 +1,170 @@
+"""What is particular to Spark: its sessions, statements that take too long, its dates, quantiles and sketches."""
+
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from fractions import Fraction
+from math import ceil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rollup_bench.engines.contract import Where
+from rollup_bench.engines.integer_time import LocalTime, shown_at, unit_at
+from rollup_bench.engines.spark import states
+from rollup_bench.engines.spark.client import Client
+from rollup_bench.engines.spark.engine import SETTINGS, Spark
+from rollup_bench.engines.spark.zones import SQL
+from rollup_bench.errors import FailureError
+from rollup_bench.harness.conformance import strategies
+from rollup_bench.harness.conformance.scripted_events import COUNT, JUNE, event
+from rollup_bench.harness.conformance.tested_engine import RANDOM, EngineUnderTest, few, packed
+from rollup_bench.servers import Server
+from rollup_bench.servers.watch import Watch
+from rollup_bench.workloads import calendar
+from rollup_bench.workloads.layouts import Layout
+from rollup_bench.workloads.measures import parse
+from rollup_bench.workloads.questions import EPOCH, Aggregate, Grain, Span, milliseconds
+from rollup_bench.workloads.rule import Part
+from rollup_bench.workloads.truth import buckets
+from tests.conftest import BUDGET
+
+TRICKY = ["America/New_York", "America/Sao_Paulo", "America/St_Johns", "Africa/Monrovia", "Australia/Lord_Howe"]
+TRICKY += ["Europe/Amsterdam", "Pacific/Apia", "Africa/Casablanca", "UTC"]
+PERIODS = [
+    tuple(milliseconds(datetime(year, 1, 1, tzinfo=UTC)) for year in years)
+    for years in ((2, 60), (1850, 1960), (1960, 2040), (9960, 9998))
+]
+CLOCK = (Grain.MINUTE, Grain.HOUR)
+LONG = (Grain.DAY, Grain.WEEK, Grain.MONTH, Grain.QUARTER, Grain.YEAR)
+ENDLESS = "SELECT count(*) FROM range(10000000000) AS a WHERE hash(a.id) = hash(a.id + 1)"
+
+
+@pytest.fixture(scope="module")
+def client(spark_server: Server) -> Iterator[Client]:
+    with closing(Client(spark_server.connection, SETTINGS)) as opened:
+        yield opened
+
+
+def instants(zone: str, first: int, last: int) -> list[int]:
+    """Instants beside some clock changes, and others between."""
+    changes = [change for change, _ in calendar.clock_changes(zone, first, last)][:60]
+    near = [change + step for change in changes for step in (-3_600_000, -1, 0, 1, 1_800_000, 3_600_000)]
+    return sorted(at for at in {*near, *range(first, last, (last - first) // 300 + 12_345_678)} if first <= at < last)
+
+
+def evaluated(client: Client, expressions: list[str], rows: Iterable[Iterable[int]]) -> list[list[int]]:
+    """The values of SQL expressions over the columns t0, t1 and so on of some rows."""
+    values = [f"({', '.join(f'{value}L' for value in row)})" for row in rows]
+    names = ", ".join(f"t{i}" for i, _ in enumerate(values[0].split(",")))
+    columns = ", ".join(f"{expression} AS r{i}" for i, expression in enumerate(expressions))
+    found = client.table(f"SELECT {columns} FROM VALUES {', '.join(values)} AS e({names})")
+    return [column.to_pylist() for column in found.columns]
+
+
+@pytest.mark.parametrize("period", PERIODS)
+@pytest.mark.parametrize("zone", TRICKY)
+def test_local_time_is_that_of_the_truth(client: Client, zone: str, period: tuple[int, int]) -> None:
+    moments = instants(zone, *period)
+    local = LocalTime(SQL, zone, moments[0], moments[-1])
+    when = [EPOCH + timedelta(milliseconds=moment) for moment in moments]
+    true = {grain: buckets.bucket(np.array(moments), grain, zone, 0).tolist() for grain in (*CLOCK, *LONG)}
+    instantly = [local.shown("t0"), *(local.bucket("t0", grain) for grain in true)]
+    shown, *found = evaluated(client, instantly, [[moment] for moment in moments])
+    assert shown == [shown_at(moment, zone) for moment in when]
+    clock, first = found[: len(CLOCK)], found[len(CLOCK) :]
+    assert clock == [true[grain] for grain in CLOCK]
+    starts = [local.start(f"t{i}", grain) for i, grain in enumerate(LONG)]
+    assert evaluated(client, starts, zip(*first, strict=True)) == [true[grain] for grain in LONG]
+    units = [SQL.unit("t0", grain) for grain in LONG]
+    numbers = [[unit_at(moment, grain, zone) for moment in when] for grain in LONG]
+    assert evaluated(client, [SQL.day("t0"), *units], [[one] for one in shown]) == [
+        [one // calendar.DAY for one in shown],
+        *numbers,
+    ]
+
+
+def test_texts_are_bound_unchanged(client: Client) -> None:
+    for text in [*strategies.TEXTS, "\\", "a\tb", "a\nb\r", "\0", ":p1", "' OR 1"]:
+        assert client.table("SELECT :p1 AS x", [text])["x"].to_pylist() == [text]
+
+
+def test_quantiles_have_the_exact_rank(client: Client) -> None:
+    fractions = [n / 100 for n in range(1, 100)]
+    wanted = [[ceil(Fraction(str(at)) * n) for n in range(1, 101)] for at in fractions]
+    rows = "(SELECT n, explode(sequence(1L, n)) AS v FROM (SELECT explode(sequence(1L, 100L)) AS n))"
+    disc = [f"percentile_disc({at * states.LESS!r}D) WITHIN GROUP (ORDER BY v)" for at in fractions]
+    placed = [states.placed("array_sort(collect_list(v))", at) for at in fractions]
+    for columns in (disc, placed):
+        named = ", ".join(f"{column} AS r{i}" for i, column in enumerate(columns))
+        found = client.table(f"SELECT n, {named} FROM {rows} GROUP BY n ORDER BY n")
+        assert [column.to_pylist() for column in found.columns[1:]] == wanted
+
+
+@pytest.mark.parametrize("kind", ["BIGINT", "DOUBLE"])
+@pytest.mark.parametrize("tolerated", [0.05, 0.01])
+def test_merged_sketches_are_within_their_bound(client: Client, tolerated: float, kind: str) -> None:
+    distinct, quantile = (states.form(part, tolerated, kind) for part in (Part.DISTINCT, Part.QUANTILE))
+    parts = f"(SELECT id % 37 AS part, CAST(xxhash64(id, :p1) % 1000000007 AS {kind}) AS v FROM range(60000))"
+    stored = f"SELECT {distinct.state('v')} AS d, {quantile.state('v')} AS q FROM {parts} GROUP BY part"
+    text = f"SELECT {distinct.merged('d', None)} AS d, {quantile.merged('q', 0.9)} AS q FROM ({stored})"
+    true = f"SELECT count(DISTINCT v) AS d, sort_array(collect_list(v)) AS all FROM {parts}"
+    for seed in range(5):
+        ((row,), (known,)) = (client.table(each, [seed]).to_pylist() for each in (text, true))
+        rank = np.searchsorted(np.array(known["all"]), row["q"], "right") / 60_000
+        assert abs(row["d"] / known["d"] - 1) <= distinct.error <= tolerated
+        assert abs(rank - 0.9) <= quantile.error <= tolerated
+
+
+def test_a_declared_rollup_merges_exact_states(spark_server: Server, tmp_path: Path) -> None:
+    """Of distinct values and of quantiles; and a layout may have any name."""
+    measures = tuple(map(parse, ("distinct(user)", "quantile(huge, 0.5)", "quantile(score, 0.5, error=0.02)")))
+    layout = Layout("it's `exact`/é", Grain.DAY, "UTC", ("case",), measures)
+    asked = (*measures, parse("quantile(huge, 0.9)"), parse("quantile(score, 0.1, error=0.02)"))
+    span = Span(datetime(1960, 1, 1, tzinfo=UTC), datetime(2030, 1, 1, tzinfo=UTC))
+    events, engine = packed(), Spark(spark_server, tmp_path, BUDGET)
+    subject = EngineUnderTest(engine, tmp_path, 0)
+    plan = engine.plan(RANDOM, layout, events.statistics)
+    engine.drop(plan)
+    engine.load(plan, events, subject.watch())
+    with engine.session(plan) as session:
+        for grain in (Grain.DAY, Grain.YEAR, Grain.ALL):
+            for by in ((), ("case",)):
+                question = Aggregate(span, asked, grain, by=by)
+                assert engine.support(question, plan).where is Where.INGEST
+                subject.check(session, plan, events, question)
+    engine.drop(plan)
+    assert engine.rows(plan) is None
+
+
+def test_a_statement_that_takes_too_long_ends_on_the_server_too(client: Client, spark_server: Server) -> None:
+    with pytest.raises(FailureError, match="spark gives no answer in time at 127"):
+        client.table(ENDLESS, seconds=2)
+    time.sleep(3)
+    before = spark_server.cpu_seconds()
+    time.sleep(3)
+    after = spark_server.cpu_seconds()
+    assert before is not None
+    assert after is not None
+    assert after - before < 2
+    assert client.table("SELECT 1 AS x")["x"].to_pylist() == [1]
+
+
+def test_a_session_that_the_server_has_forgotten_does_not_answer(spark_server: Server, tmp_path: Path) -> None:
+    """A restarted server would make a new session of the same name, without settings and tables."""
+    engine, events = Spark(spark_server, tmp_path, BUDGET), few([event(gold=n) for n in range(5)])
+    plan = engine.plan(RANDOM, RANDOM.layout("raw"), events.statistics)
+    engine.drop(plan)
+    engine.load(plan, events, Watch())
+    question = Aggregate(JUNE, (COUNT,))
+    with engine.session(plan) as session:
+        assert session.ask(question)["count()"].to_pylist() == [5]
+        spark_server.restart(Watch(seconds=300))
+        with pytest.raises(FailureError, match=r"^spark: "):
+            session.ask(question)
+    assert engine.rows(plan) == 5
+    with engine.session(plan) as session:
+        assert session.ask(question)["count()"].to_pylist() == [5]
+    engine.drop(plan)
