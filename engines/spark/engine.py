@@ -83,7 +83,7 @@ class Spark(Engine):
             read = source(question, plan)
         except RequestError as refusal:
             return unsupported(str(refusal))
-        bound = max((_error(m, read.table) for m in getattr(question, "measures", ())), default=0.0)
+        bound = max((_error(m, read.table, plan.statistics) for m in getattr(question, "measures", ())), default=0.0)
         confidence = CONFIDENCE if bound else 1.0
         return Support(Where.INGEST if read.table else Where.SERVER, "", bound, confidence, read.names)
 
@@ -154,8 +154,8 @@ def typed(result: pa.Table, question: Question, plan: Plan) -> pa.Table:
     return pa.table(arrays, schema=wanted)
 
 
-def _error(measure: Measure, table: object) -> float:
+def _error(measure: Measure, table: object, statistics: Statistics) -> float:
     """The error of a measure that is computed from a table."""
     if measure.function not in ESTIMABLE:
         return 0.0
-    return table.error(measure) if isinstance(table, Stored) else error(measure)
+    return table.error(measure) if isinstance(table, Stored) else error(measure, statistics)

@@ -161,9 +161,14 @@ def unsupported_reason(question: Question, rollup: Rollup) -> str | None:
     if reason is None and isinstance(question, Aggregate):
         for measure in question.measures:
             counted = measure.function is Function.DISTINCT and measure.column in rollup.layout.by
-            if measure.function in ESTIMABLE and not counted and not measure.error:
+            if measure.function in ESTIMABLE and not counted and not _sketched(measure):
                 return f"merging the values of {measure} takes longer than reading the events"
     return reason
+
+
+def _sketched(measure: Measure) -> bool:
+    """Whether a sketch is small enough for the error that a distinct count or a quantile tolerates."""
+    return bool(states.form(Part(measure.function.value), measure.error, "").size)
 
 
 def _name(state: State) -> str:
