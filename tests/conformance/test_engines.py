@@ -21,6 +21,8 @@ NOT_APPLICABLE = {(engine, "server_gone") for engine in ("clickhouse", "duckdb")
     (engine, "cached_answers") for engine in ("clickhouse", "duckdb", "duckdb-served", "cassandra", "spark")
 }
 """The checks that are about something that an engine does not have."""
+FEWER = {"spark": 40}
+"""The most random examples of an engine that compiles code for each new statement; `verify` asks more."""
 
 
 @pytest.fixture(scope="module")
@@ -29,9 +31,8 @@ def subject(
 ) -> Iterator[EngineUnderTest]:
     """One for all checks of an engine, so that they share loads."""
     options = request.config.getoption
-    with closing(
-        EngineUnderTest(engine, tmp_path_factory.mktemp("kit"), options("--examples"), options("--whole"))
-    ) as opened:
+    examples = min(options("--examples"), FEWER.get(engine.name, options("--examples")))
+    with closing(EngineUnderTest(engine, tmp_path_factory.mktemp("kit"), examples, options("--whole"))) as opened:
         yield opened
 
 
