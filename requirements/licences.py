@@ -16,7 +16,7 @@ from rollup_bench.servers.java import maven
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "LICENCES.md"
 PLUGIN = "org.codehaus.mojo:license-maven-plugin:2.7.0:add-third-party"
-JAR = re.compile(r"\s*\((?P<licences>.+?)\) .* \((?P<group>[^ :]+):(?P<name>[^ :]+):(?P<version>[^ :]+) - [^ ]*\)")
+JAR = re.compile(r"\s*\((?P<licences>.+?)\) .* \((?P<group>[^ :]+):(?P<name>[^ :]+):(?P<version>[^ :]+) - .*\)")
 HEAD = """# Licences
 
 The packages that rollup-bench is installed with, the jars that it starts, and their licences in the words of their

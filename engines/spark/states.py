@@ -68,8 +68,10 @@ def placed(values: str, at: float) -> str:
 
 
 def _hashed(value: str, kind: str) -> str:
-    """A value of a type that sketches take; equal numbers have equal texts, also zeros of both signs."""
-    return f"CAST({value} + 0D AS STRING)" if kind == "DOUBLE" else value
+    """A number for each value of a type: sketches leave out the empty text, and take no DOUBLE."""
+    if kind == "BIGINT":
+        return value
+    return f"if({value} IS NULL, NULL, xxhash64({f'{value} + 0D' if kind == 'DOUBLE' else value}))"
 
 
 def _error(part: Part, size: int) -> float:
