@@ -1,7 +1,6 @@
 """The statement of a question on the table that answers it."""
 
 from functools import lru_cache
-from math import ceil
 from typing import Any
 
 from rollup_bench.engines.cohorts import StoredActivity
@@ -101,24 +100,28 @@ def measure(wanted: Measure, statistics: Statistics) -> str:
 
 def error(wanted: Measure, statistics: Statistics) -> float:
     """The error bound of a distinct count or a quantile that is computed from events."""
-    return wanted.error if wanted.function is Function.QUANTILE else _distinct_form(wanted, statistics).error
+    return _form(wanted, statistics).error
 
 
 def _distinct(wanted: Measure, value: str, statistics: Statistics) -> str:
     """The SQL of a distinct count; `approx_count_distinct` has a column for each ten of its registers, and is slow."""
-    form = _distinct_form(wanted, statistics)
-    return f"hll_sketch_estimate({form.state(value)})" if form.size else f"count(DISTINCT {value})"
-
-
-def _distinct_form(wanted: Measure, statistics: Statistics) -> states.Form:
-    return states.form(Part.DISTINCT, wanted.error, TYPES[statistics.types[str(wanted.column)]])
+    form = _form(wanted, statistics)
+    return form.estimate(form.state(value), None) if form.size else f"count(DISTINCT {value})"
 
 
 def _quantile(wanted: Measure, value: str, statistics: Statistics) -> str:
-    """The SQL of a quantile. Spark's own functions compute with DOUBLE, which would round large integers."""
-    at, kind = wanted.at or 0.5, TYPES[statistics.types[str(wanted.column)]]
-    if kind == "BIGINT" and statistics.magnitude.get(str(wanted.column), 0.0) >= LARGEST_EXACT:
+    """The SQL of a quantile; `percentile_disc` computes with DOUBLE, which would round large integers.
+
+    `approx_percentile` is not used: its errors may exceed the bound that its documents state.
+    """
+    form, at = _form(wanted, statistics), wanted.at or 0.5
+    if form.size:
+        return form.estimate(form.state(value), at)
+    if form.kind == "BIGINT" and statistics.magnitude.get(str(wanted.column), 0.0) >= LARGEST_EXACT:
         return states.placed(f"array_sort(collect_list({value}))", at)
-    if wanted.error:
-        return f"approx_percentile({value}, {at!r}D, {ceil(1 / wanted.error)})"
-    return f"CAST(percentile_disc({at * states.LESS!r}D) WITHIN GROUP (ORDER BY {value}) AS {kind})"
+    return f"CAST(percentile_disc({at * states.LESS!r}D) WITHIN GROUP (ORDER BY {value}) AS {form.kind})"
+
+
+def _form(wanted: Measure, statistics: Statistics) -> states.Form:
+    """The form of the state that a distinct count or a quantile is computed from."""
+    return states.form(Part(wanted.function.value), wanted.error, TYPES[statistics.types[str(wanted.column)]])

@@ -47,13 +47,19 @@ class Form(NamedTuple):
 
     def merged(self, states: str, at: float | None) -> str:
         """The distinct count, or the quantile `at`, of the states in a column."""
-        if not self.size:
-            values = f"flatten(collect_list({states}))"
-            return f"cardinality(array_distinct({values}))" if at is None else placed(f"array_sort({values})", at)
+        if self.size and self.part is Part.DISTINCT:
+            return self.estimate(f"hll_union_agg({states})", at)
+        if self.size:
+            return self.estimate(f"kll_merge_agg_{self.kind.lower()}({states}, {self.size})", at)
+        values = f"flatten(collect_list({states}))"
+        return f"cardinality(array_distinct({values}))" if at is None else placed(f"array_sort({values})", at)
+
+    def estimate(self, sketch: str, at: float | None) -> str:
+        """The distinct count, or the quantile `at`, of a sketch."""
         if self.part is Part.DISTINCT:
-            return f"hll_sketch_estimate(hll_union_agg({states}))"
-        kind, states = self.kind.lower(), f"kll_merge_agg_{self.kind.lower()}({states}, {self.size})"
-        return f"if(kll_sketch_get_n_{kind}({states}) = 0, NULL, kll_sketch_get_quantile_{kind}({states}, {at!r}D))"
+            return f"hll_sketch_estimate({sketch})"
+        kind = self.kind.lower()
+        return f"if(kll_sketch_get_n_{kind}({sketch}) = 0, NULL, kll_sketch_get_quantile_{kind}({sketch}, {at!r}D))"
 
 
 def form(part: Part, tolerated: float, kind: str) -> Form:
