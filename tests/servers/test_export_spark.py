@@ -17,7 +17,7 @@ from tests.support.datasets import SPAN, aggregate, write
 from tests.support.exported import Client as Opened
 from tests.support.exported import Values, check_other_seasons, check_other_values, set_to
 
-ARMS = ["flights/day", "flights/tuned", "cdnow/raw", "game/tuned"]
+ARMS = ["flights/tuned", "cdnow/raw"]
 """Datasets with and without clock changes, on layouts that answer from events, roll-ups and stored activity."""
 WRITTEN = {"days", "seconds", "dollars", "minutes", "small", "large", "first", "second", "third"}
 """Parameters that may be part of a statement: ages and windows, and what a table of `tuned` was made for."""
