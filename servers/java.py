@@ -15,7 +15,7 @@ from rollup_bench.servers.lock import in_turn
 from rollup_bench.servers.watch import Watch
 
 VERSION = 17
-"""The version of Java that Cassandra 5 and Druid 33 both support."""
+"""The version of Java that Cassandra 5, Druid 33 and Spark 4 all support."""
 INSTALLED = Path("/usr/lib/jvm")
 """The folder where Linux systems install each Java."""
 
