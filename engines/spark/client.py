@@ -53,7 +53,11 @@ class Client:
         self._service = services.SparkConnectServiceStub(self._channel)  # type: ignore[no-untyped-call]
         self._user = messages.UserContext(user_id=AGENT)
         self._session, self._server_session = str(uuid.uuid4()), ""
-        self._configure(settings)
+        try:
+            self._configure(settings)
+        except BaseException:
+            self._channel.close()
+            raise
 
     def table(self, text: str, values: Sequence[Any] = (), seconds: float | None = SECONDS) -> pa.Table:
         """The rows of a query whose parameters are called p1, p2 and so on."""
