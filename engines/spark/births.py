@@ -5,39 +5,49 @@ from typing import NamedTuple
 from rollup_bench.engines.integer_ages import origin
 from rollup_bench.engines.integer_time import LocalTime
 from rollup_bench.engines.partials import Partial
-from rollup_bench.engines.spark.sql import Parameters, column, conditions, millis
+from rollup_bench.engines.spark.sql import Parameters, column, conditions, millis, moment
 from rollup_bench.engines.tuned import EVENTS
+from rollup_bench.workloads import dataset
 from rollup_bench.workloads.events import Statistics
 from rollup_bench.workloads.questions import Cohort, Grain
 
-BORN = ("subject", "born", "label", "origin", "bucket")
+BORN = ("subject", "born", "birth", "label", "origin", "bucket")
 """The columns of births."""
 WIDE = "DECIMAL(28, 0)"
 """The type in which integers are added up whose sum may exceed 64 bits; the sum has ten digits more."""
 
 
 class Columns(NamedTuple):
-    """The names of the columns of subjects and times, and the statistics of the events."""
+    """The roles of the columns of events, and the statistics of the events."""
 
-    subject: str
-    time: str
+    roles: dataset.Columns
     statistics: Statistics
+
+    @property
+    def subject(self) -> str:
+        """The name of the column of subjects."""
+        return self.roles.subject
+
+    @property
+    def time(self) -> str:
+        """The name of the column of times."""
+        return self.roles.time.name
 
 
 def first_events(question: Cohort, columns: Columns, parameters: Parameters, until: str | None = None) -> str:
     """The SELECT of each subject's birth and, with `by`, the dimension's smallest value (NULL last) at the birth.
 
-    `until` is a condition that births must also meet. HAVING can follow.
+    `born` is the time of the birth, and `birth` its place in the order of events. `until` is a condition that births must also meet. HAVING can follow.
     """
-    who, instant = column(columns.subject), millis(columns.time)
+    who, place = column(columns.subject), moment(columns.roles)
     where = [f"{who} IS NOT NULL", *([until] if until else []), *conditions(question.birth, parameters)]
-    born, value = f"min({instant})", "NULL"
+    birth, value = f"min({place})", "NULL"
     if question.by is not None:
         by = column(question.by)
-        first = f"min(named_struct('born', {instant}, 'missing', {by} IS NULL, 'value', {by}))"
-        born, value = f"{first}.born", f"{first}.value"
-    selected = f"SELECT {who} AS subject, {born} AS born, {value} AS value FROM {EVENTS} AS e"
-    return f"{selected} WHERE {' AND '.join(where)} GROUP BY {who}"
+        first = f"min(named_struct('birth', {place}, 'missing', {by} IS NULL, 'value', {by}))"
+        birth, value = f"{first}.birth", f"{first}.value"
+    selected = f"{who} AS subject, min({millis(columns.time)}) AS born, {birth} AS birth, {value} AS value"
+    return f"SELECT {selected} FROM {EVENTS} AS e WHERE {' AND '.join(where)} GROUP BY {who}"
 
 
 def born_with_origin(question: Cohort, firsts: str, local: LocalTime, grain: Grain | None = None) -> str:
@@ -45,7 +55,7 @@ def born_with_origin(question: Cohort, firsts: str, local: LocalTime, grain: Gra
     label = "value" if question.grain is None else local.bucket("born", question.grain)
     bucket = local.bucket("born", grain) if grain else "0L"
     selected = f"{label} AS label, {origin(question, 'born', local)} AS origin, {bucket} AS bucket"
-    return f"SELECT subject, born, {selected} FROM ({firsts})"
+    return f"SELECT subject, born, birth, {selected} FROM ({firsts})"
 
 
 def joined(
@@ -59,7 +69,7 @@ def joined(
 ) -> str:
     """The SELECT of the events since the births of `born`, with what `born` selects.
 
-    `is_birth` says that an event is in the millisecond of its subject's birth, `counts` that it is a return that meets
+    `is_birth` says that an event is simultaneous with its subject's birth, `counts` that it is a return that meets
     the conditions `limits` too. `number0`, `number1` and so on are the values of the columns `numbers`.
     """
     wide = [Partial("sum", name).is_wide(columns.statistics) for name in numbers]
@@ -67,12 +77,16 @@ def joined(
         f"CAST({column(n)} AS {WIDE})" if is_wide else column(n) for n, is_wide in zip(numbers, wide, strict=True)
     ]
     selected = "".join(f", {value} AS number{i}" for i, value in enumerate(values))
-    instant, known = millis(columns.time), ", ".join(f"b.{name} AS {name}" for name in BORN)
+    instant, place, known = (
+        millis(columns.time),
+        moment(columns.roles),
+        ", ".join(f"b.{name} AS {name}" for name in BORN),
+    )
     returns = " AND ".join(conditions(question.returns, parameters)) or "true"
-    counts = " AND ".join(["coalesce(matches, false)", *limits, *(["instant > born"] if question.repeat else [])])
+    counts = " AND ".join(["coalesce(matches, false)", *limits, *(["moment > birth"] if question.repeat else [])])
     return (
-        f"SELECT * FROM (SELECT *, instant = born AS is_birth, {counts} AS counts FROM (\n"
-        f"SELECT {known}, {instant} AS instant, {returns} AS matches{selected}\n"
+        f"SELECT * FROM (SELECT *, moment = birth AS is_birth, {counts} AS counts FROM (\n"
+        f"SELECT {known}, {instant} AS instant, {place} AS moment, {returns} AS matches{selected}\n"
         f"FROM {EVENTS} AS e INNER JOIN ({born}) AS b ON {column(columns.subject)} = b.subject\n"
-        f"WHERE {' AND '.join([*where, f'{instant} >= b.born'])}\n)) WHERE counts OR is_birth"
+        f"WHERE {' AND '.join([*where, f'{place} >= b.birth'])}\n)) WHERE counts OR is_birth"
     )

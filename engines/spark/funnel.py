@@ -16,65 +16,81 @@ from rollup_bench.engines.spark.sql import (
     conditions,
     in_span,
     millis,
+    moment,
     order,
     quoted,
 )
 from rollup_bench.engines.spark.table import Table, event_types
 from rollup_bench.engines.tuned import EVENTS
+from rollup_bench.workloads.dataset import Columns
 from rollup_bench.workloads.events import Statistics
 from rollup_bench.workloads.questions import Funnel
 
-LATER = "OVER (PARTITION BY subject ORDER BY time1 DESC RANGE BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)"
-"""The window of a subject's events after an event."""
+LATER = "OVER (PARTITION BY subject ORDER BY {} DESC RANGE BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)"
+"""The window of a subject's events after an event, by the place of events in their order."""
 
 
-def funnel(question: Funnel, subject: str, time: str) -> tuple[str, list[Any]]:
+def funnel(question: Funnel, columns: Columns) -> tuple[str, list[Any]]:
     """The SQL of a funnel over the table of events, and its bound values; some are functions of the span."""
     parameters = Parameters()
-    span = in_span(time, parameters)
-    return _answer(question, _entries(question.steps, question.by, (subject, time), span, parameters), parameters)
+    span = in_span(columns.time.name, parameters)
+    return _answer(question, columns, _entries(question.steps, question.by, columns, span, parameters), parameters)
 
 
-def stored_funnel(question: Funnel, table: str) -> tuple[str, list[Any]]:
+def stored_funnel(question: Funnel, table: str, columns: Columns) -> tuple[str, list[Any]]:
     """The SQL of a funnel over a table of entries, and its bound values; some are functions of the span."""
     parameters = Parameters()
     start, end = bound(lambda span: span.start, parameters), bound(lambda span: span.end, parameters)
-    return _answer(question, f"SELECT * FROM {quoted(table)} WHERE time1 >= {start} AND time1 < {end}", parameters)
+    entries = f"SELECT * FROM {quoted(table)} WHERE time1 >= {start} AND time1 < {end}"
+    return _answer(question, columns, entries, parameters)
 
 
-def table(stored: StoredFunnel, subject: str, time: str, statistics: Statistics) -> Table:
+def table(stored: StoredFunnel, columns: Columns, statistics: Statistics) -> Table:
     """The table of entries, which is filled from the table of events.
 
-    It has the columns `subject`, `time1` and so on, in milliseconds since 1970, and `by0` and so on. The time of a step
-    that is not reached is NULL.
+    It has the columns `subject`, `time1` and so on, in milliseconds since 1970, `by0` and so on, and `moment1` if the
+    dataset has a column `order`. The time of a step that is not reached is NULL.
     """
     types = event_types(statistics)
-    columns = {"subject": types[subject]} | {f"time{k}": "BIGINT" for k, _ in enumerate(stored.steps, 1)}
-    columns |= {f"by{i}": types[name] for i, name in enumerate(stored.by)}
-    select = _entries(stored.steps, stored.by, (subject, time), [], Literals())
-    return Table(stored.name, columns, ("time1", "subject"), f"SELECT {', '.join(columns)} FROM ({select})")
+    stored_types = {"subject": types[columns.subject]} | {f"time{k}": "BIGINT" for k, _ in enumerate(stored.steps, 1)}
+    stored_types |= {f"by{i}": types[name] for i, name in enumerate(stored.by)}
+    stored_types |= {"moment1": "DECIMAL(38, 0)"} if columns.order else {}
+    select = _entries(stored.steps, stored.by, columns, [], Literals())
+    return Table(stored.name, stored_types, ("time1", "subject"), f"SELECT {', '.join(stored_types)} FROM ({select})")
 
 
-def _entries(steps: Steps, by: Sequence[str], names: tuple[str, str], span: list[str], parameters: Parameters) -> str:
-    """The SELECT of entries from the table of events; `names` are the columns of subject and time."""
-    subject, time = names
+def _entries(steps: Steps, by: Sequence[str], columns: Columns, span: list[str], parameters: Parameters) -> str:
+    """The SELECT of entries from the table of events."""
+    place, later = _place(columns), LATER.format(_place(columns))
     matches = [f"coalesce({' AND '.join(conditions(step, parameters)) or 'true'}, false)" for step in steps]
-    columns = [f"{column(subject)} AS subject", f"{millis(time)} AS time1"]
-    columns += [f"{column(name)} AS by{i}" for i, name in enumerate(by)]
-    columns += [f"{match} AS is{k}" for k, match in enumerate(matches, 1)]
-    where = " AND ".join([f"{column(subject)} IS NOT NULL", *span])
-    text = f"SELECT {', '.join(columns)} FROM {EVENTS} AS e WHERE {where}"
+    selected = [f"{column(columns.subject)} AS subject", f"{millis(columns.time.name)} AS time1"]
+    selected += [f"{moment(columns)} AS moment1"] if columns.order else []
+    selected += [f"{column(name)} AS by{i}" for i, name in enumerate(by)]
+    selected += [f"{match} AS is{k}" for k, match in enumerate(matches, 1)]
+    where = " AND ".join([f"{column(columns.subject)} IS NOT NULL", *span])
+    text = f"SELECT {', '.join(selected)} FROM {EVENTS} AS e WHERE {where}"
     text = f"SELECT * FROM ({text}) WHERE {' OR '.join(f'is{k}' for k, _ in enumerate(steps, 1))}"
     for k in range(len(steps), 1, -1):
-        times = [f"'time{k}', time1", *(f"'time{n}', next{k + 1}.time{n}" for n in range(k + 1, len(steps) + 1))]
-        first = f"min(if(is{k}, named_struct({', '.join(times)}), NULL))"
-        text = f"SELECT *, {first} {LATER} AS next{k} FROM (\n{text})"
-    times = [f"next2.time{k} AS time{k}" for k in range(2, len(steps) + 1)]
-    kept = ["subject", "time1", *times, *(f"by{i}" for i, _ in enumerate(by))]
+        following = [f"'time{n}', next{k + 1}.time{n}" for n in range(k + 1, len(steps) + 1)]
+        times = ", ".join([f"'place', {place}", f"'time{k}', time1", *following])
+        text = f"SELECT *, min(if(is{k}, named_struct({times}), NULL)) {later} AS next{k} FROM (\n{text})"
+    reached = [f"next2.time{k} AS time{k}" for k in range(2, len(steps) + 1)]
+    kept = [
+        "subject",
+        "time1",
+        *reached,
+        *(f"by{i}" for i, _ in enumerate(by)),
+        *(["moment1"] if columns.order else []),
+    ]
     return f"SELECT {', '.join(kept)} FROM (\n{text}) WHERE is1"
 
 
-def _answer(question: Funnel, entries: str, parameters: Parameters) -> tuple[str, list[Any]]:
+def _place(columns: Columns) -> str:
+    """The column of entries that has their places in the order of events."""
+    return "moment1" if columns.order else "time1"
+
+
+def _answer(question: Funnel, columns: Columns, entries: str, parameters: Parameters) -> tuple[str, list[Any]]:
     """The SQL that counts, from entries in the span, the subjects whose best entry reached each step."""
     steps = len(question.steps)
     by = [f"by{i}" for i in range(len(question.by))]
@@ -83,7 +99,9 @@ def _answer(question: Funnel, entries: str, parameters: Parameters) -> tuple[str
         for k in range(2, steps + 1)
     ]
     reached = " + ".join(["1L", *(f"CAST(coalesce({reach}, false) AS BIGINT)" for reach in in_time)])
-    best = ", ".join([f"'missed', -({reached})", "'time1', time1", *(f"'no{d}', {d} IS NULL, '{d}', {d}" for d in by)])
+    best = ", ".join(
+        [f"'missed', -({reached})", f"'place', {_place(columns)}", *(f"'no{d}', {d} IS NULL, '{d}', {d}" for d in by)]
+    )
     chosen = [*(f"best.{d} AS {d}" for d in by), "-best.missed AS reached", f"explode(sequence(1L, {steps}L)) AS step"]
     named = [f"{d} AS {quoted(name)}" for d, name in zip(by, question.by, strict=True)]
     lines = [

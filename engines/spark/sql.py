@@ -8,6 +8,7 @@ from rollup_bench.engines import ordering
 from rollup_bench.engines import sql as engines_sql
 from rollup_bench.engines.integer_time import LocalTime
 from rollup_bench.workloads.calendar import is_day
+from rollup_bench.workloads.dataset import Columns
 from rollup_bench.workloads.filters import Filter
 from rollup_bench.workloads.measures import Measure
 from rollup_bench.workloads.questions import Aggregate, Grain, Question, Span, milliseconds
@@ -55,6 +56,12 @@ def column(name: str | None) -> str:
 def millis(time: str) -> str:
     """The instant in the column `time`, in milliseconds since 1970, UTC."""
     return f"unix_millis({column(time)})"
+
+
+def moment(columns: Columns) -> str:
+    """The SQL of an event's place in the order of events: its time, or a number of time and `order` if there is one."""
+    instant = millis(columns.time.name)
+    return f"({instant} * {1 << 64}BD + {column(columns.order)})" if columns.order else instant
 
 
 def timestamp(instant: str) -> str:

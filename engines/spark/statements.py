@@ -38,21 +38,21 @@ def statement(question: Question, plan: Plan, local: LocalTime | None = None) ->
 
 def _open_statement(question: Question, plan: Plan, local: LocalTime | None) -> tuple[str, list[Any]]:
     """The SQL of a question and its bound values; functions of the span stand for values that depend on it."""
-    read, subject, time = source(question, plan), plan.dataset.columns.subject, plan.dataset.columns.time.name
+    read, roles = source(question, plan), plan.dataset.columns
     match question:
         case Aggregate():
             if local is None and question.grain is not Grain.ALL:
                 local = local_time(SQL, question.zone, question.span.milliseconds, plan.statistics)
             return _aggregate(spanless(question), plan, read.name, bool(read.whole), local or NO_CLOCK)
         case Cohort():
-            columns = Columns(subject, time, plan.statistics)
+            columns = Columns(roles, plan.statistics)
             span = question.span.milliseconds[0], milliseconds(question.until)
             local = local or local_time(SQL, question.zone, span, plan.statistics)
             if isinstance(read.table, StoredActivity):
                 return stored_cohort(question, read.table, columns, local)
             return cohort(question, columns, local)
         case _:
-            return stored_funnel(question, read.name) if read.table else funnel(question, subject, time)
+            return stored_funnel(question, read.name, roles) if read.table else funnel(question, roles)
 
 
 @lru_cache(maxsize=1024)

@@ -23,16 +23,15 @@ def table_set(dataset: Dataset, layout: Layout, statistics: Statistics) -> Table
 
 def tables(stored: TableSet[Stored], dataset: Dataset, statistics: Statistics) -> list[Table]:
     """The tables in the order in which they are filled; that of all events, if there is one, is the first."""
-    subject, time = dataset.columns.subject, dataset.columns.time.name
-    columns = Columns(subject, time, statistics)
+    columns = Columns(dataset.columns, statistics)
 
     def local(zone: str) -> LocalTime:
         return LocalTime(SQL, zone, statistics.first, statistics.last)
 
     source = EVENTS if stored.events else ARRIVING
     return [
-        *([events(time, statistics)] if stored.events else []),
+        *([events(columns.time, statistics)] if stored.events else []),
         *(each.table(name, source) for name, each in stored.rollups.items()),
         *(activity.table(each, columns, local(each.definition.zone)) for each in stored.cohorts),
-        *(funnel.table(each, subject, time, statistics) for each in stored.funnels),
+        *(funnel.table(each, dataset.columns, statistics) for each in stored.funnels),
     ]
