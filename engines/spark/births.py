@@ -37,7 +37,8 @@ class Columns(NamedTuple):
 def first_events(question: Cohort, columns: Columns, parameters: Parameters, until: str | None = None) -> str:
     """The SELECT of each subject's birth and, with `by`, the dimension's smallest value (NULL last) at the birth.
 
-    `born` is the time of the birth, and `birth` its place in the order of events. `until` is a condition that births must also meet. HAVING can follow.
+    `born` is the time of the birth, and `birth` its place in the order of events. `until` is a condition that births
+    must also meet.
     """
     who, place = column(columns.subject), moment(columns.roles)
     where = [f"{who} IS NOT NULL", *([until] if until else []), *conditions(question.birth, parameters)]
@@ -77,11 +78,8 @@ def joined(
         f"CAST({column(n)} AS {WIDE})" if is_wide else column(n) for n, is_wide in zip(numbers, wide, strict=True)
     ]
     selected = "".join(f", {value} AS number{i}" for i, value in enumerate(values))
-    instant, place, known = (
-        millis(columns.time),
-        moment(columns.roles),
-        ", ".join(f"b.{name} AS {name}" for name in BORN),
-    )
+    instant, place = millis(columns.time), moment(columns.roles)
+    known = ", ".join(f"b.{name} AS {name}" for name in BORN)
     returns = " AND ".join(conditions(question.returns, parameters)) or "true"
     counts = " AND ".join(["coalesce(matches, false)", *limits, *(["moment > birth"] if question.repeat else [])])
     return (

@@ -75,13 +75,8 @@ def _entries(steps: Steps, by: Sequence[str], columns: Columns, span: list[str],
         times = ", ".join([f"'place', {place}", f"'time{k}', time1", *following])
         text = f"SELECT *, min(if(is{k}, named_struct({times}), NULL)) {later} AS next{k} FROM (\n{text})"
     reached = [f"next2.time{k} AS time{k}" for k in range(2, len(steps) + 1)]
-    kept = [
-        "subject",
-        "time1",
-        *reached,
-        *(f"by{i}" for i, _ in enumerate(by)),
-        *(["moment1"] if columns.order else []),
-    ]
+    dimensions = [f"by{i}" for i, _ in enumerate(by)]
+    kept = ["subject", "time1", *reached, *dimensions, *(["moment1"] if columns.order else [])]
     return f"SELECT {', '.join(kept)} FROM (\n{text}) WHERE is1"
 
 
@@ -99,9 +94,8 @@ def _answer(question: Funnel, columns: Columns, entries: str, parameters: Parame
         for k in range(2, steps + 1)
     ]
     reached = " + ".join(["1L", *(f"CAST(coalesce({reach}, false) AS BIGINT)" for reach in in_time)])
-    best = ", ".join(
-        [f"'missed', -({reached})", f"'place', {_place(columns)}", *(f"'no{d}', {d} IS NULL, '{d}', {d}" for d in by)]
-    )
+    place, smallest = _place(columns), [f"'no{d}', {d} IS NULL, '{d}', {d}" for d in by]
+    best = ", ".join([f"'missed', -({reached})", f"'place', {place}", *smallest])
     chosen = [*(f"best.{d} AS {d}" for d in by), "-best.missed AS reached", f"explode(sequence(1L, {steps}L)) AS step"]
     named = [f"{d} AS {quoted(name)}" for d, name in zip(by, question.by, strict=True)]
     lines = [
