@@ -26,6 +26,7 @@ HINTS = {
     "order": 'the name of a column of integers in quotes, as in order = "number"',
     "row_number": 'a name for the new column in quotes, as in row_number = "number"',
     "of": 'the name of a column in quotes, as in of = "time"',
+    "window": "a whole number of seconds, at least 1, as in window = 86400 for a day",
     "edges": "numbers in ascending order, as in edges = [0, 10, 100]",
     "rename": 'new names with those in the files, as in rename = { amount = "value" }',
     "null": 'texts that stand for NULL, as in null = ["NA", ""]',

@@ -123,7 +123,7 @@ def ask(asked: _Asked, form: str, values: str | None) -> None:
         formats.write(written, form, template.name, template.parameters | given, arm, route(arm, question))
         return
     shown = ", ".join(f"{k}={v}" for k, v in (template.parameters | given).items())
-    zone = getattr(question, "zone", "UTC")
+    zone = str(template.body["zone"])
     title = f"{template.story or template.name}\n{dataset.name}/{template.name}  {shown}, in {zone}  by {arm.name}"
     answer_tables.answer_table(answer, question, title, zone, console(), labels=dataset.labels, shares=shares)
 

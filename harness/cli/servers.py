@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 
 import click
-from rich.table import Column, Table
+from rich.table import Table
 
 from rollup_bench.engines import registry as engines
 from rollup_bench.errors import RequestError
@@ -79,7 +79,7 @@ def down(servers: tuple[str, ...], via: str) -> None:
 @_options
 def status(servers: tuple[str, ...], via: str) -> None:
     """Prints which servers answer, and their addresses. Without SERVER, prints all engines and the brokers in use."""
-    table = Table("server", "via", "address", "memory", "started in", Column("processes", overflow="fold"))
+    table = Table("server", "via", "address", "memory", "started in", "processes")
     for server in _used(servers, via):
         state = server.status()
         table.add_row(
@@ -88,7 +88,7 @@ def status(servers: tuple[str, ...], via: str) -> None:
             state.address or "down",
             f"{state.resident_bytes / GIB:.1f} GiB" if state.resident_bytes else "",
             f"{state.startup_seconds:.0f} s" if state.startup_seconds else "",
-            " ".join(f"{name}={pid}" for name, pid in state.pids.items()),
+            "\n".join(f"{name} {pid}" for name, pid in state.pids.items()),
         )
     console().print(table)
 

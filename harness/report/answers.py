@@ -79,7 +79,7 @@ def _is_map(answer: pa.Table, question: Aggregate, width: int) -> bool:
         return False
     columns = [answer[name] for name in question.by]
     whole = all(pa.types.is_integer(column.type) and not column.null_count for column in columns)
-    few = len(columns[0].unique()) <= ROWS and 1 < len(columns[1].unique()) <= width // 4
+    few = len(columns[0].unique()) <= ROWS and 1 < len(columns[1].unique()) <= (width - 14) // 2
     return whole and few and question.subtotals == "none" and all(0 <= one < 100 for one in columns[1].to_pylist())
 
 
@@ -123,7 +123,7 @@ def _table(answer: pa.Table, values: Sequence[Number | None], zone: str, labels:
         table.add_column(Text(field.name), justify="right" if number else "left", overflow="fold", no_wrap=no_wrap)
     columns = zip(answer.column_names, *rows, strict=True)
     used = sum(max(cell.cell_len if isinstance(cell, Text) else cell_len(cell) for cell in one) + 2 for one in columns)
-    room = min(width - used, BARS[-1])
+    room = min(width - used - 3, BARS[-1])  # the table has a space at both ends, and one after the bar
     if values and room >= BARS[0]:
         table.add_column("")
         most = max((value for value in values if value is not None), default=0)

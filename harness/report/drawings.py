@@ -14,8 +14,12 @@ BLOCKS = "▁▂▃▄▅▆▇█"
 _EIGHTHS = ("", "▏", "▎", "▍", "▌", "▋", "▊", "▉")
 _PALE, _FULL = (222, 235, 247), (8, 48, 107)
 """The colours of the smallest and the largest value of a triangle, in red, green and blue."""
-_CELL, _SIZE, _SHADE = 6, 9, 3
-"""The characters of a value, of a size and of a shade without a number, with the space before them."""
+_CELL, _SIZE = 6, 9
+"""The characters of a value and of a size, with the space before them."""
+_SHADES = (3, 2)
+"""The characters of a shade without a number, with the space before them, of which the first that fits is taken."""
+_GREY = "░▒▓█"
+"""Shades without colours."""
 
 
 def eighths(number: int) -> str:
@@ -75,26 +79,38 @@ def triangle(
 def heat_map(answer: pa.Table, question: Aggregate, label: Callable[[str, object], Text], console: Console) -> None:
     """Prints a row for each value of the first dimension and a column for each of the second one, shaded by value.
 
-    `label` writes the name of a value of a dimension. The cells have numbers if the terminal is wide enough.
+    `label` writes the name of a value of a dimension. The cells have numbers if the terminal is wide enough, and in a
+    narrow one only every second column has a heading.
     """
     down, across = question.by
     columns = sorted(set(answer[across].to_pylist()))
     rows: dict[object, dict[object, Number | None]] = {}
     for row in answer.to_pylist():
         rows.setdefault(row[down], {})[row[across]] = row[str(question.measures[0])]
-    first = max([len(down), *(label(down, name).cell_len for name in rows)])
-    width = _CELL if first + _CELL * len(columns) <= console.width else _SHADE
-    heading = "".join(f"{label(across, column).plain:>{width}.{width - 1}}" for column in columns)
-    console.print(Text(f"{down:<{first}}{heading}", style="bold"), no_wrap=True, crop=False)
+    names = max(label(down, name).cell_len for name in rows)
+    wide = max(names, len(down))
+    first = wide if wide + _SHADES[0] * len(columns) <= console.width else names
+    width = next((each for each in (_CELL, *_SHADES) if first + each * len(columns) <= console.width), _SHADES[-1])
+    heads = [label(across, column).plain for column in columns]
+    heading = "".join(f"{head:>{width}.{width - 1}}" for head in heads)
+    if width == _SHADES[-1]:
+        heading = f"{heads[0]:>2.2}" + "".join(f"{head:>4.3}" for head in heads[2::2])
+    console.print(Text(f"{down if first == wide else '':<{first}}{heading}", style="bold"), no_wrap=True, crop=False)
     most = max((value for values in rows.values() for value in values.values() if value is not None), default=0)
+
+    def grey(value: Number) -> str:
+        shade = _GREY[min(int(len(_GREY) * value / most), len(_GREY) - 1) if most > 0 else 0]
+        return shade * (width - 1)
+
+    text = short if width == _CELL else grey if console.no_color or not console.color_system else _no_number
     for name, values in rows.items():
         shown = label(down, name)
         line = Text.assemble(shown, " " * (first - shown.cell_len))
         for column in columns:
-            line.append_text(_cell(values, column, most, short if width == _CELL else _no_number, width))
+            line.append_text(_cell(values, column, most, text, width))
         console.print(line, no_wrap=True, overflow="ignore", crop=False)
-    largest = f"; the darkest is {short(most)}" if width == _SHADE else ""
-    console.print(Text(f"columns: {across}; values: {question.measures[0]}{largest}", style="dim"))
+    largest = f"; the darkest is {short(most)}" if width != _CELL else ""
+    console.print(Text(f"rows: {down}; columns: {across}; values: {question.measures[0]}{largest}", style="dim"))
 
 
 def _cell(

@@ -302,7 +302,7 @@ CASES: dict[str, list[tuple[Any, ...]]] = {
         ([{"m": 1}], "steps[0].m: no column under [columns] is named `m`"),
         ([{}, {"did": {"about": 1}}], "steps[1].did.about is not a comparison"),
     ],
-    "funnel.window": [(0, "window is `0`; write a whole number of at least 1"), ("1 day", "is the text `1 day`")],
+    "funnel.window": [(0, "window is `0`; write a whole number of seconds"), ("1 day", "is the text `1 day`")],
     "funnel.by": [
         ("what", "write names of dimensions"),
         (["m"], "by: no column under [columns]"),

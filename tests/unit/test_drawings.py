@@ -106,20 +106,26 @@ def test_two_dimensions_of_few_integers_are_a_heat_map() -> None:
         "day    night     1     2",
         "Monday  1.0k     0     0",
         "2       1.0k     0",
-        "columns: hour; values: count()",
+        "rows: day; columns: hour; values: count()",
     ]
 
 
 def test_a_heat_map_without_room_for_numbers_has_shades() -> None:
     lines = printed(*by_hour(2, 20), width=80)
     assert lines[1] == "day" + "".join(f"{hour:>3}" for hour in range(20))
-    assert lines[2:4] == ["1", "2"]
-    assert lines[-1] == "columns: hour; values: count(); the darkest is 1.0k"
+    assert lines[2:4] == ["1   ██" + " ░░" * 19, "2   ██" + " ░░" * 18]
+    assert lines[-1] == "rows: day; columns: hour; values: count(); the darkest is 1.0k"
+
+
+def test_in_a_narrow_terminal_every_second_column_of_a_heat_map_has_a_heading() -> None:
+    lines = printed(*by_hour(2, 24), width=62)
+    assert lines[1] == "  0" + "".join(f"{hour:>4}" for hour in range(2, 24, 2))
+    assert lines[2:4] == ["1 █" + " ░" * 23, "2 █" + " ░" * 22]
 
 
 @pytest.mark.parametrize(
     ("days", "hours", "changes"),
-    [(2, 21, {}), (41, 3, {}), (2, 1, {}), (2, 3, {"grain": Grain.DAY}), (2, 3, {"subtotals": "cube"})],
+    [(2, 34, {}), (41, 3, {}), (2, 1, {}), (2, 3, {"grain": Grain.DAY}), (2, 3, {"subtotals": "cube"})],
 )
 def test_other_aggregates_are_tables(days: int, hours: int, changes: dict[str, Any]) -> None:
     assert "bucket" in printed(*by_hour(days, hours, **changes))[2]
