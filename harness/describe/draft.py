@@ -60,7 +60,8 @@ title = {_value(found.path.stem)}
 
 def _columns(times: Span, chosen: Roles) -> str:
     form = f", format = {_value(times.time.format)}" if times.time.format else ""
-    identity = f"id = {_value(chosen.id)}   # each event has its own; repeated ones are counted\n" if chosen.id else ""
+    repeats = "# of each event; `unique = true` under [source] keeps the first of repeated ones"
+    identity = f"id = {_value(chosen.id)}   {repeats}\n" if chosen.id else ""
     left = "".join(f"#   {_value(name)}: {' '.join(reason.split())}\n" for name, reason in chosen.left.items())
     return f"""\
 [columns]

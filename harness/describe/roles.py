@@ -112,10 +112,14 @@ def _is_id(name: str) -> bool:
 
 
 def _subject(read: Mapping[str, pa.Array], texts: list[str]) -> str:
-    """The first column named like people; else the id, or else text, with repeats and most distinct values."""
+    """The first column named like people; else the id, or else text, with repeats and most distinct values.
+
+    A column that is taken for the ids of events is the subject only if no other column has repeats.
+    """
     if named := [name for name in texts if _names_people(name)]:
         return named[0]
     distinct = {name: pc.count_distinct(read[name]).as_py() for name in texts}
-    repeated = [name for name in texts if distinct[name] < len(read[name])]
+    repeated = [name for name in texts if distinct[name] < UNIQUE * len(read[name])]
+    repeated = repeated or [name for name in texts if distinct[name] < len(read[name])]
     ids = [name for name in repeated if _is_id(name)]
     return max(ids or repeated or texts, key=lambda name: distinct[name])

@@ -265,6 +265,12 @@ def test_an_id_of_each_event_is_drafted_and_a_cohort_is_not_without_repeats(desc
     assert '# There is no cohort: no "who" repeats in the first 9 rows.\n' in text
 
 
+def test_an_id_of_events_of_which_few_repeat_is_not_the_subject(described: Callable[[str], str]) -> None:
+    rows = [f"2020-01-02,{min(number, 28)},c{number % 7}\n" for number in range(30)]
+    drafted = tomllib.loads(described("at,order_id,Kunde\n" + "".join(rows)))["columns"]
+    assert (drafted["subject"], drafted["id"]) == ("Kunde", "order_id")
+
+
 def test_commas_of_either_kind_are_left_out_with_the_remedy(described: Callable[[str], str]) -> None:
     text = described("at;who;paid\n" + "2020-01-01;ann;1,250\n2020-01-02;ann;2,500\n")
     assert tomllib.loads(text)["columns"]["dimensions"] == []
