@@ -28,7 +28,7 @@ SCOPES = {
     "druid": "(a cluster of one's own, copies of each segment as its rules say)",
     "spark": "(a Spark of one's own behind a Connect server, tables as Parquet files)",
 }
-NODES = {"cassandra": 3, "druid": 2}
+NODES = {"cassandra": 3, "druid": 2, "spark": 1}
 
 
 @dataclass(frozen=True)
