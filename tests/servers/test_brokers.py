@@ -163,7 +163,7 @@ def test_status_and_logs_name_it(server: Server, command: Command, monkeypatch: 
     row = _row(command.done("status"), server.name)
     (pid,) = server.pids.values()
     assert row[:3] == [server.name, "native", server.connection.address]
-    assert row[-1] == f"{server.name}={pid}"
+    assert row[-2:] == [server.name, str(pid)]
     assert f"{server.name}.log" in command.done("logs", server.name, "--lines", "3")
     assert f"in use by process {os.getpid()}" in command("down", server.name)[2]
 

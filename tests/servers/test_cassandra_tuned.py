@@ -38,7 +38,7 @@ def asked(cassandra_server: Server, tmp_path_factory: pytest.TempPathFactory) ->
         if len(said) == 5:
             raise FailureError(text)
 
-    with pytest.raises(FailureError, match=r"rows, [\d,]+ a second"):
+    with pytest.raises(FailureError, match=r"rows \(\d+%\), [\d,]+ a second"):
         engine.load(plan, kept, Watch(cut_off))
     assert 0 < len(LoadCheckpoint(engine._driver, plan).rows) < len(plan.tables.tables)
     engine.load(plan, kept, subject.watch())
