@@ -32,7 +32,7 @@ def whole_buckets(question: Question, rollup: Rollup) -> Span | None:
 
 
 def over(question: Question, span: Span) -> Question:
-    """The question over another span."""
+    """The same question about another span."""
     return msgspec.structs.replace(question, span=span)
 
 

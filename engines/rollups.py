@@ -14,7 +14,7 @@ from rollup_bench.workloads.filters import Filter, Op
 from rollup_bench.workloads.layouts import Layout
 from rollup_bench.workloads.measures import Function, Measure
 from rollup_bench.workloads.questions import Aggregate, Grain, Question
-from rollup_bench.workloads.rule import Part
+from rollup_bench.workloads.rule import Part, State
 from rollup_bench.workloads.templates import Template, has_parameter
 
 COUNT = Measure(Function.COUNT)
@@ -33,6 +33,8 @@ Also few events for each row save time: DuckDB answers `revenue-by-hour`, which 
 time that the events take, over a day as over five years.
 """
 SKETCHED = (Part.DISTINCT, Part.QUANTILE)
+MERGES = {Part.ROWS: "sum", Part.KNOWN: "sum", Part.SUM: "sum", Part.MIN: "min", Part.MAX: "max"}
+"""The SQL functions that merge the states that are numbers."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,26 @@ class Rollup:
     def flag(self) -> str:
         """The name of the dimension that says which events satisfy the filters of `flagged`."""
         return " and ".join(f"{f.column} {f.op} {', '.join(map(str, f.values))}" for f in self.flagged)
+
+    @property
+    def dimensions(self) -> list[str]:
+        """The names of the dimensions, the flag first if there is one."""
+        return [*([self.flag] if self.flagged else []), *self.layout.by]
+
+    @property
+    def states(self) -> list[State]:
+        """The stored states; the distinct values of a dimension are its groups."""
+        by = self.layout.by
+        return [s for s in rule.stored_states(self.layout) if s.part is not Part.DISTINCT or s.column not in by]
+
+    def counts_groups(self, measure: Measure) -> bool:
+        """Whether a measure is the number of distinct values of a dimension, which the groups tell."""
+        return measure.function is Function.DISTINCT and measure.column in self.layout.by
+
+    def has_values_once(self, question: Aggregate, counted: str) -> bool:
+        """Whether the rows that make up one row of the answer all have different values of the column `counted`."""
+        alike = {*question.by, *(f.column for f in question.where if f.op is Op.EQ), counted}
+        return question.grain == self.layout.grain and question.subtotals == "none" and {*self.dimensions} <= alike
 
     def flagging(self, question: Aggregate) -> Aggregate:
         """The question with a filter on the flag in place of the filters for which the flag stands, if it has them."""
@@ -76,6 +98,11 @@ class Rollup:
 
 Reason = Callable[[Question, Rollup], str | None]
 """A function that returns why an engine's roll-up cannot answer a question; None if it can."""
+
+
+def state_column(state: State) -> str:
+    """The name of the column that stores a state; its prefix makes it differ from all columns of answers."""
+    return f"kept {state}"
 
 
 def rollups(dataset: Dataset, statistics: Statistics, reason: Reason, values: bool = False) -> list[Rollup]:

@@ -1,17 +1,18 @@
 """Tables of what subjects do at each age, from which cohorts are added up."""
 
-from rollup_bench.engines.clickhouse.births import Columns, born_with_origin, first_events, joined, repeats
+from rollup_bench.engines.clickhouse.births import born_with_origin, first_events, joined, repeats
 from rollup_bench.engines.clickhouse.sql import Literals, conditions
 from rollup_bench.engines.clickhouse.table import TYPES, Table
 from rollup_bench.engines.cohorts import StoredActivity
 from rollup_bench.engines.integer_ages import BIRTH, age
+from rollup_bench.engines.integer_statements import EventColumns
 from rollup_bench.engines.integer_time import LocalTime
 from rollup_bench.engines.partials import Partial
 
 COUNTS = ("subjects", "first", "last", "events")
 
 
-def table(stored: StoredActivity, columns: Columns, local: LocalTime) -> Table:
+def table(stored: StoredActivity, columns: EventColumns, local: LocalTime) -> Table:
     """The table of stored activity, which is filled from the table of events.
 
     `born` is the local day of births, or the start of their minute or hour in milliseconds since 1970, UTC. A row
@@ -25,7 +26,7 @@ def table(stored: StoredActivity, columns: Columns, local: LocalTime) -> Table:
     return Table(stored.name, types, ("born", *label, "age"), _select(stored, columns, local))
 
 
-def _select(stored: StoredActivity, columns: Columns, local: LocalTime) -> str:
+def _select(stored: StoredActivity, columns: EventColumns, local: LocalTime) -> str:
     question, literals = stored.definition, Literals()
     keys = ["bucket", *(["label"] if question.by else [])]
     firsts = first_events(question, columns, literals)
@@ -50,6 +51,6 @@ def _select(stored: StoredActivity, columns: Columns, local: LocalTime) -> str:
     )
 
 
-def _sum_type(name: str, columns: Columns) -> str:
+def _sum_type(name: str, columns: EventColumns) -> str:
     wide = Partial("sum", name).is_wide(columns.statistics)
     return "Nullable(Int128)" if wide else TYPES[columns.statistics.types[name]]

@@ -1,15 +1,12 @@
 """The SQL of births in ClickHouse, of the events since then, and of the ages at them."""
 
-from typing import NamedTuple
-
 from rollup_bench.engines.clickhouse.sql import Parameters, column, conditions, literal, millis, moment
 from rollup_bench.engines.clickhouse.table import TYPES
 from rollup_bench.engines.integer_ages import origin
+from rollup_bench.engines.integer_statements import EventColumns
 from rollup_bench.engines.integer_time import LocalTime
 from rollup_bench.engines.partials import Partial
 from rollup_bench.engines.tuned import EVENTS
-from rollup_bench.workloads import dataset
-from rollup_bench.workloads.events import Statistics
 from rollup_bench.workloads.questions import Cohort, Grain
 
 BORN = ("subject", "born", "label", "origin", "bucket")
@@ -18,29 +15,7 @@ EMPTY: dict[str, str | int] = {"string": "", "int64": 0}
 """Values in place of NULL, by the type of a column."""
 
 
-class Columns(NamedTuple):
-    """The roles of the columns of events, and the statistics of the events."""
-
-    roles: dataset.Columns
-    statistics: Statistics
-
-    @property
-    def subject(self) -> str:
-        """The name of the column of subjects."""
-        return self.roles.subject
-
-    @property
-    def time(self) -> str:
-        """The name of the column of times."""
-        return self.roles.time.name
-
-    @property
-    def birth(self) -> str:
-        """The column of births that has their places in the order of events."""
-        return "birth" if self.roles.order else "born"
-
-
-def first_events(question: Cohort, columns: Columns, parameters: Parameters, until: str | None = None) -> str:
+def first_events(question: Cohort, columns: EventColumns, parameters: Parameters, until: str | None = None) -> str:
     """The SELECT of each subject's birth and, with `by`, the dimension's smallest value (NULL last) at the birth.
 
     `until` is a condition that births must also meet. HAVING can follow.
@@ -60,7 +35,7 @@ def first_events(question: Cohort, columns: Columns, parameters: Parameters, unt
 
 
 def born_with_origin(
-    question: Cohort, columns: Columns, firsts: str, local: LocalTime, grain: Grain | None = None
+    question: Cohort, columns: EventColumns, firsts: str, local: LocalTime, grain: Grain | None = None
 ) -> str:
     """The SELECT of births, each with its cohort `label`, the origin of its ages, and the start of its `bucket`."""
     label = "value" if question.grain is None else local.bucket("born", question.grain)
@@ -71,7 +46,7 @@ def born_with_origin(
 
 
 def joined(
-    question: Cohort, columns: Columns, born: str, where: list[str], returns: list[str], numbers: list[str]
+    question: Cohort, columns: EventColumns, born: str, where: list[str], returns: list[str], numbers: list[str]
 ) -> str:
     """The SELECT of the events since the births of `born`, with what `born` selects.
 
@@ -83,22 +58,27 @@ def joined(
     values = [f"toInt128({column(n)})" if is_wide else column(n) for n, is_wide in zip(numbers, wide, strict=True)]
     selected = "".join(f", {value} AS number{i}" for i, value in enumerate(values))
     counts = f"ifNull({' AND '.join(returns) or '1'}, 0)"
-    met = " AND ".join([*where, f"{place(columns)} >= {columns.birth}", "(counts OR is_birth)"])
+    met = " AND ".join([*where, f"{place(columns)} >= {birth(columns)}", "(counts OR is_birth)"])
     known = "".join(f"b.{name} AS {name}, " for name in (*BORN, *(["birth"] if ordered else [])))
     instant = f"{millis(columns.time)} AS instant, "
     instant += f"{moment(columns.roles)} AS moment, " if ordered else ""
-    instant += f"{place(columns)} = {columns.birth} AS is_birth"
+    instant += f"{place(columns)} = {birth(columns)} AS is_birth"
     return (
         f"SELECT {known}{instant}, {counts} AS counts{selected}\n"
         f"FROM {EVENTS} AS e INNER JOIN ({born}) AS b ON {column(columns.subject)} = b.subject\nWHERE {met}"
     )
 
 
-def place(columns: Columns) -> str:
+def birth(columns: EventColumns) -> str:
+    """The column of births that has their places in the order of events."""
+    return "birth" if columns.roles.order else "born"
+
+
+def place(columns: EventColumns) -> str:
     """The column of events since births that has their places in the order of events."""
     return "moment" if columns.roles.order else "instant"
 
 
-def repeats(question: Cohort, columns: Columns) -> list[str]:
+def repeats(question: Cohort, columns: EventColumns) -> list[str]:
     """The condition that events since births are after the birth, if the question demands it."""
-    return [f"{place(columns)} > {columns.birth}"] if question.repeat else []
+    return [f"{place(columns)} > {birth(columns)}"] if question.repeat else []

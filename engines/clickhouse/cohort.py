@@ -7,16 +7,17 @@ expressions, because ClickHouse reads a table again wherever one is named.
 from typing import Any
 
 from rollup_bench.engines.clickhouse.ages import answer
-from rollup_bench.engines.clickhouse.births import Columns, born_with_origin, first_events, joined, repeats
+from rollup_bench.engines.clickhouse.births import born_with_origin, first_events, joined, repeats
 from rollup_bench.engines.clickhouse.sql import Parameters, column, conditions, quoted, timestamp
 from rollup_bench.engines.clickhouse.zones import SQL
 from rollup_bench.engines.cohorts import StoredActivity
 from rollup_bench.engines.integer_ages import age, stored_seen
+from rollup_bench.engines.integer_statements import EventColumns
 from rollup_bench.engines.integer_time import LocalTime
 from rollup_bench.workloads.questions import Cohort, milliseconds
 
 
-def cohort(question: Cohort, columns: Columns, local: LocalTime) -> tuple[str, list[Any]]:
+def cohort(question: Cohort, columns: EventColumns, local: LocalTime) -> tuple[str, list[Any]]:
     """The SQL of a cohort over the table of events, and its bound values."""
     parameters = Parameters()
     start, end = map(parameters.bind, question.span.milliseconds)
@@ -34,7 +35,7 @@ def cohort(question: Cohort, columns: Columns, local: LocalTime) -> tuple[str, l
 
 
 def stored_cohort(
-    question: Cohort, stored: StoredActivity, columns: Columns, local: LocalTime
+    question: Cohort, stored: StoredActivity, columns: EventColumns, local: LocalTime
 ) -> tuple[str, list[Any]]:
     """The SQL of a cohort over a table of stored activity, and its bound values."""
     parameters = Parameters()

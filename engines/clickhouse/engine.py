@@ -84,7 +84,7 @@ class ClickHouse(Engine):
         return f"{text}\n-- parameters: {', '.join(f'p{i} = {value!r}' for i, value in enumerate(values, 1))}"
 
     def export(self, plan: Plan, questions: Sequence[Template], events: Events, folder: Path) -> str:
-        export.write_events(plan.schema, loading.batches(events, Watch()), folder)
+        export.write_events(plan.schema, events.batches(), folder)
         write_text(folder / "settings.sql", *export.settings(self._settings))
         write_text(folder / "schema.sql", *export.schema(plan))
         for template in questions:

@@ -11,7 +11,6 @@ from typing import Any
 from rollup_bench.engines.clickhouse.sql import (
     Literals,
     Parameters,
-    bound,
     column,
     conditions,
     in_span,
@@ -23,6 +22,7 @@ from rollup_bench.engines.clickhouse.sql import (
 from rollup_bench.engines.clickhouse.table import Table, event_types
 from rollup_bench.engines.funnel_entries import NEVER
 from rollup_bench.engines.funnels import Steps, StoredFunnel
+from rollup_bench.engines.integer_statements import bound
 from rollup_bench.engines.tuned import EVENTS
 from rollup_bench.workloads.dataset import Columns
 from rollup_bench.workloads.events import Statistics
@@ -95,7 +95,7 @@ def _joined(entries: str, matching: str, k: int, by: int, places: list[str]) -> 
 
 
 def _answer(question: Funnel, columns: Columns, entries: str, parameters: Parameters) -> tuple[str, list[Any]]:
-    """The SQL that counts, from entries in the span, the subjects whose best entry reached each step."""
+    """The SQL that counts, for each step, the subjects whose best entry in the span reached it."""
     steps = len(question.steps)
     by = [f"by{i}" for i in range(len(question.by))]
     in_time = [

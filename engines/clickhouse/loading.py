@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
 
+from rollup_bench.engines.batches import batches
 from rollup_bench.engines.clickhouse.connections import Connection
 from rollup_bench.engines.clickhouse.sql import quoted
 from rollup_bench.engines.clickhouse.table import BATCHES, Table, event_types
@@ -13,7 +14,6 @@ from rollup_bench.engines.stages import Stage
 from rollup_bench.engines.tuned import EVENTS
 from rollup_bench.servers.watch import Watch
 from rollup_bench.workloads.events import Events
-from rollup_bench.workloads.pace import Pace
 
 VIEW = quoted("rolling up")
 PARTS = "database = currentDatabase()"
@@ -22,10 +22,11 @@ PARTS = "database = currentDatabase()"
 def fill(connection: Connection, plan: Plan, events: Events, watch: Watch) -> list[Stage]:
     """Fills the tables of a plan, first all events or roll-ups of them, then other tables."""
     began, (first, *others) = time.perf_counter(), plan.tables.all
+    rows = batches(events, watch, "merging and rolling up")
     if plan.tables.stored.events:
-        connection.insert(quoted(EVENTS), batches(events, watch), plan.schema)
+        connection.insert(quoted(EVENTS), rows, plan.schema)
     else:
-        _roll_up(connection, first, plan, batches(events, watch))
+        _roll_up(connection, first, plan, rows)
     _merge(connection, [first], watch)
     stages = [Stage(time.perf_counter() - began, _size(connection))]
     if others:
@@ -35,16 +36,6 @@ def fill(connection: Connection, plan: Plan, events: Events, watch: Watch) -> li
         _merge(connection, others, watch)
         stages.append(Stage(time.perf_counter() - began - stages[0].seconds, _size(connection)))
     return stages
-
-
-def batches(events: Events, watch: Watch) -> Iterator[pa.RecordBatch]:
-    """The events in batches; reports the progress, and raises FailureError at the deadline."""
-    pace = Pace(watch.say, "", events.statistics.rows)
-    for batch in events.batches():
-        watch.check()
-        yield batch
-        pace(batch.num_rows)
-    watch.say("merging and rolling up")
 
 
 def counted(connection: Connection, plan: Plan) -> dict[str, int]:

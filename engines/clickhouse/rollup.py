@@ -1,33 +1,21 @@
 """Roll-ups in ClickHouse: tables of states by bucket and dimensions, and the SQL of measures over them."""
 
 from rollup_bench.engines.clickhouse import states
-from rollup_bench.engines.clickhouse.sql import (
-    Literals,
-    Parameters,
-    bound,
-    column,
-    conditions,
-    millis,
-    quoted,
-    timestamp,
-)
+from rollup_bench.engines.clickhouse.sql import Literals, Parameters, column, conditions, millis, quoted, timestamp
 from rollup_bench.engines.clickhouse.table import INSTANT, TYPES, Table, event_types
 from rollup_bench.engines.clickhouse.zones import SQL
 from rollup_bench.engines.cut_spans import moments
+from rollup_bench.engines.integer_statements import bound
 from rollup_bench.engines.integer_time import LocalTime
 from rollup_bench.engines.partials import Partial
-from rollup_bench.engines.rollups import Rollup
+from rollup_bench.engines.rollups import MERGES, Rollup, state_column
 from rollup_bench.engines.tuned import EVENTS
 from rollup_bench.workloads import rule
 from rollup_bench.workloads.calendar import is_day
 from rollup_bench.workloads.events import Statistics
-from rollup_bench.workloads.filters import Op
 from rollup_bench.workloads.measures import ESTIMABLE, Function, Measure
 from rollup_bench.workloads.questions import Aggregate, Grain, Question
 from rollup_bench.workloads.rule import Part, State
-
-PLAIN = {Part.ROWS: "sum", Part.KNOWN: "sum", Part.SUM: "sum", Part.MIN: "min", Part.MAX: "max"}
-"""How the states that are numbers are merged."""
 
 
 class Stored:
@@ -42,7 +30,7 @@ class Stored:
         flag = {self.rollup.flag: "LowCardinality(String)"} if self.rollup.flagged else {}
         types = event_types(self.time, self._statistics)
         by = {name: types[name] for name in self.rollup.layout.by}
-        stored = {_name(s): self._type(s) for s in self._states()}
+        stored = {state_column(s): self._type(s) for s in self.rollup.states}
         order = (*flag, *sorted(by, key=lambda one: self._statistics.cardinality.get(one, 0)), self.time)
         return Table(name, {self.time: INSTANT} | flag | by | stored, order, self._select(quoted(source)), merges=True)
 
@@ -80,49 +68,32 @@ class Stored:
     def measure(self, measure: Measure, question: Aggregate) -> str:
         """The SQL that computes a question's measure from the states."""
         layout = self.rollup.layout
-        if measure.function is Function.DISTINCT and measure.column in layout.by:
-            counted = column(measure.column)
-            return (
-                f"toInt64(count({counted}))"
-                if self._is_distinct(question, counted)
-                else f"toInt64(uniqExact({counted}))"
-            )
+        if self.rollup.counts_groups(measure):
+            count = "count" if self.rollup.has_values_once(question, measure.column or "") else "uniqExact"
+            return f"toInt64({count}({column(measure.column)}))"
         wanted = [rule.serving_state(layout, state) for state in rule.states(measure)]
         merged = [self._merged(state, measure) for state in wanted if state is not None]
         return f"toFloat64({merged[0]}) / {merged[1]}" if measure.function is Function.MEAN else merged[0]
 
     def error(self, measure: Measure) -> float:
         """The error of a distinct count or a quantile that is computed from the states."""
-        if measure.function is Function.DISTINCT and measure.column in self.rollup.layout.by:
+        if self.rollup.counts_groups(measure):
             return 0.0
         (wanted,) = rule.states(measure)
         stored = rule.serving_state(self.rollup.layout, wanted)
         return states.form(stored.part, stored.error).error if stored else 0.0
 
-    def _is_distinct(self, question: Aggregate, counted: str) -> bool:
-        """Whether the roll-up has each value of a column at most once for each row of the answer."""
-        alike = {*map(column, question.by), *(column(f.column) for f in question.where if f.op is Op.EQ), counted}
-        dimensions = {*self.rollup.layout.by, *([self.rollup.flag] if self.rollup.flagged else [])}
-        same = question.grain == self.rollup.layout.grain and question.subtotals == "none"
-        return same and set(map(column, dimensions)) <= alike
-
     def _merged(self, state: State, measure: Measure) -> str:
-        stored = column(_name(state))
-        if state.part not in PLAIN:
+        stored = column(state_column(state))
+        if state.part not in MERGES:
             merged = states.merged(measure, state, stored, self._plain_type(state))
             return f"toInt64(ifNull({merged}, 0))" if state.part is Part.DISTINCT else merged
-        merged = f"{PLAIN[state.part]}({stored})"
+        merged = f"{MERGES[state.part]}({stored})"
         checked = self._is_wide(state) and measure.function is Function.SUM
         return f"accurateCast({merged}, 'Nullable(Int64)')" if checked else merged
 
-    def _states(self) -> list[State]:
-        """The stored states; the distinct values of a dimension are its groups."""
-        layout = self.rollup.layout
-        return [s for s in rule.stored_states(layout) if s.part is not Part.DISTINCT or s.column not in layout.by]
-
     def _names(self) -> list[str]:
-        flag = [self.rollup.flag] if self.rollup.flagged else []
-        return [*flag, *self.rollup.layout.by, *map(_name, self._states())]
+        return [*self.rollup.dimensions, *map(state_column, self.rollup.states)]
 
     def _keys(self) -> list[str]:
         flag = [quoted(self.rollup.flag)] if self.rollup.flagged else []
@@ -135,7 +106,7 @@ class Stored:
             holds = " AND ".join(conditions(self.rollup.flagged, Literals()))
             flag = f"CAST(if(ifNull({holds}, 0), 'true', 'false'), 'LowCardinality(String)')"
             by.insert(0, f"{flag} AS {quoted(self.rollup.flag)}")
-        return [*by, *(f"{self._expression(s)} AS {quoted(_name(s))}" for s in self._states())]
+        return [*by, *(f"{self._expression(s)} AS {quoted(state_column(s))}" for s in self.rollup.states)]
 
     def _expression(self, state: State) -> str:
         if state.part is Part.ROWS:
@@ -143,16 +114,16 @@ class Stored:
         value = column(state.column)
         if state.part is Part.KNOWN:
             return f"toInt64(count({value}))"
-        if state.part in PLAIN:
+        if state.part in MERGES:
             return f"{state.part}({f'toInt128({value})' if self._is_wide(state) else value})"
         return states.form(state.part, state.error).state(f"CAST({value}, '{self._plain_type(state)}')")
 
     def _type(self, state: State) -> str:
         if state.part in (Part.ROWS, Part.KNOWN):
             return "SimpleAggregateFunction(sum, Int64)"
-        if state.part in PLAIN:
+        if state.part in MERGES:
             kind = "Nullable(Int128)" if self._is_wide(state) else self._plain_type(state)
-            return f"SimpleAggregateFunction({PLAIN[state.part]}, {kind})"
+            return f"SimpleAggregateFunction({MERGES[state.part]}, {kind})"
         return states.form(state.part, state.error).type(self._plain_type(state))
 
     def _plain_type(self, state: State) -> str:
@@ -171,12 +142,6 @@ def unsupported_reason(question: Question, rollup: Rollup) -> str | None:
     reason = rollup.unsupported_reason(question)
     if reason is None and isinstance(question, Aggregate):
         for measure in question.measures:
-            counted = measure.function is Function.DISTINCT and measure.column in rollup.layout.by
-            if measure.function in ESTIMABLE and not counted:
+            if measure.function in ESTIMABLE and not rollup.counts_groups(measure):
                 return f"merging states of {measure} takes longer than reading the events"
     return reason
-
-
-def _name(state: State) -> str:
-    """The column that stores a state; its prefix makes its name differ from all columns of answers."""
-    return f"kept {state}"

@@ -1,17 +1,17 @@
 """The SQL of aggregates in ClickHouse with bound values, and the functions that cohorts and funnels use too."""
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from rollup_bench.engines import ordering
 from rollup_bench.engines import sql as engines_sql
+from rollup_bench.engines.integer_statements import Rows, bound
 from rollup_bench.engines.integer_time import LocalTime
 from rollup_bench.workloads.calendar import is_day
 from rollup_bench.workloads.dataset import Columns
 from rollup_bench.workloads.filters import Filter
 from rollup_bench.workloads.measures import Measure
-from rollup_bench.workloads.questions import Aggregate, Grain, Question, Span, milliseconds
+from rollup_bench.workloads.questions import Aggregate, Grain, Question
 
 TYPES = {str: "String", int: "Int64", float: "Float64"}
 ROW = "e"
@@ -70,17 +70,6 @@ def timestamp(instant: str) -> str:
     return f"fromUnixTimestamp64Milli({instant}, 'UTC')"
 
 
-class Rows(NamedTuple):
-    """The rows in a question's span: the SQL of a table or of a SELECT in brackets, and conditions on the rows.
-
-    `whole` says that each row is of one bucket of the question and that its time is the start of the bucket.
-    """
-
-    source: str
-    where: list[str]
-    whole: bool = False
-
-
 def aggregate(
     question: Aggregate,
     time: str,
@@ -122,11 +111,6 @@ def in_span(time: str, parameters: Parameters) -> list[str]:
     """The SQL conditions for times from the start of a span to just before its end, which are bound as functions."""
     start, end = bound(lambda span: span.start, parameters), bound(lambda span: span.end, parameters)
     return [f"{column(time)} >= {timestamp(start)}", f"{column(time)} < {timestamp(end)}"]
-
-
-def bound(moment: Callable[[Span], datetime], parameters: Parameters) -> str:
-    """Binds a function that returns a moment from the span, in milliseconds since 1970; returns its placeholder."""
-    return parameters.bind(lambda span: milliseconds(moment(span)))
 
 
 def conditions(filters: Sequence[Filter], parameters: Parameters) -> list[str]:

@@ -2,10 +2,10 @@
 
 from rollup_bench.engines import tuned
 from rollup_bench.engines.clickhouse import activity, funnel, rollup
-from rollup_bench.engines.clickhouse.births import Columns
 from rollup_bench.engines.clickhouse.rollup import Stored
 from rollup_bench.engines.clickhouse.table import BATCHES, Table, events
 from rollup_bench.engines.clickhouse.zones import SQL
+from rollup_bench.engines.integer_statements import EventColumns
 from rollup_bench.engines.integer_time import LocalTime
 from rollup_bench.engines.tuned import EVENTS, TableSet
 from rollup_bench.workloads.dataset import Dataset
@@ -23,7 +23,7 @@ def table_set(dataset: Dataset, layout: Layout, statistics: Statistics) -> Table
 
 def tables(stored: TableSet[Stored], dataset: Dataset, statistics: Statistics) -> list[Table]:
     """The tables in the order in which they are filled; that of all events, if there is one, is the first."""
-    columns = Columns(dataset.columns, statistics)
+    columns = EventColumns(dataset.columns, statistics)
 
     def local(zone: str) -> LocalTime:
         return LocalTime(SQL, zone, statistics.first, statistics.last)

@@ -74,7 +74,7 @@ def _join(k: int, place: str) -> str:
 
 
 def _answer(question: Funnel, columns: Columns, ctes: list[str], parameters: Parameters) -> tuple[str, list[object]]:
-    """The SQL that counts, from entries in the span, the subjects whose best entry reached each step."""
+    """The SQL that counts, for each step, the subjects whose best entry in the span reached it."""
     steps = range(1, len(question.steps) + 1)
     by = [f"by{i}" for i in range(len(question.by))]
     in_time = [

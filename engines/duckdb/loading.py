@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from rollup_bench.engines.batches import batches
 from rollup_bench.engines.contract import Plan
 from rollup_bench.engines.duckdb import tables
 from rollup_bench.engines.stages import Stage
 from rollup_bench.servers.watch import Watch
 from rollup_bench.workloads.events import Events
-from rollup_bench.workloads.pace import Pace
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -41,12 +41,8 @@ def filled(connection: "DuckDBPyConnection", texts: Sequence[str], path: Path) -
 
 def naive_batches(events: Events, watch: Watch) -> Iterator[pa.RecordBatch]:
     """The events in batches of the naive schema; reports the progress, and raises FailureError at the deadline."""
-    pace = Pace(watch.say, "", events.statistics.rows)
-    for batch in events.batches():
-        watch.check()
+    for batch in batches(events, watch, "sorting and rolling up"):
         yield batch.cast(naive_schema(batch.schema))
-        pace(batch.num_rows)
-    watch.say("sorting and rolling up")
 
 
 def naive_schema(schema: pa.Schema) -> pa.Schema:

@@ -3,16 +3,13 @@
 from rollup_bench.engines.cut_spans import moments
 from rollup_bench.engines.duckdb.sql import Literals, bound, conditions
 from rollup_bench.engines.duckdb.zones import LocalTime
-from rollup_bench.engines.rollups import Rollup
+from rollup_bench.engines.rollups import MERGES, Rollup, state_column
 from rollup_bench.engines.sql import Parameters, quoted
 from rollup_bench.workloads import rule
 from rollup_bench.workloads.calendar import is_day
-from rollup_bench.workloads.filters import Op
 from rollup_bench.workloads.measures import ESTIMABLE, Function, Measure
 from rollup_bench.workloads.questions import Aggregate, Grain, Question
 from rollup_bench.workloads.rule import Part, State
-
-MERGES = {Part.ROWS: "sum", Part.KNOWN: "sum", Part.SUM: "sum", Part.MIN: "min", Part.MAX: "max"}
 
 
 def create(name: str, rollup: Rollup, time: str, source: str, local: LocalTime) -> str:
@@ -84,8 +81,7 @@ def unsupported_reason(question: Question, rollup: Rollup) -> str | None:
     reason = rollup.unsupported_reason(question)
     if reason is None and isinstance(question, Aggregate):
         for measure in question.measures:
-            counted = measure.function is Function.DISTINCT and measure.column in rollup.layout.by
-            if measure.function in ESTIMABLE and not counted:
+            if measure.function in ESTIMABLE and not rollup.counts_groups(measure):
                 return f"DuckDB cannot merge stored states of {measure}; raw answers it exactly"
     return reason
 
@@ -93,7 +89,7 @@ def unsupported_reason(question: Question, rollup: Rollup) -> str | None:
 def measure(measure: Measure, question: Aggregate, rollup: Rollup, integers: set[str]) -> str:
     """The SQL that computes a question's measure from a roll-up's states; `integers` names the integer columns."""
     if measure.function is Function.DISTINCT:
-        distinct = "" if _distinct(question, rollup, measure.column or "") else "DISTINCT "
+        distinct = "" if rollup.has_values_once(question, measure.column or "") else "DISTINCT "
         return f"count({distinct}{quoted(measure.column or '')})"
     merged = [_merged(s) for s in rule.states(measure)]
     if measure.function is Function.MEAN:
@@ -102,20 +98,12 @@ def measure(measure: Measure, question: Aggregate, rollup: Rollup, integers: set
     return f"CAST({merged[0]} AS BIGINT)" if whole else merged[0]
 
 
-def _distinct(question: Aggregate, rollup: Rollup, column: str) -> bool:
-    """Whether the roll-up has each value of a column at most once for each row of the answer."""
-    alike = {*question.by, *(f.column for f in question.where if f.op is Op.EQ), column}
-    dimensions = {*rollup.layout.by, *([rollup.flag] if rollup.flagged else [])}
-    return question.grain == rollup.layout.grain and question.subtotals == "none" and dimensions <= alike
-
-
 def _merged(state: State) -> str:
     return f"{MERGES[state.part]}({_column(state)})"
 
 
 def _column(state: State) -> str:
-    """The quoted column that stores a state; its prefix makes its name differ from all columns of answers."""
-    return quoted(f"kept {state}")
+    return quoted(state_column(state))
 
 
 def _expression(state: State) -> str:

@@ -2,9 +2,10 @@
 
 from rollup_bench.engines.cohorts import StoredActivity
 from rollup_bench.engines.integer_ages import BIRTH, age
+from rollup_bench.engines.integer_statements import EventColumns
 from rollup_bench.engines.integer_time import LocalTime
 from rollup_bench.engines.partials import Partial
-from rollup_bench.engines.spark.births import Columns, born_with_origin, first_events, joined
+from rollup_bench.engines.spark.births import born_with_origin, first_events, joined
 from rollup_bench.engines.spark.sql import Literals, quoted
 from rollup_bench.engines.spark.table import TYPES, Table
 
@@ -12,7 +13,7 @@ COUNTS = ("subjects", "first", "last", "events")
 WIDE = "DECIMAL(38, 0)"
 
 
-def table(stored: StoredActivity, columns: Columns, local: LocalTime) -> Table:
+def table(stored: StoredActivity, columns: EventColumns, local: LocalTime) -> Table:
     """The table of stored activity, which is filled from the table of events.
 
     `born` is the local day of births, or the start of their minute or hour in milliseconds since 1970, UTC. A row
@@ -26,7 +27,7 @@ def table(stored: StoredActivity, columns: Columns, local: LocalTime) -> Table:
     return Table(stored.name, types, ("born", *label, "age"), _select(stored, columns, local, types))
 
 
-def _select(stored: StoredActivity, columns: Columns, local: LocalTime, types: dict[str, str]) -> str:
+def _select(stored: StoredActivity, columns: EventColumns, local: LocalTime, types: dict[str, str]) -> str:
     question, literals = stored.definition, Literals()
     keys = ["bucket", *(["label"] if question.by else [])]
     firsts = first_events(question, columns, literals)
@@ -50,6 +51,6 @@ def _select(stored: StoredActivity, columns: Columns, local: LocalTime, types: d
     )
 
 
-def _sum_type(name: str, columns: Columns) -> str:
+def _sum_type(name: str, columns: EventColumns) -> str:
     wide = Partial("sum", name).is_wide(columns.statistics)
     return WIDE if wide else TYPES[columns.statistics.types[name]]

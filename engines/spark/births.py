@@ -1,14 +1,11 @@
 """The SQL of births in Spark, of the events since then, and of the ages at them."""
 
-from typing import NamedTuple
-
 from rollup_bench.engines.integer_ages import origin
+from rollup_bench.engines.integer_statements import EventColumns
 from rollup_bench.engines.integer_time import LocalTime
 from rollup_bench.engines.partials import Partial
 from rollup_bench.engines.spark.sql import Parameters, column, conditions, millis, moment
 from rollup_bench.engines.tuned import EVENTS
-from rollup_bench.workloads import dataset
-from rollup_bench.workloads.events import Statistics
 from rollup_bench.workloads.questions import Cohort, Grain
 
 BORN = ("subject", "born", "birth", "label", "origin", "bucket")
@@ -17,24 +14,7 @@ WIDE = "DECIMAL(28, 0)"
 """The type in which integers are added up whose sum may exceed 64 bits; the sum has ten digits more."""
 
 
-class Columns(NamedTuple):
-    """The roles of the columns of events, and the statistics of the events."""
-
-    roles: dataset.Columns
-    statistics: Statistics
-
-    @property
-    def subject(self) -> str:
-        """The name of the column of subjects."""
-        return self.roles.subject
-
-    @property
-    def time(self) -> str:
-        """The name of the column of times."""
-        return self.roles.time.name
-
-
-def first_events(question: Cohort, columns: Columns, parameters: Parameters, until: str | None = None) -> str:
+def first_events(question: Cohort, columns: EventColumns, parameters: Parameters, until: str | None = None) -> str:
     """The SELECT of each subject's birth and, with `by`, the dimension's smallest value (NULL last) at the birth.
 
     `born` is the time of the birth, and `birth` its place in the order of events. `until` is a condition that births
@@ -61,7 +41,7 @@ def born_with_origin(question: Cohort, firsts: str, local: LocalTime, grain: Gra
 
 def joined(
     question: Cohort,
-    columns: Columns,
+    columns: EventColumns,
     born: str,
     where: list[str],
     limits: list[str],

@@ -104,7 +104,7 @@ class Client:
         return [("authorization", f"Bearer {token}")] if token else []
 
     def _known(self) -> dict[str, Any]:
-        """What each request says of its session. A session of a server that has restarted is an error."""
+        """The fields that name the session in each request; a server that has restarted rejects the old session."""
         observed = {"client_observed_server_side_session_id": self._server_session} if self._server_session else {}
         return {"session_id": self._session, "user_context": self._user, **observed}
 

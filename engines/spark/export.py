@@ -16,14 +16,13 @@ from rollup_bench.engines.cut_spans import bucket_after, bucket_before
 from rollup_bench.engines.exports import Forms, described, traced
 from rollup_bench.engines.integer_ages import by_period
 from rollup_bench.engines.integer_time import LocalTime, shown_at, unit_at
-from rollup_bench.engines.spark.loading import batches, precise
+from rollup_bench.engines.spark.loading import precise
 from rollup_bench.engines.spark.rollup import Stored
 from rollup_bench.engines.spark.sql import literal, quoted
 from rollup_bench.engines.spark.statements import statement
 from rollup_bench.engines.spark.table import Table, arriving
 from rollup_bench.engines.spark.zones import SQL
 from rollup_bench.engines.tuned import Source
-from rollup_bench.servers.watch import Watch
 from rollup_bench.workloads.calendar import DAY, YEAR
 from rollup_bench.workloads.events import Events, Statistics
 from rollup_bench.workloads.questions import MILLISECOND, Cohort, Grain, Question, milliseconds
@@ -48,7 +47,7 @@ The columns `bucket` and `cohort` of answers by time are the milliseconds since 
 def write_events(events: Events, folder: Path) -> None:
     """Writes the events to a file from which the tables are filled."""
     (folder / FOLDER).mkdir(parents=True, exist_ok=True)
-    rows = map(precise, batches(events, Watch()))
+    rows = map(precise, events.batches())
     first = next(rows)
     with pyarrow.parquet.ParquetWriter(folder / FOLDER / "events.parquet", first.schema) as writer:
         for batch in [first, *rows]:

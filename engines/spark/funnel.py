@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from rollup_bench.engines.funnels import Steps, StoredFunnel
+from rollup_bench.engines.integer_statements import bound
 from rollup_bench.engines.spark.sql import (
     Literals,
     Parameters,
-    bound,
     column,
     conditions,
     in_span,
@@ -86,7 +86,7 @@ def _place(columns: Columns) -> str:
 
 
 def _answer(question: Funnel, columns: Columns, entries: str, parameters: Parameters) -> tuple[str, list[Any]]:
-    """The SQL that counts, from entries in the span, the subjects whose best entry reached each step."""
+    """The SQL that counts, for each step, the subjects whose best entry in the span reached it."""
     steps = len(question.steps)
     by = [f"by{i}" for i in range(len(question.by))]
     in_time = [

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import pyarrow as pa
 import pyarrow.parquet
 
+from rollup_bench.engines.batches import batches
 from rollup_bench.engines.contract import Plan
 from rollup_bench.engines.spark.client import Client, StatementError
 from rollup_bench.engines.spark.sql import literal, quoted
@@ -24,10 +25,9 @@ from rollup_bench.engines.stages import Stage
 from rollup_bench.errors import FailureError
 from rollup_bench.servers.watch import Watch
 from rollup_bench.workloads.events import Events
-from rollup_bench.workloads.pace import Pace
 
 COMPLETE = Table("complete", {"rows": "BIGINT"}, ("rows",), "")
-"""The table with the number of rows of all tables, which is written last."""
+"""The table that is written last, so that a load is complete if it exists; it has the number of rows of all tables."""
 MOMENTS = pa.timestamp("us", tz="UTC")
 """The precision of Spark's times."""
 
@@ -108,16 +108,6 @@ def drop(client: Client, plan: Plan) -> None:
     folder.delete(client)
 
 
-def batches(events: Events, watch: Watch) -> Iterator[pa.RecordBatch]:
-    """The events in batches; reports the progress, and raises FailureError at the deadline."""
-    pace = Pace(watch.say, "", events.statistics.rows)
-    for batch in events.batches():
-        watch.check()
-        yield batch
-        pace(batch.num_rows)
-    watch.say("sorting and rolling up")
-
-
 def precise(batch: pa.RecordBatch) -> pa.RecordBatch:
     """A batch with times as Spark has them."""
     fields = [f.with_type(MOMENTS) if pa.types.is_timestamp(f.type) else f for f in batch.schema]
@@ -127,7 +117,7 @@ def precise(batch: pa.RecordBatch) -> pa.RecordBatch:
 def _send(client: Client, folder: Folder, events: Events, watch: Watch) -> None:
     """Sends the events as a file for each batch."""
     with tempfile.TemporaryDirectory() as local:
-        for number, batch in enumerate(batches(events, watch)):
+        for number, batch in enumerate(batches(events, watch, "sorting and rolling up")):
             file = Path(local, f"{number}.parquet")
             pyarrow.parquet.write_table(pa.Table.from_batches([precise(batch)]), file)
             with _until(watch):

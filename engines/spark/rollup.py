@@ -1,25 +1,22 @@
 """Roll-ups in Spark: tables of states by bucket and dimensions, and the SQL of measures over them."""
 
 from rollup_bench.engines.cut_spans import moments
+from rollup_bench.engines.integer_statements import bound
 from rollup_bench.engines.integer_time import LocalTime
 from rollup_bench.engines.partials import Partial
-from rollup_bench.engines.rollups import Rollup
+from rollup_bench.engines.rollups import MERGES, Rollup, state_column
 from rollup_bench.engines.spark import states
 from rollup_bench.engines.spark.births import WIDE
-from rollup_bench.engines.spark.sql import Literals, Parameters, bound, column, conditions, millis, quoted, timestamp
+from rollup_bench.engines.spark.sql import Literals, Parameters, column, conditions, millis, quoted, timestamp
 from rollup_bench.engines.spark.table import TYPES, Table, event_types
 from rollup_bench.engines.spark.zones import SQL
 from rollup_bench.engines.tuned import EVENTS
 from rollup_bench.workloads import rule
 from rollup_bench.workloads.calendar import is_day
 from rollup_bench.workloads.events import Statistics
-from rollup_bench.workloads.filters import Op
 from rollup_bench.workloads.measures import ESTIMABLE, Function, Measure
 from rollup_bench.workloads.questions import Aggregate, Grain, Question
 from rollup_bench.workloads.rule import Part, State
-
-MERGES = {Part.ROWS: "sum", Part.KNOWN: "sum", Part.SUM: "sum", Part.MIN: "min", Part.MAX: "max"}
-"""How the states that are numbers are merged."""
 
 
 class Stored:
@@ -34,7 +31,7 @@ class Stored:
         flag = {self.rollup.flag: "STRING"} if self.rollup.flagged else {}
         types = event_types(self._statistics)
         by = {name: types[name] for name in self.rollup.layout.by}
-        stored = {_name(s): self._type(s) for s in self._states()}
+        stored = {state_column(s): self._type(s) for s in self.rollup.states}
         order = (self.time, *flag, *by)
         return Table(name, {self.time: "TIMESTAMP"} | flag | by | stored, order, self._select(quoted(source)))
 
@@ -71,8 +68,8 @@ class Stored:
     def measure(self, measure: Measure, question: Aggregate) -> str:
         """The SQL that computes a question's measure from the states."""
         layout = self.rollup.layout
-        if measure.function is Function.DISTINCT and measure.column in layout.by:
-            distinct = "" if self._is_distinct(question, measure.column) else "DISTINCT "
+        if self.rollup.counts_groups(measure):
+            distinct = "" if self.rollup.has_values_once(question, measure.column or "") else "DISTINCT "
             return f"count({distinct}{column(measure.column)})"
         wanted = [rule.serving_state(layout, state) for state in rule.states(measure)]
         merged = [self._merged(state, measure) for state in wanted if state is not None]
@@ -82,20 +79,14 @@ class Stored:
 
     def error(self, measure: Measure) -> float:
         """The error of a distinct count or a quantile that is computed from the states."""
-        if measure.function is Function.DISTINCT and measure.column in self.rollup.layout.by:
+        if self.rollup.counts_groups(measure):
             return 0.0
         (wanted,) = rule.states(measure)
         stored = rule.serving_state(self.rollup.layout, wanted)
         return self._form(stored).error if stored else 0.0
 
-    def _is_distinct(self, question: Aggregate, counted: str | None) -> bool:
-        """Whether the roll-up has each value of a column at most once for each row of the answer."""
-        alike = {*question.by, *(f.column for f in question.where if f.op is Op.EQ), counted}
-        dimensions = {*self.rollup.layout.by, *([self.rollup.flag] if self.rollup.flagged else [])}
-        return question.grain == self.rollup.layout.grain and question.subtotals == "none" and dimensions <= alike
-
     def _merged(self, state: State, measure: Measure) -> str:
-        stored = column(_name(state))
+        stored = column(state_column(state))
         if state.part not in MERGES:
             merged = self._form(state).merged(stored, measure.at)
             return f"CAST({merged} AS BIGINT)" if state.part is Part.DISTINCT else merged
@@ -103,18 +94,12 @@ class Stored:
         checked = self._is_wide(state) and measure.function is Function.SUM
         return f"CAST({merged} AS BIGINT)" if checked else merged
 
-    def _states(self) -> list[State]:
-        """The stored states; the distinct values of a dimension are its groups."""
-        layout = self.rollup.layout
-        return [s for s in rule.stored_states(layout) if s.part is not Part.DISTINCT or s.column not in layout.by]
-
     def _names(self) -> list[str]:
-        flag = [self.rollup.flag] if self.rollup.flagged else []
-        return [*flag, *self.rollup.layout.by, *map(_name, self._states())]
+        return [*self.rollup.dimensions, *map(state_column, self.rollup.states)]
 
     def _keys(self) -> str:
         """The keys of groups by number: the bucket, the flag if there is one, and the dimensions."""
-        return ", ".join(str(1 + place) for place in range(len(self._names()) - len(self._states()) + 1))
+        return ", ".join(str(1 + place) for place in range(len(self._names()) - len(self.rollup.states) + 1))
 
     def _columns(self) -> list[str]:
         """The SQL of the dimensions and states, for a SELECT from events that groups by all dimensions."""
@@ -122,7 +107,7 @@ class Stored:
         if self.rollup.flagged:
             holds = " AND ".join(conditions(self.rollup.flagged, Literals()))
             by.insert(0, f"if(coalesce({holds}, false), 'true', 'false') AS {quoted(self.rollup.flag)}")
-        return [*by, *(f"{self._expression(s)} AS {quoted(_name(s))}" for s in self._states())]
+        return [*by, *(f"{self._expression(s)} AS {quoted(state_column(s))}" for s in self.rollup.states)]
 
     def _expression(self, state: State) -> str:
         if state.part is Part.ROWS:
@@ -160,8 +145,7 @@ def unsupported_reason(question: Question, rollup: Rollup) -> str | None:
     reason = rollup.unsupported_reason(question)
     if reason is None and isinstance(question, Aggregate):
         for measure in question.measures:
-            counted = measure.function is Function.DISTINCT and measure.column in rollup.layout.by
-            if measure.function in ESTIMABLE and not counted and not _sketched(measure):
+            if measure.function in ESTIMABLE and not rollup.counts_groups(measure) and not _sketched(measure):
                 return f"merging the values of {measure} takes longer than reading the events"
     return reason
 
@@ -169,8 +153,3 @@ def unsupported_reason(question: Question, rollup: Rollup) -> str | None:
 def _sketched(measure: Measure) -> bool:
     """Whether a sketch is small enough for the error that a distinct count or a quantile tolerates."""
     return bool(states.form(Part(measure.function.value), measure.error, "").size)
-
-
-def _name(state: State) -> str:
-    """The column that stores a state; its prefix makes its name differ from all columns of answers."""
-    return f"kept {state}"

@@ -1,9 +1,9 @@
 """The tables that Spark creates for a layout."""
 
 from rollup_bench.engines import tuned
+from rollup_bench.engines.integer_statements import EventColumns
 from rollup_bench.engines.integer_time import LocalTime
 from rollup_bench.engines.spark import activity, funnel, rollup
-from rollup_bench.engines.spark.births import Columns
 from rollup_bench.engines.spark.rollup import Stored
 from rollup_bench.engines.spark.table import ARRIVING, Table, events
 from rollup_bench.engines.spark.zones import SQL
@@ -23,7 +23,7 @@ def table_set(dataset: Dataset, layout: Layout, statistics: Statistics) -> Table
 
 def tables(stored: TableSet[Stored], dataset: Dataset, statistics: Statistics) -> list[Table]:
     """The tables in the order in which they are filled; that of all events, if there is one, is the first."""
-    columns = Columns(dataset.columns, statistics)
+    columns = EventColumns(dataset.columns, statistics)
 
     def local(zone: str) -> LocalTime:
         return LocalTime(SQL, zone, statistics.first, statistics.last)

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import isinf
 
 from rich.console import Console
@@ -70,30 +70,38 @@ def _print_asked(arms: Sequence[StreamView], console: Console) -> None:
 
 def _print_processor(arms: Sequence[StreamView], console: Console) -> None:
     """Prints what processes used while the stream was written; follower and asking clients are one process."""
-    names = list(dict.fromkeys(name for one in arms for name in one.processor))
+    names = _processes(one.processor for one in arms)
     if not names:
         return
     console.print("Processor seconds for a million events, asking included, and memory of the follower")
     table = new_table("arm", right=[*names, "MiB middle", "MiB end"])
     for one in arms:
-        used = [f"{one.processor[name]:.3g}" if name in one.processor else "" for name in names]
         memory = [f"{size / (1 << 20):.0f}" for size in one.resident or ()] or ["", ""]
-        table.add_row(_name(one), *used, *memory)
+        table.add_row(_name(one), *_cells(one.processor, names, ".3g"), *memory)
     print_table(table, console)
 
 
 def _print_written(arms: Sequence[StreamView], console: Console) -> None:
     """Prints how large messages are, and what processes wrote to disk."""
-    names = list(dict.fromkeys(name for one in arms for name in one.written))
+    names = _processes(one.written for one in arms)
     if not names:
         return
     console.print("Bytes of an event: of its message, and written to disk by each process")
     table = new_table("arm", right=["message", *names])
     for one in arms:
         message = "" if one.message is None else f"{one.message:.0f}"
-        written = [f"{one.written[name]:.0f}" if name in one.written else "" for name in names]
-        table.add_row(_name(one), message, *written)
+        table.add_row(_name(one), message, *_cells(one.written, names, ".0f"))
     print_table(table, console)
+
+
+def _processes(figures: Iterable[Mapping[str, float]]) -> list[str]:
+    """The names of all processes of which a figure is known, in the order in which they first come."""
+    return list(dict.fromkeys(name for each in figures for name in each))
+
+
+def _cells(figures: Mapping[str, float], names: Sequence[str], form: str) -> list[str]:
+    """The figures of these processes as texts, empty where one is not known."""
+    return [f"{figures[name]:{form}}" if name in figures else "" for name in names]
 
 
 def _print_kills(streams: Sequence[tuple[Followed, Figures]], console: Console) -> None:

@@ -5,6 +5,7 @@
     const { DRAWS, LEVEL, NEEDS, PRICES, Rule, changed, interval, isKnownError, median, scaled, total } = choosing;
     const BOUNDS = ['p95_ms', 'disk_gb', 'load_seconds', 'fresh_seconds'], AMOUNTS = ['rate', 'unforeseen', 'events_a_day', ...Object.keys(PRICES)];
     const MOST = { unforeseen: 1 }, STEP = 1e6, FLAT = 1e-7, FAR = 100, BEYOND = 1e-3, LARGEST = 1e12;
+    const isNear = (value, now) => !now || (1 / FAR < value / now && value / now < FAR);
     const finite = (value) => Number.isFinite(value) ? value : null;
     const isSame = (one, two) => JSON.stringify(one) === JSON.stringify(two);
 
@@ -75,8 +76,7 @@
             const { freshness } = this.rule, now = freshness.rate, with_ = (value) => this.with('events_a_second', value).choose().chosen;
             if (!freshness.isNeeded) { return []; }
             const limit = ([met, missed]) => [met, met, missed], best = freshness.fastest(this.best);
-            const isNear = !now || (1 / FAR < best[0] / now && best[0] / now < FAR);
-            const found = isNear ? [flipOf('events_a_second', true, limit(best), with_(best[0] * (1 + BEYOND)))] : [];
+            const found = isNear(best[0], now) ? [flipOf('events_a_second', true, limit(best), with_(best[0] * (1 + BEYOND)))] : [];
             const cheaper = this.others.filter((one) => this.dearer(one) < 0).map((one) => freshness.fastest(one));
             for (const each of cheaper.filter(([met]) => now / FAR < met && met < now).sort((one, two) => two[0] - one[0])) {
                 const chosen = with_(each[0]);
@@ -103,13 +103,12 @@
                 })];
             }));
             const most = Object.hasOwn(MOST, name) ? MOST[name] : Infinity;
-            const isNear = (flip) => !now || (1 / FAR < flip.value / now && flip.value / now < FAR);
             return [true, false].flatMap((up) => {
                 const isValid = (place) => (up ? place > now : place < now) && place >= 0 && place < most - BEYOND;
                 const nearest = new Map([...places].map(([rival, one]) => [rival, one.map((place) => isValid(place) ? (up ? place : -place) : Infinity)]));
                 for (;;) {
                     const flip = nearestFlip(name, up, nearest);
-                    if (!flip || !isNear(flip)) { return []; }
+                    if (!flip || !isNear(flip.value, now)) { return []; }
                     if (this.serves(flip.chosen[0], valued(flip.value * (up ? 1 + BEYOND : 1 - BEYOND)))) { return [flip]; }
                     nearest.delete(flip.chosen[0]);
                 }
