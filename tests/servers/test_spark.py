@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rollup_bench.engines.contract import Where
 from rollup_bench.engines.integer_time import LocalTime, shown_at, unit_at
 from rollup_bench.engines.spark import states
 from rollup_bench.engines.spark.client import Client
@@ -20,19 +19,17 @@ from rollup_bench.engines.spark.zones import SQL
 from rollup_bench.errors import FailureError
 from rollup_bench.harness.conformance import strategies
 from rollup_bench.harness.conformance.scripted_events import COUNT, JUNE, event
-from rollup_bench.harness.conformance.tested_engine import RANDOM, EngineUnderTest, few, packed
+from rollup_bench.harness.conformance.tested_engine import RANDOM, few
 from rollup_bench.servers import Server
 from rollup_bench.servers.watch import Watch
 from rollup_bench.workloads import calendar
-from rollup_bench.workloads.layouts import Layout
-from rollup_bench.workloads.measures import parse
-from rollup_bench.workloads.questions import EPOCH, Aggregate, Grain, Span, milliseconds
+from rollup_bench.workloads.questions import EPOCH, Aggregate, Grain, milliseconds
 from rollup_bench.workloads.rule import Part
 from rollup_bench.workloads.truth import buckets
 from tests.conftest import BUDGET
+from tests.support.tuned import check_exact_states
+from tests.support.zones import ODD_CLOCKS
 
-TRICKY = ["America/New_York", "America/Sao_Paulo", "America/St_Johns", "Africa/Monrovia", "Australia/Lord_Howe"]
-TRICKY += ["Europe/Amsterdam", "Pacific/Apia", "Africa/Casablanca", "UTC"]
 PERIODS = [
     tuple(milliseconds(datetime(year, 1, 1, tzinfo=UTC)) for year in years)
     for years in ((2, 60), (1850, 1960), (1960, 2040), (9960, 9998))
@@ -65,7 +62,7 @@ def evaluated(client: Client, expressions: list[str], rows: Iterable[Iterable[in
 
 
 @pytest.mark.parametrize("period", PERIODS)
-@pytest.mark.parametrize("zone", TRICKY)
+@pytest.mark.parametrize("zone", ODD_CLOCKS)
 def test_local_time_is_that_of_the_truth(client: Client, zone: str, period: tuple[int, int]) -> None:
     moments = instants(zone, *period)
     local = LocalTime(SQL, zone, moments[0], moments[-1])
@@ -120,23 +117,7 @@ def test_merged_sketches_are_within_their_bound(client: Client, tolerated: float
 
 def test_a_declared_rollup_merges_exact_states(spark_server: Server, tmp_path: Path) -> None:
     """Of distinct values and of quantiles; and a layout may have any name."""
-    measures = tuple(map(parse, ("distinct(user)", "quantile(huge, 0.5)", "quantile(score, 0.5, error=0.02)")))
-    layout = Layout("it's exact/é", Grain.DAY, "UTC", ("case",), measures)
-    asked = (*measures, parse("quantile(huge, 0.9)"), parse("quantile(score, 0.1, error=0.02)"))
-    span = Span(datetime(1960, 1, 1, tzinfo=UTC), datetime(2030, 1, 1, tzinfo=UTC))
-    events, engine = packed(), Spark(spark_server, tmp_path, BUDGET)
-    subject = EngineUnderTest(engine, tmp_path, 0)
-    plan = engine.plan(RANDOM, layout, events.statistics)
-    engine.drop(plan)
-    engine.load(plan, events, subject.watch())
-    with engine.session(plan) as session:
-        for grain in (Grain.DAY, Grain.YEAR, Grain.ALL):
-            for by in ((), ("case",)):
-                question = Aggregate(span, asked, grain, by=by)
-                assert engine.support(question, plan).where is Where.INGEST
-                subject.check(session, plan, events, question)
-    engine.drop(plan)
-    assert engine.rows(plan) is None
+    check_exact_states(Spark(spark_server, tmp_path, BUDGET), tmp_path, "it's exact/é")
 
 
 def test_a_statement_that_takes_too_long_ends_on_the_server_too(client: Client, spark_server: Server) -> None:

@@ -1,4 +1,4 @@
-"""Random questions over the roll-ups, cohorts and entries of funnels that Spark stores for questions."""
+"""Spark answers random questions right from stored roll-ups, activity of cohorts, and entries of funnels."""
 
 from collections.abc import Iterator
 

@@ -87,6 +87,17 @@ def check_other_values(engine: Engine, arm: str, home: Path, folder: Path, clien
     assert asked >= 2 * len(questions) > 0
 
 
+def exported_texts(engine: Engine, home: Path, folder: Path) -> str:
+    """The exported file of a question whose parameter is a list of texts with a backslash and a quote."""
+    (folder / "data.csv").write_text("at,who\n2013-01-01,a\n")
+    whom = files.SPAN | {"whom": ["a\\", "it's"]}
+    file = files.write(folder, files.aggregate("some", "count()", where={"who": {"in": "$whom"}}, parameters=whom))
+    dataset = datasets.read(str(file))
+    events = event_store.prepare(dataset, home)
+    exports.write(engine, engine.plan(dataset, dataset.layout("raw"), events.statistics), events, folder / "out")
+    return (folder / "out" / "queries" / "some.sql").read_text("utf-8")
+
+
 def check_other_seasons(engine: Engine, zone: str, home: Path, folder: Path, client: Client) -> None:
     """Assert that exported questions take times in other seasons, whose clocks differ."""
     first = datetime(2013, 1, 1)

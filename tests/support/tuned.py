@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +11,15 @@ import pytest
 from hypothesis import strategies as st
 
 from rollup_bench.engines import rollups
-from rollup_bench.engines.contract import Engine, Plan, Session
+from rollup_bench.engines.contract import Engine, Plan, Session, Where
 from rollup_bench.harness.conformance import strategies
-from rollup_bench.harness.conformance.tested_engine import EngineUnderTest, ordered, packed
+from rollup_bench.harness.conformance.tested_engine import RANDOM, EngineUnderTest, ordered, packed
 from rollup_bench.workloads import dataset, layouts
 from rollup_bench.workloads.dataset import Dataset
 from rollup_bench.workloads.events import Events
+from rollup_bench.workloads.layouts import Layout
+from rollup_bench.workloads.measures import parse
+from rollup_bench.workloads.questions import Aggregate, Grain, Span
 from rollup_bench.workloads.templates import Template
 
 DATASET = """
@@ -109,6 +112,27 @@ def check_cut_weeks(asked: Asked) -> Template:
     assert (rollup.rstrip("0123456789"), events) == ("rollup", "events")
     asked.subject.check(asked.session, asked.plan, asked.events, cut)
     return weekly
+
+
+def check_exact_states(engine: Engine, home: Path, name: str) -> None:
+    """Asserts that a declared roll-up of this name merges the states of exact distinct counts and exact quantiles."""
+    measures = tuple(map(parse, ("distinct(user)", "quantile(huge, 0.5)", "quantile(score, 0.5, error=0.02)")))
+    layout = Layout(name, Grain.DAY, "UTC", ("case",), measures)
+    asked = (*measures, parse("quantile(huge, 0.9)"), parse("quantile(score, 0.1, error=0.02)"))
+    span = Span(datetime(1960, 1, 1, tzinfo=UTC), datetime(2030, 1, 1, tzinfo=UTC))
+    events, subject = packed(), EngineUnderTest(engine, home, 0)
+    plan = engine.plan(RANDOM, layout, events.statistics)
+    engine.drop(plan)
+    engine.load(plan, events, subject.watch())
+    with engine.session(plan) as session:
+        for grain in (Grain.DAY, Grain.YEAR, Grain.ALL):
+            for by in ((), ("case",)):
+                question = Aggregate(span, asked, grain, by=by)
+                assert engine.support(question, plan).where is Where.INGEST
+                subject.check(session, plan, events, question)
+    assert len(subject.answered) == 6
+    engine.drop(plan)
+    assert engine.rows(plan) is None
 
 
 Request = tuple[int, list[int] | None, int, dict[str, Any]]

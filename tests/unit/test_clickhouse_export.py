@@ -8,12 +8,8 @@ import pytest
 
 from rollup_bench.engines.clickhouse.connections import Connection
 from rollup_bench.engines.clickhouse.engine import ClickHouse
-from rollup_bench.harness.report import exports
-from rollup_bench.workloads import dataset as datasets
-from rollup_bench.workloads import events as event_store
 from tests.conftest import BUDGET
-from tests.support.datasets import SPAN, aggregate, write
-from tests.support.exported import Values, check_other_seasons, check_other_values, set_to
+from tests.support.exported import Values, check_other_seasons, check_other_values, exported_texts, set_to
 
 ARMS = ["flights/raw", "flights/day", "flights/tuned", "cdnow/raw", "cdnow/tuned", "game/month", "game/tuned"]
 """Datasets with and without clock changes, on layouts that answer from events, roll-ups and stored activity."""
@@ -50,13 +46,6 @@ def test_exported_questions_take_times_in_other_seasons(zone: str, home: Path, t
 
 
 def test_texts_and_lists_are_parameters(home: Path, tmp_path: Path) -> None:
-    (tmp_path / "data.csv").write_text("at,who\n2013-01-01,a\n")
-    whom = SPAN | {"whom": ["a\\", "it's"]}
-    file = write(tmp_path, aggregate("some", "count()", where={"who": {"in": "$whom"}}, parameters=whom))
-    dataset = datasets.read(str(file))
-    events = event_store.prepare(dataset, home)
-    engine = ClickHouse(None, tmp_path / "home", BUDGET)
-    exports.write(engine, engine.plan(dataset, dataset.layout("raw"), events.statistics), events, tmp_path / "out")
-    text = (tmp_path / "out" / "queries" / "some.sql").read_text("utf-8")
+    text = exported_texts(ClickHouse(None, tmp_path / "home", BUDGET), home, tmp_path)
     assert """SET "param_whom" = ['a\\\\', 'it\\'s'];""" in text
     assert "{whom:Array(String)}[2]" in text

@@ -1,4 +1,4 @@
-"""Random questions over the roll-ups, cohorts and entries of funnels that DuckDB stores for questions."""
+"""DuckDB answers random questions right from stored roll-ups, activity of cohorts, and entries of funnels."""
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
