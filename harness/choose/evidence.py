@@ -66,6 +66,7 @@ class Evidence(msgspec.Struct, frozen=True, omit_defaults=True):
     errors: dict[str, float] = {}  # by question, the largest error that it tolerates, if it tolerates one
     nodes: dict[str, int] = {}  # by engine, the machines that stored events; one if the file does not say it
     days: float | None = None  # from the first to the last event; None if the file does not say it
+    sizes: list[int] = []  # the numbers of events that `rows` was extrapolated from; empty if `rows` was measured
     sizable: str = SIZABLE  # the dataset to generate with other numbers of events: this one if it is generated
 
 

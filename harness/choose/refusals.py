@@ -13,6 +13,7 @@ from rollup_bench.workloads.layouts import RAW, STORED, TUNED
 
 GENERATED_YEARS = 10  # the span of generated events, whatever their number
 ALIKE = 1.25  # sizes that differ by no more than this factor are taken for the same
+SIZES, REACH = 3, 10  # from so many sizes, a choice is extrapolated to so many times the largest
 
 GLANCES = 5  # questions within the needed seconds, since freshness is known to two gaps between questions
 SLOW = 100  # events a second if the needs do not say how many come
@@ -62,7 +63,8 @@ def _size(evidence: Evidence, needs: Needs, years: float) -> Iterator[Refusal]:
         else:
             yield Refusal("years kept", f"{why}; describe events of your own", "rollup-bench data describe --help")
     if rows and not 1 / ALIKE <= rows / evidence.rows <= ALIKE:
-        yield Refusal("number of events", f"{evidence.rows:,} events were measured, you keep {rows:,.0f}", larger)
+        why = f"{evidence.rows:,} events were measured, you keep {rows:,.0f}"
+        yield Refusal("number of events", f"{why}; runs in {SIZES} sizes tell up to {REACH} times the largest", larger)
 
 
 def measuring(

@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Sequence
-from math import log
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +9,11 @@ import click
 import msgspec
 
 from rollup_bench.errors import RequestError
-from rollup_bench.harness.choose.evidence import Evidence, evidence
+from rollup_bench.harness.choose.evidence import evidence
 from rollup_bench.harness.choose.flips import flips
 from rollup_bench.harness.choose.needs import Needs
 from rollup_bench.harness.choose.rule import Rule
+from rollup_bench.harness.choose.sizes import of_size
 from rollup_bench.harness.cli.need_options import given_needs, need_options
 from rollup_bench.harness.cli.options import out_option
 from rollup_bench.harness.records import history, streams
@@ -38,15 +38,6 @@ def _newest() -> Path:
     raise RequestError("RUN: no complete run was found; make one: rollup-bench run --profile standard")
 
 
-def _of_size(found: Sequence[Evidence], needs: Needs) -> Evidence:
-    """Returns what was measured with the number of events that is nearest to the needs, or else with the most."""
-    datasets = sorted({one.dataset for one in found})
-    if len(datasets) > 1:
-        raise RequestError(f"RUN: the runs are of different datasets, {', '.join(datasets)}; give runs of one dataset")
-    rows = needs.rows
-    return min(found, key=lambda one: abs(log(one.rows / rows)) if rows else -one.rows)
-
-
 def _named(names: Sequence[str]) -> dict[str, Run]:
     """Returns the runs with these names, or the newest one if there is none."""
     return {name: history.find(name) for name in names or [str(_newest())]}
@@ -60,7 +51,7 @@ def _streams(name: str) -> list[list[Record]]:
 
 def _rule(runs: dict[str, Run], needs: Needs) -> Rule:
     found = [evidence(run, name, _streams(name) if needs.follows else ()) for name, run in runs.items()]
-    return Rule(_of_size(found, needs), needs)
+    return Rule(of_size(found, needs.rows), needs)
 
 
 @click.command()
@@ -70,8 +61,9 @@ def _rule(runs: dict[str, Run], needs: Needs) -> Rule:
 def choose(run: tuple[str, ...], form: str, **options: Any) -> None:
     """Chooses a store, or a pair of stores, for your needs, at the lowest price that the RUNs show.
 
-    Each RUN is named as for `show`; several are of one dataset in several sizes. Exit status 1: it refuses to choose,
-    because the needs ask for what was not measured; it then prints the command that measures it.
+    Each RUN is named as for `show`; several are of one dataset in several sizes, from three of which other sizes are
+    extrapolated. Exit status 1: it refuses to choose, because the needs ask for what was not measured; it then prints
+    the command that measures it.
     """
     runs = _named(run)
     rule = _rule(runs, given_needs(options))
@@ -101,6 +93,9 @@ def report(run: tuple[str, ...], out: Path | None, **options: Any) -> None:
     runs = _named(run)
     rule = _rule(runs, given_needs(options))
     rule.check()
+    if rule.evidence.sizes:
+        many = f"{rule.evidence.rows:,} events were not measured, and the file has measured figures alone"
+        raise RequestError(f"--years, --events-a-day: {many}; give needs of a measured size, or call `choose`")
     text = pages.single(runs, {name: _streams(name) for name in runs}, pages.choice(rule))
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f"{path.name}.part")

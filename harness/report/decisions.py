@@ -57,7 +57,9 @@ def scope(rule: Rule) -> str:
     total = sum(rule.ask.values())
     asked = ", ".join(f"{weight / total:.0%} {question}" for question, weight in rule.ask.items())
     unforeseen = f", {needs.unforeseen:.0%} of the questions unforeseen" if needs.unforeseen else ""
-    return f"{evidence.dataset}, {evidence.rows:,} rows, {_a_second(needs.rate)}{unforeseen}: {asked}"
+    sizes = "; ".join(f"{size:,}" for size in evidence.sizes)
+    how = f" (extrapolated from runs of {sizes}; times under load are not known)" if sizes else ""
+    return f"{evidence.dataset}, {evidence.rows:,} rows{how}, {_a_second(needs.rate)}{unforeseen}: {asked}"
 
 
 def _a_second(rate: float) -> str:

@@ -12,7 +12,7 @@ from rollup_bench.engines.contract import Built
 from rollup_bench.errors import RequestError
 from rollup_bench.harness.choose.draws import DRAWS, Measured, between, normal
 from rollup_bench.harness.choose.evidence import Evidence, Store, evidence
-from rollup_bench.harness.choose.needs import Needs, Prices, changed, load
+from rollup_bench.harness.choose.needs import DAYS_A_YEAR, Needs, Prices, changed, load
 from rollup_bench.harness.choose.responses import Loop
 from rollup_bench.harness.choose.rule import Rule
 from rollup_bench.harness.records.findings import Run
@@ -310,6 +310,17 @@ def test_the_run_of_the_needed_size_is_taken(command: Command, file: Path) -> No
     assert "d, 2,000 rows" in command("choose", str(file), str(other))[1]
     small = ("--years", "1", "--events-a-day", "2.7")
     assert f"rollup-bench submit {file}" in command("choose", str(file), str(other), *small)[1]
+
+
+def test_a_size_between_and_beyond_three_runs_is_extrapolated(command: Command, file: Path) -> None:
+    files = [file, file.with_name("middle.jsonl"), file.with_name("large.jsonl")]
+    for path, rows in zip(files[1:], (2000, 4000), strict=True):
+        path.write_bytes(file.read_bytes().replace(b'"rows":1000', b'"rows":%d' % rows))
+    names, needs = [str(path) for path in files], ("--years", "1", "--events-a-day", str(30_000 / DAYS_A_YEAR))
+    first = command("choose", *names, *needs)[1].splitlines()[0]
+    assert first.startswith("d, 30,000 rows (extrapolated from runs of 1,000; 2,000; 4,000; times under load are not")
+    refused = command.refused("report", *names, *needs, "--out", str(file.with_name("decision.html")))
+    assert "--years, --events-a-day: 30,000 events were not measured" in refused
 
 
 def test_the_address_of_a_choice_has_the_needs_that_differ_from_the_defaults() -> None:

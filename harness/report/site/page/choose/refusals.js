@@ -3,7 +3,7 @@
 /* Refusals: needs outside of what was measured, each with the command that measures it. */
 {
     const { DAYS_A_YEAR, engineOf, fixed, layoutOf, plain, rowsOf, shell, whole } = choosing;
-    const GENERATED_YEARS = 10, ALIKE = 1.25, RAW = 'raw', TUNED = 'tuned', LEAST_LAUNCHES = 3, GLANCES = 5, SLOW = 100;
+    const GENERATED_YEARS = 10, ALIKE = 1.25, SIZES = 3, REACH = 10, RAW = 'raw', TUNED = 'tuned', LEAST_LAUNCHES = 3, GLANCES = 5, SLOW = 100;
     const unique = (values) => [...new Set(values)];
     const enginesOf = (evidence) => unique(evidence.stores.map((store) => engineOf(store.arm)));
 
@@ -48,7 +48,7 @@
                 : { what: 'years kept', why: `${why}; describe events of your own`, command: 'rollup-bench data describe --help' });
         }
         if (rows && !(1 / ALIKE <= rows / evidence.rows && rows / evidence.rows <= ALIKE)) {
-            const why = `${fixed(evidence.rows, 0)} events were measured, you keep ${fixed(rows, 0)}`;
+            const why = `${fixed(evidence.rows, 0)} events were measured, you keep ${fixed(rows, 0)}; runs in ${SIZES} sizes tell up to ${REACH} times the largest`;
             found.push({ what: 'number of events', why, command: larger });
         }
         return found;
