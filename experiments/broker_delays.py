@@ -107,7 +107,7 @@ def main(brokers: str, rates: str, seconds: float, launches: int, out: Path | No
     rows = round(max(wanted) * seconds)
     with progress() as say:
         game = datasets.read("game").sized(rows, 1)
-        messages = encoded(event_store.prepare(game, home(), say))
+        messages = list(encoded(event_store.prepare(game, home(), say)))
         lines = []
         for launch in range(launches):
             for name in random.Random(launch).sample(brokers.split(","), len(brokers.split(","))):

@@ -1,10 +1,10 @@
 """Searches the highest event rate at which answers stay fresh, for each engine and layout, and rates of questions.
 
 `python -m experiments.frontier [--engines duckdb,druid,cassandra] [--layouts raw,day] [--asks 5,20,80] --out FOLDER`.
-Streams of `game` go through Kafka for 20 seconds. `kept_up` says when a rate is kept up with. Rates grow fourfold until
-one is not, and two rates between the last two are tried. Each stream is a file in FOLDER; the page Real time draws the
-files in `results/MACHINE/streams/frontier`. `--again SECONDS` then sends events at half of the highest rate for so
-long, into the folder `again` of FOLDER, and prints how much the memory of the follower grew.
+Streams of `game` go through Kafka for 20 seconds; the first one warms an arm up for a minute. `kept_up` says when a
+rate is kept up with. Rates grow fourfold until one is not, and two rates between the last two are tried. Each stream
+is a file in FOLDER; the page Real time draws the files in `results/MACHINE/streams/frontier`. `python -m
+experiments.steady` then sends events at half of the highest rates for ten minutes.
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,7 +22,7 @@ from rollup_bench.harness.follow.figures import Figures, figures, kept_up
 from rollup_bench.harness.follow.request import Request
 from rollup_bench.harness.follow.run import followed, header
 from rollup_bench.harness.follow.stream import by_time
-from rollup_bench.harness.records.streams import Followed, write
+from rollup_bench.harness.records.streams import Followed, Header, Unsupported, write
 from rollup_bench.harness.report.grid import new_table, print_table
 from rollup_bench.harness.report.streams import between
 from rollup_bench.harness.report.terminal import console, ended, progress
@@ -36,8 +36,8 @@ from rollup_bench.workloads.layouts import Layout
 BROKER = "kafka"
 LEAST, MOST, STEP = 1_000, 256_000, 4
 """The rates between which is searched, in events a second, and by what they grow until one is missed."""
-LENGTH = 20.0
-"""The seconds of a stream."""
+LENGTH, WARM_UP = 20.0, 60.0
+"""The seconds of a stream, and of the one that warms an arm up."""
 
 
 class Searching:
@@ -47,16 +47,9 @@ class Searching:
         self._engine, self._layout, self._place, self._asks, self._folder = engine, layout, place, asks, folder
         self.arm = f"{engine.name}/{layout.name}"
 
-    def stream(self, rate: float, seconds: float) -> Figures | None:
-        """The figures of a stream; None if it failed."""
-        game = datasets.read("game").sized(round(rate * seconds), 1)
-        table = by_time(event_store.prepare(game, home()), round(rate * seconds))
-        request = Request(game, table, rate, live=True, late=0.01, asked=self._asks, questions=[], seed=1)
-        first = header(request, [self._engine], BROKER)
-        line = followed(request, self._engine, self._layout, self._place, 0, lambda _: None)
-        folder = self._folder if seconds == LENGTH else self._folder / "again"
-        write(folder / f"{self.arm.replace('/', '-')}-{rate:g}-{self._asks:g}.jsonl", [first, line])
-        return figures(first, line) if isinstance(line, Followed) else None
+    def warm_up(self) -> None:
+        """Follows a stream that is not recorded."""
+        self._followed(LEAST, WARM_UP)
 
     def highest(self) -> tuple[float, Figures] | None:
         """The highest rate that is kept up with, and its figures; None if there is none."""
@@ -74,26 +67,39 @@ class Searching:
     def row(self, found: tuple[float, Figures] | None) -> list[str]:
         """The cells of a rate and its figures; without them, that no rate is known."""
         if found is None:
-            return [self.arm, f"{self._asks:g}", f"below {LEAST:,}", "", "", ""]
+            return [self.arm, f"{self._asks:g}", f"below {LEAST:,}", "", ""]
         rate, seen = found
         lags = between(*seen.fresh[0.99]) if seen.fresh else seen.void
-        memory = f"{seen.resident[1] / seen.resident[0]:.3f}" if seen.resident else ""
         return [
             self.arm,
             f"{self._asks:g}",
             f"{'at least ' if rate >= MOST else ''}{rate:,.0f}",
             lags,
             f"{1000 * seen.writing[1]:.0f}",
-            memory,
         ]
 
     def _kept_up(self, rate: float) -> Figures | None:
-        found = self.stream(rate, LENGTH)
+        """The figures of a stream, which is recorded; None if it was not kept up with."""
+        first, line = self._followed(rate, LENGTH)
+        write(self._folder / f"{self.arm.replace('/', '-')}-{rate:g}-{self._asks:g}.jsonl", [first, line])
+        found = figures(first, line) if isinstance(line, Followed) else None
         return found if found and kept_up(found) else None
+
+    def _followed(self, rate: float, seconds: float) -> tuple[Header, Followed | Unsupported]:
+        request = requested(rate, seconds, self._asks)
+        line = followed(request, self._engine, self._layout, self._place, 0, lambda _: None)
+        return header(request, [self._engine], BROKER), line
+
+
+def requested(rate: float, seconds: float, asks: float, questions: Sequence[str] = ()) -> Request:
+    """A stream of `game` of so many seconds, with `rate` events and `asks` questions a second."""
+    game = datasets.read("game").sized(round(rate * seconds), 1)
+    table = by_time(event_store.prepare(game, home()), round(rate * seconds))
+    return Request(game, table, rate, live=True, late=0.01, asked=asks, questions=list(questions), seed=1)
 
 
 @contextmanager
-def _places(engines: Sequence[str]) -> Iterator[tuple[list[Engine], Place]]:
+def places(engines: Sequence[str]) -> Iterator[tuple[list[Engine], Place]]:
     with (
         progress() as say,
         registry.running(BROKER, "native", home(), say) as broker,
@@ -106,29 +112,20 @@ def _places(engines: Sequence[str]) -> Iterator[tuple[list[Engine], Place]]:
 @engines_option
 @layouts_option
 @click.option("--asks", default="5,20,80", show_default=True, help="Questions a second, each in turn.")
-@click.option("--again", type=float, help="Seconds of a stream at half of the highest rate, at the first of --asks.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the files of streams.")
-def main(engines: list[str], layouts: list[str], asks: str, again: float | None, out: Path) -> None:
+def main(engines: list[str], layouts: list[str], asks: str, out: Path) -> None:
     """Searches and prints."""
     if out.exists() and any(out.iterdir()):
         raise RequestError(f"--out: {out} is not empty; give another folder")
-    columns = ["questions/s", "events/s", "p99 of lags s", "p95 ms", "memory at the end / in the middle"]
-    table, long = new_table("arm", right=columns), new_table("arm", right=columns)
+    table = new_table("arm", right=["questions/s", "events/s", "p99 of lags s", "p95 ms"])
     chosen = [datasets.read("game").layout(name) for name in layouts]
-    with _places(engines) as (found, place):
+    with places(engines) as (found, place):
         for engine, layout in product(found, chosen):
             searches = [Searching(engine, layout, place, float(rate), out) for rate in asks.split(",")]
-            best = [search.highest() for search in searches]
-            for search, highest in zip(searches, best, strict=True):
-                table.add_row(*search.row(highest))
-            if again and best[0]:
-                half = best[0][0] / 2
-                seen = searches[0].stream(half, again)
-                long.add_row(*searches[0].row((half, seen) if seen else None))
+            searches[0].warm_up()
+            for search in searches:
+                table.add_row(*search.row(search.highest()))
     print_table(table, console())
-    if again:
-        console().print(f"at half of these rates, for {again:g} s")
-        print_table(long, console())
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import numpy as np
 
 from rollup_bench.engines.contract import Engine, Plan, demand
 from rollup_bench.engines.following import follower
-from rollup_bench.errors import RequestError
+from rollup_bench.errors import FailureError, RequestError
 from rollup_bench.harness.follow.answers import Answer, Judged, judged
 from rollup_bench.harness.follow.asking import Schedule
 from rollup_bench.harness.follow.killing import Victim, killing
@@ -162,15 +162,15 @@ def _seen(
 ) -> Seen:
     questions = {**asks.questions, **({ALL: asks.count} if asks.count else {})}
     schedule = Schedule(start, 1 / request.asked, list(asks.prefixes), request.seed)
-    messages = encoded(stream.events)
-    with sending(outlet, messages, stream.rate) as sender:
+    with sending(outlet, encoded(stream.events), stream.rate) as sender:
+        if time.monotonic() > start:
+            raise FailureError("the stream was not ready in time; ask fewer questions, or send fewer events")
         say(f"following for {stream.seconds:.0f} s")
         sender.start(start)
         usage = Usage(servers)
         watching.run(Begin(schedule, questions), sender, usage)
         sender.wait(Watch(seconds=PATIENCE))
-    size = sum(map(len, messages))
-    return Seen(start, sender.sent, sender.acknowledged, size, usage, watching.kill, watching.answers)
+    return Seen(start, sender.sent, sender.acknowledged, sender.size, usage, watching.kill, watching.answers)
 
 
 def _line(arm: str, launch: int, bridged: bool, stream: Stream, asks: Asks, seen: Seen) -> Followed:

@@ -1,12 +1,14 @@
 """A process that publishes messages at instants fixed beforehand."""
 
 import multiprocessing
+import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection as Pipe
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,6 +23,8 @@ from rollup_bench.streams.contract import PATIENCE
 
 STARTS = 60.0
 """Seconds in which the process must have reached the broker."""
+BUFFER = 1 << 20
+"""Bytes of the file of messages that are read and written at once."""
 
 
 @dataclass(frozen=True)
@@ -33,13 +37,13 @@ class Outlet:
 
 
 class Sending:
-    """A process that has reached its broker and waits for the start.
+    """A process that has reached its broker and waits for the start; `size` is the bytes of all messages.
 
     `sent` and `acknowledged` have the instant of each message, in seconds of `time.monotonic`, or infinity.
     """
 
-    def __init__(self, process: BaseProcess, pipe: Pipe, sent: Any, acknowledged: Any) -> None:
-        self._process, self._pipe, self._arrays = process, pipe, (sent, acknowledged)
+    def __init__(self, process: BaseProcess, pipe: Pipe, sent: Any, acknowledged: Any, size: int) -> None:
+        self._process, self._pipe, self._arrays, self.size = process, pipe, (sent, acknowledged), size
 
     @property
     def sent(self) -> Seconds:
@@ -63,26 +67,46 @@ class Sending:
 
 
 @contextmanager
-def sending(outlet: Outlet, messages: Sequence[bytes], rate: float) -> Iterator[Sending]:
+def sending(outlet: Outlet, messages: Iterable[bytes], rate: float) -> Iterator[Sending]:
     """A process that sends message number n when n / `rate` seconds have passed since the start; ends with the block.
 
-    FailureError if it does not reach the broker.
+    No message has a line break: they wait in a file, a line each, since millions of them would fill the memory.
+    FailureError if the process does not reach the broker.
     """
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
-    arrays = [context.RawArray("d", [np.inf] * len(messages)) for _ in range(2)]
-    process = context.Process(target=_run, args=(theirs, outlet, messages, rate, *arrays), daemon=True)
-    process.start()
-    theirs.close()
-    try:
-        if not ours.poll(STARTS):
-            raise FailureError(f"the sender did not reach {outlet.broker} in {STARTS:g} s")
-        _received(process, ours)
-        yield Sending(process, ours, *arrays)
-    finally:
-        process.kill()
-        process.join()
-        ours.close()
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "messages")
+        count, size = _stored(messages, file)
+        sent, acknowledged = (_instants(context.RawArray("d", count)) for _ in range(2))
+        process = context.Process(target=_run, args=(theirs, outlet, file, rate, sent, acknowledged), daemon=True)
+        process.start()
+        theirs.close()
+        try:
+            if not ours.poll(STARTS):
+                raise FailureError(f"the sender did not reach {outlet.broker} in {STARTS:g} s")
+            _received(process, ours)
+            yield Sending(process, ours, sent, acknowledged, size)
+        finally:
+            process.kill()
+            process.join()
+            ours.close()
+
+
+def _stored(messages: Iterable[bytes], file: Path) -> tuple[int, int]:
+    """Writes the messages into a file; returns their number and the bytes of all of them."""
+    sizes = 0, 0
+    with file.open("wb", BUFFER) as lines:
+        for message in messages:
+            lines.write(message + b"\n")
+            sizes = sizes[0] + 1, sizes[1] + len(message)
+    return sizes
+
+
+def _instants(array: Any) -> Any:
+    """The shared array, filled with infinity."""
+    np.frombuffer(array).fill(np.inf)
+    return array
 
 
 def _received(process: BaseProcess, pipe: Pipe) -> None:
@@ -96,19 +120,19 @@ def _received(process: BaseProcess, pipe: Pipe) -> None:
         raise FailureError(f"the sender: {failure}")
 
 
-def _run(pipe: Pipe, outlet: Outlet, messages: Sequence[bytes], rate: float, sent: Any, acknowledged: Any) -> None:
+def _run(pipe: Pipe, outlet: Outlet, file: Path, rate: float, sent: Any, acknowledged: Any) -> None:
     try:
         broker = registry.broker(outlet.broker, outlet.connection)
-        with broker.producer(outlet.topic, acknowledged.__setitem__) as producer:
+        with broker.producer(outlet.topic, acknowledged.__setitem__) as producer, file.open("rb", BUFFER) as lines:
             pipe.send("")
             start = pipe.recv()
-            for number, message in enumerate(messages):
+            for number, line in enumerate(lines):
                 due = start + number / rate
                 now = time.monotonic()
                 if now < due:
                     time.sleep(due - now)
                     now = time.monotonic()
-                producer.send(message)
+                producer.send(line[:-1])
                 sent[number] = now
             producer.flush(Watch(seconds=PATIENCE))
         pipe.send("")

@@ -1,9 +1,10 @@
 """The events of a stream, in the order in which they are sent, and their messages."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import count
 
 import msgspec
 import numpy as np
@@ -50,13 +51,13 @@ class Stream:
         return Span(EPOCH + timedelta(days=first), EPOCH + timedelta(days=last + 1))
 
 
-def by_time(events: Events, count: int) -> pa.Table:
-    """The first `count` events by time; RequestError if there are fewer."""
-    if events.statistics.rows < count:
-        fewer = f"the stream has {count:,} events, and the dataset only {events.statistics.rows:,}"
+def by_time(events: Events, number: int) -> pa.Table:
+    """The first `number` events by time; RequestError if there are fewer."""
+    if events.statistics.rows < number:
+        fewer = f"the stream has {number:,} events, and the dataset only {events.statistics.rows:,}"
         raise RequestError(f"--rate, --seconds: {fewer}; give smaller ones")
     order = [(name, "ascending") for name in events.columns.ordering]
-    return pa.Table.from_batches(events.batches()).sort_by(order).slice(0, count)
+    return pa.Table.from_batches(events.batches()).sort_by(order).slice(0, number)
 
 
 def live(dataset: Dataset, table: pa.Table, rate: float, start: int, late: float, rng: np.random.Generator) -> Stream:
@@ -84,14 +85,16 @@ def replayed(dataset: Dataset, table: pa.Table, rate: float, late: float, rng: n
     return Stream(dataset, event_store.of(ordered, dataset.columns), rate)
 
 
-def encoded(events: Events) -> list[bytes]:
-    """The messages of the events: JSON objects with their columns and positions; times are milliseconds since 1970."""
-    encoder, found = msgspec.json.Encoder(), list[bytes]()
+def encoded(events: Events) -> Iterator[bytes]:
+    """Yields the messages of the events: JSON objects with their columns and positions.
+
+    Times are milliseconds since 1970.
+    """
+    encoder, position = msgspec.json.Encoder(), count()
     for batch in events.batches():
         plain = pa.Table.from_batches([batch]).cast(_plain(batch.schema))
         for row in plain.to_pylist():
-            found.append(encoder.encode({POSITION: len(found), **row}))
-    return found
+            yield encoder.encode({POSITION: next(position), **row})
 
 
 def decoded(messages: Sequence[bytes], schema: pa.Schema) -> tuple[int, pa.Table]:
