@@ -61,7 +61,7 @@
                 points: of(search).filter((one) => one.arm === arm && isKnown(one.met)).map((one) => [one.asked, one.met]) })).filter((one) => one.points.length) });
         return section('How many events, while how many questions?',
             h('p', { class: 'lead' }, 'The highest rate of events that a store keeps up with, while questions are asked at a rate. It keeps up if 99 of 100 events are visible within 5 s, '
-                + '95 of 100 answers come within a second, as many are right, nothing is lost or doubled, and all answers are right at the end. Rates grow fourfold until one is missed, and two between the last two are tried.'),
+                + '95 of 100 answers come within a second, as many are right, nothing is lost or doubled, and all answers are right at the end. Rates grow fourfold until one is missed, and two between the last two are tried. Where messages could not be sent in time, a rate counts as not tried.'),
             legend(known, unique(site.frontier.map((one) => one.arm))),
             h('div', { class: 'beside' }, dataTable('The highest event rates', site.frontier, [
                 ['Engine and layout', (one) => armName(one.arm)], ['Stream', (one) => [one.dataset, small(`through ${one.broker}, ${one.machine}`)]],
