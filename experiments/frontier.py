@@ -34,8 +34,21 @@ from rollup_bench.workloads import events as event_store
 from rollup_bench.workloads.layouts import Layout
 
 BROKER = "kafka"
-LEAST, MOST, STEP = 1_000, 256_000, 4
+LEAST, MOST, STEP = 250, 256_000, 4
 """The rates between which is searched, in events a second, and by what they grow until one is missed."""
+QUESTIONS = (
+    "revenue-by-hour",
+    "rollup-of-a-day",
+    "daily-players",
+    "busy-hours",
+    "business-cube",
+    "daily-players-estimated",
+    "one-item",
+    "ten-years",
+    "monthly-players",
+    "one-player",
+)
+"""The same questions at all rates: aggregates, since cohorts cannot be judged if births move to late events."""
 LENGTH, WARM_UP = 20.0, 60.0
 """The seconds of a stream, and of the one that warms an arm up."""
 
@@ -91,7 +104,7 @@ class Searching:
         return header(request, [self._engine], BROKER), line
 
 
-def requested(rate: float, seconds: float, asks: float, questions: Sequence[str] = ()) -> Request:
+def requested(rate: float, seconds: float, asks: float, questions: Sequence[str] = QUESTIONS) -> Request:
     """A stream of `game` of so many seconds, with `rate` events and `asks` questions a second."""
     game = datasets.read("game").sized(round(rate * seconds), 1)
     table = by_time(event_store.prepare(game, home()), round(rate * seconds))
