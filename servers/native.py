@@ -3,9 +3,10 @@
 import shutil
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 import psutil
 
@@ -17,6 +18,7 @@ from rollup_bench.servers.ports import choose
 from rollup_bench.servers.recipe import JavaProcess, Place, Process, java_processes
 from rollup_bench.servers.watch import Watch
 
+T = TypeVar("T")
 DISK = 2 << 30
 """Free bytes without which no server is started."""
 
@@ -38,18 +40,21 @@ class NativeServer(LocalServer):
         return cgroup.enforced(self.folder)
 
     def cpu_seconds(self) -> float | None:
-        """Seconds of user and system time that the running processes have used in total; None if no process runs."""
-        times = [process.cpu_times() for process in self._living()]
-        return sum(time.user + time.system for time in times) if times else None
+        """Seconds of user and system time that the processes have used in total; None if no process runs.
+
+        The time of a process that has ended is its parent's.
+        """
+        times = self._measured(psutil.Process.cpu_times)
+        return sum(t.user + t.system + t.children_user + t.children_system for t in times) if times else None
 
     def written_bytes(self) -> int | None:
         """Bytes that the running processes have written to disk in total; None if unknown, or if no process runs."""
-        sizes = [size for process in self._living() if (size := processes.written(process)) is not None]
+        sizes = [size for size in self._measured(processes.written) if size is not None]
         return sum(sizes) if sizes else None
 
     def resident_bytes(self) -> int | None:
         """Bytes of resident memory of all running processes together; None if no process runs."""
-        sizes = [process.memory_info().rss for process in self._living()]
+        sizes = [memory.rss for memory in self._measured(psutil.Process.memory_info)]
         return sum(sizes) if sizes else None
 
     def logs(self, lines: int) -> str:
@@ -122,6 +127,14 @@ class NativeServer(LocalServer):
 
     def _living(self) -> list[psutil.Process]:
         return processes.living(self._records())
+
+    def _measured(self, measure: Callable[[psutil.Process], T]) -> list[T]:
+        """What `measure` returns for each running process, and for each process that these have started."""
+        found = []
+        for process in processes.with_children(self._living()):
+            with suppress(psutil.NoSuchProcess):
+                found.append(measure(process))
+        return found
 
     def _alive(self) -> bool:
         records = self._records()

@@ -4,6 +4,7 @@ import os
 import subprocess
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
@@ -64,6 +65,15 @@ def remembered(path: Path) -> list[Record]:
 def living(records: Sequence[Record]) -> list[psutil.Process]:
     """Those of the listed processes that still run."""
     return [process for record in records if (process := record.process())]
+
+
+def with_children(parents: Sequence[psutil.Process]) -> list[psutil.Process]:
+    """The processes, and all processes that they have started, directly or not; without those that end meanwhile."""
+    found = list(parents)
+    for parent in parents:
+        with suppress(psutil.NoSuchProcess):
+            found += parent.children(recursive=True)
+    return found
 
 
 def written(process: psutil.Process) -> int | None:
