@@ -37,7 +37,8 @@ class Jvm:
         tmp.mkdir(parents=True)
         memory = (f"-Xms{process.heap}", f"-Xmx{process.heap}", f"-XX:MaxDirectMemorySize={process.direct}")
         classes = ("-cp", f"{conf}{os.pathsep}{self.library}/*")
-        return [str(self.program), *memory, f"@{conf / 'jvm.options'}", *classes, *process.main]
+        variables = [f"{name}={value}" for name, value in process.environment.items()]
+        return ["env", *variables, str(self.program), *memory, f"@{conf / 'jvm.options'}", *classes, *process.main]
 
 
 def _render(templates: Path, target: Path, process: JavaProcess) -> None:

@@ -1,7 +1,7 @@
 """What an engine or broker declares about its server, such as processes and ports; the rest is the same for all."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from rollup_bench.servers.budget import Budget
@@ -36,7 +36,7 @@ class JavaProcess:
     The templates in `conf/data/` are rendered into the folder that the value `data` names, if it lacks these files.
     `values` fill the templates; the value `tmp` is a folder that each start empties. `main` is the main class and its
     arguments. `heap` and `direct` (memory off the heap) are limits in bytes. `ready` returns whether the process
-    serves, and never raises.
+    serves, and never raises. `environment` is added to the environment of this program.
     """
 
     name: str
@@ -46,6 +46,7 @@ class JavaProcess:
     direct: int
     values: dict[str, object]
     ready: Callable[[], bool]
+    environment: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

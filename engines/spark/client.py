@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import grpc
@@ -35,6 +36,9 @@ CHUNK = 1 << 20
 OUT_OF_RANGE = "22003"
 """The SQLSTATE of a number that does not fit its type."""
 KINDS = {str: "string", int: "long", float: "double"}
+Named = Mapping[str, relations.Relation]
+"""Relations by the names that a statement gives them."""
+NOTHING: Named = MappingProxyType({})
 
 
 class StatementError(FailureError):
@@ -59,15 +63,17 @@ class Client:
             self._channel.close()
             raise
 
-    def table(self, text: str, values: Sequence[Any] = (), seconds: float | None = SECONDS) -> pa.Table:
-        """The rows of a query whose parameters are called p1, p2 and so on."""
-        found = self._execute(messages.Plan(root=_sql(text, values)), seconds)
+    def table(
+        self, text: str, values: Sequence[Any] = (), seconds: float | None = SECONDS, named: Named = NOTHING
+    ) -> pa.Table:
+        """The rows of a query whose parameters are called p1, p2 and so on; it may read the relations `named`."""
+        found = self._execute(messages.Plan(root=_sql(text, values, named)), seconds)
         batches = [batch for data in found for batch in pa.ipc.open_stream(data)]
         return pa.Table.from_batches(batches)
 
-    def run(self, text: str, seconds: float | None = SECONDS) -> None:
-        """Executes a statement without a result."""
-        command = commands.Command(sql_command=commands.SqlCommand(input=_sql(text, ())))
+    def run(self, text: str, seconds: float | None = SECONDS, named: Named = NOTHING) -> None:
+        """Executes a statement without a result; it may read the relations `named`."""
+        command = commands.Command(sql_command=commands.SqlCommand(input=_sql(text, (), named)))
         for _ in self._execute(messages.Plan(command=command), seconds):
             pass
 
@@ -206,10 +212,16 @@ def _channel(connection: Connection) -> grpc.Channel:
     return grpc.secure_channel(target, grpc.ssl_channel_credentials(roots), OPTIONS)
 
 
-def _sql(text: str, values: Sequence[Any]) -> relations.Relation:
-    """A statement with named parameters of the types of their values."""
+def _sql(text: str, values: Sequence[Any], named: Named) -> relations.Relation:
+    """A statement with named parameters of the types of their values, and with named relations."""
     arguments = {
         f"p{number}": expressions.Expression(literal=expressions.Expression.Literal(**{KINDS[type(value)]: value}))
         for number, value in enumerate(values, 1)
     }
-    return relations.Relation(sql=relations.SQL(query=text, named_arguments=arguments))
+    statement = relations.Relation(sql=relations.SQL(query=text, named_arguments=arguments))
+    aliases = [
+        relations.Relation(subquery_alias=relations.SubqueryAlias(input=relation, alias=name))
+        for name, relation in named.items()
+    ]
+    together = relations.WithRelations(root=statement, references=aliases)
+    return relations.Relation(with_relations=together) if aliases else statement

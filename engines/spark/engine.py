@@ -41,6 +41,7 @@ SETTINGS = {
     "spark.sql.ansi.enabled": "true",
     "spark.sql.caseSensitive": "true",
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
+    "spark.sql.execution.pyspark.udf.hideTraceback.enabled": "true",
 }
 """The settings of a session."""
 

@@ -32,5 +32,6 @@ with _quietly():
     from pyspark.sql.connect.proto import commands_pb2 as commands
     from pyspark.sql.connect.proto import expressions_pb2 as expressions
     from pyspark.sql.connect.proto import relations_pb2 as relations
+    from pyspark.sql.connect.proto import types_pb2 as types
 
-__all__ = ["commands", "expressions", "messages", "relations", "services"]
+__all__ = ["commands", "expressions", "messages", "relations", "services", "types"]

@@ -1,6 +1,7 @@
 """How to start Spark: a Connect server, which is the driver and runs all tasks itself."""
 
 import socket
+import sys
 from pathlib import Path
 from ssl import SSLCertVerificationError
 
@@ -37,6 +38,7 @@ def connect(place: Place, memory: int) -> JavaProcess:
         direct=usable // 8,
         values=values | place.ports,
         ready=lambda: answers(Connection(("127.0.0.1",), place.ports["connect"])),
+        environment={"PYSPARK_PYTHON": sys.executable},
     )  # fmt: skip
 
 

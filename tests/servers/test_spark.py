@@ -1,5 +1,6 @@
 """What is particular to Spark: its sessions, statements that take too long, its dates, quantiles and sketches."""
 
+import os
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import closing
@@ -9,12 +10,15 @@ from math import ceil
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from rollup_bench.engines.integer_time import LocalTime, shown_at, unit_at
 from rollup_bench.engines.spark import states
-from rollup_bench.engines.spark.client import Client
+from rollup_bench.engines.spark.client import Client, StatementError
 from rollup_bench.engines.spark.engine import SETTINGS, Spark
+from rollup_bench.engines.spark.sql import literal, quoted
+from rollup_bench.engines.spark.tasks import task_rows
 from rollup_bench.engines.spark.zones import SQL
 from rollup_bench.errors import FailureError
 from rollup_bench.harness.conformance import strategies
@@ -149,3 +153,26 @@ def test_a_session_that_the_server_has_forgotten_does_not_answer(spark_server: S
     with engine.session(plan) as session:
         assert session.ask(question)["count()"].to_pylist() == [5]
     engine.drop(plan)
+
+
+def test_python_functions_run_in_processes_of_the_server(client: Client, spark_server: Server, tmp_path: Path) -> None:
+    """A task for each number. The processor time is the server's, and an error is that of the statement."""
+    columns = "n BIGINT, at TIMESTAMP, process BIGINT"
+
+    def rows(number: int) -> Iterator[pa.RecordBatch]:  # a function of a function is sent whole, not by its name
+        for seconds in range(number):
+            at = pa.array([seconds * 1_000_000], pa.timestamp("us", tz="UTC"))
+            yield pa.record_batch({"n": [number], "at": at, "process": [os.getpid()]})
+
+    def failing(number: int) -> Iterator[pa.RecordBatch]:
+        raise ValueError(f"{number} has no rows")
+
+    used, made = spark_server.cpu_seconds() or 0.0, {"made": task_rows(rows, 4, columns)}
+    found = client.table("SELECT n, unix_seconds(at) AS at FROM made WHERE n >= :p1 ORDER BY 1, 2", [2], named=made)
+    assert [tuple(row.values()) for row in found.to_pylist()] == [(2, 0), (2, 1), (3, 0), (3, 1), (3, 2)]
+    assert (spark_server.cpu_seconds() or 0.0) - used > 0
+    client.run(f"INSERT OVERWRITE DIRECTORY {literal(str(tmp_path))} USING parquet SELECT n FROM made", named=made)
+    assert client.table(f"SELECT sum(n) AS n FROM parquet.{quoted(str(tmp_path))}")["n"].to_pylist() == [14]
+    with pytest.raises(StatementError, match="0 has no rows"):
+        client.table("SELECT * FROM made", named={"made": task_rows(failing, 1, columns)})
+    assert client.table("SELECT count(DISTINCT process) AS n FROM made", named=made)["n"].to_pylist()[0] >= 1

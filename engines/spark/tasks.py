@@ -1,0 +1,39 @@
+"""Runs a Python function in tasks of Spark, on the machines of its executors."""
+
+import sys
+from collections.abc import Callable, Iterable, Iterator
+
+import pyarrow as pa
+from pyspark import cloudpickle
+
+from rollup_bench.engines.spark.protocol import expressions, relations, types
+
+MAP_IN_ARROW = 207
+"""PySpark's number of functions that take and return Arrow batches."""
+Rows = Iterable[pa.RecordBatch]
+
+
+def task_rows(run: Callable[[int], Rows], count: int, schema: str) -> relations.Relation:
+    """The rows that `run` returns for each number from 0 to `count` - 1; each number is a task of its own.
+
+    `schema` has the columns of the rows as CREATE TABLE lists them; times are microseconds, UTC. The server sends
+    `run` to Python processes of its executors, with the values that it holds. They need this version of Python, and
+    the modules that `run` uses. An exception in `run` ends the statement with a StatementError.
+    """
+
+    def each(numbers: Rows) -> Iterator[pa.RecordBatch]:
+        for batch in numbers:
+            for number in batch.column(0).to_pylist():
+                yield from run(number)
+
+    function = expressions.PythonUDF(
+        output_type=types.DataType(unparsed=types.DataType.Unparsed(data_type_string=schema)),
+        eval_type=MAP_IN_ARROW,
+        command=cloudpickle.dumps((each, None)),  # type: ignore[no-untyped-call]
+        python_ver=f"{sys.version_info.major}.{sys.version_info.minor}",
+    )
+    named = expressions.CommonInlineUserDefinedFunction(
+        function_name="task_rows", deterministic=True, python_udf=function
+    )
+    numbers = relations.Relation(range=relations.Range(start=0, end=count, step=1, num_partitions=count))
+    return relations.Relation(map_partitions=relations.MapPartitions(input=numbers, func=named))
