@@ -1,0 +1,118 @@
+"""Measures with how many cores Spark passes one thread of DuckDB, which is its COST.
+
+`python -m experiments.cost [--rows N] [--warm-up N] [--rounds N]`. COST is the configuration that outperforms a single
+thread (McSherry, Isard and Murray, "Scalability! But at what COST?", HotOS 2015). One Spark for each power of two of
+cores runs on the same machine, and DuckDB with one thread runs in this process. All store the same events of the game
+and answer an aggregate, a cohort and a funnel over ten years, in turns, in ABBA order. Spark passes DuckDB if the
+whole interval of the ratio of their times is below 1. Stop all other servers.
+"""
+
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import replace
+from datetime import date
+
+import click
+import pyarrow as pa
+
+from rollup_bench.engines.contract import Engine
+from rollup_bench.engines.duckdb.engine import DuckDB
+from rollup_bench.engines.spark.engine import Spark
+from rollup_bench.engines.spark.server import RECIPE
+from rollup_bench.harness.cli.options import rows_option
+from rollup_bench.harness.report.terminal import ended
+from rollup_bench.harness.run import loading, verdicts
+from rollup_bench.harness.run.home import home
+from rollup_bench.harness.stats.percentiles import median_interval
+from rollup_bench.servers import open_server
+from rollup_bench.servers.budget import Budget, budget
+from rollup_bench.servers.watch import Watch
+from rollup_bench.workloads import dataset, layouts
+from rollup_bench.workloads import events as event_store
+from rollup_bench.workloads.events import Events
+from rollup_bench.workloads.questions import Question
+
+YEARS = {"start": date(2014, 1, 1), "end": date(2024, 1, 1)}
+QUESTIONS = {"aggregate": "ten-years", "cohort": "ten-years-of-players", "funnel": "first-day-purchase"}
+Ask = Callable[[Question], pa.Table]
+
+
+def said(kind: str, ratios: Mapping[int, Sequence[float]]) -> list[str]:
+    """The COST of a kind of question; `ratios` are Spark's times by DuckDB's, by Spark's number of cores."""
+    intervals = {cores: median_interval(samples) for cores, samples in ratios.items()}
+    passing = next((_cores(cores) for cores, (_, _, high) in intervals.items() if high < 1), None)
+    return [
+        f"{kind}: COST {passing or f'not within {_cores(max(intervals))}'}",
+        *(
+            f"  Spark with {_cores(cores)} takes {middle:.2f} times as long as one thread of DuckDB"
+            f" (99%: {low:.2f} to {high:.2f})"
+            for cores, (low, middle, high) in intervals.items()
+        ),
+    ]
+
+
+def _cores(number: int) -> str:
+    return f"{number} core{'s' * (number > 1)}"
+
+
+@contextmanager
+def loaded(engine: Engine, game: dataset.Dataset, events: Events) -> Iterator[Ask]:
+    """Asks an engine, which has loaded the events, inside the block."""
+    with closing(engine):
+        plan = engine.plan(game, layouts.raw, events.statistics)
+        loading.ensure(engine, plan, events, engine.home, Watch(lambda text: click.echo(text, err=True)))
+        with engine.session(plan) as session:
+            yield session.ask
+
+
+@contextmanager
+def spark(cores: int, memory: int) -> Iterator[Engine]:
+    """A Spark of its own with so many cores, which runs inside the block."""
+    declared, limits = replace(RECIPE, name=f"spark-cost-{cores}"), Budget(cores, memory)
+    with open_server(declared, "native", home(), limits).running(Watch(lambda text: click.echo(text, err=True))) as up:
+        yield Spark(up, home() / declared.name, limits)
+
+
+def sample(one: Ask, others: Mapping[int, Ask], question: Question) -> dict[int, float]:
+    """The time of each of the others by the time of `one`, asked in ABBA order."""
+    asked = [one, *others.values()]
+    there, back = ([_seconds(ask, question) for ask in each] for each in (asked, asked[::-1]))
+    first, *times = (a + b for a, b in zip(there, back[::-1], strict=True))
+    return {cores: seconds / first for cores, seconds in zip(others, times, strict=True)}
+
+
+def _seconds(ask: Ask, question: Question) -> float:
+    began = time.perf_counter()
+    ask(question)
+    return time.perf_counter() - began
+
+
+@click.command()
+@rows_option
+@click.option("--warm-up", type=click.IntRange(1), default=100, show_default=True, help="Requests before the samples.")
+@click.option("--rounds", type=click.IntRange(10), default=20, show_default=True, help="Rounds of two requests.")
+def main(rows: int | None, warm_up: int, rounds: int) -> None:
+    """Prints, for each kind of question, with how many cores Spark passes one thread of DuckDB."""
+    game, machine = dataset.read("game").sized(rows, None), budget()
+    sizes = [1 << power for power in range(machine.cores.bit_length())]
+    events, memory = event_store.prepare(game, home()), machine.memory // (len(sizes) + 1)
+    questions = {kind: game.question(name).fill(YEARS) for kind, name in QUESTIONS.items()}
+    with ExitStack() as stack:
+        one = stack.enter_context(loaded(DuckDB(None, home() / "duckdb-cost", Budget(1, memory)), game, events))
+        sparks = {cores: stack.enter_context(spark(cores, memory)) for cores in sizes}
+        others = {cores: stack.enter_context(loaded(each, game, events)) for cores, each in sparks.items()}
+        for kind, question in questions.items():
+            for ask in (one, *others.values()):
+                verdict = verdicts.check(question, ask(question), events)
+                if verdict.kind not in verdicts.RIGHT:
+                    sys.exit(f"{kind}: the answer is {verdict.kind}: {verdict.reason}")
+            for _ in range(warm_up):
+                sample(one, others, question)
+            samples = [sample(one, others, question) for _ in range(rounds)]
+            click.echo("\n".join(said(kind, {cores: [each[cores] for each in samples] for cores in others})))
+
+
+if __name__ == "__main__":
+    ended(lambda: main(standalone_mode=False))
