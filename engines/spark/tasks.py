@@ -32,8 +32,12 @@ def task_rows(run: Callable[[int], Rows], count: int, schema: str) -> relations.
         command=cloudpickle.dumps((each, None)),  # type: ignore[no-untyped-call]
         python_ver=f"{sys.version_info.major}.{sys.version_info.minor}",
     )
+    number = expressions.Expression.UnresolvedAttribute(unparsed_identifier="id")
     named = expressions.CommonInlineUserDefinedFunction(
-        function_name="task_rows", deterministic=True, python_udf=function
+        function_name="task_rows",
+        deterministic=True,
+        arguments=[expressions.Expression(unresolved_attribute=number)],  # else the optimizer may omit the numbers
+        python_udf=function,
     )
     numbers = relations.Relation(range=relations.Range(start=0, end=count, step=1, num_partitions=count))
     return relations.Relation(map_partitions=relations.MapPartitions(input=numbers, func=named))

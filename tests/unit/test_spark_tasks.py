@@ -18,6 +18,7 @@ def test_a_task_runs_the_function_for_each_of_its_numbers() -> None:
     relation = task_rows(numbered, 3, "task BIGINT, batch BIGINT").map_partitions
     numbers = relation.input.range
     assert (numbers.start, numbers.end, numbers.num_partitions) == (0, 3, 3)
+    assert [each.unresolved_attribute.unparsed_identifier for each in relation.func.arguments] == ["id"]
     function, _ = cloudpickle.loads(relation.func.python_udf.command)
     found = pa.Table.from_batches(function([pa.record_batch({"id": [0, 1]}), pa.record_batch({"id": [2]})]))
     assert found.to_pydict() == {"task": [1, 2, 2], "batch": [0, 0, 1]}
