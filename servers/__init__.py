@@ -21,6 +21,6 @@ def open_server(recipe: Recipe, via: str, home: Path, budget: Budget) -> Server:
     if via not in WAYS:
         raise RequestError(f"--via {via}: give one of {', '.join(WAYS)}")
     if via not in recipe.ways:
-        reason = f"the server of {recipe.name} is part of this program"
+        reason = f"the server of {recipe.name} runs code of this program"
         raise RequestError(f"--via {via}: {reason}; give --via {' or '.join(recipe.ways)}")
     return WAYS[via](recipe, home, budget)

@@ -49,6 +49,10 @@ class Server(ABC):
     def connection(self) -> Connection:
         """The address and login with which clients connect; RequestError if the address is unknown."""
 
+    def connection_to(self, port: str) -> Connection:
+        """As `connection`, but to the port of this name; RequestError if this program does not start the server."""
+        raise RequestError(f"{self.name}: --via {self.via} has one address, not one for the port {port}")
+
     @abstractmethod
     def start(self, watch: Watch) -> bool:
         """Starts the server, which outlives this process, and returns True; False if the server was already up."""

@@ -47,11 +47,15 @@ class LocalServer(Server):
     @property
     def connection(self) -> Connection:
         """The server's port for clients on 127.0.0.1, without a login; RequestError if the server was never started."""
+        return self.connection_to(self.recipe.ports[0])
+
+    def connection_to(self, port: str) -> Connection:
+        """The port of this name on 127.0.0.1, without a login; RequestError if the server was never started."""
         ports = recorded(self._port_file)
         if not ports:
             remedy = f"start it with rollup-bench up {self.name} --via {self.via}"
             raise RequestError(f"{self.name} was never started in {self.home}: {remedy}")
-        return Connection(("127.0.0.1",), next(iter(ports.values())))
+        return Connection(("127.0.0.1",), ports[port])
 
     def start(self, watch: Watch) -> bool:
         """Starts the server, which outlives this process, and returns True; False if the server was already up."""

@@ -42,7 +42,7 @@ class NativeServer(LocalServer):
     def cpu_seconds(self) -> float | None:
         """Seconds of user and system time that the processes have used in total; None if no process runs.
 
-        The time of a process that has ended is its parent's.
+        The time of a process that has ended is counted if its parent has waited for it.
         """
         times = self._measured(psutil.Process.cpu_times)
         return sum(t.user + t.system + t.children_user + t.children_system for t in times) if times else None
@@ -63,8 +63,7 @@ class NativeServer(LocalServer):
 
     def _launch(self, watch: Watch) -> float:
         self._check_disk()
-        pom = self.recipe.folder / "pom.xml"
-        jvm = Jvm.found(pom, self.home / "jars", watch) if pom.exists() else None
+        jvms = self._jvms(watch)
         place = Place(self.folder, choose(self._port_file, self.name, self.recipe.ports), self.budget)
         stages = self.recipe.stages(place)
         self._check_memory(stages)
@@ -74,10 +73,22 @@ class NativeServer(LocalServer):
         ready, count = 0, sum(map(len, stages))
         for number, stage in enumerate(stages):
             for process in stage:
-                self._spawn(place, number, process, _command(process, place, jvm))
+                self._spawn(place, number, process, self._command(process, place, jvms))
             self._wait(stage, ready, count, watch)
             ready += len(stage)
         return began
+
+    def _jvms(self, watch: Watch) -> dict[Path, Jvm]:
+        """Java and the jars of each Java process, by the folder of the process; see `Jvm.found` for errors."""
+        place = Place(self.folder, dict.fromkeys(self.recipe.ports, 0), self.budget)
+        folders = {process.folder or self.recipe.folder for process in java_processes(self.recipe.stages(place))}
+        return {folder: Jvm.found(folder / "pom.xml", self.home / "jars", watch) for folder in folders}
+
+    def _command(self, process: Process, place: Place, jvms: dict[Path, Jvm]) -> list[str]:
+        """The command that starts a process; writes the configuration of a Java process."""
+        if isinstance(process, JavaProcess):
+            return jvms[process.folder or self.recipe.folder].command(process, place.conf(process.name))
+        return [sys.executable, "-P", "-m", process.module, *process.arguments]
 
     def _spawn(self, place: Place, stage: int, process: Process, command: list[str]) -> None:
         folder = place.data(process.name)
@@ -142,14 +153,6 @@ class NativeServer(LocalServer):
 
     def _halt(self) -> list[str]:
         return [sys.executable, "-P", "-m", "rollup_bench.servers.halt", str(self._record_file)]
-
-
-def _command(process: Process, place: Place, jvm: Jvm | None) -> list[str]:
-    """The command that starts a process; writes the configuration of a Java process."""
-    if isinstance(process, JavaProcess):
-        assert jvm
-        return jvm.command(process, place.conf(process.name))
-    return [sys.executable, "-P", "-m", process.module, *process.arguments]
 
 
 def _tail(path: Path, lines: int) -> str:

@@ -36,7 +36,8 @@ class JavaProcess:
     The templates in `conf/data/` are rendered into the folder that the value `data` names, if it lacks these files.
     `values` fill the templates; the value `tmp` is a folder that each start empties. `main` is the main class and its
     arguments. `heap` and `direct` (memory off the heap) are limits in bytes. `ready` returns whether the process
-    serves, and never raises. `environment` is added to the environment of this program.
+    serves, and never raises. `environment` is added to the environment of this program. `folder` holds pom.xml and
+    conf/ if these are not in the folder of the recipe.
     """
 
     name: str
@@ -47,6 +48,7 @@ class JavaProcess:
     values: dict[str, object]
     ready: Callable[[], bool]
     environment: dict[str, str] = field(default_factory=dict)
+    folder: Path | None = None
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,7 @@ SERVERS = {
     "cassandra": "cassandra_server",
     "druid": "druid_server",
     "spark": "spark_server",
+    "spark-cassandra": "spark_cassandra_server",
 }
 """Each engine with the fixture of its server."""
 
@@ -108,6 +109,11 @@ def druid_server() -> Iterator[Server]:
 @pytest.fixture(scope="session")
 def spark_server() -> Iterator[Server]:
     yield from _serve("spark")
+
+
+@pytest.fixture(scope="session")
+def spark_cassandra_server() -> Iterator[Server]:
+    yield from _serve("spark-cassandra")
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from functools import cached_property, lru_cache, partial
 from pathlib import Path
+from typing import ClassVar
 
 import msgspec
 import pyarrow as pa
@@ -22,8 +23,8 @@ from rollup_bench.engines.cassandra.rollup_tables import Limits, Rollup, max_gro
 from rollup_bench.engines.cassandra.server import RECIPE
 from rollup_bench.engines.contract import Built, Engine, Loaded, Plan, Session, Support, unsupported
 from rollup_bench.engines.exports import write_server_settings
-from rollup_bench.errors import FailureError, RequestError
-from rollup_bench.servers import Server
+from rollup_bench.errors import RequestError
+from rollup_bench.servers import Connection, Server
 from rollup_bench.servers.budget import Budget
 from rollup_bench.servers.watch import Watch
 from rollup_bench.workloads import answers, calendar, rule
@@ -40,7 +41,7 @@ class Cassandra(Engine):
     name = "cassandra"
     scope = "one node, replication 1"
     resumes = True
-    steps = (
+    steps: ClassVar[tuple[str, ...]] = (
         "The client computes the rows of roll-ups, cohorts and funnels from the events before the load.",
         "The client merges the groups that several partitions return, and computes subtotals, top-n and quantiles.",
         "The client reads all events of the span for a question on raw that asks for more than counts and sums.",
@@ -59,11 +60,15 @@ class Cassandra(Engine):
             return str(self._driver.execute("SELECT release_version FROM system.local").one()[0])
 
     @property
+    def _address(self) -> Connection:
+        return self.served_by.connection
+
+    @property
     def _driver(self) -> DriverSession:
         if self._connected is not None and driver.all_nodes_down(self._connected):
             self.close()
         if self._connected is None:
-            self._connected = driver.connect(self.served_by.connection, self._settings.consistency)
+            self._connected = driver.connect(self._address, self._settings.consistency)
             self._check_nodes(len(self._connected.cluster.metadata.all_hosts()))
         return self._connected
 
@@ -131,9 +136,7 @@ class _Session(Session):
         self._plan = plan
         self._schema = lru_cache(partial(answers.schema, events=plan.schema))
         self._reader = Reader(driver_session)
-        if not loading.is_complete(driver_session, plan):
-            where = f"{plan.dataset.name} on {plan.layout.name}"
-            raise FailureError(f"cassandra: the load of {where} is not complete; the same command loads it again")
+        loading.demand_complete(driver_session, plan)
         self._manifest = loading.read_manifest(self._reader, plan)
 
     def ask(self, question: Question) -> pa.Table:

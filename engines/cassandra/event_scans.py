@@ -56,10 +56,10 @@ class EventScan:
         """The statement that reads the events of one partition between two times."""
         time = quoted(self.plan.tables.events.time)
         statement = _span_statement(self.plan, [f"to_unix_timestamp({time})", *map(quoted, self.columns)])
-        return statement + self._condition.text
+        return statement + self.condition.text
 
     @cached_property
-    def _condition(self) -> Condition:
+    def condition(self) -> Condition:
         """What the server filters; nothing for cohorts and funnels, whose steps have different conditions."""
         doubles = frozenset(name for name, kind in self.plan.statistics.types.items() if kind == "double")
         return condition(self.question.where if isinstance(self.question, Aggregate) else (), doubles)
@@ -96,9 +96,9 @@ class EventScan:
 
     def _values(self, manifest: Manifest) -> Iterator[tuple[Any, ...]]:
         """The values of each statement: bucket, shard, start and end in milliseconds since 1970, UTC, and filters."""
-        start, end = self._period
+        start, end = self.period
         for key in partitions(self.plan.tables.events.name, manifest, start, end - 1):
-            yield (*key, start, end, *self._condition.values)
+            yield (*key, start, end, *self.condition.values)
 
     def _groups(self, question: Aggregate, reader: Reader, manifest: Manifest) -> Groups | None:
         """The partial aggregates of the events that match the question's filters; None if no event does."""
@@ -112,7 +112,7 @@ class EventScan:
         return groups.groups
 
     @property
-    def _period(self) -> tuple[int, int]:
+    def period(self) -> tuple[int, int]:
         """The period to read; for a cohort, from the first event (births may precede the span) to `until`."""
         start, end = self.question.span.milliseconds
         if isinstance(self.question, Cohort):
@@ -158,12 +158,12 @@ class SliceScan(EventScan):
 
     def events(self, reader: Reader, manifest: Manifest) -> Iterator[pa.Table]:
         """Yields an empty table, then for each partition and range of values the events in the question's period."""
-        time, (start, end) = pc.field(self.slices.table.time).cast(pa.int64()), self._period
+        time, (start, end) = pc.field(self.slices.table.time).cast(pa.int64()), self.period
         for events in super().events(reader, manifest):
             yield events.filter((time >= start) & (time < end))
 
     def _values(self, manifest: Manifest) -> Iterator[tuple[Any, ...]]:
-        start, end = self._period
+        start, end = self.period
         for key in partitions(self.slices.table.name, manifest, start, end - 1):
             for limits in self.slices.ranges(self.question):
                 yield (*key, *limits)

@@ -283,6 +283,13 @@ def is_complete(session: Session, plan: Plan) -> bool:
     return session.execute(f"SELECT rows FROM {quoted(plan.name)}.loaded").one() is not None
 
 
+def demand_complete(session: Session, plan: Plan) -> None:
+    """FailureError unless the plan was loaded to its end."""
+    if not is_complete(session, plan):
+        where = f"{plan.dataset.name} on {plan.layout.name}"
+        raise FailureError(f"cassandra: the load of {where} is not complete; the same command loads it again")
+
+
 def count_rows(session: Session, plan: Plan) -> int | None:
     """The number of rows of all tables, counted by the server; None if the plan is not completely loaded."""
     if not is_complete(session, plan):

@@ -13,13 +13,16 @@ from tests.support import leftovers
 
 BROKERS = "brokers"
 """The group of tests of all brokers, which are short."""
-GROUPS = ("druid", "cassandra", "spark", "duckdb-served", BROKERS)
+GROUPS = ("druid", "cassandra", "spark", "spark-cassandra", "duckdb-served", BROKERS)
 """The engines with a server, and the brokers. All tests that share a server run on one worker."""
 CLUSTER = "outside"
 """The fixture of clusters that tests start for themselves; these tests are a group of their own."""
 ALONE = "alone"
 """The mark of a test that measures real time: it runs after the others, while no other worker runs a test."""
-TURNS = {"druid": -5, "cassandra": -4, "spark": -3, CLUSTER: -2, "duckdb-served": -1, BROKERS: -1, ALONE: 1}
+TURNS = {"druid": -5, "cassandra": -4, "spark": -3, "spark-cassandra": -3, CLUSTER: -2, "duckdb-served": -1} | {
+    BROKERS: -1,
+    ALONE: 1,
+}
 """Groups with lower numbers begin earlier, the longest first; a group that is not listed has the number 0."""
 
 

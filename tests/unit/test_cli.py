@@ -130,7 +130,7 @@ def test_explain_prints_what_is_bound(command: Command, mine: str) -> None:
     assert "read all events" in command.done("explain", "back", "--dataset", mine, "--engine", "truth")
 
 
-@pytest.mark.parametrize("engine", ["cassandra", "druid", "duckdb-served", "spark"])
+@pytest.mark.parametrize("engine", ["cassandra", "druid", "duckdb-served", "spark", "spark-cassandra"])
 def test_explain_needs_no_server(engine: str, command: Command, mine: str) -> None:
     assert "layout raw: aggregated" in command.done("explain", "by-day", "--dataset", mine, "--engine", engine)
     assert not [path for path in command.files() if path.name == "processes.json"]

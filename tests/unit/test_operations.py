@@ -59,7 +59,7 @@ def test_the_settings_of_an_engine_are_those_of_its_readme() -> None:
 def test_steps_are_sentences(name: str) -> None:
     steps = engine_type(name).steps
     assert all(step[0].isupper() and step.endswith(".") for step in steps)
-    assert bool(steps) == (name in ("cassandra", "druid", "duckdb-served", "spark"))
+    assert bool(steps) == (name in ("cassandra", "druid", "duckdb-served", "spark", "spark-cassandra"))
 
 
 def test_operations_are_printed_with_the_average_cost_of_a_table() -> None:

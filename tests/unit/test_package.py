@@ -162,7 +162,7 @@ def test_the_wheel_runs_on_events_of_ones_own_outside_the_repository(programs: P
 
 def test_an_engine_of_another_package_is_listed(programs: Path, tmp_path: Path) -> None:
     lines = printed(programs / "rollup-bench", "list", "engines", folder=tmp_path).splitlines()
-    known = ["cassandra", "clickhouse", "druid", "duckdb", "duckdb-served", "spark", "truth"]
+    known = ["cassandra", "clickhouse", "druid", "duckdb", "duckdb-served", "spark", "spark-cassandra", "truth"]
     assert [line.split()[0] for line in lines] == [*known, "sqlite"]
 
 

@@ -31,6 +31,7 @@ TABLES: dict[str, Callable[[Any], list[str]]] = {
     "druid": lambda tables: [datasource.name for datasource in tables],
     "cassandra": lambda tables: [table.name for table in tables.tables],
     "spark": lambda tables: [table.name for table in tables.all],
+    "spark-cassandra": lambda tables: [table.name for table in tables.tables],
 }
 """The names of all tables of a plan."""
 
