@@ -1,5 +1,6 @@
 """Runs a Python function in tasks of Spark, on the machines of its executors."""
 
+import gc
 import sys
 from collections.abc import Callable, Iterable, Iterator
 
@@ -22,6 +23,7 @@ def task_rows(run: Callable[[int], Rows], count: int, schema: str) -> relations.
     """
 
     def each(numbers: Rows) -> Iterator[pa.RecordBatch]:
+        gc.freeze()  # PySpark searches a process for garbage after each task; modules need not be searched
         for batch in numbers:
             for number in batch.column(0).to_pylist():
                 yield from run(number)
