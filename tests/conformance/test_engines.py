@@ -18,11 +18,10 @@ from tests.support import ROOT
 
 ANSWERS, TURNS = 20, 5
 NOT_APPLICABLE = {(engine, "server_gone") for engine in ("clickhouse", "duckdb")} | {
-    (engine, "cached_answers")
-    for engine in ("clickhouse", "duckdb", "duckdb-served", "cassandra", "spark", "spark-cassandra")
+    (engine, "cached_answers") for engine in ("clickhouse", "duckdb", "duckdb-served", "cassandra", "spark")
 }
 """The checks that are about something that an engine does not have."""
-FEWER = {"spark": 40, "spark-cassandra": 20}
+FEWER = {"spark": 40}
 """The most random examples of an engine that compiles code for each new statement; `verify` asks more."""
 
 

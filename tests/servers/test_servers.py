@@ -32,9 +32,9 @@ with server.running(Watch()):
 """
 
 
-@pytest.fixture(params=[name for name, fixture in SERVERS.items() if fixture])
+@pytest.fixture(params=[*(name for name, fixture in SERVERS.items() if fixture), "spark-cassandra"])
 def server(request: pytest.FixtureRequest) -> Server:
-    found = request.getfixturevalue(str(SERVERS[request.param]))
+    found = request.getfixturevalue(f"{request.param.replace('-', '_')}_server")
     assert isinstance(found, Server)
     return found
 
