@@ -40,6 +40,11 @@ class Jvm:
         variables = [f"{name}={value}" for name, value in process.environment.items()]
         return ["env", *variables, str(self.program), *memory, f"@{conf / 'jvm.options'}", *classes, *process.main]
 
+    def link(self, path: Path) -> None:
+        """Makes `path` a link to the folder of jars; it replaces an earlier link."""
+        path.unlink(missing_ok=True)
+        path.symlink_to(self.library.resolve())
+
 
 def _render(templates: Path, target: Path, process: JavaProcess) -> None:
     target.mkdir(parents=True)

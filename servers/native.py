@@ -12,10 +12,11 @@ import psutil
 
 from rollup_bench.errors import FailureError, RequestError
 from rollup_bench.servers import cgroup, processes
+from rollup_bench.servers.budget import Budget
 from rollup_bench.servers.jvm import Jvm
 from rollup_bench.servers.local import LocalServer
 from rollup_bench.servers.ports import choose
-from rollup_bench.servers.recipe import JavaProcess, Place, Process, java_processes
+from rollup_bench.servers.recipe import WORKER, JavaProcess, Place, Process, Recipe, java_processes
 from rollup_bench.servers.watch import Watch
 
 T = TypeVar("T")
@@ -24,10 +25,23 @@ DISK = 2 << 30
 
 
 class NativeServer(LocalServer):
-    """A server whose folder has each process's configuration, data and log, and files that list ports and processes."""
+    """A server whose folder has each process's configuration, data and log, and files that list ports and processes.
+
+    A server that was started as a cluster is one until it is stopped, also if it is opened without its workers.
+    RequestError if it runs with another number of workers than the recipe has.
+    """
 
     via: ClassVar[str] = "native"
     shares_disk: ClassVar[bool] = True
+
+    def __init__(self, recipe: Recipe, home: Path, budget: Budget) -> None:
+        super().__init__(recipe, home, budget)
+        workers = sum(record.name.startswith(WORKER) for record in self._records())
+        if recipe.workers and recipe.workers != workers and self._living():
+            remedy = f"stop it with rollup-bench down {self.name}"
+            raise RequestError(f"{self.name} already runs with {workers or 'no'} workers: {remedy}")
+        if workers and recipe.cluster:
+            self.recipe = recipe.cluster(workers)
 
     @property
     def pids(self) -> dict[str, int]:
@@ -68,6 +82,8 @@ class NativeServer(LocalServer):
         stages = self.recipe.stages(place)
         self._check_memory(stages)
         shutil.rmtree(self.folder / "conf", ignore_errors=True)
+        if jvm:
+            jvm.link(self.folder / "jars")
         cgroup.create(self.folder, self.budget.memory)
         began = time.monotonic()
         ready, count = 0, sum(map(len, stages))

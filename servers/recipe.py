@@ -25,6 +25,8 @@ class Place:
         return self.folder / "conf" / process
 
 
+WORKER = "worker"
+"""The names of the processes of a cluster's workers begin so."""
 RUNTIME = 192 << 20
 """Bytes that a runtime needs beside the memory it is told to use: JVM (classes, compiled code, threads) or Python."""
 
@@ -80,7 +82,8 @@ class Recipe:
     PermissionError if the login is rejected. `ways` are the values of `--via` that the server supports. If `external`
     is one of them, the variable ROLLUP_BENCH_<NAME>_<`address`> holds an external cluster's address, like `example`;
     `port` is the cluster's port if the variable gives none, `schemes` are those of its address, and `login` names the
-    variables of the login, the secret last.
+    variables of the login, the secret last. `cluster`, if it is not None, returns the recipe of a cluster on this
+    machine from its number of workers, which is the `workers` of that recipe.
     """
 
     name: str
@@ -96,3 +99,5 @@ class Recipe:
     public: int = 1
     schemes: tuple[str, ...] = ("http", "https")
     login: tuple[str, ...] = ("USER", "PASSWORD")
+    cluster: Callable[[int], "Recipe"] | None = None
+    workers: int = 0

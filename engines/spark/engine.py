@@ -66,6 +66,9 @@ class Spark(Engine):
         self.sessions = budget.cores
         if server is not None and server.via == "external":
             self.scope = "a Spark of one's own behind a Connect server, tables as Parquet files"
+        elif server is not None and (workers := server.recipe.workers):
+            self.nodes = workers
+            self.scope = f"{workers} workers and a Connect server on one machine, tables as Parquet files"
 
     @cached_property
     def version(self) -> str:  # type: ignore[override]

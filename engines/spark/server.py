@@ -1,10 +1,14 @@
-"""How to start Spark: a Connect server, which is the driver and runs all tasks itself."""
+"""How to start Spark: a Connect server, which runs all tasks itself, or is the driver of a cluster of workers."""
 
 import socket
 import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from ssl import SSLCertVerificationError
 
+from rollup_bench.engines.spark import standalone
 from rollup_bench.servers.connection import Connection
 from rollup_bench.servers.recipe import RUNTIME, JavaProcess, Place, Recipe
 
@@ -21,10 +25,34 @@ def stages(place: Place) -> list[list[JavaProcess]]:
     return [[connect(place, place.budget.memory)]]
 
 
-def connect(place: Place, memory: int) -> JavaProcess:
+def cluster(workers: int) -> Recipe:
+    """The recipe of a standalone cluster of `workers`, whose driver is the Connect server."""
+    return replace(
+        RECIPE,
+        ports=(*RECIPE.ports, *standalone.PORTS),
+        least=(workers + 1) * RECIPE.least,
+        stages=partial(cluster_stages, workers),
+        workers=workers,
+    )
+
+
+def cluster_stages(workers: int, place: Place) -> list[list[JavaProcess]]:
+    """The master, the workers, and the driver, which is stopped first. Each worker and the driver get equal memory.
+
+    The share of a worker also has its executor, and the share of the driver has the master. RequestError if there are
+    more workers than cores.
+    """
+    memory = place.budget.memory // (workers + 1) - standalone.DAEMON
+    heap = connect(place, memory).heap
+    driver = connect(place, memory, standalone.driver_options(place, workers, heap))
+    return [*standalone.daemons(place, workers, heap), [driver]]
+
+
+def connect(place: Place, memory: int, options: Sequence[str] = ()) -> JavaProcess:
     """The Connect server. Of the `memory` that the JVM does not need for itself, 5/8 is heap, and 1/8 is direct.
 
-    Connections and shuffles use direct memory. The rest is for the page cache of the files of tables.
+    Connections and shuffles use direct memory. The rest is for the page cache of the files of tables. `options` are
+    those of the program that submits it.
     """
     usable = memory - 2 * RUNTIME
     data = place.data("spark")
@@ -32,8 +60,8 @@ def connect(place: Place, memory: int) -> JavaProcess:
     return JavaProcess(
         name="spark",
         role="spark",
-        main=(SUBMIT, "--properties-file", str(place.conf("spark") / "spark-defaults.conf"), "--class", SERVER,
-              "spark-internal"),
+        main=(SUBMIT, "--properties-file", str(place.conf("spark") / "spark-defaults.conf"), *options,
+              "--class", SERVER, "spark-internal"),
         heap=usable * 5 // 8,
         direct=usable // 8,
         values=values | place.ports,
@@ -75,4 +103,5 @@ RECIPE = Recipe(
     login=("TOKEN",),
     stages=stages,
     answers=answers,
+    cluster=cluster,
 )

@@ -18,6 +18,7 @@ from rollup_bench.servers.watch import Watch
 from rollup_bench.streams import registry as brokers
 
 GIB = 1 << 30
+WORKERS = "Number of workers of a cluster on this machine, which share the server's cores and memory."
 
 
 def _recipe(name: str) -> Recipe:
@@ -51,15 +52,27 @@ def _is_in_use(server: Server) -> bool:
     return False
 
 
+def _clusters(names: Sequence[str], via: str, workers: int) -> Iterator[Server]:
+    """The clusters of these names with a number of workers; RequestError if one of them cannot be a cluster here."""
+    if not names or via != "native":
+        raise RequestError("--workers: name a server that runs natively, as in rollup-bench up spark --workers 2")
+    for name in names:
+        declared = _recipe(name)
+        if declared.cluster is None:
+            raise RequestError(f"--workers: the server of {name} has no workers; leave out --workers or {name}")
+        yield open_server(declared.cluster(workers), via, home(), budget())
+
+
 def _options(command: Callable[..., None]) -> Callable[..., None]:
     return via_option(servers_argument(command))
 
 
 @click.command()
 @_options
-def up(servers: tuple[str, ...], via: str) -> None:
+@click.option("--workers", type=click.IntRange(1), help=WORKERS)
+def up(servers: tuple[str, ...], via: str, workers: int | None) -> None:
     """Starts servers and leaves them running. Without SERVER, starts those of all engines, and no broker."""
-    opened = list(_open(servers or _engines(via), via))
+    opened = list(_clusters(servers, via, workers) if workers else _open(servers or _engines(via), via))
     limit = budget()
     click.echo(f"each server: {limit.cores} cores, {limit.memory / GIB:.1f} GiB of memory, on loopback only", err=True)
     for server in opened:

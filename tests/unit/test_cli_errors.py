@@ -311,6 +311,12 @@ SERVERS: dict[str, dict[str, list[Case]]] = {
     for verb in ("up", "down", "status", "logs")
 }
 SERVERS["logs"]["--lines"] = [(["logs", "--lines", "0"], ("'--lines'", "0 is not in the range x>=1"))]
+SERVERS["up"]["--workers"] = [
+    (["up", "spark", "--workers", "0"], ("'--workers'", "0 is not in the range x>=1")),
+    (["up", "--workers", "2"], ("--workers: name a server that runs natively", "up spark --workers 2")),
+    (["up", "spark", "--workers", "2", "--via", "external"], ("--workers: name a server that runs natively",)),
+    (["up", "spark", "druid", "--workers", "2"], ("--workers: the server of druid has no workers",)),
+]
 CASES = COMMANDS | SERVERS
 
 
