@@ -1,4 +1,4 @@
-"""A cluster whose address and login are in environment variables; messages never print hosts, users or passwords."""
+"""A cluster of the user's own; messages never print hosts, users or passwords."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -18,14 +18,18 @@ from rollup_bench.servers.watch import Watch
 
 
 class ExternalServer(Server):
-    """A cluster that others start and stop; this program sees neither the cluster's processes nor its disk."""
+    """A cluster that others start and stop; this program sees neither the cluster's processes nor its disk.
+
+    Environment variables hold the login, and the address unless `flag` is the option with which `address` was given.
+    """
 
     via: ClassVar[str] = "external"
     restartable: ClassVar[bool] = False
 
-    def __init__(self, recipe: Recipe, home: Path, budget: Budget) -> None:
+    def __init__(self, recipe: Recipe, home: Path, budget: Budget, flag: str = "", address: str = "") -> None:
         super().__init__(recipe, home, budget)
         self._prefix = f"ROLLUP_BENCH_{recipe.name.upper()}_"
+        self._source, self._given = flag or self._prefix + recipe.address, address
 
     @property
     def connection(self) -> Connection:
@@ -55,7 +59,7 @@ class ExternalServer(Server):
 
     def status(self) -> Status:
         """Whether the cluster answers; the status names the environment variable of the address, not the hosts."""
-        return Status(f"as {self._prefix}{self.recipe.address} says" if self._answers() else None)
+        return Status(f"as {self._source} says" if self._answers() else None)
 
     def logs(self, lines: int) -> str:
         """Raises RequestError, because only whoever runs the cluster has its logs."""
@@ -63,7 +67,7 @@ class ExternalServer(Server):
 
     @property
     def _alias(self) -> str:
-        return f"where {self._prefix}{self.recipe.address} says"
+        return f"where {self._source} says"
 
     def _answers(self) -> bool:
         try:
@@ -77,10 +81,10 @@ class ExternalServer(Server):
 
     def _address(self) -> tuple[bool, tuple[str, ...], int | None]:
         try:
-            return _parsed(self._variable(self.recipe.address) or "", self.recipe.schemes)
+            return _parsed(self._given or self._variable(self.recipe.address) or "", self.recipe.schemes)
         except ValueError:
-            address, user = self._prefix + self.recipe.address, self._prefix + self.recipe.login[0]
-            raise RequestError(f"{address}: give {self.recipe.example}; if a login is needed, set {user}") from None
+            example, user = self.recipe.example, self._prefix + self.recipe.login[0]
+            raise RequestError(f"{self._source}: give {example}; if a login is needed, set {user}") from None
 
     def _variable(self, key: str) -> str | None:
         return os.environ.get(self._prefix + key) or None

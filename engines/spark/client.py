@@ -67,9 +67,14 @@ class Client:
         self, text: str, values: Sequence[Any] = (), seconds: float | None = SECONDS, named: Named = NOTHING
     ) -> pa.Table:
         """The rows of a query whose parameters are called p1, p2 and so on; it may read the relations `named`."""
-        found = self._execute(messages.Plan(root=_sql(text, values, named)), seconds)
-        batches = [batch for data in found for batch in pa.ipc.open_stream(data)]
-        return pa.Table.from_batches(batches)
+        return pa.Table.from_batches(list(self.batches(text, values, seconds, named)))
+
+    def batches(
+        self, text: str, values: Sequence[Any] = (), seconds: float | None = SECONDS, named: Named = NOTHING
+    ) -> Iterator[pa.RecordBatch]:
+        """The rows of a query, as `table` returns them, in batches that arrive while the server still computes."""
+        for data in self._execute(messages.Plan(root=_sql(text, values, named)), seconds):
+            yield from pa.ipc.open_stream(data)
 
     def run(self, text: str, seconds: float | None = SECONDS, named: Named = NOTHING) -> None:
         """Executes a statement without a result; it may read the relations `named`."""

@@ -3,11 +3,14 @@
 import gc
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 
 import pyarrow as pa
 from pyspark import cloudpickle
 
+from rollup_bench.engines.spark.client import Client
 from rollup_bench.engines.spark.protocol import expressions, relations, types
+from rollup_bench.servers.connection import Connection
 
 MAP_IN_ARROW = 207
 """PySpark's number of functions that take and return Arrow batches."""
@@ -43,3 +46,18 @@ def task_rows(run: Callable[[int], Rows], count: int, schema: str) -> relations.
     )
     numbers = relations.Relation(range=relations.Range(start=0, end=count, step=1, num_partitions=count))
     return relations.Relation(map_partitions=relations.MapPartitions(input=numbers, func=named))
+
+
+def each_done(connection: Connection, run: Callable[[int], int], count: int) -> Iterator[int]:
+    """Runs a task for each number from 0 to `count` - 1, and yields what it returns, in the order of the numbers.
+
+    For errors, see `task_rows`; a task that is lost with its executor is repeated.
+    """
+
+    def rows(number: int) -> Rows:
+        yield pa.record_batch({"result": pa.array([run(number)], pa.int64())})
+
+    with closing(Client(connection, {})) as client:
+        made = task_rows(rows, count, "result BIGINT")
+        for batch in client.batches("SELECT result FROM done", seconds=None, named={"done": made}):
+            yield from batch.column(0).to_pylist()

@@ -18,6 +18,7 @@ from rollup_bench.harness.cli.options import (
     rows_option,
     seed_option,
     separator_option,
+    spark_option,
     via_option,
 )
 from rollup_bench.harness.describe.draft import draft
@@ -25,11 +26,13 @@ from rollup_bench.harness.describe.times import Order
 from rollup_bench.harness.report import answers as answer_tables
 from rollup_bench.harness.report.terminal import Group, console, ended, printed, progress
 from rollup_bench.harness.run import arms as running
+from rollup_bench.harness.run import spark
 from rollup_bench.harness.run.home import home
 from rollup_bench.workloads import dataset as datasets
 from rollup_bench.workloads import generated
 
 FORMAT = "Form of the report: a table for people (default), or JSON."
+ON = "Where the events are made: in this process, or in tasks of Spark, one for each file."
 EXAMPLES = "Number of random questions to answer on raw events, and again on roll-ups."
 
 
@@ -119,13 +122,18 @@ def describe(file: Path, separator: str | None, dates: Order | None) -> None:
 @rows_option
 @seed_option
 @out_option(folder=True, required=True, help="Folder to write the Parquet files to.")
-def make(dataset: str, rows: int | None, seed: int | None, out: Path) -> None:
+@spark_option("--on", help=ON)
+def make(dataset: str, rows: int | None, seed: int | None, out: Path, on: str | None) -> None:
     """Writes the events of a generated DATASET as Parquet files. The same command resumes an interrupted write."""
     source = datasets.read(dataset).sized(rows, seed).source
     if source.generator is None:
         raise RequestError(f"data make {dataset}: the dataset is not generated; name one that is, such as game")
     with progress() as say:
-        paths = generated.write(source, out, say)
+        if on is None:
+            paths = generated.write(source, out, say)
+        else:
+            with spark.running("--on", on, home(), say) as connection:
+                paths = spark.make(connection, source, out, say)
     click.echo(f"{source.rows:,} rows in {len(paths)} files in {out}")
 
 

@@ -73,12 +73,25 @@ def _writable(_context: click.Context, _option: click.Parameter, value: Path | N
     return value
 
 
+def _address(_context: click.Context, _option: click.Parameter, value: str | None) -> str | None:
+    engine, given, address = (value or SPARK).partition("=")
+    if engine != SPARK or bool(given) != bool(address):
+        raise click.BadParameter(f"`{value}` is not spark; give spark, or spark=sc://host for a Spark of your own")
+    return None if value is None else address
+
+
+def spark_option(name: str, help: str) -> Callable[..., Callable[..., None]]:
+    """Returns an option that takes `spark` or `spark=ADDRESS`; its value is the address, or empty without one."""
+    return click.option(name, callback=_address, metavar="spark[=ADDRESS]", help=help)
+
+
 def out_option(folder: bool = False, required: bool = False, help: str = "") -> Callable[..., Callable[..., None]]:
     """Returns the option `--out`, which takes a file or, with `folder`, a folder."""
     path = click.Path(path_type=Path, file_okay=not folder, dir_okay=folder)
     return click.option("--out", type=path, callback=_writable, required=required, help=help)
 
 
+SPARK = "spark"
 DATASET = "Name of a built-in dataset, or path of a TOML file."
 dataset_option = click.option("--dataset", default="flights", show_default=True, help=DATASET)
 rows_option = click.option("--rows", type=click.IntRange(1), help="Number of events; only for a generated dataset.")

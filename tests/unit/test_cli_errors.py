@@ -35,6 +35,7 @@ AMOUNTS = [
     "--load-seconds",
     *PRICES,
 ]
+MAKE = ["data", "make", "game", "--out", "made"]
 Case = tuple[list[str], tuple[str, ...]]
 
 
@@ -294,6 +295,11 @@ COMMANDS: dict[str, dict[str, list[Case]]] = {
             (["data", "make", "game"], ("Missing option '--out'",)),
             (["data", "make", "game", "--out", "taken"], ("'--out'", "is a file")),
             (["data", "make", "game", "--out", "taken/made"], ("'--out'", "is not a writable folder")),
+        ],
+        "--on": [
+            ([*MAKE, "--on", "druid"], ("'--on'", "`druid` is not spark; give spark, or spark=sc://host")),
+            ([*MAKE, "--on", "spark="], ("'--on'", "`spark=` is not spark")),
+            ([*MAKE, "--on", "spark=http://host"], ("--on: give sc://host or sc://host:15002",)),
         ],
     },
 }

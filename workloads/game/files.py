@@ -20,6 +20,13 @@ _DELTA = dict.fromkeys(("time", "received", "id", "player", "gold"), "DELTA_BINA
 """Columns of which Parquet files store the differences between consecutive values."""
 
 
+def paths(folder: Path, rows: int, seed: int = 0, shards: int | None = None) -> list[Path]:
+    """The paths of the files that `write` writes into `folder`, in the order of their shards."""
+    count = shards or max(1, rows // ROWS)
+    name = f"game-v{VERSION}-seed{seed}-rows{rows}"
+    return [folder / f"{name}-{shard:05}-of-{count:05}.parquet" for shard in range(count)]
+
+
 def write(
     folder: Path,
     rows: int,
@@ -41,21 +48,20 @@ def write(
     Raises:
         RequestError: `rows` or a shard is out of range, or the folder cannot be written.
     """
-    shards, paths = shards or max(1, rows // ROWS), []
-    for shard in only or range(shards):
-        content = batches(rows, seed, shard, shards)
-        path = folder / f"game-v{VERSION}-seed{seed}-rows{rows}-{shard:05}-of-{shards:05}.parquet"
+    every, written = paths(folder, rows, seed, shards), []
+    for shard in only or range(len(every)):
+        content, path = batches(rows, seed, shard, len(every)), every[shard]
         try:
             folder.mkdir(parents=True, exist_ok=True)
             if path.exists():
-                progress(rows * (shard + 1) // shards - rows * shard // shards)
+                progress(rows * (shard + 1) // len(every) - rows * shard // len(every))
             else:
                 _write(path, content, compression, progress)
         except OSError as error:
             reason = error.strerror or error
             raise RequestError(f"--out {folder}: {reason}; name a folder that can be written") from None
-        paths.append(path)
-    return paths
+        written.append(path)
+    return written
 
 
 def _write(path: Path, content: Iterator[pa.RecordBatch], compression: str, progress: Callable[[int], None]) -> None:
