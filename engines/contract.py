@@ -2,7 +2,7 @@
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -151,6 +151,8 @@ class Engine(ABC):
     """The most sessions at once that the engine's documents recommend; further requests wait in the client."""
     resumes: ClassVar[bool] = False
     """Whether `load` resumes an interrupted load; otherwise the plan is dropped before it is loaded again."""
+    divides: ClassVar[bool] = False
+    """Whether `parts` divides loads into parts that several processes load at the same time."""
     steps: ClassVar[tuple[str, ...]] = ()
     """What is done by other means than SQL, to load a plan or to answer a question; a sentence for each step."""
 
@@ -189,6 +191,15 @@ class Engine(ABC):
         If the engine's `resumes` is true, an interrupted load may have left some of the tables; if it is false,
         there are none.
         """
+
+    def parts(self, plan: Plan, events: Events) -> list[Callable[[], int]]:
+        """The parts of a load that other processes do, at the same time and before `load`, which then does the rest.
+
+        Each function loads a shard of the events whole, records this in the engine or in `home`, and returns the number
+        of rows. It is pickled, may run on any machine of the executors of Spark, and may run twice. Shards that are
+        recorded, also by an interrupted load, are left out. RequestError if the engine does not divide loads.
+        """
+        raise RequestError(f"--load-on: {self.name} loads all events by one process; leave {self.name} out")
 
     @abstractmethod
     def rows(self, plan: Plan) -> int | None:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -75,6 +75,16 @@ class Events:
             if batch.num_rows:
                 yield batch
 
+    def shards(self) -> "list[Shard]":
+        """Prepared events file by file; shards can be pickled, and are read where their files are."""
+        assert isinstance(self._rows, pa.dataset.FileSystemDataset)
+        found, before = list[Shard](), 0
+        for number, file in enumerate(self._rows.get_fragments()):
+            rows = pa.dataset.FileSystemDataset([file], self._rows.schema, self._rows.format, self._rows.filesystem)
+            found.append(Shard(number, before, rows.count_rows(), Events(rows, self.columns, self.statistics)))
+            before += found[-1].rows
+        return found
+
     def until(self, received: datetime) -> "Events":
         """The events received before the instant `received`; RequestError if the dataset has no column `received`."""
         if self.columns.received is None:
@@ -83,6 +93,18 @@ class Events:
         cut = pa.scalar(milliseconds(received), pa.int64()).cast(columns.INSTANT)
         rows = self._rows.filter(pc.field(column) < cut)
         return Events(rows, self.columns, measured(rows, self.columns, f"{self.fingerprint} until {received}"))
+
+
+class Shard(NamedTuple):
+    """A file of events: its number, from 0, the rows in the files before it, its own rows, and its events.
+
+    The statistics of `events` are those of all files together.
+    """
+
+    number: int
+    before: int
+    rows: int
+    events: Events
 
 
 def of(table: pa.Table, columns: Columns) -> Events:

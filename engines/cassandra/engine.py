@@ -1,6 +1,6 @@
 """The Cassandra adapter: stores each plan in a keyspace, and chooses the tables that answer a question."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import cached_property, lru_cache, partial
@@ -11,7 +11,7 @@ import msgspec
 import pyarrow as pa
 from cassandra.cluster import Session as DriverSession
 
-from rollup_bench.engines.cassandra import driver, export, loading, planning
+from rollup_bench.engines.cassandra import driver, export, loading, parts, planning
 from rollup_bench.engines.cassandra.client_work import AccessPath
 from rollup_bench.engines.cassandra.cohort_tables import CohortReader
 from rollup_bench.engines.cassandra.driver import Reader, Settings
@@ -41,6 +41,7 @@ class Cassandra(Engine):
     name = "cassandra"
     scope = "one node, replication 1"
     resumes = True
+    divides: ClassVar[bool] = True
     steps: ClassVar[tuple[str, ...]] = (
         "The client computes the rows of roll-ups, cohorts and funnels from the events before the load.",
         "The client merges the groups that several partitions return, and computes subtotals, top-n and quantiles.",
@@ -112,6 +113,11 @@ class Cassandra(Engine):
             loading.mark_complete(self._driver, plan, watch)
         built = Built(sum(rows[n] for n in names), checkpoint.built_seconds, sum(sizes[n] for n in names))
         return Loaded(sum(rows.values()), checkpoint.seconds, sum(sizes.values()), built if names else None)
+
+    def parts(self, plan: Plan, events: Events) -> list[Callable[[], int]]:
+        with driver.failures():
+            connect = partial(driver.connect, self.served_by.connection, self._settings.consistency)
+            return parts.missing(plan, events, LoadCheckpoint(self._driver, plan), connect)
 
     def rows(self, plan: Plan) -> int | None:
         with driver.failures():

@@ -8,6 +8,7 @@ from dataclasses import replace
 from itertools import chain, groupby
 from operator import itemgetter
 from pathlib import Path
+from types import MappingProxyType
 from typing import Protocol
 
 import numpy as np
@@ -35,8 +36,13 @@ CHUNK_ROWS = 1 << 15
 """Rows between two checkpoints; they are encoded at once."""
 COUNT_SECONDS = 600.0
 """The deadline for counting the rows of a complete load."""
+EVENTS = "events"
+"""The table of events."""
+PART = f"{EVENTS}/"
+"""The names of the rows of the checkpoint for parts of the events begin so; the number of the shard follows."""
 BUILT = "built"
 """The row of the checkpoint with the seconds that were spent on what is stored in addition to the events."""
+NONE: Mapping[int, int] = MappingProxyType({})
 POOLS = ("MemtableFlushWriter", "MemtablePostFlush", "CompactionExecutor")
 
 Building = Callable[[], AbstractContextManager[object]]
@@ -60,6 +66,8 @@ class LoadCheckpoint:
                 session.execute(statement)
         stored = session.execute(f"SELECT name, rows, seconds FROM {self._table}").all()
         self.rows: dict[str, int] = {name: rows for name, rows, _ in stored}
+        if sum(rows for name, rows in self.rows.items() if name.startswith(PART)) == plan.statistics.rows:
+            self.rows[EVENTS] = plan.statistics.rows
         self._began = began - max((seconds for _, _, seconds in stored), default=0.0)
         self._built = next((seconds for name, _, seconds in stored if name == BUILT), 0.0)
         self._building_since: float | None = None
@@ -110,15 +118,25 @@ class RowWriter(Protocol):
 
 
 class TableWriter:
-    """Writes the rows of one table, except those that arrived in an interrupted load, and counts them by bucket."""
+    """Writes the rows of one table, except those that arrived in an interrupted load, and counts them by bucket.
+
+    `part` is the name that a part of the rows has in the checkpoint; `bucket_rows` are the rows before it, by bucket.
+    """
 
     def __init__(
-        self, session: Session, keyspace: str, table: Table, writer: BatchWriter, checkpoint: LoadCheckpoint
+        self,
+        session: Session,
+        keyspace: str,
+        table: Table,
+        writer: BatchWriter,
+        checkpoint: LoadCheckpoint,
+        part: str = "",
+        bucket_rows: Mapping[int, int] = NONE,
     ) -> None:
-        self._table, self._writer, self._checkpoint = table, writer, checkpoint
-        self._arrived, self._rows = checkpoint.rows.get(table.name, 0), 0
+        self._table, self._writer, self._checkpoint, self._name = table, writer, checkpoint, part or table.name
+        self._arrived, self._rows = checkpoint.rows.get(self._name, 0), 0
         self._prepared = session.prepare(table.insert(keyspace))
-        self._bucket_rows: dict[int, int] = {}
+        self._bucket_rows = dict(bucket_rows)
 
     @property
     def loaded(self) -> LoadedTable:
@@ -137,7 +155,7 @@ class TableWriter:
                 for batch in batches(self._table, self._prepared, chunk):
                     self._writer.send(batch)
                 self._writer.finish()
-                self._checkpoint.save(self._table.name, self._rows)
+                self._checkpoint.save(self._name, self._rows)
             pace(chunk.num_rows)
 
 
@@ -174,12 +192,12 @@ def write_tables(
     pace, rows_before = Pace(watch.say, "", events.statistics.rows), 0
     for batch in events.batches():
         if design.events is not None:
-            writers[design.events.name].write(_numbered(design.events, batch, rows_before), pace)
+            writers[design.events.name].write(numbered(design.events, batch, rows_before), pace)
         else:
             pace(batch.num_rows)
         with building():
             for table, rows in _slice_rows(design, batch, rows_before):
-                writers[table.name].write(rows, _silent)
+                writers[table.name].write(rows, silent)
             for rollup, accumulator in rollups:
                 accumulator.add(rollup.fine.aggregated(batch, plan.statistics))
         rows_before += batch.num_rows
@@ -189,11 +207,11 @@ def write_tables(
             writers[table.name].write(rows, Pace(watch.say, f"{table.comment}: ", rows.num_rows))
 
 
-def _silent(_rows: int) -> None:
+def silent(_rows: int) -> None:
     """Takes the place of a `pace`, and reports nothing."""
 
 
-def _numbered(table: Table, batch: pa.RecordBatch, rows_before: int) -> pa.Table:
+def numbered(table: Table, batch: pa.RecordBatch, rows_before: int) -> pa.Table:
     """The events of a batch with their numbers in the load, which make the keys of equal events differ."""
     numbers = pa.array(np.arange(rows_before, rows_before + batch.num_rows))
     return pa.table(batch).append_column(table.clustering[-1], numbers)
@@ -201,7 +219,7 @@ def _numbered(table: Table, batch: pa.RecordBatch, rows_before: int) -> pa.Table
 
 def _slice_rows(design: planning.Design, batch: pa.RecordBatch, rows_before: int) -> Iterator[tuple[Table, pa.Table]]:
     for slices in design.slices:
-        yield slices.table, slices.rows(_numbered(slices.table, batch, rows_before))
+        yield slices.table, slices.rows(numbered(slices.table, batch, rows_before))
 
 
 def _rollup_rows(rollups: list[tuple[Rollup, Accumulator]]) -> Iterator[tuple[Table, pa.Table]]:

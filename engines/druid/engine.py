@@ -2,7 +2,7 @@
 
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import replace
 from functools import cached_property, lru_cache, partial
@@ -58,6 +58,7 @@ class Druid(Engine):
 
     name = "druid"
     scope = "one node of each role, one copy of each segment"
+    divides = True
     steps = (
         "Ingestion tasks, which are JSON, create and fill the datasources.",
         "The client computes the rows of cohorts and funnels from the events before the load.",
@@ -120,16 +121,28 @@ class Druid(Engine):
 
     def load(self, plan: Plan, events: Events, watch: Watch) -> Loaded:
         began = time.perf_counter()
-        folder = self.home / "druid" / plan.name
+        folder = self._folder(plan)
         parts: list[Built] = []
         try:
-            loading.write_events(events, folder, self.budget.cores, watch)
+            if not loading.has_all_parts(folder):
+                loading.write_events(events, folder, self.budget.cores, watch)
             for datasources in filter(None, (planning.events(plan.tables), planning.built(plan.tables))):
                 parts.append(self._load(plan, datasources, events, folder, watch))
         finally:
             shutil.rmtree(folder, ignore_errors=True)
         rows, size = sum(part.rows for part in parts), sum(part.bytes or 0 for part in parts)
         return Loaded(rows, time.perf_counter() - began, size, parts[1] if len(parts) > 1 else None)
+
+    def parts(self, plan: Plan, events: Events) -> list[Callable[[], int]]:
+        if not self.served_by.shares_disk:
+            raise RequestError("--load-on: this druid does not read the files of this machine; give --via native")
+        for source in _sources(plan):
+            self._cluster.cancel_tasks(source, Watch(seconds=DROP_SECONDS))
+        return loading.missing_parts(events, self._folder(plan).absolute())
+
+    def _folder(self, plan: Plan) -> Path:
+        """The folder of the files of a load."""
+        return self.home / "druid" / plan.name
 
     def _load(self, plan: Plan, datasources: Sequence[Table], events: Events, folder: Path, watch: Watch) -> Built:
         """Loads some datasources of a plan and returns when queries see all of their rows."""
@@ -156,7 +169,7 @@ class Druid(Engine):
         while any(map(self._is_served, stored)):
             watch.pause(POLL)
         cluster.delete_unused(stored, watch)
-        shutil.rmtree(self.home / "druid" / plan.name, ignore_errors=True)
+        shutil.rmtree(self._folder(plan), ignore_errors=True)
 
     def session(self, plan: Plan) -> AbstractContextManager[Session]:
         return self._session(plan, cached=False)

@@ -1,10 +1,12 @@
 """Loads of a plan: the client writes files of JSON lines, tasks of Druid make segments of them."""
 
 import math
+import os
 import shutil
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,7 @@ from rollup_bench.engines.druid.planning import Table
 from rollup_bench.errors import RequestError
 from rollup_bench.servers.budget import Budget
 from rollup_bench.servers.watch import Watch
-from rollup_bench.workloads.events import Events
+from rollup_bench.workloads.events import Events, Shard
 from rollup_bench.workloads.pace import Pace
 
 FILE_ROWS = 1_000_000
@@ -59,6 +61,37 @@ def write_events(events: Events, folder: Path, cores: int, watch: Watch) -> None
     for written in _files(events.batches(), folder / EVENTS, events.columns.time.name, file_rows):
         watch.check()
         pace(written)
+
+
+def missing_parts(events: Events, folder: Path) -> list[Callable[[], int]]:
+    """The files of events that are missing in a folder, one for each shard; deletes all other files of events."""
+    shards = events.shards()
+    files = {folder / EVENTS / f"{shard.number:06}-of-{len(shards):06}.json": shard for shard in shards}
+    if (folder / EVENTS).exists():
+        for other in set((folder / EVENTS).iterdir()) - files.keys():
+            other.unlink()
+    time = events.columns.time.name
+    return [partial(_write_shard, shard, path, time) for path, shard in files.items() if not path.exists()]
+
+
+def has_all_parts(folder: Path) -> bool:
+    """Whether a folder has the files of all shards of the events; the names of files end with the number of shards."""
+    files = list((folder / EVENTS).glob("*-of-*.json"))
+    return bool(files) and len(files) == int(files[0].stem.rpartition("-")[2])
+
+
+def _write_shard(shard: Shard, path: Path, time: str) -> int:
+    """Writes the file of a shard, whole or not at all, and returns its number of rows."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        with part.open("wb") as file:
+            for batch in shard.events.batches():
+                file.write(ingest.lines(batch, time))
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+    return shard.rows
 
 
 def loads(

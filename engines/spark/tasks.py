@@ -48,16 +48,21 @@ def task_rows(run: Callable[[int], Rows], count: int, schema: str) -> relations.
     return relations.Relation(map_partitions=relations.MapPartitions(input=numbers, func=named))
 
 
-def each_done(connection: Connection, run: Callable[[int], int], count: int) -> Iterator[int]:
+def each_done(
+    connection: Connection, run: Callable[[int], int], count: int, seconds: float | None = None
+) -> Iterator[int]:
     """Runs a task for each number from 0 to `count` - 1, and yields what it returns, in the order of the numbers.
 
-    For errors, see `task_rows`; a task that is lost with its executor is repeated.
+    A task that is lost with its executor is repeated. For errors, see `task_rows`; a FailureError too if the tasks are
+    not done after `seconds`.
     """
 
     def rows(number: int) -> Rows:
         yield pa.record_batch({"result": pa.array([run(number)], pa.int64())})
 
+    if not count:
+        return
     with closing(Client(connection, {})) as client:
         made = task_rows(rows, count, "result BIGINT")
-        for batch in client.batches("SELECT result FROM done", seconds=None, named={"done": made}):
+        for batch in client.batches("SELECT result FROM done", seconds=seconds, named={"done": made}):
             yield from batch.column(0).to_pylist()

@@ -128,12 +128,8 @@ def make(dataset: str, rows: int | None, seed: int | None, out: Path, on: str | 
     source = datasets.read(dataset).sized(rows, seed).source
     if source.generator is None:
         raise RequestError(f"data make {dataset}: the dataset is not generated; name one that is, such as game")
-    with progress() as say:
-        if on is None:
-            paths = generated.write(source, out, say)
-        else:
-            with spark.running("--on", on, home(), say) as connection:
-                paths = spark.make(connection, source, out, say)
+    with progress() as say, spark.optional("--on", on, home(), say) as connection:
+        paths = spark.make(connection, source, out, say) if connection else generated.write(source, out, say)
     click.echo(f"{source.rows:,} rows in {len(paths)} files in {out}")
 
 

@@ -2,11 +2,12 @@
 
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
 
+from rollup_bench.engines.registry import engine_type
 from rollup_bench.errors import RequestError
 from rollup_bench.harness.cli.options import (
     blaming,
@@ -18,6 +19,7 @@ from rollup_bench.harness.cli.options import (
     questions_option,
     rows_option,
     seed_option,
+    spark_option,
     via_option,
 )
 from rollup_bench.harness.cli.prepared import prepared
@@ -30,6 +32,7 @@ from rollup_bench.harness.report import tables
 from rollup_bench.harness.report.comparisons import comparison
 from rollup_bench.harness.report.streams import stream_tables
 from rollup_bench.harness.report.terminal import console, progress
+from rollup_bench.harness.run import spark
 from rollup_bench.harness.run.home import home
 from rollup_bench.harness.run.measure import measure
 from rollup_bench.harness.run.profiles import PROFILES
@@ -38,6 +41,7 @@ from rollup_bench.harness.run.verdicts import RIGHT
 from rollup_bench.workloads import dataset as datasets
 from rollup_bench.workloads.dataset import Dataset
 
+LOAD_ON = "Where events are loaded: by this process, or by tasks of Spark, one for each file of the events."
 PROFILE = "How much to measure, in this order: check (times nothing), look, quick, standard, full (a night)."
 
 
@@ -51,6 +55,7 @@ PROFILE = "How much to measure, in this order: check (times nothing), look, quic
 @rows_option
 @seed_option
 @out_option(help="File of the run, new or of the same run cut off, which is then resumed.")
+@spark_option("--load-on", help=LOAD_ON)
 def run(
     dataset: str,
     engines: list[str],
@@ -61,6 +66,7 @@ def run(
     rows: int | None,
     seed: int | None,
     out: Path | None,
+    load_on: str | None,
 ) -> None:
     """Checks and times engines' answers to a dataset's questions. Wrong answers are not timed."""
     chosen, base = PROFILES[profile], datasets.read(dataset)
@@ -71,13 +77,15 @@ def run(
     wanted = layouts_of(base, layouts)
     with blaming("--questions"):
         templates = {name: base.question(name) for name in questions or base.questions}
+    if load_on is not None:
+        _check_divides(engines, profile)
     complete = True
     for size in sizes:
-        with progress() as say:
+        with progress() as say, spark.optional("--load-on", load_on, home(), say) as connection:
             sized = base.sized(size, seed)
             events = prepared(sized, say)
             request = Request(
-                sized, events, engines, wanted, templates, via, home(), 1 if seed is None else seed, chosen
+                sized, events, engines, wanted, templates, via, home(), 1 if seed is None else seed, chosen, connection
             )
             path, measured = measure(request, out, say)
         tables.run_table(measured, console())
@@ -87,6 +95,15 @@ def run(
         _suggest(measured, base, {"--dataset": dataset, "--rows": rows, "--seed": seed}, via, engines)
     if not complete:
         sys.exit(1)
+
+
+def _check_divides(engines: Sequence[str], profile: str) -> None:
+    """Raises RequestError unless tasks of Spark can load all of the engines, and the profile times no loads."""
+    for engine in engines:
+        if not engine_type(engine).divides:
+            raise RequestError(f"--load-on: one process loads all events into {engine}; leave it out of --engines")
+    if PROFILES[profile].effort.launches > 1:
+        raise RequestError(f"--load-on: --profile {profile} compares times of loads; give --profile look or check")
 
 
 def _complete(measured: Run) -> bool:

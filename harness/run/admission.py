@@ -54,7 +54,7 @@ def loaded(request: Request, engines: Sequence[Engine], log: RunLog, say: Say) -
             plan = engine.plan(request.dataset, layout, request.events.statistics)
             unloaded = Arm(engine, plan)
             if any(answers(unloaded, question) for question in request.defaults.values()):
-                yield running.load(engine, plan, request.events, request.home, say)
+                yield running.load(engine, plan, request.events, request.home, say, request.spark)
             else:
                 yield unloaded
 

@@ -14,7 +14,7 @@ from rollup_bench.engines.registry import engine_type, recipe
 from rollup_bench.engines.tested import newer
 from rollup_bench.errors import FailureError, RequestError
 from rollup_bench.harness.run import loading
-from rollup_bench.servers import UP, Server, open_server
+from rollup_bench.servers import UP, Connection, Server, open_server
 from rollup_bench.servers.budget import Budget, budget
 from rollup_bench.servers.watch import Watch
 from rollup_bench.workloads import answers
@@ -97,11 +97,14 @@ def arm(engine: Engine, layout: Layout, dataset: Dataset, events: Events, home: 
     return load(engine, engine.plan(dataset, layout, events.statistics), events, home, say)
 
 
-def load(engine: Engine, plan: Plan, events: Events, home: Path, say: Say) -> Arm:
-    """Returns the arm of an engine and a plan; loads the plan unless the engine still stores an earlier load."""
+def load(engine: Engine, plan: Plan, events: Events, home: Path, say: Say, spark: Connection | None = None) -> Arm:
+    """Returns the arm of an engine and a plan; loads the plan unless the engine still stores an earlier load.
+
+    With `spark`, tasks of Spark load the parts of an engine that divides loads.
+    """
     limit = loading.time_limit(events.statistics.rows)
     watch = Watch(lambda text: say(f"{engine.name}: loading {text}"), limit)
-    loaded, reused = loading.ensure(engine, plan, events, home, watch)
+    loaded, reused = loading.ensure(engine, plan, events, home, watch, spark)
     return Arm(engine, plan, loaded, reused)
 
 

@@ -2,10 +2,11 @@
 
 A load is recorded only after it is complete. An interrupted load resumes in Cassandra, where loads take long and
 writing a row twice is harmless. In DuckDB and Druid, where transactions and tasks are atomic, an interrupted load
-starts again.
+starts again. Tasks of Spark can load shards of the events at the same time; each shard resumes alone.
 """
 
 import os
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,9 +14,11 @@ import msgspec
 
 from rollup_bench.engines.contract import Built, Engine, Loaded, Plan
 from rollup_bench.harness.run.costs import Meter, gauge
+from rollup_bench.servers import Connection
 from rollup_bench.servers.lock import in_turn
 from rollup_bench.servers.watch import Watch
 from rollup_bench.workloads.events import Events
+from rollup_bench.workloads.pace import Pace
 
 LOADING = "the layout: waiting for another process that is loading it"
 LEAST_SECONDS = 300.0
@@ -36,11 +39,14 @@ class CompletedLoad(msgspec.Struct, frozen=True):
     processor: float | None = None
 
 
-def ensure(engine: Engine, plan: Plan, events: Events, home: Path, watch: Watch) -> tuple[Loaded, bool]:
+def ensure(
+    engine: Engine, plan: Plan, events: Events, home: Path, watch: Watch, spark: Connection | None = None
+) -> tuple[Loaded, bool]:
     """Returns the plan's load, and whether an earlier load was reused.
 
     An earlier load is reused if it is recorded for this engine version and the engine still stores the recorded rows.
-    Any other load is dropped first, unless it was interrupted and the engine can resume it.
+    Any other load is dropped first, unless it was interrupted and can be resumed. With `spark`, tasks of Spark load the
+    parts of an engine that divides loads.
     """
     path = _record_path(engine, plan, home)
     if earlier := _earlier_load(engine, plan, path):
@@ -48,10 +54,10 @@ def ensure(engine: Engine, plan: Plan, events: Events, home: Path, watch: Watch)
     with in_turn(path.with_suffix(".lock"), LOADING, watch):
         if earlier := _earlier_load(engine, plan, path):
             return earlier, True
-        if path.exists() or not engine.resumes:
+        if path.exists() or not (engine.resumes or spark):
             engine.drop(plan)
             path.unlink(missing_ok=True)
-        loaded = _measured(engine, plan, events, watch)
+        loaded = _divided(engine, plan, events, watch, spark) if spark else _measured(engine, plan, events, watch)
         _record(path, engine, plan, loaded)
     return loaded, False
 
@@ -90,6 +96,19 @@ def _measured(engine: Engine, plan: Plan, events: Events, watch: Watch) -> Loade
     spent = meter.read()
     known = engine.server is None or spent.engine is not None
     return replace(loaded, processor=spent.processor if known else None)
+
+
+def _divided(engine: Engine, plan: Plan, events: Events, watch: Watch, spark: Connection) -> Loaded:
+    """Loads the plan, its parts in tasks of Spark; the processor seconds of these tasks are not known."""
+    from rollup_bench.engines.spark.tasks import each_done
+
+    began = time.perf_counter()
+    parts, pace = engine.parts(plan, events), Pace(watch.say, "by tasks of Spark: ", events.statistics.rows)
+    for rows in each_done(spark, lambda number: parts[number](), len(parts), watch.remaining):
+        pace(rows)
+        watch.check()
+    loaded = engine.load(plan, events, watch)
+    return replace(loaded, seconds=max(loaded.seconds, time.perf_counter() - began), processor=None)
 
 
 def _record(path: Path, engine: Engine, plan: Plan, loaded: Loaded) -> None:

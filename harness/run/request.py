@@ -11,6 +11,7 @@ import numpy as np
 from rollup_bench.harness.run.arms import Arm
 from rollup_bench.harness.run.profiles import Profile
 from rollup_bench.harness.run.replay import domain, refusals, replay
+from rollup_bench.servers import Connection
 from rollup_bench.workloads.dataset import Dataset
 from rollup_bench.workloads.draws import Domain
 from rollup_bench.workloads.events import Events
@@ -21,7 +22,10 @@ from rollup_bench.workloads.templates import Template
 
 @dataclass(frozen=True)
 class Request:
-    """The dataset, events, engines, layouts, questions and profile of a run, and how its servers are started."""
+    """The dataset, events, engines, layouts, questions and profile of a run, and how its servers are started.
+
+    If `spark` is given, its tasks load the events.
+    """
 
     dataset: Dataset
     events: Events
@@ -32,6 +36,7 @@ class Request:
     home: Path
     seed: int
     profile: Profile
+    spark: Connection | None = None
 
     @cached_property
     def defaults(self) -> dict[str, Question]:

@@ -20,6 +20,16 @@ NAME = "spark"
 
 
 @contextmanager
+def optional(flag: str, address: str | None, home: Path, say: Say) -> Iterator[Connection | None]:
+    """Yields how to reach Spark, as `running` does; None if `address` is None, because `flag` was not given."""
+    if address is None:
+        yield None
+    else:
+        with running(flag, address, home, say) as connection:
+            yield connection
+
+
+@contextmanager
 def running(flag: str, address: str, home: Path, say: Say) -> Iterator[Connection]:
     """Yields how to reach the Spark at `address`, which `flag` gave; without one, the server of this machine.
 

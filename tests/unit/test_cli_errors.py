@@ -138,6 +138,15 @@ COMMANDS: dict[str, dict[str, list[Case]]] = {
             (["run", "--rows", "9"], ("--rows", "flights")),
         ],
         "--seed": [(["run", "--seed", "-1"], ("'--seed'", "-1 is not in the range x>=0"))],
+        "--load-on": [
+            (["run", "--load-on", "x"], ("'--load-on'", "`x` is not spark; give spark, or spark=sc://host")),
+            (["run", "--load-on", "spark"], ("--load-on: one process loads all events into duckdb",)),
+            (
+                ["run", "--load-on", "spark", "--engines", "druid", "--profile", "quick"],
+                ("--load-on: --profile quick compares times of loads; give --profile look or check",),
+            ),
+            (["run", "--load-on", "spark=x:y", "--engines", "druid"], ("--load-on: give sc://host",)),
+        ],
         "--out": [
             (["run", "--profile", "quick", "--out", "."], ("'--out'", "is a directory")),
             (["run", "--profile", "quick", "--out", "taken/run.jsonl"], ("'--out'", "is not a writable folder")),
