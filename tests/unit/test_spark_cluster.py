@@ -7,6 +7,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from rollup_bench.engines.spark.engine import Spark
 from rollup_bench.engines.spark.server import RECIPE, cluster
 from rollup_bench.errors import RequestError
 from rollup_bench.servers.budget import Budget
@@ -67,6 +68,12 @@ def test_a_cluster_that_runs_stays_one_for_other_commands(
     assert NativeServer(RECIPE, started, BUDGET).recipe.workers == 2
     assert NativeServer(cluster(2), started, BUDGET).recipe.workers == 2
     assert NativeServer(RECIPE, tmp_path_factory.mktemp("other"), BUDGET).recipe.workers == 0
+
+
+def test_the_engine_says_that_it_has_workers(started: Path) -> None:
+    engine = Spark(NativeServer(RECIPE, started, BUDGET), started, BUDGET)
+    assert engine.nodes == 2
+    assert engine.scope.startswith("2 workers and a Connect server on one machine")
 
 
 def test_another_number_of_workers_is_refused_while_it_runs(started: Path) -> None:
