@@ -40,7 +40,7 @@ class NativeServer(LocalServer):
         if recipe.workers and recipe.workers != workers and self._living():
             remedy = f"stop it with rollup-bench down {self.name}"
             raise RequestError(f"{self.name} already runs with {workers or 'no'} workers: {remedy}")
-        if workers and recipe.cluster:
+        if workers and recipe.cluster and not recipe.workers:
             self.recipe = recipe.cluster(workers)
 
     @property

@@ -2,6 +2,7 @@
 
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -12,7 +13,7 @@ from rollup_bench.engines.spark.server import RECIPE, cluster
 from rollup_bench.errors import RequestError
 from rollup_bench.servers.budget import Budget
 from rollup_bench.servers.native import NativeServer
-from rollup_bench.servers.processes import Record, remember
+from rollup_bench.servers.processes import Record, remember, remembered
 from rollup_bench.servers.recipe import RUNTIME, JavaProcess, Place
 
 BUDGET = Budget(cores=4, memory=6 << 30)
@@ -68,6 +69,13 @@ def test_a_cluster_that_runs_stays_one_for_other_commands(
     assert NativeServer(RECIPE, started, BUDGET).recipe.workers == 2
     assert NativeServer(cluster(2), started, BUDGET).recipe.workers == 2
     assert NativeServer(RECIPE, tmp_path_factory.mktemp("other"), BUDGET).recipe.workers == 0
+
+
+def test_a_cluster_that_has_ended_may_get_another_number_of_workers(started: Path) -> None:
+    file = started / "servers/spark-native/processes.json"
+    remember(file, [replace(record, created=0.0) for record in remembered(file)])
+    assert NativeServer(RECIPE, started, BUDGET).recipe.workers == 2
+    assert NativeServer(cluster(3), started, BUDGET).recipe.workers == 3
 
 
 def test_the_engine_says_that_it_has_workers(started: Path) -> None:
