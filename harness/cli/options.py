@@ -74,10 +74,12 @@ def _writable(_context: click.Context, _option: click.Parameter, value: Path | N
 
 
 def _address(_context: click.Context, _option: click.Parameter, value: str | None) -> str | None:
-    engine, given, address = (value or SPARK).partition("=")
-    if engine != SPARK or bool(given) != bool(address):
+    if value is None:
+        return None
+    engine, given, address = value.partition("=")
+    if engine != "spark" or bool(given) != bool(address):
         raise click.BadParameter(f"`{value}` is not spark; give spark, or spark=sc://host for a Spark of your own")
-    return None if value is None else address
+    return address
 
 
 def spark_option(name: str, help: str) -> Callable[..., Callable[..., None]]:
@@ -91,7 +93,6 @@ def out_option(folder: bool = False, required: bool = False, help: str = "") -> 
     return click.option("--out", type=path, callback=_writable, required=required, help=help)
 
 
-SPARK = "spark"
 DATASET = "Name of a built-in dataset, or path of a TOML file."
 dataset_option = click.option("--dataset", default="flights", show_default=True, help=DATASET)
 rows_option = click.option("--rows", type=click.IntRange(1), help="Number of events; only for a generated dataset.")
