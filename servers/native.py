@@ -82,7 +82,7 @@ class NativeServer(LocalServer):
         stages = self.recipe.stages(place)
         self._check_memory(stages)
         shutil.rmtree(self.folder / "conf", ignore_errors=True)
-        if jvm:
+        if jvm := jvms.get(self.recipe.folder):
             jvm.link(self.folder / "jars")
         cgroup.create(self.folder, self.budget.memory)
         began = time.monotonic()

@@ -116,7 +116,7 @@ class Cassandra(Engine):
 
     def parts(self, plan: Plan, events: Events) -> list[Callable[[], int]]:
         with driver.failures():
-            connect = partial(driver.connect, self.served_by.connection, self._settings.consistency)
+            connect = partial(driver.connect, self._address, self._settings.consistency)
             return parts.missing(plan, events, LoadCheckpoint(self._driver, plan), connect)
 
     def rows(self, plan: Plan) -> int | None:
