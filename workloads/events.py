@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,6 +20,7 @@ import pyarrow.parquet
 from rollup_bench.errors import RequestError
 from rollup_bench.workloads import answers, columns, downloads, generated, sources, stored
 from rollup_bench.workloads.dataset import Columns, Dataset
+from rollup_bench.workloads.hashes import Distinct
 from rollup_bench.workloads.normalising import normalised
 from rollup_bench.workloads.pace import Pace, Share
 from rollup_bench.workloads.questions import Function, measured_by, milliseconds
@@ -35,8 +37,8 @@ class Statistics(msgspec.Struct, frozen=True):
 
     `types` maps each column to "timestamp", "string", "int64" or "double". `first` and `last` are the earliest and the
     latest time in milliseconds since 1970, UTC, or 0 without rows. `cardinality` has, for subject, action and each
-    dimension, the number of distinct values except NULL, and for the id column the number of rows, since counting
-    distinct ids would need memory for all ids. `magnitude` has the sum of the absolute values of each measure column.
+    dimension, the number of distinct values except NULL, which is an estimate if it is large (see `hashes.Distinct`),
+    and for the id column the number of rows. `magnitude` has the sum of the absolute values of each measure column.
     `repeated` is the number of rows whose id an earlier row has; it is counted only in events from data files.
     """
 
@@ -158,14 +160,27 @@ def _read(dataset: Dataset, paths: list[Path], content: str, folder: Path, say: 
     statistics = _recorded(lambda: pa.parquet.read_metadata(path).num_rows, record)
     if statistics is None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        found = normalised(paths, dataset, Share(say, f"reading {_said(paths)}", 2 * sources.size(paths)).at)
-        _write(path, found.batches, paths[0])
-        pa.default_memory_pool().release_unused()
-        rows = stored.table(path)
-        counted = measured(rows, dataset.columns, key, Pace(say, "measuring ", rows.count_rows()))
+        with _little_memory():
+            found = normalised(paths, dataset, Share(say, f"reading {_said(paths)}", 2 * sources.size(paths)).at)
+            _write(path, found.batches, paths[0])
+            pa.default_memory_pool().release_unused()
+            rows = stored.table(path)
+            counted = measured(rows, dataset.columns, key, Pace(say, "measuring ", rows.count_rows()))
         statistics = msgspec.structs.replace(counted, repeated=found.repeated)
         _replace(record, lambda part: part.write_bytes(msgspec.json.encode(statistics)))
     return Events(stored.table(path), dataset.columns, statistics)
+
+
+@contextmanager
+def _little_memory() -> Iterator[None]:
+    """Lets Arrow allocate by the system's allocator, which gives freed memory back, unlike Arrow's own one."""
+    usual = pa.default_memory_pool()
+    pa.set_memory_pool(pa.system_memory_pool())
+    try:
+        yield
+    finally:
+        pa.default_memory_pool().release_unused()
+        pa.set_memory_pool(usual)
 
 
 def _check(dataset: Dataset, known: Statistics) -> None:
@@ -220,7 +235,7 @@ def measured(
     `pace` gets the number of rows of each batch.
     """
     count, first, last = 0, 2**63 - 1, -(2**63)
-    values = {name: _Distinct(rows.schema.field(name).type) for name in roles.texts if name != roles.id}
+    values = {name: Distinct() for name in roles.texts if name != roles.id}
     magnitude = dict.fromkeys(roles.measures, 0.0)
     for batch in rows.to_batches(**READ):
         if not batch.num_rows:
@@ -234,7 +249,6 @@ def measured(
             numbers = batch.column(name).cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
             magnitude[name] += float(np.nansum(np.abs(numbers)))
         pace(batch.num_rows)
-        pa.default_memory_pool().release_unused()  # the tables of values that are distinct would stay with the process
     return Statistics(
         fingerprint=_digest(fingerprint),
         rows=count,
@@ -244,25 +258,6 @@ def measured(
         cardinality={name: values[name].count() if name in values else count for name in roles.texts},
         magnitude=magnitude,
     )
-
-
-class _Distinct:
-    """Counts distinct values except NULL; new values wait, and are merged when they are as many as the merged ones."""
-
-    def __init__(self, kind: pa.DataType) -> None:
-        self._known = pa.array([], kind)
-        self._waiting: list[pa.Array] = []
-
-    def add(self, values: pa.Array) -> None:
-        self._waiting.append(values.unique())
-        if sum(map(len, self._waiting)) >= max(len(self._known), BATCH):
-            self.count()
-
-    def count(self) -> int:
-        self._known = pa.concat_arrays([self._known, *self._waiting])
-        self._waiting.clear()
-        self._known = self._known.unique()
-        return len(self._known) - int(self._known.null_count)
 
 
 def _write(path: Path, batches: Iterator[pa.RecordBatch], source: Path) -> None:

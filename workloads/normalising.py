@@ -32,10 +32,10 @@ def normalised(paths: list[Path], dataset: Dataset, read: Report) -> Normalised:
 
     All bytes of the files are read twice; `read` gets how many have been read so far.
     """
-    roles, ids = dataset.columns, Ids()
-    types = _types(paths, dataset, ids, read)
-    count, repeated = ids.repeats()
-    whole = sources.size(paths)
+    with Ids() as ids:
+        types = _types(paths, dataset, ids, read)
+        count, repeated = ids.repeats()
+    roles, whole = dataset.columns, sources.size(paths)
     batches = _events(paths, dataset, types, lambda done: read(whole + done))
     if not dataset.source.unique or not count:
         return Normalised(batches, count)
