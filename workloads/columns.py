@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rollup_bench.workloads.dataset import EPOCHS, Columns, Time
+from rollup_bench.workloads.source import Source
 
 INSTANT = pa.timestamp("ms", "UTC")
 YEARS = (-62_135_596_800_000, 253_402_300_799_999)  # the years 1 to 9999 begin and end, in milliseconds since 1970
@@ -55,17 +56,17 @@ def column(batch: pa.RecordBatch, name: str) -> pa.Array:
     return _each(array, lambda a: a.cast(pa.string()), name, wanted) if _is_text(array.type) else array
 
 
-def measure(batch: pa.RecordBatch, name: str, decimal: str) -> pa.Array:
+def measure(batch: pa.RecordBatch, name: str, source: Source) -> pa.Array:
     """A batch's column of numbers as `column` returns it; texts have a decimal point, and an empty one is NULL.
 
-    `decimal` is the decimal mark of texts; before a decimal comma, points may group three digits. ValueAtError if a
-    text has another mark.
+    In files of any kind, texts that the source names as NULL are NULL, also in quotes. Before a decimal comma, points
+    may group three digits. ValueAtError if a text has another decimal mark than the source.
     """
     array = column(batch, name)
     if not pa.types.is_string(array.type):
         return array
-    array = pc.if_else(pc.equal(array, ""), pa.scalar(None, pa.string()), array)
-    if decimal == ".":
+    array = pc.if_else(pc.is_in(array, pa.array(["", *source.null])), pa.scalar(None, pa.string()), array)
+    if source.decimal == ".":
         return array
     grouped = pc.match_substring_regex(array, GROUPED)
     plain = pc.if_else(grouped, pc.replace_substring(array, ".", ""), array)
@@ -88,20 +89,18 @@ def widest(known: pa.DataType | None, array: pa.Array, role: str) -> pa.DataType
     return pa.string() if role == "text" else pa.float64()
 
 
-def events(
-    batch: pa.RecordBatch, columns: Columns, types: dict[str, pa.DataType], decimal: str = "."
-) -> pa.RecordBatch:
+def events(batch: pa.RecordBatch, columns: Columns, types: dict[str, pa.DataType], source: Source) -> pa.RecordBatch:
     """The batch converted to events, with columns in the order of `columns.all`; ValueAtError if a value is wrong.
 
-    `decimal` is the decimal mark of measures that are texts.
+    `source` says how measures are written that are texts.
     """
     arrays = [instants(column(batch, t.name), t) for t in columns.times]
     if arrays[0].null_count:
         empty = pc.index(arrays[0].is_null(), True).as_py()
         raise ValueAtError(empty, f"column `{columns.time.name}` is empty; write a time or remove the row")
     arrays += [texts(column(batch, name), types[name], name) for name in columns.texts]
-    arrays += [numbers(measure(batch, name, decimal), types[name], name) for name in columns.measures]
-    arrays += [_orders(measure(batch, name, decimal), name) for name in columns.ordering[1:]]
+    arrays += [numbers(measure(batch, name, source), types[name], name) for name in columns.measures]
+    arrays += [_orders(measure(batch, name, source), name) for name in columns.ordering[1:]]
     return pa.RecordBatch.from_arrays(arrays, names=columns.all)
 
 

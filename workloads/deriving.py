@@ -47,7 +47,7 @@ def _computed(batch: pa.RecordBatch, name: str, derived: Derived, dataset: Datas
     if derived.part is not None:
         values = _part(batch, derived, dataset.columns)
     elif derived.edges is not None:
-        numbers = columns.measure(batch, derived.of, dataset.source.decimal)
+        numbers = columns.measure(batch, derived.of, dataset.source)
         values = _buckets(columns.numbers(numbers, pa.float64(), derived.of, summed=False), derived.edges)
     elif derived.split is not None:
         values = _split(_texts(batch, derived), derived.split, derived.take or 1)

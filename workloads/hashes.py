@@ -61,7 +61,7 @@ def _hashes(texts: pa.Array) -> Hashes:
     places = ends - ends[0]
     powers, inverses = (_powers(base, len(letters)) for base in (BASE, pow(BASE, -1, 2**64)))
     sums = np.append(np.uint64(0), np.cumsum(letters * powers[:-1]))
-    mixed = (sums[places[1:]] - sums[places[:-1]]) * inverses[places[:-1]]
+    mixed: Hashes = (sums[places[1:]] - sums[places[:-1]]) * inverses[places[:-1]]
     for _ in range(2):
         mixed = (mixed ^ (mixed >> np.uint64(32))) * MIX
     return mixed ^ (mixed >> np.uint64(32))
@@ -69,7 +69,6 @@ def _hashes(texts: pa.Array) -> Hashes:
 
 def _powers(base: int, count: int) -> Hashes:
     """The powers of `base` from 0 to `count`, in 64 bits."""
-    powers: Hashes = np.full(count + 1, base, np.uint64)
+    powers = np.full(count + 1, base, np.uint64)
     powers[0] = 1
-    np.cumprod(powers, out=powers)
-    return powers
+    return np.cumprod(powers)

@@ -11,6 +11,7 @@ from rollup_bench.workloads import columns, deriving, sources
 from rollup_bench.workloads.columns import ValueAtError
 from rollup_bench.workloads.dataset import Dataset
 from rollup_bench.workloads.repeats import Ids, first_only
+from rollup_bench.workloads.source import Source
 
 
 class Normalised(msgspec.Struct, frozen=True):
@@ -59,7 +60,7 @@ def _events(
 ) -> Iterator[pa.RecordBatch]:
     for file, before, batch, _ in _rows(paths, dataset, read):
         try:
-            yield columns.events(batch, dataset.columns, types, dataset.source.decimal)
+            yield columns.events(batch, dataset.columns, types, dataset.source)
         except ValueAtError as error:
             raise sources.refusal(file, before, error) from None
 
@@ -73,7 +74,7 @@ def _types(paths: list[Path], dataset: Dataset, ids: Ids, report: Report) -> dic
         seen |= read
         try:
             for name, role in roles.items():
-                array = _array(batch, name, role, dataset.source.decimal)
+                array = _array(batch, name, role, dataset.source)
                 known[name] = columns.widest(known[name], array, role)
                 if name == dataset.columns.id:
                     ids.add(columns.texts(array, pa.string(), name))
@@ -85,5 +86,5 @@ def _types(paths: list[Path], dataset: Dataset, ids: Ids, report: Report) -> dic
     return {n: t or (pa.string() if roles[n] == "text" else pa.float64()) for n, t in known.items()}
 
 
-def _array(batch: pa.RecordBatch, name: str, role: str, decimal: str) -> pa.Array:
-    return columns.measure(batch, name, decimal) if role == "measure" else columns.column(batch, name)
+def _array(batch: pa.RecordBatch, name: str, role: str, source: Source) -> pa.Array:
+    return columns.measure(batch, name, source) if role == "measure" else columns.column(batch, name)

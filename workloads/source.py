@@ -22,8 +22,8 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     For CSV files, `encoding` is one that Python knows; `separator` is one character, where a space means any run of
     spaces and tabs; `quote` encloses texts (empty if nothing does), and `escape` stands before a quote inside of them.
     `skip` and `footer` are the numbers of lines to leave out at the start and at the end of each file; `names` are the
-    column names of files without a header line; `decimal` is the decimal mark of numbers; `null` are the unquoted texts
-    that mean NULL.
+    column names of files without a header line; `decimal` is the decimal mark of numbers; `null` are the texts that
+    mean NULL: unquoted ones in any column, and in measures also quoted ones and those of JSON and Parquet.
 
     `rename` maps new names of columns to names in the files. `row_number` is the name of a new column with the number
     of each row, counted from 1 over all files in the order of their names. With `unique`, of rows with the same id only

@@ -1,14 +1,12 @@
-"""Recognises numbers, times and words for NULL among the texts of a file."""
+"""Recognises numbers and times among the texts of a file."""
 
 import re
 
-WORDS = frozenset({"NULL", "null", "Null", "N/A", "n/a", "#N/A", "\\N"})
-"""Words that stand for NULL in any column."""
-NULLS = WORDS | {"NA", "-", "--", "?", "None", "none"}
-"""Words that stand for NULL in columns of numbers."""
 NUMBER = re.compile(r"[+-]?(\d+([.]\d*)?|[.]\d+)([eE][+-]?\d+)?")
 COMMA = re.compile(r"[+-]?(\d{1,3}([.]\d{3})+|\d+)(,\d+)?")
 """A number with a decimal comma, and with points between groups of three digits."""
+CODE = re.compile(r"[+-]?0\d+([.]\d*)?|\d+[eE]\d+")
+"""A text of digits that numbers would change: it has leading zeros, as postal codes, or is like 12E3."""
 GROUP = re.compile(r"[+-]?\d{1,3}(,\d{3})+")
 """A number whose commas may separate groups of three digits."""
 TIME = re.compile(

@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from rollup_bench.harness.describe.cells import NULLS, decimal_comma, is_typed
+from rollup_bench.harness.describe.cells import CODE, decimal_comma, is_typed
+from rollup_bench.harness.describe.nulls import is_null, words
 from rollup_bench.workloads.readers import dialect
 from rollup_bench.workloads.source import Source
 
@@ -18,7 +19,6 @@ SAMPLE = 1 << 18
 """How many characters of a file are parsed for each way to write files."""
 SEPARATORS = (",", ";", "\t", "|")
 SINGLE = re.compile(r"(^|[,;\t|])'.*?'\s*($|[,;\t|])", re.M)
-ZERO = re.compile(r"0\d+")
 QUOTES = ('"', "'")
 EXCEL = re.compile(r'"?sep=(.)"?\r?\n')
 """The first line of a file that names its separator for Excel."""
@@ -29,14 +29,14 @@ Row = tuple[int, list[str]]
 class Table(NamedTuple):
     """How a file is written, and how many columns it has.
 
-    `unsure` names the columns of numbers whose commas may separate decimals or thousands, and `zeros` those with a
-    number that begins with a zero, which are keys such as postal codes.
+    `unsure` names the columns of numbers whose commas may separate decimals or thousands, and `codes` those with texts
+    of digits that numbers would change.
     """
 
     source: Source
     width: int
     unsure: list[str]
-    zeros: list[str]
+    codes: list[str]
 
 
 def table(text: str, source: Source, separator: str | None) -> Table:
@@ -60,11 +60,11 @@ def table(text: str, source: Source, separator: str | None) -> Table:
     is_named = names == rows[first][1]
     skip = rows[first][0] if is_named else rest[0][0] if rest else rows[-1][0] + 1
     data = [row for _, row in rest if len(row) == width]
-    texts = [[cell for row in data if (cell := row[place].strip()) and cell not in NULLS] for place in range(width)]
+    texts = [_values([row[place].strip() for row in data], name) for place, name in enumerate(names)]
     is_comma, unsure = decimal_comma(texts)
     changed = replace(source, skip=skip, names=None if is_named else names, decimal="," if is_comma else ".")
-    zeros = [name for name, cells in zip(names, texts, strict=True) if any(map(ZERO.fullmatch, cells))]
-    return Table(changed, width, [names[place] for place in unsure], zeros)
+    codes = [name for name, cells in zip(names, texts, strict=True) if any(map(CODE.fullmatch, cells))]
+    return Table(changed, width, [names[place] for place in unsure], codes)
 
 
 def _ways(sample: str, source: Source, separator: str | None) -> Iterator[Source]:
@@ -138,12 +138,18 @@ def _header(rows: list[Row], first: int, width: int) -> tuple[list[str] | None, 
 
 def _vote(cells: list[str]) -> bool | None:
     """Whether the first text of a column is its name, judged by the others; None if they do not tell."""
-    rest = [cell for cell in cells[1:] if cell and cell not in NULLS]
+    rest = _values(cells[1:], "")
     if not all(map(is_typed, rest)):
         return None
     if is_typed(cells[0]):
         return False
-    return True if rest and cells[0] and cells[0] not in NULLS else None
+    return True if rest and cells[0] and not is_null(cells[0]) else None
+
+
+def _values(cells: list[str], name: str) -> list[str]:
+    """The texts of the column `name` that are not NULL."""
+    found = words(name, cells)
+    return [cell for cell in cells if cell and cell not in found.known | found.guessed]
 
 
 def _unique(names: list[str]) -> list[str]:

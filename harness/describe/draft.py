@@ -36,14 +36,17 @@ def draft(path: Path, separator: str | None = None, order: Order | None = None) 
         found = sample(path, separator, times.source.footer)
         times = span(found, order)
     chosen = roles(found, times.time)
-    blocks = [_head(found, times), _columns(times, chosen), _layout(chosen), _calendar(times, chosen)]
+    blocks = [_head(found, times, chosen), _columns(found, times, chosen), _layout(chosen), _calendar(times, chosen)]
     blocks += [_aggregate(times, chosen), _cohort(times, chosen) if chosen.repeats else _no_cohort(found, chosen)]
     return "\n".join(blocks)
 
 
-def _head(found: Sample, times: Span) -> str:
-    nulls = f", also in the text columns {', '.join(found.nulls)}" if found.nulls else ""
-    remarks = REMARKS | {"null": f"read as NULL{nulls}"}
+def _head(found: Sample, times: Span, chosen: Roles) -> str:
+    typed = "since nearly all other values are numbers or times"
+    because = [f"; `{'` and `'.join(words)}` of {name} {typed}" for name, words in found.guessed.items()]
+    texts = [name for name in found.nulls if name not in chosen.left]
+    nulls = f", also in the text columns {', '.join(texts)}" if texts else ""
+    remarks = REMARKS | {"null": f"read as NULL{nulls}{''.join(because)}"}
     if times.source.encoding.startswith("utf"):
         remarks.pop("encoding")
     source, fields = times.source, msgspec.structs.fields(times.source)
@@ -58,18 +61,24 @@ title = {_value(found.path.stem)}
 """
 
 
-def _columns(times: Span, chosen: Roles) -> str:
+def _columns(found: Sample, times: Span, chosen: Roles) -> str:
     form = f", format = {_value(times.time.format)}" if times.time.format else ""
     repeats = "# of each event; `unique = true` under [source] keeps the first of repeated ones"
     identity = f"id = {_value(chosen.id)}   {repeats}\n" if chosen.id else ""
-    left = "".join(f"#   {_value(name)}: {' '.join(reason.split())}\n" for name, reason in chosen.left.items())
+    doubts = {name: doubt for name, doubt in found.doubts.items() if name not in chosen.left}
     return f"""\
 [columns]
 time = {{ name = {_value(times.time.name)}{form} }}   # add zone = "Europe/Paris" if its times are local
 subject = {_value(chosen.subject)}   # cohorts count how many of these come back
 {identity}dimensions = {_value(chosen.dimensions)}
 measures = {_value(chosen.measures)}
-{f"# Columns that are left out:{chr(10)}{left}" if left else ""}"""
+{_listed("Columns that stay texts", doubts)}{_listed("Columns that are left out", chosen.left)}"""
+
+
+def _listed(what: str, reasons: dict[str, str]) -> str:
+    """Comments with a reason for each column, or nothing."""
+    lines = "".join(f"#   {_value(name)}: {' '.join(reason.split())}\n" for name, reason in reasons.items())
+    return f"# {what}:\n{lines}" if lines else ""
 
 
 def _layout(chosen: Roles) -> str:

@@ -1,6 +1,5 @@
 """Chooses the roles of the columns of a sample."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -8,12 +7,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rollup_bench.errors import RequestError
+from rollup_bench.harness.describe.names import is_id, is_key, names_people
 from rollup_bench.harness.describe.sample import Sample
-from rollup_bench.harness.describe.times import holds_times
+from rollup_bench.harness.describe.times import holds_dates, holds_times
 from rollup_bench.workloads import columns
 from rollup_bench.workloads.dataset import Time
 
-PEOPLE = ("user", "who", "customer", "subject", "player", "member", "account", "visitor", "client", "person", "device")
 SIGNS = r"^[+-]?([$€£¥] ?\d[\d.,]*|\d[\d.,]* ?[%$€£¥]|\d{1,3}([,'’ ]\d{3})+([.]\d+)?)$"
 """Numbers with a currency, a percent sign, or marks between groups of three digits."""
 LARGE = 2**53
@@ -52,7 +51,7 @@ def roles(found: Sample, time: Time) -> Roles:
     subject = _subject(found.columns, texts)
     others = [name for name in texts if name != subject]
     distinct = {name: pc.count_distinct(found.columns[name]).as_py() for name in texts}
-    ids = [name for name in others if _is_id(name) and found.rows > 1 and distinct[name] >= UNIQUE * found.rows]
+    ids = [name for name in others if is_id(name) and found.rows > 1 and distinct[name] >= UNIQUE * found.rows]
     dimensions = [name for name in others if name not in ids[:1]]
     several = [name for name in dimensions if distinct[name] > 1] or dimensions
     return Roles(
@@ -71,9 +70,10 @@ def _kinds(read: Mapping[str, pa.Array], time: Time) -> tuple[list[str], list[st
     texts, measures, left = list[str](), list[str](), dict[str, str]()
     for name, column in read.items():
         kind = column.type
-        is_time = pa.types.is_temporal(kind) or (time.format not in ("seconds", None) and holds_times(column, time))
         if name == time.name:
             continue
+        like_time = time.format not in ("seconds", None) and holds_times(column, time)
+        is_time = pa.types.is_temporal(kind) or like_time or holds_dates(column)
         if is_time or pa.types.is_nested(kind):
             left[name] = f"it contains {'times' if is_time else columns.contents(kind)}"
         elif column.null_count == len(column):
@@ -100,15 +100,7 @@ def _is_number(kind: pa.DataType) -> bool:
 def _is_key(name: str, column: pa.Array) -> bool:
     """Whether integers are keys, judged by the name of their column, or by values that are too large to be summed."""
     ends = pc.min_max(column).as_py().values()
-    return _names_people(name) or _is_id(name) or any(abs(end) >= LARGE for end in ends)
-
-
-def _names_people(name: str) -> bool:
-    return any(word in name.lower() for word in PEOPLE)
-
-
-def _is_id(name: str) -> bool:
-    return re.search("(^|[^a-z])(u|uu|gu)?id_*$", name, re.IGNORECASE) is not None or name.endswith(("Id", "ID"))
+    return is_key(name) or any(abs(end) >= LARGE for end in ends)
 
 
 def _subject(read: Mapping[str, pa.Array], texts: list[str]) -> str:
@@ -116,10 +108,10 @@ def _subject(read: Mapping[str, pa.Array], texts: list[str]) -> str:
 
     A column that is taken for the ids of events is the subject only if no other column has repeats.
     """
-    if named := [name for name in texts if _names_people(name)]:
+    if named := [name for name in texts if names_people(name)]:
         return named[0]
     distinct = {name: pc.count_distinct(read[name]).as_py() for name in texts}
     repeated = [name for name in texts if distinct[name] < UNIQUE * len(read[name])]
     repeated = repeated or [name for name in texts if distinct[name] < len(read[name])]
-    ids = [name for name in repeated if _is_id(name)]
+    ids = [name for name in repeated if is_id(name)]
     return max(ids or repeated or texts, key=lambda name: distinct[name])

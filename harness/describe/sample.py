@@ -12,16 +12,15 @@ import pyarrow.compute as pc
 from msgspec.structs import replace
 
 from rollup_bench.errors import RequestError
-from rollup_bench.harness.describe import dialect, footers
-from rollup_bench.harness.describe.cells import COMMA, NULLS, NUMBER, WORDS
+from rollup_bench.harness.describe import dialect, footers, nulls
 from rollup_bench.harness.describe.encodings import Text, text
 from rollup_bench.workloads import columns, sources
 from rollup_bench.workloads.dataset import RESERVED, Columns, Dataset, Time
 from rollup_bench.workloads.readers import READERS
 from rollup_bench.workloads.source import Source
 
-LEADING = r"^[+-]?0\d|[^0-9eE+.-]"
-"""Texts that are no numbers, or whose leading zeros numbers would lose."""
+TEXT = r"^[+-]?0\d|[^0-9eE+.-]|^\d+[eE]\d+$"
+"""Texts that are no numbers, or that numbers would change: leading zeros, or codes such as 12E3."""
 UNTOLD = {"encoding": "ascii", "separator": None, "skip": None, "quote": '"', "escape": "", "decimal": "."}
 """Keys of the source that all files share, and the ways in which files are written that do not tell any of them."""
 COMMAS = 'its commas may be decimal marks; if they are, write decimal = "," under [source]'
@@ -32,8 +31,9 @@ class Sample:
     """Data files: how to read them, and the columns of their first rows.
 
     `names` lists all columns of the first file; `columns` has the values of those that can be read in all files, and
-    `left` says why others are left out. `nulls` names the columns of texts that contain words for NULL. `texts` are the
-    starts and ends of the files that are texts.
+    `left` says why others are left out. `texts` are the starts and ends of the files that are texts. `nulls` names the
+    columns of texts that contain words for NULL, `guessed` has for columns of numbers or times the words that are taken
+    for NULL since the other values are so, and `doubts` says of columns of texts which word may be NULL.
     """
 
     path: Path
@@ -44,6 +44,8 @@ class Sample:
     columns: dict[str, pa.Array]
     left: dict[str, str]
     nulls: list[str] = field(default_factory=list)
+    guessed: dict[str, list[str]] = field(default_factory=dict)
+    doubts: dict[str, str] = field(default_factory=dict)
 
     @property
     def rows(self) -> int:
@@ -59,7 +61,7 @@ def sample(path: Path, separator: str | None, footer: int = 0) -> Sample:
     source = Source(path=str(path.absolute()), footer=footer)
     files = sources.files(dataset(source))
     texts = dict(_texts(files))
-    found, width, unsure, zeros = _shared(
+    found, width, unsure, codes = _shared(
         {n: dialect.table(t.head, replace(source, encoding=t.encoding), separator) for n, t in texts.items()}, source
     )
     try:
@@ -71,12 +73,12 @@ def sample(path: Path, separator: str | None, footer: int = 0) -> Sample:
         return sample(path, separator, ragged)
     found = replace(found, rename=_renamed(names))
     new = {old: new for new, old in found.rename.items()}
-    read, left = _readable(_first_rows(path, files, found), found.decimal if texts else None)
+    read, left = _readable(_first_rows(path, files, found), found if texts else None)
     left |= dict.fromkeys((new.get(name, name) for name in unsure), COMMAS)
     read, left = _in_all_files(files, found, {name: array for name, array in read.items() if name not in left}, left)
     names = [new.get(name, name) for name in names]
     filled = _with_null_words(Sample(path, files, found, list(texts.values()), names, read, left))
-    for name in {new.get(name, name) for name in zeros} & {*filled.columns}:
+    for name in {new.get(name, name) for name in codes} & {*filled.columns}:
         filled.columns[name] = filled.columns[name].cast(pa.string())
     return filled
 
@@ -116,11 +118,11 @@ def _shared(tables: Mapping[str, dialect.Table], source: Source) -> dialect.Tabl
         told[key] = next(iter(ways), untold)
     if told["encoding"] == "ascii":
         told["encoding"] = source.encoding
-    unsure, zeros = ([name for table in filled.values() for name in getattr(table, key)] for key in ("unsure", "zeros"))
+    unsure, codes = ([name for table in filled.values() for name in getattr(table, key)] for key in ("unsure", "codes"))
     first_table = next(iter(filled.values()), None)
     if first_table is None:
         return dialect.Table(source, 0, [], [])
-    return first_table._replace(source=replace(first_table.source, **told), unsure=unsure, zeros=zeros)
+    return first_table._replace(source=replace(first_table.source, **told), unsure=unsure, codes=codes)
 
 
 def _first_rows(path: Path, files: list[Path], source: Source) -> pa.RecordBatch:
@@ -144,25 +146,25 @@ def _renamed(names: list[str]) -> dict[str, str]:
     return renamed
 
 
-def _readable(block: pa.RecordBatch, decimal: str | None) -> tuple[dict[str, pa.Array], dict[str, str]]:
-    """The columns that can be read, and why others cannot; with a `decimal` mark, texts are numbers if all can be."""
+def _readable(block: pa.RecordBatch, source: Source | None) -> tuple[dict[str, pa.Array], dict[str, str]]:
+    """The columns that can be read, and why others cannot; with the `source` of CSV, texts are numbers if all can."""
     read, left = dict[str, pa.Array](), dict[str, str]()
     for name in block.schema.names:
         try:
             read[name] = columns.column(block, name)
-            if decimal and pa.types.is_string(read[name].type):
-                read[name] = _as_numbers(block, name, decimal)
+            if source and pa.types.is_string(read[name].type):
+                read[name] = _as_numbers(block, name, source)
         except columns.ValueAtError as error:
             left[name] = str(error)
     return read, left
 
 
-def _as_numbers(block: pa.RecordBatch, name: str, decimal: str) -> pa.Array:
-    """A column of texts as integers or decimal numbers if all are so written, without leading zeros."""
+def _as_numbers(block: pa.RecordBatch, name: str, source: Source) -> pa.Array:
+    """A column of texts as integers or decimal numbers if all are so written, and none is a code."""
     texts = columns.column(block, name)
     with suppress(columns.ValueAtError):
-        numbers = columns.measure(block, name, decimal)
-        if numbers.null_count < len(numbers) and not pc.any(pc.match_substring_regex(numbers, LEADING)).as_py():
+        numbers = columns.measure(block, name, source)
+        if numbers.null_count < len(numbers) and not pc.any(pc.match_substring_regex(numbers, TEXT)).as_py():
             return columns.numbers(numbers, columns.widest(None, numbers, "measure"), name)
     return texts
 
@@ -194,29 +196,23 @@ def _kind(kind: pa.DataType) -> str:
 
 
 def _with_null_words(found: Sample) -> Sample:
-    """Reads words such as NULL as NULL, and words such as NA if that makes a column of texts a column of numbers."""
+    """Reads words such as NULL as NULL, and others if that makes a column of texts one of numbers or of times."""
     texts = {name: array for name, array in found.columns.items() if pa.types.is_string(array.type)}
-    words = {name: _null_words(array) for name, array in texts.items()} if found.texts else {}
-    read = _read_again(found, set[str]().union(*words.values()))
-    numbers = [name for name in words if not pa.types.is_string(read.columns[name].type)]
-    kept = set[str]().union(*(words[name] if name in numbers else words[name] & WORDS for name in words))
+    words = {name: nulls.words(name, array.drop_null().to_pylist()) for name, array in texts.items() if found.texts}
+    guessed = {name: sorted(each.guessed) for name, each in words.items() if each.guessed}
+    doubts = {name: each.doubt for name, each in words.items() if each.doubt}
+    found = dataclasses.replace(found, guessed=guessed, doubts=doubts)
+    kept = set[str]().union(*(each.known | each.guessed for each in words.values()))
     if not kept:
         return found
     read = _read_again(found, kept)
-    nulls = [n for n in texts if n not in numbers and read.columns[n].null_count > texts[n].null_count]
-    return dataclasses.replace(read, nulls=nulls)
+    others = {n: array for n, array in read.columns.items() if pa.types.is_string(array.type) and n not in guessed}
+    also = [name for name, array in others.items() if array.null_count > texts[name].null_count]
+    return dataclasses.replace(read, nulls=also)
 
 
 def _read_again(found: Sample, words: set[str]) -> Sample:
     """The sample with these words read as NULL."""
     source = replace(found.source, null=("", *sorted(words)))
-    read, _ = _readable(_first_rows(found.path, found.files, source), source.decimal if found.texts else None)
+    read, _ = _readable(_first_rows(found.path, found.files, source), source)
     return dataclasses.replace(found, source=source, columns={name: read[name] for name in found.columns})
-
-
-def _null_words(column: pa.Array) -> set[str]:
-    """The words for NULL in a column of texts: those of columns of numbers only if all other values are numbers."""
-    values = set(column.drop_null().to_pylist())
-    others = values - NULLS
-    are_numbers = others and all(NUMBER.fullmatch(text) or COMMA.fullmatch(text) for text in others)
-    return values & (NULLS if are_numbers else WORDS)

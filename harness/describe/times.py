@@ -27,11 +27,11 @@ SINCE = datetime(1990, 1, 1, tzinfo=UTC)
 def candidates(read: Mapping[str, pa.Array], order: Order | None) -> Iterator[list[Time]]:
     """Yields columns that hold times, the likeliest first: a time, or two if days and months can be exchanged.
 
-    Of two columns with the same format, the first one without NULL is likelier. If `order` is given, dates that begin
-    with a day or month in digits have this order.
+    Numbers are the least likely, then columns with NULL. If `order` is given, dates that begin with a day or month in
+    digits have this order.
     """
-    complete_first = sorted(read.items(), key=lambda item: item[1].null_count > 0)
-    for form, (name, column) in product(FORMATS, complete_first):
+    ways = product(FORMATS, read.items())
+    for form, (name, column) in sorted(ways, key=lambda way: (way[0] in EPOCHS, way[1][1].null_count > 0)):
         if times := [time for time in _times(name, form, order) if holds_times(column, time)]:
             yield times
 
@@ -42,6 +42,14 @@ def _times(name: str, form: str | None, order: Order | None) -> Iterable[Time]:
     swapped = form.replace("%d", "%x").replace("%m", "%d").replace("%x", "%m")
     chosen = {"day-first": [form], "month-first": [swapped]}
     return [Time(name=name, format=each) for each in (chosen[order] if order else [form, swapped])]
+
+
+def holds_dates(column: pa.Array) -> bool:
+    """Whether the column holds texts that are dates or times in some format, and nothing else but NULL."""
+    forms = (form for form in FORMATS if form not in ("%Y%m%d", *EPOCHS))
+    return pa.types.is_string(column.type) and any(
+        holds_times(column, time) for form in forms for time in _times("", form, None)
+    )
 
 
 def holds_times(column: pa.Array, time: Time) -> bool:

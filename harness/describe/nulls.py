@@ -1,0 +1,67 @@
+"""Finds words that stand for NULL in columns of numbers and of times."""
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from rollup_bench.harness.describe.cells import CODE, COMMA, NUMBER, TIME
+from rollup_bench.harness.describe.names import is_key
+
+ANYWHERE = {"null", "(null)", "<null>", "\\n", "n/a", "#n/a", "#nv"}
+"""Words that stand for NULL in any column, in lower case without spaces."""
+KNOWN = ANYWHERE | {"na", "n.a.", "n.a", "<na>", "nan", "none", "nil", "n/v", "n.v.", "n/d", "n.d.", "s/o"}
+KNOWN |= {"-", "--", "---", "\N{EN DASH}", "\N{EM DASH}", ".", "..", "...", "?", "missing", "unknown", "notavailable"}
+KNOWN |= {"k.a.", "k.a", "keineangabe", "keineangaben", "unbekannt", "fehlt", "inconnu", "#div/0!", "#value!", "#wert!"}
+"""Words that stand for NULL in columns of numbers and of times, in lower case without spaces."""
+KINDS = {"number": (NUMBER, COMMA), "time": (TIME,)}
+MOST = 2
+"""So many different words at most are taken for NULL since they repeat among numbers or times."""
+NEARLY = 0.9
+"""The least share of numbers or times in a column whose other values may be taken for NULL."""
+
+
+class Words(NamedTuple):
+    """The words for NULL in a column of texts.
+
+    `known` are words that stand for NULL everywhere, and `guessed` are others, which repeat among numbers or times.
+    `doubt` says which word keeps the column from being one of numbers or times, and what to write if the word is NULL.
+    """
+
+    known: set[str]
+    guessed: set[str]
+    doubt: str = ""
+
+
+def words(name: str, cells: Iterable[str]) -> Words:
+    """The words for NULL among the texts of the column `name`."""
+    counts = Counter(cell for cell in cells if cell)
+    known = {cell for cell in counts if is_null(cell)}
+    anywhere = {cell for cell in known if _plain(cell) in ANYWHERE}
+    rest = counts.keys() - known
+    if any(CODE.fullmatch(cell) for cell in rest):
+        return Words(anywhere, set())
+    for what, kinds in KINDS.items():
+        others = {cell for cell in rest if not any(kind.fullmatch(cell.strip()) for kind in kinds)}
+        share = sum(counts[cell] for cell in rest - others) / max(sum(counts[cell] for cell in rest), 1)
+        if share == 1:
+            return Words(known, set())
+        if share < NEARLY:
+            continue
+        if len(others) <= MOST and all(counts[cell] > 1 for cell in others) and not is_key(name):
+            return Words(known, others)
+        return Words(anywhere, set(), _doubt(what, max(sorted(others), key=lambda cell: counts[cell])))
+    return Words(anywhere, set())
+
+
+def _doubt(what: str, word: str) -> str:
+    role = "the column in `measures`" if what == "number" else "take the column out of `dimensions`"
+    return f"`{word}` is no {what}; if it means NULL, write it in `null` under [source], and {role}"
+
+
+def is_null(cell: str) -> bool:
+    """Whether a text is known to stand for NULL in columns of numbers and of times."""
+    return _plain(cell) in KNOWN
+
+
+def _plain(cell: str) -> str:
+    return "".join(cell.split()).casefold()
