@@ -5,8 +5,8 @@ import re
 NUMBER = re.compile(r"[+-]?(\d+([.]\d*)?|[.]\d+)([eE][+-]?\d+)?")
 COMMA = re.compile(r"[+-]?(\d{1,3}([.]\d{3})+|\d+)(,\d+)?")
 """A number with a decimal comma, and with points between groups of three digits."""
-CODE = re.compile(r"[+-]?0\d+([.]\d*)?|\d+[eE]\d+")
-"""A text of digits that numbers would change: it has leading zeros, as postal codes, or is like 12E3."""
+CODE = re.compile(r"[+-]?0\d+([.]\d*)?|\d+[eE]\d+|[+]\d{7,}")
+"""Texts that numbers would change: postal codes with leading zeros, codes such as 12E3, telephone numbers."""
 GROUP = re.compile(r"[+-]?\d{1,3}(,\d{3})+")
 """A number whose commas may separate groups of three digits."""
 TIME = re.compile(

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from rollup_bench.harness.describe.cells import CODE, decimal_comma, is_typed
+from rollup_bench.harness.describe.cells import decimal_comma, is_typed
 from rollup_bench.harness.describe.nulls import is_null, words
 from rollup_bench.workloads.readers import dialect
 from rollup_bench.workloads.source import Source
@@ -29,14 +29,12 @@ Row = tuple[int, list[str]]
 class Table(NamedTuple):
     """How a file is written, and how many columns it has.
 
-    `unsure` names the columns of numbers whose commas may separate decimals or thousands, and `codes` those with texts
-    of digits that numbers would change.
+    `unsure` names the columns of numbers whose commas may separate decimals or thousands.
     """
 
     source: Source
     width: int
     unsure: list[str]
-    codes: list[str]
 
 
 def table(text: str, source: Source, separator: str | None) -> Table:
@@ -51,7 +49,7 @@ def table(text: str, source: Source, separator: str | None) -> Table:
         source = blanks
     rows = _rows(sample, source)[1 if named else 0 :]
     if not rows:
-        return Table(source, 0, [], [])
+        return Table(source, 0, [])
     width = _width(rows)
     filled = (place for place, (_, row) in enumerate(rows) if len(row) == width and _is_filled(row))
     first = next(filled, next(place for place, (_, row) in enumerate(rows) if len(row) == width))
@@ -63,8 +61,7 @@ def table(text: str, source: Source, separator: str | None) -> Table:
     texts = [_values([row[place].strip() for row in data], name) for place, name in enumerate(names)]
     is_comma, unsure = decimal_comma(texts)
     changed = replace(source, skip=skip, names=None if is_named else names, decimal="," if is_comma else ".")
-    codes = [name for name, cells in zip(names, texts, strict=True) if any(map(CODE.fullmatch, cells))]
-    return Table(changed, width, [names[place] for place in unsure], codes)
+    return Table(changed, width, [names[place] for place in unsure])
 
 
 def _ways(sample: str, source: Source, separator: str | None) -> Iterator[Source]:

@@ -8,6 +8,7 @@ import msgspec
 
 from rollup_bench.harness.describe.roles import Roles, roles
 from rollup_bench.harness.describe.sample import Sample, sample
+from rollup_bench.harness.describe.simultaneous import simultaneous
 from rollup_bench.harness.describe.spans import Span, span
 from rollup_bench.harness.describe.times import Order
 from rollup_bench.workloads.measures import Function, Measure
@@ -66,13 +67,30 @@ def _columns(found: Sample, times: Span, chosen: Roles) -> str:
     repeats = "# of each event; `unique = true` under [source] keeps the first of repeated ones"
     identity = f"id = {_value(chosen.id)}   {repeats}\n" if chosen.id else ""
     doubts = {name: doubt for name, doubt in found.doubts.items() if name not in chosen.left}
+    lists = _listed("Columns that stay texts", doubts) + _listed("Columns that are left out", chosen.left)
     return f"""\
 [columns]
 time = {{ name = {_value(times.time.name)}{form} }}   # add zone = "Europe/Paris" if its times are local
 subject = {_value(chosen.subject)}   # cohorts count how many of these come back
 {identity}dimensions = {_value(chosen.dimensions)}
 measures = {_value(chosen.measures)}
-{_listed("Columns that stay texts", doubts)}{_listed("Columns that are left out", chosen.left)}"""
+{_order(found, times, chosen)}{lists}"""
+
+
+def _order(found: Sample, times: Span, chosen: Roles) -> str:
+    """Comments on events of a subject at the same instant, or nothing if there are few."""
+    some = simultaneous(found, times.time, chosen)
+    if some is None:
+        return ""
+    if some.column:
+        remedy = f"if {_value(some.column)} orders them, give it no other role, and write order = {_value(some.column)}"
+    elif some.by_rows:
+        name = next(name for name in ("line", "row", "row_number", "file_row") if name not in found.names)
+        remedy = f'if the file has their order, write row_number = "{name}" under [source], and order = "{name}" here'
+    else:
+        remedy = "if a column of integers orders them, name it here by `order`"
+    said = f"{some.rows:,} of the first {found.rows:,} events have the time of another one of the same subject"
+    return f"# {said}:\n# for cohorts and funnels, such events are simultaneous; {remedy}\n"
 
 
 def _listed(what: str, reasons: dict[str, str]) -> str:

@@ -13,14 +13,16 @@ from msgspec.structs import replace
 
 from rollup_bench.errors import RequestError
 from rollup_bench.harness.describe import dialect, footers, nulls
+from rollup_bench.harness.describe.cells import CODE
 from rollup_bench.harness.describe.encodings import Text, text
 from rollup_bench.workloads import columns, sources
 from rollup_bench.workloads.dataset import RESERVED, Columns, Dataset, Time
 from rollup_bench.workloads.readers import READERS
 from rollup_bench.workloads.source import Source
 
-TEXT = r"^[+-]?0\d|[^0-9eE+.-]|^\d+[eE]\d+$"
-"""Texts that are no numbers, or that numbers would change: leading zeros, or codes such as 12E3."""
+WHOLE = rf"^({CODE.pattern})$"
+TEXT = rf"{WHOLE}|[^0-9eE+.-]"
+"""Texts that are no numbers, or that numbers would change."""
 UNTOLD = {"encoding": "ascii", "separator": None, "skip": None, "quote": '"', "escape": "", "decimal": "."}
 """Keys of the source that all files share, and the ways in which files are written that do not tell any of them."""
 COMMAS = 'its commas may be decimal marks; if they are, write decimal = "," under [source]'
@@ -61,7 +63,7 @@ def sample(path: Path, separator: str | None, footer: int = 0) -> Sample:
     source = Source(path=str(path.absolute()), footer=footer)
     files = sources.files(dataset(source))
     texts = dict(_texts(files))
-    found, width, unsure, codes = _shared(
+    found, width, unsure = _shared(
         {n: dialect.table(t.head, replace(source, encoding=t.encoding), separator) for n, t in texts.items()}, source
     )
     try:
@@ -78,7 +80,7 @@ def sample(path: Path, separator: str | None, footer: int = 0) -> Sample:
     read, left = _in_all_files(files, found, {name: array for name, array in read.items() if name not in left}, left)
     names = [new.get(name, name) for name in names]
     filled = _with_null_words(Sample(path, files, found, list(texts.values()), names, read, left))
-    for name in {new.get(name, name) for name in codes} & {*filled.columns}:
+    for name in _codes(filled) if texts else []:
         filled.columns[name] = filled.columns[name].cast(pa.string())
     return filled
 
@@ -118,11 +120,11 @@ def _shared(tables: Mapping[str, dialect.Table], source: Source) -> dialect.Tabl
         told[key] = next(iter(ways), untold)
     if told["encoding"] == "ascii":
         told["encoding"] = source.encoding
-    unsure, codes = ([name for table in filled.values() for name in getattr(table, key)] for key in ("unsure", "codes"))
+    unsure = [name for table in filled.values() for name in table.unsure]
     first_table = next(iter(filled.values()), None)
     if first_table is None:
-        return dialect.Table(source, 0, [], [])
-    return first_table._replace(source=replace(first_table.source, **told), unsure=unsure, codes=codes)
+        return dialect.Table(source, 0, [])
+    return first_table._replace(source=replace(first_table.source, **told), unsure=unsure)
 
 
 def _first_rows(path: Path, files: list[Path], source: Source) -> pa.RecordBatch:
@@ -167,6 +169,19 @@ def _as_numbers(block: pa.RecordBatch, name: str, source: Source) -> pa.Array:
         if numbers.null_count < len(numbers) and not pc.any(pc.match_substring_regex(numbers, TEXT)).as_py():
             return columns.numbers(numbers, columns.widest(None, numbers, "measure"), name)
     return texts
+
+
+def _codes(found: Sample) -> set[str]:
+    """The columns of numbers with a text that numbers would change, in the first rows of a file."""
+    names = [name for name, column in found.columns.items() if not pa.types.is_string(column.type)]
+    codes = set[str]()
+    for file in found.files if names else []:
+        with suppress(StopIteration):
+            _, _, block = next(sources.batches([file], found.source, names))
+            read = {name: columns.column(block, name) for name in names}
+            texts = {name: array for name, array in read.items() if pa.types.is_string(array.type)}
+            codes |= {name for name, array in texts.items() if pc.any(pc.match_substring_regex(array, WHOLE)).as_py()}
+    return codes
 
 
 def _in_all_files(

@@ -53,17 +53,18 @@ def answer_table(
         if console.is_terminal and answer.num_rows:
             share = question.measure is None if shares is None else shares
             drawings.triangle(
-                answer, question, share, lambda cohort: _text(cohort, zone, labels["cohort"]), ROWS, console
+                answer, question, share, lambda cohort: _key(cohort, zone, labels["cohort"]), ROWS, console
             )
             return
         answer = as_shares(answer) if shares else answer
     if console.is_terminal and isinstance(question, Aggregate) and _is_map(answer, question, console.width):
-        drawings.heat_map(answer, question, lambda name, value: _text(value, zone, labels.get(name, {})), console)
+        drawings.heat_map(answer, question, lambda name, value: _key(value, zone, labels.get(name, {})), console)
         return
     drawn = _drawn(answer, question) if console.is_terminal and isinstance(question, Aggregate) else []
     if len(drawn) > ROWS and isinstance(question, Aggregate) and not question.by:
         _print_series(answer, drawn, zone, console)
-    console.print(_table(answer, drawn[:ROWS], zone, labels, console.width))
+    keys = ["cohort"] if isinstance(question, Cohort) else question.by
+    console.print(_table(answer, drawn[:ROWS], zone, labels, keys, console.width))
     if answer.num_rows > ROWS:
         console.print(
             f"[dim]the first {ROWS} of {answer.num_rows:,} rows; --format csv, json or arrow prints all[/dim]"
@@ -112,10 +113,14 @@ def _print_series(answer: pa.Table, values: Sequence[Number | None], zone: str, 
         console.print(line, no_wrap=True)
 
 
-def _table(answer: pa.Table, values: Sequence[Number | None], zone: str, labels: Labels, width: int) -> Table:
+def _table(
+    answer: pa.Table, values: Sequence[Number | None], zone: str, labels: Labels, keys: Sequence[str], width: int
+) -> Table:
     """The first ROWS rows, with bars of these values if they fit into `width` characters."""
     first = answer.slice(0, ROWS).to_pylist()
-    rows = [[_text(value, zone, labels.get(name, {})) for name, value in row.items()] for row in first]
+    rows = [
+        [(_key if n in keys else _text)(value, zone, labels.get(n, {})) for n, value in row.items()] for row in first
+    ]
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for field in answer.schema:
         number = _is_number(field.type)
@@ -136,6 +141,11 @@ def _table(answer: pa.Table, values: Sequence[Number | None], zone: str, labels:
 
 def _is_number(kind: pa.DataType) -> bool:
     return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
+
+
+def _key(value: object, zone: str, labels: Mapping[str, str]) -> Text:
+    """The text of a value of a dimension; integers are keys, which have no marks between groups of digits."""
+    return _text(str(value) if isinstance(value, int) else value, zone, labels)
 
 
 def _text(value: object, zone: str, labels: Mapping[str, str] | None = None) -> Text:

@@ -60,6 +60,12 @@ def test_a_cohort_can_be_shown_as_counts() -> None:
     assert lines[-1] == "columns: ages of a month each; values: subjects"
 
 
+def test_integers_that_are_keys_have_no_commas() -> None:
+    answer = pa.table({"bucket": pa.array([FIRST], INSTANT), "plane": [20135], "count()": [20135]})
+    lines = printed(answer, Aggregate(SPAN, (COUNT,), by=("plane",)), terminal=False)
+    assert lines[-2].split() == ["2024-01-01", "20135", "20,135"]
+
+
 def test_a_table_can_show_shares() -> None:
     shares, counts = (
         [line.split()[-1] for line in printed(*cohort(), terminal=False, shares=shares) if " 2024" in line]
