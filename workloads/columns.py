@@ -20,6 +20,8 @@ GROUPED = r"^[+-]?\d{1,3}([.]\d{3})+(,\d+)?$"
 COMMA = "a number with a decimal comma; correct it, or correct `decimal` under [source]"
 LONG = r"^[+-]?(0?[.]\d{18,}|[1-9][\d.]{18,}|\d{16,}[.]?0*)$"
 """A pattern of texts of numbers without an exponent or leading zeros that a float of 64 bits may round."""
+HALVES = r"(?i)\b([ap])[.] ?m[.]"
+"""The halves of the day as `%p` does not read them: a.m. and p.m."""
 DIRECTIVES = {"Y": "[0-9]{4}"} | dict.fromkeys("mHMSIy", " *[0-9]{1,2}")
 """Patterns of the numbers in formats of times."""
 DIGITS = 15
@@ -139,6 +141,8 @@ def _parsed(texts: pa.Array, form: str) -> pa.Array:
 
     Arrow takes such a day for one of the first three of the next month; so does this function if texts have offsets.
     """
+    if "%p" in form:
+        texts = pc.replace_substring_regex(texts, HALVES, r"\1m")
     parsed = pc.strptime(texts, form, "us")
     if "%d" in form and "%z" not in form:
         early = pc.less_equal(pc.day(parsed), 3)

@@ -75,7 +75,7 @@ def _kinds(read: Mapping[str, pa.Array], time: Time) -> tuple[list[str], list[st
         like_time = time.format not in ("seconds", None) and holds_times(column, time)
         is_time = pa.types.is_temporal(kind) or like_time or holds_dates(column)
         if is_time or pa.types.is_nested(kind):
-            left[name] = f"it contains {'times' if is_time else columns.contents(kind)}"
+            left[name] = _reason(name, kind)
         elif column.null_count == len(column):
             left[name] = "it has no value in the first rows"
         elif pa.types.is_string(kind) and pc.all(pc.match_substring_regex(column, SIGNS)).as_py():
@@ -91,6 +91,18 @@ def _kinds(read: Mapping[str, pa.Array], time: Time) -> tuple[list[str], list[st
             except columns.ValueAtError as error:
                 left[name] = str(error)
     return texts, measures, left
+
+
+def _reason(name: str, kind: pa.DataType) -> str:
+    """Why times, lists and objects have no role, and what to do if their values are wanted."""
+    if pa.types.is_struct(kind) and kind.num_fields:
+        part = kind.field(0).name
+        return f"it contains objects; write their values as columns, as `jq '.{name}_{part} = .{name}.{part}'` does"
+    if pa.types.is_nested(kind):
+        return "it contains lists or objects; write each value that is wanted as a column"
+    if pa.types.is_time(kind) or pa.types.is_duration(kind):
+        return "it contains times of day or durations; write numbers, for example of seconds"
+    return "it contains times"
 
 
 def _is_number(kind: pa.DataType) -> bool:

@@ -61,7 +61,10 @@ def sample(path: Path, separator: str | None, footer: int = 0) -> Sample:
     RequestError if there are no rows, or if a file is no data file.
     """
     source = Source(path=str(path.absolute()), footer=footer)
-    files = sources.files(dataset(source))
+    try:
+        files = sources.files(dataset(source))
+    except RequestError as error:
+        raise RequestError(str(error).removeprefix("path: ")) from None
     texts = dict(_texts(files))
     found, width, unsure = _shared(
         {n: dialect.table(t.head, replace(source, encoding=t.encoding), separator) for n, t in texts.items()}, source

@@ -13,6 +13,7 @@ import pyarrow.json
 import pyarrow.parquet
 import pytest
 
+from rollup_bench.harness.describe.draft import draft
 from tests.support.command import Command
 
 ROWS = "".join(
@@ -67,11 +68,11 @@ def tails() -> list[str]:
 def described(command: Command, tmp_path: Path) -> Callable[[str], str]:
     """The draft of a dataset file for a CSV file `f.csv` of this text."""
 
-    def draft(text: str) -> str:
+    def drafted(text: str) -> str:
         (tmp_path / "f.csv").write_text(text)
         return command.done("data", "describe", str(tmp_path / "f.csv"))
 
-    return draft
+    return drafted
 
 
 @pytest.mark.parametrize("form", ["csv", "csv.zip", "tsv", "parquet", "folder", "jsonl", "json"])
@@ -176,6 +177,17 @@ def test_columns_that_no_role_fits_are_named(described: Callable[[str], str]) ->
     columns = tomllib.loads(drafted)
     assert columns["source"]["rename"] == {"size_": "size"}
     assert columns["columns"]["measures"] == ["size_"]
+
+
+def test_values_within_objects_and_durations_are_left_out_with_the_remedy(tmp_path: Path) -> None:
+    row = {"at": "2020-01-01", "who": "a", "user": {"id": 7, "name": "b"}, "tags": ["x"]}
+    (tmp_path / "f.json").write_text(json.dumps([row, row | {"user": None}]))
+    text = draft(tmp_path / "f.json")
+    assert "\"user\": it contains objects; write their values as columns, as `jq '.user_id = .user.id'` does\n" in text
+    assert '"tags": it contains lists or objects; write each value that is wanted as a column\n' in text
+    (tmp_path / "f.csv").write_text("at,who,took\n" + "2020-01-01,a,00:01:30\n" * 2)
+    text = draft(tmp_path / "f.csv")
+    assert '"took": it contains times of day or durations; write numbers, for example of seconds\n' in text
 
 
 @pytest.mark.parametrize(("order", "month"), [("day-first", 6), ("month-first", 5)], ids=["day first", "month first"])

@@ -101,6 +101,7 @@ RIGHT: dict[str, str | bytes] = {
     "day-month-year": text("%d-%m-%Y %H:%M:%S"),
     "month/day/year": text("%m/%d/%Y %H:%M:%S"),
     "month/day/year, 12 hours": text(US),
+    "month/day/year, a.m. and p.m.": text(US).replace(" AM", " a.m.").replace(" PM", " p. m."),
     "day.month.year": text(EUROPE),
     "a time that ends in UTC": text("%Y-%m-%d %H:%M:%S UTC"),
     "year/month/day": text("%Y/%m/%d %H:%M:%S"),
