@@ -44,7 +44,8 @@ def draft(path: Path, separator: str | None = None, order: Order | None = None) 
 
 def _head(found: Sample, times: Span, chosen: Roles) -> str:
     typed = "since nearly all other values are numbers or times"
-    because = [f"; `{'` and `'.join(words)}` of {name} {typed}" for name, words in found.guessed.items()]
+    guessed = {name: sorted(words.guessed) for name, words in found.words.items() if words.guessed}
+    because = [f"; `{'` and `'.join(words)}` of {name} {typed}" for name, words in guessed.items()]
     texts = [name for name in found.nulls if name not in chosen.left]
     nulls = f", also in the text columns {', '.join(texts)}" if texts else ""
     remarks = REMARKS | {"null": f"read as NULL{nulls}{''.join(because)}"}
@@ -66,7 +67,7 @@ def _columns(found: Sample, times: Span, chosen: Roles) -> str:
     form = f", format = {_value(times.time.format)}" if times.time.format else ""
     repeats = "# of each event; `unique = true` under [source] keeps the first of repeated ones"
     identity = f"id = {_value(chosen.id)}   {repeats}\n" if chosen.id else ""
-    doubts = {name: doubt for name, doubt in found.doubts.items() if name not in chosen.left}
+    doubts = {name: words.doubt for name, words in found.words.items() if words.doubt and name not in chosen.left}
     lists = _listed("Columns that stay texts", doubts) + _listed("Columns that are left out", chosen.left)
     return f"""\
 [columns]

@@ -27,30 +27,34 @@ class Words(NamedTuple):
     `doubt` says which word keeps the column from being one of numbers or times, and what to write if the word is NULL.
     """
 
-    known: set[str]
-    guessed: set[str]
+    known: frozenset[str] = frozenset()
+    guessed: frozenset[str] = frozenset()
     doubt: str = ""
+
+    def joined(self, other: "Words") -> "Words":
+        """The words of both, which are of the same column in two files."""
+        return Words(self.known | other.known, self.guessed | other.guessed, self.doubt or other.doubt)
 
 
 def words(name: str, cells: Iterable[str]) -> Words:
     """The words for NULL among the texts of the column `name`."""
     counts = Counter(cell for cell in cells if cell)
-    known = {cell for cell in counts if is_null(cell)}
-    anywhere = {cell for cell in known if _plain(cell) in ANYWHERE}
+    known = frozenset(cell for cell in counts if is_null(cell))
+    anywhere = frozenset(cell for cell in known if _plain(cell) in ANYWHERE)
     rest = counts.keys() - known
     if any(CODE.fullmatch(cell) for cell in rest):
-        return Words(anywhere, set())
+        return Words(anywhere)
     for what, kinds in KINDS.items():
         others = {cell for cell in rest if not any(kind.fullmatch(cell.strip()) for kind in kinds)}
         share = sum(counts[cell] for cell in rest - others) / max(sum(counts[cell] for cell in rest), 1)
         if share == 1:
-            return Words(known, set())
+            return Words(known)
         if share < NEARLY:
             continue
         if len(others) <= MOST and all(counts[cell] > 1 for cell in others) and not is_key(name):
-            return Words(known, others)
-        return Words(anywhere, set(), _doubt(what, max(sorted(others), key=lambda cell: counts[cell])))
-    return Words(anywhere, set())
+            return Words(known, frozenset(others))
+        return Words(anywhere, doubt=_doubt(what, max(sorted(others), key=lambda cell: counts[cell])))
+    return Words(anywhere)
 
 
 def _doubt(what: str, word: str) -> str:

@@ -1,9 +1,8 @@
 """Reads a sample of data files."""
 
-import dataclasses
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from rollup_bench.errors import RequestError
 from rollup_bench.harness.describe import dialect, footers, nulls
 from rollup_bench.harness.describe.cells import CODE
 from rollup_bench.harness.describe.encodings import Text, text
+from rollup_bench.harness.describe.nulls import Words
 from rollup_bench.workloads import columns, sources
 from rollup_bench.workloads.dataset import RESERVED, Columns, Dataset, Time
 from rollup_bench.workloads.readers import READERS
@@ -23,6 +23,8 @@ from rollup_bench.workloads.source import Source
 WHOLE = rf"^({CODE.pattern})$"
 TEXT = rf"{WHOLE}|[^0-9eE+.-]"
 """Texts that are no numbers, or that numbers would change."""
+FILES = 20
+"""In the first rows of so many files, words for NULL and codes are looked for."""
 UNTOLD = {"encoding": "ascii", "separator": None, "skip": None, "quote": '"', "escape": "", "decimal": "."}
 """Keys of the source that all files share, and the ways in which files are written that do not tell any of them."""
 COMMAS = 'its commas may be decimal marks; if they are, write decimal = "," under [source]'
@@ -33,9 +35,8 @@ class Sample:
     """Data files: how to read them, and the columns of their first rows.
 
     `names` lists all columns of the first file; `columns` has the values of those that can be read in all files, and
-    `left` says why others are left out. `texts` are the starts and ends of the files that are texts. `nulls` names the
-    columns of texts that contain words for NULL, `guessed` has for columns of numbers or times the words that are taken
-    for NULL since the other values are so, and `doubts` says of columns of texts which word may be NULL.
+    `left` says why others are left out. `texts` are the starts and ends of the files that are texts. `words` has the
+    words that stand for NULL in columns that are texts in some file, and `nulls` names columns of texts that have some.
     """
 
     path: Path
@@ -45,9 +46,8 @@ class Sample:
     names: list[str]
     columns: dict[str, pa.Array]
     left: dict[str, str]
-    nulls: list[str] = field(default_factory=list)
-    guessed: dict[str, list[str]] = field(default_factory=dict)
-    doubts: dict[str, str] = field(default_factory=dict)
+    words: dict[str, Words]
+    nulls: list[str]
 
     @property
     def rows(self) -> int:
@@ -78,14 +78,20 @@ def sample(path: Path, separator: str | None, footer: int = 0) -> Sample:
         return sample(path, separator, ragged)
     found = replace(found, rename=_renamed(names))
     new = {old: new for new, old in found.rename.items()}
+    words = _null_words(files, found) if texts else {}
+    kept = set[str]().union(*(each.known | each.guessed for each in words.values()))
+    plain = _first_rows(path, files, found)
+    if kept:
+        found = replace(found, null=("", *sorted(kept)))
     read, left = _readable(_first_rows(path, files, found), found if texts else None)
+    empty = [n for n, a in read.items() if pa.types.is_string(a.type) and a.null_count > plain.column(n).null_count]
     left |= dict.fromkeys((new.get(name, name) for name in unsure), COMMAS)
-    read, left = _in_all_files(files, found, {name: array for name, array in read.items() if name not in left}, left)
+    read = {name: array for name, array in read.items() if name not in left}
+    read, left = _in_all_files(files, found, read, left, is_text=bool(texts))
+    for name in _codes(files, found, read) if texts else []:
+        read[name] = read[name].cast(pa.string())
     names = [new.get(name, name) for name in names]
-    filled = _with_null_words(Sample(path, files, found, list(texts.values()), names, read, left))
-    for name in _codes(filled) if texts else []:
-        filled.columns[name] = filled.columns[name].cast(pa.string())
-    return filled
+    return Sample(path, files, found, list(texts.values()), names, read, left, words, empty)
 
 
 def dataset(source: Source) -> Dataset:
@@ -174,13 +180,13 @@ def _as_numbers(block: pa.RecordBatch, name: str, source: Source) -> pa.Array:
     return texts
 
 
-def _codes(found: Sample) -> set[str]:
-    """The columns of numbers with a text that numbers would change, in the first rows of a file."""
-    names = [name for name, column in found.columns.items() if not pa.types.is_string(column.type)]
+def _codes(files: list[Path], source: Source, read: dict[str, pa.Array]) -> set[str]:
+    """The columns of numbers with a text that numbers would change, in the first rows of the first files."""
+    names = [name for name, column in read.items() if not pa.types.is_string(column.type)]
     codes = set[str]()
-    for file in found.files if names else []:
+    for file in files[:FILES] if names else []:
         with suppress(StopIteration):
-            _, _, block = next(sources.batches([file], found.source, names))
+            _, _, block = next(sources.batches([file], source, names))
             read = {name: columns.column(block, name) for name in names}
             texts = {name: array for name, array in read.items() if pa.types.is_string(array.type)}
             codes |= {name for name, array in texts.items() if pc.any(pc.match_substring_regex(array, WHOLE)).as_py()}
@@ -188,16 +194,17 @@ def _codes(found: Sample) -> set[str]:
 
 
 def _in_all_files(
-    files: list[Path], source: Source, read: dict[str, pa.Array], left: dict[str, str]
+    files: list[Path], source: Source, read: dict[str, pa.Array], left: dict[str, str], *, is_text: bool
 ) -> tuple[dict[str, pa.Array], dict[str, str]]:
     """Leaves out columns that some file lacks, or that are texts or times in one file and something else in another."""
     for file in files[1:]:
         with suppress(StopIteration):
             name, _, block = next(sources.batches([file], source, []))
+            others, unread = _readable(block, source if is_text else None)
             for column, array in [*read.items()]:
-                if column not in block.schema.names:
-                    left[column] = f"{name} has no such column"
-                elif (one := _kind(array.type)) != (other := _kind(block.schema.field(column).type)) and other:
+                if column not in others:
+                    left[column] = unread.get(column, f"{name} has no such column")
+                elif (one := _kind(array.type)) != (other := _kind(others[column].type)) and other:
                     left[column] = f"it contains {one or 'nothing'}, but {other} in {name}"
             left |= {c: f"{files[0]} has no such column" for c in block.schema.names if c not in read and c not in left}
             read = {column: array for column, array in read.items() if column not in left}
@@ -213,24 +220,13 @@ def _kind(kind: pa.DataType) -> str:
     return "numbers" if said in ("integers", "decimal numbers") else said
 
 
-def _with_null_words(found: Sample) -> Sample:
-    """Reads words such as NULL as NULL, and others if that makes a column of texts one of numbers or of times."""
-    texts = {name: array for name, array in found.columns.items() if pa.types.is_string(array.type)}
-    words = {name: nulls.words(name, array.drop_null().to_pylist()) for name, array in texts.items() if found.texts}
-    guessed = {name: sorted(each.guessed) for name, each in words.items() if each.guessed}
-    doubts = {name: each.doubt for name, each in words.items() if each.doubt}
-    found = dataclasses.replace(found, guessed=guessed, doubts=doubts)
-    kept = set[str]().union(*(each.known | each.guessed for each in words.values()))
-    if not kept:
-        return found
-    read = _read_again(found, kept)
-    others = {n: array for n, array in read.columns.items() if pa.types.is_string(array.type) and n not in guessed}
-    also = [name for name, array in others.items() if array.null_count > texts[name].null_count]
-    return dataclasses.replace(read, nulls=also)
-
-
-def _read_again(found: Sample, words: set[str]) -> Sample:
-    """The sample with these words read as NULL."""
-    source = replace(found.source, null=("", *sorted(words)))
-    read, _ = _readable(_first_rows(found.path, found.files, source), source)
-    return dataclasses.replace(found, source=source, columns={name: read[name] for name in found.columns})
+def _null_words(files: list[Path], source: Source) -> dict[str, Words]:
+    """The words for NULL in columns that are texts in the first rows of the first files."""
+    found = dict[str, Words]()
+    for file in files[:FILES]:
+        with suppress(StopIteration):
+            _, _, block = next(sources.batches([file], source, []))
+            for name, array in _readable(block, source)[0].items():
+                if pa.types.is_string(array.type):
+                    found[name] = found.get(name, Words()).joined(nulls.words(name, array.drop_null().to_pylist()))
+    return found

@@ -57,6 +57,15 @@ def test_words_among_times_are_null(described: Described) -> None:
     assert '# Columns that are left out:\n#   "sent": it contains times\n' in text
 
 
+def test_words_are_found_in_all_files_of_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    for name, fare in (("a", "1,5"), ("b", "k.A.")):
+        rows = f"2013-01-01;u;1.500,25\n2013-01-01;v;{fare}\n" * 9
+        (tmp_path / "data" / f"{name}.csv").write_text(f"at;who;fare\n{rows}")
+    drafted = tomllib.loads(draft(tmp_path / "data"))
+    assert (drafted["source"]["null"], drafted["columns"]["measures"]) == (["", "k.A."], ["fare"])
+
+
 @pytest.mark.parametrize(
     ("text", "doubt"),
     [
