@@ -114,7 +114,9 @@ def data() -> None:
 @dates_option
 def describe(file: Path, separator: str | None, dates: Order | None) -> None:
     """Prints a draft of a dataset file for the events in FILE. FILE may be a folder of data files."""
-    click.echo(draft(file, separator, dates), nl=False)
+    with progress() as say:
+        text = draft(file, separator, dates, say)
+    click.echo(text, nl=False)
 
 
 @data.command()

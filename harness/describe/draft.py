@@ -1,6 +1,7 @@
 """Writes the draft of a dataset file."""
 
 import json
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -26,16 +27,20 @@ REMARKS = {
 }
 
 
-def draft(path: Path, separator: str | None = None, order: Order | None = None) -> str:
+def draft(
+    path: Path, separator: str | None = None, order: Order | None = None, say: Callable[[str], None] = lambda _: None
+) -> str:
     """The text of a dataset file for the events in the file or folder `path`, which runs as it is.
+
+    `say` gets the share of the files that is read, and the time left.
 
     RequestError if there are no rows, no column of times, no column that can be the subject, or if `order` is needed.
     """
     found = sample(path, separator)
-    times = span(found, order)
+    times = span(found, order, say)
     if times.source != found.source:
         found = sample(path, separator, times.source.footer)
-        times = span(found, order)
+        times = span(found, order, say)
     chosen = roles(found, times.time)
     blocks = [_head(found, times, chosen), _columns(found, times, chosen), _layout(chosen), _calendar(times, chosen)]
     blocks += [_aggregate(times, chosen), _cohort(times, chosen) if chosen.repeats else _no_cohort(found, chosen)]

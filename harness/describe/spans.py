@@ -1,5 +1,6 @@
 """Finds the column of times by reading the times of all rows, and leaves out footers that have none."""
 
+from collections.abc import Callable
 from datetime import datetime
 from itertools import chain
 from typing import NamedTuple
@@ -15,6 +16,7 @@ from rollup_bench.harness.describe.sample import Sample
 from rollup_bench.harness.describe.times import Order
 from rollup_bench.workloads import columns, sources
 from rollup_bench.workloads.dataset import Time
+from rollup_bench.workloads.pace import Share
 from rollup_bench.workloads.source import Source
 
 
@@ -27,19 +29,20 @@ class Span(NamedTuple):
     source: Source
 
 
-def span(found: Sample, order: Order | None) -> Span:
-    """The times of all rows; RequestError if no column holds times in all rows, or if two orders of dates do.
+def span(found: Sample, order: Order | None, say: Callable[[str], None]) -> Span:
+    """The times of all rows; `say` gets the share of them that is read.
 
+    RequestError if no column holds times in all rows, or if two orders of dates do.
     If no column of the sample holds times only, a column of texts whose first or last one is a time is tried, too.
     """
     for candidates in times.candidates(found.columns, order):
-        return _chosen(found, candidates)
+        return _chosen(found, candidates, say)
     texts = {name: column for name, column in found.columns.items() if pa.types.is_string(column.type)}
     ends = [{name: text[place:][:1] for name, text in texts.items()} for place in (0, found.rows - 1)]
     first: RequestError | None = None
     for candidates in chain(*(times.candidates(end, order) for end in ends)):
         try:
-            return _chosen(found, candidates)
+            return _chosen(found, candidates, say)
         except RequestError as error:
             first = first or error
     for name, column in found.columns.items():
@@ -51,12 +54,12 @@ def span(found: Sample, order: Order | None) -> Span:
     raise first or RequestError(f"{found.path}: no column looks like a time; the columns are {listed}; {remedy}")
 
 
-def _chosen(found: Sample, candidates: list[Time]) -> Span:
+def _chosen(found: Sample, candidates: list[Time], say: Callable[[str], None]) -> Span:
     """The span of the candidate that all rows fit; RequestError if none or several fit."""
     spans, first = list[Span](), None
     for time in candidates:
         try:
-            spans.append(_span(found, time))
+            spans.append(_span(found, time, say))
         except RequestError as error:
             first = first or error
     if len(spans) > 1:
@@ -68,7 +71,7 @@ def _chosen(found: Sample, candidates: list[Time]) -> Span:
     return spans[0]
 
 
-def _span(found: Sample, time: Time) -> Span:
+def _span(found: Sample, time: Time, say: Callable[[str], None]) -> Span:
     """The span of a column of times, without the footer of the files."""
     place = found.names.index(time.name)
 
@@ -76,21 +79,22 @@ def _span(found: Sample, time: Time) -> Span:
         return len(row) == len(found.names) and (_is_time(row[place], time) or all(row))
 
     try:
-        return Span(time, *_extremes(found, found.source, time), found.source)
+        return Span(time, *_extremes(found, found.source, time, say), found.source)
     except RequestError as error:
         source = replace(found.source, footer=footer(found.texts, found.source, is_row))
         if source == found.source:
             raise
         try:
-            return Span(time, *_extremes(found, source, time), source)
+            return Span(time, *_extremes(found, source, time, say), source)
         except RequestError:
             raise error from None
 
 
-def _extremes(found: Sample, source: Source, time: Time) -> tuple[datetime, datetime]:
+def _extremes(found: Sample, source: Source, time: Time, say: Callable[[str], None]) -> tuple[datetime, datetime]:
     """The first and the last time of all rows; RequestError names the first value that is not a time."""
     extremes: list[datetime] = []
-    for file, before, batch in sources.batches(found.files, source, [time.name]):
+    share = Share(say, f"reading {time.name}", sources.size(found.files))
+    for file, before, batch in sources.batches(found.files, source, [time.name], share.at):
         try:
             instants = columns.instants(columns.column(batch, time.name), time)
             if instants.null_count:

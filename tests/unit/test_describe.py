@@ -127,6 +127,14 @@ MANY = "at,text,who\n" + f"2013-01-01,{'x' * 50},a\n" * 60_000
 """More rows than one block of a file holds."""
 
 
+def test_the_share_of_the_rows_that_is_read_is_said(tmp_path: Path) -> None:
+    (tmp_path / "f.csv").write_text(MANY)
+    said: list[str] = []
+    draft(tmp_path / "f.csv", say=said.append)
+    assert len(said) > 1
+    assert said[-1].startswith("reading at: 100%")
+
+
 def test_the_span_is_that_of_all_rows(described: Callable[[str], str]) -> None:
     drafted = tomllib.loads(described(f"{MANY}2015-03-04,x,a\n"))
     assert [str(d) for d in drafted["questions"][0]["parameters"].values()] == ["2013-01-01", "2015-03-05"]
