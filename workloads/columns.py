@@ -99,7 +99,7 @@ def events(batch: pa.RecordBatch, columns: Columns, types: dict[str, pa.DataType
     arrays = [instants(column(batch, t.name), t) for t in columns.times]
     if arrays[0].null_count:
         empty = pc.index(arrays[0].is_null(), True).as_py()
-        raise ValueAtError(empty, f"column `{columns.time.name}` is empty; write a time or remove the row")
+        raise ValueAtError(empty, f"column `{columns.time.name}` is empty or NULL; write a time or remove the row")
     arrays += [texts(column(batch, name), types[name], name) for name in columns.texts]
     arrays += [numbers(measure(batch, name, source), types[name], name) for name in columns.measures]
     arrays += [_orders(measure(batch, name, source), name) for name in columns.ordering[1:]]

@@ -53,13 +53,14 @@ def words(name: str, cells: Iterable[str]) -> Words:
             continue
         if len(others) <= MOST and all(counts[cell] > 1 for cell in others) and not is_key(name):
             return Words(known, frozenset(others))
-        return Words(anywhere, doubt=_doubt(what, max(sorted(others), key=lambda cell: counts[cell])))
+        return Words(anywhere, doubt=_doubt(name, what, max(sorted(others), key=lambda cell: counts[cell])))
     return Words(anywhere)
 
 
-def _doubt(what: str, word: str) -> str:
-    role = "the column in `measures`" if what == "number" else "take the column out of `dimensions`"
-    return f"`{word}` is no {what}; if it means NULL, write it in `null` under [source], and {role}"
+def _doubt(name: str, what: str, word: str) -> str:
+    role = ", and the column in `measures`" if what == "number" else ", and take the column out of `dimensions`"
+    remedy = f"write it in `null` under [source]{'' if is_key(name) else role}"
+    return f"`{word}` is no {what}; if it means NULL, {remedy}"
 
 
 def is_null(cell: str) -> bool:

@@ -99,7 +99,8 @@ def _extremes(found: Sample, source: Source, time: Time, say: Callable[[str], No
             instants = columns.instants(columns.column(batch, time.name), time)
             if instants.null_count:
                 place = pc.index(instants.is_null(), True).as_py()
-                raise columns.ValueAtError(place, f"column `{time.name}` is empty; write a time or remove the row")
+                wrong = f"column `{time.name}` is empty or NULL; write a time or remove the row"
+                raise columns.ValueAtError(place, wrong)
         except columns.ValueAtError as error:
             raise sources.refusal(file, before, error) from None
         extremes += pc.min_max(instants).as_py().values() if len(instants) else []
