@@ -117,7 +117,7 @@ class Cassandra(Engine):
     def parts(self, plan: Plan, events: Events) -> list[Callable[[], int]]:
         with driver.failures():
             connect = partial(driver.connect, self._address, self._settings.consistency)
-            return parts.missing(plan, events, LoadCheckpoint(self._driver, plan), connect)
+            return parts.missing(plan, events, LoadCheckpoint(self._driver, plan).rows, connect)
 
     def rows(self, plan: Plan) -> int | None:
         with driver.failures():

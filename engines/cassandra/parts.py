@@ -20,16 +20,17 @@ Connect = Callable[[], Session]
 """Opens a session."""
 
 
-def missing(plan: Plan, events: Events, checkpoint: LoadCheckpoint, connect: Connect) -> list[Callable[[], int]]:
-    """The shards of the table of events that have not arrived; none if the plan has no such table.
+def missing(plan: Plan, events: Events, arrived: Mapping[str, int], connect: Connect) -> list[Callable[[], int]]:
+    """The parts of the table of events that have not arrived; none if the plan has no such table.
 
-    A row has the same partition and key as in a load by one process, because each part knows the rows before it.
+    `arrived` are the rows of the load checkpoint. A row has the same partition and key as in a load by one process,
+    because each part knows the rows before it.
     """
     table: Table | None = plan.tables.events
     bucket_rows, found = Counter[int](), list[Callable[[], int]]()
     for shard in events.shards() if table else []:
         assert table
-        if checkpoint.rows.get(_name(shard)) != shard.rows:
+        if arrived.get(_name(shard)) != shard.rows:
             found.append(partial(_write, plan, table, shard, dict(bucket_rows), connect))
         bucket_rows.update(_counted(table, shard))
     return found
