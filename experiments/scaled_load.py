@@ -9,9 +9,8 @@ or if an answer is not right.
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -21,11 +20,11 @@ import psutil
 from rollup_bench.engines.contract import Engine
 from rollup_bench.engines.spark.server import cluster
 from rollup_bench.harness.cli.options import engines_default, layout_option
-from rollup_bench.harness.report.terminal import ended
+from rollup_bench.harness.report.terminal import ended, progress
 from rollup_bench.harness.run import arms as running
 from rollup_bench.harness.run import loading, spark
 from rollup_bench.harness.run.admission import check
-from rollup_bench.harness.run.arms import Arm
+from rollup_bench.harness.run.arms import Arm, Say
 from rollup_bench.harness.run.home import home
 from rollup_bench.harness.run.verdicts import RIGHT, Kind
 from rollup_bench.servers import UP, Server, open_server, processes
@@ -39,7 +38,6 @@ from rollup_bench.workloads.layouts import RAW
 WORKERS, VICTIM = 2, "worker2"
 SECONDS = 300.0
 """The time limit of a start of the cluster."""
-say: Callable[[str], None] = partial(click.echo, err=True)
 
 
 @click.command()
@@ -49,17 +47,18 @@ say: Callable[[str], None] = partial(click.echo, err=True)
 def main(rows: int, engines: list[str], layout: str) -> None:
     """Prints the seconds of each step, and whether files, counts and answers are right."""
     game = dataset.read("game").sized(rows, 1)
-    with open_server(cluster(WORKERS), "native", home(), budget()).running(Watch(say, UP)) as server:
-        good = _made(server, game)
+    started = open_server(cluster(WORKERS), "native", home(), budget())
+    with progress() as say, started.running(Watch(say, UP)) as server:
+        good = _made(server, game, say)
         stored = events.prepare(game, home(), say)
         for name in engines:
             server.restart(Watch(say, SECONDS))
             with running.opened([name], "native", home(), say) as (engine,):
-                good = _loaded(server, engine, game, layout, stored) and good
+                good = _loaded(server, engine, game, layout, stored, say) and good
     sys.exit(not good)
 
 
-def _killing(server: Server) -> Callable[[str], None]:
+def _killing(server: Server, say: Say) -> Say:
     """Passes progress on; kills a worker with its executor when the progress first counts rows."""
 
     def tell(text: str) -> None:
@@ -73,12 +72,12 @@ def _killing(server: Server) -> Callable[[str], None]:
     return tell
 
 
-def _made(server: Server, game: Dataset) -> bool:
+def _made(server: Server, game: Dataset, say: Say) -> bool:
     """Makes the events, and returns whether the files are those of one process although a worker was killed."""
     folder, began = home() / "events", time.perf_counter()
     for path in generated.paths(game.source, folder):
         path.unlink(missing_ok=True)
-    paths = spark.make(server.connection, game.source, folder, _killing(server))
+    paths = spark.make(server.connection, game.source, folder, _killing(server, say))
     seconds = time.perf_counter() - began
     with TemporaryDirectory(dir=home()) as alone:
         ones = generated.write(game.source, Path(alone), say)
@@ -87,20 +86,20 @@ def _made(server: Server, game: Dataset) -> bool:
     return same == len(paths) and VICTIM not in server.pids
 
 
-def _loaded(server: Server, engine: Engine, game: Dataset, layout: str, stored: Events) -> bool:
+def _loaded(server: Server, engine: Engine, game: Dataset, layout: str, stored: Events, say: Say) -> bool:
     """Loads the events, and returns whether all are stored and answers are right although a worker was killed."""
     plan = engine.plan(game, game.layout(layout), stored.statistics)
     loading.drop(engine, plan, home())
-    arm = running.load(engine, plan, stored, home(), _killing(server), server.connection)
+    arm = running.load(engine, plan, stored, home(), _killing(server, say), server.connection)
     assert arm.loaded
     click.echo(f"{arm.name} is loaded in {arm.loaded.seconds:.0f} s; it stores {arm.loaded.rows:,} rows")
-    wrong = list(_wrong(arm, game, stored))
+    wrong = list(_wrong(arm, game, stored, say))
     click.echo(f"{arm.name}: {'; '.join(wrong) or 'all answers are right'}")
     whole = layout != RAW or arm.loaded.rows == game.source.rows
     return whole and not wrong and VICTIM not in server.pids
 
 
-def _wrong(arm: Arm, game: Dataset, stored: Events) -> Iterator[str]:
+def _wrong(arm: Arm, game: Dataset, stored: Events, say: Say) -> Iterator[str]:
     """Asks all questions of the game that the arm supports; yields what is wrong with answers."""
     with arm.engine.session(arm.plan) as session:
         for name, template in game.questions.items():
