@@ -36,8 +36,6 @@ from rollup_bench.workloads.events import Events
 from rollup_bench.workloads.layouts import RAW
 
 WORKERS, VICTIM = 2, "worker2"
-SECONDS = 300.0
-"""The time limit of a start of the cluster."""
 
 
 @click.command()
@@ -52,7 +50,7 @@ def main(rows: int, engines: list[str], layout: str) -> None:
         good = _made(server, game, say)
         stored = events.prepare(game, home(), say)
         for name in engines:
-            server.restart(Watch(say, SECONDS))
+            server.restart(Watch(say, UP))
             with running.opened([name], "native", home(), say) as (engine,):
                 good = _loaded(server, engine, game, layout, stored, say) and good
     sys.exit(not good)
