@@ -53,14 +53,16 @@ def _judged(answers: Sequence[Answer], prefixes: Mapping[str, Prefixes], sent: S
         if answer.table is None:
             yield Judged(answer, Kind.FAILED)
             continue
-        match = prefixes[answer.question].find(answer.table, int(np.searchsorted(sent, answer.done, "right")))
+        known, most = prefixes[answer.question], int(np.searchsorted(sent, answer.done, "right"))
         visible = reached[bisect_right(ends, answer.asked) - 1]
-        later = match.right[match.right >= visible]
+        later = known.find(answer.table, most, visible).right
         if len(later):
             ends.append(answer.done)
             reached.append(max(reached[-1], int(later[0])))
             yield Judged(answer, Kind.RIGHT, int(later[0]), int(later[-1]))
-        elif len(match.right):
+            continue
+        match = known.find(answer.table, most)
+        if len(match.right):
             yield Judged(answer, Kind.WENT_BACK, int(match.right[0]), int(match.right[-1]))
         else:
             yield Judged(answer, Kind.TORN if match.torn else Kind.WRONG)

@@ -34,6 +34,12 @@ class Course:
     known: Bools
     slack: Numbers
 
+    def within(self, first: int, last: int) -> "Course":
+        """The course while from `first` to `last` events of the stream have arrived."""
+        begin, end = np.searchsorted(self.places, [first, last])
+        inner = slice(begin, end + 1)
+        return Course(self.places[begin:end], self.values[inner], self.known[inner], self.slack[inner])
+
     def fits(self, value: float | None) -> Bools:
         """For each k, whether the number may be `value`."""
         if value is None:
@@ -54,28 +60,28 @@ class Rows:
 
 @dataclass
 class Mismatches:
-    """Counts for each number of events n from 0 to `most` what of an answer is not right after the first n events."""
+    """Counts for each number of events n from `first` to `last` what of an answer is not right after n events."""
 
-    most: int
+    first: int
+    last: int
     _steps: Longs = field(init=False)
 
     def __post_init__(self) -> None:
-        self._steps = np.zeros(self.most + 2, np.int64)
+        self._steps = np.zeros(self.last - self.first + 2, np.int64)
 
-    def add(self, places: Longs, fits: Bools) -> bool:
-        """Counts each n where it does not fit that k of the events at `places` have arrived; whether any n fits."""
-        starts = np.concatenate([[0], places + 1])
-        ends = np.minimum(np.concatenate([places + 1, [self.most + 1]]), self.most + 1)
-        reached = starts < ends
-        wrong = reached & ~fits
-        np.add.at(self._steps, starts[wrong], 1)
-        np.add.at(self._steps, ends[wrong], -1)
-        return bool((reached & fits).any())
+    def add(self, course: Course, value: float | None) -> None:
+        """Counts each n after which a number of the answer is not `value`."""
+        part = course.within(self.first, self.last)
+        bounds = np.concatenate([[self.first], part.places + 1, [self.last + 1]]) - self.first
+        wrong = np.concatenate([[False], ~part.fits(value), [False]])
+        runs = np.flatnonzero(wrong[1:] != wrong[:-1])  # where wrong numbers begin and end, in turn
+        self._steps[bounds[runs[::2]]] += 1
+        self._steps[bounds[runs[1::2]]] -= 1
 
     @property
     def right(self) -> Longs:
         """The numbers of events after which everything was right, ascending."""
-        return np.flatnonzero(np.cumsum(self._steps[:-1]) == 0)
+        return self.first + np.flatnonzero(np.cumsum(self._steps[:-1]) == 0)
 
 
 def counted(places: Longs) -> Course:

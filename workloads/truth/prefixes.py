@@ -5,7 +5,7 @@ number n for which it equals the truth of the first n events. Computing this tru
 each number of the answer is compared with its own course, and an n is right if nothing of the answer speaks against it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -19,10 +19,9 @@ from rollup_bench.workloads.events import Events
 from rollup_bench.workloads.questions import Aggregate, Cohort, Question
 from rollup_bench.workloads.truth import aggregate_courses, cohort_courses
 from rollup_bench.workloads.truth.buckets import Longs
-from rollup_bench.workloads.truth.courses import POSITION, Key, Mismatches, Rows
+from rollup_bench.workloads.truth.courses import POSITION, Course, Key, Mismatches, Rows
 
-BROUGHT, NOT_BROUGHT = np.array([False, True]), np.array([True, False])
-"""Whether a row fits an answer that has it, or one that lacks it, before and after the event that brings the row."""
+NONE: Longs = np.array([], np.int64)
 
 
 @dataclass(frozen=True)
@@ -46,19 +45,30 @@ class Prefixes:
         self._rows = _rows_of(question, events)
         self._courses = lru_cache(maxsize=None)(self._rows.courses)
 
-    def find(self, answer: pa.Table, most: int) -> Match:
-        """Finds for which numbers of events, up to `most`, an answer in the question's schema is right."""
-        mismatches, begins, possible = Mismatches(min(most, self._length)), dict(self._rows.begins), True
+    def find(self, answer: pa.Table, most: int, least: int = 0) -> Match:
+        """Finds for which numbers of events, from `least` to `most`, an answer in the question's schema is right.
+
+        Few numbers take less time. An answer is only called torn if all numbers are allowed.
+        """
+        most, begins, numbers = min(most, self._length), dict(self._rows.begins), list[tuple[Course, float | None]]()
+        newest = -1
         for key, values in _rows(answer, self._keys):
-            if key not in begins:
-                return Match(np.array([], np.int64), torn=False)
-            possible &= mismatches.add(np.array([begins.pop(key)]), BROUGHT)
-            for column, found in self._courses(key).items():
-                possible &= mismatches.add(found.places, found.fits(values[column]))
-        for begin in begins.values():
-            possible &= mismatches.add(np.array([begin]), NOT_BROUGHT)
-        right = mismatches.right
-        return Match(right, torn=possible and not len(right))
+            if key not in begins or begins[key] >= most:
+                return Match(NONE, torn=False)
+            newest = max(newest, begins.pop(key))
+            numbers += [(course, values[column]) for column, course in self._courses(key).items()]
+        first, last = max(least, newest + 1), min([most, *begins.values()])
+        right = _right(numbers, first, last) if first <= last else NONE
+        possible = not (least or len(right)) and all(one.within(0, most).fits(value).any() for one, value in numbers)
+        return Match(right, torn=possible)
+
+
+def _right(numbers: Sequence[tuple[Course, float | None]], first: int, last: int) -> Longs:
+    """The numbers of events, from `first` to `last`, for which no number of an answer differs from its course."""
+    mismatches = Mismatches(first, last)
+    for course, value in numbers:
+        mismatches.add(course, value)
+    return mismatches.right
 
 
 def numbered(events: Events) -> Events:
