@@ -9,7 +9,6 @@ import pytest
 from rollup_bench.engines.contract import Plan
 from rollup_bench.engines.spark_cassandra.engine import SparkCassandra
 from rollup_bench.errors import FailureError
-from rollup_bench.harness.report.readme import read
 from rollup_bench.harness.run import loading, verdicts
 from rollup_bench.servers import Server
 from rollup_bench.servers.watch import Watch
@@ -17,7 +16,6 @@ from rollup_bench.workloads import dataset as datasets
 from rollup_bench.workloads import events
 from rollup_bench.workloads.events import Events
 from tests.conftest import BUDGET
-from tests.support import ROOT
 
 FLIGHTS = datasets.read("flights")
 
@@ -49,11 +47,6 @@ def test_every_question_of_flights_is_answered_right(engine: SparkCassandra, pla
             assert engine.scan(question, plan).ranges > 1
             verdict = verdicts.check(question, session.ask(question), flights)
             assert verdict.kind in verdicts.RIGHT, (name, verdict.reason)
-
-
-def test_the_stored_report_is_about_the_locked_versions(engine: SparkCassandra) -> None:
-    name = "engines/spark_cassandra/verified.json"
-    assert read(ROOT / name).version == engine.version, f"rollup-bench verify {engine.name} --format json > {name}"
 
 
 def test_a_table_that_is_gone_is_an_error_of_the_engine(engine: SparkCassandra, plan: Plan) -> None:
