@@ -14,7 +14,7 @@ VALUES = ("answers", "columns", "events", "filters", "measures", "questions")
 """The modules of `workloads` that the truth and the check may import from, besides each other."""
 FUNCTIONS = {"keys", "milliseconds", "schema"}
 """The functions among what they import: the columns of an answer, and an instant as an integer."""
-METHODS = {"batches", "fingerprint", "milliseconds", "schema", "until", "value"}
+METHODS = {"batches", "fingerprint", "milliseconds", "schema", "shards", "until", "value"}
 """What the imported classes can do: hand out rows, and say what they hold in another form."""
 
 
