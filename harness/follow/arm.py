@@ -2,8 +2,8 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack, closing
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from zlib import crc32
@@ -17,7 +17,7 @@ from rollup_bench.harness.follow.answers import Answer, Judged, judged
 from rollup_bench.harness.follow.asking import Schedule
 from rollup_bench.harness.follow.killing import Victim, killing
 from rollup_bench.harness.follow.request import Request
-from rollup_bench.harness.follow.sending import Outlet, sending
+from rollup_bench.harness.follow.sending import Outlet, Sending, sending
 from rollup_bench.harness.follow.store import PATIENCE, Begin, Phase, Task
 from rollup_bench.harness.follow.stream import Stream, encoded
 from rollup_bench.harness.follow.usage import Usage
@@ -66,10 +66,19 @@ class Asks:
 
 
 @dataclass(frozen=True)
-class Seen:
-    """What happened: the start of the stream, and when its messages were sent and acknowledged, by `time.monotonic`."""
+class Ready:
+    """A stream that can start, at an instant of `time.monotonic`, what is asked about it, and its sender."""
 
     start: float
+    stream: Stream
+    asks: Asks
+    sender: Sending
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What happened: when messages were sent and acknowledged, by `time.monotonic`, what was used, and the answers."""
+
     sent: Seconds
     acknowledged: Seconds
     message_bytes: int
@@ -114,15 +123,29 @@ def follow(
             say("starting the follower")
             watching = stack.enter_context(closing(Watching(task, kill)))
             say("making the stream ready")
-            ahead = AHEAD + rows / ENCODED
-            start, stream = time.monotonic() + ahead, request.stream(time.time() + ahead, launch)
-            asks = _asks(request, engine, plan, stream)
-            seen = _seen(request, outlet, watching, stream, asks, start, _servers(engine, place, bridge, victim), say)
+            ready = stack.enter_context(_ready(request, engine, plan, outlet, launch, AHEAD + rows / ENCODED))
+            seen = _seen(request, watching, ready, _servers(engine, place, bridge, victim), say)
     finally:
         follows.stop(plan)
         engine.drop(plan)
     say("checking the answers")
-    return _line(f"{engine.name}/{layout.name}", launch, bridge is not None, stream, asks, seen)
+    return _line(f"{engine.name}/{layout.name}", launch, bridge is not None, ready, seen)
+
+
+@contextmanager
+def _ready(request: Request, engine: Engine, plan: Plan, outlet: Outlet, launch: int, ahead: float) -> Iterator[Ready]:
+    """A stream that starts in at most `ahead` seconds; if it is not ready then, it is made again for a later start.
+
+    FailureError if it is not ready in four times as many seconds.
+    """
+    for longer in (1, 2, 4):
+        start, stream = time.monotonic() + longer * ahead, request.stream(time.time() + longer * ahead, launch)
+        asks = _asks(request, engine, plan, stream)
+        with sending(outlet, encoded(stream.events), stream.rate) as sender:
+            if time.monotonic() < start:
+                yield Ready(start, stream, asks, sender)
+                return
+    raise FailureError("the stream was not ready in time; ask fewer questions, or send fewer events")
 
 
 def _asks(request: Request, engine: Engine, plan: Plan, stream: Stream) -> Asks:
@@ -150,37 +173,27 @@ def _servers(engine: Engine, place: Place, bridge: Server | None, victim: Victim
     return {name: server for name, server in found.items() if server and name != victim}
 
 
-def _seen(
-    request: Request,
-    outlet: Outlet,
-    watching: Watching,
-    stream: Stream,
-    asks: Asks,
-    start: float,
-    servers: Mapping[str, Server],
-    say: Say,
-) -> Seen:
+def _seen(request: Request, watching: Watching, ready: Ready, servers: Mapping[str, Server], say: Say) -> Seen:
+    asks, sender = ready.asks, ready.sender
     questions = {**asks.questions, **({ALL: asks.count} if asks.count else {})}
-    schedule = Schedule(start, 1 / request.asked, list(asks.prefixes), request.seed)
-    with sending(outlet, encoded(stream.events), stream.rate) as sender:
-        if time.monotonic() > start:
-            raise FailureError("the stream was not ready in time; ask fewer questions, or send fewer events")
-        say(f"following for {stream.seconds:.0f} s")
-        sender.start(start)
-        usage = Usage(servers)
-        watching.run(Begin(schedule, questions), sender, usage)
-        sender.wait(Watch(seconds=PATIENCE))
-    return Seen(start, sender.sent, sender.acknowledged, sender.size, usage, watching.kill, watching.answers)
+    schedule = Schedule(ready.start, 1 / request.asked, list(asks.prefixes), request.seed)
+    say(f"following for {ready.stream.seconds:.0f} s")
+    sender.start(ready.start)
+    usage = Usage(servers)
+    watching.run(Begin(schedule, questions), sender, usage)
+    sender.wait(Watch(seconds=PATIENCE))
+    return Seen(sender.sent, sender.acknowledged, sender.size, usage, watching.kill, watching.answers)
 
 
-def _line(arm: str, launch: int, bridged: bool, stream: Stream, asks: Asks, seen: Seen) -> Followed:
-    due = seen.start + stream.due
+def _line(arm: str, launch: int, bridged: bool, ready: Ready, seen: Seen) -> Followed:
+    start, stream, asks = ready.start, ready.stream, ready.asks
+    due = start + stream.due
     final = {answer.question: answer for answer in seen.answers[Phase.FINAL]}
     return Followed(
         arm=arm,
         launch=launch,
-        answers=_asked(judged(seen.answers[Phase.WRITTEN], asks.prefixes, seen.sent), seen.start),
-        quiet=_asked(judged(seen.answers[Phase.QUIET], asks.prefixes, seen.sent), seen.start),
+        answers=_asked(judged(seen.answers[Phase.WRITTEN], asks.prefixes, seen.sent), start),
+        quiet=_asked(judged(seen.answers[Phase.QUIET], asks.prefixes, seen.sent), start),
         final={name: _verdict(question, final[name], stream) for name, question in asks.questions.items()},
         stored=_count(final[ALL]) if ALL in final else None,
         left_out=asks.left_out,

@@ -4,7 +4,7 @@ import multiprocessing
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from enum import StrEnum
 from multiprocessing.connection import Connection as Pipe
 from multiprocessing.process import BaseProcess
@@ -148,8 +148,9 @@ def _run(pipe: Pipe, task: Task, stored: Any) -> None:
             with feeding(broker, task.bridge, task.outlet.topic, tables, task.plan.schema, stored) as fed:
                 _follow(task, tables, fed, pipe, lambda phase: lambda found: send((phase, found)))
         send(None)
-    except Exception as error:  # the other process reports it
-        send(reason(error))
+    except Exception as error:  # the other process reports it, unless it has ended
+        with suppress(BrokenPipeError):
+            send(reason(error))
 
 
 def _follow(task: Task, tables: Following, fed: Feeding, pipe: Pipe, report: Report) -> None:
