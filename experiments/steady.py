@@ -2,8 +2,9 @@
 
 `python -m experiments.steady FRONTIER [--seconds 600] --out FOLDER`, where FRONTIER is the folder of
 `experiments.frontier`. Of each arm, the fewest questions a second count. Only a few questions are asked, because the
-truth of each needs memory for each event. Each stream is a file in FOLDER. The program exits with 1 if lags grow until
-the end of a stream, or if the memory of a follower in the last third is more than 5% above that in the middle.
+truth of each needs memory for each event. Each stream is a file in FOLDER. The program exits with 1 if a stream is not
+kept up with, for example because lags grow until its end, or if the memory of a follower in the last third is more than
+5% above that in the middle.
 """
 
 import sys
@@ -13,7 +14,7 @@ import click
 
 from experiments.frontier import BROKER, places, requested
 from rollup_bench.errors import RequestError
-from rollup_bench.harness.follow.figures import Figures, figures
+from rollup_bench.harness.follow.figures import Figures, figures, kept_up
 from rollup_bench.harness.follow.run import followed, header
 from rollup_bench.harness.records.lines import parts
 from rollup_bench.harness.records.streams import Followed, read, write
@@ -67,8 +68,7 @@ def main(frontier: Path, seconds: float, out: Path) -> None:
         if isinstance(line, Followed):
             seen = figures(first, line)
             table.add_row(*row(reach, rate, seen))
-            steady = steady and bool(seen.fresh) and not (seen.lost or seen.doubled or seen.wrong)
-            steady = steady and grown(seen) <= FLAT
+            steady = steady and kept_up(seen) and grown(seen) <= FLAT
         else:
             table.add_row(reach.arm, f"{rate:,.0f}", f"{reach.asked:g}", line.reason, "", "")
             steady = False
