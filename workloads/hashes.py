@@ -7,7 +7,7 @@ import pyarrow as pa
 Hashes = npt.NDArray[np.uint64]
 
 MOST = 1 << 18
-"""Up to so many distinct values are counted exactly."""
+"""Fewer distinct values are counted exactly."""
 SLICE = 1 << 10
 """How many texts are hashed at once, so that long ones need little memory."""
 BASE = 0x9E3779B97F4A7C15
@@ -15,7 +15,7 @@ MIX = np.uint64(0xD6E8FEB86659FD93)
 
 
 class Distinct:
-    """Counts distinct values except NULL in little memory: up to MOST exactly, and above within 1%.
+    """Counts distinct values except NULL in little memory: fewer than MOST exactly, others within 1%.
 
     It stores the MOST smallest of the different hashes. Hashes are evenly spread, so the largest of these tells how
     many there are in all; the standard error is one part in the square root of MOST, which is 0.2%.

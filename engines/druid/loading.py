@@ -27,7 +27,7 @@ FILE_ROWS = 1_000_000
 """The most rows after which a new file begins; sub-tasks read files in parallel."""
 MAX_INLINE_BYTES = 50 << 20
 """The most bytes of rows inside a task, if Druid cannot read the disk of the client."""
-EVENTS = "events"
+EVENTS, DERIVED = "events", "derived"
 """The folder of the files of events; each table of cohorts or funnels has one of its own, with its name."""
 
 
@@ -43,7 +43,7 @@ class Load:
 
     @property
     def alone(self) -> bool:
-        """Whether its task starts tasks of its own: two such tasks could wait forever for each other's."""
+        """Whether its task starts sub-tasks: two such loads at once could wait forever for each other's slots."""
         return bool(self.spec["tuningConfig"]["maxNumConcurrentSubTasks"] > 1)
 
 
@@ -64,7 +64,8 @@ def write_events(events: Events, folder: Path, cores: int, watch: Watch) -> None
 
 
 def missing_parts(events: Events, folder: Path) -> list[Callable[[], int]]:
-    """The files of events that are missing in a folder, one for each shard; deletes all other files of events."""
+    """The files of events that are missing in a folder, one for each shard; deletes all other files of a load."""
+    shutil.rmtree(folder / DERIVED, ignore_errors=True)
     shards = events.shards()
     files = {folder / EVENTS / f"{shard.number:06}-of-{len(shards):06}.json": shard for shard in shards}
     if (folder / EVENTS).exists():
@@ -103,7 +104,7 @@ def loads(
         source, inputs, count = f"{plan.name}_{datasource.name}", folder / EVENTS, events.statistics.rows
         if not isinstance(datasource, Datasource):
             watch.say(f"computing {datasource.title}")
-            table, inputs = datasource.rows(events), folder / "derived" / datasource.name
+            table, inputs = datasource.rows(events), folder / DERIVED / datasource.name
             count = sum(_files(table.to_batches(), inputs, datasource.time, FILE_ROWS))
             watch.check()
         made.append(Load(source, datasource, spec(datasource, source, budget), inputs, count))

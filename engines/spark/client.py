@@ -35,6 +35,8 @@ CHUNK = 1 << 20
 """Bytes of a file in one message."""
 OUT_OF_RANGE = "22003"
 """The SQLSTATE of a number that does not fit its type."""
+ONE_LINE = {"spark.sql.execution.pyspark.udf.hideTraceback.enabled": "true"}
+"""The setting of a session in which an error of a Python function is one line."""
 KINDS = {str: "string", int: "long", float: "double"}
 Named = Mapping[str, relations.Relation]
 """Relations by the names that a statement gives them."""

@@ -12,7 +12,7 @@ import pyarrow as pa
 from rollup_bench.engines.contract import Engine, Loaded, Plan, Session, Support, Where, demand, unsupported
 from rollup_bench.engines.exports import write_server_settings, write_text
 from rollup_bench.engines.spark import export, loading
-from rollup_bench.engines.spark.client import Client
+from rollup_bench.engines.spark.client import ONE_LINE, Client
 from rollup_bench.engines.spark.loading import Folder
 from rollup_bench.engines.spark.rollup import Stored
 from rollup_bench.engines.spark.server import RECIPE
@@ -41,7 +41,7 @@ SETTINGS = {
     "spark.sql.ansi.enabled": "true",
     "spark.sql.caseSensitive": "true",
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
-    "spark.sql.execution.pyspark.udf.hideTraceback.enabled": "true",
+    **ONE_LINE,
 }
 """The settings of a session."""
 

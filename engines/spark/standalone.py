@@ -24,7 +24,9 @@ def daemons(place: Place, workers: int, heap: int) -> list[list[JavaProcess]]:
     """
     if workers > place.budget.cores:
         cores = place.budget.cores
-        raise RequestError(f"--workers {workers}: the budget has {cores} cores; give at most {cores} workers")
+        raise RequestError(
+            f"--workers {workers}: the budget has {cores} cores; give at most {cores}, or stop the cluster: down spark"
+        )
     ports = ("--port", str(place.ports["master"]), "--webui-port", str(place.ports["page"]))
     master = _daemon(place, "master", "master.Master", ports, 0)
     share = ("--cores", str(place.budget.cores // workers), "--memory", f"{heap >> 20}m", "--webui-port", "0")

@@ -8,7 +8,7 @@ from contextlib import closing
 import pyarrow as pa
 from pyspark import cloudpickle
 
-from rollup_bench.engines.spark.client import Client
+from rollup_bench.engines.spark.client import ONE_LINE, Client
 from rollup_bench.engines.spark.protocol import expressions, relations, types
 from rollup_bench.servers.connection import Connection
 
@@ -62,7 +62,7 @@ def each_done(
 
     if not count:
         return
-    with closing(Client(connection, {})) as client:
+    with closing(Client(connection, ONE_LINE)) as client:
         made = task_rows(rows, count, "result BIGINT")
         for batch in client.batches("SELECT result FROM done", seconds=seconds, named={"done": made}):
             yield from batch.column(0).to_pylist()

@@ -64,7 +64,9 @@ def _size(evidence: Evidence, needs: Needs, years: float) -> Iterator[Refusal]:
             yield Refusal("years kept", f"{why}; describe events of your own", "rollup-bench data describe --help")
     if rows and not 1 / ALIKE <= rows / evidence.rows <= ALIKE:
         why = f"{evidence.rows:,} events were measured, you keep {rows:,.0f}"
-        yield Refusal("number of events", f"{why}; runs in {SIZES} sizes tell up to {REACH} times the largest", larger)
+        yield Refusal(
+            "number of events", f"{why}; runs in {SIZES} sizes are extrapolated to {REACH} times the largest", larger
+        )
 
 
 def measuring(

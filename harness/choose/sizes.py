@@ -128,7 +128,7 @@ def line(sizes: Sequence[int], amounts: Sequence[float], rows: float) -> float:
     weights = 1 / y**2
     centre, middle = np.average(x, weights=weights), np.average(y, weights=weights)
     slope = max(float(weights @ ((x - centre) * (y - middle)) / (weights @ (x - centre) ** 2)), 0.0)
-    if slope * centre > middle:  # nothing costs less than nothing without events
+    if slope * centre > middle:  # the amount without events is not negative
         return float(weights @ (x * y) / (weights @ x**2) * rows)
     return float(middle + slope * (rows - centre))
 

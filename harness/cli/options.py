@@ -78,7 +78,9 @@ def _address(_context: click.Context, _option: click.Parameter, value: str | Non
         return None
     engine, given, address = value.partition("=")
     if engine != "spark" or bool(given) != bool(address):
-        raise click.BadParameter(f"`{value}` is not spark; give spark, or spark=sc://host for a Spark of your own")
+        raise click.BadParameter(
+            f"`{engine.partition(':')[0]}` is not spark; give spark, or spark=sc://host for a Spark of your own"
+        )
     return address
 
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from datetime import timedelta
+from itertools import chain, count
 from pathlib import Path
 
 import msgspec
@@ -91,7 +92,8 @@ def _order(found: Sample, times: Span, chosen: Roles) -> str:
     if some.column:
         remedy = f"if {_value(some.column)} orders them, give it no other role, and write order = {_value(some.column)}"
     elif some.by_rows:
-        name = next(name for name in ("line", "row", "row_number", "file_row") if name not in found.names)
+        usual = ("line", "row", "row_number")
+        name = next(name for name in chain(usual, map("row_{}".format, count(2))) if name not in found.names)
         remedy = f'if the file has their order, write row_number = "{name}" under [source], and order = "{name}" here'
     else:
         remedy = "if a column of integers orders them, name it here by `order`"

@@ -1,7 +1,7 @@
 """Finds words that stand for NULL in columns of numbers and of times."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Set
 from typing import NamedTuple
 
 from rollup_bench.harness.describe.cells import CODE, COMMA, NUMBER, TIME
@@ -55,6 +55,20 @@ def words(name: str, cells: Iterable[str]) -> Words:
             return Words(known, frozenset(others))
         return Words(anywhere, doubt=_doubt(name, what, max(sorted(others), key=lambda cell: counts[cell])))
     return Words(anywhere)
+
+
+def certain(words: Mapping[str, Words], texts: Mapping[str, Set[str]]) -> dict[str, Words]:
+    """The words of columns without guesses that are values of another column, by the values of columns of texts."""
+    return {name: _unless_elsewhere(each, texts) for name, each in words.items()}
+
+
+def _unless_elsewhere(words: Words, texts: Mapping[str, Set[str]]) -> Words:
+    for name, values in texts.items():
+        for word in sorted(words.guessed & values):
+            anywhere = frozenset(cell for cell in words.known if _plain(cell) in ANYWHERE)
+            remedy = "if it means NULL in both, write it in `null` under [source], and the column in `measures`"
+            return Words(anywhere, doubt=f"`{word}` is also a value of {name}; {remedy}")
+    return words
 
 
 def _doubt(name: str, what: str, word: str) -> str:

@@ -79,8 +79,9 @@ def sample(path: Path, separator: str | None, footer: int = 0) -> Sample:
     found = replace(found, rename=_renamed(names))
     new = {old: new for new, old in found.rename.items()}
     words = _null_words(files, found) if texts else {}
-    kept = set[str]().union(*(each.known | each.guessed for each in words.values()))
     plain = _first_rows(path, files, found)
+    words = nulls.certain(words, _texts_of(plain, words))
+    kept = set[str]().union(*(each.known | each.guessed for each in words.values()))
     if kept:
         found = replace(found, null=("", *sorted(kept)))
     read, left = _readable(_first_rows(path, files, found), found if texts else None)
@@ -92,6 +93,12 @@ def sample(path: Path, separator: str | None, footer: int = 0) -> Sample:
         read[name] = read[name].cast(pa.string())
     names = [new.get(name, name) for name in names]
     return Sample(path, files, found, list(texts.values()), names, read, left, words, empty)
+
+
+def _texts_of(batch: pa.RecordBatch, words: Mapping[str, Words]) -> dict[str, set[str]]:
+    """The values of each column of texts among which no words are guessed to stand for NULL."""
+    texts = [f.name for f in batch.schema if pa.types.is_string(f.type) and not words.get(f.name, Words()).guessed]
+    return {name: set(batch.column(name).unique().to_pylist()) for name in texts}
 
 
 def dataset(source: Source) -> Dataset:

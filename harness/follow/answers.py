@@ -55,13 +55,14 @@ def _judged(answers: Sequence[Answer], prefixes: Mapping[str, Prefixes], sent: S
             continue
         known, most = prefixes[answer.question], int(np.searchsorted(sent, answer.done, "right"))
         visible = reached[bisect_right(ends, answer.asked) - 1]
-        later = known.find(answer.table, most, visible).right
-        if len(later):
+        match = known.find(answer.table, most, visible)
+        if len(later := match.right):
             ends.append(answer.done)
             reached.append(max(reached[-1], int(later[0])))
             yield Judged(answer, Kind.RIGHT, int(later[0]), int(later[-1]))
             continue
-        match = known.find(answer.table, most)
+        if visible:
+            match = known.find(answer.table, most)
         if len(match.right):
             yield Judged(answer, Kind.WENT_BACK, int(match.right[0]), int(match.right[-1]))
         else:

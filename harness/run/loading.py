@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from rollup_bench.engines.contract import Built, Engine, Loaded, Plan
+from rollup_bench.errors import RequestError
 from rollup_bench.harness.run.costs import Meter, gauge
 from rollup_bench.servers import Connection
 from rollup_bench.servers.lock import in_turn
@@ -22,6 +23,7 @@ from rollup_bench.workloads.pace import Pace
 
 LOADING = "the layout: waiting for another process that is loading it"
 LEAST_SECONDS = 300.0
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 ROWS_PER_SECOND = 1_000
 
 
@@ -103,12 +105,29 @@ def _divided(engine: Engine, plan: Plan, events: Events, watch: Watch, spark: Co
     from rollup_bench.engines.spark.tasks import each_done
 
     began = time.perf_counter()
+    _check_reach(engine, spark)
     parts, pace = engine.parts(plan, events), Pace(watch.say, "by tasks of Spark: ", events.statistics.rows)
     for rows in each_done(spark, lambda number: parts[number](), len(parts), watch.remaining):
         pace(rows)
         watch.check()
+    if engine.parts(plan, events):
+        reach = f"the tasks of Spark did not reach {engine.name} or the home folder of this machine"
+        raise RequestError(f"--load-on: {reach}; give --load-on spark, without an address")
     loaded = engine.load(plan, events, watch)
     return replace(loaded, seconds=max(loaded.seconds, time.perf_counter() - began), processor=None)
+
+
+def _check_reach(engine: Engine, spark: Connection) -> None:
+    """RequestError if tasks on other machines do not reach a server of this one, or would get a login unencrypted."""
+    server = engine.served_by
+    if spark.hosts[0] in LOOPBACK:
+        return
+    if server.via != "external":
+        here = f"tasks on other machines do not reach the {engine.name} of this machine"
+        raise RequestError(f"--load-on: {here}; give --via external, or --load-on spark without an address")
+    if server.connection.password and not spark.tls:
+        sent = f"the login of {engine.name} would be sent to Spark without encryption"
+        raise RequestError(f"--load-on: {sent}; set ROLLUP_BENCH_SPARK_TLS=1, or give --load-on spark")
 
 
 def _record(path: Path, engine: Engine, plan: Plan, loaded: Loaded) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import pyarrow.parquet as pq
 
 from rollup_bench.engines.registry import engine_type, recipe
@@ -75,7 +76,8 @@ def make(connection: Connection, source: Source, folder: Path, say: Say) -> list
 
 
 def _remove_partial(paths: list[Path]) -> None:
-    """Deletes what tasks have written that were killed."""
+    """Deletes the unfinished files of killed tasks; the names of files end with the process that writes them."""
     for path in paths:
         for partial in path.parent.glob(f"{path.name}.*.part"):
-            partial.unlink(missing_ok=True)
+            if not psutil.pid_exists(int(partial.suffixes[-2][1:])):
+                partial.unlink(missing_ok=True)

@@ -84,6 +84,13 @@ def test_a_word_that_may_be_null_is_named(described: Described, text: str, doubt
     assert ("# Columns that stay texts:\n" + doubt in drafted) == bool(doubt)
 
 
+def test_a_repeated_word_that_another_column_has_is_named(described: Described) -> None:
+    rows = "".join(f"2013-01-01,u{n % 5},{n},open\n" for n in range(40))
+    text = described(f"at,who,score,status\n{rows}2013-01-02,u1,closed,closed\n2013-01-02,u2,closed,closed\n")
+    assert "null =" not in text
+    assert '#   "score": `closed` is also a value of status; if it means NULL in both' in text
+
+
 def test_words_for_null_in_measures_of_json(tmp_path: Path) -> None:
     rows = [f'{{"at": "2020-01-01", "who": "a", "n": {n}}}' for n in ("1", "2", '"n/a"', '""')]
     (tmp_path / "f.jsonl").write_text("\n".join(rows))

@@ -14,6 +14,7 @@ from rollup_bench.workloads import truth
 from rollup_bench.workloads.dataset import Dataset
 from rollup_bench.workloads.events import Events
 from rollup_bench.workloads.questions import Question, tolerated
+from rollup_bench.workloads.truth.courses import Course, Mismatches
 from rollup_bench.workloads.truth.prefixes import Prefixes, numbered
 
 ROWS = 3_000
@@ -93,3 +94,10 @@ def test_births_that_move_are_refused(game: Game) -> None:
     question = dataset.question("ten-years-of-players").fill()
     with pytest.raises(ValueError, match="births move to earlier events while events arrive late"):
         Prefixes(question, events)
+
+
+def test_several_events_of_a_course_may_have_one_place() -> None:
+    places, values = np.array([2, 10, 10, 10]), np.array([0, 10, 15, 10, 17])
+    mismatches = Mismatches(0, 20)
+    mismatches.add(Course(places, values, np.ones(5, np.bool_), np.zeros(5)), 10)
+    assert mismatches.right.tolist() == list(range(3, 11))

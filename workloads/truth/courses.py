@@ -75,8 +75,8 @@ class Mismatches:
         bounds = np.concatenate([[self.first], part.places + 1, [self.last + 1]]) - self.first
         wrong = np.concatenate([[False], ~part.fits(value), [False]])
         runs = np.flatnonzero(wrong[1:] != wrong[:-1])  # where wrong numbers begin and end, in turn
-        self._steps[bounds[runs[::2]]] += 1
-        self._steps[bounds[runs[1::2]]] -= 1
+        np.add.at(self._steps, bounds[runs[::2]], 1)  # several events of a course may have one place
+        np.add.at(self._steps, bounds[runs[1::2]], -1)
 
     @property
     def right(self) -> Longs:

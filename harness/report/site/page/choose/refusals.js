@@ -48,7 +48,7 @@
                 : { what: 'years kept', why: `${why}; describe events of your own`, command: 'rollup-bench data describe --help' });
         }
         if (rows && !(1 / ALIKE <= rows / evidence.rows && rows / evidence.rows <= ALIKE)) {
-            const why = `${fixed(evidence.rows, 0)} events were measured, you keep ${fixed(rows, 0)}; runs in ${SIZES} sizes tell up to ${REACH} times the largest`;
+            const why = `${fixed(evidence.rows, 0)} events were measured, you keep ${fixed(rows, 0)}; runs in ${SIZES} sizes are extrapolated to ${REACH} times the largest`;
             found.push({ what: 'number of events', why, command: larger });
         }
         return found;
