@@ -78,9 +78,8 @@ def _address(_context: click.Context, _option: click.Parameter, value: str | Non
         return None
     engine, given, address = value.partition("=")
     if engine != "spark" or bool(given) != bool(address):
-        raise click.BadParameter(
-            f"`{engine.partition(':')[0]}` is not spark; give spark, or spark=sc://host for a Spark of your own"
-        )
+        shown = value if engine == "spark" else engine.partition(":")[0]  # an address may hold a token
+        raise click.BadParameter(f"`{shown}` is not spark; give spark, or spark=sc://host for a Spark of your own")
     return address
 
 

@@ -98,13 +98,12 @@ def run(
 
 
 def _check_divides(engines: Sequence[str], profile: str) -> None:
-    """Raises RequestError unless tasks of Spark can load all of the engines, and the profile times nothing."""
+    """Raises RequestError unless tasks of Spark can load all of the engines, and the profile times no loads."""
     for engine in engines:
         if not engine_type(engine).divides:
             raise RequestError(f"--load-on: one process loads all events into {engine}; leave it out of --engines")
-    if PROFILES[profile].timed != 0:
-        times = f"--profile {profile} times answers, while Spark runs"
-        raise RequestError(f"--load-on: {times}; give --profile check, after which other runs use the load")
+    if PROFILES[profile].effort.launches > 1:
+        raise RequestError(f"--load-on: --profile {profile} compares times of loads; give --profile look or check")
 
 
 def _complete(measured: Run) -> bool:

@@ -143,7 +143,7 @@ COMMANDS: dict[str, dict[str, list[Case]]] = {
             (["run", "--load-on", "spark"], ("--load-on: one process loads all events into duckdb",)),
             (
                 ["run", "--load-on", "spark", "--engines", "druid", "--profile", "quick"],
-                ("--load-on: --profile quick times answers, while Spark runs; give --profile check",),
+                ("--load-on: --profile quick compares times of loads; give --profile look or check",),
             ),
             (["run", "--load-on", "spark=x:y", "--engines", "druid"], ("--load-on: give sc://host",)),
         ],
