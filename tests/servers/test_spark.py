@@ -137,24 +137,6 @@ def test_a_statement_that_takes_too_long_ends_on_the_server_too(client: Client, 
     assert client.table("SELECT 1 AS x")["x"].to_pylist() == [1]
 
 
-def test_a_session_that_the_server_has_forgotten_does_not_answer(spark_server: Server, tmp_path: Path) -> None:
-    """A restarted server would make a new session of the same name, without settings and tables."""
-    engine, events = Spark(spark_server, tmp_path, BUDGET), few([event(gold=n) for n in range(5)])
-    plan = engine.plan(RANDOM, RANDOM.layout("raw"), events.statistics)
-    engine.drop(plan)
-    engine.load(plan, events, Watch())
-    question = Aggregate(JUNE, (COUNT,))
-    with engine.session(plan) as session:
-        assert session.ask(question)["count()"].to_pylist() == [5]
-        spark_server.restart(Watch(seconds=300))
-        with pytest.raises(FailureError, match=r"^spark: "):
-            session.ask(question)
-    assert engine.rows(plan) == 5
-    with engine.session(plan) as session:
-        assert session.ask(question)["count()"].to_pylist() == [5]
-    engine.drop(plan)
-
-
 def test_python_functions_run_in_processes_of_the_server(client: Client, spark_server: Server, tmp_path: Path) -> None:
     """A task for each number. The processor time is the server's, and an error is that of the statement."""
     columns = "n BIGINT, at TIMESTAMP, process BIGINT"
@@ -176,3 +158,21 @@ def test_python_functions_run_in_processes_of_the_server(client: Client, spark_s
     with pytest.raises(StatementError, match="0 has no rows"):
         client.table("SELECT * FROM made", named={"made": task_rows(failing, 1, columns)})
     assert client.table("SELECT count(DISTINCT process) AS n FROM made", named=made)["n"].to_pylist()[0] >= 1
+
+
+def test_a_session_that_the_server_has_forgotten_does_not_answer(spark_server: Server, tmp_path: Path) -> None:
+    """A restarted server would make a new session of the same name, without settings and tables."""
+    engine, events = Spark(spark_server, tmp_path, BUDGET), few([event(gold=n) for n in range(5)])
+    plan = engine.plan(RANDOM, RANDOM.layout("raw"), events.statistics)
+    engine.drop(plan)
+    engine.load(plan, events, Watch())
+    question = Aggregate(JUNE, (COUNT,))
+    with engine.session(plan) as session:
+        assert session.ask(question)["count()"].to_pylist() == [5]
+        spark_server.restart(Watch(seconds=300))
+        with pytest.raises(FailureError, match=r"^spark: "):
+            session.ask(question)
+    assert engine.rows(plan) == 5
+    with engine.session(plan) as session:
+        assert session.ask(question)["count()"].to_pylist() == [5]
+    engine.drop(plan)
