@@ -48,7 +48,9 @@ def test_all_processes_and_executors_are_in_the_budget(workers: int, memory: int
 
 
 def test_more_workers_than_cores_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(RequestError, match=r"^--workers 5: the budget has 4 cores; give at most 4, or stop the cluster: down spark$"):
+    with pytest.raises(
+        RequestError, match=r"^--workers 5: the budget has 4 cores; give at most 4, or stop the cluster: down spark$"
+    ):
         stages(5, tmp_path)
 
 
