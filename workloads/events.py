@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -11,7 +10,6 @@ from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
-import psutil
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset
@@ -274,16 +272,9 @@ def _write(path: Path, batches: Iterator[pa.RecordBatch], source: Path) -> None:
 
 
 def _replace(path: Path, fill: Callable[[Path], object]) -> None:
-    """Makes `path` by `fill`, whole or not at all, and removes the folder's partial files of processes that ended."""
-    for partial in path.parent.glob("*.part"):
-        if not psutil.pid_exists(int(partial.suffixes[-2][1:])):
-            partial.unlink(missing_ok=True)
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        fill(part)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    """Makes `path` by `fill`, whole or not at all, and removes the folder's unfinished files of ended processes."""
+    stored.remove_unfinished(path.parent.glob("*.part"))
+    stored.whole(path, fill)
 
 
 def _digest(*parts: Any) -> str:

@@ -1,7 +1,6 @@
 """Loads of a plan: the client writes files of JSON lines, tasks of Druid make segments of them."""
 
 import math
-import os
 import shutil
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -20,6 +19,7 @@ from rollup_bench.engines.druid.planning import Table
 from rollup_bench.errors import RequestError
 from rollup_bench.servers.budget import Budget
 from rollup_bench.servers.watch import Watch
+from rollup_bench.workloads import stored
 from rollup_bench.workloads.events import Events, Shard
 from rollup_bench.workloads.pace import Pace
 
@@ -83,15 +83,14 @@ def has_all_parts(folder: Path) -> bool:
 
 def _write_shard(shard: Shard, path: Path, time: str) -> int:
     """Writes the file of a shard, whole or not at all, and returns its number of rows."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
+
+    def fill(part: Path) -> None:
         with part.open("wb") as file:
             for batch in shard.events.batches():
                 file.write(ingest.lines(batch, time))
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    stored.whole(path, fill)
     return shard.rows
 
 

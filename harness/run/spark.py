@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import psutil
 import pyarrow.parquet as pq
 
 from rollup_bench.engines.registry import engine_type, recipe
@@ -14,7 +13,7 @@ from rollup_bench.servers import UP, Connection
 from rollup_bench.servers.budget import budget
 from rollup_bench.servers.external import ExternalServer
 from rollup_bench.servers.watch import Watch
-from rollup_bench.workloads import generated
+from rollup_bench.workloads import generated, stored
 from rollup_bench.workloads.source import Source
 
 NAME = "spark"
@@ -22,20 +21,14 @@ NAME = "spark"
 
 @contextmanager
 def optional(flag: str, address: str | None, home: Path, say: Say) -> Iterator[Connection | None]:
-    """Yields how to reach Spark, as `running` does; None if `address` is None, because `flag` was not given."""
+    """Yields how to reach the Spark at `address`, which `flag` gave; if it is empty, the server of this machine.
+
+    That server is started if it is down, and then stopped after the block. Yields None if `address` is None, because
+    `flag` was not given.
+    """
     if address is None:
         yield None
-    else:
-        with running(flag, address, home, say) as connection:
-            yield connection
-
-
-@contextmanager
-def running(flag: str, address: str, home: Path, say: Say) -> Iterator[Connection]:
-    """Yields how to reach the Spark at `address`, which `flag` gave; without one, the server of this machine.
-
-    The server is started if it is down, and then stopped after the block.
-    """
+        return
     engine_type(NAME)
     if address:
         declared = recipe(NAME)
@@ -68,16 +61,8 @@ def make(connection: Connection, source: Source, folder: Path, say: Say) -> list
         for rows in each_done(connection, write, len(paths)):
             pace(rows)
     finally:
-        _remove_partial(paths)
+        stored.remove_unfinished(part for path in paths for part in path.parent.glob(f"{path.name}.*.part"))
     if missing := [path for path in paths if not path.exists()]:
         remedy = "name a folder that the executors of Spark share with this machine"
         raise RequestError(f"--out {folder}: {missing[0].name} is not there: {remedy}")
     return paths
-
-
-def _remove_partial(paths: list[Path]) -> None:
-    """Deletes the unfinished files of killed tasks; the names of files end with the process that writes them."""
-    for path in paths:
-        for partial in path.parent.glob(f"{path.name}.*.part"):
-            if not psutil.pid_exists(int(partial.suffixes[-2][1:])):
-                partial.unlink(missing_ok=True)

@@ -1,14 +1,13 @@
 """Writes a game as Parquet files, each whole or not at all, so that an interrupted call can be repeated."""
 
-import os
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from rollup_bench.errors import RequestError
+from rollup_bench.workloads import stored
 from rollup_bench.workloads.game.generator import SCHEMA, VERSION, batches
 
 ROWS = 2**20
@@ -66,14 +65,12 @@ def write(
 
 def _write(path: Path, content: Iterator[pa.RecordBatch], compression: str, progress: Callable[[int], None]) -> None:
     """Writes batches to the Parquet file `path`, whole or not at all, and reports the rows of each batch."""
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
     options = {"compression": compression, "use_dictionary": _FEW, "column_encoding": _DELTA, "store_schema": False}
-    try:
+
+    def fill(part: Path) -> None:
         with pq.ParquetWriter(part, SCHEMA, **options) as writer:
             for batch in content:
                 writer.write_batch(batch)
                 progress(batch.num_rows)
-        part.replace(path)
-    finally:
-        with suppress(FileNotFoundError):
-            part.unlink()
+
+    stored.whole(path, fill)
