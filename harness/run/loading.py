@@ -110,22 +110,19 @@ def _divided(engine: Engine, plan: Plan, events: Events, watch: Watch, spark: Co
     for rows in each_done(spark, lambda number: parts[number](), len(parts), watch.remaining):
         pace(rows)
         watch.check()
-    if engine.parts(plan, events):
-        reach = f"the tasks of Spark did not reach {engine.name} or the home folder of this machine"
-        raise RequestError(f"--load-on: {reach}; give --load-on spark, without an address")
     loaded = engine.load(plan, events, watch)
     return replace(loaded, seconds=max(loaded.seconds, time.perf_counter() - began), processor=None)
 
 
 def _check_reach(engine: Engine, spark: Connection) -> None:
     """RequestError if tasks on other machines do not reach a server of this one, or would get a login unencrypted."""
-    server = engine.served_by
+    reached = engine.served_by.connection
     if spark.hosts[0] in LOOPBACK:
         return
-    if server.via != "external":
+    if set(reached.hosts) & set(LOOPBACK):
         here = f"tasks on other machines do not reach the {engine.name} of this machine"
         raise RequestError(f"--load-on: {here}; give --via external, or --load-on spark without an address")
-    if server.connection.password and not spark.tls:
+    if reached.password and not spark.tls:
         sent = f"the login of {engine.name} would be sent to Spark without encryption"
         raise RequestError(f"--load-on: {sent}; set ROLLUP_BENCH_SPARK_TLS=1, or give --load-on spark")
 
