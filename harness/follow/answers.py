@@ -56,14 +56,13 @@ def _judged(answers: Sequence[Answer], prefixes: Mapping[str, Prefixes], sent: S
         known, most = prefixes[answer.question], int(np.searchsorted(sent, answer.done, "right"))
         visible = reached[bisect_right(ends, answer.asked) - 1]
         match = known.find(answer.table, most, visible)
-        if len(later := match.right):
-            ends.append(answer.done)
-            reached.append(max(reached[-1], int(later[0])))
-            yield Judged(answer, Kind.RIGHT, int(later[0]), int(later[-1]))
-            continue
-        if visible:
+        if visible and not len(match.right):
             match = known.find(answer.table, most)
-        if len(match.right):
-            yield Judged(answer, Kind.WENT_BACK, int(match.right[0]), int(match.right[-1]))
-        else:
+        if not len(match.right):
             yield Judged(answer, Kind.TORN if match.torn else Kind.WRONG)
+            continue
+        low, high = int(match.right[0]), int(match.right[-1])
+        if low >= visible:
+            ends.append(answer.done)
+            reached.append(max(reached[-1], low))
+        yield Judged(answer, Kind.RIGHT if low >= visible else Kind.WENT_BACK, low, high)
