@@ -54,7 +54,7 @@ def hashes(values: pa.Array) -> Hashes:
 
 
 def _hashes(texts: pa.Array) -> Hashes:
-    """The bytes of each text, counted from 1, are the coefficients of a polynomial, whose value is mixed."""
+    """The hash of each text: the value of a polynomial whose coefficients are the bytes plus 1, with its bits mixed."""
     _, offsets, data = texts.buffers()
     ends = np.frombuffer(offsets, np.int64)[texts.offset : texts.offset + len(texts) + 1]
     letters = np.frombuffer(data, np.uint8)[ends[0] : ends[-1]].astype(np.uint64) + 1

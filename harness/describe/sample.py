@@ -22,7 +22,7 @@ from rollup_bench.workloads.source import Source
 
 WHOLE = rf"^({CODE.pattern})$"
 TEXT = rf"{WHOLE}|[^0-9eE+.-]"
-"""Texts that are no numbers, or that numbers would change."""
+"""A pattern of texts that are no numbers, or that would change if they were read as numbers."""
 FILES = 20
 """In the first rows of so many files, words for NULL and codes are looked for."""
 UNTOLD = {"encoding": "ascii", "separator": None, "skip": None, "quote": '"', "escape": "", "decimal": "."}

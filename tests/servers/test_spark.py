@@ -138,7 +138,7 @@ def test_a_statement_that_takes_too_long_ends_on_the_server_too(client: Client, 
 
 
 def test_python_functions_run_in_processes_of_the_server(client: Client, spark_server: Server, tmp_path: Path) -> None:
-    """A task for each number. The processor time is the server's, and an error is that of the statement."""
+    """Each number is a task; its processor time counts as the server's, and its error ends the statement."""
     columns = "n BIGINT, at TIMESTAMP, process BIGINT"
 
     def rows(number: int) -> Iterator[pa.RecordBatch]:  # a function of a function is sent whole, not by its name
