@@ -6,12 +6,11 @@ on the layout `raw`. The program exits with 1 if the stored bytes do not exceed 
 
 import sys
 import time
-from functools import partial
 
 import click
 
 from rollup_bench.harness.cli.options import engine_argument
-from rollup_bench.harness.report.terminal import ended
+from rollup_bench.harness.report.terminal import ended, progress
 from rollup_bench.harness.run import arms as running
 from rollup_bench.harness.run.home import home
 from rollup_bench.harness.run.verdicts import RIGHT, check
@@ -29,8 +28,8 @@ QUESTIONS = ("revenue-by-hour", "best-sellers", "ten-years", "retention-by-count
 def main(engine: str, rows: int) -> None:
     """Prints the size of the data, that of the budget, and the verdict and the seconds of each question."""
     game = dataset.read("game").sized(rows, 1)
-    stored, memory, say = events.prepare(game, home()), budget().memory, partial(click.echo, err=True)
-    with running.opened([engine], "native", home(), say) as (opened,):
+    stored, memory = events.prepare(game, home()), budget().memory
+    with progress() as say, running.opened([engine], "native", home(), say) as (opened,):
         arm = running.arm(opened, raw, game, stored, home(), say)
         size = arm.loaded.bytes if arm.loaded else None
         beyond, right = bool(size and size > memory), True

@@ -108,15 +108,16 @@ def _stores(
         own = [line for line in verdicts if line.arm == arm]
         cannot = {line.question: why for line in own if (why := _cannot(line))}
         asked = [Cell(line.question, "hot", arm) for line in own if line.question not in cannot]
-        loads = {line.launch: line for line in of_type(run.lines, LoadCost) if line.arm == arm and line.seconds > 0}
+        stored = [line for line in of_type(run.lines, LoadCost) if line.arm == arm]
+        loads = {line.launch: line for line in stored if line.seconds > 0 and not line.by}
         built = {launch: line.processor / run.header.rows for launch, line in loads.items() if line.processor}
         yield Store(
             arm,
             *_processor(run, {cell: spent.get(cell, {}) for cell in asked}, drifts, _hidden(run, arm)),
             cannot=cannot,
-            raw=_raw(arm, arms, list(loads.values())),
+            raw=_raw(arm, arms, stored),
             memory=_memory(run, arm),
-            bytes=next((float(line.bytes) for line in loads.values() if line.bytes is not None), None),
+            bytes=next((float(line.bytes) for line in stored if line.bytes is not None), None),
             load=Measured.of({launch: line.seconds for launch, line in loads.items()}) if loads else None,
             ingest=Measured.of(built) if built else None,
             under_load={mix.name: one for mix in blocks if (one := under_load(run, mix, arm))},

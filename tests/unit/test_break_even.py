@@ -86,6 +86,11 @@ def test_the_table_of_loads_has_a_line_for_each_arm() -> None:
     assert reused == ["loads", "reused", "from", "earlier:", "duckdb/tuned"]
 
 
+def test_a_load_by_tasks_of_another_engine_says_so() -> None:
+    *_, note = printed(LoadCost(arm=RAW, rows=EVENTS, seconds=3.0, bytes=7, by="spark"))
+    assert " ".join(note) == f"loaded in parts: {RAW} by tasks of spark"
+
+
 def test_a_load_without_seconds_has_no_rate() -> None:
     heading, row = printed(LoadCost(arm="truth/raw", rows=EVENTS, seconds=0.0, bytes=0))
     assert " ".join(heading) == "engine/layout load s MiB"

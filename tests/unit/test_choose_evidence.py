@@ -90,6 +90,12 @@ def test_a_store_has_its_processor_seconds_sizes_and_loads() -> None:
     assert store.ingest.value == pytest.approx(3e-3)
 
 
+def test_a_load_by_tasks_of_another_engine_has_a_size_and_no_price() -> None:
+    divided = [msgspec.structs.replace(line, by="spark") for line in loads(RAW)]
+    store = only(*verdicts(RAW), *costs(RAW), *divided)
+    assert (store.bytes, store.load, store.ingest) == (500.0, None, None)
+
+
 def test_idle_memory_counts_where_it_was_measured() -> None:
     idle = Operations(
         engine="druid", settings=[], steps=[], tables={}, memory={"broker": 30, "indexer": 40}, recovery=1.0
