@@ -1,8 +1,17 @@
-"""Tells from the name of a column whether its values are keys."""
+"""Tells from the name of a column, in English, German, French or Spanish, what its values are."""
 
 import re
 
-PEOPLE = ("user", "who", "customer", "subject", "player", "member", "account", "visitor", "client", "person", "device")
+PEOPLE = re.compile(
+    "user|who(?!le)|customer|subject|player|member|account|visitor|client|person|device"
+    "|(?<!se|ur)kund|nutzer|mitglied|spieler|besucher|abonn|konto|gerät"
+    "|utilisateur|membre|joueur|visiteur|acheteur|appareil"
+    "|usuari|miembro|jugador|visitante|comprador|cuenta|dispositivo",
+    re.IGNORECASE,
+)
+"""Parts of the names of columns of people: of `Kunde`, but not of `Sekunde` or `Urkunde`."""
+ID = re.compile("(^|[^a-z])(u|uu|gu)?id_*$|nummer_*$|nr[.]?_*$|^numéro|^n[°º]", re.IGNORECASE)
+BIRTH = re.compile("birth|(^|[^a-z])dob([^a-z]|$)|geburt|geboren|naissance|nacimiento", re.IGNORECASE)
 
 
 def is_key(name: str) -> bool:
@@ -12,9 +21,14 @@ def is_key(name: str) -> bool:
 
 def names_people(name: str) -> bool:
     """Whether the name is like those of columns of people."""
-    return any(word in name.lower() for word in PEOPLE)
+    return PEOPLE.search(name) is not None
 
 
 def is_id(name: str) -> bool:
     """Whether the name is like those of columns of ids."""
-    return re.search("(^|[^a-z])(u|uu|gu)?id_*$", name, re.IGNORECASE) is not None or name.endswith(("Id", "ID"))
+    return ID.search(name) is not None or name.endswith(("Id", "ID"))
+
+
+def is_birth(name: str) -> bool:
+    """Whether the name is like those of columns of dates of birth, which are no times of events."""
+    return BIRTH.search(name) is not None

@@ -8,6 +8,7 @@ from typing import Literal
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from rollup_bench.harness.describe.names import is_birth
 from rollup_bench.workloads import columns
 from rollup_bench.workloads.dataset import EPOCHS, Time
 
@@ -27,11 +28,11 @@ SINCE = datetime(1990, 1, 1, tzinfo=UTC)
 def candidates(read: Mapping[str, pa.Array], order: Order | None) -> Iterator[list[Time]]:
     """Yields columns that hold times, the likeliest first: a time, or two if days and months can be exchanged.
 
-    Numbers are the least likely, then columns with NULL. If `order` is given, dates that begin with a day or month in
-    digits have this order.
+    Dates of birth are the least likely, then numbers, then columns with NULL. If `order` is given, dates that begin
+    with a day or month in digits have this order.
     """
-    ways = product(FORMATS, read.items())
-    for form, (name, column) in sorted(ways, key=lambda way: (way[0] in EPOCHS, way[1][1].null_count > 0)):
+    ways = [(form, name, column) for form, (name, column) in product(FORMATS, read.items())]
+    for form, name, column in sorted(ways, key=lambda way: (is_birth(way[1]), way[0] in EPOCHS, way[2].null_count > 0)):
         if times := [time for time in _times(name, form, order) if holds_times(column, time)]:
             yield times
 

@@ -266,6 +266,36 @@ def test_integers_can_be_the_subject(described: Callable[[str], str], text: str,
     assert (drafted["subject"], drafted["measures"]) == (subject, ["n"])
 
 
+@pytest.mark.parametrize(
+    ("head", "subject", "time"),
+    [
+        ("Datum;Sekunden;Kundennummer", "Kundennummer", "Datum"),
+        ("Zeitpunkt;Urkunde;Benutzer", "Benutzer", "Zeitpunkt"),
+        ("date_heure;page;utilisateur", "utilisateur", "date_heure"),
+        ("Date;article;N° client", "N° client", "Date"),
+        ("fecha;producto;usuario", "usuario", "fecha"),
+        ("date;wholesale;who", "who", "date"),
+    ],
+)
+def test_the_subject_is_found_by_its_name_in_four_languages(
+    described: Callable[[str], str], head: str, subject: str, time: str
+) -> None:
+    rows = "".join(f"2020-01-0{n};{n // 2};{n % 3}\n" for n in range(1, 10))
+    drafted = tomllib.loads(described(f"{head}\n{rows}"))["columns"]
+    assert (drafted["subject"], drafted["time"]) == (subject, {"name": time})
+
+
+@pytest.mark.parametrize("birth", ["Geburtsdatum", "birth_date", "DOB", "date de naissance", "fecha_nacimiento"])
+def test_dates_of_birth_are_no_times_of_events(described: Callable[[str], str], birth: str) -> None:
+    text = described(f"{birth};who;on\n" + "1991-02-03;a;05.06.2020\n1992-02-03;b;25.06.2020\n" * 3)
+    assert tomllib.loads(text)["columns"]["time"]["name"] == "on"
+
+
+def test_numbers_of_orders_are_their_ids(described: Callable[[str], str]) -> None:
+    text = described("Datum;Bestellnr.;Kunde\n" + "".join(f"2020-01-0{n};{n};u{n % 3}\n" for n in range(1, 10)))
+    assert tomllib.loads(text)["columns"]["id"] == "Bestellnr."
+
+
 def test_without_texts_and_integers_there_is_no_subject(command: Command, tmp_path: Path) -> None:
     (tmp_path / "f.csv").write_text("at,n\n2020-01-01,1.5\n2020-01-02,2\n")
     line = command.refused("data", "describe", str(tmp_path / "f.csv"))
