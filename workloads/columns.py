@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from rollup_bench.workloads import numerals
 from rollup_bench.workloads.dataset import EPOCHS, Columns, Time
 from rollup_bench.workloads.source import Source
 
@@ -16,7 +17,6 @@ YEARS = (-62_135_596_800_000, 253_402_300_799_999)  # the years 1 to 9999 begin 
 OFFSET = r":\d\d.*(Z|[+-]\d\d(:?\d\d)?)$"
 BELOW_MILLISECONDS = r"([.]\d{3})\d+"
 FORMAT = 'correct the value or the format of the column, as in columns.time = { name = "day", format = "%d/%m/%Y" }'
-GROUPED = r"^[+-]?\d{1,3}([.]\d{3})+(,\d+)?$"
 COMMA = "a number with a decimal comma; correct it, or correct `decimal` under [source]"
 LONG = r"^[+-]?(0?[.]\d{18,}|[1-9][\d.]{18,}|\d{16,}[.]?0*)$"
 """A pattern of texts of numbers without an exponent or leading zeros that a float of 64 bits may round."""
@@ -61,17 +61,16 @@ def column(batch: pa.RecordBatch, name: str) -> pa.Array:
 def measure(batch: pa.RecordBatch, name: str, source: Source) -> pa.Array:
     """A batch's column of numbers as `column` returns it; texts have a decimal point, and an empty one is NULL.
 
-    In files of any kind, texts that the source names as NULL are NULL, also in quotes. Before a decimal comma, points
-    may group three digits. ValueAtError if a text has another decimal mark than the source.
+    In files of any kind, texts that the source names as NULL are NULL, also in quotes, and signs and marks between
+    groups of digits are left out. ValueAtError if a text has another decimal mark than the source.
     """
     array = column(batch, name)
     if not pa.types.is_string(array.type):
         return array
     array = pc.if_else(pc.is_in(array, pa.array(["", *source.null])), pa.scalar(None, pa.string()), array)
+    plain = numerals.plain(array, name, source)
     if source.decimal == ".":
-        return array
-    grouped = pc.match_substring_regex(array, GROUPED)
-    plain = pc.if_else(grouped, pc.replace_substring(array, ".", ""), array)
+        return plain
     if (place := pc.index(pc.match_substring(plain, "."), True).as_py()) >= 0:
         raise ValueAtError(place, f"column `{name}` is `{_shown(array[place])}`, not {COMMA}")
     return pc.replace_substring(plain, ",", ".")
@@ -214,7 +213,8 @@ def numbers(array: pa.Array, kind: pa.DataType, name: str, *, summed: bool = Tru
     if pa.types.is_temporal(array.type) or pa.types.is_nested(array.type):
         wanted = "numbers; take it out of `measures` under [columns]"
         raise ValueAtError(None, f"column `{name}` contains {contents(array.type)}, not {wanted}")
-    wanted = f"a number; correct it, write it in `null` under [source] if it is NULL, or take {name} out of `measures`"
+    how = "correct it, or `decimal`, `thousands`, `signs` or `null` under [source]"
+    wanted = f"a number; {how}, or take {name} out of `measures`"
     if kind == pa.int64():
         return _each(array, lambda a: a.cast(kind), name, wanted)
     if summed:

@@ -29,6 +29,8 @@ HINTS = {
     "window": "a whole number of seconds, at least 1, as in window = 86400 for a day",
     "edges": "numbers in ascending order, as in edges = [0, 10, 100]",
     "rename": 'new names with those in the files, as in rename = { amount = "value" }',
+    "thousands": '''"," or "." or " " or "'", as in thousands = ","''',
+    "signs": 'the sign of each column, as in signs = { price = "$" }',
     "null": 'texts that stand for NULL, as in null = ["NA", ""]',
     "draw": "for each drawn parameter its values, as in draw = { n = [5, 10, 20] }",
     "dashboards": 'for each dashboard its questions, as in morning = ["carriers"] under [dashboards]',

@@ -22,8 +22,14 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     For CSV files, `encoding` is one that Python knows; `separator` is one character, where a space means any run of
     spaces and tabs; `quote` encloses texts (empty if nothing does), and `escape` stands before a quote inside of them.
     `skip` and `footer` are the numbers of lines to leave out at the start and at the end of each file; `names` are the
-    column names of files without a header line; `decimal` is the decimal mark of numbers; `null` are the texts that
-    mean NULL: unquoted ones in any column, and in measures also quoted ones and those of JSON and Parquet.
+    column names of files without a header line; `null` are the texts that mean NULL: unquoted ones in any column, and
+    in measures also quoted ones.
+
+    In measures that are texts, `decimal` is the decimal mark, and `thousands` is the mark between groups of three
+    digits, where a space means any kind of space, and an apostrophe any kind of apostrophe; without `thousands`, points
+    may group the digits before a decimal comma. `signs` names for a column the sign that stands before or after its
+    numbers, as in `{ price = "$", discount = "%" }`: it is left out, so `12 %` is 12. Like `null`, these keys also hold
+    for measures of JSON and Parquet.
 
     `rename` maps new names of columns to names in the files. `row_number` is the name of a new column with the number
     of each row, counted from 1 over all files in the order of their names. With `unique`, of rows with the same id only
@@ -46,6 +52,8 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     footer: Lines = 0
     names: list[str] | None = None
     decimal: Literal[".", ","] = "."
+    thousands: Literal["", ",", ".", " ", "'"] = ""
+    signs: dict[str, str] = {}
     null: tuple[str, ...] = ("",)
     rename: dict[str, str] = {}
     row_number: str = ""
@@ -75,6 +83,18 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         for key, mark in (("quote", self.quote), ("escape", self.escape)):
             if len(mark) > 1:
                 raise ValueError(f'{key} is `{mark}`; write a single character, or "" for none')
+        if self.thousands == self.decimal:
+            other = '"."' if self.decimal == "," else '","'
+            raise ValueError(
+                f"decimal and thousands are both `{self.decimal}`; write decimal = {other} or remove thousands"
+            )
+        if without := [name for name, sign in self.signs.items() if not sign.strip()]:
+            raise ValueError(f'signs.{without[0]} is empty; write the sign, as in signs = {{ price = "$" }}')
+
+    @property
+    def groups(self) -> str:
+        """The mark between groups of three digits, or nothing."""
+        return self.thousands or ("." if self.decimal == "," else "")
 
     @property
     def addresses(self) -> list[str]:

@@ -1,32 +1,54 @@
 """Recognises numbers and times among the texts of a file."""
 
 import re
+from collections.abc import Collection
 
-NUMBER = re.compile(r"[+-]?(\d+([.]\d*)?|[.]\d+)([eE][+-]?\d+)?")
-COMMA = re.compile(r"[+-]?(\d{1,3}([.]\d{3})+|\d+)(,\d+)?")
-"""A number with a decimal comma, and with points between groups of three digits."""
+from rollup_bench.workloads.numerals import grouped, signed
+
+PLAIN = r"(\d+([.]\d*)?|[.]\d+)([eE][+-]?\d+)?"
+POINT = re.compile(rf"[+-]?({PLAIN}|({grouped(',')}|{grouped(' ')}|{grouped(chr(39))})([.]\d*)?)")
+"""A number with a decimal point, or without decimals, maybe with marks between groups of three digits."""
+COMMA = re.compile(rf"[+-]?((\d+|{grouped('.')}|{grouped(' ')}|{grouped(chr(39))})(,\d+)?|,\d+)")
+"""A number with a decimal comma, or without decimals, maybe with marks between groups of three digits."""
+SIGN = re.compile(r"[A-Z]{0,2}[$]|[€£¥₹₩₽₺%‰]|EUR|USD|GBP|CHF|JPY|Fr[.]|kr[.]?|zł|Kč")
+"""The signs of money and of percent that are looked for."""
+SIGNED = re.compile(signed(f"(?:{SIGN.pattern})"))
+NUMBER = re.compile(rf"[+-]?{PLAIN}")
 CODE = re.compile(r"[+-]?0\d+([.]\d*)?|\d+[eE]\d+|[+]\d{7,}")
 """Texts that numbers would change: postal codes with leading zeros, codes such as 12E3, telephone numbers."""
-GROUP = re.compile(r"[+-]?\d{1,3}(,\d{3})+")
-"""A number whose commas may separate groups of three digits."""
+TELEPHONE = len("555 123 456")
+"""Integers with blanks between their digits are taken for telephone numbers if all have one length, at least this."""
 TIME = re.compile(
     r"\d{1,4}([-/.])\d{1,2}\1\d{1,4}([T ].*)?|\d{1,2}[-/ ][A-Za-z]{3}[-/ ,:]+\d{2,4}.*|\d{4}-\d\d-\d\dT.*"
 )
 
 
+def unsigned(cell: str) -> tuple[str, str]:
+    """The sign of money or percent of a text, or nothing, and the text without it."""
+    found, sign = SIGNED.fullmatch(cell), SIGN.search(cell)
+    return (sign[0], "".join(part or "" for part in found.groups())) if found and sign else ("", cell)
+
+
+def is_number(cell: str) -> bool:
+    """Whether a text is a number, however written."""
+    digits = unsigned(cell)[1]
+    return bool(POINT.fullmatch(digits) or COMMA.fullmatch(digits))
+
+
+def are_numbers(cells: Collection[str]) -> bool:
+    """Whether all texts of a column, of which there are some, are numbers, however written."""
+    return bool(cells) and all(map(is_number, cells)) and not are_codes(cells)
+
+
+def are_codes(cells: Collection[str]) -> bool:
+    """Whether numbers are codes, which have digits that numbers would change, or telephone numbers."""
+    lengths = {len(cell) for cell in cells}
+    telephones = (
+        len(lengths) == 1 and lengths.pop() >= TELEPHONE and all(re.fullmatch(r"[\d ]* [\d ]*", c) for c in cells)
+    )
+    return telephones or any(map(CODE.fullmatch, cells))
+
+
 def is_typed(cell: str) -> bool:
     """Whether a text is a number or looks like a time."""
-    return any(kind.fullmatch(cell) for kind in (NUMBER, COMMA, TIME))
-
-
-def decimal_comma(columns: list[list[str]]) -> tuple[bool, list[int]]:
-    """Whether numbers have a decimal comma, and the places of columns whose commas may be of that or another kind.
-
-    `columns` are the texts of each column, without NULL.
-    """
-    numbers = [(place, cells) for place, cells in enumerate(columns) if cells and all(map(COMMA.fullmatch, cells))]
-    commas = [(place, [cell for cell in cells if "," in cell]) for place, cells in numbers]
-    unsure = [place for place, cells in commas if cells and all(map(GROUP.fullmatch, cells))]
-    sure = [place for place, cells in commas if cells and place not in unsure]
-    points = any("." in "".join(cells) and all(map(NUMBER.fullmatch, cells)) for cells in columns)
-    return bool(sure) and not points, [] if sure and not points else unsure + (sure if points else [])
+    return is_number(cell) or bool(TIME.fullmatch(cell))

@@ -1,4 +1,4 @@
-"""Finds how a text file of rows is written: separator, quotes, title, header and decimal mark."""
+"""Finds how a text file of rows is written: separator, quotes, title, header and numbers."""
 
 import csv
 import io
@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from rollup_bench.harness.describe.cells import decimal_comma, is_typed
+from rollup_bench.harness.describe.cells import is_typed
+from rollup_bench.harness.describe.notation import notation
 from rollup_bench.harness.describe.nulls import is_null, words
 from rollup_bench.workloads.readers import dialect
 from rollup_bench.workloads.source import Source
@@ -29,12 +30,14 @@ Row = tuple[int, list[str]]
 class Table(NamedTuple):
     """How a file is written, and how many columns it has.
 
-    `unsure` names the columns of numbers whose commas may separate decimals or thousands.
+    `unsure` says of columns of numbers why it is not known how they are written. `is_told` says whether the file tells
+    its decimal mark.
     """
 
     source: Source
     width: int
-    unsure: list[str]
+    unsure: dict[str, str]
+    is_told: bool
 
 
 def table(text: str, source: Source, separator: str | None) -> Table:
@@ -49,7 +52,7 @@ def table(text: str, source: Source, separator: str | None) -> Table:
         source = blanks
     rows = _rows(sample, source)[1 if named else 0 :]
     if not rows:
-        return Table(source, 0, [])
+        return Table(source, 0, {}, False)
     width = _width(rows)
     filled = (place for place, (_, row) in enumerate(rows) if len(row) == width and _is_filled(row))
     first = next(filled, next(place for place, (_, row) in enumerate(rows) if len(row) == width))
@@ -59,9 +62,11 @@ def table(text: str, source: Source, separator: str | None) -> Table:
     skip = rows[first][0] if is_named else rest[0][0] if rest else rows[-1][0] + 1
     data = [row for _, row in rest if len(row) == width]
     texts = [_values([row[place].strip() for row in data], name) for place, name in enumerate(names)]
-    is_comma, unsure = decimal_comma(texts)
-    changed = replace(source, skip=skip, names=None if is_named else names, decimal="," if is_comma else ".")
-    return Table(changed, width, [names[place] for place in unsure])
+    found = notation(texts)
+    signs = {names[place]: sign for place, sign in found.signs.items()}
+    changed = replace(source, decimal=found.decimal, thousands=found.thousands, signs=signs)
+    changed = replace(changed, skip=skip, names=None if is_named else names)
+    return Table(changed, width, {names[place]: reason for place, reason in found.unsure.items()}, found.is_told)
 
 
 def _ways(sample: str, source: Source, separator: str | None) -> Iterator[Source]:

@@ -23,6 +23,8 @@ REMARKS = {
     "encoding": "the bytes are not UTF-8; correct it if letters look wrong",
     "path": "absolute, or relative to this file",
     "footer": "as many lines at the end are no events, and are left out",
+    "thousands": "the mark between groups of three digits",
+    "signs": "left out before and after numbers, so 5 % is 5",
     "names": "the file has no usable line of names; write better ones here and below",
     "rename": "new names, which are used below, and those in the file",
 }

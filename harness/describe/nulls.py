@@ -1,10 +1,10 @@
 """Finds words that stand for NULL in columns of numbers and of times."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Callable, Iterable, Mapping, Set
 from typing import NamedTuple
 
-from rollup_bench.harness.describe.cells import CODE, COMMA, NUMBER, TIME
+from rollup_bench.harness.describe.cells import CODE, TIME, is_number
 from rollup_bench.harness.describe.names import is_key
 
 ANYWHERE = {"null", "(null)", "<null>", "\\n", "n/a", "#n/a", "#nv"}
@@ -13,7 +13,7 @@ KNOWN = ANYWHERE | {"na", "n.a.", "n.a", "<na>", "nan", "none", "nil", "n/v", "n
 KNOWN |= {"-", "--", "---", "\N{EN DASH}", "\N{EM DASH}", ".", "..", "...", "?", "missing", "unknown", "notavailable"}
 KNOWN |= {"k.a.", "k.a", "keineangabe", "keineangaben", "unbekannt", "fehlt", "inconnu", "#div/0!", "#value!", "#wert!"}
 """Words that stand for NULL in columns of numbers and of times, in lower case without spaces."""
-KINDS = {"number": (NUMBER, COMMA), "time": (TIME,)}
+KINDS: dict[str, Callable[[str], object]] = {"number": is_number, "time": TIME.fullmatch}
 MOST = 2
 """So many different words at most are taken for NULL since they repeat among numbers or times."""
 NEARLY = 0.9
@@ -44,8 +44,8 @@ def words(name: str, cells: Iterable[str]) -> Words:
     rest = counts.keys() - known
     if any(CODE.fullmatch(cell) for cell in rest):
         return Words(anywhere)
-    for what, kinds in KINDS.items():
-        others = {cell for cell in rest if not any(kind.fullmatch(cell.strip()) for kind in kinds)}
+    for what, is_kind in KINDS.items():
+        others = {cell for cell in rest if not is_kind(cell.strip())}
         share = sum(counts[cell] for cell in rest - others) / max(sum(counts[cell] for cell in rest), 1)
         if share == 1:
             return Words(known)

@@ -7,14 +7,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rollup_bench.errors import RequestError
+from rollup_bench.harness.describe import cells
 from rollup_bench.harness.describe.names import is_id, is_key, names_people
 from rollup_bench.harness.describe.sample import Sample
 from rollup_bench.harness.describe.times import holds_dates, holds_times
 from rollup_bench.workloads import columns
 from rollup_bench.workloads.dataset import Time
 
-SIGNS = r"^[+-]?([$€£¥] ?\d[\d.,]*|\d[\d.,]* ?[%$€£¥]|\d{1,3}([,'’ ]\d{3})+([.]\d+)?)$"
-"""Numbers with a currency, a percent sign, or marks between groups of three digits."""
 LARGE = 2**53
 """Integers of this size and above are taken for keys."""
 UNIQUE = 0.9
@@ -78,10 +77,9 @@ def _kinds(read: Mapping[str, pa.Array], time: Time) -> tuple[list[str], list[st
             left[name] = _reason(name, kind)
         elif column.null_count == len(column):
             left[name] = "it has no value in the first rows"
-        elif pa.types.is_string(kind) and pc.all(pc.match_substring_regex(column, SIGNS)).as_py():
-            left[name] = (
-                f"its numbers have signs that are not read, as in `{column.drop_null()[0]}`; write plain numbers"
-            )
+        elif pa.types.is_string(kind) and (example := _unread(column)):
+            how = "`decimal`, `thousands` and `signs` under [source] if all of them have the same marks and signs"
+            left[name] = f"its numbers are not read, as in `{example}`; write plain numbers, or correct {how}"
         elif not _is_number(kind) or (pa.types.is_integer(kind) and _is_key(name, column)):
             texts.append(name)
         else:
@@ -91,6 +89,14 @@ def _kinds(read: Mapping[str, pa.Array], time: Time) -> tuple[list[str], list[st
             except columns.ValueAtError as error:
                 left[name] = str(error)
     return texts, measures, left
+
+
+def _unread(column: pa.Array) -> str | None:
+    """The first text that is no plain number, if all texts of the column are numbers, however written."""
+    texts = column.drop_null().unique().to_pylist()
+    return (
+        next((text for text in texts if not cells.NUMBER.fullmatch(text)), None) if cells.are_numbers(texts) else None
+    )
 
 
 def _reason(name: str, kind: pa.DataType) -> str:

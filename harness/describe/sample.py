@@ -26,8 +26,8 @@ TEXT = rf"{WHOLE}|[^0-9eE+.-]"
 FILES = 20
 """In the first rows of so many files, words for NULL and codes are looked for."""
 UNTOLD = {"encoding": "ascii", "separator": None, "skip": None, "quote": '"', "escape": "", "decimal": "."}
+UNTOLD |= {"thousands": ""}
 """Keys of the source that all files share, and the ways in which files are written that do not tell any of them."""
-COMMAS = 'its commas may be decimal marks; if they are, write decimal = "," under [source]'
 
 
 @dataclass
@@ -66,7 +66,7 @@ def sample(path: Path, separator: str | None, footer: int = 0) -> Sample:
     except RequestError as error:
         raise RequestError(str(error).removeprefix("path: ")) from None
     texts = dict(_texts(files))
-    found, width, unsure = _shared(
+    found, width, unsure, _ = _shared(
         {n: dialect.table(t.head, replace(source, encoding=t.encoding), separator) for n, t in texts.items()}, source
     )
     try:
@@ -78,6 +78,7 @@ def sample(path: Path, separator: str | None, footer: int = 0) -> Sample:
         return sample(path, separator, ragged)
     found = replace(found, rename=_renamed(names))
     new = {old: new for new, old in found.rename.items()}
+    found = replace(found, signs={new.get(name, name): sign for name, sign in found.signs.items()})
     words = _null_words(files, found) if texts else {}
     plain = _first_rows(path, files, found)
     words = nulls.certain(words, _texts_of(plain, words))
@@ -86,7 +87,7 @@ def sample(path: Path, separator: str | None, footer: int = 0) -> Sample:
         found = replace(found, null=("", *sorted(kept)))
     read, left = _readable(_first_rows(path, files, found), found if texts else None)
     empty = [n for n, a in read.items() if pa.types.is_string(a.type) and a.null_count > plain.column(n).null_count]
-    left |= dict.fromkeys((new.get(name, name) for name in unsure), COMMAS)
+    left |= {new.get(name, name): reason for name, reason in unsure.items()}
     read = {name: array for name, array in read.items() if name not in left}
     read, left = _in_all_files(files, found, read, left, is_text=bool(texts))
     for name in _codes(files, found, read) if texts else []:
@@ -120,7 +121,7 @@ def _texts(files: list[Path]) -> Iterator[tuple[str, Text]]:
 def _shared(tables: Mapping[str, dialect.Table], source: Source) -> dialect.Table:
     """How all files are written; RequestError if two are written in different ways.
 
-    A file without letters beyond ASCII, quotes or decimals does not tell these ways.
+    A file without letters beyond ASCII, quotes, decimals or marks of thousands does not tell these ways.
     """
     filled = {name: table for name, table in tables.items() if table.width} or tables
     told: dict[str, Any] = {}
@@ -136,11 +137,25 @@ def _shared(tables: Mapping[str, dialect.Table], source: Source) -> dialect.Tabl
         told[key] = next(iter(ways), untold)
     if told["encoding"] == "ascii":
         told["encoding"] = source.encoding
-    unsure = [name for table in filled.values() for name in table.unsure]
     first_table = next(iter(filled.values()), None)
     if first_table is None:
-        return dialect.Table(source, 0, [])
-    return first_table._replace(source=replace(first_table.source, **told), unsure=unsure)
+        return dialect.Table(source, 0, {}, False)
+    signs, unsure = _signs(filled)
+    is_told = any(table.is_told for table in filled.values())
+    for table in filled.values():
+        unsure |= table.unsure if table.is_told == is_told else {}
+    return dialect.Table(replace(first_table.source, **told, signs=signs), first_table.width, unsure, is_told)
+
+
+def _signs(tables: Mapping[str, dialect.Table]) -> tuple[dict[str, str], dict[str, str]]:
+    """The signs of the columns of all files, and why columns cannot be read that have several signs."""
+    first, unsure = dict[str, tuple[str, str]](), dict[str, str]()
+    for file, table in tables.items():
+        for name, sign in table.source.signs.items():
+            (known, before) = first.setdefault(name, (sign, file))
+            if sign != known:
+                unsure[name] = f"its numbers have the sign `{known}` in {before}, and `{sign}` in {file}"
+    return {name: sign for name, (sign, _) in first.items() if name not in unsure}, unsure
 
 
 def _first_rows(path: Path, files: list[Path], source: Source) -> pa.RecordBatch:

@@ -93,6 +93,15 @@ CASES: dict[str, list[tuple[Any, ...]]] = {
     "source.skip": [(-1, "source.skip is `-1`; write a whole number of at least 0"), (1, "the columns are 2013-01-01")],
     "source.footer": [(-1, "write a whole number of at least 0"), (2, "the file is empty")],
     "source.decimal": [(";", "source.decimal is the text `;`; write one of ,, .")],
+    "source.thousands": [
+        (";", 'source.thousands is the text `;`; write "," or "." or " " or "\'", as in thousands = ","'),
+        (".", 'decimal and thousands are both `.`; write decimal = "," or remove thousands'),
+    ],
+    "source.signs": [
+        ("$", 'source.signs is the text `$`; write the sign of each column, as in signs = { price = "$" }'),
+        ({"n": 1}, "source.signs"),
+        ({"n": " "}, 'signs.n is empty; write the sign, as in signs = { price = "$" }'),
+    ],
     "source.rename": [
         ("x", "source.rename is the text `x`; write new names with those in the files"),
         ({"x": 1}, "source.rename"),

@@ -1,0 +1,40 @@
+"""Numbers as people write them: with groups of three digits, and with signs of money, percent or units."""
+
+import re
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from rollup_bench.workloads.source import Source
+
+BLANK = "[ \N{NO-BREAK SPACE}\N{THIN SPACE}\N{NARROW NO-BREAK SPACE}]"
+MARKS = {",": ",", ".": "[.]", " ": BLANK, "'": "['’]"}
+"""The marks between groups of digits, with patterns of all ways to write them."""
+
+
+def grouped(mark: str) -> str:
+    """A pattern of integers, without a sign, whose groups of three digits the `mark` separates.
+
+    Between commas, all groups but the last can have two digits, as in India.
+    """
+    usual = rf"[1-9]\d{{0,2}}({MARKS[mark]}\d{{3}})+"
+    return rf"({usual}|[1-9]\d?(,\d\d)+,\d{{3}})" if mark == "," else usual
+
+
+def signed(sign: str) -> str:
+    """A pattern of numbers before or after which `sign`, itself a pattern, stands.
+
+    Groups 1 and 2 are plus or minus, and groups 3 and 4 the digits after and before the sign.
+    """
+    return rf"{BLANK}*([+-]?)(?:{sign}{BLANK}*([+-]?)([.,]?\d.*?)|([.,]?\d.*?){BLANK}*{sign}){BLANK}*"
+
+
+def plain(texts: pa.Array, name: str, source: Source) -> pa.Array:
+    """The texts of the column `name` without the signs and marks of groups that the source names; the rest is kept."""
+    if sign := source.signs.get(name):
+        texts = pc.replace_substring_regex(texts, f"^{signed(re.escape(sign))}$", r"\1\2\3\4")
+    if not source.groups:
+        return texts
+    mark, decimal = source.groups, MARKS[source.decimal]
+    is_grouped = pc.match_substring_regex(texts, rf"^ *[+-]?{grouped(mark)}({decimal}\d*)? *$")
+    return pc.if_else(is_grouped, pc.replace_substring_regex(texts, MARKS[mark], ""), texts)
