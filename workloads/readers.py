@@ -46,7 +46,16 @@ def _wanted(columns: list[str], known: list[str]) -> list[str]:
 
 def _parquet(stream: pa.NativeFile, _: Source, columns: list[str]) -> Iterator[pa.RecordBatch]:
     file = pa.parquet.ParquetFile(stream if isinstance(stream, pa.OSFile) else io.BytesIO(stream.read()))
-    yield from file.iter_batches(columns=_wanted(columns, file.schema_arrow.names))
+    wanted = _wanted(columns, _flat(file.schema_arrow.empty_table()).column_names)
+    for batch in file.iter_batches(columns=wanted):
+        yield from _flat(pa.Table.from_batches([batch])).to_batches()
+
+
+def _flat(table: pa.Table) -> pa.Table:
+    """The table with a column for each value of its objects, named like `user.id`."""
+    while any(pa.types.is_struct(field.type) for field in table.schema):
+        table = table.flatten()
+    return table
 
 
 def _csv(stream: pa.NativeFile, source: Source, columns: list[str]) -> Iterator[pa.RecordBatch]:
@@ -152,12 +161,15 @@ class _Lines(io.RawIOBase):
 
 
 def _json(stream: pa.NativeFile, _: Source, columns: list[str]) -> Iterator[pa.RecordBatch]:
-    """Yields JSON lines, or the objects of a JSON array, as batches; a batch has the wanted columns of its rows."""
+    """Yields JSON lines, or the objects of a JSON array, as batches; a batch has the wanted columns of its rows.
+
+    The value `id` of an object `user` within an object is the column `user.id`.
+    """
     text = io.BufferedReader(stream, BLOCK)
     blocks = _items(text) if text.peek(BLOCK).removeprefix(BOM).lstrip()[:1] == b"[" else _lines(text)
     before = 0
     for block in blocks:
-        rows = list(_objects(block, before))
+        rows = [dict(_values(row)) for row in _objects(block, before)]
         known = dict.fromkeys(name for row in rows for name in row)
         arrays = {name: _array([row.get(name) for row in rows]) for name in columns or known if name in known}
         yield pa.RecordBatch.from_pydict(arrays) if arrays else pa.RecordBatch.from_pylist([{}] * len(rows))
@@ -192,6 +204,15 @@ def _objects(texts: Sequence[bytes | msgspec.Raw], before: int) -> Iterator[dict
             kind = "item of the array" if isinstance(text, msgspec.Raw) else "line"
             wrong = f"the {kind} is not a JSON object: {_reason(error)}; write one object a line"
             raise ValueAtError(place, wrong) from None
+
+
+def _values(row: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yields the names and values of an object, and instead of objects within it, their names and values."""
+    for name, value in row.items():
+        if isinstance(value, dict):
+            yield from _values(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name, value
 
 
 def _reason(error: Exception) -> str:

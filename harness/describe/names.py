@@ -15,8 +15,8 @@ BIRTH = re.compile("birth|(^|[^a-z])dob([^a-z]|$)|geburt|geboren|naissance|nacim
 
 
 def is_key(name: str) -> bool:
-    """Whether the name is like those of people or ids."""
-    return names_people(name) or is_id(name)
+    """Whether the name is like those of people or ids; `user.age`, a value of an object `user`, is not."""
+    return names_people(name.rstrip(".").rpartition(".")[2]) or is_id(name)
 
 
 def names_people(name: str) -> bool:

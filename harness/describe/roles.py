@@ -74,7 +74,7 @@ def _kinds(read: Mapping[str, pa.Array], time: Time) -> tuple[list[str], list[st
         like_time = time.format not in ("seconds", None) and holds_times(column, time)
         is_time = pa.types.is_temporal(kind) or like_time or holds_dates(column)
         if is_time or pa.types.is_nested(kind):
-            left[name] = _reason(name, kind)
+            left[name] = _reason(kind)
         elif column.null_count == len(column):
             left[name] = "it has no value in the first rows"
         elif pa.types.is_string(kind) and (example := _unread(column)):
@@ -99,13 +99,10 @@ def _unread(column: pa.Array) -> str | None:
     )
 
 
-def _reason(name: str, kind: pa.DataType) -> str:
-    """Why times, lists and objects have no role, and what to do if their values are wanted."""
-    if pa.types.is_struct(kind) and kind.num_fields:
-        part = kind.field(0).name
-        return f"it contains objects; write their values as columns, as `jq '.{name}_{part} = .{name}.{part}'` does"
+def _reason(kind: pa.DataType) -> str:
+    """Why times and lists have no role, and what to do if their values are wanted."""
     if pa.types.is_nested(kind):
-        return "it contains lists or objects; write each value that is wanted as a column"
+        return "it contains lists; write each value that is wanted as a column"
     if pa.types.is_time(kind) or pa.types.is_duration(kind):
         return "it contains times of day or durations; write numbers, for example of seconds"
     return "it contains times"
@@ -122,12 +119,13 @@ def _is_key(name: str, column: pa.Array) -> bool:
 
 
 def _subject(read: Mapping[str, pa.Array], texts: list[str]) -> str:
-    """The first column named like people; else the id, or else text, with repeats and most distinct values.
+    """The first column named like ids of people, or else like people; else one of ids, or else of texts.
 
-    A column that is taken for the ids of events is the subject only if no other column has repeats.
+    Of the latter, columns with repeats come first, then those with most distinct values. A column that is taken for the
+    ids of events is the subject only if no other column has repeats.
     """
     if named := [name for name in texts if names_people(name)]:
-        return named[0]
+        return next((name for name in named if is_id(name)), named[0])
     distinct = {name: pc.count_distinct(read[name]).as_py() for name in texts}
     repeated = [name for name in texts if distinct[name] < UNIQUE * len(read[name])]
     repeated = repeated or [name for name in texts if distinct[name] < len(read[name])]

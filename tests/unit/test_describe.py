@@ -187,12 +187,26 @@ def test_columns_that_no_role_fits_are_named(described: Callable[[str], str]) ->
     assert columns["columns"]["measures"] == ["size_"]
 
 
-def test_values_within_objects_and_durations_are_left_out_with_the_remedy(tmp_path: Path) -> None:
-    row = {"at": "2020-01-01", "who": "a", "user": {"id": 7, "name": "b"}, "tags": ["x"]}
-    (tmp_path / "f.json").write_text(json.dumps([row, row | {"user": None}]))
-    text = draft(tmp_path / "f.json")
-    assert "\"user\": it contains objects; write their values as columns, as `jq '.user_id = .user.id'` does\n" in text
-    assert '"tags": it contains lists or objects; write each value that is wanted as a column\n' in text
+@pytest.mark.parametrize("form", ["jsonl", "parquet"])
+def test_values_within_objects_are_columns(command: Command, tmp_path: Path, form: str) -> None:
+    at, user = "2020-01-01", {"name": "b", "id": 7, "place": {"country": "FR", "size": 2}}
+    rows = [{"at": at, "user": user, "tags": ["x"]}, {"at": at, "user": user | {"id": 8}}, {"at": at, "user": user}]
+    path = tmp_path / f"f.{form}"
+    if form == "jsonl":
+        path.write_text("\n".join(map(json.dumps, rows)))
+    else:
+        pa.parquet.write_table(pa.Table.from_pylist(rows), path)
+    text = command.done("data", "describe", str(path))
+    drafted = tomllib.loads(text)["columns"]
+    assert (drafted["subject"], drafted["dimensions"]) == ("user.id", ["user.name", "user.place.country"])
+    assert drafted["measures"] == ["user.place.size"]
+    assert '"tags": it contains lists; write each value that is wanted as a column\n' in text
+    (tmp_path / "f.toml").write_text(text)
+    answer = command.done("ask", "totals", "--dataset", str(tmp_path / "f.toml"), "--format", "csv")
+    assert answer.splitlines()[1].endswith('"b",3,6,2')
+
+
+def test_durations_are_left_out_with_the_remedy(tmp_path: Path) -> None:
     (tmp_path / "f.csv").write_text("at,who,took\n" + "2020-01-01,a,00:01:30\n" * 2)
     text = draft(tmp_path / "f.csv")
     assert '"took": it contains times of day or durations; write numbers, for example of seconds\n' in text

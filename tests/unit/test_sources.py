@@ -508,7 +508,8 @@ def test_a_wrong_csv_file_is_refused(tmp_path: Path, text: str, roles: Roles, sa
         ("f.json", JSON.encode().replace(b'"n"', b'"m"'), "f.json: no row has a column `n`"),
         ("f.json", b"", "f.json has no rows"),
         ("f.json", b'{"at": "2013-01-01", "who": 1.5, "what": 1, "n": 1}', "`who` contains decimal numbers"),
-        ("f.json", b'{"at": "2013-01-01", "who": 1, "what": {"a": 1}, "n": 1}', "`what` contains lists or objects"),
+        ("f.json", b'{"at": "2013-01-01", "who": 1, "what": [1], "n": 1}', "`what` contains lists or objects"),
+        ("f.json", b'{"at": "2013-01-01", "who": 1, "what": {"a": 1}, "n": 1}', "no row has a column `what`"),
         ("f.json", b'{"at": 1370044800, "who": 1, "what": 1, "n": 1}', "`at` as a time, but it contains integers"),
         (
             "f.json",
