@@ -67,6 +67,7 @@ def measure(batch: pa.RecordBatch, name: str, source: Source) -> pa.Array:
     array = column(batch, name)
     if not pa.types.is_string(array.type):
         return array
+    array = pc.utf8_trim_whitespace(array)
     array = pc.if_else(pc.is_in(array, pa.array(["", *source.null])), pa.scalar(None, pa.string()), array)
     plain = numerals.plain(array, name, source)
     if source.decimal == ".":

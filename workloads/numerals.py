@@ -12,6 +12,12 @@ MARKS = {",": ",", ".": "[.]", " ": BLANK, "'": "['’]"}
 """The marks between groups of digits, with patterns of all ways to write them."""
 
 
+MINUS = r"^\((.*\d.*)\)$|^(.*\d.*)-$|^−(.*\d.*)$"
+"""A pattern of numbers below zero as accountants write them, (5), as SAP does, 5-, and with the sign of mathematics."""
+FIRST = r"-\1\2\3"
+"""What to replace them by."""
+
+
 def grouped(mark: str) -> str:
     """A pattern of integers, without a sign, whose groups of three digits the `mark` separates.
 
@@ -30,11 +36,16 @@ def signed(sign: str) -> str:
 
 
 def plain(texts: pa.Array, name: str, source: Source) -> pa.Array:
-    """The texts of the column `name` without the signs and marks of groups that the source names; the rest is kept."""
+    """The texts of the column `name` without the signs and marks of groups that the source names, and with minus first.
+
+    Other texts are returned as they are.
+    """
+    if pc.any(pc.match_substring_regex(texts, MINUS)).as_py():
+        texts = pc.replace_substring_regex(texts, MINUS, FIRST)
     if sign := source.signs.get(name):
         texts = pc.replace_substring_regex(texts, f"^{signed(re.escape(sign))}$", r"\1\2\3\4")
     if not source.groups:
         return texts
     mark, decimal = source.groups, MARKS[source.decimal]
-    is_grouped = pc.match_substring_regex(texts, rf"^ *[+-]?{grouped(mark)}({decimal}\d*)? *$")
+    is_grouped = pc.match_substring_regex(texts, rf"^[+-]?{grouped(mark)}({decimal}\d*)?$")
     return pc.if_else(is_grouped, pc.replace_substring_regex(texts, MARKS[mark], ""), texts)

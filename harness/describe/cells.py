@@ -3,15 +3,15 @@
 import re
 from collections.abc import Collection
 
-from rollup_bench.workloads.numerals import grouped, signed
+from rollup_bench.workloads.numerals import FIRST, MINUS, grouped, signed
 
 PLAIN = r"(\d+([.]\d*)?|[.]\d+)([eE][+-]?\d+)?"
 POINT = re.compile(rf"[+-]?({PLAIN}|({grouped(',')}|{grouped(' ')}|{grouped(chr(39))})([.]\d*)?)")
 """A number with a decimal point, or without decimals, maybe with marks between groups of three digits."""
 COMMA = re.compile(rf"[+-]?((\d+|{grouped('.')}|{grouped(' ')}|{grouped(chr(39))})(,\d+)?|,\d+)")
 """A number with a decimal comma, or without decimals, maybe with marks between groups of three digits."""
-SIGN = re.compile(r"[A-Z]{0,2}[$]|[€£¥₹₩₽₺%‰]|EUR|USD|GBP|CHF|JPY|Fr[.]|kr[.]?|zł|Kč")
-"""The signs of money and of percent that are looked for."""
+SIGN = re.compile(r"[A-Z]{0,2}[$]|[€£¥₹₩₽₺%‰]|EUR|USD|GBP|CHF|JPY|Fr[.]|kr[.]?|zł|Kč|kg|km|ms|[MG]B|°C")
+"""The signs of money, of percent and of units that are looked for."""
 SIGNED = re.compile(signed(f"(?:{SIGN.pattern})"))
 NUMBER = re.compile(rf"[+-]?{PLAIN}")
 CODE = re.compile(r"[+-]?0\d+([.]\d*)?|\d+[eE]\d+|[+]\d{7,}")
@@ -20,11 +20,15 @@ TELEPHONE = len("555 123 456")
 """Integers with blanks between their digits are taken for telephone numbers if all have one length, at least this."""
 TIME = re.compile(
     r"\d{1,4}([-/.])\d{1,2}\1\d{1,4}([T ].*)?|\d{1,2}[-/ ][A-Za-z]{3}[-/ ,:]+\d{2,4}.*|\d{4}-\d\d-\d\dT.*"
+    r"|\d{4}-\d\d|\d\d/\d{4}"
 )
 
 
 def unsigned(cell: str) -> tuple[str, str]:
-    """The sign of money or percent of a text, or nothing, and the text without it."""
+    """The sign of money, percent or a unit in a text, or nothing, and the text without it, with minus first."""
+    if cell.isalpha() or (cell[:1].isdigit() and cell[-1:].isdigit()):
+        return "", cell
+    cell = re.sub(MINUS, FIRST, cell)
     found, sign = SIGNED.fullmatch(cell), SIGN.search(cell)
     return (sign[0], "".join(part or "" for part in found.groups())) if found and sign else ("", cell)
 

@@ -19,7 +19,7 @@ ORDERED = [f"%d{mark}%m{mark}{year}" for mark, year in product("/-", ("%Y", "%y"
 SURE = ["%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%d.%m.%Y", "%d.%m.%y", "%d %b %Y", "%d-%b-%Y", "%b %d, %Y"]
 """Formats of dates that cannot be read in another order; with dots, the day is first everywhere."""
 DATES = [date + clock for date in (*SURE, *ORDERED) for clock in CLOCKS]
-FORMATS: list[str | None] = [None, "%Y%m%d", *DATES, "%d/%b/%Y:%H:%M:%S %z", *EPOCHS]
+FORMATS: list[str | None] = [None, "%Y%m%d", "%Y-%m", "%m/%Y", *DATES, "%d/%b/%Y:%H:%M:%S %z", *EPOCHS]
 CENTURIES = (datetime(1900, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))
 SINCE = datetime(1990, 1, 1, tzinfo=UTC)
 """Numbers and formatted dates before this instant are not taken for times."""

@@ -96,6 +96,7 @@ def test_a_draft_runs_as_it_is(command: Command, tmp_path: Path, form: str) -> N
         ("n,d,user\n5,20130601,a\n", {"name": "d", "format": "%Y%m%d"}, {"subject": "user", "measures": ["n"]}),
         ("t,user\n1370044800123,a\n", {"name": "t", "format": "milliseconds"}, {"subject": "user"}),
         ("t,user\n06/30/2013,a\n", {"name": "t", "format": "%m/%d/%Y"}, {"subject": "user"}),
+        ("t,user\n2013-06,a\n", {"name": "t", "format": "%Y-%m"}, {"subject": "user"}),
         ("t,user\n30.06.2013,a\n", {"name": "t", "format": "%d.%m.%Y"}, {"subject": "user"}),
         ("who,t,age\na,2013-06-01 10:00:00,7\n", {"name": "t"}, {"subject": "who", "dimensions": []}),
         (
