@@ -24,6 +24,8 @@ _OMITTED_FIRST = (
     "p99 ms",
     "detects",
     "interval",
+    "caches",
+    "CPU before ms",
     "against lowest",
     "99% interval",
     "load s 99%",
@@ -37,9 +39,14 @@ _OMITTED_FIRST = (
     "for loading",
     "for questions",
 )
-"""Headings of the columns that a terminal may be too narrow for, in the order in which they are omitted."""
+"""Headings of the columns that a terminal may be too narrow for, in the order in which they are omitted.
+
+Caches are omitted only if they are the same in all rows.
+"""
 _NAME = 21
 """The characters of a question's name in a line."""
+_WRAPPED = 20
+"""The characters of a column whose texts may wrap: no more are reserved for it."""
 STYLES = {"faster": "green", "slower": "red"}
 """The colours of outcomes."""
 
@@ -62,9 +69,12 @@ def add_question(table: Table, name: str) -> None:
 
 
 def print_table(table: Table, console: Console) -> None:
-    """Prints a table without its empty columns; if the table is too wide, omits more columns and says which."""
+    """Prints a table without its empty columns; if the table is too wide, omits more columns and says which.
+
+    Texts wrap between words, and not within one of at most 20 characters.
+    """
     table.columns = [column for column in table.columns if any(map(str, column.cells))]
-    headings = [column.header for column in table.columns]
+    headings = [c.header for c in table.columns if c.header != "caches" or len(set(map(str, c.cells))) == 1]
     omitted: list[str] = []
     for heading in filter(headings.__contains__, _OMITTED_FIRST):
         if sum(map(_width, table.columns)) <= console.width:
@@ -73,6 +83,8 @@ def print_table(table: Table, console: Console) -> None:
         omitted.append(heading)
     for place, column in enumerate(table.columns):
         column._index = place  # Rich pads a column by its index
+        words = (word for cell in (column.header, *column.cells) for word in str(cell).split())
+        column.min_width = min(max(map(cell_len, words)), _WRAPPED)
     console.print(table)
     if omitted:
         say_omitted(omitted, console)
@@ -82,7 +94,7 @@ def _width(column: Column) -> int:
     """Returns the characters that a column needs: 3 for its margin, and at most 20 for text that may wrap."""
     texts = (str(cell) for cell in (column.header, *column.cells))
     longest = max(cell_len(line) for text in texts for line in text.split("\n"))
-    return 3 + (longest if column.no_wrap else min(longest, 20))
+    return 3 + (longest if column.no_wrap else min(longest, _WRAPPED))
 
 
 def claim_cells(claim: Claim | None) -> tuple[str, str, str]:

@@ -137,3 +137,14 @@ def test_no_milliseconds_of_two_machines_are_printed() -> None:
     for second, printed in ((after, True), (elsewhere, False)):
         comparison(before, second, console)
         assert ("before ms" in console.export_text()) == printed
+
+
+def test_a_comparison_fits_a_narrow_terminal() -> None:
+    arms = {"clickhouse/raw": 10**6, "clickhouse/tuned": 2 * 10**6}
+    one = run(*launches("retention", **arms))
+    console = Console(record=True, width=80, file=StringIO())
+    comparison(one, one, console)
+    shown = console.export_text()
+    for whole in (" retention ", " clickhouse/tuned ", " no difference ", "a wider terminal also shows", "caches"):
+        assert whole in shown
+    assert "…" not in shown
