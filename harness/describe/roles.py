@@ -104,7 +104,8 @@ def _reason(kind: pa.DataType) -> str:
     if pa.types.is_nested(kind):
         return "it contains lists; write each value that is wanted as a column"
     if pa.types.is_time(kind) or pa.types.is_duration(kind):
-        return "it contains times of day or durations; write numbers, for example of seconds"
+        remedy = "write durations as numbers of seconds, and times of day behind their dates, as in `2024-05-02 08:15`"
+        return f"it contains times of day or durations; {remedy}"
     return "it contains times"
 
 

@@ -210,7 +210,7 @@ def test_values_within_objects_are_columns(command: Command, tmp_path: Path, for
 def test_durations_are_left_out_with_the_remedy(tmp_path: Path) -> None:
     (tmp_path / "f.csv").write_text("at,who,took\n" + "2020-01-01,a,00:01:30\n" * 2)
     text = draft(tmp_path / "f.csv")
-    assert '"took": it contains times of day or durations; write numbers, for example of seconds\n' in text
+    assert '"took": it contains times of day or durations; write durations as numbers of seconds, and times of' in text
 
 
 @pytest.mark.parametrize(("order", "month"), [("day-first", 6), ("month-first", 5)], ids=["day first", "month first"])
