@@ -5,12 +5,12 @@ the birth, and if `until` is fewer than 63 periods (the bits of a positive integ
 """
 
 from datetime import datetime
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 
 from rollup_bench.engines.druid.buckets import bucket, ordinal
+from rollup_bench.engines.druid.client import Rows
 from rollup_bench.engines.druid.cohort import CohortRow, answer_table, ended_ages
 from rollup_bench.engines.druid.datasource import TIME, Datasource, quoted
 from rollup_bench.engines.druid.sql import Parameters, Statement, conditions
@@ -63,7 +63,7 @@ def statement(question: Cohort, datasource: Datasource, source: str) -> Statemen
     return parameters.statement("\n".join(lines))
 
 
-def answer(question: Cohort, datasource: Datasource, rows: list[list[Any]]) -> pa.Table:
+def answer(question: Cohort, datasource: Datasource, rows: Rows) -> pa.Table:
     """Converts the rows of the SQL result into the answer, with a row for each cohort and ended age."""
     cohorts = [CohortRow(cohort, size, ended, values) for cohort, ended, size, *values in rows]
     return answer_table(question, datasource, cohorts)

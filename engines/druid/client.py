@@ -9,6 +9,8 @@ from pydruid.db.api import check_closed
 
 from rollup_bench.engines.druid.http_transport import Transport
 
+Rows = list[tuple[Any, ...]]
+"""The rows of a result."""
 PATH = "/druid/v2/sql"
 TIMEOUT = 300.0
 """Seconds after which Druid cancels a query."""
@@ -24,7 +26,7 @@ CONTEXT: dict[str, object] = {
 
 _encode = msgspec.json.Encoder().encode
 _context = [msgspec.Raw(_encode(CONTEXT | dict.fromkeys(CACHES, cached))) for cached in (False, True)]
-_decode = msgspec.json.Decoder(list[list[Any]]).decode
+_decode = msgspec.json.Decoder(Rows).decode
 
 
 def payload(statement: str, parameters: Sequence[str | int | float], cached: bool = False) -> dict[str, object]:
@@ -53,7 +55,7 @@ class Connection(db.api.Connection):  # type: ignore[misc]
         self._transport.close()
 
     @check_closed  # type: ignore[untyped-decorator]
-    def rows(self, statement: str, parameters: Sequence[str | int | float] = ()) -> list[list[Any]]:
+    def rows(self, statement: str, parameters: Sequence[str | int | float] = ()) -> Rows:
         """Executes a statement and returns all rows of the result; FailureError with Druid's message if Druid fails."""
         body = _encode(payload(statement, parameters, self._cached))
         return _decode(self._transport.send("POST", PATH, body, TIMEOUT + 5))

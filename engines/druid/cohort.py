@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from rollup_bench.engines.druid.buckets import bucket, following, ordinal
+from rollup_bench.engines.druid.client import Rows
 from rollup_bench.engines.druid.datasource import TIME, Datasource, quoted
 from rollup_bench.engines.druid.sql import Parameters, Statement, checked, code_point_key, conditions, joined, key_value
 from rollup_bench.engines.ordering import arrange
@@ -44,7 +45,7 @@ class CohortRow(NamedTuple):
     values: list[Any]
 
 
-def answer(question: Cohort, datasource: Datasource, rows: list[list[Any]]) -> pa.Table:
+def answer(question: Cohort, datasource: Datasource, rows: Rows) -> pa.Table:
     """Converts the rows of the SQL result into the answer; OverflowError if a sum of integers exceeds 64 bits."""
     ended: dict[Any, int] = {}
     sizes: dict[Any, int] = {}

@@ -13,6 +13,7 @@ from rollup_bench.engines.cohort_activity import AGE, BIRTH, BORN, COHORT, FIRST
 from rollup_bench.engines.cohorts import StoredActivity
 from rollup_bench.engines.druid import ingest
 from rollup_bench.engines.druid.buckets import bucket
+from rollup_bench.engines.druid.client import Rows
 from rollup_bench.engines.druid.computed_tables import ComputedTable
 from rollup_bench.engines.druid.datasource import HALF_BITS, HIGH, LOW, LOW_MASK, TIME, quoted
 from rollup_bench.engines.druid.sql import Parameters, Statement, joined
@@ -93,7 +94,7 @@ def _conditions(question: Cohort, table: CohortTable, parameters: Parameters) ->
     return [*born, *ages]
 
 
-def answer(question: Cohort, table: CohortTable, rows: list[list[Any]]) -> pa.Table:
+def answer(question: Cohort, table: CohortTable, rows: Rows) -> pa.Table:
     """The answer from the rows of the result."""
     schema = table.statistics.schema
     keys = {COHORT: schema.field(question.by).type} if question.by else {BORN: pa.int64()}

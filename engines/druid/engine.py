@@ -26,7 +26,7 @@ from rollup_bench.engines.druid import (
     sketches,
     sql,
 )
-from rollup_bench.engines.druid.client import Connection
+from rollup_bench.engines.druid.client import Connection, Rows
 from rollup_bench.engines.druid.cluster import POLL, Cluster
 from rollup_bench.engines.druid.cohort_tables import CohortTable
 from rollup_bench.engines.druid.datasource import Datasource, quoted
@@ -243,8 +243,8 @@ class _Session(Session):
         query = module.statement(question, datasource, _source(self._plan, datasource))
         return module.answer(question, datasource, self._rows(query))
 
-    def _rows(self, query: Statement) -> list[list[Any]]:
-        rows: list[list[Any]] = self._connection.rows(query.text, query.values)
+    def _rows(self, query: Statement) -> Rows:
+        rows: Rows = self._connection.rows(query.text, query.values)
         return rows
 
 

@@ -13,11 +13,13 @@ import pyarrow.compute as pc
 from rollup_bench.engines import client_aggregation
 from rollup_bench.engines.client_aggregation import COUNT, VALUE, Groups, partials, value_columns
 from rollup_bench.engines.druid import sql
+from rollup_bench.engines.druid.client import Rows
 from rollup_bench.engines.druid.datasource import Datasource, quoted
 from rollup_bench.engines.druid.sql import Parameters, Prepared, joined
 from rollup_bench.engines.partials import Partial
 from rollup_bench.errors import FailureError
 from rollup_bench.workloads import answers
+from rollup_bench.workloads.columns import INSTANT
 from rollup_bench.workloads.questions import Aggregate, Grain
 
 MAX_GROUPS = 1_000_000
@@ -43,10 +45,10 @@ def prepare(question: Aggregate, datasource: Datasource, source: str) -> Prepare
         f"LIMIT {parameters.bind(MAX_GROUPS + 1)}",
     ]
     schema = answers.schema(question, datasource.statistics.schema)
-    return Prepared(parameters.statement("\n".join(lines)), schema, schema.types)
+    return Prepared(parameters.statement("\n".join(lines)), schema)
 
 
-def answer(question: Aggregate, datasource: Datasource, prepared: Prepared, rows: list[list[Any]]) -> pa.Table:
+def answer(question: Aggregate, datasource: Datasource, prepared: Prepared, rows: Rows) -> pa.Table:
     """The answer from the rows of the result; FailureError if there are too many, OverflowError beyond 64 bits."""
     values = value_columns(question.measures)
     if len(rows) > MAX_GROUPS:
@@ -58,7 +60,7 @@ def answer(question: Aggregate, datasource: Datasource, prepared: Prepared, rows
         return prepared.schema.empty_table()
     columns = iter(zip(*rows, strict=True))
     starts = [question.span.milliseconds[0]] * len(rows) if question.grain is Grain.ALL else next(columns)
-    schema, keys = datasource.statistics.schema, {"bucket": pa.array(starts, pa.int64())}
+    schema, keys = datasource.statistics.schema, {"bucket": pa.array(starts, INSTANT)}
     keys |= {d: pa.array(next(columns), schema.field(d).type) for d in question.by}
     counted = {c: pa.array(next(columns), schema.field(c).type) for c in values}
     totals = {str(p): _merged(p, datasource, columns) for p in partials(question.measures)}

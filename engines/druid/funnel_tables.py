@@ -1,12 +1,13 @@
 """Funnels as datasources: the client computes the entries before the load, and takes each subject's best one."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import pyarrow as pa
 
 from rollup_bench.engines import funnel_entries
 from rollup_bench.engines.druid import ingest
+from rollup_bench.engines.druid.client import Rows
 from rollup_bench.engines.druid.computed_tables import ComputedTable
 from rollup_bench.engines.druid.datasource import TIME, quoted
 from rollup_bench.engines.druid.sql import Parameters, Statement
@@ -72,7 +73,7 @@ def statement(question: Funnel, table: FunnelTable, source: str) -> Statement:
     return parameters.statement("\n".join(lines))
 
 
-def answer(question: Funnel, table: FunnelTable, rows: list[list[Any]]) -> pa.Table:
+def answer(question: Funnel, table: FunnelTable, rows: Rows) -> pa.Table:
     """The answer from the rows of the result."""
     events = table.statistics.schema
     types = {name: events.field(name).type for name in table.dimensions}

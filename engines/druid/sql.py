@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from itertools import chain
+from functools import cached_property
 from math import prod
 from typing import Any
 
@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from rollup_bench.engines import sql
 from rollup_bench.engines.druid.buckets import bucket
+from rollup_bench.engines.druid.client import Rows
 from rollup_bench.engines.druid.datasource import HALF_BITS, TIME, Datasource, quoted
 from rollup_bench.engines.ordering import arrange, first, grouping_id, grouping_sets
 from rollup_bench.workloads import answers
@@ -92,15 +93,19 @@ def client_cuts(question: Aggregate, datasource: Datasource) -> bool:
 
 @dataclass(frozen=True)
 class Prepared:
-    """The statement of an aggregate for any span, and the schema of its answer with the types of its columns.
+    """The statement of an aggregate for any span, and the schema of its answer.
 
     `wide` are the places in the schema of sums that the result has in two columns, upper and lower bits.
     """
 
     statement: Statement
     schema: pa.Schema
-    types: list[pa.DataType]
     wide: tuple[int, ...] = ()
+
+    @cached_property
+    def row(self) -> pa.StructType:
+        """The type of a row of the answer."""
+        return pa.struct(list(self.schema))
 
 
 def prepare(question: Aggregate, datasource: Datasource, source: str) -> Prepared:
@@ -108,22 +113,19 @@ def prepare(question: Aggregate, datasource: Datasource, source: str) -> Prepare
     schema = answers.schema(question, datasource.statistics.schema)
     measures = enumerate(question.measures, len(schema) - len(question.measures))
     wide = tuple(place for place, m in measures if m.function is Function.SUM and datasource.wide(m.column))
-    return Prepared(aggregate(question, datasource, source), schema, schema.types, wide)
+    return Prepared(aggregate(question, datasource, source), schema, wide)
 
 
-def answer(question: Aggregate, datasource: Datasource, prepared: Prepared, rows: list[list[Any]]) -> pa.Table:
+def answer(question: Aggregate, _datasource: Datasource, prepared: Prepared, rows: Rows) -> pa.Table:
     """Converts rows of a SQL result into the sorted answer, cut to the top; OverflowError if a sum exceeds 64 bits."""
-    if not rows:
-        return prepared.schema.empty_table()
-    cells, width = list(chain.from_iterable(rows)), len(rows[0])
-    columns: list[Sequence[Any]] = [cells[place::width] for place in range(width)]
     if question.grain is Grain.ALL:
-        columns.insert(0, (milliseconds(question.span.start),) * len(rows))
+        start = milliseconds(question.span.start)
+        rows = [(start, *row) for row in rows]
     for place in prepared.wide:
-        sums = [joined(high, low) for high, low in zip(*columns[place : place + 2], strict=True)]
-        columns[place : place + 2] = [checked(prepared.schema.names[place], sums)]
-    arrays = [pa.array(column, kind) for column, kind in zip(columns, prepared.types, strict=True)]
-    return first(question, arrange(question, pa.Table.from_arrays(arrays, schema=prepared.schema)))
+        rows = [(*row[:place], joined(*row[place : place + 2]), *row[place + 2 :]) for row in rows]
+        checked(prepared.schema.names[place], [row[place] for row in rows])
+    batch = pa.RecordBatch.from_struct_array(pa.array(rows, prepared.row))
+    return first(question, arrange(question, pa.Table.from_batches([batch])))
 
 
 def code_point_key(dimension: str, datasource: Datasource, values: str, parameters: Parameters) -> str:

@@ -126,13 +126,13 @@ RAW = Datasource("events", Rollup(layouts.raw), statistics(), "when", "user")
 def test_exact_quantiles_rank_values_by_their_counts() -> None:
     prepared = exact_quantiles.prepare(QUANTILES, RAW, "d")
     assert 'GROUP BY "user", "score"' in prepared.statement.text
-    rows: list[list[Any]] = [
-        ["u", 2.0, 1, 1, 2.0],
-        ["u", -1.0, 2, 2, -2.0],
-        ["u", -0.0, 1, 1, -0.0],
-        ["u", None, 9, 0, None],
+    rows: list[tuple[Any, ...]] = [
+        ("u", 2.0, 1, 1, 2.0),
+        ("u", -1.0, 2, 2, -2.0),
+        ("u", -0.0, 1, 1, -0.0),
+        ("u", None, 9, 0, None),
     ]
-    rows += [["v", None, 3, 0, None], [None, 7.5, 1, 1, 7.5]]
+    rows += [("v", None, 3, 0, None), (None, 7.5, 1, 1, 7.5)]
     found = exact_quantiles.answer(QUANTILES, RAW, prepared, rows).drop_columns(["bucket"]).to_pylist()
     assert [tuple(row.values()) for row in found] == [("u", -1.0, 0.0, 13), ("v", None, None, 3), (None, 7.5, 7.5, 1)]
 
@@ -142,7 +142,7 @@ def test_exact_quantiles_of_too_many_groups_fail_by_name(monkeypatch: pytest.Mon
     prepared = exact_quantiles.prepare(QUANTILES, RAW, "d")
     assert prepared.statement.values[-1] == 2
     with pytest.raises(FailureError, match="more than 1 values of score in groups"):
-        exact_quantiles.answer(QUANTILES, RAW, prepared, [["u", 1.0, 1, 1, 1.0], ["u", 2.0, 1, 1, 2.0]])
+        exact_quantiles.answer(QUANTILES, RAW, prepared, [("u", 1.0, 1, 1, 1.0), ("u", 2.0, 1, 1, 2.0)])
 
 
 @pytest.mark.parametrize(

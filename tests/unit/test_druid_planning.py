@@ -138,7 +138,7 @@ def test_entries_of_funnels_are_stored_with_a_row_for_nobody() -> None:
     assert {d["name"]: d["type"] for d in dimensions} == {"user": "string", "step(2)": "long", "step(3)": "long"}
 
 
-def results(rows: list[dict[str, Any]]) -> list[list[Any]]:
+def results(rows: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
     """What Druid returns for a sum by day of birth, over these stored rows."""
     names = (BORN, AGE, ROWS, "count(huge)", "sum(huge):high", "sum(huge):low")
-    return [[row[name] for name in names] for row in rows if row[AGE] != cohort_tables.NOBODY]
+    return [tuple(row[name] for name in names) for row in rows if row[AGE] != cohort_tables.NOBODY]
