@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from rollup_bench.workloads.columns import INSTANT
 from rollup_bench.workloads.questions import EPOCH, Aggregate, Grain, milliseconds
 
 CLOCK = {Grain.MINUTE: 60_000, Grain.HOUR: 3_600_000}
@@ -49,10 +50,10 @@ def starts(instants: Instants, grain: Grain, zone: str) -> Instants:
 
 
 def of(question: Aggregate, instants: Instants) -> Instants:
-    """The start, in milliseconds since 1970, UTC, of each instant's bucket; instants lie in the question's span."""
+    """The start of each instant's bucket, as a column of the answer has it; instants lie in the question's span."""
     if question.grain is Grain.ALL:
-        return pa.array(np.full(len(instants), question.span.milliseconds[0]))
-    return starts(instants, question.grain, question.zone)
+        return pa.array([milliseconds(question.span.start)] * len(instants), INSTANT)
+    return starts(instants, question.grain, question.zone).cast(INSTANT)
 
 
 @lru_cache(maxsize=4096)

@@ -98,7 +98,7 @@ def unsupported_reason(question: Question, layout: Layout) -> str | None:
         return None
     if not isinstance(question, Aggregate):
         return f"layout {layout.name} stores no single events; a {type(question).__name__.lower()} needs layout raw"
-    return next(_cut_buckets(question, layout), None) or _missing_reason(spanless(question), layout)
+    return _cut_reason(question, layout) or _missing_reason(spanless(question), layout)
 
 
 @lru_cache(maxsize=4096)
@@ -118,16 +118,17 @@ def _missing(question: Aggregate, layout: Layout) -> Iterator[str]:
         yield from _missing_states(measure, layout)
 
 
-def _cut_buckets(question: Aggregate, layout: Layout) -> Iterator[str]:
-    """Yields a reason for each way in which the question's buckets or span would cut a bucket of the layout."""
-    grain = Grain(layout.grain or Grain.ALL)
+def _cut_reason(question: Aggregate, layout: Layout) -> str | None:
+    """The first way in which the question's buckets or span would cut a bucket of the layout; None if there is none."""
+    grain = layout.grain or Grain.ALL
     if question.grain not in COARSER[grain]:
-        yield f"{grain}s do not add up to {question.grain}s"
-    elif not _same_clock(question, grain, layout):
-        yield f"{grain}s in {layout.zone} do not add up to {question.grain}s in {question.zone}"
+        return f"{grain}s do not add up to {question.grain}s"
+    if not _same_clock(question, grain, layout):
+        return f"{grain}s in {layout.zone} do not add up to {question.grain}s in {question.zone}"
     for name, instant in zip(("start", "end"), question.span.milliseconds, strict=True):
         if not begins(instant, grain, layout.zone):
-            yield f"{name} falls inside a bucket of layout {layout.name}, which stores whole {grain}s in {layout.zone}"
+            return f"{name} falls inside a bucket of layout {layout.name}, which stores whole {grain}s in {layout.zone}"
+    return None
 
 
 def _same_clock(question: Aggregate, grain: Grain, layout: Layout) -> bool:

@@ -3,7 +3,7 @@
 Whole columns are encoded at once, because a load would spend most of its time on encoding value by value.
 """
 
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -13,6 +13,8 @@ from cassandra.query import UNSET_VALUE
 from rollup_bench.engines.cassandra.driver import Page
 
 NUMBERS = {"bigint": ">i8", "timestamp": ">i8", "int": ">i4", "double": ">f8"}
+Columns: TypeAlias = "dict[str, pa.Array | pa.ChunkedArray]"
+"""The rows of a result by column."""
 NULL_KEY = "\\"
 """Stands for NULL in a key, where Cassandra permits none; texts that begin with a backslash get a second one."""
 
@@ -50,16 +52,19 @@ def table(pages: list[Page], schema: pa.Schema) -> pa.Table:
     return pa.Table.from_batches(batches, schema)
 
 
-def partials_table(pages: list[Page], schema: pa.Schema) -> pa.Table:
-    """The rows of pages as an Arrow table; where count(x) is 0, sum(x) becomes NULL, because Cassandra returns 0."""
-    rows, names = table(pages, schema), schema.names
-    for count in names:
-        total = f"sum{count.removeprefix('count')}"
-        sums = count.startswith("count(") and total in names
-        if sums and any(0 in np.asarray(chunk) for chunk in rows[count].chunks):
-            known = pc.if_else(pc.equal(rows[count], 0), None, rows[total])
-            rows = rows.set_column(names.index(total), total, known)
-    return rows
+def partials(pages: list[Page], schema: pa.Schema) -> Columns:
+    """The rows of pages by column; where count(x) is 0, sum(x) becomes NULL, because Cassandra returns 0."""
+    values = pages[0].values() if len(pages) == 1 else table(pages, schema).columns
+    columns: Columns = dict(zip(schema.names, values, strict=True))
+    for name, column in columns.items():
+        if isinstance(column, np.ndarray):
+            columns[name] = pa.array(column, schema.field(name).type)
+    for name in columns:
+        if name.startswith("sum("):
+            counts = columns[f"count{name.removeprefix('sum')}"]
+            if np.count_nonzero(counts) < len(counts):
+                columns[name] = pc.if_else(pc.equal(counts, 0), None, columns[name])
+    return columns
 
 
 def _numbers(column: pa.Array, form: str) -> list[bytes | None]:

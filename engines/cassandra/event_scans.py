@@ -207,9 +207,8 @@ class ServerAggregation:
             for key in partitions(table, manifest, start, end - 1)
         ]
         pages = [page for result in reader.results((text, values) for _, values in requests) for page in result]
-        rows = codec.partials_table(pages, self._schema)
-        rows = rows.append_column("bucket", pa.array([bucket for bucket, _ in requests], pa.int64()))
-        rows = rows.filter(pc.field(str(EVENTS)) > 0)
+        buckets = {"bucket": pa.array([bucket for bucket, _ in requests], INSTANT)}
+        rows = pa.table(buckets | codec.partials(pages, self._schema)).filter(pc.field(str(EVENTS)) > 0)
         groups = Groups(["bucket"], rows, {}) if rows.num_rows else None
         return client_aggregation.answer(self.question, groups, schema)
 

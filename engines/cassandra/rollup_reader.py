@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from rollup_bench.engines import client_aggregation
 from rollup_bench.engines.cassandra import codec
+from rollup_bench.engines.cassandra.codec import Columns
 from rollup_bench.engines.cassandra.driver import Reader
 from rollup_bench.engines.cassandra.rollup_tables import Limits, RollupTables
 from rollup_bench.engines.cassandra.tables import Manifest, Table, partitions
@@ -27,6 +28,7 @@ from rollup_bench.engines.contract import Plan, Support, Where
 from rollup_bench.engines.partials import matching
 from rollup_bench.engines.sql import quoted
 from rollup_bench.workloads import calendar
+from rollup_bench.workloads.columns import INSTANT
 from rollup_bench.workloads.filters import Filter, Op, Value
 from rollup_bench.workloads.questions import Aggregate, Grain
 
@@ -253,25 +255,21 @@ class RollupReader:
     ) -> pa.Table:
         """The rows of a statement, with the question's buckets and dimensions."""
         results = reader.results(part.requests(table, text, manifest))
-        rows = codec.partials_table([page for result in results for page in result], schema)
-        if rows["bucket"].null_count:  # without a match, an aggregate on the server returns a row of NULLs
-            rows = rows.filter(pc.field("bucket").is_valid())
-        return self._regrouped(part, rows)
+        columns = codec.partials([page for result in results for page in result], schema)
+        buckets, (start, end) = columns["bucket"], part.limits
+        # without a match, an aggregate on the server returns a row of NULLs
+        if buckets.null_count or not part.statements.limits_time:
+            inside = pc.and_(pc.greater_equal(buckets, start), pc.less(buckets, end))
+            columns = {name: column.filter(inside) for name, column in columns.items()}
+        return self._regrouped(part.statements, columns)
 
-    def _regrouped(self, part: RollupPart, rows: pa.Table) -> pa.Table:
-        """The rows that lie in the part and pass the client's filters, with the question's buckets and dimensions."""
-        question, known = self.question, part.statements
-        if not known.limits_time:
-            start, end = part.limits
-            rows = rows.filter((pc.field("bucket") >= start) & (pc.field("bucket") < end))
-        for place, dimension in enumerate(known.dimensions, start=1):
-            arrow_type = known.plan.schema.field(dimension).type
-            rows = rows.set_column(place, dimension, codec.unkeyed(rows[dimension], arrow_type))
-        rows = matching(rows, known.client_filters)
-        if known.client_filters:
-            rows = rows.drop_columns([dimension for dimension in known.dimensions if dimension not in question.by])
-        layout = known.rollup.stored.layout
-        other = question.grain is not layout.grain or question.zone != layout.zone
-        if rows.num_rows and (other or question.grain is Grain.ALL):
-            rows = rows.set_column(0, "bucket", calendar.of(question, rows["bucket"]))
-        return rows
+    def _regrouped(self, known: RollupStatements, columns: Columns) -> pa.Table:
+        """The rows that pass the client's filters, with the question's buckets and dimensions."""
+        question, layout, buckets = self.question, known.rollup.stored.layout, columns["bucket"]
+        stored = question.grain is layout.grain and question.zone == layout.zone
+        columns["bucket"] = buckets.cast(INSTANT) if stored else calendar.of(question, buckets)
+        for dimension in known.dimensions:
+            columns[dimension] = codec.unkeyed(columns[dimension], known.plan.schema.field(dimension).type)
+        rows = matching(pa.table(columns), known.client_filters)
+        unwanted = [dimension for dimension in known.dimensions if dimension not in question.by]
+        return rows.drop_columns(unwanted) if unwanted else rows
