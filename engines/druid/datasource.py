@@ -13,7 +13,7 @@ from rollup_bench.workloads import rule
 from rollup_bench.workloads.events import Statistics
 from rollup_bench.workloads.layouts import RAW, Layout
 from rollup_bench.workloads.measures import Function, Measure
-from rollup_bench.workloads.questions import Cohort, Funnel, Question
+from rollup_bench.workloads.questions import Aggregate, Cohort, Funnel, Question
 from rollup_bench.workloads.rule import Part, State
 
 MAX_LONG = 2.0**63
@@ -106,6 +106,10 @@ class Datasource:
             return "Druid cannot follow a subject from one step to the next"
         if isinstance(question, Cohort):
             return MILLISECONDS if self.ordered and _needs_order(question) else None
+        return self.unreadable_reason(question)
+
+    def unreadable_reason(self, question: Aggregate) -> str | None:
+        """Why Druid cannot compute a measure that the datasource's layout permits; None if it can compute all."""
         return next((reason for m in question.measures if (reason := self._unreadable(m))), None)
 
     def expressions(self, measure: Measure) -> tuple[str, ...]:

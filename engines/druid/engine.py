@@ -26,7 +26,7 @@ from rollup_bench.engines.druid import (
     sketches,
     sql,
 )
-from rollup_bench.engines.druid.client import Connection, Rows
+from rollup_bench.engines.druid.client import Connection
 from rollup_bench.engines.druid.cluster import POLL, Cluster
 from rollup_bench.engines.druid.cohort_tables import CohortTable
 from rollup_bench.engines.druid.datasource import Datasource, quoted
@@ -230,22 +230,33 @@ class Druid(Engine):
 class _Session(Session):
     def __init__(self, connection: Connection, plan: Plan) -> None:
         self._connection, self._plan = connection, plan
+        self._readable = lru_cache(partial(_readable, plan))
         self._prepared = lru_cache(partial(_prepare, plan))
 
     def ask(self, question: Question) -> pa.Table:
+        if isinstance(question, Aggregate):
+            return self._aggregate(question)
         datasource = _answering(question, self._plan)
-        if isinstance(question, Aggregate) and isinstance(datasource, Datasource):
-            module, prepared = self._prepared(spanless(question), datasource)
-            rows = self._rows(prepared.statement.over(question.span))
-            answer: pa.Table = module.answer(question, datasource, prepared, rows)
-            return answer
         module = _module(question, datasource)
         query = module.statement(question, datasource, _source(self._plan, datasource))
-        return module.answer(question, datasource, self._rows(query))
+        return module.answer(question, datasource, self._connection.rows(query.text, query.values))
 
-    def _rows(self, query: Statement) -> Rows:
-        rows: Rows = self._connection.rows(query.text, query.values)
-        return rows
+    def _aggregate(self, question: Aggregate) -> pa.Table:
+        """The answer of the datasource that `_answering` returns; what no span changes is computed once."""
+        known = spanless(question)
+        for datasource in self._readable(known):
+            if datasource.raw or datasource.rollup.unsupported_reason(question) is None:
+                module, prepared = self._prepared(known, datasource)
+                query = prepared.statement.over(question.span)
+                rows = self._connection.rows(query.text, query.values)
+                answer: pa.Table = module.answer(question, datasource, prepared, rows)
+                return answer
+        raise RequestError(self._plan.tables[-1].unsupported_reason(question))
+
+
+def _readable(plan: Plan, question: Aggregate) -> list[Datasource]:
+    """The datasources of which Druid can compute the measures of an aggregate, if their layouts permit the question."""
+    return [d for d in plan.tables if isinstance(d, Datasource) and d.unreadable_reason(question) is None]
 
 
 def _prepare(plan: Plan, question: Aggregate, datasource: Datasource) -> tuple[Any, sql.Prepared]:

@@ -42,9 +42,10 @@ class Transport:
     def exchange(self, method: str, path: str, body: bytes | None, seconds: float) -> tuple[int, bytes]:
         """Sends a request, again if the server had closed the kept-alive connection; returns status and body."""
         reused = self._http.sock is not None
-        self._http.timeout = seconds
-        if reused:
-            self._http.sock.settimeout(seconds)
+        if self._http.timeout != seconds:
+            self._http.timeout = seconds
+            if reused:
+                self._http.sock.settimeout(seconds)
         try:
             self._http.request(method, path, body, self._headers)
             response = self._http.getresponse()
