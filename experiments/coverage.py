@@ -6,7 +6,8 @@ end early, and with twice of them. Each run is planned and ended by the code tha
 arms of a question, two are identical, two differ by 10%, and two differ as in the stored run.
 
 Intervals are counted at the end of a run, and also at the worst moment: there, an interval holds only if it holds at
-each number of launches after which a run may end.
+each number of launches after which a run may end. Where the variances of one question are ten times as large as those
+of all others, its intervals are also counted by themselves.
 """
 
 import math
@@ -25,6 +26,7 @@ from rollup_bench.harness.stats.abba import AGAIN, original
 from rollup_bench.harness.stats.claims import claims
 from rollup_bench.harness.stats.effort import WIDTH, finished, shares
 from rollup_bench.harness.stats.estimate import STOPS, Estimate, Logs, asked, estimate, paired, variances
+from rollup_bench.harness.stats.moderation import estimates
 from rollup_bench.harness.stats.noise import Key, Measured, floors
 from tests.support import ROOT
 
@@ -32,14 +34,19 @@ RUN = ROOT / "results/vm/flights-standard.jsonl"
 SITUATIONS = (
     (0.5, "usual"),
     *((factor, situation) for factor in (1.0, 2.0) for situation in ("usual", "drift", "bimodal", "one launch off")),
+    (1.0, "one question unlike"),
     (1.0, "three launches"),
 )
-"""Factors of the deviations, with situations: `drift` is common to all arms, `bimodal` times have two modes."""
+"""Factors of the deviations, with situations: `drift` is common to all arms, `bimodal` times have two modes.
+
+In `one question unlike`, all variances of one question are ten times as large.
+"""
 COVERED, FALSE, POWER = 0.98, 0.01, 0.8  # the least coverage, the most false discoveries, the least power for +10%
 FOUND = "wall +10% found"
 SLOWER = math.log(1.1)
 FIXED = 300.0  # the seconds of a launch without its rounds
 MIDMEAN = 1.2  # the variance of the midmean of normal values, relative to that of their mean
+UNLIKE = math.sqrt(10)
 GAP = 0.1  # the difference of the two modes of bimodal times, as a logarithm
 
 
@@ -154,6 +161,10 @@ class Simulation:
     def __init__(self, questions: Mapping[str, Deviations], situation: str, rng: np.random.Generator) -> None:
         self.situation, self.rng = situation, rng
         self.questions = {(question, "hot"): self._cast(each) for question, each in questions.items()}
+        self.unlike: Key | None = None
+        if situation == "one question unlike":
+            self.unlike = list(self.questions)[int(rng.integers(len(questions)))]
+            self.questions[self.unlike] = self.questions[self.unlike].times(UNLIKE)
         self.off = {key: (int(rng.integers(STOPS[0])), str(rng.choice(self.ROLES))) for key in self.questions}
         self.wall: dict[Key, list[dict[str, Logs]]] = {key: [] for key in self.questions}
         self.processor: dict[Key, list[dict[str, Logs]]] = {key: [] for key in self.questions}
@@ -222,14 +233,16 @@ class Simulation:
 
     def _count_ratios(self, what: str, measured: Measured, counts: Counts) -> None:
         named = [(key, *pair) for key in measured for pair in combinations(self.ROLES, 2)]
-        logs = [paired(measured[key], one, other) for key, one, other in named]
-        noise, ratios = floors(measured), [estimate(launches) for launches in logs]
+        looks = _looks([paired(measured[key], one, other) for key, one, other in named])
+        noise, ratios = floors(measured), looks[-1]
         found = claims(ratios, [noise.get(key) for key, *_ in named])
-        for (key, one, other), launches, ratio, claim in zip(named, logs, ratios, found, strict=True):
+        for place, ((key, one, other), ratio, claim) in enumerate(zip(named, ratios, found, strict=True)):
             true = self.questions[key].arms[other] - self.questions[key].arms[one]
             counts.add(f"{what} holds", _holds(ratio, true))
-            counts.add(f"{what} holds at each look", _holds_at_each_look(launches, true))
+            counts.add(f"{what} holds at each look", all(_holds(look[place], true) for look in looks))
             counts.add(f"{what} told apart or known to 6%", claim.told_apart or ratio.within(WIDTH))
+            if key == self.unlike:
+                counts.add(f"{what} holds where launches vary more", _holds(ratio, true))
             if (one, other) == self.ROLES[:2]:
                 counts.add(f"{what} false claims", claim.told_apart)
             if (one, other) == self.ROLES[2:4]:
@@ -239,6 +252,13 @@ class Simulation:
 def _holds(found: Estimate, true: float) -> bool:
     low, high = found.interval()
     return low <= math.exp(true) <= high
+
+
+def _looks(measured: Sequence[Sequence[Logs]]) -> list[list[Estimate]]:
+    """Returns the estimates at each look at a run that these launches allow, the last one at the end."""
+    most = max(map(len, measured))
+    looks = sorted({min(stop, most) for stop in STOPS})
+    return [estimates([launches[:look] for launches in measured]) for look in looks]
 
 
 def _holds_at_each_look(launches: Sequence[Logs], true: float) -> bool:

@@ -15,15 +15,17 @@ from rollup_bench.errors import RequestError
 from rollup_bench.harness.records import lines
 from rollup_bench.harness.records.lines import Cost, Header, Record, Rounds, of_type
 from rollup_bench.harness.records.run_log import newest
-from rollup_bench.harness.stats import noise
+from rollup_bench.harness.stats import noise, student
 from rollup_bench.harness.stats.abba import AGAIN
 from rollup_bench.harness.stats.claims import Claim, claims
 from rollup_bench.harness.stats.estimate import Estimate, Logs, asked, estimate, logarithms, paired
+from rollup_bench.harness.stats.moderation import estimates
 from rollup_bench.harness.stats.percentiles import Percentiles, percentiles
 
 DRIFT = (
     0.05  # a cell drifts if its times changed by more than 5% from the first half of a launch's rounds to the second
 )
+_STEADY_FAILS = 0.005  # the share of steady cells whose interval of a change excludes 1
 
 
 class Cell(NamedTuple):
@@ -215,25 +217,26 @@ def processor_differences(run: Run) -> list[Difference]:
 
 def ratios(run: Run) -> dict[Pair, Estimate]:
     """Estimates the log-ratio of the times of every two arms at every question and cache state."""
-    return {
-        Pair(question, cache, arm, versus): estimate(common)
-        for (question, cache), launches in measured_rounds(run).items()
+    common = {
+        Pair(question, cache, arm, versus): launches
+        for (question, cache), measured in measured_rounds(run).items()
         for arm, versus in combinations(_arms(run.questions[question, cache]), 2)
-        if (common := paired(launches, versus, arm))
+        if (launches := paired(measured, versus, arm))
     }
+    return dict(zip(common, estimates(list(common.values())), strict=True))
 
 
 def processor_ratios(run: Run) -> dict[Pair, Estimate]:
     """Estimates the log-ratio of the processor seconds of every two arms at every question, within each launch."""
     logs = processor_logs(run)
-    found: dict[Pair, Estimate] = {}
+    found: dict[Pair, list[Logs]] = {}
     for cell, versus in combinations(logs, 2):
         common = logs[cell].keys() & logs[versus].keys()
         if cell[:2] == versus[:2] and common:
-            found[Pair(*cell, versus.arm)] = estimate(
-                [np.array([logs[cell][launch] - logs[versus][launch]]) for launch in sorted(common)]
-            )
-    return found
+            found[Pair(*cell, versus.arm)] = [
+                np.array([logs[cell][launch] - logs[versus][launch]]) for launch in sorted(common)
+            ]
+    return dict(zip(found, estimates(list(found.values())), strict=True))
 
 
 def processor_logs(run: Run) -> dict[Cell, dict[int, float]]:
@@ -262,8 +265,8 @@ def _change(rounds: Logs) -> Logs:
 
 
 def _drifts(change: Estimate) -> bool:
-    low, high = change.interval()
-    return not low <= 1 <= high and abs(change.centre) > math.log1p(DRIFT)
+    reach = change.error * student.quantile(1 - _STEADY_FAILS / 2, change.dof)
+    return abs(change.centre) > max(reach, math.log1p(DRIFT))
 
 
 def _costs(run: Run) -> dict[Cell, dict[int, Cost]]:

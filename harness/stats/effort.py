@@ -17,11 +17,11 @@ from rollup_bench.harness.stats.estimate import (
     Logs,
     Variances,
     critical,
-    estimate,
     midmean,
     paired,
     variances,
 )
+from rollup_bench.harness.stats.moderation import estimates
 from rollup_bench.harness.stats.noise import Key, Measured, floors
 
 Seconds = Mapping[Key, Mapping[str, float]]
@@ -73,7 +73,7 @@ def finished(wall: Measured, processor: Measured) -> bool:
 def unknown(measured: Measured, width: float) -> set[Pair]:
     """Returns the pairs of arms that are neither told apart nor known to ±`width`, a fraction."""
     pairs, noise = list(_pairs(measured)), floors(measured)
-    ratios = [estimate(paired(measured[key], versus, arm)) for key, arm, versus in pairs]
+    ratios = estimates([paired(measured[key], versus, arm) for key, arm, versus in pairs])
     found = zip(pairs, ratios, claims(ratios, [noise.get(key) for key, *_ in pairs]), strict=True)
     return {pair for pair, ratio, claim in found if not claim.told_apart and not ratio.within(width)}
 
@@ -127,7 +127,7 @@ def _rounds(spread: Variances, apart: float, launches: int, limits: Limits) -> f
     Returns infinity if no number of rounds suffices.
     """
     half_width = max(math.log1p(WIDTH), apart / 2)
-    wanted = launches * (half_width / critical(LEVEL, launches - 1)) ** 2
+    wanted = launches * (half_width / critical(LEVEL, launches - 1, launches == STOPS[0])) ** 2
     within = spread.within * (1 if launches >= MANY else 2)
     between = max(spread.between, 0.0)
     return max(within / (wanted - between), limits.least) if wanted > between else math.inf

@@ -13,12 +13,14 @@ from rollup_bench.harness.stats import student
 Logs = NDArray[np.float64]
 LEVEL = 0.99  # the confidence level of all published intervals and claims
 POWER = 0.8  # the probability of claiming a slowdown of exactly the smallest detectable size
-STOPS = (6, 12)
+STOPS = (6, 10)
 """The numbers of launches after which a run may end because its figures are known well enough.
 
-Each of these looks at the figures may err. So that all of them together err with the probability 1 - level, each one
-gets an equal part of it (Bonferroni). The intervals are therefore valid after whichever look a run ends.
+Each of these looks at the figures may err. So that both together err with the probability 1 - level, the first look
+gets the share `EARLY` of it, and the last one the rest (Bonferroni). Intervals are therefore valid after whichever look
+a run ends. The smaller share makes the intervals of the first look wider, and those of the last look narrower.
 """
+EARLY = 0.25
 MANY = 8  # from so many launches on, an estimate does without the variance of rounds
 
 
@@ -26,12 +28,13 @@ class Estimate(msgspec.Struct, frozen=True):
     """A log time or log-ratio with its standard error and degrees of freedom; an unknown error is infinite.
 
     Intervals and p-values are valid after each of the numbers of launches in `STOPS`, also if the figures decide there
-    whether the run ends.
+    whether the run ends; `early` says that there are only as many launches as at the first look.
     """
 
     centre: float
     error: float
     dof: float
+    early: bool = False
 
     def interval(self, level: float = LEVEL) -> tuple[float, float]:
         """Returns the confidence interval of the ratio itself, not of its logarithm."""
@@ -48,7 +51,7 @@ class Estimate(msgspec.Struct, frozen=True):
         """The p-value of the two-sided test that the true log-ratio is 0."""
         if self.error == 0:
             return float(self.centre == 0)
-        return min(1.0, len(STOPS) * student.two_sided(self.centre / self.error, self.dof))
+        return min(1.0, student.two_sided(self.centre / self.error, self.dof) / _share(self.early))
 
     def within(self, width: float, level: float = LEVEL) -> bool:
         """Whether the ratio is known to ±`width`, which is a fraction: 0.1 is 10%."""
@@ -59,12 +62,12 @@ class Estimate(msgspec.Struct, frozen=True):
 
         The error itself is estimated, which the approximation of noncentral t by Johnson and Welch (1940) allows for.
         """
-        reach, unbiased = critical(level, self.dof), 1 - 1 / (4 * max(self.dof, 1.0))
+        reach, unbiased = critical(level, self.dof, self.early), 1 - 1 / (4 * max(self.dof, 1.0))
         beyond = student.quantile(POWER, math.inf) * math.sqrt(1 + reach**2 / (2 * max(self.dof, 1.0))) / unbiased
         return _exp(floor + self.error * (reach + beyond))
 
     def _half_width(self, level: float) -> float:
-        return self.error * critical(level, self.dof)
+        return self.error * critical(level, self.dof, self.early)
 
 
 class Variances(NamedTuple):
@@ -78,9 +81,14 @@ class Variances(NamedTuple):
     within: float
 
 
-def critical(level: float, dof: float) -> float:
-    """Returns the half-width of an interval, in standard errors, that is valid at each of the `STOPS` together."""
-    return student.quantile(1 - (1 - level) / 2 / len(STOPS), dof)
+def critical(level: float, dof: float, early: bool = False) -> float:
+    """Returns the half-width of an interval, in standard errors, at the first or at the last look of a run."""
+    return student.quantile(1 - _share(early) * (1 - level) / 2, dof)
+
+
+def _share(early: bool) -> float:
+    """Returns the share of the error that a look may take."""
+    return EARLY if early else 1 - EARLY
 
 
 def logarithms(pairs: Sequence[tuple[int, int] | None]) -> Logs:
@@ -128,10 +136,11 @@ def estimate(launches: Sequence[Logs]) -> Estimate:
     between = float(centres.var(ddof=1)) / count if count > 1 else 0.0
     in_middle_half = [_middle_half(rounds) for rounds in launches]
     if count == 2 or count >= MANY or min(in_middle_half) < 2:
-        return Estimate(centre, math.sqrt(between), count - 1.0) if count > 1 else Estimate(centre, math.inf, 1.0)
+        error, dof = (math.sqrt(between), count - 1.0) if count > 1 else (math.inf, 1.0)
+        return Estimate(centre, error, dof, early=count == STOPS[0])
     within = sum(map(_variance_of_midmean, launches)) / count**2
     dof = _satterthwaite(between, count - 1, within, sum(in_middle_half) - count)
-    return Estimate(centre, math.sqrt(between + within), dof)
+    return Estimate(centre, math.sqrt(between + within), dof, early=count == STOPS[0])
 
 
 def variances(launches: Sequence[Logs]) -> Variances:
@@ -148,19 +157,11 @@ def variances(launches: Sequence[Logs]) -> Variances:
     return Variances(seen - within * float(np.mean([1 / len(rounds) for rounds in launches])), within)
 
 
-def mean(estimates: Sequence[Estimate]) -> Estimate:
-    """Returns the mean of independent estimates with known errors, with Satterthwaite's degrees of freedom."""
-    parts = [each.error**2 for each in estimates]
-    spread = sum(part**2 / each.dof for part, each in zip(parts, estimates, strict=True))
-    dof = sum(parts) ** 2 / spread if spread else 1.0
-    return Estimate(float(np.mean([each.centre for each in estimates])), math.sqrt(sum(parts)) / len(parts), dof)
-
-
 def difference(after: Estimate, before: Estimate, shift: float = 0.0) -> Estimate:
     """Returns the difference of two independent estimates minus `shift`, with Welch's degrees of freedom."""
     error = math.hypot(after.error, before.error)
     dof = _satterthwaite(after.error**2, after.dof, before.error**2, before.dof)
-    return Estimate(after.centre - before.centre - shift, error, dof)
+    return Estimate(after.centre - before.centre - shift, error, dof, after.early or before.early)
 
 
 def _middle_half(rounds: Logs) -> int:

@@ -2,9 +2,12 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
+
+import numpy as np
 
 from rollup_bench.harness.stats.abba import AGAIN, original
-from rollup_bench.harness.stats.estimate import Estimate, Logs, estimate, mean, paired
+from rollup_bench.harness.stats.estimate import Estimate, Logs, estimate, paired
 
 Key = tuple[str, str]
 """A question and its cache state."""
@@ -24,18 +27,26 @@ def controls(measured: Measured) -> dict[Key, Estimate]:
 def floors(measured: Measured) -> dict[Key, Estimate]:
     """Returns the noise floor of each question; differences within its interval prove nothing.
 
-    It is the mean of all A/A controls of the run. A control whose own interval excludes 1, or is unknown, is left out
-    of the mean, and is the floor of its question alone. Without any control, nothing is returned.
+    It is estimated from the rounds of all A/A controls of the run together. A control whose own interval excludes 1, or
+    is unknown, is left out, and is the floor of its question alone. Without any control, nothing is returned.
     """
     own = controls(measured)
-    quiet = {key: control for key, control in own.items() if _is_quiet(control)}
-    run = {key: mean(list(quiet.values())) for key in measured} if quiet else {}
+    quiet = [key for key, control in own.items() if _is_quiet(control)]
+    run = dict.fromkeys(measured, _together([measured[key] for key in quiet])) if quiet else {}
     return run | {key: control for key, control in own.items() if key not in quiet}
 
 
 def _control(launches: Sequence[Mapping[str, Logs]]) -> list[Logs]:
     again = next((arm for logs in launches for arm in logs if arm.endswith(AGAIN)), None)
     return paired(launches, original(again), again) if again else []
+
+
+def _together(questions: Sequence[Sequence[Mapping[str, Logs]]]) -> Estimate:
+    """Estimates the log-ratio of the A/A controls of several questions, from all their rounds in each launch."""
+    launches = [
+        [rounds for logs in one for rounds in _control([logs])] for one in zip_longest(*questions, fillvalue={})
+    ]
+    return estimate([np.concatenate(controlled) for controlled in launches if controlled])
 
 
 def _is_quiet(control: Estimate) -> bool:

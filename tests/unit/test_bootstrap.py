@@ -11,7 +11,6 @@ from rollup_bench.harness.stats.estimate import (
     critical,
     difference,
     estimate,
-    mean,
     midmean,
     paired,
     variances,
@@ -38,14 +37,25 @@ def test_the_midmean_of_a_table_is_that_of_each_row() -> None:
     assert midmean(np.array([[100.0, 1.0, 2.0, 4.0], [0.0, 0.0, 2.0, 2.0]])).tolist() == [3.0, 1.0]
 
 
-def test_the_interval_divides_the_error_among_the_looks_at_a_run() -> None:
-    """Student's t for 10 degrees of freedom is 3.1693 at 99% and 4.5869 at 99.9%; each of two looks may err so."""
-    assert len(STOPS) == 2
-    assert critical(1 - 2 * 0.01, 10) == pytest.approx(3.1693, rel=1e-3)
-    assert critical(1 - 2 * 0.001, 10) == pytest.approx(4.5869, rel=1e-3)
+def test_the_first_look_at_a_run_gets_a_quarter_of_the_error_and_the_last_look_the_rest() -> None:
+    """Student's t for 10 degrees of freedom is 3.1693 at 99% and 4.5869 at 99.9%."""
+    assert critical(1 - 0.01 / 0.25, 10, early=True) == pytest.approx(3.1693, rel=1e-3)
+    assert critical(1 - 0.01 / 0.75, 10) == pytest.approx(3.1693, rel=1e-3)
+    assert critical(1 - 0.001 / 0.75, 10) == pytest.approx(4.5869, rel=1e-3)
     one = Estimate(math.log(2), 0.1, 10.0)
     assert one.ratio == pytest.approx(2)
-    assert one.interval(0.98) == pytest.approx((2 * math.exp(-0.31693), 2 * math.exp(0.31693)), rel=1e-4)
+    bounds = pytest.approx((2 * math.exp(-0.31693), 2 * math.exp(0.31693)), rel=1e-4)
+    assert one.interval(1 - 0.01 / 0.75) == bounds
+    assert Estimate(math.log(2), 0.1, 10.0, early=True).interval(1 - 0.01 / 0.25) == bounds
+
+
+@pytest.mark.parametrize("rounds", [1, 4])
+@pytest.mark.parametrize("count", [1, 3, 5, STOPS[0], 7, STOPS[1], 12])
+def test_an_estimate_knows_whether_its_launches_are_those_of_the_first_look(count: int, rounds: int) -> None:
+    one = estimate([np.arange(float(rounds)) + launch for launch in range(count)])
+    assert one.early == (count == STOPS[0])
+    late = Estimate(0.0, 0.1, 3.0)
+    assert difference(one, late).early == difference(late, one).early == one.early
 
 
 def test_an_interval_that_is_beyond_what_floats_hold_is_infinite() -> None:
@@ -53,9 +63,10 @@ def test_an_interval_that_is_beyond_what_floats_hold_is_infinite() -> None:
     assert Estimate(0.0, math.inf, 1.0).interval() == (0.0, math.inf)
 
 
-def test_p_is_that_of_student_for_each_look() -> None:
-    assert Estimate(0.31693, 0.1, 10.0).p == pytest.approx(2 * 0.01, rel=1e-3)
-    assert Estimate(-0.31693, 0.1, 10.0).p == pytest.approx(2 * 0.01, rel=1e-3)
+def test_p_is_that_of_student_divided_by_the_share_of_its_look() -> None:
+    assert Estimate(0.31693, 0.1, 10.0).p == pytest.approx(0.01 / 0.75, rel=1e-3)
+    assert Estimate(-0.31693, 0.1, 10.0).p == pytest.approx(0.01 / 0.75, rel=1e-3)
+    assert Estimate(0.31693, 0.1, 10.0, early=True).p == pytest.approx(0.01 / 0.25, rel=1e-3)
     assert Estimate(0.01, 0.1, 10.0).p == 1.0
     assert (Estimate(0.1, 0.0, 10.0).p, Estimate(0.0, 0.0, 10.0).p) == (0.0, 1.0)
 
@@ -70,8 +81,8 @@ def test_a_ratio_is_known_within_a_width_that_its_interval_does_not_exceed() -> 
 def test_a_detectable_slowdown_exceeds_the_floor_by_both_quantiles() -> None:
     """Four of five values of a normal distribution lie below 0.8416; t is 3.1693 for 10 degrees of freedom."""
     one, beyond = Estimate(5.0, 0.1, 10.0), 0.08416 * math.sqrt(1 + 3.1693**2 / 20) / 0.975
-    assert one.detectable(level=0.98) == pytest.approx(math.exp(0.31693 + beyond), rel=1e-3)
-    assert one.detectable(0.5, 0.98) == pytest.approx(math.exp(0.5 + 0.31693 + beyond), rel=1e-3)
+    assert one.detectable(level=1 - 0.01 / 0.75) == pytest.approx(math.exp(0.31693 + beyond), rel=1e-3)
+    assert one.detectable(0.5, 1 - 0.01 / 0.75) == pytest.approx(math.exp(0.5 + 0.31693 + beyond), rel=1e-3)
     exact = Estimate(5.0, 0.1, 1e9)
     assert exact.detectable() == pytest.approx(math.exp(0.1 * critical(0.99, 1e9) + 0.08416), rel=1e-3)
 
@@ -126,13 +137,6 @@ def test_two_launches_and_many_are_a_sample_of_launches(count: int) -> None:
     assert (one.centre, one.error, one.dof) == pytest.approx(((count - 1) / 2, error, count - 1))
     seven = estimate([np.array([-1.0, 1.0]) + number for number in range(7)])
     assert seven.error == pytest.approx(math.sqrt(np.arange(7.0).var(ddof=1) / 7 + 1 / 7))
-
-
-def test_a_mean_has_the_errors_of_all_estimates() -> None:
-    one = mean([Estimate(0.1, 0.03, 8.0), Estimate(0.5, 0.04, 4.0)])
-    assert (one.centre, one.error) == pytest.approx((0.3, 0.025))
-    assert one.dof == pytest.approx(0.05**4 / (0.03**4 / 8 + 0.04**4 / 4))
-    assert mean([Estimate(0.1, 0.0, 8.0)]) == Estimate(0.1, 0.0, 1.0)
 
 
 def test_a_single_value_leaves_the_error_unknown() -> None:

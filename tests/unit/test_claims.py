@@ -86,26 +86,26 @@ def test_the_whole_interval_lies_beyond_the_floor() -> None:
 
 
 def test_all_claims_are_one_family() -> None:
-    """With 10 degrees of freedom t = 3.9 is p = 0.006 for two looks: a discovery alone, but none beside a null."""
-    one, nothing = Estimate(0.39, 0.1, 10.0), Estimate(0.0, 0.1, 10.0)
+    """With 10 degrees of freedom t = 3.75 is p = 0.0051 at the last look: a discovery alone, but none beside a null."""
+    one, nothing = Estimate(0.375, 0.1, 10.0), Estimate(0.0, 0.1, 10.0)
     assert claims([one], [None])[0].outcome == "slower"
     assert claims([one, nothing], [None, None])[0].outcome == "no difference seen"
     assert [found.outcome for found in claims([one, one], [None, None])] == ["slower"] * 2
 
 
 def test_the_level_is_that_of_the_family_and_of_the_intervals() -> None:
-    """With 10 degrees of freedom t = 2.4 is p = 0.075 for two looks; t is 2.2281 at 90% for two looks."""
+    """With 10 degrees of freedom t = 2.4 is p = 0.0498 at the last look; t is 2.2281 there at a level of 93.3%."""
     one = Estimate(0.24, 0.1, 10.0)
     assert claims([one], [None])[0].outcome == "no difference seen"
-    found = claims([one], [None], level=0.9)[0]
+    found = claims([one], [None], level=1 - 0.05 / 0.75)[0]
     assert found.outcome == "slower"
     assert found.ratio == pytest.approx(math.exp(0.24))
     assert (found.low, found.high) == pytest.approx((math.exp(0.24 - 0.22281), math.exp(0.24 + 0.22281)), rel=1e-4)
-    assert found.detectable == pytest.approx(one.detectable(level=0.9))
+    assert found.detectable == pytest.approx(one.detectable(level=1 - 0.05 / 0.75))
 
 
 def test_a_floor_is_taken_at_the_level_of_the_claim() -> None:
-    """The floor reaches 0.18125 at 80% for two looks and over 0.3 at 99%; the ratio lies between the two."""
+    """The floor reaches 0.16 at 80% and over 0.3 at 99%; the ratio lies between the two."""
     floor, ratio = Estimate(0.0, 0.1, 10.0), exactly(math.exp(0.25))
     assert claims([ratio], [floor])[0].outcome == "no difference seen"
     assert claims([ratio], [floor], level=0.8)[0].outcome == "slower"
