@@ -130,6 +130,22 @@ def test_varints_are_encoded_as_the_driver_decodes_them(value: int) -> None:
     assert IntegerType.deserialize(cell, 5) == value
 
 
+@pytest.mark.parametrize("divided", [False, True])
+def test_a_sum_of_no_values_is_null(divided: bool) -> None:
+    schema = pa.schema({"user": pa.string(), "count(gold)": pa.int64(), "sum(gold)": pa.int64()})
+    rows = [("a", 2, 0), ("b", 0, 0), ("c", 1, 7)]
+    parts = [rows[:1], rows[1:]] if divided else [rows]
+    pages = [
+        {
+            "u": np.array([u for u, _, _ in part], object),
+            "n": pa.array([n for _, n, _ in part]),
+            "s": pa.array([s for _, _, s in part]),
+        }
+        for part in parts
+    ]
+    assert pa.table(codec.partials(pages, schema), schema)["sum(gold)"].to_pylist() == [0, None, 7]
+
+
 def test_names_are_quoted_and_never_collide() -> None:
     table = Table("events", {"shard": "text", 'a"b': "text"}, ('a"b',), "it's")
     assert table.create("k").splitlines() == [

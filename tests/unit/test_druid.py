@@ -145,6 +145,17 @@ def test_exact_quantiles_of_too_many_groups_fail_by_name(monkeypatch: pytest.Mon
         exact_quantiles.answer(QUANTILES, RAW, prepared, [("u", 1.0, 1, 1, 1.0), ("u", 2.0, 1, 1, 2.0)])
 
 
+def test_rows_become_a_sorted_answer_in_which_the_halves_of_wide_sums_are_put_together() -> None:
+    wide = Datasource("events", Rollup(layouts.raw), statistics(magnitude=2.0**64), "when", "user")
+    question = Aggregate(QUANTILES.span, (parse("sum(gold)"), parse("count()")), by=("user",))
+    prepared = sql.prepare(question, wide, "d")
+    found = sql.answer(question, wide, prepared, [("v", 1, 5, 2), ("u", None, None, 1)])
+    assert [tuple(row.values())[1:] for row in found.to_pylist()] == [("u", None, 1), ("v", 2**32 + 5, 2)]
+    assert sql.answer(question, wide, prepared, []).schema == found.schema == prepared.schema
+    with pytest.raises(OverflowError, match=r"sum\(gold\)"):
+        sql.answer(question, wide, prepared, [("v", 2**31, 0, 2)])
+
+
 @pytest.mark.parametrize(
     ("measure", "magnitude", "ranks"),
     [
