@@ -28,7 +28,7 @@ class Estimate(msgspec.Struct, frozen=True):
     """A log time or log-ratio with its standard error and degrees of freedom; an unknown error is infinite.
 
     Intervals and p-values are valid after each of the numbers of launches in `STOPS`, also if the figures decide there
-    whether the run ends; `early` says that there are only as many launches as at the first look.
+    whether the run ends; `early` says that there are no more launches than at the first look.
     """
 
     centre: float
@@ -137,10 +137,10 @@ def estimate(launches: Sequence[Logs]) -> Estimate:
     in_middle_half = [_middle_half(rounds) for rounds in launches]
     if count == 2 or count >= MANY or min(in_middle_half) < 2:
         error, dof = (math.sqrt(between), count - 1.0) if count > 1 else (math.inf, 1.0)
-        return Estimate(centre, error, dof, early=count == STOPS[0])
+        return Estimate(centre, error, dof, early=count <= STOPS[0])
     within = sum(map(_variance_of_midmean, launches)) / count**2
     dof = _satterthwaite(between, count - 1, within, sum(in_middle_half) - count)
-    return Estimate(centre, math.sqrt(between + within), dof, early=count == STOPS[0])
+    return Estimate(centre, math.sqrt(between + within), dof, early=count <= STOPS[0])
 
 
 def variances(launches: Sequence[Logs]) -> Variances:
