@@ -12,10 +12,11 @@ from rollup_bench.servers.recipe import RUNTIME, Place, PythonProcess, Recipe
 def stages(place: Place) -> list[list[PythonProcess]]:
     """One process, which runs `flight_server`.
 
-    DuckDB's buffers get 80% of the memory, which is DuckDB's own default, but leave `RUNTIME` for all else.
+    DuckDB's buffers get 80% of the memory, which is DuckDB's own default, but leave twice `RUNTIME` for all else:
+    Python, batches, and what DuckDB needs beyond its limit while it sorts a load.
     """
     port, budget = place.ports["flight"], place.budget
-    buffers = min(budget.memory * 4 // 5, budget.memory - RUNTIME)
+    buffers = min(budget.memory * 4 // 5, budget.memory - 2 * RUNTIME)
     words = (str(place.data("duckdb")), str(port), str(budget.cores), str(buffers))
     module = "rollup_bench.engines.duckdb_served.flight_server"
     return [[PythonProcess("duckdb", module, words, lambda: answers(Connection(("127.0.0.1",), port)))]]
