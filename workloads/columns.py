@@ -68,7 +68,9 @@ def measure(batch: pa.RecordBatch, name: str, source: Source) -> pa.Array:
     if not pa.types.is_string(array.type):
         return array
     array = pc.utf8_trim_whitespace(array)
-    array = pc.if_else(pc.is_in(array, pa.array(["", *source.null])), pa.scalar(None, pa.string()), array)
+    array = pc.if_else(
+        pc.is_in(array, pa.array(["", *map(str.strip, source.null)])), pa.scalar(None, pa.string()), array
+    )
     plain = numerals.plain(array, name, source)
     if source.decimal == ".":
         return plain

@@ -169,8 +169,11 @@ def _json(stream: pa.NativeFile, _: Source, columns: list[str]) -> Iterator[pa.R
     blocks = _items(text) if text.peek(BLOCK).removeprefix(BOM).lstrip()[:1] == b"[" else _lines(text)
     before = 0
     for block in blocks:
-        rows = [dict(_values(row)) for row in _objects(block, before)]
+        objects = set[str]()
+        rows = [_flat_row(row, place, objects) for place, row in enumerate(_objects(block, before), before)]
         known = dict.fromkeys(name for row in rows for name in row)
+        if mixed := next((n for n in known if n in objects and any(row.get(n) is not None for row in rows)), None):
+            raise ValueAtError(None, f"`{mixed}` is an object in some rows and a value in others; write it in one way")
         arrays = {name: _array([row.get(name) for row in rows]) for name in columns or known if name in known}
         yield pa.RecordBatch.from_pydict(arrays) if arrays else pa.RecordBatch.from_pylist([{}] * len(rows))
         before += len(rows)
@@ -206,11 +209,22 @@ def _objects(texts: Sequence[bytes | msgspec.Raw], before: int) -> Iterator[dict
             raise ValueAtError(place, wrong) from None
 
 
-def _values(row: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def _flat_row(row: dict[str, Any], place: int, objects: set[str]) -> dict[str, Any]:
+    """The values of an object by column; ValueAtError if two have one name. Names of inner objects join `objects`."""
+    found: dict[str, Any] = {}
+    for name, value in _values(row, "", objects):
+        if name in found:
+            raise ValueAtError(place, f"two values are named `{name}`; rename one of them")
+        found[name] = value
+    return found
+
+
+def _values(row: dict[str, Any], prefix: str, objects: set[str]) -> Iterator[tuple[str, Any]]:
     """Yields the names and values of an object, and instead of objects within it, their names and values."""
     for name, value in row.items():
         if isinstance(value, dict):
-            yield from _values(value, f"{prefix}{name}.")
+            objects.add(prefix + name)
+            yield from _values(value, f"{prefix}{name}.", objects)
         else:
             yield prefix + name, value
 

@@ -195,7 +195,11 @@ class Rule:
                 yield f"the bytes of {store.arm} on disk are unknown"
             if needs.events_a_day and store.ingest is None:
                 yield f"the processor time of loads of {store.arm} was not measured"
-            if needs.load_seconds is not None and (store.load is None or not store.load.known):
+            if needs.load_seconds is None:
+                continue
+            if store.load is None:
+                yield f"no load of {store.arm} by its own engine was timed"
+            elif not store.load.known:
                 yield f"{store.arm} was loaded once, so that the error of its seconds is unknown"
 
     def _unknown_speed(self, candidate: Candidate) -> Iterator[str]:

@@ -30,6 +30,7 @@ Row = tuple[int, list[str]]
 class Table(NamedTuple):
     """How a file is written, and how many columns it has.
 
+    `either` is a mark in numbers that separates decimals or thousands, if the file does not tell; it may be empty.
     `unsure` says of columns of numbers why it is not known how they are written. `is_told` says whether the file tells
     its decimal mark.
     """
@@ -38,6 +39,7 @@ class Table(NamedTuple):
     width: int
     unsure: dict[str, str]
     is_told: bool
+    either: str
 
 
 def table(text: str, source: Source, separator: str | None) -> Table:
@@ -52,7 +54,7 @@ def table(text: str, source: Source, separator: str | None) -> Table:
         source = blanks
     rows = _rows(sample, source)[1 if named else 0 :]
     if not rows:
-        return Table(source, 0, {}, False)
+        return Table(source, 0, {}, False, "")
     width = _width(rows)
     filled = (place for place, (_, row) in enumerate(rows) if len(row) == width and _is_filled(row))
     first = next(filled, next(place for place, (_, row) in enumerate(rows) if len(row) == width))
@@ -66,7 +68,9 @@ def table(text: str, source: Source, separator: str | None) -> Table:
     signs = {names[place]: sign for place, sign in found.signs.items()}
     changed = replace(source, decimal=found.decimal, thousands=found.thousands, signs=signs)
     changed = replace(changed, skip=skip, names=None if is_named else names)
-    return Table(changed, width, {names[place]: reason for place, reason in found.unsure.items()}, found.is_told)
+    return Table(
+        changed, width, {names[place]: reason for place, reason in found.unsure.items()}, found.is_told, found.either
+    )
 
 
 def _ways(sample: str, source: Source, separator: str | None) -> Iterator[Source]:

@@ -14,7 +14,8 @@ Cells = list[str]
 class Notation(NamedTuple):
     """How numbers are written, and by the places of their columns, signs and why columns cannot be read.
 
-    `is_told` says whether a column tells the decimal mark.
+    `is_told` says whether a column shows the decimal mark. `either` is a mark that separates decimals or thousands, if
+    no column shows which; it may be empty.
     """
 
     decimal: Decimal
@@ -22,6 +23,7 @@ class Notation(NamedTuple):
     signs: dict[int, str]
     unsure: dict[int, str]
     is_told: bool
+    either: str
 
 
 def notation(columns: list[Cells]) -> Notation:
@@ -35,15 +37,17 @@ def notation(columns: list[Cells]) -> Notation:
     commas = [place for place, cells in numbers.items() if not all(map(POINT.fullmatch, cells))]
     decimal: Decimal = "," if commas and not points else "."
     unsure = {place: _mixed(numbers[place]) for place in commas if points}
+    others = dict[int, str | None]()
     if bool(points) == bool(commas):
         others = {place: _example(cells) for place, cells in numbers.items() if place not in (*points, *commas)}
         unsure |= {place: _either(example) for place, example in others.items() if example}
+    either = "" if points or commas else "".join(sorted({_mark(each) for each in others.values() if each}))[:1]
     sure = [cells for place, cells in numbers.items() if place not in unsure]
     marks = Counter(
         mark for cells in sure for mark in MARKS if mark != decimal and re.search(MARKS[mark], "".join(cells))
     )
     thousands = max(marks, key=lambda mark: marks[mark], default="")
-    return Notation(decimal, thousands, signs, unsure, bool(points or commas))
+    return Notation(decimal, thousands, signs, unsure, bool(points or commas), either)
 
 
 def _numbers(columns: list[Cells]) -> tuple[dict[int, str], dict[int, Cells]]:
@@ -53,8 +57,8 @@ def _numbers(columns: list[Cells]) -> tuple[dict[int, str], dict[int, Cells]]:
         pairs = [unsigned(cell) for cell in cells]
         digits, found = [text for _, text in pairs], {sign for sign, _ in pairs}
         is_one_way = all(map(POINT.fullmatch, digits)) or all(map(COMMA.fullmatch, digits))
-        if len(found) == 1 and is_one_way and are_numbers(cells):
-            signs[place], numbers[place] = found.pop(), digits
+        if len(found - {""}) <= 1 and is_one_way and are_numbers(cells):
+            signs[place], numbers[place] = max(found), digits
     return {place: sign for place, sign in signs.items() if sign}, numbers
 
 
@@ -65,11 +69,15 @@ def _example(cells: Cells) -> str | None:
 
 def _either(number: str) -> str:
     """Why a column is unsure whose numbers are written like this one, and what to write."""
-    mark = "," if "," in number else "."
+    mark = _mark(number)
     short, long = f"{float(number.replace(mark, '.')):g}", number.replace(mark, "")
     whole = f'`thousands = ","` if it is {long}, or `decimal = ","` if it is {short}'
     how = whole if mark == "," else f'`decimal = ","` if it is {long}'
     return f"`{number}` may be {short} or {long}; write the column in `measures`, and under [source] {how}"
+
+
+def _mark(number: str) -> str:
+    return "," if "," in number else "."
 
 
 def _mixed(cells: Cells) -> str:

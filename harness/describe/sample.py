@@ -66,7 +66,7 @@ def sample(path: Path, separator: str | None, footer: int = 0) -> Sample:
     except RequestError as error:
         raise RequestError(str(error).removeprefix("path: ")) from None
     texts = dict(_texts(files))
-    found, width, unsure, _ = _shared(
+    found, width, unsure, *_ = _shared(
         {n: dialect.table(t.head, replace(source, encoding=t.encoding), separator) for n, t in texts.items()}, source
     )
     try:
@@ -124,27 +124,36 @@ def _shared(tables: Mapping[str, dialect.Table], source: Source) -> dialect.Tabl
     A file without letters beyond ASCII, quotes, decimals or marks of thousands does not tell these ways.
     """
     filled = {name: table for name, table in tables.items() if table.width} or tables
+    first_table = next(iter(filled.values()), None)
+    if first_table is None:
+        return dialect.Table(source, 0, {}, False, "")
+    told, (signs, unsure) = _told(filled), _signs(filled)
+    if told["encoding"] == "ascii":
+        told["encoding"] = source.encoding
+    is_told = any(table.is_told for table in filled.values())
+    for table in filled.values():
+        unsure |= table.unsure if table.is_told == is_told else {}
+    return dialect.Table(replace(first_table.source, **told, signs=signs), first_table.width, unsure, is_told, "")
+
+
+def _told(tables: Mapping[str, dialect.Table]) -> dict[str, Any]:
+    """The keys of `UNTOLD` as the files tell them; RequestError if two files tell different ways."""
     told: dict[str, Any] = {}
     for key, untold in UNTOLD.items():
         ways: dict[Any, str] = {}
-        for name, table in filled.items():
-            ways.setdefault(getattr(table.source, key), name)
-        ways.pop(untold, None)
+        for name, table in tables.items():
+            way = getattr(table.source, key)
+            if way != untold or (key == "decimal" and table.is_told):
+                ways.setdefault(way, name)
         if len(ways) > 1:
             (one, first), (other, second), *_ = ways.items()
             wrong = f"{first} has {key} {one!r}, and {second} {other!r}"
             raise RequestError(f"{wrong}; write both in the same way, or describe each by itself")
         told[key] = next(iter(ways), untold)
-    if told["encoding"] == "ascii":
-        told["encoding"] = source.encoding
-    first_table = next(iter(filled.values()), None)
-    if first_table is None:
-        return dialect.Table(source, 0, {}, False)
-    signs, unsure = _signs(filled)
-    is_told = any(table.is_told for table in filled.values())
-    for table in filled.values():
-        unsure |= table.unsure if table.is_told == is_told else {}
-    return dialect.Table(replace(first_table.source, **told, signs=signs), first_table.width, unsure, is_told)
+    others = {table.either for table in tables.values()} - {"", told["decimal"]}
+    if others and any(table.is_told for table in tables.values()):
+        told["thousands"] = told["thousands"] or others.pop()
+    return told
 
 
 def _signs(tables: Mapping[str, dialect.Table]) -> tuple[dict[str, str], dict[str, str]]:

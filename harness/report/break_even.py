@@ -29,12 +29,12 @@ class BreakEven(msgspec.Struct, frozen=True):
 
 
 def break_even(run: Run, load: LoadCost, medians: Mapping[Cell, float]) -> BreakEven | None:
-    """Returns the break-even of one load; None for raw, or if no question was timed on raw and on the layout."""
+    """Returns the break-even of one load; None for raw, if no question was timed on both, or if others loaded it."""
     engine, layout = parts(load.arm)
     raw = {cell.question: median for cell, median in medians.items() if cell[1:] == ("hot", f"{engine}/{RAW}")}
     own = {cell.question: median for cell, median in medians.items() if cell[1:] == ("hot", load.arm)}
     pairs = [(raw[name], own[name]) for name in own if name in raw]
-    if layout == RAW or not pairs:
+    if layout == RAW or not pairs or load.by:
         return None
     before, now = (mean(times) for times in zip(*pairs, strict=True))
     repaid = questions_to_repay(load, before - now)

@@ -207,6 +207,30 @@ def test_values_within_objects_are_columns(command: Command, tmp_path: Path, for
     assert answer.splitlines()[1].endswith('"b",3,6,2')
 
 
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        (['{"user": "a"}', '{"user": {"id": 1}}'], "`user` is an object in some rows and a value in others; write it"),
+        (['{"user.id": 1, "user": {"id": 2}}'], "two values are named `user.id`; rename one of them"),
+    ],
+)
+def test_objects_that_hide_a_value_are_refused(command: Command, tmp_path: Path, rows: list[str], said: str) -> None:
+    (tmp_path / "f.jsonl").write_text("\n".join(rows))
+    assert said in command.refused("data", "describe", str(tmp_path / "f.jsonl"))
+
+
+def test_a_value_within_an_object_of_people_is_no_subject(described: Callable[[str], str], tmp_path: Path) -> None:
+    rows = [{"at": "2020-01-01", "user": {"plan": f"p{n % 2}"}, "uid": f"u{n % 3}"} for n in range(9)]
+    (tmp_path / "f.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    assert tomllib.loads(draft(tmp_path / "f.jsonl"))["columns"]["subject"] == "uid"
+
+
+@pytest.mark.parametrize("at", ["10.06.2020 10:00", "2020-06-10 10:00", "06/30/2020"])
+def test_a_month_beside_a_time_is_a_dimension(described: Callable[[str], str], at: str) -> None:
+    drafted = tomllib.loads(described(f"month;at;who\n2020-06;{at};a\n2020-07;{at};b\n2020-06;{at};a\n"))["columns"]
+    assert (drafted["time"]["name"], drafted["subject"], drafted["dimensions"]) == ("at", "who", ["month"])
+
+
 def test_durations_are_left_out_with_the_remedy(tmp_path: Path) -> None:
     (tmp_path / "f.csv").write_text("at,who,took\n" + "2020-01-01,a,00:01:30\n" * 2)
     text = draft(tmp_path / "f.csv")
@@ -290,12 +314,14 @@ def test_integers_can_be_the_subject(described: Callable[[str], str], text: str,
         ("Date;article;N° client", "N° client", "Date"),
         ("fecha;producto;usuario", "usuario", "fecha"),
         ("date;wholesale;who", "who", "date"),
+        ("Datum;Skonto;Kontostand;Kundennr", "Kundennr", "Datum"),
     ],
 )
 def test_the_subject_is_found_by_its_name_in_four_languages(
     described: Callable[[str], str], head: str, subject: str, time: str
 ) -> None:
-    rows = "".join(f"2020-01-0{n};{n // 2};{n % 3}\n" for n in range(1, 10))
+    others = ";".join(f"{n}" for n in range(head.count(";") - 1))
+    rows = "".join(f"2020-01-0{n};{others};{n % 3}\n" for n in range(1, 10))
     drafted = tomllib.loads(described(f"{head}\n{rows}"))["columns"]
     assert (drafted["subject"], drafted["time"]) == (subject, {"name": time})
 

@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from rollup_bench.errors import RequestError
 from rollup_bench.harness.describe.draft import draft
 from rollup_bench.harness.describe.notation import notation
 from rollup_bench.workloads import columns
@@ -48,6 +49,7 @@ def described(tmp_path: Path) -> Described:
         (["1.234,50 €", "7 €"], ",", ".", "€"),
         (["12 %", "7%"], ".", "", "%"),
         (["CHF 1'000.00", "CHF 7"], ".", "'", "CHF"),
+        (["$1.50", "0"], ".", "", "$"),
     ],
 )
 def test_the_notation_of_a_column(cells: list[str], decimal: str, thousands: str, sign: str) -> None:
@@ -57,7 +59,7 @@ def test_the_notation_of_a_column(cells: list[str], decimal: str, thousands: str
 
 @pytest.mark.parametrize("cells", [["$5", "€6"], ["1,5", "1.5"], ["612 345 678", "699 999 999"], ["007", "1,5"], []])
 def test_texts_that_are_no_numbers_of_one_notation(cells: list[str]) -> None:
-    assert notation([cells]) == (".", "", {}, {}, False)
+    assert notation([cells]) == (".", "", {}, {}, False, "")
 
 
 def test_another_column_tells_what_the_marks_of_a_column_mean() -> None:
@@ -85,9 +87,22 @@ def test_marks_that_may_be_of_decimals_or_of_thousands_are_not_guessed(
     assert f'#   "paid": `{cell}` may be {said}' in text
 
 
-def test_another_file_tells_what_the_marks_mean(described: Described) -> None:
-    drafted = tomllib.loads(described(["1.250", "3.000"], ["2,5", "7"]))
-    assert (drafted["source"]["decimal"], drafted["columns"]["measures"]) == (",", ["paid"])
+@pytest.mark.parametrize(
+    ("files", "decimal", "thousands"),
+    [((["1.250", "3.000"], ["2,5", "7"]), ",", "."), ((["1,250", "3,000"], ["2.5", "7"]), None, ",")],
+)
+def test_another_file_shows_what_the_marks_mean(
+    described: Described, files: tuple[list[str], ...], decimal: str | None, thousands: str | None
+) -> None:
+    drafted = tomllib.loads(described(*files))
+    source = drafted["source"]
+    assert (source.get("decimal"), source.get("thousands")) == (decimal, thousands)
+    assert drafted["columns"]["measures"] == ["paid"]
+
+
+def test_files_with_different_decimal_marks_are_refused(described: Described) -> None:
+    with pytest.raises(RequestError, match=r"0[.]csv has decimal '.', and .*1[.]csv ','; write both in the same way"):
+        described(["2.5", "1.100"], ["2,5", "1.100"])
 
 
 def test_a_column_with_several_signs_is_left_out(described: Described) -> None:
@@ -120,6 +135,7 @@ def test_the_draft_says_that_signs_are_left_out(described: Described) -> None:
         ({}, ["(5)", "5.5-", "\N{MINUS SIGN}5", "(a)", " 5 ", "-"], ["-5", "-5.5", "-5", "(a)", "5", "-"]),
         ({"thousands": ",", "signs": {"n": "$"}}, ["($1,234.50)", "$1,234-"], ["-1234.50", "-1234"]),
         ({"signs": {"other": "$"}}, ["$5"], ["$5"]),
+        ({"null": ("", " n/a")}, [" n/a", "5"], [None, "5"]),
     ],
 )
 def test_numbers_are_read_as_the_source_says(way: dict[str, Any], cells: list[str], numbers: list[str | None]) -> None:

@@ -106,7 +106,9 @@
                 if (store.memory === null) { found.push(`the memory of ${store.arm} was not measured`); }
                 if (store.bytes === null) { found.push(`the bytes of ${store.arm} on disk are unknown`); }
                 if (needs.events_a_day && !store.ingest) { found.push(`the processor time of loads of ${store.arm} was not measured`); }
-                if (needs.load_seconds !== null && !(store.load && isKnownError(store.load))) {
+                if (needs.load_seconds !== null && !store.load) {
+                    found.push(`no load of ${store.arm} by its own engine was timed`);
+                } else if (needs.load_seconds !== null && !isKnownError(store.load)) {
                     found.push(`${store.arm} was loaded once, so that the error of its seconds is unknown`);
                 }
             }
