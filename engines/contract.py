@@ -105,7 +105,7 @@ class Loaded:
     """The result of a load: rows stored, seconds until background work ended, bytes on disk (None if unknown).
 
     `processor` is the processor seconds of client and engine; engines leave it None, and the harness measures it.
-    `by` names the engine whose tasks loaded parts of the events; it is empty if this engine loaded all of them.
+    `loaded_by` names the engine whose tasks loaded parts of the events; it is empty if this engine loaded all of them.
     `built` is the part of these figures for what a layout stores in addition to the events; None if the layout does not
     store the events, or stores nothing else.
     """
@@ -115,7 +115,7 @@ class Loaded:
     bytes: int | None
     built: Built | None = None
     processor: float | None = None
-    by: str = ""
+    loaded_by: str = ""
 
 
 UNANSWERED = (RequestError, OverflowError, FailureError)

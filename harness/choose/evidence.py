@@ -109,7 +109,7 @@ def _stores(
         cannot = {line.question: why for line in own if (why := _cannot(line))}
         asked = [Cell(line.question, "hot", arm) for line in own if line.question not in cannot]
         stored = [line for line in of_type(run.lines, LoadCost) if line.arm == arm]
-        loads = {line.launch: line for line in stored if line.seconds > 0 and not line.by}
+        loads = {line.launch: line for line in stored if line.seconds > 0 and not line.loaded_by}
         built = {launch: line.processor / run.header.rows for launch, line in loads.items() if line.processor}
         yield Store(
             arm,

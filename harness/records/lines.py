@@ -55,7 +55,7 @@ class LoadCost(_Record, frozen=True, tag="load"):
     launch: int = 0  # the launch before which the layout was loaded
     built: Built | None = None  # None if the layout does not store the events, or nothing else
     processor: float | None = None  # processor seconds of client and engine; None if not measured
-    by: str = ""  # the engine whose tasks loaded parts of the events; empty if the arm's own engine loaded all of them
+    loaded_by: str = ""  # the engine whose tasks loaded parts of the events; empty if the arm's own engine did
 
 
 class Verdict(_Record, frozen=True, tag="verdict"):

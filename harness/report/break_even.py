@@ -34,7 +34,7 @@ def break_even(run: Run, load: LoadCost, medians: Mapping[Cell, float]) -> Break
     raw = {cell.question: median for cell, median in medians.items() if cell[1:] == ("hot", f"{engine}/{RAW}")}
     own = {cell.question: median for cell, median in medians.items() if cell[1:] == ("hot", load.arm)}
     pairs = [(raw[name], own[name]) for name in own if name in raw]
-    if layout == RAW or not pairs or load.by:
+    if layout == RAW or not pairs or load.loaded_by:
         return None
     before, now = (mean(times) for times in zip(*pairs, strict=True))
     repaid = questions_to_repay(load, before - now)

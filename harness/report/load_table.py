@@ -22,7 +22,7 @@ def print_loads(run: Run, console: Console) -> None:
     print_table(table, console)
     if reused := [load.cost.arm for load in loads if load.cost.reused]:
         console.print(f"[dim]loads reused from earlier: {', '.join(reused)}[/dim]")
-    if divided := [f"{load.cost.arm} by tasks of {load.cost.by}" for load in loads if load.cost.by]:
+    if divided := [f"{load.cost.arm} by tasks of {load.cost.loaded_by}" for load in loads if load.cost.loaded_by]:
         console.print(f"[dim]loaded in parts: {', '.join(divided)}[/dim]")
 
 

@@ -78,7 +78,7 @@ def add_loads(log: RunLog, arms: Sequence[Arm], servers: Servers, number: int) -
                 built=load.built,
                 processor=load.processor,
                 reused=arm.reused,
-                by=load.by,
+                loaded_by=load.loaded_by,
                 start_up=server.startup_seconds if server else None,
                 launch=number,
             )

@@ -39,7 +39,7 @@ class CompletedLoad(msgspec.Struct, frozen=True):
     bytes: int | None
     built: Built | None = None
     processor: float | None = None
-    by: str = ""
+    loaded_by: str = ""
 
 
 def ensure(
@@ -89,7 +89,7 @@ def _earlier_load(engine: Engine, plan: Plan, path: Path) -> Loaded | None:
         return None
     if record.version != engine.version or engine.rows(plan) != record.rows:
         return None
-    return Loaded(record.rows, record.seconds, record.bytes, record.built, record.processor, record.by)
+    return Loaded(record.rows, record.seconds, record.bytes, record.built, record.processor, record.loaded_by)
 
 
 def _measured(engine: Engine, plan: Plan, events: Events, watch: Watch) -> Loaded:
@@ -112,7 +112,7 @@ def _divided(engine: Engine, plan: Plan, events: Events, watch: Watch, spark: Co
         pace(rows)
         watch.check()
     loaded = engine.load(plan, events, watch)
-    return replace(loaded, seconds=max(loaded.seconds, time.perf_counter() - began), by="spark")
+    return replace(loaded, seconds=max(loaded.seconds, time.perf_counter() - began), loaded_by="spark")
 
 
 def _check_reach(engine: Engine, spark: Connection) -> None:
@@ -139,7 +139,7 @@ def _record(path: Path, engine: Engine, plan: Plan, loaded: Loaded) -> None:
         bytes=loaded.bytes,
         built=loaded.built,
         processor=loaded.processor,
-        by=loaded.by,
+        loaded_by=loaded.loaded_by,
     )
     part = path.with_suffix(f".{os.getpid()}.part")
     part.write_bytes(msgspec.json.encode(done))

@@ -87,7 +87,7 @@ def test_the_table_of_loads_has_a_line_for_each_arm() -> None:
 
 
 def test_a_load_by_tasks_of_another_engine_says_so() -> None:
-    *_, note = printed(LoadCost(arm=RAW, rows=EVENTS, seconds=3.0, bytes=7, by="spark"))
+    *_, note = printed(LoadCost(arm=RAW, rows=EVENTS, seconds=3.0, bytes=7, loaded_by="spark"))
     assert " ".join(note) == f"loaded in parts: {RAW} by tasks of spark"
 
 

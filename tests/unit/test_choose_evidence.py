@@ -91,7 +91,7 @@ def test_a_store_has_its_processor_seconds_sizes_and_loads() -> None:
 
 
 def test_a_load_by_tasks_of_another_engine_has_a_size_and_no_price() -> None:
-    divided = [msgspec.structs.replace(line, by="spark") for line in loads(RAW)]
+    divided = [msgspec.structs.replace(line, loaded_by="spark") for line in loads(RAW)]
     store = only(*verdicts(RAW), *costs(RAW), *divided)
     assert (store.bytes, store.load, store.ingest) == (500.0, None, None)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from rollup_bench.engines.contract import Loaded
 from rollup_bench.engines.duckdb import timeout
 from rollup_bench.engines.duckdb.engine import DuckDB
 from rollup_bench.errors import FailureError
@@ -49,14 +50,20 @@ def fill(folder: Path, rows: int) -> None:
 
 
 def ensure(folder: Path, layout: str = "raw", watch: Watch | None = None) -> tuple[int, bool]:
-    """The rows kept, and whether they were there already."""
+    """The rows that are stored, and whether they were there already."""
+    loaded, reused = load(folder, layout, watch)
+    return loaded.rows, reused
+
+
+def load(folder: Path, layout: str = "raw", watch: Watch | None = None) -> tuple[Loaded, bool]:
+    """The load, and whether it was there already."""
     dataset = datasets.read(str(folder / "mine.toml"))
     found = events.prepare(dataset, folder / "home")
     engine = DuckDB(None, folder / "home", Budget(cores=2, memory=1 << 30))
     plan = engine.plan(dataset, dataset.layout(layout), found.statistics)
     loaded, reused = loading.ensure(engine, plan, found, folder / "home", watch or Watch())
     assert engine.rows(plan) == loaded.rows
-    return loaded.rows, reused
+    return loaded, reused
 
 
 def records(folder: Path) -> list[Path]:
@@ -95,6 +102,14 @@ def test_a_record_that_cannot_be_read_is_not_trusted(folder: Path, damage: str) 
     assert ensure(folder) == (1000, False)
     record.write_bytes(whole.replace(b'"version":"', b'"version":"0.'))
     assert ensure(folder) == (1000, False)
+
+
+def test_a_reused_load_says_whose_tasks_loaded_it(folder: Path) -> None:
+    assert load(folder)[0].loaded_by == ""
+    (record,) = records(folder)
+    record.write_bytes(record.read_bytes().replace(b'"loaded_by":""', b'"loaded_by":"spark"'))
+    loaded, reused = load(folder)
+    assert (loaded.loaded_by, reused) == ("spark", True)
 
 
 def test_a_database_that_is_missing_or_damaged_is_loaded_anew(folder: Path) -> None:
