@@ -12,10 +12,10 @@ MARKS = {",": ",", ".": "[.]", " ": BLANK, "'": "['’]"}
 """The marks between groups of digits, with patterns of all ways to write them."""
 
 
-MINUS = r"^\((.*\d.*)\)$|^(.*\d.*)-$|^−(.*\d.*)$"
-"""A pattern of numbers below zero as accountants write them, (5), as SAP does, 5-, and with the sign of mathematics."""
+MINUS = rf"^\({BLANK}*(.*\d.*?){BLANK}*\)$|^(.*\d.*?){BLANK}*-$|^−{BLANK}*(.*\d.*)$"
+"""A pattern of numbers below zero as accountants write them, (5), as SAP does, 5-, and with the Unicode minus sign."""
 FIRST = r"-\1\2\3"
-"""What to replace them by."""
+"""The replacement of `MINUS`, with the minus sign in front."""
 
 
 def grouped(mark: str) -> str:
@@ -36,9 +36,9 @@ def signed(sign: str) -> str:
 
 
 def plain(texts: pa.Array, name: str, source: Source) -> pa.Array:
-    """The texts of the column `name` without the signs and marks of groups that the source names, and with minus first.
+    """The texts of the column `name` without the signs and marks of groups that the source names.
 
-    Other texts are returned as they are.
+    The minus sign is in front of the number. Other texts are returned as they are.
     """
     if pc.any(pc.match_substring_regex(texts, MINUS)).as_py():
         texts = pc.replace_substring_regex(texts, MINUS, FIRST)

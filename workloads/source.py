@@ -26,10 +26,10 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     in measures also quoted ones.
 
     In measures that are texts, `decimal` is the decimal mark, and `thousands` is the mark between groups of three
-    digits, where a space means any kind of space, and an apostrophe any kind of apostrophe; without `thousands`, points
-    may group the digits before a decimal comma. `signs` names for a column the sign that stands before or after its
-    numbers, as in `{ price = "$", discount = "%" }`: it is left out, so `12 %` is 12. `5-` and `(5)` are -5. Like
-    `null`, these keys also hold for measures of JSON and Parquet.
+    digits (of two and three in India), where a space means any kind of space, and an apostrophe any kind of
+    apostrophe; without `thousands`, points may group the digits before a decimal comma. `signs` names for a column
+    the sign that stands before or after its numbers, as in `{ price = "$", discount = "%" }`: it is left out, so
+    `12 %` is 12. `5-` and `(5)` are -5. Like `null`, these keys also hold for measures of JSON and Parquet.
 
     `rename` maps new names of columns to names in the files. `row_number` is the name of a new column with the number
     of each row, counted from 1 over all files in the order of their names. With `unique`, of rows with the same id only

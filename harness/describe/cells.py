@@ -40,7 +40,7 @@ def is_number(cell: str) -> bool:
 
 
 def are_numbers(cells: Collection[str]) -> bool:
-    """Whether all texts of a column, of which there are some, are numbers, however written."""
+    """Whether all texts of a column are numbers, however written; False for no texts."""
     return bool(cells) and all(map(is_number, cells)) and not are_codes(cells)
 
 

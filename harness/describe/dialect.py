@@ -31,14 +31,14 @@ class Table(NamedTuple):
     """How a file is written, and how many columns it has.
 
     `either` is a mark in numbers that separates decimals or thousands, if the file does not tell; it may be empty.
-    `unsure` says of columns of numbers why it is not known how they are written. `is_told` says whether the file tells
-    its decimal mark.
+    `unsure` says of columns of numbers why it is not known how they are written. `decimal_known` says whether the file
+    shows its decimal mark.
     """
 
     source: Source
     width: int
     unsure: dict[str, str]
-    is_told: bool
+    decimal_known: bool
     either: str
 
 
@@ -69,7 +69,11 @@ def table(text: str, source: Source, separator: str | None) -> Table:
     changed = replace(source, decimal=found.decimal, thousands=found.thousands, signs=signs)
     changed = replace(changed, skip=skip, names=None if is_named else names)
     return Table(
-        changed, width, {names[place]: reason for place, reason in found.unsure.items()}, found.is_told, found.either
+        changed,
+        width,
+        {names[place]: reason for place, reason in found.unsure.items()},
+        found.decimal_known,
+        found.either,
     )
 
 

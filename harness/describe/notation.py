@@ -14,23 +14,23 @@ Cells = list[str]
 class Notation(NamedTuple):
     """How numbers are written, and by the places of their columns, signs and why columns cannot be read.
 
-    `is_told` says whether a column shows the decimal mark. `either` is a mark that separates decimals or thousands, if
-    no column shows which; it may be empty.
+    `decimal_known` says whether a column shows the decimal mark. `either` is a mark that separates decimals or
+    thousands, if no column shows which; it may be empty.
     """
 
     decimal: Decimal
     thousands: str
     signs: dict[int, str]
     unsure: dict[int, str]
-    is_told: bool
+    decimal_known: bool
     either: str
 
 
 def notation(columns: list[Cells]) -> Notation:
     """The notation of the numbers of a file; `columns` are the texts of each column, without NULL.
 
-    A column is unsure if the marks in it may separate decimals or thousands and no other column tells, or if it has
-    decimal commas and another one decimal points.
+    A column is unsure if the marks in it may separate decimals or thousands and no other column shows which, or if
+    it has decimal commas and another one decimal points.
     """
     signs, numbers = _numbers(columns)
     points = [place for place, cells in numbers.items() if not all(map(COMMA.fullmatch, cells))]

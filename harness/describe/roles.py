@@ -120,10 +120,11 @@ def _is_key(name: str, column: pa.Array) -> bool:
 
 
 def _subject(read: Mapping[str, pa.Array], texts: list[str]) -> str:
-    """The first column named like ids of people, or else like people; else one of ids, or else of texts.
+    """The column of the subject. It is the first of these that exists:
 
-    Of the latter, columns with repeats come first, then those with most distinct values. A column that is taken for the
-    ids of events is the subject only if no other column has repeats.
+    the first column named like ids of people; the first named like people; of the columns with repeats that are named
+    like ids, the one with most distinct values; of all columns with repeats, the one with most distinct values. Without
+    repeats, it is the column with most distinct values.
     """
     if named := [name for name in texts if names_people(name)]:
         return next((name for name in named if is_id(name)), named[0])

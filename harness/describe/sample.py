@@ -130,10 +130,10 @@ def _shared(tables: Mapping[str, dialect.Table], source: Source) -> dialect.Tabl
     told, (signs, unsure) = _told(filled), _signs(filled)
     if told["encoding"] == "ascii":
         told["encoding"] = source.encoding
-    is_told = any(table.is_told for table in filled.values())
+    decimal_known = any(table.decimal_known for table in filled.values())
     for table in filled.values():
-        unsure |= table.unsure if table.is_told == is_told else {}
-    return dialect.Table(replace(first_table.source, **told, signs=signs), first_table.width, unsure, is_told, "")
+        unsure |= table.unsure if table.decimal_known == decimal_known else {}
+    return dialect.Table(replace(first_table.source, **told, signs=signs), first_table.width, unsure, decimal_known, "")
 
 
 def _told(tables: Mapping[str, dialect.Table]) -> dict[str, Any]:
@@ -143,7 +143,7 @@ def _told(tables: Mapping[str, dialect.Table]) -> dict[str, Any]:
         ways: dict[Any, str] = {}
         for name, table in tables.items():
             way = getattr(table.source, key)
-            if way != untold or (key == "decimal" and table.is_told):
+            if way != untold or (key == "decimal" and table.decimal_known):
                 ways.setdefault(way, name)
         if len(ways) > 1:
             (one, first), (other, second), *_ = ways.items()
@@ -151,7 +151,7 @@ def _told(tables: Mapping[str, dialect.Table]) -> dict[str, Any]:
             raise RequestError(f"{wrong}; write both in the same way, or describe each by itself")
         told[key] = next(iter(ways), untold)
     others = {table.either for table in tables.values()} - {"", told["decimal"]}
-    if others and any(table.is_told for table in tables.values()):
+    if others and any(table.decimal_known for table in tables.values()):
         told["thousands"] = told["thousands"] or others.pop()
     return told
 
