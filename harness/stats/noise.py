@@ -1,13 +1,13 @@
 """The noise floor of a run: how much the two names of its A/A controls differ."""
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from itertools import zip_longest
 
 import numpy as np
 
 from rollup_bench.harness.stats.abba import AGAIN, original
-from rollup_bench.harness.stats.estimate import Estimate, Logs, estimate, paired
+from rollup_bench.harness.stats.estimate import Estimate, Logs, estimate, midmean, paired
 
 Key = tuple[str, str]
 """A question and its cache state."""
@@ -27,8 +27,8 @@ def controls(measured: Measured) -> dict[Key, Estimate]:
 def floors(measured: Measured) -> dict[Key, Estimate]:
     """Returns the noise floor of each question; differences within its interval prove nothing.
 
-    It is estimated from the rounds of all A/A controls of the run together. A control whose own interval excludes 1, or
-    is unknown, is left out, and is the floor of its question alone. Without any control, nothing is returned.
+    It is estimated from all A/A controls of the run together. A control whose own interval excludes 1, or is unknown,
+    is left out, and is the floor of its question alone. Without any control, nothing is returned.
     """
     own = controls(measured)
     quiet = [key for key, control in own.items() if _is_quiet(control)]
@@ -42,11 +42,24 @@ def _control(launches: Sequence[Mapping[str, Logs]]) -> list[Logs]:
 
 
 def _together(questions: Sequence[Sequence[Mapping[str, Logs]]]) -> Estimate:
-    """Estimates the log-ratio of the A/A controls of several questions, from all their rounds in each launch."""
-    launches = [
-        [rounds for logs in one for rounds in _control([logs])] for one in zip_longest(*questions, fillvalue={})
-    ]
-    return estimate([np.concatenate(controlled) for controlled in launches if controlled])
+    """Estimates the log-ratio of the A/A controls of several questions, each of which is one value in each launch.
+
+    The value is the midmean of the control's rounds, so a question with many rounds counts no more than one with few.
+    Nothing says which launch an element of a question is. So only questions with the most common number of launches are
+    used, and elements at the same place are taken for the same launch. A single question is estimated from its rounds.
+    """
+    common = _most_common([len(launches) for launches in questions])
+    alike = [launches for launches in questions if len(launches) == common]
+    if len(alike) == 1:
+        return estimate(_control(alike[0]))
+    values = [[midmean(rounds) for logs in one for rounds in _control([logs])] for one in zip(*alike, strict=True)]
+    return estimate([np.array(launch) for launch in values if launch])
+
+
+def _most_common(numbers: Sequence[int]) -> int:
+    """Returns the number that occurs most often, and the largest of several."""
+    occurs = Counter(numbers)
+    return max(occurs, key=lambda number: (occurs[number], number))
 
 
 def _is_quiet(control: Estimate) -> bool:
