@@ -124,7 +124,8 @@ def _rounds(spread: Variances, apart: float, launches: int, limits: Limits) -> f
 
     That is to ±6%, or to half the log-ratio of arms that are far apart. The variance of the estimate is
     (between + within / rounds) / launches, in which `estimate` counts the rounds twice for fewer than `MANY` launches.
-    Returns infinity if no number of rounds suffices.
+    The plan assumes that each ratio is estimated by itself, so a run is planned with more rounds than intervals from
+    all ratios of the run (`moderation`) need. Returns infinity if no number of rounds suffices.
     """
     half_width = max(math.log1p(WIDTH), apart / 2)
     wanted = launches * (half_width / critical(LEVEL, launches - 1, launches == STOPS[0])) ** 2

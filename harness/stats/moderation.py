@@ -1,7 +1,8 @@
-"""Estimates the ratios of a run together, since a few launches tell little of how much launches vary.
+"""Estimates the ratios of a run together.
 
-The variance of each ratio is drawn towards what all ratios of the run let expect, as far as they are alike in this
-(the moderated t of G. Smyth, 2004, Statistical Applications in Genetics and Molecular Biology 3, article 3).
+A few launches do not show how much launches vary. So the variance of each ratio is averaged with the variance expected
+from all ratios of the run, which weighs more if their variances are alike (the moderated t of G. Smyth, 2004,
+Statistical Applications in Genetics and Molecular Biology 3, article 3).
 """
 
 import math
@@ -13,7 +14,7 @@ from rollup_bench.harness.stats.estimate import STOPS, Estimate, Logs, estimate,
 
 LEAST = STOPS[0]  # with fewer launches, a ratio is estimated by itself
 FAMILY = 30  # fewer ratios do not tell how alike their variances are
-_UNLIKE = 3.0  # a variance that exceeds the expected one this many times is not drawn towards it
+_UNLIKE = 3.0  # a variance of more than this many times the expected one is not averaged with it
 _DEGREES = np.geomspace(0.05, 2000.0, 500)
 
 
@@ -23,7 +24,8 @@ def estimates(ratios: Sequence[Sequence[Logs]]) -> list[Estimate]:
     The variance over launches is expected to be that of the rounds, which is known, and a common part. It is averaged
     with the variance seen; the weight of what is expected, in degrees of freedom, follows from how much the variances
     seen deviate from it. A ratio of fewer than 6 launches, and each of fewer than 30 ratios, is estimated by itself
-    (`estimate`), and so is one that varies three times as much as expected.
+    (`estimate`), and so is a ratio whose variance is more than three times the expected one. `estimate` adds the
+    variance of the rounds at 6 and 7 launches.
     """
     found = [estimate(launches) for launches in ratios]
     places = [place for place, launches in enumerate(ratios) if len(launches) >= LEAST]
