@@ -256,14 +256,17 @@ def _holds(found: Estimate, true: float) -> bool:
 
 def _looks(measured: Sequence[Sequence[Logs]]) -> list[list[Estimate]]:
     """Returns the estimates at each look at a run that these launches allow, the last one at the end."""
-    most = max(map(len, measured))
-    looks = sorted({min(stop, most) for stop in STOPS})
+    looks = _stops(max(map(len, measured)))
     return [estimates([launches[:look] for launches in measured]) for look in looks]
 
 
 def _holds_at_each_look(launches: Sequence[Logs], true: float) -> bool:
-    looks = {min(stop, len(launches)) for stop in STOPS}
-    return all(_holds(estimate(launches[:look]), true) for look in looks)
+    return all(_holds(estimate(launches[:look]), true) for look in _stops(len(launches)))
+
+
+def _stops(launches: int) -> list[int]:
+    """Returns the numbers of launches at each look at a run of so many, the last one at the end."""
+    return sorted({min(stop, launches) for stop in STOPS})
 
 
 def simulated(questions: Mapping[str, Deviations], situation: str, runs: int, seed: int = 1) -> Counts:

@@ -1,11 +1,11 @@
-"""How far the variance of a ratio is drawn towards those of the other ratios of a run."""
+"""How the variance of a ratio is estimated from all ratios of a run."""
 
 import math
 
 import numpy as np
 import pytest
 
-from rollup_bench.harness.stats.estimate import Estimate, Logs, critical, estimate
+from rollup_bench.harness.stats.estimate import EARLY, Estimate, Logs, critical, estimate
 from rollup_bench.harness.stats.moderation import FAMILY, LEAST, estimates
 
 
@@ -42,12 +42,16 @@ def test_the_variance_of_rounds_is_expected_where_rounds_are_few() -> None:
 @pytest.mark.parametrize("launches", [LEAST, 10])
 @pytest.mark.parametrize("spread", [0.0, 0.4])
 def test_intervals_are_narrower_and_hold(launches: int, spread: float) -> None:
-    """Of 3000 intervals, at most 1% should miss 0; variances deviate by a factor of e**0.8 or not at all."""
+    """Of 3000 intervals, at most 1% should miss 0, and fewer at the first look, where a quarter of 1% is expected to.
+
+    Variances deviate by a factor of e**0.8 or not at all.
+    """
     deviations = np.exp(np.random.default_rng(4).normal(0, spread, 3000))
     alone = [estimate(each) for each in ratios(deviations, launches)]
     together = estimates(ratios(deviations, launches))
     assert np.median([reach(one) for one in together]) < 0.95 * np.median([reach(one) for one in alone])
-    assert sum(abs(one.centre) > reach(one) for one in together) <= 0.01 * 3000
+    most = 1.5 * EARLY if launches == LEAST else 1.0
+    assert sum(abs(one.centre) > reach(one) for one in together) <= most * 0.01 * 3000
 
 
 def test_a_ratio_that_varies_far_more_is_estimated_by_itself() -> None:
