@@ -272,7 +272,7 @@ def _write(path: Path, batches: Iterator[pa.RecordBatch], source: Path) -> None:
 
 
 def _replace(path: Path, fill: Callable[[Path], object]) -> None:
-    """Makes `path` by `fill`, whole or not at all, and removes the folder's unfinished files of ended processes."""
+    """Lets `fill` write the file `path`, whole or not at all; deletes the folder's files that ended processes left."""
     stored.remove_unfinished(path.parent.glob("*.part"))
     stored.whole(path, fill)
 

@@ -85,11 +85,7 @@ def failures() -> Iterator[None]:
     try:
         yield
     except ERRORS as error:
-        raise _failure(error) from None
-
-
-def _failure(error: BaseException) -> FailureError:
-    return FailureError(f"cassandra: {summary(error)}")
+        raise FailureError(f"cassandra: {summary(error)}") from None
 
 
 def summary(error: BaseException) -> str:
@@ -181,15 +177,13 @@ class Reader:
     def results(self, requests: Iterable[tuple[str, Row]]) -> Iterator[list[Page]]:
         """The pages of each request (a CQL text and its values), in the given order; FailureError if any fails."""
         waiting = deque[ResponseFuture]()
-        try:
+        with failures():
             for text, values in requests:
                 waiting.append(self._session.execute_async(self.prepare(text), values, execution_profile=COLUMNS))
                 if len(waiting) == CONCURRENT_READS:
                     yield _pages(waiting.popleft())
             while waiting:
                 yield _pages(waiting.popleft())
-        except ERRORS as error:
-            raise _failure(error) from None
 
     def _prepared(self, text: str) -> PreparedStatement:
         statement = self._session.prepare(text)

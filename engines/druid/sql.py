@@ -104,7 +104,7 @@ class Prepared:
 
     @cached_property
     def row(self) -> pa.StructType:
-        """The type of a row of the answer."""
+        """The Arrow type of a row of the answer: a struct with a field for each column."""
         return pa.struct(list(self.schema))
 
 

@@ -13,6 +13,7 @@ COMMA = re.compile(rf"[+-]?((\d+|{grouped('.')}|{grouped(' ')}|{grouped(chr(39))
 SIGN = re.compile(r"[A-Z]{0,2}[$]|[€£¥₹₩₽₺%‰]|EUR|USD|GBP|CHF|JPY|Fr[.]|kr[.]?|zł|Kč|kg|km|ms|[MG]B|°C")
 """The signs of money, of percent and of units that are looked for."""
 SIGNED = re.compile(signed(f"(?:{SIGN.pattern})"))
+"""A number with a sign before or after it."""
 NUMBER = re.compile(rf"[+-]?{PLAIN}")
 CODE = re.compile(r"[+-]?0\d+([.]\d*)?|\d+[eE]\d+|[+]\d{7,}")
 """Texts that numbers would change: postal codes with leading zeros, codes such as 12E3, telephone numbers."""
@@ -25,7 +26,10 @@ TIME = re.compile(
 
 
 def unsigned(cell: str) -> tuple[str, str]:
-    """The sign of money, percent or a unit in a text, or nothing, and the text without it, with minus first."""
+    """The sign of money, percent or a unit in a text, or nothing, and the text without it.
+
+    The minus sign of the text is in front.
+    """
     if cell.isalpha() or (cell[:1].isdigit() and cell[-1:].isdigit()):
         return "", cell
     cell = re.sub(MINUS, FIRST, cell)

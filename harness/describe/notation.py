@@ -41,7 +41,7 @@ def notation(columns: list[Cells]) -> Notation:
     if bool(points) == bool(commas):
         others = {place: _example(cells) for place, cells in numbers.items() if place not in (*points, *commas)}
         unsure |= {place: _either(example) for place, example in others.items() if example}
-    either = "" if points or commas else "".join(sorted({_mark(each) for each in others.values() if each}))[:1]
+    either = "" if points or commas else min((_mark(each) for each in others.values() if each), default="")
     sure = [cells for place, cells in numbers.items() if place not in unsure]
     marks = Counter(
         mark for cells in sure for mark in MARKS if mark != decimal and re.search(MARKS[mark], "".join(cells))

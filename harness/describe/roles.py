@@ -120,11 +120,13 @@ def _is_key(name: str, column: pa.Array) -> bool:
 
 
 def _subject(read: Mapping[str, pa.Array], texts: list[str]) -> str:
-    """The column of the subject. It is the first of these that exists:
+    """The column of the subject, which is the first of these that exists.
 
-    the first column named like ids of people; the first named like people; of the columns with repeats that are named
-    like ids, the one with most distinct values; of all columns with repeats, the one with most distinct values. Without
-    repeats, it is the column with most distinct values.
+    1. The first column that is named like ids of people.
+    2. The first column that is named like people.
+    3. The column with most distinct values among those that have repeats and are named like ids.
+    4. The column with most distinct values among those that have repeats.
+    5. The column with most distinct values.
     """
     if named := [name for name in texts if names_people(name)]:
         return next((name for name in named if is_id(name)), named[0])

@@ -46,7 +46,7 @@ Caches are omitted only if they are the same in all rows.
 _NAME = 21
 """The characters of a question's name in a line."""
 _WRAPPED = 20
-"""The characters of a column whose texts may wrap: no more are reserved for it."""
+"""The most characters that are reserved for a column whose texts may wrap."""
 STYLES = {"faster": "green", "slower": "red"}
 """The colours of outcomes."""
 

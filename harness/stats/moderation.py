@@ -13,7 +13,7 @@ import numpy as np
 from rollup_bench.harness.stats.estimate import STOPS, Estimate, Logs, estimate, midmean, variances
 
 LEAST = STOPS[0]  # with fewer launches, a ratio is estimated by itself
-FAMILY = 30  # fewer ratios do not tell how alike their variances are
+FAMILY = 30  # fewer ratios do not show whether their variances are alike
 _UNLIKE = 3.0  # a variance of more than this many times the expected one is not averaged with it
 _DEGREES = np.geomspace(0.05, 2000.0, 500)
 
