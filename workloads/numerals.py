@@ -12,10 +12,12 @@ MARKS = {",": ",", ".": "[.]", " ": BLANK, "'": "['’]"}
 """The marks between groups of digits, with patterns of all ways to write them."""
 
 
-MINUS = rf"^\({BLANK}*(.*\d.*?){BLANK}*\)$|^(.*\d.*?){BLANK}*-$|^−{BLANK}*(.*\d.*)$"
-"""A pattern of numbers below zero as accountants write them, (5), as SAP does, 5-, and with the Unicode minus sign."""
-FIRST = r"-\1\2\3"
+MINUS = rf"^([^\d()]*)\({BLANK}*(.*\d.*?){BLANK}*\)$|^(.*\d.*?){BLANK}*-$|^−{BLANK}*(.*\d.*)$"
+"""A pattern of numbers below zero: (5) and $(5) of accountants, 5- of SAP, and with the Unicode minus sign."""
+FIRST = r"-\1\2\3\4"
 """The replacement of `MINUS`, with the minus sign in front."""
+NUMBER = r"^[+-]?[\d.,]+([eE][+-]?\d+)?$"
+"""A pattern of numbers without groups and signs of money, percent or units."""
 
 
 def grouped(mark: str) -> str:
@@ -40,12 +42,18 @@ def plain(texts: pa.Array, name: str, source: Source) -> pa.Array:
 
     The minus sign is in front of the number. Other texts are returned as they are.
     """
-    if pc.any(pc.match_substring_regex(texts, MINUS)).as_py():
-        texts = pc.replace_substring_regex(texts, MINUS, FIRST)
+    bare = texts
+    if pc.any(pc.match_substring_regex(bare, MINUS)).as_py():
+        bare = pc.replace_substring_regex(bare, MINUS, FIRST)
     if sign := source.signs.get(name):
-        texts = pc.replace_substring_regex(texts, f"^{signed(re.escape(sign))}$", r"\1\2\3\4")
-    if not source.groups:
-        return texts
+        bare = pc.replace_substring_regex(bare, f"^{signed(re.escape(sign))}$", r"\1\2\3\4")
+    if source.groups:
+        bare = _ungrouped(bare, source)
+    return texts if bare is texts else pc.if_else(pc.match_substring_regex(bare, NUMBER), bare, texts)
+
+
+def _ungrouped(texts: pa.Array, source: Source) -> pa.Array:
+    """The texts without marks between groups of digits."""
     mark, decimal = source.groups, MARKS[source.decimal]
     is_grouped = pc.match_substring_regex(texts, rf"^[+-]?{grouped(mark)}({decimal}\d*)?$")
     return pc.if_else(is_grouped, pc.replace_substring_regex(texts, MARKS[mark], ""), texts)
