@@ -13,6 +13,7 @@ from rollup_bench.harness.follow.sending import Sending
 from rollup_bench.harness.follow.store import Begin, Phase, Store, Task
 from rollup_bench.harness.follow.usage import Usage
 from rollup_bench.harness.records.streams import Kill
+from rollup_bench.workloads.pace import Pace
 
 POLL, PAUSE = 0.05, 1.0
 """Seconds for which an answer is awaited, and after which a follower that could not start is started again."""
@@ -28,8 +29,11 @@ class Watching:
         self.answers: dict[Phase, list[Answer]] = defaultdict(list)
         self.kill: Kill | None = None
 
-    def run(self, begin: Begin, sender: Sending, usage: Usage) -> None:
-        """Watches until all questions are asked; FailureError if the follower fails, but not for the kill."""
+    def run(self, begin: Begin, sender: Sending, usage: Usage, pace: Pace) -> None:
+        """Watches until all questions are asked, and reports how many events are stored to `pace`.
+
+        FailureError if the follower fails, but not for the kill.
+        """
         self._store.start(begin)
         sampled = False
         while not self._store.ended:
@@ -40,7 +44,9 @@ class Watching:
                 if self.kill is None or time.monotonic() > self._task.deadline(begin.schedule.start):
                     raise
                 self._again(begin)
-            whole = self._stored.value >= self._task.events
+            stored = self._stored.value
+            pace.at(stored)
+            whole = stored >= self._task.events
             if not sampled:  # the last sample is taken when the stream is stored
                 usage.sample(self._store.process, now=whole)
             sampled = whole

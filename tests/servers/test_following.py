@@ -134,7 +134,9 @@ def test_duckdb_follows_through_a_broker_also_after_a_kill(
     made = asked(live)
     layouts = [made.dataset.layout(name) for name in ("raw", "day")]
     out = tmp_path / "file.jsonl"
-    path, (first, *streams) = run(made, ["duckdb"], layouts, broker, "native", HOME, 1, out, print, victim)
+    said: list[str] = []
+    path, (first, *streams) = run(made, ["duckdb"], layouts, broker, "native", HOME, 1, out, said.append, victim)
+    assert [text for text in said if text.startswith("duckdb/day: following: 1,500 of 1,500 rows (100%)")]
     assert isinstance(first, Header)
     assert list(read(path)) == [first, *streams]
     assert_sound(first, streams)
