@@ -50,11 +50,13 @@ def are_numbers(cells: Collection[str]) -> bool:
 
 def are_codes(cells: Collection[str]) -> bool:
     """Whether numbers are codes, which have digits that numbers would change, or telephone numbers."""
+    return are_telephones(cells) or any(map(CODE.fullmatch, cells))
+
+
+def are_telephones(cells: Collection[str]) -> bool:
+    """Whether numbers are taken for telephone numbers."""
     lengths = {len(cell) for cell in cells}
-    telephones = (
-        len(lengths) == 1 and lengths.pop() >= TELEPHONE and all(re.fullmatch(r"[\d ]* [\d ]*", c) for c in cells)
-    )
-    return telephones or any(map(CODE.fullmatch, cells))
+    return len(lengths) == 1 and lengths.pop() >= TELEPHONE and all(re.fullmatch(r"[\d ]* [\d ]*", c) for c in cells)
 
 
 def is_typed(cell: str) -> bool:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Set
 from typing import NamedTuple
 
-from rollup_bench.harness.describe.cells import CODE, TIME, is_number
+from rollup_bench.harness.describe.cells import CODE, TIME, are_telephones, is_number
 from rollup_bench.harness.describe.names import is_key
 
 ANYWHERE = {"null", "(null)", "<null>", "\\n", "n/a", "#n/a", "#nv"}
@@ -18,13 +18,17 @@ MOST = 2
 """So many different words at most are taken for NULL since they repeat among numbers or times."""
 NEARLY = 0.9
 """The least share of numbers or times in a column whose other values may be taken for NULL."""
+TELEPHONES = (
+    "its numbers are taken for telephone numbers; if they are amounts, "
+    'write thousands = " " under [source], and the column in `measures`'
+)
 
 
 class Words(NamedTuple):
     """The words for NULL in a column of texts.
 
     `known` are words that stand for NULL everywhere, and `guessed` are others, which repeat among numbers or times.
-    `doubt` says which word keeps the column from being one of numbers or times, and what to write if the word is NULL.
+    `doubt` says what keeps the column from being one of numbers or times, and what to write if it is one.
     """
 
     known: frozenset[str] = frozenset()
@@ -48,7 +52,7 @@ def words(name: str, cells: Iterable[str]) -> Words:
         others = {cell for cell in rest if not is_kind(cell.strip())}
         share = sum(counts[cell] for cell in rest - others) / max(sum(counts[cell] for cell in rest), 1)
         if share == 1:
-            return Words(known)
+            return Words(known, doubt=TELEPHONES if are_telephones(rest) and not is_key(name) else "")
         if share < NEARLY:
             continue
         if len(others) <= MOST and all(counts[cell] > 1 for cell in others) and not is_key(name):

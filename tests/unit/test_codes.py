@@ -47,6 +47,20 @@ def test_one_code_far_down_makes_its_column_one_of_texts(tmp_path: Path) -> None
     assert 'dimensions = ["zip"]\nmeasures = []\n' in draft(tmp_path / "f.csv")
 
 
+def test_telephone_numbers_stay_texts_and_the_draft_says_how_to_read_amounts(tmp_path: Path) -> None:
+    numbers = ["212 555 101", "646 555 202"]
+    (tmp_path / "f.csv").write_text("at,who,paid\n" + "".join(f"2020-01-01,{each[-1]},{each}\n" for each in numbers))
+    text = draft(tmp_path / "f.csv")
+    said = '#   "paid": its numbers are taken for telephone numbers; if they are amounts, write thousands = " " under'
+    assert 'dimensions = ["paid"]\nmeasures = []\n' in text
+    assert said in text
+    amounts = text.replace('dimensions = ["paid"]\nmeasures = []', 'dimensions = []\nmeasures = ["paid"]')
+    amounts = amounts.replace("[columns]", 'thousands = " "\n[columns]').split("[layouts")[0]
+    (tmp_path / "f.toml").write_text(amounts)
+    (batch,) = events.prepare(datasets.read(str(tmp_path / "f.toml")), tmp_path / "home").batches()
+    assert batch.column("paid").to_pylist() == [212_555_101, 646_555_202]
+
+
 QUESTION = """
 [[questions]]
 name = "codes"
