@@ -21,8 +21,8 @@ NOT_APPLICABLE = {(engine, "server_gone") for engine in ("clickhouse", "duckdb")
     (engine, "cached_answers") for engine in ("clickhouse", "duckdb", "duckdb-served", "cassandra", "spark")
 }
 """The checks that are about something that an engine does not have."""
-FEWER = {"spark": 40}
-"""The most random examples of an engine that compiles code for each new statement; `verify` asks more."""
+FEWER = {"cassandra": 100, "druid": 100, "spark": 40}
+"""The most random examples of engines that take long to answer; `verify` asks more."""
 
 
 @pytest.fixture(scope="module")

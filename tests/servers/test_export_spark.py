@@ -11,7 +11,7 @@ from rollup_bench.engines.spark.engine import Spark
 from rollup_bench.servers import Server
 from tests.conftest import BUDGET
 from tests.support.exported import Client as Opened
-from tests.support.exported import Values, check_other_seasons, check_other_values, exported_texts, set_to
+from tests.support.exported import Values, check_other_seasons, check_other_values, exported_texts, of_each_kind, set_to
 
 ARMS = ["flights/tuned", "cdnow/raw"]
 """Datasets with and without clock changes, on layouts that answer from events, roll-ups and stored activity."""
@@ -53,7 +53,7 @@ def test_spark_answers_exported_questions_right(
     arm: str, spark_server: Server, client: Opened, home: Path, tmp_path: Path
 ) -> None:
     engine = Spark(spark_server, tmp_path / "home", BUDGET)
-    check_other_values(engine, arm, home, tmp_path / "out", client, WRITTEN)
+    check_other_values(engine, arm, home, tmp_path / "out", client, WRITTEN, of_each_kind)
 
 
 @pytest.mark.parametrize("zone", ["America/New_York", "Australia/Lord_Howe"])

@@ -44,9 +44,7 @@ def victim(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
 
 
 def _request(server: Server, home: Path, launches: int) -> Request:
-    whole = datasets.read("game").sized(20_000, 1)
-    templates = {name: whole.questions[name] for name in QUESTIONS}  # so that `tuned` has tables for these alone
-    game = msgspec.structs.replace(whole, questions=templates, mixes={})
+    game = msgspec.structs.replace(datasets.read("game").sized(20_000, 1), mixes={})
     effort = Effort(launches=launches, least=4, most=6, warm=0.1, alone=0.01)
     profile = Profile("quick", rows=(20_000,), timed=None, checked=1, effort=effort)
     names = ["duckdb", server.name]
@@ -78,20 +76,30 @@ def _arms(run: Run) -> dict[tuple[str, int], set[str]]:
 
 
 def test_a_server_killed_in_a_replay_is_named_and_back_in_the_next_launch(victim: Server, home: Path) -> None:
-    request, arm = _request(victim, home, launches=2), f"{victim.name}/raw"
+    """And a profile with crashes kills it once more, and records when it answers as before."""
+    base, arm, before = _request(victim, home, launches=2), f"{victim.name}/raw", dict[str, int]()
+    request = replace(base, profile=msgspec.structs.replace(base.profile, crashes=True))
     out = home / "runs" / f"killed-{victim.name}.jsonl"
-    run = measure(request, out, _at("launch 1 of at most 2, round 2", lambda: _signal(victim, signal.SIGKILL)))[1]
+    kill = _at("launch 1 of at most 2, round 2", lambda: _signal(victim, signal.SIGKILL))
+    note = _at(f"{victim.name}: recovering from a crash", lambda: before.update(victim.pids))
+
+    def say(text: str) -> None:
+        kill(text)
+        note(text)
+
+    run = measure(request, out, say)[1]
     timing = f"timing {', '.join(QUESTIONS)}"
     assert [(one.arm, one.doing, one.launch) for one in of_type(run.lines, Fault)] == [(arm, timing, 0)]
     assert not of_type(run.lines, Ended)
     both = {"duckdb/raw", arm}
     assert _arms(run) == {(q, n): both if n else both - {arm} for q in QUESTIONS for n in range(2)}
+    _check_operations(run, victim, before)
     said: list[str] = []
     again = measure(request, out, said.append)[1]
     assert _arms(again) == {(q, n): both for q in QUESTIONS for n in range(2)}
     assert of_type(again.lines, Ended)
     assert not of_type(again.lines, Fault)
-    assert not [text for text in said if "launch 2" in text or "checking" in text]
+    assert not [text for text in said if "launch 2" in text or "checking" in text or "crash" in text]
 
 
 def test_a_server_that_pauses_loses_nothing(victim: Server, home: Path) -> None:
@@ -108,13 +116,8 @@ def test_a_server_that_pauses_loses_nothing(victim: Server, home: Path) -> None:
     assert _arms(run) == {(q, 0): {"duckdb/raw", f"{victim.name}/raw"} for q in QUESTIONS}
 
 
-def test_a_profile_with_crashes_kills_the_server_and_records_when_it_answers_as_before(
-    victim: Server, home: Path
-) -> None:
-    base, before = _request(victim, home, launches=1), victim.pids
-    tuned = [layouts.raw, layouts.tuned]
-    request = replace(base, layouts=tuned, profile=msgspec.structs.replace(base.profile, crashes=True))
-    run = measure(request, home / "runs" / f"crashed-{victim.name}.jsonl", lambda _: None)[1]
+def _check_operations(run: Run, victim: Server, before: dict[str, int]) -> None:
+    """`before` are the processes before the crash."""
     embedded, served = of_type(run.lines, Operations)
     assert (embedded.engine, embedded.memory, embedded.recovery) == ("duckdb", {}, None)
     assert served.engine == victim.name
@@ -122,7 +125,5 @@ def test_a_profile_with_crashes_kills_the_server_and_records_when_it_answers_as_
     assert not set(victim.pids.values()) & set(before.values())
     assert min(served.memory.values()) > 10 << 20
     assert served.recovery is not None
-    assert served.tables.keys() == {"raw", "tuned"}
+    assert served.tables.keys() == {"raw"}
     assert all(served.tables.values())
-    assert not of_type(run.lines, Fault)
-    assert of_type(run.lines, Ended)
