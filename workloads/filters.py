@@ -21,6 +21,9 @@ class Op(StrEnum):
     NULL = "null"
 
 
+_SIGNS = {Op.EQ: "=", Op.NE: "≠", Op.LT: "<", Op.LE: "≤", Op.GT: ">", Op.GE: "≥"}
+
+
 class Filter(msgspec.Struct, frozen=True, order=True):
     """A comparison of a column with values: one value or more for `in`, exactly one for every other comparison."""
 
@@ -32,6 +35,11 @@ class Filter(msgspec.Struct, frozen=True, order=True):
     def value(self) -> Value:
         """The single value of a comparison other than `in`."""
         return self.values[0]
+
+    def __str__(self) -> str:
+        if self.op is Op.NULL:
+            return f"{self.column} is {'NULL' if self.value else 'not NULL'}"
+        return f"{self.column} {_SIGNS.get(self.op, self.op)} {', '.join(map(str, self.values))}"
 
 
 def parse(where: Mapping[str, object], key: str = "where") -> tuple[Filter, ...]:

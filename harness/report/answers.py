@@ -15,9 +15,11 @@ from rich.text import Text
 
 from rollup_bench.harness.report import drawings
 from rollup_bench.harness.report.drawings import Number
+from rollup_bench.harness.report.grid import append, fit, needed
+from rollup_bench.harness.report.terminal import say_omitted
 from rollup_bench.workloads.dataset import Dataset
 from rollup_bench.workloads.layouts import TUNED
-from rollup_bench.workloads.questions import Aggregate, Cohort, Grain, Question
+from rollup_bench.workloads.questions import Aggregate, Cohort, Funnel, Grain, Question, measured_by
 from rollup_bench.workloads.rule import unsupported_reason
 
 ROWS = 40
@@ -43,8 +45,10 @@ def answer_table(
     """Prints an answer, with times in the time zone `zone` and values of dimensions by their `labels`.
 
     A terminal shows a cohort as a triangle, an aggregate by two dimensions of few integers as a heat map, a long series
-    also as blocks, and bars beside the rows of an aggregate. `shares` says whether values of a cohort are shown as
-    shares of its size; if it is None, a triangle of numbers of subjects is.
+    also as blocks, bars beside the rows of an aggregate, and bars and shares of the first step beside those of a
+    funnel. It leaves out the start of the span of an aggregate without a grain, and measures for which it is too
+    narrow, the last ones first. `shares` says whether values of a cohort are shown as shares of its size; if it is
+    None, a triangle of numbers of subjects is.
     """
     console.print(Text(title))
     labels = dict(labels or {})
@@ -60,11 +64,25 @@ def answer_table(
     if console.is_terminal and isinstance(question, Aggregate) and _is_map(answer, question, console.width):
         drawings.heat_map(answer, question, lambda name, value: _key(value, zone, labels.get(name, {})), console)
         return
-    drawn = _drawn(answer, question) if console.is_terminal and isinstance(question, Aggregate) else []
-    if len(drawn) > ROWS and isinstance(question, Aggregate) and not question.by:
-        _print_series(answer, drawn, zone, console)
-    keys = ["cohort"] if isinstance(question, Cohort) else question.by
-    console.print(_table(answer, drawn[:ROWS], zone, labels, keys, console.width))
+    if console.is_terminal and isinstance(question, Funnel):
+        console.print(Text(_steps(question), style="dim"))
+        answer = _with_shares(answer, question)
+    _print_rows(answer, question, zone, labels, console)
+
+
+def _print_rows(answer: pa.Table, question: Question, zone: str, labels: Labels, console: Console) -> None:
+    if console.is_terminal and isinstance(question, Aggregate) and question.grain is Grain.ALL:
+        answer = answer.drop_columns(["bucket"])
+    measure = _drawn(answer, question) if console.is_terminal else None
+    if measure and answer.num_rows > ROWS and isinstance(question, Aggregate) and not question.by:
+        _print_series(answer, measure, zone, console)
+    table = _table(answer.slice(0, ROWS), zone, labels, ["cohort"] if isinstance(question, Cohort) else question.by)
+    omitted = fit(table, [str(each) for each in reversed(measured_by(question)[1:])], console.width)
+    if measure:
+        _add_bars(table, measure, answer.column(measure).to_pylist(), console.width)
+    console.print(table)
+    if omitted:
+        say_omitted(omitted[::-1], console)
     if answer.num_rows > ROWS:
         console.print(
             f"[dim]the first {ROWS} of {answer.num_rows:,} rows; --format csv, json or arrow prints all[/dim]"
@@ -90,22 +108,39 @@ def as_shares(answer: pa.Table) -> pa.Table:
     return answer.set_column(answer.schema.get_field_index("value"), "value", pc.divide(answer["value"], sizes))
 
 
-def _drawn(answer: pa.Table, question: Aggregate) -> list[Number | None]:
-    """The values of the first measure by row, if bars say something: there are several, and none is negative."""
-    column = answer.column(str(question.measures[0]))
-    if question.subtotals != "none" or not _is_number(column.type):
-        return []
-    values: list[Number | None] = column.to_pylist()
-    known = [value for value in values if value is not None]
-    return values if len(known) > 1 and min(known) >= 0 < max(known) else []
+def _with_shares(answer: pa.Table, question: Funnel) -> pa.Table:
+    """The answer of a funnel with a column `share`: the subjects of each step as a share of those of the first one."""
+    counts, steps = answer["subjects"].to_pylist(), len(question.steps)
+    shares = [f"{count / counts[row - row % steps]:>6.1%}" for row, count in enumerate(counts)]
+    return answer.append_column("share", pa.array(shares, pa.string()))
 
 
-def _print_series(answer: pa.Table, values: Sequence[Number | None], zone: str, console: Console) -> None:
+def _steps(question: Funnel) -> str:
+    """What each step of a funnel is, in a line."""
+    steps = [" and ".join(map(str, step)) or "any event" for step in question.steps]
+    each = "; ".join(f"{number} {step}" for number, step in enumerate(steps, 1))
+    return f"steps, within {question.window:,} s of the first one: {each}"
+
+
+def _drawn(answer: pa.Table, question: Question) -> str | None:
+    """The measure that bars show, if they say something: it has several values, and none is negative."""
+    if isinstance(question, Funnel):
+        return "subjects"
+    if not isinstance(question, Aggregate) or question.subtotals != "none":
+        return None
+    measure = str(question.top.measure if question.top else question.measures[0])
+    if not _is_number(answer.column(measure).type):
+        return None
+    known = [value for value in answer.column(measure).to_pylist() if value is not None]
+    return measure if len(known) > 1 and min(known) >= 0 < max(known) else None
+
+
+def _print_series(answer: pa.Table, measure: str, zone: str, console: Console) -> None:
     """Prints a block for each row, in lines that begin with the time of their first row."""
     labels = [_text(bucket, zone) for bucket in answer.column("bucket").to_pylist()]
     first = max(label.cell_len for label in labels) + 1
     length = max(console.width - first, 1)
-    shown = drawings.blocks(values)
+    shown = drawings.blocks(answer.column(measure).to_pylist())
     for start in range(0, len(shown), length):
         line = Text.assemble(
             labels[start], " " * (first - labels[start].cell_len), (shown[start : start + length], "blue")
@@ -113,30 +148,25 @@ def _print_series(answer: pa.Table, values: Sequence[Number | None], zone: str, 
         console.print(line, no_wrap=True)
 
 
-def _table(
-    answer: pa.Table, values: Sequence[Number | None], zone: str, labels: Labels, keys: Sequence[str], width: int
-) -> Table:
-    """The first ROWS rows, with bars of these values if they fit into `width` characters."""
-    first = answer.slice(0, ROWS).to_pylist()
-    rows = [
-        [(_key if n in keys else _text)(value, zone, labels.get(n, {})) for n, value in row.items()] for row in first
-    ]
+def _table(answer: pa.Table, zone: str, labels: Labels, keys: Sequence[str]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for field in answer.schema:
         number = _is_number(field.type)
         no_wrap = number or pa.types.is_timestamp(field.type)
         table.add_column(Text(field.name), justify="right" if number else "left", overflow="fold", no_wrap=no_wrap)
-    columns = zip(answer.column_names, *rows, strict=True)
-    used = sum(max(cell.cell_len if isinstance(cell, Text) else cell_len(cell) for cell in one) + 2 for one in columns)
-    room = min(width - used - 3, BARS[-1])  # the table has a space at both ends, and one after the bar
-    if values and room >= BARS[0]:
-        table.add_column("")
-        most = max((value for value in values if value is not None), default=0)
-        bars = [Text(drawings.bar(value or 0, most, room), style="blue") for value in values]
-        rows = [[*row, drawn] for row, drawn in zip(rows, bars, strict=True)]
-    for row in rows:
-        table.add_row(*row)
+    for row in answer.to_pylist():
+        table.add_row(*((_key if n in keys else _text)(value, zone, labels.get(n, {})) for n, value in row.items()))
     return table
+
+
+def _add_bars(table: Table, measure: str, values: Sequence[Number | None], width: int) -> None:
+    """Adds bars for the values of a measure, if they fit into `width` characters."""
+    room = min(width - needed(table) - 3, BARS[-1])  # the table has a space at both ends, and one after the bar
+    if room < BARS[0]:
+        return
+    most = max((value for value in values if value is not None), default=0)
+    bars = [Text(drawings.bar(value or 0, most, room), style="blue") for value in values[: table.row_count]]
+    append(table, Text(measure if cell_len(measure) <= room else "", style="dim"), bars)
 
 
 def _is_number(kind: pa.DataType) -> bool:

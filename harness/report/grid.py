@@ -1,7 +1,7 @@
 """Tables in the terminal: columns that fit its width, and the texts of numbers, intervals and claims."""
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from rich import box
 from rich.cells import cell_len
@@ -75,26 +75,46 @@ def print_table(table: Table, console: Console) -> None:
     """
     table.columns = [column for column in table.columns if any(map(str, column.cells))]
     headings = [c.header for c in table.columns if c.header != "caches" or len(set(map(str, c.cells))) == 1]
-    omitted: list[str] = []
-    for heading in filter(headings.__contains__, _OMITTED_FIRST):
-        if sum(map(_width, table.columns)) <= console.width:
-            break
-        table.columns = [column for column in table.columns if column.header != heading]
-        omitted.append(heading)
-    for place, column in enumerate(table.columns):
-        column._index = place  # Rich pads a column by its index
-        words = (word for cell in (column.header, *column.cells) for word in str(cell).split())
-        column.min_width = min(max(map(cell_len, words)), _WRAPPED)
+    omitted = fit(table, filter(headings.__contains__, _OMITTED_FIRST), console.width)
     console.print(table)
     if omitted:
         say_omitted(omitted, console)
 
 
-def _width(column: Column) -> int:
-    """Returns the characters that a column needs: 3 for its margin, and at most 20 for text that may wrap."""
+def fit(table: Table, headings: Iterable[str], width: int) -> list[str]:
+    """Removes the columns with these headings, in order, until a table fits `width`; returns the removed headings.
+
+    Texts wrap between words, and not within one of at most 20 characters.
+    """
+    removed: list[str] = []
+    for heading in headings:
+        if needed(table) <= width:
+            break
+        table.columns = [column for column in table.columns if str(column.header) != heading]
+        removed.append(heading)
+    for place, column in enumerate(table.columns):
+        column._index = place  # Rich pads a column by its index
+        words = (word for cell in (column.header, *column.cells) for word in str(cell).split())
+        column.min_width = min(max(map(cell_len, words), default=0), _WRAPPED)
+    return removed
+
+
+def append(table: Table, heading: Text, cells: Iterable[Text]) -> None:
+    """Adds a column with these cells to the rows of a table."""
+    table.add_column(heading)
+    table.columns[-1]._cells = list(cells)
+
+
+def needed(table: Table) -> int:
+    """Returns the characters that a table needs: the margins of its columns, and at most 20 for text that may wrap."""
+    _, right, _, left = table.padding
+    return sum(1 + left + right + _longest(column) for column in table.columns)
+
+
+def _longest(column: Column) -> int:
     texts = (str(cell) for cell in (column.header, *column.cells))
     longest = max(cell_len(line) for text in texts for line in text.split("\n"))
-    return 3 + (longest if column.no_wrap else min(longest, _WRAPPED))
+    return longest if column.no_wrap else min(longest, _WRAPPED)
 
 
 def claim_cells(claim: Claim | None) -> tuple[str, str, str]:

@@ -13,8 +13,9 @@ from rich.console import Console
 from rollup_bench.harness.report.answers import answer_table
 from rollup_bench.harness.report.drawings import blocks, short
 from rollup_bench.workloads.columns import INSTANT
+from rollup_bench.workloads.filters import parse
 from rollup_bench.workloads.measures import Function, Measure
-from rollup_bench.workloads.questions import Age, Aggregate, Cohort, Grain, Question, Span
+from rollup_bench.workloads.questions import Age, Aggregate, Cohort, Funnel, Grain, Question, Span, Top
 
 FIRST = datetime(2024, 1, 1, tzinfo=UTC)
 SPAN = Span(FIRST, FIRST + timedelta(days=60))
@@ -87,7 +88,7 @@ def test_labels_stand_for_values(terminal: bool) -> None:
     assert {line.split()[0] for line in lines if line} >= {"Germany", "FR"}
     weekdays = pa.table({"bucket": pa.array([FIRST] * 2, INSTANT), "day": [1, 2], "count()": [3, 4]})
     question = Aggregate(SPAN, (COUNT,), by=("day",))
-    rows = [line.split()[1] for line in printed(weekdays, question, labels={"day": {"1": "Monday"}})[4:6]]
+    rows = [line.split()[0] for line in printed(weekdays, question, labels={"day": {"1": "Monday"}})[4:6]]
     assert rows == ["Monday", "2"]
 
 
@@ -134,7 +135,9 @@ def test_in_a_narrow_terminal_every_second_column_of_a_heat_map_has_a_heading() 
     [(2, 34, {}), (41, 3, {}), (2, 1, {}), (2, 3, {"grain": Grain.DAY}), (2, 3, {"subtotals": "cube"})],
 )
 def test_other_aggregates_are_tables(days: int, hours: int, changes: dict[str, Any]) -> None:
-    assert "bucket" in printed(*by_hour(days, hours, **changes))[2]
+    assert (
+        " ".join(printed(*by_hour(days, hours, **changes))[2].split()).removeprefix("bucket ").startswith("day hour ")
+    )
 
 
 def aggregate(rows: int, by: bool) -> tuple[pa.Table, Aggregate]:
@@ -172,3 +175,38 @@ def test_blocks_and_short_numbers() -> None:
     assert blocks([0, 0]) == "▁▁"
     numbers = (0, 7, 950, 1234, 34_000, 5.1e6, 0.25, 0.0123, 0.00012)
     assert [short(number) for number in numbers] == ["0", "7", "950", "1.2k", "34k", "5.1M", "0.25", "0.012", "1e-04"]
+
+
+def test_measures_for_which_a_terminal_is_too_narrow_are_left_out_and_named() -> None:
+    measures = (COUNT, *(Measure(function, "paid") for function in (Function.SUM, Function.MAX, Function.MEAN)))
+    values = {str(measure): [1_234_567_890, 2] for measure in measures}
+    table = pa.table({"bucket": pa.array([FIRST] * 2, INSTANT), "shop": ["north", "south"], **values})
+    question = Aggregate(SPAN, measures, Grain.DAY, by=("shop",))
+    lines = printed(table, question, width=60)
+    assert lines[2].split()[:4] == ["bucket", "shop", "count()", "sum(paid)"]
+    assert lines[4].split()[:4] == ["2024-01-01", "north", "1,234,567,890", "1,234,567,890"]
+    assert lines[-1] == "a wider terminal also shows max(paid), mean(paid)"
+
+
+def test_bars_show_the_measure_that_ranks_groups() -> None:
+    measures = (COUNT, Measure(Function.MAX, "paid"))
+    table = pa.table(
+        {"bucket": pa.array([FIRST] * 2, INSTANT), "shop": ["a", "b"], "count()": [1, 9], "max(paid)": [4, 2]}
+    )
+    lines = printed(table, Aggregate(SPAN, measures, by=("shop",), top=Top(2, measures[1])))
+    assert lines[2].split() == ["shop", "count()", "max(paid)", "max(paid)"]
+    assert [line.count("█") for line in lines[4:6]] == [30, 15]
+
+
+def test_a_funnel_has_its_steps_shares_and_bars() -> None:
+    table = pa.table({"shop": ["a", "a", "b", "b"], "step": [1, 2, 1, 2], "subjects": [8, 4, 3, 0]})
+    steps = (parse({"did": "open"}), parse({"paid": {"ge": 5}, "shop": {"null": False}}))
+    lines = printed(table, Funnel(SPAN, steps, 60, by=("shop",)), width=90)
+    assert lines[1] == "steps, within 60 s of the first one: 1 did = open; 2 paid ≥ 5 and shop is not NULL"
+    assert [line.split()[:4] for line in lines[5:9]] == [
+        ["a", "1", "8", "100.0%"],
+        ["a", "2", "4", "50.0%"],
+        ["b", "1", "3", "100.0%"],
+        ["b", "2", "0", "0.0%"],
+    ]
+    assert [line.count("█") for line in lines[5:9]] == [30, 15, 11, 0]
