@@ -17,7 +17,7 @@ YEARS = (-62_135_596_800_000, 253_402_300_799_999)  # the years 1 to 9999 begin 
 OFFSET = r":\d\d.*(Z|[+-]\d\d(:?\d\d)?)$"
 BELOW_MILLISECONDS = r"([.]\d{3})\d+"
 FORMAT = 'correct the value or the format of the column, as in columns.time = { name = "day", format = "%d/%m/%Y" }'
-COMMA = "a number with a decimal comma; correct it, or correct `decimal` under [source]"
+HOW = "correct it, or `decimal`, `thousands`, `signs` or `null` under [source]"
 LONG = r"^[+-]?(0?[.]\d{18,}|[1-9][\d.]{18,}|\d{16,}[.]?0*)$"
 """A pattern of texts of numbers without an exponent or leading zeros that a float of 64 bits may round."""
 HALVES = r"(?i)\b([ap])[.] ?m[.]"
@@ -75,7 +75,9 @@ def measure(batch: pa.RecordBatch, name: str, source: Source) -> pa.Array:
     if source.decimal == ".":
         return plain
     if (place := pc.index(pc.match_substring(plain, "."), True).as_py()) >= 0:
-        raise ValueAtError(place, f"column `{name}` is `{_shown(array[place])}`, not {COMMA}")
+        raise ValueAtError(
+            place, f"column `{name}` is `{_shown(array[place])}`, not a number with a decimal comma; {HOW}"
+        )
     return pc.replace_substring(plain, ",", ".")
 
 
@@ -101,7 +103,8 @@ def events(batch: pa.RecordBatch, columns: Columns, types: dict[str, pa.DataType
     arrays = [instants(column(batch, t.name), t) for t in columns.times]
     if arrays[0].null_count:
         empty = pc.index(arrays[0].is_null(), True).as_py()
-        raise ValueAtError(empty, f"column `{columns.time.name}` is empty or NULL; write a time or remove the row")
+        remedy = "write a time or remove the row; `footer` under [source] leaves out lines at the end of CSV"
+        raise ValueAtError(empty, f"column `{columns.time.name}` is empty or NULL; {remedy}")
     arrays += [texts(column(batch, name), types[name], name) for name in columns.texts]
     arrays += [numbers(measure(batch, name, source), types[name], name) for name in columns.measures]
     arrays += [_orders(measure(batch, name, source), name) for name in columns.ordering[1:]]
@@ -216,8 +219,7 @@ def numbers(array: pa.Array, kind: pa.DataType, name: str, *, summed: bool = Tru
     if pa.types.is_temporal(array.type) or pa.types.is_nested(array.type):
         wanted = "numbers; take it out of `measures` under [columns]"
         raise ValueAtError(None, f"column `{name}` contains {contents(array.type)}, not {wanted}")
-    how = "correct it, or `decimal`, `thousands`, `signs` or `null` under [source]"
-    wanted = f"a number; {how}, or take {name} out of `measures`"
+    wanted = f"a number; {HOW}, or take {name} out of `measures`"
     if kind == pa.int64():
         return _each(array, lambda a: a.cast(kind), name, wanted)
     if summed:

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet
 
@@ -71,8 +72,9 @@ def _csv(stream: pa.NativeFile, source: Source, columns: list[str]) -> Iterator[
         refused.append(row)
         return "error"
 
+    words = [word for word in source.null if word]
     try:
-        yield from pa.csv.open_csv(
+        batches = pa.csv.open_csv(
             text,
             read_options=pa.csv.ReadOptions(
                 column_names=source.names, block_size=BLOCK, skip_rows=source.skip, use_threads=False
@@ -93,6 +95,7 @@ def _csv(stream: pa.NativeFile, source: Source, columns: list[str]) -> Iterator[
                 decimal_point=source.decimal,
             ),
         )
+        yield from (_without(words, batch) for batch in batches) if words else batches
     except pa.ArrowInvalid as error:
         if "straddl" in str(error):
             remedy = "look for an unclosed quote, or correct `quote` under [source]"
@@ -104,6 +107,17 @@ def _csv(stream: pa.NativeFile, source: Source, columns: list[str]) -> Iterator[
         wrong = f"the row has {row.actual_columns} columns, not {row.expected_columns} like the column names"
         remedy = "correct the row, or `separator`, `quote`, `skip`, `footer` or `names` under [source]"
         raise ValueAtError(place, f"{wrong}; {remedy}") from None
+
+
+def _without(words: Sequence[str], batch: pa.RecordBatch) -> pa.RecordBatch:
+    """The batch with NULL in place of texts that are one of `words`: Arrow leaves those in quotes as they are."""
+    arrays = [
+        pc.if_else(pc.is_in(array, pa.array(words).cast(array.type)), pa.scalar(None, array.type), array)
+        if pa.types.is_string(array.type) or pa.types.is_binary(array.type)
+        else array
+        for array in batch.columns
+    ]
+    return pa.RecordBatch.from_arrays(arrays, schema=batch.schema)
 
 
 def _text(stream: pa.NativeFile, source: Source) -> io.BufferedReader:

@@ -27,6 +27,10 @@ HINTS = {
     "row_number": 'a name for the new column in quotes, as in row_number = "number"',
     "of": 'the name of a column in quotes, as in of = "time"',
     "window": "a whole number of seconds, at least 1, as in window = 86400 for a day",
+    "steps[]": 'a table of conditions, as in steps = [{ action = "view" }, { action = "buy" }]',
+    "where": 'a table of conditions, as in where = { action = "buy" }',
+    "birth": 'a table of conditions, as in birth = { action = "install" }',
+    "returns": 'a table of conditions, as in returns = { action = "buy" }',
     "edges": "numbers in ascending order, as in edges = [0, 10, 100]",
     "rename": 'new names with those in the files, as in rename = { amount = "value" }',
     "thousands": '''"," or "." or " " or "'", as in thousands = ","''',
@@ -107,7 +111,8 @@ def _fields(node: inspect.Type) -> list[str]:
 
 def _hint(key: str, node: inspect.Type) -> str:
     """What to write for the value of a key, which has a type."""
-    return HINTS.get(key) or HINTS.get(key.rpartition(".")[2]) or _wanted(node)
+    last = re.sub(r"\[\d+\]", "[]", key.rpartition(".")[2])
+    return HINTS.get(key) or HINTS.get(last) or _wanted(node)
 
 
 def _wanted(node: inspect.Type) -> str:

@@ -22,8 +22,8 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     For CSV files, `encoding` is one that Python knows; `separator` is one character, where a space means any run of
     spaces and tabs; `quote` encloses texts (empty if nothing does), and `escape` stands before a quote inside of them.
     `skip` and `footer` are the numbers of lines to leave out at the start and at the end of each file; `names` are the
-    column names of files without a header line; `null` are the texts that mean NULL: unquoted ones in any column, and
-    in measures also quoted ones.
+    column names of files without a header line; `null` are the texts that mean NULL, also in quotes; an empty text in
+    quotes means NULL only in measures.
 
     In measures that are texts, `decimal` is the decimal mark, and `thousands` is the mark between groups of three
     digits (of two and three in India), where a space means any kind of space, and an apostrophe any kind of

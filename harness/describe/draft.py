@@ -7,18 +7,24 @@ from itertools import chain, count
 from pathlib import Path
 
 import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from rollup_bench.harness.describe.roles import Roles, roles
 from rollup_bench.harness.describe.sample import Sample, sample
 from rollup_bench.harness.describe.simultaneous import simultaneous
 from rollup_bench.harness.describe.spans import Span, span
 from rollup_bench.harness.describe.times import Order
+from rollup_bench.workloads.dataset import EPOCHS, Time
 from rollup_bench.workloads.measures import Function, Measure
 
 UNITS = {"month": timedelta(days=31), "week": timedelta(days=7)}
 """Age units of the drafted cohort with their longest duration; `day` is used if the events span too little time."""
 DAYS = timedelta(days=366)
 """The longest span of which a question by day is drafted; of a longer one, it is by month."""
+LOCAL = 'add zone = "Europe/Paris" if its times are local'
+OFFSET = r":\d\d([.]\d+)? ?(Z|UTC|[+-]\d\d:?\d\d)$"
+"""A pattern of times that say their zone."""
 REMARKS = {
     "encoding": "the bytes are not UTF-8; correct it if letters look wrong",
     "path": "absolute, or relative to this file",
@@ -55,7 +61,7 @@ def _head(found: Sample, times: Span, chosen: Roles) -> str:
     guessed = {name: sorted(words.guessed) for name, words in found.words.items() if words.guessed}
     because = [f"; `{'` and `'.join(words)}` of {name} {typed}" for name, words in guessed.items()]
     texts = [name for name in found.nulls if name not in chosen.left]
-    nulls = f", also in the text columns {', '.join(texts)}" if texts else ""
+    nulls = f", also in columns of texts: {', '.join(texts)}" if texts else ""
     remarks = REMARKS | {"null": f"read as NULL{nulls}{''.join(because)}"}
     if times.source.encoding.startswith("utf"):
         remarks.pop("encoding")
@@ -79,11 +85,19 @@ def _columns(found: Sample, times: Span, chosen: Roles) -> str:
     lists = _listed("Columns that stay texts", doubts) + _listed("Columns that are left out", chosen.left)
     return f"""\
 [columns]
-time = {{ name = {_value(times.time.name)}{form} }}   # add zone = "Europe/Paris" if its times are local
+time = {{ name = {_value(times.time.name)}{form} }}{_remark(None if _has_zone(found, times.time) else LOCAL)}
 subject = {_value(chosen.subject)}   # cohorts count how many of these come back
 {identity}dimensions = {_value(chosen.dimensions)}
 measures = {_value(chosen.measures)}
 {_order(found, times, chosen)}{lists}"""
+
+
+def _has_zone(found: Sample, time: Time) -> bool:
+    """Whether times have a zone or an offset, or count from 1970."""
+    column = found.columns[time.name]
+    if pa.types.is_string(column.type) and time.format not in EPOCHS:
+        return bool(pc.all(pc.match_substring_regex(column, OFFSET), min_count=0).as_py())
+    return time.format in EPOCHS or getattr(column.type, "tz", None) is not None
 
 
 def _order(found: Sample, times: Span, chosen: Roles) -> str:
@@ -124,7 +138,7 @@ def _calendar(times: Span, chosen: Roles) -> str:
     return f"""\
 [[questions]]
 name = "by-{grain}"
-story = "What happened in each {grain}?"
+story = "What happened {"on" if grain == "day" else "in"} each {grain}?"
 kind = "aggregate"
 grain = "{grain}"
 measures = {_value(_sums(chosen))}
@@ -158,11 +172,13 @@ story = "Of the subjects first seen in a {unit}, how many come back in the {unit
 kind = "cohort"
 grain = "{unit}"
 age = {{ unit = "{unit}", count = 12 }}
-{_parameters(times, first_of_month=True)}"""
+{_parameters(times, unit)}"""
 
 
-def _parameters(times: Span, first_of_month: bool = False) -> str:
-    start = times.first.replace(day=1) if first_of_month else times.first
+def _parameters(times: Span, unit: str = "day") -> str:
+    """The span from the start of the day, week or month of the first event."""
+    days = {"month": times.first.day - 1, "week": times.first.weekday()}.get(unit, 0)
+    start = times.first - timedelta(days=days)
     return f"""\
 [questions.parameters]
 start = {start:%Y-%m-%d}

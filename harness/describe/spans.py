@@ -1,5 +1,6 @@
 """Finds the column of times by reading the times of all rows, and leaves out footers that have none."""
 
+import json
 from collections.abc import Callable
 from datetime import datetime
 from itertools import chain
@@ -49,7 +50,10 @@ def span(found: Sample, order: Order | None, say: Callable[[str], None]) -> Span
         if pa.types.is_list(column.type) and pa.types.is_struct(column.type.value_type):
             remedy = f"write them one a line, as `jq -c '.{name}[]'` does"
             raise RequestError(f"{found.path}: the objects are in lists under `{name}`; {remedy}")
-    remedy = 'write a dataset file yourself, with time = { name = "day", format = "%d-%m-%y" } under [columns]'
+    plain, keys = Source(path="x"), {key: getattr(found.source, key) for key in ("encoding", "separator", "names")}
+    told = [f"{key} = {json.dumps(keys[key])}" for key in keys if keys[key] != getattr(plain, key)]
+    how = f"with {', '.join(told)} under [source] and" if told else "with"
+    remedy = f'write a dataset file yourself, {how} time = {{ name = "day", format = "%d-%m-%y" }} under [columns]'
     listed = ", ".join(found.names)
     raise first or RequestError(f"{found.path}: no column looks like a time; the columns are {listed}; {remedy}")
 

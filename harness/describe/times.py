@@ -19,9 +19,11 @@ ORDERED = [f"%d{mark}%m{mark}{year}" for mark, year in product("/-", ("%Y", "%y"
 SURE = ["%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%d.%m.%Y", "%d.%m.%y", "%d %b %Y", "%d-%b-%Y", "%b %d, %Y"]
 """Formats of dates that cannot be read in another order; with dots, the day is first everywhere."""
 DATES = [date + clock for date in (*SURE, *ORDERED) for clock in CLOCKS]
+COMPACT = [f"%Y%m%d{clock}" for clock in ("", " %H%M%S", "T%H%M%S", "T%H%M%SZ", " %H:%M:%S", " %H:%M")]
+"""Formats of dates without marks between their parts."""
 MONTHS = ["%Y-%m", "%m/%Y"]
 """Formats of months, which are times only if no other column has any: beside times they are dimensions."""
-FORMATS: list[str | None] = [None, "%Y%m%d", *DATES, "%d/%b/%Y:%H:%M:%S %z", *MONTHS, *EPOCHS]
+FORMATS: list[str | None] = [None, *COMPACT, *DATES, "%d/%b/%Y:%H:%M:%S %z", *MONTHS, *EPOCHS]
 CENTURIES = (datetime(1900, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))
 SINCE = datetime(1990, 1, 1, tzinfo=UTC)
 """Numbers and formatted dates before this instant are not taken for times."""
@@ -49,7 +51,7 @@ def _times(name: str, form: str | None, order: Order | None) -> Iterable[Time]:
 
 def holds_dates(column: pa.Array) -> bool:
     """Whether the column holds texts that are dates or times in some format but MONTHS, and nothing else but NULL."""
-    forms = (form for form in FORMATS if form not in ("%Y%m%d", *MONTHS, *EPOCHS))
+    forms = (form for form in FORMATS if form not in (*COMPACT, *MONTHS, *EPOCHS))
     return pa.types.is_string(column.type) and any(
         holds_times(column, time) for form in forms for time in _times("", form, None)
     )

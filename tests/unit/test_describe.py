@@ -14,6 +14,8 @@ import pyarrow.parquet
 import pytest
 
 from rollup_bench.harness.describe.draft import draft
+from rollup_bench.workloads import dataset as datasets
+from rollup_bench.workloads import events
 from tests.support.command import Command
 
 ROWS = "".join(
@@ -148,7 +150,7 @@ def test_words_for_null_in_a_column_of_numbers_are_written_down(
     drafted = tomllib.loads(text)
     assert drafted["source"]["null"] == ["", "NA"]
     assert drafted["columns"]["measures"] == ["fare"]
-    assert "# read as NULL, also in the text columns plan\n" in text
+    assert "# read as NULL, also in columns of texts: plan\n" in text
     (tmp_path / "f.toml").write_text(text)
     asked = ["ask", "by-day", "--dataset", str(tmp_path / "f.toml"), "--format", "csv"]
     assert "2013-01-02 00:00:00.000Z" in command.done(*asked)
@@ -392,3 +394,21 @@ def test_objects_in_a_list_of_an_object_are_refused_with_the_remedy(command: Com
     (tmp_path / "f.json").write_text('{"orders": [{"at": "2020-01-01", "who": "ann"}]}')
     line = command.refused("data", "describe", str(tmp_path / "f.json"))
     assert "f.json: the objects are in lists under `orders`; write them one a line, as `jq -c '.orders[]'` does" in line
+
+
+def test_times_with_a_zone_need_none(described: Callable[[str], str]) -> None:
+    remark = '# add zone = "Europe/Paris"'
+    local, offsets, epochs = "2024-01-02 03:04:05", "2024-01-02T03:04:05+02:00", "1704164645"
+    assert [remark in described(f"at,who\n{time},a\n") for time in (local, offsets, epochs)] == [True, False, False]
+
+
+@pytest.mark.parametrize("time", ["20240102 030405", "20240102030405", "20240102T030405Z", "20240102 03:04"])
+def test_dates_without_marks(described: Callable[[str], str], tmp_path: Path, time: str) -> None:
+    (tmp_path / "f.toml").write_text(described(f"at,who\n{time},a\n"))
+    (batch,) = events.prepare(datasets.read(str(tmp_path / "f.toml")), tmp_path / "home").batches()
+    assert f"{batch.column('at')[0].as_py():%H:%M}" == "03:04"
+
+
+def test_a_cohort_begins_with_the_week_of_the_first_event(described: Callable[[str], str]) -> None:
+    days = "".join(f"2024-03-{day},a\n" for day in range(14, 31))
+    assert described(f"at,who\n2024-02-29,a\n{days}").rpartition("start = ")[2].startswith("2024-02-26")
