@@ -32,7 +32,6 @@ from rollup_bench.servers.watch import Watch
 from rollup_bench.streams import registry
 from rollup_bench.workloads.layouts import Layout
 from rollup_bench.workloads.measures import Function, Measure
-from rollup_bench.workloads.pace import Pace
 from rollup_bench.workloads.questions import Aggregate, Question
 from rollup_bench.workloads.truth.prefixes import Prefixes, numbered
 
@@ -181,7 +180,7 @@ def _seen(request: Request, watching: Watching, ready: Ready, servers: Mapping[s
     say(f"following for {ready.stream.seconds:.0f} s")
     sender.start(ready.start)
     usage = Usage(servers)
-    watching.run(Begin(schedule, questions), sender, usage, Pace(say, "following: ", request.table.num_rows))
+    watching.run(Begin(schedule, questions), sender, usage, say)
     sender.wait(Watch(seconds=PATIENCE))
     return Seen(sender.sent, sender.acknowledged, sender.size, usage, watching.kill, watching.answers)
 

@@ -3,6 +3,7 @@
 import multiprocessing
 import time
 from collections import defaultdict
+from collections.abc import Callable
 
 import numpy as np
 
@@ -29,13 +30,13 @@ class Watching:
         self.answers: dict[Phase, list[Answer]] = defaultdict(list)
         self.kill: Kill | None = None
 
-    def run(self, begin: Begin, sender: Sending, usage: Usage, pace: Pace) -> None:
-        """Watches until all questions are asked, and reports how many events are stored to `pace`.
+    def run(self, begin: Begin, sender: Sending, usage: Usage, say: Callable[[str], None]) -> None:
+        """Watches until all questions are asked; tells `say` how many events are stored.
 
         FailureError if the follower fails, but not for the kill.
         """
         self._store.start(begin)
-        sampled = False
+        pace, sampled = Pace(say, "following: ", self._task.events), False
         while not self._store.ended:
             try:
                 if found := self._store.next(POLL):
@@ -47,6 +48,8 @@ class Watching:
             stored = self._stored.value
             pace.at(stored)
             whole = stored >= self._task.events
+            if whole and not sampled:
+                say("asking all questions at the end")
             if not sampled:  # the last sample is taken when the stream is stored
                 usage.sample(self._store.process, now=whole)
             sampled = whole
