@@ -70,7 +70,8 @@ class DuckDB(Engine):
 
     def explain(self, question: Question, plan: Plan) -> str:
         text, values = statement(question, plan)
-        return f"{text}\n-- parameters: {', '.join(map(repr, values))}"
+        bound = (f"${place} = {export.literal(value)}" for place, value in enumerate(values, 1))
+        return f"{text}\n-- parameters: {', '.join(bound)}"
 
     def export(self, plan: Plan, questions: Sequence[Template], events: Events, folder: Path) -> str:
         export.write_events(naive_schema(plan.schema), naive_batches(events, Watch()), folder)

@@ -60,7 +60,7 @@ def schema(plan: Plan) -> list[str]:
 
 def settings(config: Mapping[str, object]) -> list[str]:
     """The statements that set a configuration."""
-    return [f"SET {name} = {_literal(value)};" for name, value in config.items()]
+    return [f"SET {name} = {literal(value)};" for name, value in config.items()]
 
 
 def query(template: Template, plan: Plan, statement: Statement, read: Source) -> list[str]:
@@ -72,7 +72,7 @@ def query(template: Template, plan: Plan, statement: Statement, read: Source) ->
     )
     about = [*described(template, plan, written), *_limits(template, plan.statistics, read)]
     variables = {name: value for name, value in template.parameters.items() if name not in written}
-    arguments = ", ".join(value.form or _literal(value.default) for value in values)
+    arguments = ", ".join(value.form or literal(value.default) for value in values)
     macros = {
         "instant_of(shown)": f"make_timestamp(1000 * ({local.start('shown', Grain.DAY)}))",
         "shown_at(instant)": local.shown("instant"),
@@ -100,7 +100,7 @@ def _limits(template: Template, statistics: Statistics, read: Source) -> Iterato
 
 def _forms(name: str, default: object, zone: str, read: Source) -> Forms:
     """The SQL of each form in which a bound value may follow from a variable, a local time if it is a date."""
-    variable = f"getvariable({_literal(name)})"
+    variable = f"getvariable({literal(name)})"
     match default:
         case date():
             local = f"CAST({variable} AS TIMESTAMP)"
@@ -134,10 +134,11 @@ def _shown(moment: datetime, zone: str) -> datetime:
 
 def _variable(value: object, zone: str) -> str:
     """The literal of a parameter; a time with an offset becomes a local time."""
-    return _literal(_shown(instant(value, zone), zone) if isinstance(value, datetime) else value)
+    return literal(_shown(instant(value, zone), zone) if isinstance(value, datetime) else value)
 
 
-def _literal(value: object) -> str:
+def literal(value: object) -> str:
+    """The SQL of a value: a text, number, boolean, date or time, or a list of them."""
     match value:
         case str():
             return "'" + value.replace("'", "''") + "'"
@@ -148,6 +149,6 @@ def _literal(value: object) -> str:
         case float():
             return f"DOUBLE '{value}'"
         case list():
-            return f"[{', '.join(map(_literal, value))}]"
+            return f"[{', '.join(map(literal, value))}]"
         case _:
             return str(value)

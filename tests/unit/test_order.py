@@ -5,7 +5,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from msgspec.structs import replace
 
 from rollup_bench.engines import cohort_activity, funnel_entries
@@ -40,11 +40,13 @@ ROWS = ["2013-06-01,u,buy,1", "2013-06-01,u,view,2", "2013-06-01,v,buy,9", "2013
 """The file has `buy` before `view` of both subjects; the column `seq` has it before of `u` only."""
 
 
+@settings(max_examples=100)
 @given(strategies.cohorts())
 def test_the_truth_of_a_cohort_follows_the_order(question: Cohort) -> None:
     check(question, CASES[int(question.birth[0].value)], EVENTS, absolute=1e-6)
 
 
+@settings(max_examples=100)
 @given(strategies.funnels())
 def test_the_truth_of_a_funnel_follows_the_order(question: Funnel) -> None:
     check(question, CASES[int(question.steps[0][0].value)], EVENTS, absolute=1e-6)
@@ -54,6 +56,7 @@ def tables() -> list[pa.Table]:
     return [pa.table(batch) for batch in EVENTS.batches()]
 
 
+@settings(max_examples=100)
 @given(strategies.cohorts())
 def test_the_client_s_cohorts_follow_the_order(question: Cohort) -> None:
     partials = question_partials(question)
@@ -70,6 +73,7 @@ def test_the_client_s_cohorts_follow_the_order(question: Cohort) -> None:
     assert verdicts.check(question, answer, EVENTS).kind == "right"
 
 
+@settings(max_examples=100)
 @given(strategies.funnels())
 def test_the_client_s_funnels_follow_the_order(question: Funnel) -> None:
     inside = [table.filter(_inside(table, question)) for table in tables()]
