@@ -46,7 +46,7 @@ def _print_changes(kind: str, found: Comparison, console: Console) -> None:
     )
     right = (f"{kind}before ms", f"{kind}after ms", "ratio", "interval", "detects")
     table = new_table("question", "engine/layout", "caches", right=right)
-    table.add_column("outcome")
+    table.add_column("outcome", no_wrap=True)
     for change in sorted(found.changes, key=lambda change: (_rank(change.claim), change.cell)):
         figures = (milliseconds(change.before), milliseconds(change.after), *claim_cells(change.claim))
         outcome = change.claim.outcome if change.claim else "only in one run"
@@ -56,11 +56,11 @@ def _print_changes(kind: str, found: Comparison, console: Console) -> None:
 
 
 def _print_choices(found: Sequence[Choice], console: Console) -> None:
-    table = new_table("question", "caches", "fastest in first run", "fastest in second run", right=())
-    table.add_column("choice")
+    table = new_table("question", "caches", "fastest in\nfirst run", "fastest in\nsecond run", "choice", right=())
     for one in sorted(found, key=lambda one: one.agreement):
-        arms = (", ".join(arms) for arms in (one.before, one.after))
-        table.add_row(one.question, one.cache, *arms, Text(one.agreement, style=_AGREEMENTS.get(one.agreement, "dim")))
+        arms = ("\n".join(arms) for arms in (one.before, one.after))
+        choice = Text(one.agreement.removesuffix(" choice"), style=_AGREEMENTS.get(one.agreement, "dim"))
+        table.add_row(one.question, one.cache, *arms, choice)
     print_table(table, console)
 
 

@@ -79,7 +79,7 @@ def headings(monkeypatch: pytest.MonkeyPatch) -> set[str]:
     add_row = Table.add_row
 
     def noted(table: Table, *cells: Any, **options: Any) -> None:
-        seen.update(str(column.header) for column in table.columns)
+        seen.update(str(column.header).replace("\n", " ") for column in table.columns)
         add_row(table, *cells, **options)
 
     monkeypatch.setattr(Table, "add_row", noted)

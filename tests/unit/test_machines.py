@@ -10,12 +10,13 @@ from rich.console import Console
 from rollup_bench.errors import RequestError
 from rollup_bench.harness.records.comparable import check, same_machine
 from rollup_bench.harness.records.findings import Pair, Run
-from rollup_bench.harness.records.lines import Cost, Record, Spent
+from rollup_bench.harness.records.lines import Cost, Record, Rounds, Spent
 from rollup_bench.harness.records.machines import choices, compare_processor_ratios, compare_ratios
 from rollup_bench.harness.report.comparisons import comparison
 from tests.support.timed import HEADER, rounds, run
 
 NAMES = ("one.jsonl", "other.jsonl")
+ARMS = ("clickhouse/raw", "clickhouse/tuned", "cassandra/tuned")
 MACHINE: dict[str, str | int] = {"processor": "x", "cores": 2, "memory": 8 * 2**30}
 
 
@@ -26,6 +27,11 @@ def launches(question: str = "q", **times: int) -> list[Record]:
         rounds(question, {arm: [each * factor] * 4 for arm, each in times.items()}, launch, next(iter(times)))
         for launch, factor in enumerate(factors)
     ]
+
+
+def elsewhere(one: Run) -> Run:
+    """The same run on another machine."""
+    return Run(replace(HEADER, machine=MACHINE), one.lines)
 
 
 def test_a_machine_that_is_slower_for_all_arms_changes_no_ratio() -> None:
@@ -132,19 +138,35 @@ def test_runs_without_a_common_arm_are_refused() -> None:
 
 def test_no_milliseconds_of_two_machines_are_printed() -> None:
     before, after = (run(*launches(a=10**6, b=each)) for each in (2 * 10**6, 3 * 10**6))
-    elsewhere = Run(replace(HEADER, machine=MACHINE), after.lines)
     console = Console(record=True, width=200, file=StringIO())
-    for second, printed in ((after, True), (elsewhere, False)):
+    for second, printed in ((after, True), (elsewhere(after), False)):
         comparison(before, second, console)
         assert ("before ms" in console.export_text()) == printed
 
 
-def test_a_comparison_fits_a_narrow_terminal() -> None:
-    arms = {"clickhouse/raw": 10**6, "clickhouse/tuned": 2 * 10**6}
-    one = run(*launches("retention", **arms))
+def narrow(before: Run, after: Run) -> str:
+    """What a comparison prints in a terminal of 80 columns; no text is cut."""
     console = Console(record=True, width=80, file=StringIO())
-    comparison(one, one, console)
+    comparison(before, after, console)
     shown = console.export_text()
-    for whole in (" retention ", " clickhouse/tuned ", " no difference ", "a wider terminal also shows", "caches"):
-        assert whole in shown
     assert "…" not in shown
+    return shown
+
+
+def test_a_comparison_fits_a_narrow_terminal() -> None:
+    hot = launches("retention-of-airports", **dict.fromkeys(ARMS, 10**6))
+    one = run(*hot, *(replace(line, cache="cached") for line in hot if isinstance(line, Rounds)))
+    shown = narrow(one, one)
+    for whole in (" clickhouse/tuned ", " caches ", " outcome ", " no difference seen ", " before ms, after ms\n"):
+        assert whole in shown
+    for whole in (" cached ", " clickhouse/tuned   clickhouse/tuned ", " choice ", " same "):
+        assert whole in narrow(one, elsewhere(one))
+
+
+def test_a_comparison_of_ratios_fits_a_narrow_terminal() -> None:
+    first, second = ARMS[1:]
+    before, after = (run(*launches("q", **{first: 10**8, second: factor * 10**8})) for factor in (2, 1))
+    shown = narrow(before, elsewhere(after))
+    assert f" {second}   {first} " in shown
+    assert re.search(r"change +outcome", shown)
+    assert shown.index(" faster ") < shown.index("a wider terminal also shows")
