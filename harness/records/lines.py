@@ -286,7 +286,16 @@ def parse(lines: Iterable[bytes], name: str) -> Iterator[Record]:
         try:
             yield _decoder.decode(_TAILORED.sub(rb"/tuned\1", line))
         except msgspec.DecodeError as error:
-            raise RequestError(f"{name}, line {number}: {error}; give a file that `run` wrote") from None
+            raise RequestError(f"{name}{_fault(number, line, str(error))}; give a file that `run` wrote") from None
+
+
+def _fault(number: int, line: bytes, error: str) -> str:
+    """Returns why a line cannot be decoded; of a first line of another kind, which commands did not write the file."""
+    if number > 1 or not error.endswith(("`$.record`", "field `record`")):
+        return f", line {number}: {error}"
+    if b'"record":"streams"' in line:
+        return ": is a file of `follow`"
+    return ": is a file of neither `run` nor `follow`"
 
 
 def of_type(records: Iterable[Record], kind: type[T]) -> list[T]:

@@ -19,6 +19,7 @@ SQL = "x'; DROP TABLE events; --"
 ENGINE = ("`x` is not an engine; the engines are ", "duckdb")
 SERVER = ("`x` is neither an engine nor a broker; the engines are ", "the brokers are kafka, pulsar")
 STORED = str(ROOT / "results" / "vm" / "flights-standard.jsonl")
+DELAYS, STREAMS = (str(ROOT / "results" / "vm" / "streams" / f"{name}.jsonl") for name in ("delays", "game-kafka-60s"))
 CHOICE = ("is not one of",)
 QUESTION = "carriers"
 BOARD = "game/morning"
@@ -233,6 +234,7 @@ COMMANDS: dict[str, dict[str, list[Case]]] = {
             (["show"], ("Missing argument 'RUN'",)),
             (["show", "nowhere.jsonl"], ("nowhere.jsonl: No such file",)),
             (["show", "taken"], ("taken: ",)),
+            (["show", DELAYS], ("delays.jsonl: is a file of neither `run` nor `follow`; give a file that",)),
         ]
     },
     "compare": {
@@ -240,6 +242,7 @@ COMMANDS: dict[str, dict[str, list[Case]]] = {
             (["compare"], ("Missing argument 'FIRST'",)),
             (["compare", "nowhere.jsonl", "taken"], ("nowhere.jsonl: No such file",)),
             (["compare", "taken", "taken"], ("taken: ",)),
+            (["compare", STREAMS, STORED], ("60s.jsonl: is a file of `follow`; give a file that `run` wrote",)),
         ],
         "second": [(["compare", "taken"], ("Missing argument 'SECOND'",))],
     },
