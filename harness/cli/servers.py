@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 
 import click
-from rich.table import Table
 
 from rollup_bench.engines import registry as engines
 from rollup_bench.errors import RequestError
 from rollup_bench.harness.cli.options import servers_argument, via_option
+from rollup_bench.harness.report.grid import new_table, print_table
 from rollup_bench.harness.report.terminal import console
 from rollup_bench.harness.run.home import home
 from rollup_bench.servers import UP, Server, open_server
@@ -92,7 +92,7 @@ def down(servers: tuple[str, ...], via: str) -> None:
 @_options
 def status(servers: tuple[str, ...], via: str) -> None:
     """Prints which servers answer, and their addresses. Without SERVER, prints all engines and the brokers in use."""
-    table = Table("server", "via", "address", "memory", "started in", "processes")
+    table = new_table("server", "via", "address", "memory", "started in", "processes", right=())
     for server in _used(servers, via):
         state = server.status()
         table.add_row(
@@ -103,7 +103,7 @@ def status(servers: tuple[str, ...], via: str) -> None:
             f"{state.startup_seconds:.0f} s" if state.startup_seconds else "",
             "\n".join(f"{name} {pid}" for name, pid in state.pids.items()),
         )
-    console().print(table)
+    print_table(table, console())
 
 
 @click.command()
@@ -111,8 +111,11 @@ def status(servers: tuple[str, ...], via: str) -> None:
 @click.option("--lines", type=click.IntRange(min=1), default=20, show_default=True, help="Number of lines of each log.")
 def logs(servers: tuple[str, ...], via: str, lines: int) -> None:
     """Prints the last lines of server logs. Without SERVER, prints those of all engines and brokers in use."""
-    for server in _used(servers, via):
-        click.echo(server.logs(lines))
+    found = [text for server in _used(servers, via) if (text := server.logs(lines))]
+    for text in found:
+        click.echo(text)
+    if not found:
+        click.echo("none of the servers has logs here; start one with rollup-bench up SERVER", err=True)
 
 
 commands: list[click.Command] = [up, down, status, logs]

@@ -51,7 +51,7 @@ def _value(number: int) -> bytes:
 
 def _row(table: str, name: str) -> list[str]:
     """The cells of the row that begins with this name."""
-    (row,) = (cells for line in table.splitlines() if (cells := line.replace("│", " ").split()) and cells[0] == name)
+    (row,) = (cells for line in table.splitlines() if (cells := line.split()) and cells[0] == name)
     return row
 
 

@@ -159,6 +159,18 @@ def test_list_shows_engines_datasets_questions_and_layouts(command: Command, min
     assert "count() by day (Europe/Paris)" in command.done("list", "layouts", "--dataset", mine)
 
 
+def test_status_and_logs_without_servers(command: Command) -> None:
+    assert "│" not in command.done("status")
+    assert re.search(r"^ druid +native +down *$", command.done("status"), re.MULTILINE)
+    remedy = "none of the servers has logs here; start one with rollup-bench up SERVER\n"
+    assert command("logs") == (0, "", remedy)
+    folder = command.home / "servers" / "druid-native" / "logs"
+    folder.mkdir(parents=True)
+    (folder / "broker.log").write_text("first\nlast\n")
+    assert command("logs", "cassandra")[2] == remedy
+    assert command.done("logs", "--lines", "1").splitlines()[1:] == ["last"]
+
+
 def test_every_command_has_help(command: Command) -> None:
     for name in cli.commands:
         usage = command.done(name, "--help").splitlines()[0]
