@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any, NoReturn
 
 import click
+from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
@@ -20,7 +21,7 @@ from rollup_bench.harness.report import drawings
 
 EVERY = 10.0
 """The seconds between lines of progress, if standard error is not a terminal."""
-BAR = 20
+BAR = 10
 """The characters of a bar of progress."""
 PERCENT = re.compile(r"(\d+)%")
 UNLIMITED = 10_000
@@ -39,24 +40,24 @@ def say_omitted(headings: Sequence[str], console: Console) -> None:
 
 @contextmanager
 def progress() -> Iterator[Callable[[str], None]]:
-    """Yields a function that shows progress on standard error: in one line of a terminal; elsewhere by `Lines`.
-
-    In a terminal, a text with a percentage is shown with a bar.
-    """
+    """Yields a function that shows progress on standard error: in one line of a terminal; elsewhere by `Lines`."""
     if not sys.stderr.isatty():
         lines = Lines()
         with lines.repeated():
             yield lines
         return
-    with Console(stderr=True).status("starting") as status:
-        yield lambda text: status.update(barred(text))
+    screen = Console(stderr=True)
+    with screen.status("starting") as status:
+        yield lambda text: status.update(barred(text, screen.width - len("⠋ ")))
 
 
-def barred(text: str) -> Text:
-    """The text, after a bar as long as its first percentage says if it has one, in one line of a terminal."""
+def barred(text: str, width: int) -> Text:
+    """The text in one line of so many characters, after a bar for its first percentage if there is one and room."""
     found = PERCENT.search(text)
     bar = f"{drawings.bar(min(int(found[1]), 100), 100, BAR):░<{BAR}} " if found else ""
-    return Text.assemble((bar, "blue"), text, no_wrap=True, overflow="ellipsis")
+    line = Text.assemble((bar if cell_len(bar + text) <= width else "", "blue"), text)
+    line.truncate(width, overflow="ellipsis")
+    return line
 
 
 class Lines:

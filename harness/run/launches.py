@@ -37,7 +37,7 @@ class LaunchPace:
     """Shows what is measured, and an estimate of the remaining time of all launches."""
 
     def __init__(self, say: Say, launches: int) -> None:
-        self._say, self._launches = say, launches
+        self._say, self._launches, self._most = say, launches, f"at most {launches}" if launches > 1 else "1"
         self._began: tuple[float, float] | None = None
         self.launch = 0
 
@@ -45,7 +45,7 @@ class LaunchPace:
         """Shows the progress of this launch, with the remaining time of all launches estimated from the pace so far."""
         now, done = time.monotonic(), (self.launch + progress.share) / self._launches
         self._began = self._began or (now, done)
-        parts = [f"launch {self.launch + 1} of at most {self._launches}", progress.doing, f"{done:.0%}"]
+        parts = [f"launch {self.launch + 1} of {self._most}", progress.doing, f"{done:.0%}"]
         if done > self._began[1]:
             parts.append(time_left((now - self._began[0]) * (1 - done) / (done - self._began[1])))
         self._say(", ".join(parts))

@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import sys
 import time
 import zipfile
 from collections.abc import Iterator
@@ -12,9 +13,12 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 import pytest
+from rich.console import Console
 
 from rollup_bench.harness.report import terminal
 from rollup_bench.harness.report.terminal import EVERY, Lines, barred
+from rollup_bench.harness.run.launches import LaunchPace
+from rollup_bench.harness.run.rounds import Progress
 from rollup_bench.servers.native import NativeServer
 from rollup_bench.servers.watch import Watch
 from rollup_bench.workloads import dataset, events, readers
@@ -49,9 +53,30 @@ def test_the_last_line_is_repeated_while_nothing_is_reported(
 
 
 def test_a_percentage_has_a_bar_in_a_terminal() -> None:
-    assert barred("reading: 37%, about 9 s left").plain == "███████▍░░░░░░░░░░░░ reading: 37%, about 9 s left"
-    assert barred("100%").plain == "█" * 20 + " 100%"
-    assert barred("sorting").plain == "sorting"
+    text = "reading: 37%, about 9 s left"
+    assert barred(text, 39).plain == f"███▊░░░░░░ {text}"
+    assert barred(text, 38).plain == text
+    assert barred(text, 10).plain == "reading: …"
+    assert barred("100%", 80).plain == "█" * 10 + " 100%"
+    assert barred("sorting", 80).plain == "sorting"
+
+
+def test_progress_stays_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = Console(file=io.StringIO(), width=40, force_terminal=True, color_system=None)
+    monkeypatch.setattr(terminal, "Console", lambda **_: screen)
+    monkeypatch.setattr(sys, "stderr", SimpleNamespace(isatty=lambda: True))
+    with terminal.progress() as say:
+        say("launch 2 of at most 8, asking duckdb/raw alone: carriers, 37%")
+    shown = [line for line in screen.file.getvalue().splitlines() if "launch" in line]
+    assert shown
+    assert all(line.endswith("…") for line in shown)
+
+
+def test_a_single_launch_is_the_only_one() -> None:
+    said: list[str] = []
+    for launches in (1, 2):
+        LaunchPace(said.append, launches)(Progress("round 1 of 8", 0.5))
+    assert said == ["launch 1 of 1, round 1 of 8, 50%", "launch 1 of at most 2, round 1 of 8, 25%"]
 
 
 def test_a_share_says_how_much_time_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
