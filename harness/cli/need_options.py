@@ -1,6 +1,7 @@
 """The options for needs and prices, which several commands share."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,20 @@ from rollup_bench.harness.choose import needs
 from rollup_bench.harness.choose.needs import BROKERS, LEAST, MOST, Needs
 from rollup_bench.harness.cli.options import finite, optional_engines
 
-_AT_LEAST_0, _ABOVE_0 = click.FloatRange(0, MOST), click.FloatRange(LEAST, MOST)
+
+def _from(least: float) -> Callable[[str], float]:
+    """Returns a type of options, numbers from `least` to MOST, for which Click prints no range of 22 characters."""
+
+    def number(value: str) -> float:
+        with suppress(ValueError):
+            if least <= float(value) <= MOST:
+                return float(value)
+        raise click.BadParameter(f"`{value}` is not a number from {least:g} to {MOST:g}")
+
+    return number
+
+
+_AT_LEAST_0, _ABOVE_0 = _from(0), _from(LEAST)
 _OPTIONS: dict[str, tuple[Any, str]] = {
     "rate": (_ABOVE_0, "Questions a second (1)."),
     "unforeseen": (click.FloatRange(0, 1), "Share of the questions that nobody foresaw, 0 to 1 (0)."),

@@ -84,8 +84,8 @@ def needing(command: str) -> dict[str, list[Case]]:
     """What choose and report both take."""
     numbers: dict[str, list[Case]] = {
         flag: [
-            ([command, STORED, flag, "-1"], (f"'{flag}'", "is not in the range")),
-            ([command, STORED, flag, "nan"], (f"'{flag}'", "`nan` is not a finite number")),
+            ([command, STORED, flag, wrong], (f"'{flag}'", f"`{wrong}` is not a number from "))
+            for wrong in ("-1", "nan")
         ]
         for flag in AMOUNTS
     }
@@ -106,7 +106,10 @@ def needing(command: str) -> dict[str, list[Case]]:
         ],
         "--engines": [([command, STORED, "--engines", "x"], ("'--engines'", *ENGINE))],
         "--broker": [([command, STORED, "--broker", "x"], ("'--broker'", *CHOICE))],
-        "--unforeseen": [([command, STORED, "--unforeseen", "2"], ("'--unforeseen'", "not in the range 0<=x<=1"))],
+        "--unforeseen": [
+            ([command, STORED, "--unforeseen", "2"], ("'--unforeseen'", "not in the range 0<=x<=1")),
+            ([command, STORED, "--unforeseen", "nan"], ("'--unforeseen'", "`nan` is not a finite number")),
+        ],
         "--replicas": [([command, STORED, "--replicas", "0"], ("'--replicas'", "0 is not in the range x>=1"))],
         "--nodes": [([command, STORED, "--nodes", "0"], ("'--nodes'", "0 is not in the range x>=1"))],
     }

@@ -62,12 +62,13 @@ def test_a_percentage_has_a_bar_in_a_terminal() -> None:
 
 
 def test_progress_stays_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    screen = Console(file=io.StringIO(), width=40, force_terminal=True, color_system=None)
+    printed = io.StringIO()
+    screen = Console(file=printed, width=40, force_terminal=True, color_system=None)
     monkeypatch.setattr(terminal, "Console", lambda **_: screen)
     monkeypatch.setattr(sys, "stderr", SimpleNamespace(isatty=lambda: True))
     with terminal.progress() as say:
         say("launch 2 of at most 8, asking duckdb/raw alone: carriers, 37%")
-    shown = [line for line in screen.file.getvalue().splitlines() if "launch" in line]
+    shown = [line for line in printed.getvalue().splitlines() if "launch" in line]
     assert shown
     assert all(line.endswith("…") for line in shown)
 
