@@ -43,7 +43,7 @@ def simulated(
         }
         size = memory[place] * 1e9 if memory else 0.0
         stores.append(Store(f"one/{place}", measured, memory=size, bytes=0.0))
-    return Evidence("simulated", "simulated", 1, 10**6, stores, list(QUESTIONS))
+    return Evidence("simulated", "simulated", "simulated", 1, 10**6, stores, list(QUESTIONS))
 
 
 def chosen_alone(rng: np.random.Generator) -> str:

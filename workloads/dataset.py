@@ -230,6 +230,11 @@ def file_of(name: str) -> Path:
     return path
 
 
+def option(name: str) -> str:
+    """What `--dataset` takes for the dataset `name` of a record: a built-in name, or else its file's name."""
+    return name if name in built_in() else f"{name}.toml"
+
+
 def parse(path: Path) -> Dataset:
     """The dataset in the TOML file at `path`; RequestError names the file and, if a key is wrong, the key."""
     with blamed(path, "give the path of a dataset file that can be read"):

@@ -58,6 +58,7 @@ class Evidence(msgspec.Struct, frozen=True, omit_defaults=True):
 
     name: str  # of the run, in messages and commands
     dataset: str
+    option: str  # what `--dataset` takes
     rows: int
     cores: int
     stores: list[Store]
@@ -86,6 +87,7 @@ def evidence(run: Run, name: str, streams: Sequence[Sequence[Record]] = ()) -> E
     return Evidence(
         name=name,
         dataset=run.header.dataset,
+        option=datasets.option(run.header.dataset),
         rows=run.header.rows,
         cores=run.header.budget["cores"],
         stores=list(_stores(run, arms, mixes, streamed(streams, run.header))),

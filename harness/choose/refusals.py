@@ -55,7 +55,8 @@ def _size(evidence: Evidence, needs: Needs, years: float) -> Iterator[Refusal]:
     larger = measuring(evidence, more=["--rows", str(round(rows or evidence.rows))])
     if evidence.days is None:
         why = "the file does not say how many days its events span"
-        yield Refusal("years kept", why, shlex.join(["rollup-bench", "submit", evidence.name]))
+        own = ["--dataset", evidence.option] if evidence.option != evidence.dataset else []
+        yield Refusal("years kept", why, shlex.join(["rollup-bench", "submit", evidence.name, *own]))
     elif years * DAYS_A_YEAR > ALIKE * evidence.days:
         why = f"the events span {evidence.days / DAYS_A_YEAR:.1f} years, you keep {years:g}"
         if evidence.dataset != evidence.sizable and years <= ALIKE * GENERATED_YEARS:
@@ -73,9 +74,9 @@ def measuring(
     evidence: Evidence, engines: Sequence[str] = (), questions: Sequence[str] = (), more: Sequence[str] = ()
 ) -> str:
     """Returns a command that measures the dataset, or its engines or questions, or a generated one of another size."""
-    dataset = evidence.sizable if "--rows" in more else evidence.dataset
+    dataset = evidence.sizable if "--rows" in more else evidence.option
     layouts = dict.fromkeys(parts(store.arm)[1] for store in evidence.stores)
-    known = [name for name in layouts if dataset == evidence.dataset or name in STORED]
+    known = [name for name in layouts if dataset == evidence.option or name in STORED]
     words = ["--engines", ",".join(engines or _engines(evidence)), "--layouts", ",".join(known or [RAW])]
     asked = ["--questions", ",".join(questions)] if questions else []
     rows = ["--rows", str(evidence.rows)] if "--rows" not in more and dataset == evidence.sizable else []
@@ -89,7 +90,7 @@ def following(evidence: Evidence, needs: Needs, rate: float, engines: Sequence[s
     Questions are asked often enough to tell the needed seconds.
     """
     layouts = dict.fromkeys(name for store in evidence.stores if (name := parts(store.arm)[1]) != TUNED)
-    words = ["--dataset", evidence.dataset, "--engines", ",".join(engines), "--layouts", ",".join(layouts or [RAW])]
+    words = ["--dataset", evidence.option, "--engines", ",".join(engines), "--layouts", ",".join(layouts or [RAW])]
     through = ["--broker", needs.broker] if needs.broker else []
     asks = max(needs.rate, GLANCES / (needs.fresh_seconds or GLANCES))
     rates = ["--rate", str(ceil(max(rate, SLOW))), "--asks", str(ceil(asks)), "--launches", str(LEAST_LAUNCHES)]

@@ -101,6 +101,10 @@ def _questions(run: Run, name: str, only: str | None) -> list[str]:
 def _events(run: Run, name: str, dataset: str | None, say: Say) -> tuple[Dataset, Events]:
     """Returns the dataset of a run, and its events; RequestError if they are not those of the run."""
     header = run.header
+    option = datasets.option(header.dataset)
+    if dataset is None and option != header.dataset:
+        remedy = f"give its file, as in --dataset {option}"
+        raise RequestError(f"{name}: {header.dataset} is not a built-in dataset; {remedy}")
     data = datasets.read(dataset or header.dataset)
     if data.source.generator is not None:
         data = data.sized(header.rows, header.seed)

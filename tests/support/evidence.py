@@ -43,8 +43,8 @@ def loops(*each: Loop) -> UnderLoad:
 def run(*stores: Store, **others: Any) -> Evidence:
     """A run of these stores with two cores."""
     questions = list(dict.fromkeys(name for one in stores for name in [*one.processor, *one.cannot, *one.unsure]))
-    header: dict[str, Any] = {"name": "r.jsonl", "dataset": "game", "rows": 1_000_000, "cores": 2, "days": 3650.0}
-    return Evidence(**{**header, "stores": list(stores), "questions": questions, **others})
+    header: dict[str, Any] = {"name": "r.jsonl", "dataset": "game", "option": "game", "rows": 1_000_000, "cores": 2}
+    return Evidence(**{**header, "days": 3650.0, "stores": list(stores), "questions": questions, **others})
 
 
 def decide(evidence: Evidence, **values: Any) -> Decision:

@@ -74,6 +74,13 @@ def found(*lines: Record) -> Evidence:
     return evidence(Run.of([HEADER, *lines], "r.jsonl"), "r.jsonl")
 
 
+def test_commands_name_the_file_of_a_dataset_that_is_not_built_in() -> None:
+    lines = list(costs("a/raw"))
+    assert found(*lines).option == "d.toml"
+    built_in = Run.of([msgspec.structs.replace(HEADER, dataset="flights"), *lines], "r.jsonl")
+    assert evidence(built_in, "r.jsonl").option == "flights"
+
+
 def only(*lines: Record) -> Store:
     (store,) = found(*lines).stores
     return store
@@ -289,7 +296,7 @@ def test_a_refusal_prints_its_command_and_exits_with_1(command: Command, file: P
     status, out, _ = command("choose", str(file), "--p95-ms", "5")
     assert status == 1
     assert "No choice: what these needs ask for was not measured." in out
-    assert "rollup-bench run --dataset d --engines druid --layouts raw --profile standard" in out
+    assert "rollup-bench run --dataset d.toml --engines druid --layouts raw --profile standard" in out
 
 
 def test_the_newest_complete_run_is_taken_by_default(

@@ -95,6 +95,7 @@ def _unknown() -> Evidence:
         store("c/week", {ONE: 0.001, TWO: 0.03}, cannot={THREE: "unsupported"}, load=None, bytes=None),
         store("c/raw", {ONE: 0.0201, TWO: 0.0301, THREE: 0.099}, raw="c/raw", memory=GB, bytes=2.9 * GB),
         dataset="d'x",
+        option="d'x.toml",
         sizable="game",
         days=None,
     )

@@ -107,6 +107,8 @@ def test_another_dataset_under_the_name_of_a_built_in_one_is_rejected(submitted:
 def test_a_run_that_is_cut_off_or_of_other_events_is_not_submitted(
     folder: Path, command: Command, tmp_path: Path
 ) -> None:
+    line = command.refused("submit", str(folder / "run.jsonl"))
+    assert "mine is not a built-in dataset; give its file, as in --dataset mine.toml" in line
     whole, cut = (folder / "run.jsonl").read_bytes().splitlines(keepends=True), tmp_path / "cut.jsonl"
     cut.write_bytes(b"".join(whole[:-1]))
     assert "not complete" in command.refused("submit", str(cut), "--dataset", str(folder / "mine.toml"))

@@ -74,6 +74,7 @@ class RunView(msgspec.Struct, frozen=True):
 
     summary: RunSummary
     header: Header
+    option: str  # what `--dataset` takes
     noise: str
     busy: str  # that other programs kept the machine busy; empty if they did not
     faults: list[Fault]
@@ -116,6 +117,7 @@ def view(name: str, run: Run, file: str, streams: Sequence[Sequence[Record]] = (
     return RunView(
         summary=summary(name, run),
         header=run.header,
+        option=dataset.option(run.header.dataset),
         noise=noise(run),
         busy=busy(run),
         faults=of_type(run.lines, Fault),

@@ -57,7 +57,7 @@
     function draw(run, state, change) {
         if (!run.evidence) {
             return [h('p', {}, 'This run timed nothing, so that no choice can rest on it. This command makes a run that supports a choice:'),
-                command(shell(['rollup-bench', 'run', '--dataset', run.header.dataset, '--profile', 'standard']))];
+                command(shell(['rollup-bench', 'run', '--dataset', run.option, '--profile', 'standard']))];
         }
         const parts = {
             decision: h('p', { class: 'decision', role: 'status', 'aria-live': 'polite' }), scope: h('p', { class: 'scope' }), given: h('p', { class: 'scope' }),

@@ -38,8 +38,8 @@
     function ofSize(evidence, needs) {
         const rows = rowsOf(needs), found = [], larger = measuring(evidence, { more: ['--rows', whole(rows || evidence.rows)] });
         if (evidence.days === null) {
-            const why = 'the file does not say how many days its events span';
-            found.push({ what: 'years kept', why, command: shell(['rollup-bench', 'submit', evidence.name]) });
+            const why = 'the file does not say how many days its events span', own = evidence.option !== evidence.dataset ? ['--dataset', evidence.option] : [];
+            found.push({ what: 'years kept', why, command: shell(['rollup-bench', 'submit', evidence.name, ...own]) });
         } else if (needs.years * DAYS_A_YEAR > ALIKE * evidence.days) {
             const span = fixed(evidence.days / DAYS_A_YEAR, 1).replace(/,/g, '');
             const why = `the events span ${span} years, you keep ${plain(needs.years)}`;
@@ -56,9 +56,9 @@
 
     /* Returns a command that measures the dataset, or its engines or questions, or a generated one of another size. */
     function measuring(evidence, { engines = [], questions = [], more = [] } = {}) {
-        const dataset = more.includes('--rows') ? evidence.sizable : evidence.dataset;
+        const dataset = more.includes('--rows') ? evidence.sizable : evidence.option;
         const layouts = unique(evidence.stores.map((store) => layoutOf(store.arm)));
-        const known = layouts.filter((name) => dataset === evidence.dataset || [RAW, TUNED].includes(name));
+        const known = layouts.filter((name) => dataset === evidence.option || [RAW, TUNED].includes(name));
         return shell([
             'rollup-bench', 'run', '--dataset', dataset,
             '--engines', (engines.length ? engines : enginesOf(evidence)).join(','), '--layouts', (known.length ? known : [RAW]).join(','),
@@ -72,7 +72,7 @@
         const asks = Math.max(needs.rate, GLANCES / (needs.fresh_seconds || GLANCES)), whole = (value) => String(Math.ceil(value));
         const layouts = unique(evidence.stores.map((store) => layoutOf(store.arm))).filter((name) => name !== TUNED);
         return shell([
-            'rollup-bench', 'follow', '--dataset', evidence.dataset, '--engines', engines.join(','), '--layouts', (layouts.length ? layouts : [RAW]).join(','),
+            'rollup-bench', 'follow', '--dataset', evidence.option, '--engines', engines.join(','), '--layouts', (layouts.length ? layouts : [RAW]).join(','),
             ...(needs.broker ? ['--broker', needs.broker] : []),
             '--rate', whole(Math.max(rate, SLOW)), '--asks', whole(asks), '--launches', String(LEAST_LAUNCHES),
         ]);
