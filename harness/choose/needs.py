@@ -81,6 +81,11 @@ class Needs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return self.events_a_day * DAYS_A_YEAR * (self.years or 0.0)
 
 
+def a_second(rate: float) -> str:
+    """Returns a rate of questions in words."""
+    return f"{'1 question' if rate == 1 else f'{rate:g} questions'} a second"
+
+
 def load(path: Path) -> Needs:
     """Reads needs from a TOML file; RequestError names the file and the wrong key."""
     with blamed(path, "give a TOML file with needs"):

@@ -7,9 +7,11 @@ from rich.markup import escape
 from rich.text import Text
 
 from rollup_bench.harness.choose.flips import Flip
+from rollup_bench.harness.choose.needs import a_second
 from rollup_bench.harness.choose.rule import Decision, Offer, Rule
 from rollup_bench.harness.choose.streamed import Streamed
 from rollup_bench.harness.report.grid import new_table, print_table
+from rollup_bench.harness.report.terminal import print_item
 
 _SHOWN = 8  # the offers that are printed; all others are dearer
 LABELS = {
@@ -38,17 +40,23 @@ def decision(rule: Rule, decided: Decision, flips: Sequence[Flip], console: Cons
     if decided.offers:
         _print_offers(decided.offers, console)
         for offer in _best_of_each_kind(decided.offers):
-            console.print(Text(described(offer, decided.offers[0], rule.needs.rate)))
+            print_item(described(offer, decided.offers[0], rule.needs.rate), console)
     if flips:
         console.print("What would change it:")
     for flip in flips:
-        console.print(Text(f"  {flip_text(flip)}"))
+        print_item(f"  {flip_text(flip)}", console)
     for failure in decided.failing:
         if " and " not in failure.name:
-            console.print(Text(f"does not serve: {failure.name}: {failure.why}"))
+            print_item(f"does not serve: {failure.name}: {failure.why}", console)
     for refusal in decided.refused:
-        console.print(Text(f"not known: {refusal.what}: {refusal.why}"))
-        console.print(Text(f"    {refusal.command}"))
+        print_item(f"not known: {refusal.what}: {refusal.why}", console)
+        _print_command(refusal.command, console)
+
+
+def _print_command(command: str, console: Console) -> None:
+    """Prints a command, if there is one, in one line, so that a shell reads it whole."""
+    if command:
+        console.print(Text(f"    {command}"), soft_wrap=True)
 
 
 def scope(rule: Rule) -> str:
@@ -59,11 +67,7 @@ def scope(rule: Rule) -> str:
     unforeseen = f", {needs.unforeseen:.0%} of the questions unforeseen" if needs.unforeseen else ""
     sizes = "; ".join(f"{size:,}" for size in evidence.sizes)
     how = f" (extrapolated from runs of {sizes}; times under load are not known)" if sizes else ""
-    return f"{evidence.dataset}, {evidence.rows:,} rows{how}, {_a_second(needs.rate)}{unforeseen}: {asked}"
-
-
-def _a_second(rate: float) -> str:
-    return f"{'1 question' if rate == 1 else f'{rate:g} questions'} a second"
+    return f"{evidence.dataset}, {evidence.rows:,} rows{how}, {a_second(needs.rate)}{unforeseen}: {asked}"
 
 
 def sentence(decided: Decision) -> str:
@@ -101,7 +105,7 @@ def described(offer: Offer, cheapest: Offer, rate: float) -> str:
     where = "".join(f"; {arm} answers {', '.join(questions)}" for arm, questions in offer.questions.items())
     loaded = f"loads in {offer.load_seconds:,.3g} s, {sizes}"
     fresh = "".join(f"; {freshness(arm, seen)}" for arm, seen in offer.fresh.items())
-    speed = f"; {response(offer)} at {_a_second(rate)}"
+    speed = f"; {response(offer)} at {a_second(rate)}"
     return f"best {kind}: {offer.name}{dearer}: {loaded}{where if kind == 'pair' else ''}{speed}{fresh}"
 
 
@@ -117,7 +121,7 @@ def response(offer: Offer) -> str:
 def freshness(arm: str, seen: Streamed) -> str:
     """Returns how fresh the answers of a store were during a stream."""
     fresh = f"only after {seen.low:,.3g} s or more" if seen.high is None else f"within {seen.high:,.3g} s"
-    stream = f"{seen.rate:g} events a second through {seen.broker}, asked {seen.asked:g} questions a second"
+    stream = f"{seen.rate:g} events a second through {seen.broker}, asked {a_second(seen.asked)}"
     right = f"{seen.right:.1%} of the answers meanwhile were right"
     return f"{arm} followed {stream}: 99 of 100 events were in answers {fresh}, and {right}"
 
@@ -150,6 +154,7 @@ def _print_offers(offers: Sequence[Offer], console: Console) -> None:
         name = offer.name.replace(" and ", "\n  and ")
         table.add_row(name, f"{price.middle:,.3g}", between, f"{offer.cheapest:.1%}", *parts)
     print_table(table, console)
+    console.print("[dim]Prices are for a month, in the currency of the given prices; `for …` are parts of them.[/dim]")
     if len(offers) > _SHOWN:
         console.print(f"[dim]left out: {len(offers) - _SHOWN} dearer ones[/dim]")
 

@@ -4,13 +4,13 @@ from collections.abc import Collection
 
 import msgspec
 from rich.console import Console
-from rich.text import Text
 
 from rollup_bench.harness.records.findings import Run
 from rollup_bench.harness.records.lines import Operations, of_type, parts
 from rollup_bench.harness.records.loads import mean_loads
 from rollup_bench.harness.report.break_even import charged
 from rollup_bench.harness.report.grid import new_table, print_table
+from rollup_bench.harness.report.terminal import print_item
 from rollup_bench.workloads.layouts import RAW
 
 
@@ -45,7 +45,7 @@ def operations_tables(run: Run, console: Console, engines: Collection[str] = ())
     _print_engines(recorded, console)
     for one in recorded:
         for step in one.steps:
-            console.print(Text(f"{one.engine}: {step}"))
+            print_item(f"{one.engine}: {step}", console)
     _print_tables(
         [one for one in extra_tables(run) if parts(one.arm)[0] in {each.engine for each in recorded}], console
     )

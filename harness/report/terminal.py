@@ -3,6 +3,7 @@
 import os
 import re
 import sys
+import textwrap
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -36,6 +37,13 @@ def console() -> Console:
 def say_omitted(headings: Sequence[str], console: Console) -> None:
     """Prints which columns of a table were omitted because the terminal is too narrow."""
     console.print(f"[dim]a wider terminal also shows {', '.join(headings)}[/dim]")
+
+
+def print_item(text: str, console: Console) -> None:
+    """Prints a text whose lines after the first are indented by two more characters."""
+    indent = " " * (len(text) - len(text.lstrip()) + 2)
+    lines = textwrap.wrap(text, console.width, subsequent_indent=indent, break_on_hyphens=False)
+    console.print(Text("\n".join(lines)))
 
 
 @contextmanager

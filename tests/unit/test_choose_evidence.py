@@ -292,7 +292,10 @@ def test_choose_prints_json(command: Command, file: Path) -> None:
     assert (status, decision["answer"], decision["chosen"]) == (0, "one", [RAW])
 
 
-def test_a_refusal_prints_its_command_and_exits_with_1(command: Command, file: Path) -> None:
+def test_a_refusal_prints_its_command_in_one_line_and_exits_with_1(
+    command: Command, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
     status, out, _ = command("choose", str(file), "--p95-ms", "5")
     assert status == 1
     assert "No choice: what these needs ask for was not measured." in out

@@ -16,7 +16,7 @@ import pytest
 from rich.console import Console
 
 from rollup_bench.harness.report import terminal
-from rollup_bench.harness.report.terminal import EVERY, Lines, barred
+from rollup_bench.harness.report.terminal import EVERY, Lines, barred, print_item
 from rollup_bench.harness.run.launches import LaunchPace
 from rollup_bench.harness.run.rounds import Progress
 from rollup_bench.servers.native import NativeServer
@@ -59,6 +59,15 @@ def test_a_percentage_has_a_bar_in_a_terminal() -> None:
     assert barred(text, 10).plain == "reading: …"
     assert barred("100%", 80).plain == "█" * 10 + " 100%"
     assert barred("sorting", 80).plain == "sorting"
+
+
+def test_the_lines_of_an_item_are_indented_after_the_first(capsys: pytest.CaptureFixture[str]) -> None:
+    print_item("  rate above 2.5, now 1: duckdb/raw and druid/day-by-hour", Console(width=26, color_system=None))
+    assert capsys.readouterr().out.splitlines() == [
+        "  rate above 2.5, now 1:",
+        "    duckdb/raw and",
+        "    druid/day-by-hour",
+    ]
 
 
 def test_progress_stays_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,7 @@
 
 /* The texts of a decision, as `rollup-bench choose` prints them (harness/report/decisions.py). */
 {
-    const { fixed, general, percents, plain, total } = choosing;
+    const { aSecond, fixed, general, percents, plain, total } = choosing;
     const NOTHING = 'no measured store is known to serve these needs';
     const LABELS = {
         rate: 'questions a second', unforeseen: 'share of unforeseen questions', p95_ms: 'p95 in ms', events_a_day: 'events a day',
@@ -11,8 +11,6 @@
         memory_gb_month: 'price of a GB of memory', disk_gb_month: 'price of a GB on disk', system_month: 'price of running a system',
         cluster_hour: 'price of a machine for an hour',
     };
-
-    const aSecond = (rate) => `${rate === 1 ? '1 question' : `${plain(rate)} questions`} a second`;
 
     /* Returns a line that says what the decision is about. */
     function scope({ evidence, needs, ask }) {
@@ -63,11 +61,11 @@
     /* Returns how fresh the answers of a store were during a stream. */
     function freshness(arm, seen) {
         const fresh = seen.high === null ? `only after ${general(seen.low, 3)} s or more` : `within ${general(seen.high, 3)} s`;
-        const followed = `${arm} followed ${plain(seen.rate)} events a second through ${seen.broker}, asked ${plain(seen.asked)} questions a second`;
+        const followed = `${arm} followed ${plain(seen.rate)} events a second through ${seen.broker}, asked ${aSecond(seen.asked)}`;
         return `${followed}: 99 of 100 events were in answers ${fresh}, and ${percents(seen.right, 1)} of the answers meanwhile were right`;
     }
 
     const flipText = (flip) => `${beyond(flip)}: ${either(flip.chosen) || NOTHING}`;
 
-    Object.assign(choosing, { LABELS, NOTHING, either, aSecond, scope, sentence, money, response, beyond, flipText, freshness });
+    Object.assign(choosing, { LABELS, NOTHING, either, scope, sentence, money, response, beyond, flipText, freshness });
 }

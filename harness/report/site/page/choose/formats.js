@@ -33,9 +33,12 @@
     const percents = (share, digits = 0) => fixed(100 * share, digits) + '%';
     const whole = (value) => fixed(value, 0).replace(/,/g, '');
 
+    /* Returns a rate of questions in words. */
+    const aSecond = (rate) => `${rate === 1 ? '1 question' : `${plain(rate)} questions`} a second`;
+
     /* Quotes words for a shell, as shlex.join does. */
     const shell = (words) => words.map((word) =>
         word && !/[^\w@%+=:,./-]/.test(word) ? word : `'${word.replace(/'/g, `'"'"'`)}'`).join(' ');
 
-    Object.assign(choosing, { fixed, general, plain, percents, whole, shell });
+    Object.assign(choosing, { aSecond, fixed, general, plain, percents, whole, shell });
 }
