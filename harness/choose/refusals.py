@@ -20,7 +20,7 @@ SLOW = 100  # events a second if the needs do not say how many come
 
 
 class Refusal(msgspec.Struct, frozen=True):
-    """Why a choice, or a candidate, is refused; `command` measures what is missing."""
+    """Why a choice, or a candidate, is refused; `command` measures what is missing, and is empty if none does."""
 
     what: str
     why: str

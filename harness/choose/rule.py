@@ -15,7 +15,7 @@ from rollup_bench.harness.choose.candidates import UNFORESEEN, Candidate, Gap, P
 from rollup_bench.harness.choose.draws import SURE, Draws
 from rollup_bench.harness.choose.evidence import Evidence
 from rollup_bench.harness.choose.freshness import Freshness
-from rollup_bench.harness.choose.needs import DAY, Needs
+from rollup_bench.harness.choose.needs import DAY, Needs, a_second
 from rollup_bench.harness.choose.prices import GB, Pricing
 from rollup_bench.harness.choose.refusals import Refusal, following, measuring, refusals
 from rollup_bench.harness.choose.streamed import Streamed
@@ -62,6 +62,7 @@ class Doubt(NamedTuple):
     engines: tuple[str, ...]
     questions: tuple[str, ...] = ()
     of_streams: bool = False  # whether streams must be followed to know it, not questions be timed
+    stays: bool = False  # whether no command measures it
 
 
 class Decision(msgspec.Struct, frozen=True):
@@ -136,8 +137,9 @@ class Rule:
         if candidate.unknown:
             return [Doubt(gap.arm, gap.why, (parts(gap.arm)[0],), (gap.question,)) for gap in candidate.unknown]
         engines = tuple(parts(part.store.arm)[0] for part in candidate.parts)
-        reasons = chain(self._missing_figures(candidate), self._unknown_speed(candidate))
-        if found := [Doubt(candidate.name, why, engines) for why in islice(reasons, 1)]:
+        missing = (Doubt(candidate.name, why, engines) for why in self._missing_figures(candidate))
+        rates = (Doubt(candidate.name, why, engines) for why in self._unknown_rate(candidate))
+        if found := list(islice(chain(missing, self._unknown_p95(candidate, engines), rates), 1)):
             return found
         unknown = [(part.store.arm, why) for part in candidate.parts if (why := self.freshness.unknown(part))]
         return [Doubt(arm, why, (parts(arm)[0],), of_streams=True) for arm, why in unknown]
@@ -172,15 +174,15 @@ class Rule:
         cores = self.cores(candidate)
         fits = cores <= self.evidence.cores
         if np.mean(fits) < LEVEL:
-            yield f"needs {_range(cores)} of {self.evidence.cores} cores at {needs.rate:g} questions a second"
+            yield f"needs {_range(cores)} of {self.evidence.cores} cores at {a_second(needs.rate)}"
         if needs.load_seconds is not None:
             loads = self.load_seconds(candidate)
             if np.mean(fits & (loads <= needs.load_seconds)) < LEVEL:
                 yield f"loads in {_range(loads)} s"
         if needs.p95_ms is not None and self.pricing.speed.misses(candidate, needs.p95_ms / 1000):
-            yield f"its p95 is above {needs.p95_ms:g} ms at {needs.rate:g} questions a second"
+            yield f"its p95 is above {needs.p95_ms:g} ms at {a_second(needs.rate)}"
         if self.pricing.speed.misses(candidate, sys.float_info.max):
-            yield f"it did not sustain {needs.rate:g} questions a second"
+            yield f"it did not sustain {a_second(needs.rate)}"
         if needs.rate > (most := self.pricing.speed.most(candidate)):
             yield f"it gave at most {most:.3g} answers a second to clients that wait for each"
         reasons = {part.store.arm: self.freshness.failure(part) for part in candidate.parts}
@@ -202,22 +204,38 @@ class Rule:
             elif not store.load.known:
                 yield f"{store.arm} was loaded once, so that the error of its seconds is unknown"
 
-    def _unknown_speed(self, candidate: Candidate) -> Iterator[str]:
+    def _unknown_p95(self, candidate: Candidate, engines: tuple[str, ...]) -> Iterator[Doubt]:
+        needs, speed, mix = self.needs, self.pricing.speed, self.pricing.speed.mix
+        most = math.inf if needs.p95_ms is None else needs.p95_ms / 1000
+        missing = [part for part in candidate.parts if speed.part_p95(part)[1] > most]
+        if not missing:
+            return
+        why = f"its p95 at {a_second(needs.rate)} is not known"
+        if mix is None:
+            remedy = "write the mix into a copy of the dataset"
+            yield Doubt(candidate.name, f"the p95 of this mix of questions was not measured; {remedy}", engines)
+        elif all(map(self._may_be_told, missing)):
+            yield Doubt(candidate.name, why, engines, () if mix in self.evidence.mixes else (mix,))
+        else:
+            more = "another run would tell no more; leave out the p95 to see which one is known"
+            yield Doubt(candidate.name, f"{why} to be within {needs.p95_ms:g} ms, and {more}", engines, stays=True)
+
+    def _may_be_told(self, part: Part) -> bool:
+        """Returns whether another run may tell a p95: the mix was not put under load, or a rate told nothing."""
+        store, (low, high) = part.store, self.pricing.speed.part_p95(part)
+        if self.pricing.speed.mix in store.under_load:
+            return low > 0 and math.isinf(high)
+        return not any(question in store.cannot for question in self.ask)
+
+    def _unknown_rate(self, candidate: Candidate) -> Iterator[str]:
         needs, speed = self.needs, self.pricing.speed
-        if needs.p95_ms is not None and speed.p95(candidate)[1] > needs.p95_ms / 1000:
-            yield self._unknown_p95()
         rates = [speed.sustained(part)[0] for part in candidate.parts]
         if needs.prices.cluster_hour is not None:
             rates = [speed.capacity(part)[0] for part in candidate.parts]
             if not self.pricing.knows(candidate):
                 yield "the highest rate of one machine was not measured for this mix of questions"
         if needs.rate > min(rates):
-            yield f"one machine is known to sustain {min(rates):g} questions a second, not {needs.rate:g}"
-
-    def _unknown_p95(self) -> str:
-        if self.pricing.speed.mix is None:
-            return "the p95 of this mix of questions was not measured; write the mix into a copy of the dataset"
-        return f"its p95 at {self.needs.rate:g} questions a second is not known"
+            yield f"one machine is known to sustain {a_second(min(rates))}, not {needs.rate:g}"
 
     def _refusals(self, doubts: Sequence[Doubt]) -> list[Refusal]:
         """Returns a refusal for each reason and set of questions, which names all stores of which it holds."""
@@ -234,6 +252,8 @@ class Rule:
         asked = list(self.ask) if UNFORESEEN in questions else questions
         what = ", ".join(_unique(doubt.what for doubt in doubts))
         named = f"{', '.join(questions)}: {why}" if questions else why
+        if doubts[0].stays:
+            return Refusal(what, named, "")
         if doubts[0].of_streams:
             return Refusal(what, named, following(self.evidence, self.needs, self.freshness.rate, engines))
         return Refusal(what, named, measuring(self.evidence, engines, asked))

@@ -35,7 +35,7 @@ class Speed:
         A store that answers a part of the mix is at least as fast as when it answers the whole mix at the same rate.
         The upper bound is infinite if it is unknown.
         """
-        low, high = zip(*map(self._p95, candidate.parts), strict=True)
+        low, high = zip(*map(self.part_p95, candidate.parts), strict=True)
         return max(low), max(high)
 
     def misses(self, candidate: Candidate, seconds: float) -> bool:
@@ -81,7 +81,8 @@ class Speed:
         tried = [(one.sustained, share) for one, _, share in self._loads(part) if one.loops]
         return max(((met / share, missed / share) for (met, missed), share in tried), default=(math.inf, math.inf))
 
-    def _p95(self, part: Part) -> tuple[float, float]:
+    def part_p95(self, part: Part) -> tuple[float, float]:
+        """Returns the same for one store of a candidate."""
         bounds = [one.p95(questions, self.needs.rate * share) for one, questions, share in self._loads(part)]
         return min(bounds, key=lambda bound: bound[1], default=(0.0, math.inf))
 

@@ -63,7 +63,7 @@ def choose(run: tuple[str, ...], form: str, **options: Any) -> None:
 
     Each RUN is named as for `show`; several are of one dataset in several sizes, from three of which other sizes are
     extrapolated. Exit status 1: it refuses to choose, because the needs ask for what was not measured; it then prints
-    the command that measures it.
+    the command that measures it, if one does.
     """
     runs = _named(run)
     rule = _rule(runs, given_needs(options))

@@ -68,8 +68,8 @@
     function unknown(decision) {
         if (!decision.refused.length) { return null; }
         const reasons = (measured) => decision.refused.filter((one) => one.command === measured).map((one) => h('p', {}, one.why, ' ', small(one.what)));
-        return card('What is not known', 'wide', h('p', {}, small('Nothing is chosen that was not measured. Each command measures what is missing.')),
-            unique(decision.refused.map((one) => one.command)).map((measured) => h('div', { class: 'missing' }, reasons(measured), command(measured))));
+        return card('What is not known', 'wide', h('p', {}, small('Nothing is chosen that was not measured. A command measures what is missing.')),
+            unique(decision.refused.map((one) => one.command)).map((measured) => h('div', { class: 'missing' }, reasons(measured), measured ? command(measured) : '')));
     }
 
     function failing(decision) {

@@ -3,7 +3,7 @@
 /* The rule that chooses a store, or a pair of stores. docs/choosing.md explains it. */
 {
     const {
-        DAY, DRAWS, Freshness, GB, LEVEL, Pricing, SURE, Stores, UNFORESEEN, added, constant, countOf, drawn, eachDraw, engineOf, following, general, interval, isKnownError,
+        DAY, DRAWS, Freshness, GB, LEVEL, Pricing, SURE, Stores, UNFORESEEN, aSecond, added, constant, countOf, drawn, eachDraw, engineOf, following, general, interval, isKnownError,
         measuring, median, plain, refusals, scaled, sum, unique,
     } = choosing;
     const range = (draws) => interval(draws).map((one) => general(one, 3).replace(/,/g, '')).join(' to ');
@@ -42,14 +42,15 @@
             return candidate.unknown.length ? '' : this.failures(candidate)[0] || '';
         }
 
-        /* Returns what is not known of a candidate that is not known to fail: { what, why, engines, questions, isOfStreams }. */
+        /* Returns what is not known of a candidate that is not known to fail: { what, why, engines, questions, isOfStreams, stays }. */
         doubts(candidate) {
             if (candidate.unknown.length) {
                 return candidate.unknown.map((gap) => ({ what: gap.arm, why: gap.why, engines: [engineOf(gap.arm)], questions: [gap.question] }));
             }
             const engines = candidate.parts.map((part) => engineOf(part.store.arm));
-            const found = [...this.missingFigures(candidate), ...this.unknownSpeed(candidate)].slice(0, 1);
-            if (found.length) { return found.map((why) => ({ what: candidate.name, why, engines, questions: [] })); }
+            const found = [...this.missingFigures(candidate), ...this.unknownP95(candidate), ...this.unknownRate(candidate)].slice(0, 1);
+            const whole = (one) => (typeof one === 'string' ? { why: one } : one);
+            if (found.length) { return found.map((one) => ({ what: candidate.name, engines, questions: [], ...whole(one) })); }
             return candidate.parts.map((part) => ({ what: part.store.arm, why: this.freshness.unknown(part), engines: [engineOf(part.store.arm)], questions: [], isOfStreams: true }))
                 .filter((doubt) => doubt.why);
         }
@@ -81,16 +82,16 @@
             const fits = (draw) => cores[draw] <= evidence.cores, least = LEVEL * DRAWS;
             if (needs.disk_gb !== null && disk > needs.disk_gb) { found.push(`${general(disk, 3).replace(/,/g, '')} GB on disk`); }
             if (countOf(fits) < least) {
-                found.push(`needs ${range(cores)} of ${evidence.cores} cores at ${plain(needs.rate)} questions a second`);
+                found.push(`needs ${range(cores)} of ${evidence.cores} cores at ${aSecond(needs.rate)}`);
             }
             if (needs.load_seconds !== null) {
                 const loads = this.loadSeconds(candidate);
                 if (countOf((draw) => fits(draw) && loads[draw] <= needs.load_seconds) < least) { found.push(`loads in ${range(loads)} s`); }
             }
             if (needs.p95_ms !== null && this.pricing.speed.misses(candidate, needs.p95_ms / 1000)) {
-                found.push(`its p95 is above ${plain(needs.p95_ms)} ms at ${plain(needs.rate)} questions a second`);
+                found.push(`its p95 is above ${plain(needs.p95_ms)} ms at ${aSecond(needs.rate)}`);
             }
-            if (this.pricing.speed.misses(candidate, Number.MAX_VALUE)) { found.push(`it did not sustain ${plain(needs.rate)} questions a second`); }
+            if (this.pricing.speed.misses(candidate, Number.MAX_VALUE)) { found.push(`it did not sustain ${aSecond(needs.rate)}`); }
             const most = this.pricing.speed.most(candidate);
             if (needs.rate > most) { found.push(`it gave at most ${general(most, 3).replace(/,/g, '')} answers a second to clients that wait for each`); }
             for (const part of candidate.parts) {
@@ -115,21 +116,32 @@
             return found;
         }
 
-        unknownSpeed(candidate) {
+        unknownRate(candidate) {
             const { needs } = this, { speed } = this.pricing, found = [], isCluster = needs.prices.cluster_hour !== null;
-            if (needs.p95_ms !== null && speed.p95(candidate)[1] > needs.p95_ms / 1000) { found.push(this.unknownP95()); }
             const rates = candidate.parts.map((part) => (isCluster ? speed.capacity(part) : speed.sustained(part))[0]), least = Math.min(...rates);
             if (!this.pricing.knows(candidate)) { found.push('the highest rate of one machine was not measured for this mix of questions'); }
             if (needs.rate > least) {
-                found.push(`one machine is known to sustain ${plain(least)} questions a second, not ${plain(needs.rate)}`);
+                found.push(`one machine is known to sustain ${aSecond(least)}, not ${plain(needs.rate)}`);
             }
             return found;
         }
 
-        unknownP95() {
-            return this.pricing.speed.mix === null
-                ? 'the p95 of this mix of questions was not measured; write the mix into a copy of the dataset'
-                : `its p95 at ${plain(this.needs.rate)} questions a second is not known`;
+        unknownP95(candidate) {
+            const { needs, evidence } = this, { speed } = this.pricing, { mix } = speed, most = needs.p95_ms === null ? Infinity : needs.p95_ms / 1000;
+            const missing = candidate.parts.filter((part) => speed.partP95(part)[1] > most);
+            if (!missing.length) { return []; }
+            const why = `its p95 at ${aSecond(needs.rate)} is not known`;
+            if (mix === null) { return ['the p95 of this mix of questions was not measured; write the mix into a copy of the dataset']; }
+            if (missing.every((part) => this.mayBeTold(part))) { return [{ why, questions: Object.hasOwn(evidence.mixes, mix) ? [] : [mix] }]; }
+            const more = 'another run would tell no more; leave out the p95 to see which one is known';
+            return [{ why: `${why} to be within ${plain(needs.p95_ms)} ms, and ${more}`, stays: true }];
+        }
+
+        /* Whether another run may tell a p95: the mix was not put under load, or a rate told nothing. */
+        mayBeTold(part) {
+            const [low, high] = this.pricing.speed.partP95(part), { cannot, under_load: loads } = part.store;
+            if (Object.hasOwn(loads, this.pricing.speed.mix)) { return low > 0 && !Number.isFinite(high); }
+            return !Object.keys(this.ask).some((question) => Object.hasOwn(cannot, question));
         }
 
         /* Returns a refusal for each reason and set of questions, which names all stores of which it holds. */
@@ -145,7 +157,7 @@
             return {
                 what: unique(doubts.map((doubt) => doubt.what)).join(', '),
                 why: questions.length ? `${questions.join(', ')}: ${why}` : why,
-                command: doubts[0].isOfStreams ? following(this.evidence, this.needs, this.freshness.rate, engines) : measuring(this.evidence, { engines, questions: asked }),
+                command: doubts[0].stays ? '' : doubts[0].isOfStreams ? following(this.evidence, this.needs, this.freshness.rate, engines) : measuring(this.evidence, { engines, questions: asked }),
             };
         }
 
