@@ -280,6 +280,7 @@ def test_choose_prints_the_choice(command: Command, file: Path) -> None:
     assert status == 0
     assert out.splitlines()[0] == "d, 1,000 rows, 2 questions a second: 50% q, 50% r"
     assert out.splitlines()[1].startswith("Choose druid/raw: it costs ")
+    assert "Prices are for a month, in the currency of the given prices" in out
     assert (
         "questions a second above 12.1 (99%: 12.1 to 12.1), now 2: no measured store is known to serve these needs"
         in out
