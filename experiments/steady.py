@@ -8,6 +8,7 @@ kept up with, for example because lags grow until its end, or if the memory of a
 """
 
 import sys
+from itertools import islice
 from pathlib import Path
 
 import click
@@ -23,8 +24,13 @@ from rollup_bench.harness.report.site.frontier_view import Reach, reaches
 from rollup_bench.harness.report.streams import between
 from rollup_bench.harness.report.terminal import console, ended
 from rollup_bench.workloads import dataset as datasets
+from rollup_bench.workloads.layouts import Layout
+from rollup_bench.workloads.rule import unsupported_reason
 
-QUESTIONS = ("revenue-by-hour", "busy-hours", "one-item")
+GAME = datasets.read("game")
+QUESTIONS = ("revenue-by-hour", "busy-hours", "one-item", "rollup-of-a-day", "ten-years")
+MOST = 3
+"""The first so many questions that a layout can answer are asked."""
 FLAT = 1.05
 """The most that the memory of the last third may be, as a multiple of that of the middle."""
 
@@ -36,6 +42,12 @@ def highest(folder: Path) -> list[Reach]:
     if not least:
         raise RequestError(f"FRONTIER: no rate in {folder} was kept up with; give the folder of experiments.frontier")
     return [least[arm] for arm in sorted(least)]
+
+
+def asked(layout: Layout) -> list[str]:
+    """The names of the questions that are asked of a layout of `game`."""
+    able = (name for name in QUESTIONS if unsupported_reason(GAME.question(name).fill(), layout) is None)
+    return list(islice(able, MOST))
 
 
 def row(reach: Reach, rate: float, seen: Figures) -> list[str]:
@@ -58,13 +70,14 @@ def main(frontier: Path, seconds: float, out: Path) -> None:
     table = new_table("arm", right=["events/s", "questions/s", "p99 of lags s", "p95 ms", "memory"])
     steady = True
     for reach in highest(frontier):
-        engine, layout = parts(reach.arm)
+        engine, name = parts(reach.arm)
+        layout = GAME.layout(name)
         rate = (reach.met or 0.0) / 2
         with places([engine]) as ((opened,), place):
-            request = requested(rate, seconds, reach.asked, QUESTIONS)
+            request = requested(rate, seconds, reach.asked, asked(layout))
             first = header(request, [opened], BROKER)
-            line = followed(request, opened, datasets.read("game").layout(layout), place, 0, lambda _: None)
-        write(out / f"{engine}-{layout}-{rate:g}-{reach.asked:g}.jsonl", [first, line])
+            line = followed(request, opened, layout, place, 0, lambda _: None)
+        write(out / f"{engine}-{name}-{rate:g}-{reach.asked:g}.jsonl", [first, line])
         if isinstance(line, Followed):
             seen = figures(first, line)
             table.add_row(*row(reach, rate, seen))
