@@ -30,7 +30,7 @@ from rollup_bench.workloads.rule import unsupported_reason
 GAME = datasets.read("game")
 QUESTIONS = ("revenue-by-hour", "busy-hours", "one-item", "rollup-of-a-day", "ten-years")
 MOST = 3
-"""The first so many questions that a layout can answer are asked."""
+"""A layout is asked the first so many of QUESTIONS that it can answer."""
 FLAT = 1.05
 """The most that the memory of the last third may be, as a multiple of that of the middle."""
 

@@ -78,7 +78,8 @@ def measure(batch: pa.RecordBatch, name: str, source: Source) -> pa.Array:
         raise ValueAtError(
             place, f"column `{name}` is `{_shown(array[place])}`, not a number with a decimal comma; {HOW}"
         )
-    return pc.replace_substring(plain, ",", ".")
+    is_number = pc.match_substring_regex(plain, numerals.number(","))
+    return pc.if_else(is_number, pc.replace_substring(plain, ",", "."), plain)
 
 
 def widest(known: pa.DataType | None, array: pa.Array, role: str) -> pa.DataType | None:

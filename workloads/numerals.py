@@ -16,8 +16,11 @@ MINUS = rf"^([^\d()]*)\({BLANK}*(.*\d.*?){BLANK}*\)$|^(.*\d.*?){BLANK}*-$|^−{B
 """A pattern of numbers below zero: (5) and $(5) of accountants, 5- of SAP, and with the Unicode minus sign."""
 FIRST = r"-\1\2\3\4"
 """The replacement of `MINUS`, with the minus sign in front."""
-NUMBER = r"^[+-]?[\d.,]+([eE][+-]?\d+)?$"
-"""A pattern of numbers without groups and signs of money, percent or units."""
+
+
+def number(decimal: str) -> str:
+    """A pattern of numbers with this decimal mark, without groups and signs of money, percent or units."""
+    return rf"^[+-]?(\d+({MARKS[decimal]}\d*)?|{MARKS[decimal]}\d+)([eE][+-]?\d+)?$"
 
 
 def grouped(mark: str) -> str:
@@ -49,7 +52,7 @@ def plain(texts: pa.Array, name: str, source: Source) -> pa.Array:
         bare = pc.replace_substring_regex(bare, f"^{signed(re.escape(sign))}$", r"\1\2\3\4")
     if source.groups:
         bare = _ungrouped(bare, source)
-    return texts if bare is texts else pc.if_else(pc.match_substring_regex(bare, NUMBER), bare, texts)
+    return texts if bare is texts else pc.if_else(pc.match_substring_regex(bare, number(source.decimal)), bare, texts)
 
 
 def _ungrouped(texts: pa.Array, source: Source) -> pa.Array:

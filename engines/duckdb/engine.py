@@ -70,8 +70,8 @@ class DuckDB(Engine):
 
     def explain(self, question: Question, plan: Plan) -> str:
         text, values = statement(question, plan)
-        bound = (f"${place} = {export.literal(value)}" for place, value in enumerate(values, 1))
-        return f"{text}\n-- parameters: {', '.join(bound)}"
+        bound = ", ".join(f"${place} = {export.literal(value)}" for place, value in enumerate(values, 1))
+        return "\n-- ".join([text, *f"parameters: {bound}".split("\n")])
 
     def export(self, plan: Plan, questions: Sequence[Template], events: Events, folder: Path) -> str:
         export.write_events(naive_schema(plan.schema), naive_batches(events, Watch()), folder)

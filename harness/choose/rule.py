@@ -214,18 +214,23 @@ class Rule:
         if mix is None:
             remedy = "write the mix into a copy of the dataset"
             yield Doubt(candidate.name, f"the p95 of this mix of questions was not measured; {remedy}", engines)
-        elif all(map(self._may_be_told, missing)):
+        elif all(self._may_be_told(part, most) for part in missing):
             yield Doubt(candidate.name, why, engines, () if mix in self.evidence.mixes else (mix,))
         else:
-            more = "another run would tell no more; leave out the p95 to see which one is known"
+            more = "no other run would tell it: leave out the p95 to see the one that is known"
             yield Doubt(candidate.name, f"{why} to be within {needs.p95_ms:g} ms, and {more}", engines, stays=True)
 
-    def _may_be_told(self, part: Part) -> bool:
-        """Returns whether another run may tell a p95: the mix was not put under load, or a rate told nothing."""
+    def _may_be_told(self, part: Part, seconds: float) -> bool:
+        """Returns whether another run may tell if a p95 is within `seconds`.
+
+        It may if the mix was not put under load, or if the lowest sufficient rate that was tried tells nothing, or only
+        bounds with `seconds` between them.
+        """
         store, (low, high) = part.store, self.pricing.speed.part_p95(part)
-        if self.pricing.speed.mix in store.under_load:
-            return low > 0 and math.isinf(high)
-        return not any(question in store.cannot for question in self.ask)
+        load = store.under_load.get(self.pricing.speed.mix or "")
+        if load is None:
+            return not any(question in store.cannot for question in self.ask)
+        return not load.slow and (math.isinf(high) or low <= seconds)
 
     def _unknown_rate(self, candidate: Candidate) -> Iterator[str]:
         needs, speed = self.needs, self.pricing.speed

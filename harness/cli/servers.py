@@ -93,6 +93,8 @@ def down(servers: tuple[str, ...], via: str) -> None:
 def status(servers: tuple[str, ...], via: str) -> None:
     """Prints which servers answer, and their addresses. Without SERVER, prints all engines and the brokers in use."""
     table = new_table("server", "via", "address", "memory", "started in", "processes", right=())
+    for column in table.columns:
+        column.no_wrap = False
     for server in _used(servers, via):
         state = server.status()
         table.add_row(

@@ -23,7 +23,7 @@ UNITS = {"month": timedelta(days=31), "week": timedelta(days=7)}
 DAYS = timedelta(days=366)
 """The longest span of which a question by day is drafted; of a longer one, it is by month."""
 LOCAL = 'add zone = "Europe/Paris" if its times are local'
-OFFSET = r":\d\d([.]\d+)? ?(Z|UTC|[+-]\d\d:?\d\d)$"
+OFFSET = r"(:\d\d([.]\d+)?|T\d{6}) ?(Z|UTC|[+-]\d\d(:?\d\d)?)$"
 """A pattern of times that say their zone."""
 REMARKS = {
     "encoding": "the bytes are not UTF-8; correct it if letters look wrong",

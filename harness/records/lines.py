@@ -294,8 +294,8 @@ def _fault(number: int, line: bytes, error: str) -> str:
     if number > 1 or not error.endswith(("`$.record`", "field `record`")):
         return f", line {number}: {error}"
     if b'"record":"streams"' in line:
-        return ": is a file of `follow`"
-    return ": is a file of neither `run` nor `follow`"
+        return " was written by `follow`"
+    return " was written by neither `run` nor `follow`"
 
 
 def of_type(records: Iterable[Record], kind: type[T]) -> list[T]:

@@ -77,7 +77,9 @@ def _print_rows(answer: pa.Table, question: Question, zone: str, labels: Labels,
     if measure and answer.num_rows > ROWS and isinstance(question, Aggregate) and not question.by:
         _print_series(answer, measure, zone, console)
     table = _table(answer.slice(0, ROWS), zone, labels, ["cohort"] if isinstance(question, Cohort) else question.by)
-    omitted = fit(table, [str(each) for each in reversed(measured_by(question)[1:])], console.width)
+    measures = [str(each) for each in measured_by(question)]
+    kept = measure or next(iter(measures), None)
+    omitted = fit(table, [each for each in reversed(measures) if each != kept], console.width)
     if measure:
         _add_bars(table, measure, answer.column(measure).to_pylist(), console.width)
     console.print(table)
@@ -110,14 +112,16 @@ def as_shares(answer: pa.Table) -> pa.Table:
 
 def _with_shares(answer: pa.Table, question: Funnel) -> pa.Table:
     """The answer of a funnel with a column `share`: the subjects of each step as a share of those of the first one."""
-    counts, steps = answer["subjects"].to_pylist(), len(question.steps)
-    shares = [f"{count / counts[row - row % steps]:>6.1%}" for row, count in enumerate(counts)]
+    rows = answer.to_pylist()
+    first = {tuple(row[name] for name in question.by): row["subjects"] for row in rows if row["step"] == 1}
+    sizes = [first.get(tuple(row[name] for name in question.by)) for row in rows]
+    shares = [f"{row['subjects'] / size:>6.1%}" if size else "" for row, size in zip(rows, sizes, strict=True)]
     return answer.append_column("share", pa.array(shares, pa.string()))
 
 
 def _steps(question: Funnel) -> str:
     """What each step of a funnel is, in a line."""
-    steps = [" and ".join(map(str, step)) or "any event" for step in question.steps]
+    steps = [" and ".join(_text(str(one), "UTC").plain for one in step) or "any event" for step in question.steps]
     each = "; ".join(f"{number} {step}" for number, step in enumerate(steps, 1))
     return f"steps, within {question.window:,} s of the first one: {each}"
 

@@ -56,10 +56,10 @@ def _print_changes(kind: str, found: Comparison, console: Console) -> None:
 
 
 def _print_choices(found: Sequence[Choice], console: Console) -> None:
-    table = new_table("question", "caches", "fastest in\nfirst run", "fastest in\nsecond run", "choice", right=())
+    table = new_table("question", "caches", "fastest in\nfirst run", "fastest in\nsecond run", "outcome", right=())
     for one in sorted(found, key=lambda one: one.agreement):
         arms = ("\n".join(arms) for arms in (one.before, one.after))
-        choice = Text(one.agreement.removesuffix(" choice"), style=_AGREEMENTS.get(one.agreement, "dim"))
+        choice = Text(one.agreement, style=_AGREEMENTS.get(one.agreement, "dim"))
         table.add_row(one.question, one.cache, *arms, choice)
     print_table(table, console)
 

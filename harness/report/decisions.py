@@ -73,7 +73,7 @@ def scope(rule: Rule) -> str:
 def sentence(decided: Decision) -> str:
     """Returns the decision in a sentence."""
     if decided.answer == "refused":
-        return "No choice: what these needs ask for was not measured."
+        return "No choice: what these needs ask for is not known well enough."
     if decided.answer == "neither":
         return f"Choose neither one store nor two: {NOTHING}."
     by_name = {offer.name: offer for offer in decided.offers}
@@ -154,7 +154,7 @@ def _print_offers(offers: Sequence[Offer], console: Console) -> None:
         name = offer.name.replace(" and ", "\n  and ")
         table.add_row(name, f"{price.middle:,.3g}", between, f"{offer.cheapest:.1%}", *parts)
     print_table(table, console)
-    console.print("[dim]Prices are for a month, in the currency of the given prices; `for …` are parts of them.[/dim]")
+    console.print("[dim]Prices are for one month. The columns `for …` are parts of a price.[/dim]")
     if len(offers) > _SHOWN:
         console.print(f"[dim]left out: {len(offers) - _SHOWN} dearer ones[/dim]")
 

@@ -89,7 +89,7 @@ def print_table(table: Table, console: Console) -> None:
 def fit(table: Table, headings: Iterable[str], width: int) -> list[str]:
     """Removes the columns with these headings, in order, until a table fits `width`; returns the removed headings.
 
-    Texts wrap between words, and not within one of at most 20 characters.
+    Texts wrap between words, and not within one of at most 20 characters, or fewer if the table would not fit.
     """
     removed: list[str] = []
     for heading in headings:
@@ -97,10 +97,11 @@ def fit(table: Table, headings: Iterable[str], width: int) -> list[str]:
             break
         table.columns = [column for column in table.columns if str(column.header) != heading]
         removed.append(heading)
+    most = next((most for most in range(_WRAPPED, 1, -1) if needed(table, most) <= width), 1)
     for place, column in enumerate(table.columns):
         column._index = place  # Rich pads a column by its index
         words = (word for cell in (column.header, *column.cells) for word in str(cell).split())
-        column.min_width = min(max(map(cell_len, words), default=0), _WRAPPED)
+        column.min_width = min(max(map(cell_len, words), default=0), most)
     return removed
 
 
@@ -110,16 +111,16 @@ def append(table: Table, heading: Text, cells: Iterable[Text]) -> None:
     table.columns[-1]._cells = list(cells)
 
 
-def needed(table: Table) -> int:
-    """Returns the characters that a table needs: the margins of its columns, and at most 20 for text that may wrap."""
+def needed(table: Table, most: int = _WRAPPED) -> int:
+    """Returns the characters that a table needs, of which each column of texts that may wrap has `most` at most."""
     _, right, _, left = table.padding
-    return sum(1 + left + right + _longest(column) for column in table.columns)
+    return sum(1 + left + right + _longest(column, most) for column in table.columns)
 
 
-def _longest(column: Column) -> int:
+def _longest(column: Column, most: int) -> int:
     texts = (str(cell) for cell in (column.header, *column.cells))
     longest = max(cell_len(line) for text in texts for line in text.split("\n"))
-    return longest if column.no_wrap else min(longest, _WRAPPED)
+    return longest if column.no_wrap else min(longest, most)
 
 
 def claim_cells(claim: Claim | None) -> tuple[str, str, str]:

@@ -60,7 +60,7 @@ def progress() -> Iterator[Callable[[str], None]]:
 
 
 def barred(text: str, width: int) -> Text:
-    """The text in one line of so many characters, after a bar for its first percentage if there is one and room."""
+    """The text, cut to `width` characters. A bar of its first percentage stands before it, if both fit."""
     found = PERCENT.search(text)
     bar = f"{drawings.bar(min(int(found[1]), 100), 100, BAR):░<{BAR}} " if found else ""
     line = Text.assemble((bar if cell_len(bar + text) <= width else "", "blue"), text)

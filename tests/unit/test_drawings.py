@@ -188,6 +188,30 @@ def test_measures_for_which_a_terminal_is_too_narrow_are_left_out_and_named() ->
     assert lines[-1] == "a wider terminal also shows max(paid), mean(paid)"
 
 
+@pytest.mark.parametrize("width", [30, 40, 60])
+def test_wide_dimensions_wrap_before_a_number_is_cut(width: int) -> None:
+    names = {"country": ["United-Kingdom"], "kind": ["Home-and-garden-and-more"]}
+    table = pa.table({"bucket": pa.array([FIRST], INSTANT), **names, "count()": [1_234_567]})
+    lines = printed(table, Aggregate(SPAN, (COUNT,), Grain.DAY, by=tuple(names)), width=width)
+    assert {len(line) <= width for line in lines} == {True}
+    assert "1,234,567" in "".join(lines)
+    assert "2024-01-01" in "".join(lines)
+
+
+def test_the_measure_that_ranks_groups_is_left_out_last() -> None:
+    measures = (COUNT, Measure(Function.MAX, "paid"))
+    values = {str(measure): [1_234_567_890] * 2 for measure in measures}
+    table = pa.table({"bucket": pa.array([FIRST] * 2, INSTANT), "shop": ["north", "south"], **values})
+    lines = printed(table, Aggregate(SPAN, measures, by=("shop",), top=Top(2, measures[1])), width=30)
+    assert lines[2].split() == ["shop", "max(paid)"]
+    assert " ".join(lines[-2:]) == "a wider terminal also shows count()"
+
+
+def test_a_funnel_without_a_first_step_has_no_shares() -> None:
+    table = pa.table({"step": [1, 2], "subjects": [0, 3]})
+    assert [line.split()[:2] for line in printed(table, Funnel(SPAN, ((), ()), 60))[5:7]] == [["1", "0"], ["2", "3"]]
+
+
 def test_bars_show_the_measure_that_ranks_groups() -> None:
     measures = (COUNT, Measure(Function.MAX, "paid"))
     table = pa.table(

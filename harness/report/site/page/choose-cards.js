@@ -68,7 +68,8 @@
     function unknown(decision) {
         if (!decision.refused.length) { return null; }
         const reasons = (measured) => decision.refused.filter((one) => one.command === measured).map((one) => h('p', {}, one.why, ' ', small(one.what)));
-        return card('What is not known', 'wide', h('p', {}, small('Nothing is chosen that was not measured. A command measures what is missing.')),
+        const remedy = decision.refused.some((one) => one.command) ? ' A command measures what is missing.' : '';
+        return card('What is not known', 'wide', h('p', {}, small(`Nothing is chosen that is not known well enough.${remedy}`)),
             unique(decision.refused.map((one) => one.command)).map((measured) => h('div', { class: 'missing' }, reasons(measured), measured ? command(measured) : '')));
     }
 

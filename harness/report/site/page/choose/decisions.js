@@ -21,7 +21,7 @@
 
     /* Returns the decision in a sentence. */
     function sentence(decided) {
-        if (decided.answer === 'refused') { return 'No choice: what these needs ask for was not measured.'; }
+        if (decided.answer === 'refused') { return 'No choice: what these needs ask for is not known well enough.'; }
         if (decided.answer === 'neither') { return `Choose neither one store nor two: ${NOTHING}.`; }
         const first = decided.offers.find((offer) => offer.name === decided.chosen[0]);
         if (decided.chosen.length > 1) { return `Choose ${either(decided.chosen)}: their prices cannot be told apart.`; }

@@ -48,9 +48,9 @@
                 return candidate.unknown.map((gap) => ({ what: gap.arm, why: gap.why, engines: [engineOf(gap.arm)], questions: [gap.question] }));
             }
             const engines = candidate.parts.map((part) => engineOf(part.store.arm));
-            const found = [...this.missingFigures(candidate), ...this.unknownP95(candidate), ...this.unknownRate(candidate)].slice(0, 1);
-            const whole = (one) => (typeof one === 'string' ? { why: one } : one);
-            if (found.length) { return found.map((one) => ({ what: candidate.name, engines, questions: [], ...whole(one) })); }
+            const plainly = (reasons) => reasons.map((why) => ({ why }));
+            const found = [...plainly(this.missingFigures(candidate)), ...this.unknownP95(candidate), ...plainly(this.unknownRate(candidate))].slice(0, 1);
+            if (found.length) { return found.map((one) => ({ what: candidate.name, engines, questions: [], ...one })); }
             return candidate.parts.map((part) => ({ what: part.store.arm, why: this.freshness.unknown(part), engines: [engineOf(part.store.arm)], questions: [], isOfStreams: true }))
                 .filter((doubt) => doubt.why);
         }
@@ -131,17 +131,20 @@
             const missing = candidate.parts.filter((part) => speed.partP95(part)[1] > most);
             if (!missing.length) { return []; }
             const why = `its p95 at ${aSecond(needs.rate)} is not known`;
-            if (mix === null) { return ['the p95 of this mix of questions was not measured; write the mix into a copy of the dataset']; }
-            if (missing.every((part) => this.mayBeTold(part))) { return [{ why, questions: Object.hasOwn(evidence.mixes, mix) ? [] : [mix] }]; }
-            const more = 'another run would tell no more; leave out the p95 to see which one is known';
+            if (mix === null) { return [{ why: 'the p95 of this mix of questions was not measured; write the mix into a copy of the dataset' }]; }
+            if (missing.every((part) => this.mayBeTold(part, most))) { return [{ why, questions: Object.hasOwn(evidence.mixes, mix) ? [] : [mix] }]; }
+            const more = 'no other run would tell it: leave out the p95 to see the one that is known';
             return [{ why: `${why} to be within ${plain(needs.p95_ms)} ms, and ${more}`, stays: true }];
         }
 
-        /* Whether another run may tell a p95: the mix was not put under load, or a rate told nothing. */
-        mayBeTold(part) {
+        /*
+         * Returns whether another run may tell if a p95 is within `seconds`: the mix was not put under load, or the
+         * lowest sufficient rate that was tried tells nothing, or only bounds with `seconds` between them.
+         */
+        mayBeTold(part, seconds) {
             const [low, high] = this.pricing.speed.partP95(part), { cannot, under_load: loads } = part.store;
-            if (Object.hasOwn(loads, this.pricing.speed.mix)) { return low > 0 && !Number.isFinite(high); }
-            return !Object.keys(this.ask).some((question) => Object.hasOwn(cannot, question));
+            if (!Object.hasOwn(loads, this.pricing.speed.mix)) { return !Object.keys(this.ask).some((question) => Object.hasOwn(cannot, question)); }
+            return !loads[this.pricing.speed.mix].slow && (!Number.isFinite(high) || low <= seconds);
         }
 
         /* Returns a refusal for each reason and set of questions, which names all stores of which it holds. */
