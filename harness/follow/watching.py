@@ -50,7 +50,7 @@ class Watching:
             whole = stored >= self._task.events
             if whole and not sampled:
                 say("asking all questions at the end")
-            if not sampled:  # the last sample is taken when the stream is stored
+            if not sampled and time.monotonic() >= begin.schedule.start:  # the last one is taken when all is stored
                 usage.sample(self._store.process, now=whole)
             sampled = whole
             if self._killing and self.kill is None:
