@@ -23,7 +23,7 @@ from rollup_bench.harness.records.streams import Record
 from rollup_bench.harness.report import decisions
 from rollup_bench.harness.report.operations import operations_tables
 from rollup_bench.harness.report.site import pages
-from rollup_bench.harness.report.terminal import console
+from rollup_bench.harness.report.terminal import console, progress
 from rollup_bench.harness.run.home import home
 
 run_argument = click.argument("run", nargs=-1, metavar="[RUN]...")
@@ -96,7 +96,8 @@ def report(run: tuple[str, ...], out: Path | None, **options: Any) -> None:
     if rule.evidence.sizes:
         many = f"{rule.evidence.rows:,} events were not measured, and the file has measured figures alone"
         raise RequestError(f"--years, --events-a-day: {many}; give needs of a measured size, or call `choose`")
-    text = pages.single(runs, {name: _streams(name) for name in runs}, pages.choice(rule))
+    with progress() as say:
+        text = pages.single(runs, {name: _streams(name) for name in runs}, pages.choice(rule), say)
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f"{path.name}.part")
     unfinished.write_text(text, "utf-8")

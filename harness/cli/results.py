@@ -23,6 +23,7 @@ from rollup_bench.harness.run.request import Request
 from rollup_bench.workloads import dataset as datasets
 from rollup_bench.workloads.dataset import Dataset
 from rollup_bench.workloads.events import Events
+from rollup_bench.workloads.pace import Share
 
 dataset_option = click.option("--dataset", help="The TOML file of the run's dataset, if it is not a built-in one.")
 
@@ -35,13 +36,16 @@ def submit(run: Path, dataset: str | None, out: Path | None) -> None:
     """Writes a complete RUN with all that others need to check its figures: dataset, plans, jars, settings, noise."""
     measured = Run.read(run)
     header = measured.header
-    with progress() as say:
-        _, events = _events(measured, str(run), dataset, say)
-    line = submissions.submission(measured, datasets.file_of(dataset or header.dataset), events, str(run))
     path = out or Path("results", submissions.folder_name(measured), f"{header.dataset}-{header.profile}.jsonl")
     if path.exists():
         raise RequestError(f"{path} exists; give another file with --out, or remove it")
-    submissions.check(Run(header, [*measured.lines, line]), str(run))
+    with progress() as say:
+        _, events = _events(measured, str(run), dataset, say)
+        steps = Share(say, "computing all figures, and again from the samples", 2)
+        steps.at(0)
+        line = submissions.submission(measured, datasets.file_of(dataset or header.dataset), events, str(run))
+        steps.at(1)
+        submissions.check(Run(header, [*measured.lines, line]), str(run))
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_suffix(".part")
     unfinished.write_bytes(run.read_bytes() + msgspec.json.encode(line) + b"\n")

@@ -2,7 +2,7 @@
 
 import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -20,6 +20,7 @@ from rollup_bench.harness.report.site.run_changes import ComparisonView, compari
 from rollup_bench.harness.report.site.run_view import RunSummary, RunView, view
 from rollup_bench.streams import registry
 from rollup_bench.streams.probes import Probed
+from rollup_bench.workloads.pace import Share
 
 PAGE = Path(__file__).parent / "page"
 GLOSSARY = "glossary.md"
@@ -56,12 +57,22 @@ def write(results: Path, site: Path) -> list[ComparisonView]:
     return compared
 
 
-def single(runs: Mapping[str, Run], streams: Mapping[str, Sequence[Sequence[Record]]], address: str) -> str:
+def single(
+    runs: Mapping[str, Run],
+    streams: Mapping[str, Sequence[Sequence[Record]]],
+    address: str,
+    say: Callable[[str], None] = lambda _: None,
+) -> str:
     """Returns one HTML file with all pages about runs, by their names; opens at `address`, as in `#/choose?rate=2`.
 
-    `streams` has, for each run, the lines of the files of streams that a choice may rest on.
+    `streams` has, for each run, the lines of the files of streams that a choice may rest on. `say` gets the share of
+    the runs whose figures are computed.
     """
-    views = {name: view(name, run, name, streams[name]) for name, run in runs.items()}
+    views, share = dict[str, RunView](), Share(say, "computing figures", len(runs) + 1)
+    for name, run in runs.items():
+        share.at(len(views))
+        views[name] = view(name, run, name, streams[name])
+    share.at(len(views))
     compared = _compared(runs, views)
     known = {**_known(views, compared), "single": True}
     start = f"history.replaceState(null, '', location.hash || {msgspec.json.encode(address).decode()});\n"
