@@ -20,8 +20,8 @@ from rollup_bench.engines.failures import described
 from rollup_bench.errors import FailureError, RequestError
 from rollup_bench.harness.report import drawings
 
-EVERY = 10.0
-"""The seconds between lines of progress, if standard error is not a terminal."""
+EVERY = 9.5
+"""The seconds between lines of progress without a terminal, so that they are less than 10 seconds apart."""
 BAR = 10
 """The characters of a bar of progress."""
 PERCENT = re.compile(r"(\d+)%")
