@@ -25,6 +25,7 @@ from rollup_bench.harness.report.operations import operations_tables
 from rollup_bench.harness.report.site import pages
 from rollup_bench.harness.report.terminal import console, progress
 from rollup_bench.harness.run.home import home
+from rollup_bench.workloads.stored import whole
 
 run_argument = click.argument("run", nargs=-1, metavar="[RUN]...")
 
@@ -99,9 +100,7 @@ def report(run: tuple[str, ...], out: Path | None, **options: Any) -> None:
     with progress() as say:
         text = pages.single(runs, {name: _streams(name) for name in runs}, pages.choice(rule), say)
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f"{path.name}.part")
-    unfinished.write_text(text, "utf-8")
-    unfinished.replace(path)
+    whole(path, lambda part: part.write_text(text, "utf-8"))
     click.echo(f"written to {path}")
 
 

@@ -24,6 +24,7 @@ from rollup_bench.workloads import dataset as datasets
 from rollup_bench.workloads.dataset import Dataset
 from rollup_bench.workloads.events import Events
 from rollup_bench.workloads.pace import Share
+from rollup_bench.workloads.stored import whole
 
 dataset_option = click.option("--dataset", help="The TOML file of the run's dataset, if it is not a built-in one.")
 
@@ -47,9 +48,7 @@ def submit(run: Path, dataset: str | None, out: Path | None) -> None:
         steps.at(1)
         submissions.check(Run(header, [*measured.lines, line]), str(run))
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_suffix(".part")
-    unfinished.write_bytes(run.read_bytes() + msgspec.json.encode(line) + b"\n")
-    unfinished.replace(path)
+    whole(path, lambda part: part.write_bytes(run.read_bytes() + msgspec.json.encode(line) + b"\n"))
     click.echo(f"written to {path}; commit it, and the tests check its figures")
 
 

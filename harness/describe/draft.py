@@ -15,6 +15,7 @@ from rollup_bench.harness.describe.sample import Sample, sample
 from rollup_bench.harness.describe.simultaneous import simultaneous
 from rollup_bench.harness.describe.spans import Span, span
 from rollup_bench.harness.describe.times import Order
+from rollup_bench.workloads.columns import OFFSET
 from rollup_bench.workloads.dataset import EPOCHS, Time
 from rollup_bench.workloads.measures import Function, Measure
 
@@ -23,8 +24,6 @@ UNITS = {"month": timedelta(days=31), "week": timedelta(days=7)}
 DAYS = timedelta(days=366)
 """The longest span of which a question by day is drafted; of a longer one, it is by month."""
 LOCAL = 'add zone = "Europe/Paris" if its times are local'
-OFFSET = r"(:\d\d([.]\d+)?|T\d{6}) ?(Z|UTC|[+-]\d\d(:?\d\d)?)$"
-"""A pattern of times that say their zone."""
 REMARKS = {
     "encoding": "the bytes are not UTF-8; correct it if letters look wrong",
     "path": "absolute, or relative to this file",
@@ -94,10 +93,12 @@ measures = {_value(chosen.measures)}
 
 def _has_zone(found: Sample, time: Time) -> bool:
     """Whether times have a zone or an offset, or count from 1970."""
+    if time.format:
+        return time.format in EPOCHS or time.format.endswith(("Z", "%z", "UTC"))
     column = found.columns[time.name]
-    if pa.types.is_string(column.type) and time.format not in EPOCHS:
+    if pa.types.is_string(column.type):
         return bool(pc.all(pc.match_substring_regex(column, OFFSET), min_count=0).as_py())
-    return time.format in EPOCHS or getattr(column.type, "tz", None) is not None
+    return getattr(column.type, "tz", None) is not None
 
 
 def _order(found: Sample, times: Span, chosen: Roles) -> str:

@@ -66,7 +66,7 @@ def sample(path: Path, separator: str | None, footer: int = 0) -> Sample:
     except RequestError as error:
         raise RequestError(str(error).removeprefix("path: ")) from None
     texts = dict(_texts(files))
-    found, width, unsure, *_ = _shared(
+    found, width, unsure = _shared(
         {n: dialect.table(t.head, replace(source, encoding=t.encoding), separator) for n, t in texts.items()}, source
     )
     try:
@@ -118,22 +118,23 @@ def _texts(files: list[Path]) -> Iterator[tuple[str, Text]]:
                         yield name, text(name, stream)
 
 
-def _shared(tables: Mapping[str, dialect.Table], source: Source) -> dialect.Table:
-    """How all files are written; RequestError if two are written in different ways.
+def _shared(tables: Mapping[str, dialect.Table], source: Source) -> tuple[Source, int, dict[str, str]]:
+    """How all files are written, the number of columns of the first one, and why columns of numbers are unsure.
 
+    RequestError if two files are written in different ways.
     A file without letters beyond ASCII, quotes, decimals or marks of thousands does not tell these ways.
     """
     filled = {name: table for name, table in tables.items() if table.width} or tables
     first_table = next(iter(filled.values()), None)
     if first_table is None:
-        return dialect.Table(source, 0, {}, False, "")
+        return source, 0, {}
     told, (signs, unsure) = _told(filled), _signs(filled)
     if told["encoding"] == "ascii":
         told["encoding"] = source.encoding
     decimal_known = any(table.decimal_known for table in filled.values())
     for table in filled.values():
         unsure |= table.unsure if table.decimal_known == decimal_known else {}
-    return dialect.Table(replace(first_table.source, **told, signs=signs), first_table.width, unsure, decimal_known, "")
+    return replace(first_table.source, **told, signs=signs), first_table.width, unsure
 
 
 def _told(tables: Mapping[str, dialect.Table]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from rollup_bench.errors import RequestError
+from rollup_bench.workloads.stored import whole
 
 SCHEMA = 1
 FOLDER = "streams"
@@ -131,9 +132,7 @@ def header_of(lines: Sequence[Record]) -> Header:
 def write(path: Path, lines: Sequence[Record]) -> None:
     """Writes the lines into a file, which is never half-written."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.part")
-    part.write_bytes(b"".join(msgspec.json.encode(line) + b"\n" for line in lines))
-    part.replace(path)
+    whole(path, lambda part: part.write_bytes(b"".join(msgspec.json.encode(line) + b"\n" for line in lines)))
 
 
 def stored(folders: Iterable[Path]) -> list[list[Record]]:

@@ -112,10 +112,9 @@ def as_shares(answer: pa.Table) -> pa.Table:
 
 def _with_shares(answer: pa.Table, question: Funnel) -> pa.Table:
     """The answer of a funnel with a column `share`: the subjects of each step as a share of those of the first one."""
-    rows = answer.to_pylist()
-    first = {tuple(row[name] for name in question.by): row["subjects"] for row in rows if row["step"] == 1}
-    sizes = [first.get(tuple(row[name] for name in question.by)) for row in rows]
-    shares = [f"{row['subjects'] / size:>6.1%}" if size else "" for row, size in zip(rows, sizes, strict=True)]
+    rows = [(tuple(row[name] for name in question.by), row["step"], row["subjects"]) for row in answer.to_pylist()]
+    first = {group: subjects for group, step, subjects in rows if step == 1}
+    shares = [f"{subjects / size:>6.1%}" if (size := first.get(group)) else "" for group, _, subjects in rows]
     return answer.append_column("share", pa.array(shares, pa.string()))
 
 

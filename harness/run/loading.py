@@ -5,7 +5,6 @@ writing a row twice is harmless. In DuckDB and Druid, where transactions and tas
 starts again. Tasks of Spark can load shards of the events at the same time; each shard resumes alone.
 """
 
-import os
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +19,7 @@ from rollup_bench.servers.lock import in_turn
 from rollup_bench.servers.watch import Watch
 from rollup_bench.workloads.events import Events
 from rollup_bench.workloads.pace import Pace
+from rollup_bench.workloads.stored import whole
 
 LOADING = "the layout: waiting for another process that is loading it"
 LEAST_SECONDS = 300.0
@@ -141,6 +141,4 @@ def _record(path: Path, engine: Engine, plan: Plan, loaded: Loaded) -> None:
         processor=loaded.processor,
         loaded_by=loaded.loaded_by,
     )
-    part = path.with_suffix(f".{os.getpid()}.part")
-    part.write_bytes(msgspec.json.encode(done))
-    part.replace(path)
+    whole(path, lambda part: part.write_bytes(msgspec.json.encode(done)))
