@@ -217,7 +217,7 @@ class Rule:
         elif all(self._may_be_told(part, most) for part in missing):
             yield Doubt(candidate.name, why, engines, () if mix in self.evidence.mixes else (mix,))
         else:
-            more = "no other run would tell it: leave out the p95 to see the one that is known"
+            more = "no other run would tell it: leave out this need to see the p95 that is known"
             yield Doubt(candidate.name, f"{why} to be within {needs.p95_ms:g} ms, and {more}", engines, stays=True)
 
     def _may_be_told(self, part: Part, seconds: float) -> bool:

@@ -82,7 +82,7 @@ class Speed:
         return max(((met / share, missed / share) for (met, missed), share in tried), default=(math.inf, math.inf))
 
     def part_p95(self, part: Part) -> tuple[float, float]:
-        """Returns the bounds of the p95 of one store, as `p95` does for a candidate."""
+        """Returns the two numbers of seconds between which the p95 of one store lies; see `p95`."""
         bounds = [one.p95(questions, self.needs.rate * share) for one, questions, share in self._loads(part)]
         return min(bounds, key=lambda bound: bound[1], default=(0.0, math.inf))
 

@@ -44,7 +44,7 @@ def is_number(cell: str) -> bool:
 
 
 def are_numbers(cells: Collection[str]) -> bool:
-    """Whether all texts of a column are numbers, however written; False for no texts."""
+    """Whether a column has texts and all are numbers, with or without signs and marks of thousands."""
     return bool(cells) and all(map(is_number, cells)) and not are_codes(cells)
 
 

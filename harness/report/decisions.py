@@ -154,7 +154,7 @@ def _print_offers(offers: Sequence[Offer], console: Console) -> None:
         name = offer.name.replace(" and ", "\n  and ")
         table.add_row(name, f"{price.middle:,.3g}", between, f"{offer.cheapest:.1%}", *parts)
     print_table(table, console)
-    console.print("[dim]Prices are for one month. The columns `for …` are parts of a price.[/dim]")
+    console.print("[dim]Prices are for one month. Columns that begin with `for` are parts of the price.[/dim]")
     if len(offers) > _SHOWN:
         console.print(f"[dim]left out: {len(offers) - _SHOWN} dearer ones[/dim]")
 

@@ -87,7 +87,7 @@ def critical(level: float, dof: float, early: bool = False) -> float:
 
 
 def _share(early: bool) -> float:
-    """Returns the share of 1 - level, the permitted errors, that the first look (`early`) or the last one gets."""
+    """Returns which share of the permitted error, 1 - level, belongs to the first look if `early`, else to the last."""
     return EARLY if early else 1 - EARLY
 
 

@@ -133,7 +133,7 @@
             const why = `its p95 at ${aSecond(needs.rate)} is not known`;
             if (mix === null) { return [{ why: 'the p95 of this mix of questions was not measured; write the mix into a copy of the dataset' }]; }
             if (missing.every((part) => this.mayBeTold(part, most))) { return [{ why, questions: Object.hasOwn(evidence.mixes, mix) ? [] : [mix] }]; }
-            const more = 'no other run would tell it: leave out the p95 to see the one that is known';
+            const more = 'no other run would tell it: leave out this need to see the p95 that is known';
             return [{ why: `${why} to be within ${plain(needs.p95_ms)} ms, and ${more}`, stays: true }];
         }
 
