@@ -1,14 +1,17 @@
 """Engines that follow streams: each question is right at the end, whatever is written again; and by real brokers."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from cassandra.query import BatchStatement
 
+from rollup_bench.engines.cassandra import batch_writer
+from rollup_bench.engines.cassandra.batch_writer import BatchWriter
 from rollup_bench.engines.contract import Engine, Plan
 from rollup_bench.engines.following import Following, Mark, Written, follower
-from rollup_bench.errors import RequestError
+from rollup_bench.errors import FailureError, RequestError
 from rollup_bench.harness.follow.arm import Place, follow
 from rollup_bench.harness.follow.figures import figures
 from rollup_bench.harness.follow.killing import Victim
@@ -83,15 +86,36 @@ def test_a_stream_that_is_opened_again_goes_on_where_it_stands(engine: Engine, p
 
 
 @pytest.mark.parametrize("engine", ["cassandra"], indirect=True)
-@LAYOUTS
-def test_events_that_are_written_again_change_nothing(engine: Engine, plan: Plan, events: Events) -> None:
-    """After a kill between the rows of a write and its mark, the next process writes these events in other pieces."""
+@pytest.mark.parametrize(("layout", "sent"), [("raw", 300), ("day", 300), ("day", 500)])
+def test_a_write_that_was_cut_short_is_completed(
+    engine: Engine, plan: Plan, events: Events, sent: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next process finds some rows of the write, and writes its events in other pieces."""
+    monkeypatch.setattr(batch_writer, "BATCH_BYTES", 1)
     with follower(engine).opened(plan) as tables:
         written(tables, events, 0, 1_200)
+        with monkeypatch.context() as patch:
+            patch.setattr(BatchWriter, "send", only(sent))
+            with pytest.raises(FailureError, match="cut short"):
+                written(tables, events, 1_200, 1_600)
     with follower(engine).opened(plan) as tables:
-        written(tables, events, 0, 900)
-        written(tables, events, 900, ROWS)
+        assert tables.mark().events == 1_200
+        written(tables, events, 1_200, 1_350)
+        written(tables, events, 1_350, ROWS)
         assert not_right(engine, plan, tables, events) == []
+
+
+def only(batches: int) -> Callable[[BatchWriter, BatchStatement], None]:
+    """Sends so many batches and waits until they are stored; then it fails."""
+    left, send = iter(range(batches)), BatchWriter.send
+
+    def sending(self: BatchWriter, batch: BatchStatement) -> None:
+        if next(left, None) is None:
+            self.finish()
+            raise FailureError("cut short")
+        send(self, batch)
+
+    return sending
 
 
 @pytest.mark.parametrize("engine", ["duckdb", "cassandra", "druid"], indirect=True)
