@@ -2,8 +2,9 @@
 
 import math
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cache, cached_property, lru_cache
 
 from rollup_bench.engines import sql
 from rollup_bench.engines.druid import sketches
@@ -13,7 +14,7 @@ from rollup_bench.workloads import rule
 from rollup_bench.workloads.events import Statistics
 from rollup_bench.workloads.layouts import RAW, Layout
 from rollup_bench.workloads.measures import Function, Measure
-from rollup_bench.workloads.questions import Aggregate, Cohort, Funnel, Question
+from rollup_bench.workloads.questions import Cohort, Funnel, Question
 from rollup_bench.workloads.rule import Part, State
 
 MAX_LONG = 2.0**63
@@ -46,8 +47,8 @@ class Datasource:
     """A datasource of raw events or of a roll-up; in Druid its name is that of the plan, an underscore, and `name`.
 
     `time` and `subject` are the names of the events' time column and subject column; `ordered` says that they have a
-    column `order`. `asked` are the dimensions that
-    the dataset's questions filter or group by, the most useful first; rows are ordered by them, after the time.
+    column `order`. `asked` are the dimensions that the dataset's questions filter or group by, the most useful first;
+    rows are ordered by them, after the time.
     """
 
     name: str
@@ -106,10 +107,6 @@ class Datasource:
             return "Druid cannot follow a subject from one step to the next"
         if isinstance(question, Cohort):
             return MILLISECONDS if self.ordered and _needs_order(question) else None
-        return self.unreadable_reason(question)
-
-    def unreadable_reason(self, question: Aggregate) -> str | None:
-        """Why Druid cannot compute a measure that the datasource's layout permits; None if it can compute all."""
         return next((reason for m in question.measures if (reason := self._unreadable(m))), None)
 
     def expressions(self, measure: Measure) -> tuple[str, ...]:
@@ -161,8 +158,12 @@ class Datasource:
         """Whether a column may have integers that a double cannot represent; dimensions have no known magnitude."""
         return self._integer(column) and self.statistics.magnitude.get(column, math.inf) >= MAX_EXACT_DOUBLE
 
-    def _unreadable(self, measure: Measure) -> str | None:
+    @cached_property
+    def _unreadable(self) -> Callable[[Measure], str | None]:
         """Why Druid cannot compute a measure that the datasource's layout permits; None if Druid can."""
+        return cache(self._unreadable_reason)
+
+    def _unreadable_reason(self, measure: Measure) -> str | None:
         part, column = rule.STATES[measure.function][0], str(measure.column)
         if part not in SKETCHED or self.ranks(measure) or (part is Part.DISTINCT and self._has_values(measure)):
             return None

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import replace
-from functools import cache, cached_property, lru_cache, partial
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -230,32 +230,19 @@ class Druid(Engine):
 class _Session(Session):
     def __init__(self, connection: Connection, plan: Plan) -> None:
         self._connection, self._plan = connection, plan
-        self._readable = lru_cache(partial(_readable, plan))
+        self._prepared = lru_cache(partial(_prepare, plan))
 
     def ask(self, question: Question) -> pa.Table:
-        if isinstance(question, Aggregate):
-            return self._aggregate(question)
         datasource = _answering(question, self._plan)
+        if isinstance(question, Aggregate) and isinstance(datasource, Datasource):
+            module, prepared = self._prepared(spanless(question), datasource)
+            query = prepared.statement.over(question.span)
+            rows = self._connection.rows(query.text, query.values)
+            answer: pa.Table = module.answer(question, datasource, prepared, rows)
+            return answer
         module = _module(question, datasource)
         query = module.statement(question, datasource, _source(self._plan, datasource))
         return module.answer(question, datasource, self._connection.rows(query.text, query.values))
-
-    def _aggregate(self, question: Aggregate) -> pa.Table:
-        """The answer of the datasource that `_answering` returns; what no span changes is computed once."""
-        for datasource, prepare in self._readable(spanless(question)):
-            if datasource.raw or datasource.rollup.unsupported_reason(question) is None:
-                module, prepared = prepare()
-                query = prepared.statement.over(question.span)
-                rows = self._connection.rows(query.text, query.values)
-                answer: pa.Table = module.answer(question, datasource, prepared, rows)
-                return answer
-        raise RequestError(self._plan.tables[-1].unsupported_reason(question))
-
-
-def _readable(plan: Plan, question: Aggregate) -> list[tuple[Datasource, Callable[[], tuple[Any, sql.Prepared]]]]:
-    """The datasources of which Druid can compute an aggregate if their layouts permit it, each with its `_prepare`."""
-    able = (d for d in plan.tables if isinstance(d, Datasource) and d.unreadable_reason(question) is None)
-    return [(datasource, cache(partial(_prepare, plan, question, datasource))) for datasource in able]
 
 
 def _prepare(plan: Plan, question: Aggregate, datasource: Datasource) -> tuple[Any, sql.Prepared]:
