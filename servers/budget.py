@@ -16,6 +16,10 @@ class Budget:
     cores: int
     memory: int
 
+    def __str__(self) -> str:
+        size = f"{self.memory / (1 << 30):.1f} GiB" if self.memory >= 1 << 30 else f"{self.memory >> 20} MiB"
+        return f"{self.cores} core{'s' * (self.cores > 1)} and {size}"
+
 
 def budget() -> Budget:
     """Returns the budget of each engine: ROLLUP_BENCH_CORES and ROLLUP_BENCH_MEMORY (as 512MiB or 4GiB).

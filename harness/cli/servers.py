@@ -73,8 +73,7 @@ def _options(command: Callable[..., None]) -> Callable[..., None]:
 def up(servers: tuple[str, ...], via: str, workers: int | None) -> None:
     """Starts servers and leaves them running. Without SERVER, starts those of all engines, and no broker."""
     opened = list(_clusters(servers, via, workers) if workers else _open(servers or _engines(via), via))
-    limit = budget()
-    click.echo(f"each server: {limit.cores} cores, {limit.memory / GIB:.1f} GiB of memory, on loopback only", err=True)
+    click.echo(f"each server: {budget()} of memory, on loopback only", err=True)
     for server in opened:
         if not server.start(Watch(lambda text: click.echo(text, err=True), UP)):
             click.echo(f"{server.name}: already runs at {server.status().address}", err=True)

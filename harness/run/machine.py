@@ -55,10 +55,9 @@ def machine() -> dict[str, str | int]:
 def scope(engines: Sequence[Engine], budget: Budget) -> str:
     """Returns a line of text with each engine's version, how the engine ran, and the cores and memory it may use."""
     descriptions = dict.fromkeys(f"{engine.name} {engine.version} ({engine.scope})" for engine in engines)
-    size = f"{budget.cores} cores and {budget.memory / 2**30:.1f} GiB"
-    machine = f"one node, {size} for each engine, {_enforcement(engines)}"
+    machine = f"one node, {budget} for each engine, {_enforcement(engines)}"
     if any(engine.server and engine.server.via == "external" for engine in engines):
-        machine = f"external servers with their own resources; {size} for an embedded engine"
+        machine = f"external servers with their own resources; {budget} for an embedded engine"
     return f"{machine}; {'; '.join(descriptions)}"
 
 

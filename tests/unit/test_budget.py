@@ -19,6 +19,7 @@ def test_the_environment_sets_the_budget(monkeypatch: pytest.MonkeyPatch) -> Non
     assert budget() == Budget(1, 3 << 30)
     monkeypatch.setenv("ROLLUP_BENCH_MEMORY", "512MiB")
     assert budget() == Budget(1, 512 << 20)
+    assert (str(budget()), str(Budget(2, 6144 << 20))) == ("1 core and 512 MiB", "2 cores and 6.0 GiB")
 
 
 @pytest.mark.parametrize("value", ["", "512", "1.5GiB", "0MiB", "512 MiB"])
