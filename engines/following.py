@@ -33,7 +33,7 @@ class Following(ABC):
     def mark(self) -> Mark:
         """How far the stream is stored, read from the tables; they still say it after a kill.
 
-        Events from there on are written next. A store that has to compute its states again says that nothing is stored.
+        Events from there on are written next.
         """
 
     @abstractmethod

@@ -1,7 +1,8 @@
 """Tables of Cassandra that a stream fills.
 
-Each write overwrites rows, with its position in the stream as its timestamp. Events that are written again after a kill
-change nothing: their keys follow from their positions, and the rows of a roll-up know which events they have seen.
+The write timestamp of a row is the number of events, counted from the start of the stream, that it includes. What is
+written again after a kill changes nothing: rows of events have keys that follow from their positions, and rows of a
+roll-up say which events they include.
 """
 
 from collections.abc import Iterator
@@ -22,11 +23,14 @@ from rollup_bench.engines.cassandra.tables import LoadedTable, Manifest, Table
 from rollup_bench.engines.contract import Plan, Session, Support, Where, demand, unsupported
 from rollup_bench.engines.following import Follower, Mark, Written
 from rollup_bench.engines.sql import quoted
+from rollup_bench.errors import RequestError
 from rollup_bench.servers.watch import Watch
 from rollup_bench.workloads import calendar, layouts
 
 WRITE = 60.0
-"""Seconds in which Cassandra must store the events of one write."""
+"""Seconds in which Cassandra must store the rows that a write changes in one table."""
+OVERLAPPING = ("QUORUM", "LOCAL_QUORUM", "EACH_QUORUM", "ALL")
+"""The consistency levels at which a read sees every earlier write."""
 MARKS = "stream"
 """The table whose only row says how far the stream is stored."""
 
@@ -43,6 +47,7 @@ class CassandraFollower(Follower[Cassandra]):
     def opened(self, plan: Plan) -> Iterator[Written]:
         demand(self.support(plan))
         settings = driver.environment_settings() if self.engine.served_by.via == "external" else driver.Settings()
+        check_consistency(plan, settings)
         with driver.failures():
             session = driver.connect(self.engine.served_by.connection, settings.consistency)
             try:
@@ -55,6 +60,13 @@ class CassandraFollower(Follower[Cassandra]):
 
 
 FOLLOWER = CassandraFollower
+
+
+def check_consistency(plan: Plan, settings: driver.Settings) -> None:
+    """RequestError if a stream reads the rows of its groups, and may not see what it has written."""
+    if plan.tables.rollups and settings.replication > 1 and settings.consistency not in OVERLAPPING:
+        wrong = f"{driver.CONSISTENCY}: at {settings.consistency}, a stream may not read what it has written"
+        raise RequestError(f"{wrong}; give one of {', '.join(OVERLAPPING)}")
 
 
 class _Tables(Written):
@@ -82,7 +94,7 @@ class _Tables(Written):
             self._session.execute(text, list(mark))
 
     def _store(self, table: Table, rows: pa.Table, position: int) -> None:
-        """Writes rows with a position as their timestamp."""
+        """Writes rows with a position as their timestamp, and returns when they are stored."""
         self._position = position
         writer = BatchWriter(self._session, Watch(seconds=WRITE))
         for batch in batches(table, self._prepared(table.insert(self._plan.name)), placed(table, rows)):

@@ -1,7 +1,8 @@
-"""Adds the events of a stream to the rows of a roll-up, whose states stay in Cassandra, so that the client needs none.
+"""Adds the events of a stream to the rows of a roll-up. The states of all groups stay in Cassandra, none in the client.
 
-Each write reads the rows of its groups, adds its events and writes them. The timestamp of a row is its position: how
-many of the first events of the stream it has seen. Events that a row had seen before a kill are not added again.
+Each write reads the rows of its groups, adds its events and writes them. The write timestamp of a row is its position:
+the number of events, counted from the start of the stream, that it includes. After a kill, no event is added to a row
+that includes it.
 """
 
 from collections import defaultdict
@@ -23,15 +24,15 @@ from rollup_bench.engines.sql import quoted
 from rollup_bench.workloads.events import Statistics
 
 POSITION = f"writetime({COUNT})"
-"""The column of positions."""
+"""The CQL expression and the Arrow column of a row's position."""
 MOST_KEYS = 100
-"""The most rows that one statement reads."""
+"""The most rows that one statement reads, so that no read keeps a node busy for long."""
 Store = Callable[[Table, pa.Table, int], None]
 """Writes rows into a table, with a position; it returns when they are stored."""
 
 
 class _Rows(NamedTuple):
-    """Rows of a table: those of new events, and the stored ones with the same keys, which also have positions."""
+    """`new` has the rows of new events of a table, `stored` those in Cassandra with the same keys, with positions."""
 
     table: Table
     new: pa.Table
@@ -52,12 +53,12 @@ def sized(rollup: RollupTables, statistics: Statistics) -> RollupTables:
 def placed(table: Table, rows: pa.Table) -> pa.Table:
     """The rows with the columns of their partition; the key of a row alone decides it."""
     buckets, shards = assign_partitions(table, rows, {})
-    return rows.append_column(BUCKET, pa.array(buckets)).append_column(table.shard, pa.array(shards, pa.int64()))
+    return rows.append_column(BUCKET, pa.array(buckets)).append_column(table.shard, pa.array(shards % table.shards))
 
 
 @dataclass(frozen=True)
 class States:
-    """The rows of a roll-up in a keyspace, whose tables have sizes."""
+    """Adds events to the tables of a roll-up, which `sized` has returned, in a keyspace."""
 
     rollup: RollupTables
     statistics: Statistics
@@ -66,9 +67,10 @@ class States:
     store: Store
 
     def add(self, events: pa.Table, first: int) -> None:
-        """Adds events to the rows of their groups; `first` is the position of the first event. FailureError if not.
+        """Adds events to the rows of their groups; before them, the stream has `first` events.
 
-        If a kill has left rows at a later position, the events before and after it are added one after the other.
+        If an interrupted write has left rows that include only the first of these events, the events are split there,
+        and both parts are added in turn. FailureError if Cassandra fails.
         """
         (batch,) = events.combine_chunks().to_batches()
         groups = self.rollup.aggregated(batch, self.statistics)
@@ -85,7 +87,10 @@ class States:
             self._overwrite(found, last)
 
     def _overwrite(self, found: list[_Rows], last: int) -> None:
-        """Writes the merged rows: totals before values, because a stored value counts as known to the totals."""
+        """Writes the merged rows, unless they include all events already.
+
+        A stored value is not counted again, so totals, which count it, are stored before it.
+        """
         totals, *values = found
         keys = totals.table.clustering
         counted = [distinct_count(column) for column in distinct_columns(self.rollup.stored.layout.measures)]
@@ -99,9 +104,9 @@ class States:
         for name in counted:
             whole = whole.set_column(whole.column_names.index(name), name, pc.fill_null(whole[name], 0))
         for (table, *_), rows in zip(found, (whole, *merged), strict=True):
-            unseen = rows.filter(pc.fill_null(pc.less(rows[POSITION], last), True))
-            if unseen.num_rows:
-                self.store(table, unseen, last)
+            behind = rows.filter(pc.fill_null(pc.less(rows[POSITION], last), True))
+            if behind.num_rows:
+                self.store(table, behind, last)
 
     def _stored(self, table: Table, new: pa.Table) -> pa.Table:
         """The stored rows with the keys of `new`, with their positions."""
@@ -115,7 +120,7 @@ class States:
 
 
 def _keys(table: Table, rows: pa.Table) -> Iterator[tuple[int, int, list[tuple[Any, ...]]]]:
-    """The partitions of rows, each with clustering keys of at most so many rows as one statement reads."""
+    """The partitions of rows, each with at most `MOST_KEYS` clustering keys."""
     keys = defaultdict[tuple[int, int], list[tuple[Any, ...]]](list)
     columns = placed(table, rows).select([BUCKET, table.shard, *table.clustering]).columns
     for bucket, shard, *key in zip(*(column.to_pylist() for column in columns), strict=True):

@@ -2,9 +2,8 @@
 
 import math
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache, cached_property, lru_cache
+from functools import cached_property, lru_cache
 
 from rollup_bench.engines import sql
 from rollup_bench.engines.druid import sketches
@@ -107,7 +106,7 @@ class Datasource:
             return "Druid cannot follow a subject from one step to the next"
         if isinstance(question, Cohort):
             return MILLISECONDS if self.ordered and _needs_order(question) else None
-        return next((reason for m in question.measures if (reason := self._unreadable(m))), None)
+        return next((reason for m in question.measures if (reason := _unreadable(self, m))), None)
 
     def expressions(self, measure: Measure) -> tuple[str, ...]:
         """The SQL of a measure: one expression, or two, upper and lower bits, for a sum that may exceed 64 bits."""
@@ -158,12 +157,8 @@ class Datasource:
         """Whether a column may have integers that a double cannot represent; dimensions have no known magnitude."""
         return self._integer(column) and self.statistics.magnitude.get(column, math.inf) >= MAX_EXACT_DOUBLE
 
-    @cached_property
-    def _unreadable(self) -> Callable[[Measure], str | None]:
+    def unreadable(self, measure: Measure) -> str | None:
         """Why Druid cannot compute a measure that the datasource's layout permits; None if Druid can."""
-        return cache(self._unreadable_reason)
-
-    def _unreadable_reason(self, measure: Measure) -> str | None:
         part, column = rule.STATES[measure.function][0], str(measure.column)
         if part not in SKETCHED or self.ranks(measure) or (part is Part.DISTINCT and self._has_values(measure)):
             return None
@@ -229,6 +224,9 @@ class Datasource:
         column = quoted((measure.column or "") if self._has_values(measure) else str(sketch))
         estimate = f"APPROX_QUANTILE_DS({column}, {measure.at!r}, {sketches.size(Part.QUANTILE, sketch.error)})"
         return f"CASE WHEN {estimate} <= {sys.float_info.max!r} THEN {estimate} END"  # NaN (no values) becomes NULL
+
+
+_unreadable = lru_cache(maxsize=4096)(Datasource.unreadable)
 
 
 def _halves(column: str) -> tuple[str, str]:

@@ -1,5 +1,6 @@
 """The Cassandra adapter: sizes of partitions, NULL in keys, encoding of values, statements."""
 
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -12,13 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rollup_bench.engines.cassandra import codec, partitioning, planning, tables
-from rollup_bench.engines.cassandra.driver import page_rows
+from rollup_bench.engines.cassandra.driver import Settings, page_rows
 from rollup_bench.engines.cassandra.engine import access_path
 from rollup_bench.engines.cassandra.event_slices import SlicesTable, StoredSlices
+from rollup_bench.engines.cassandra.following import check_consistency
 from rollup_bench.engines.cassandra.rollup_tables import split
 from rollup_bench.engines.cassandra.server_filters import condition
 from rollup_bench.engines.cassandra.tables import Table
 from rollup_bench.engines.partials import matching
+from rollup_bench.errors import RequestError
 from rollup_bench.harness.conformance.tested_engine import RANDOM
 from rollup_bench.workloads import dataset, filters
 from rollup_bench.workloads.events import Statistics
@@ -254,3 +257,14 @@ def test_the_server_filters_what_cql_can_compare(where: dict[str, Any], text: st
 def test_a_page_is_bounded_by_its_bytes() -> None:
     assert page_rows(["bigint"] * 8) == (2 << 20) // 96
     assert page_rows(["varchar"]) == (2 << 20) // 20
+
+
+@pytest.mark.parametrize(
+    ("layout", "copies", "level", "allowed"),
+    [("day", 3, "ONE", False), ("day", 3, "LOCAL_QUORUM", True), ("day", 1, "ONE", True), ("raw", 3, "ONE", True)],
+)
+def test_a_stream_of_a_rollup_reads_what_it_has_written(layout: str, copies: int, level: str, allowed: bool) -> None:
+    flights = dataset.read("flights")
+    plan = planning.plan("cassandra", flights, flights.layout(layout), FLIGHTS, copies)
+    with nullcontext() if allowed else pytest.raises(RequestError, match=f"at {level}, .*; give one of QUORUM"):
+        check_consistency(plan, Settings(copies, level))

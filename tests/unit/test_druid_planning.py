@@ -1,6 +1,8 @@
 """Which datasources Druid plans, how segments are divided, and what the tables of cohorts and funnels contain."""
 
+import pickle
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -11,6 +13,7 @@ from rollup_bench.engines.cohorts import StoredActivity, definition
 from rollup_bench.engines.druid import cohort_tables, ingest, planning
 from rollup_bench.engines.druid.cohort_tables import CohortTable
 from rollup_bench.engines.druid.datasource import Datasource
+from rollup_bench.engines.druid.engine import Druid
 from rollup_bench.engines.druid.funnel_tables import FunnelTable
 from rollup_bench.engines.druid.server import heap
 from rollup_bench.engines.funnel_entries import ENTRY
@@ -50,6 +53,14 @@ def test_dimensions_are_in_the_order_of_their_use() -> None:
 def test_no_rollup_has_a_dimension_of_many_values() -> None:
     assert {name for rollup in tuned()[:-1] for name in rollup.layout.by} == {"origin", "carrier", "dest"}
     assert {name for rollup in tuned(300)[:-1] for name in rollup.layout.by} == {"origin"}
+
+
+def test_a_plan_that_was_asked_can_be_sent_to_another_process(tmp_path: Path) -> None:
+    engine = Druid(None, tmp_path, Budget(2, 6 << 30))
+    plan = engine.plan(FLIGHTS, layouts.tuned, statistics())
+    for template in FLIGHTS.questions.values():
+        engine.support(template.fill(), plan)
+    assert pickle.loads(pickle.dumps(plan)).text == plan.text
 
 
 def test_sketches_are_merged_from_as_few_groups_as_possible() -> None:
