@@ -162,9 +162,9 @@ def rows_of_all_nodes(session: Session, text: str) -> Iterator[Row]:
             yield from session.execute(text, host=host)
 
 
-def all_nodes_down(session: Session) -> bool:
-    """Whether the driver regards every node as down; a new session then connects sooner than the driver retries."""
-    return not any(host.is_up for host in session.cluster.metadata.all_hosts())
+def is_cut_off(session: Session) -> bool:
+    """Whether no connection of a session is open; a new session then connects sooner than the driver tries again."""
+    return not any(state["open_count"] for state in session.get_pool_state().values())
 
 
 class Reader:

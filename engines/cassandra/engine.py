@@ -66,7 +66,7 @@ class Cassandra(Engine):
 
     @property
     def _driver(self) -> DriverSession:
-        if self._connected is not None and driver.all_nodes_down(self._connected):
+        if self._connected is not None and driver.is_cut_off(self._connected):
             self.close()
         if self._connected is None:
             self._connected = driver.connect(self._address, self._settings.consistency)
