@@ -125,7 +125,8 @@ def ingest_all(loads: list[Load], cluster: Cluster, shares_disk: bool, watch: Wa
     """Runs the tasks of all loads, side by side where that is safe, and waits until historicals serve the segments."""
     together = [load for load in loads if not load.alone]
     for group in filter(None, [together, *([load] for load in loads if load.alone)]):
-        progress = "making segments of " + ", ".join(load.datasource.title for load in group)
+        named = group[0].datasource.title if len(group) == 1 else f"{len(group)} datasources"
+        progress = f"making segments of {named}"
         watch.say(progress)
         tasks = [
             ingest.task(f"{x.source}_{uuid.uuid4().hex[:8]}", x.spec, files_in(x.folder, shares_disk)) for x in group
