@@ -86,7 +86,7 @@ def test_a_stream_that_is_opened_again_goes_on_where_it_stands(engine: Engine, p
 
 
 @pytest.mark.parametrize("engine", ["cassandra"], indirect=True)
-@pytest.mark.parametrize(("layout", "sent"), [("raw", 300), ("day", 300), ("day", 500), ("month", 500)])
+@pytest.mark.parametrize(("layout", "sent"), [("raw", 300), ("day", 300), ("day", 500), ("month", 300)])
 def test_a_write_that_was_cut_short_is_completed(
     engine: Engine, plan: Plan, events: Events, sent: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
