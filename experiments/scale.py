@@ -76,12 +76,17 @@ class _Nodes(NativeServer):
         return replace(super().connection, hosts=self.hosts)
 
 
+def addresses(count: int) -> tuple[str, ...]:
+    """The addresses of so many nodes, all on loopback."""
+    return tuple(f"127.0.0.{n}" for n in range(1, count + 1))
+
+
 def nodes(count: int) -> Recipe:
     """Cassandra with so many nodes, which share the memory of the budget."""
 
     def stages(place: Place) -> list[list[JavaProcess]]:
         memory = place.budget.memory // count
-        made = [cassandra.node(place, f"node{n}", f"127.0.0.{n}", memory) for n in range(1, count + 1)]
+        made = [cassandra.node(place, f"node{n}", host, memory) for n, host in enumerate(addresses(count), 1)]
         own = [replace(one, values=one.values | {"jmx": place.ports[f"jmx{n}"]}) for n, one in enumerate(made, 1)]
         return [[one] for one in own]
 
@@ -90,7 +95,7 @@ def nodes(count: int) -> Recipe:
 
 
 def historicals(count: int) -> Recipe:
-    """Druid with so many historicals, each with the memory of one, since its buffers follow from the cores."""
+    """Druid with so many historicals. Each has as much memory as one alone: its buffers follow from the cores."""
     more = [f"historical{n}" for n in range(2, count + 1)]
 
     def stages(place: Place) -> list[list[JavaProcess]]:
@@ -113,11 +118,11 @@ def workers(count: int) -> Recipe:
 
 @contextmanager
 def running(engine: str, count: int, limits: Budget, watch: Watch) -> Iterator[Engine]:
-    """An engine on a new cluster, which runs inside the block."""
+    """Starts a new cluster for the block, and yields the engine that asks it."""
     recipe = {"cassandra": nodes, "druid": historicals, "spark": workers}[engine](count)
     server = (_Nodes if engine == "cassandra" else NativeServer)(recipe, home(), limits)
     if isinstance(server, _Nodes):
-        server.hosts = tuple(f"127.0.0.{n}" for n in range(1, count + 1))
+        server.hosts = addresses(count)
     with server.running(watch), closing(engine_type(engine)(server, home() / recipe.name, limits)) as opened:
         yield opened
 
@@ -190,7 +195,7 @@ def _milliseconds(line: Measured) -> str:
 @rows_option
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="File of the figures.")
 def main(rows: int | None, out: Path) -> None:
-    """Measures all clusters and prints processor milliseconds of a request."""
+    """Measures each cluster; prints the processor milliseconds of one request of each question."""
     limits, lines = budget(), list[Measured]()
     with progress() as say:
         game = datasets.read("game").sized(rows, None)

@@ -16,7 +16,7 @@ from cassandra.cluster import Session as DriverSession
 from rollup_bench.engines.cassandra import driver, planning
 from rollup_bench.engines.cassandra.batch_writer import BatchWriter, batches
 from rollup_bench.engines.cassandra.engine import Cassandra
-from rollup_bench.engines.cassandra.loading import MANIFEST_COLUMNS, manifest_rows, table_exists
+from rollup_bench.engines.cassandra.loading import manifest_batches, table_exists
 from rollup_bench.engines.cassandra.rollup_tables import RollupTables
 from rollup_bench.engines.cassandra.stream_states import States, placed, sized
 from rollup_bench.engines.cassandra.tables import LoadedTable, Manifest, Table
@@ -113,10 +113,8 @@ def _create(session: DriverSession, plan: Plan, rollups: list[RollupTables]) -> 
     name = quoted(plan.name)
     for statement in planning.statements(plan.name, plan.tables):
         session.execute(statement)
-    into = f"{name}.manifest ({', '.join(MANIFEST_COLUMNS)})"
-    insert = session.prepare(f"INSERT INTO {into} VALUES ({', '.join('?' * len(MANIFEST_COLUMNS))})")
-    for row in manifest_rows(_manifest(plan, rollups)):
-        session.execute(insert, row)
+    for batch in manifest_batches(session, plan, _manifest(plan, rollups)):
+        session.execute(batch)
     session.execute(f"INSERT INTO {name}.loaded (rows) VALUES (0)")
     session.execute(f"CREATE TABLE {name}.{MARKS} (name text PRIMARY KEY, events bigint, place text)")
 

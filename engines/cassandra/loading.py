@@ -168,7 +168,7 @@ def load(session: Session, plan: Plan, events: Events, checkpoint: LoadCheckpoin
     writers = {t.name: TableWriter(session, plan.name, t, writer, checkpoint) for t in plan.tables.tables}
     write_tables(plan, events, writers, checkpoint.building, watch)
     manifest = {name: table_writer.loaded for name, table_writer in writers.items()}
-    for batch in _manifest_batches(session, plan, manifest):
+    for batch in manifest_batches(session, plan, manifest):
         writer.send(batch)
     writer.finish()
     watch.say("counting the rows that have arrived")
@@ -241,7 +241,8 @@ def manifest_rows(manifest: Manifest) -> Iterator[tuple[str, int, int, int, int]
             yield name, loaded.table.bucket_width, loaded.table.buckets, bucket, rows
 
 
-def _manifest_batches(session: Session, plan: Plan, manifest: Manifest) -> Iterator[BatchStatement]:
+def manifest_batches(session: Session, plan: Plan, manifest: Manifest) -> Iterator[BatchStatement]:
+    """The statements that write a manifest into the plan's keyspace."""
     into = f"{quoted(plan.name)}.manifest ({', '.join(MANIFEST_COLUMNS)})"
     insert = session.prepare(f"INSERT INTO {into} VALUES ({', '.join('?' * len(MANIFEST_COLUMNS))})")
     for _, rows in groupby(manifest_rows(manifest), itemgetter(0)):

@@ -109,9 +109,13 @@ class RollupTables:
         """The rows of each table, sorted by its key."""
         whole = client_aggregation.merged(groups, groups.keys)
         counted = distinct_columns(self.stored.layout.measures)
-        stored = [(self.totals, client_aggregation.with_distinct_counts(whole, counted))]
+        return self.uncounted_rows(replace(whole, totals=client_aggregation.with_distinct_counts(whole, counted)))
+
+    def uncounted_rows(self, groups: Groups) -> list[tuple[Table, pa.Table]]:
+        """The rows of each table, sorted by its key, from merged groups; no distinct values are counted for totals."""
+        stored = [(self.totals, groups.totals)]
         for column, table in self.values.items():
-            stored.append((table, whole.values[column].filter(pc.field(VALUE).is_valid())))
+            stored.append((table, groups.values[column].filter(pc.field(VALUE).is_valid())))
         return [(table, self._keyed(rows, table)) for table, rows in stored]
 
     def _keyed(self, rows: pa.Table, table: Table) -> pa.Table:

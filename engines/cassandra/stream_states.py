@@ -1,8 +1,8 @@
 """Adds the events of a stream to the rows of a roll-up. The states of all groups stay in Cassandra, none in the client.
 
-Each write reads the rows of its groups, adds its events and writes them. The write timestamp of a row is its position:
-the number of events, counted from the start of the stream, that it includes. After a kill, no event is added to a row
-that includes it.
+To store events, the client reads the rows of their groups, merges the events into them, and writes the rows again. The
+position of a row is the number of events, counted from the start of the stream, that it includes; it is the row's write
+timestamp. After a kill, no event is added to a row that already includes it.
 """
 
 from collections import defaultdict
@@ -28,7 +28,7 @@ POSITION = f"writetime({COUNT})"
 MOST_KEYS = 100
 """The most rows that one statement reads, so that no read keeps a node busy for long."""
 Store = Callable[[Table, pa.Table, int], None]
-"""Writes rows into a table, with a position; it returns when they are stored."""
+"""Writes rows into a table with a position as their write timestamp, and returns when they are stored."""
 
 
 class _Rows(NamedTuple):
@@ -67,7 +67,7 @@ class States:
     store: Store
 
     def add(self, events: pa.Table, first: int) -> None:
-        """Adds events to the rows of their groups; before them, the stream has `first` events.
+        """Adds events to the rows of their groups; `first` is the number of events that the stream has before them.
 
         If an interrupted write has left rows that include only the first of these events, the events are split there,
         and both parts are added in turn. FailureError if Cassandra fails.
@@ -77,7 +77,7 @@ class States:
         if groups is None:
             return
         last = first + events.num_rows
-        found = [_Rows(table, new, self._stored(table, new)) for table, new in self.rollup.rows(groups)]
+        found = [_Rows(table, new, self._stored(table, new)) for table, new in self.rollup.uncounted_rows(groups)]
         positions = {position for rows in found for position in rows.stored[POSITION].to_pylist()}
         if between := [position for position in positions if first < position < last]:
             cut = min(between)
@@ -100,7 +100,7 @@ class States:
             for column, rows in zip(self.rollup.values, merged, strict=True)
             if distinct_count(column) in counted
         ]
-        whole = _merged(keys, [totals.new.drop_columns(counted), totals.stored, *counts])
+        whole = _merged(keys, [totals.new, totals.stored, *counts])
         for name in counted:
             whole = whole.set_column(whole.column_names.index(name), name, pc.fill_null(whole[name], 0))
         for (table, *_), rows in zip(found, (whole, *merged), strict=True):
@@ -131,7 +131,7 @@ def _keys(table: Table, rows: pa.Table) -> Iterator[tuple[int, int, list[tuple[A
 
 
 def _merged(keys: Sequence[str], parts: list[pa.Table]) -> pa.Table:
-    """One row for each key; a column that a part lacks is NULL there."""
+    """Merges the rows of each key into one; rows of a part that lacks a column have NULL in it."""
     rows = pa.concat_tables(parts, promote_options="default")
     others = [name for name in rows.column_names if name not in keys]
     functions = {name: "max" if name == POSITION else merge_function(name) for name in others}
