@@ -18,7 +18,7 @@ from rollup_bench.harness.follow.asking import Schedule
 from rollup_bench.harness.follow.killing import Victim, killing
 from rollup_bench.harness.follow.request import Request
 from rollup_bench.harness.follow.sending import Outlet, Sending, sending
-from rollup_bench.harness.follow.store import PATIENCE, Begin, Phase, Task
+from rollup_bench.harness.follow.store import Begin, Phase, Task
 from rollup_bench.harness.follow.stream import Stream, encoded
 from rollup_bench.harness.follow.usage import Usage
 from rollup_bench.harness.follow.watching import Watching
@@ -30,6 +30,7 @@ from rollup_bench.servers import Server
 from rollup_bench.servers.budget import budget
 from rollup_bench.servers.watch import Watch
 from rollup_bench.streams import registry
+from rollup_bench.streams.contract import PATIENCE
 from rollup_bench.workloads.layouts import Layout
 from rollup_bench.workloads.measures import Function, Measure
 from rollup_bench.workloads.questions import Aggregate, Question

@@ -1,6 +1,7 @@
 """A process that publishes messages at instants fixed beforehand."""
 
 import multiprocessing
+import signal
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
@@ -15,12 +16,14 @@ import numpy as np
 
 from rollup_bench.engines.failures import reason
 from rollup_bench.errors import FailureError
+from rollup_bench.harness.run.child import received
 from rollup_bench.harness.stats.freshness import Seconds
 from rollup_bench.servers.connection import Connection
 from rollup_bench.servers.watch import Watch
 from rollup_bench.streams import registry
 from rollup_bench.streams.contract import PATIENCE
 
+SENDER = "the sender"
 STARTS = 60.0
 """Seconds in which the process must have reached the broker."""
 BUFFER = 1 << 20
@@ -63,7 +66,7 @@ class Sending:
         """Waits until all messages are acknowledged; FailureError if the process fails, or at the deadline."""
         while not self._pipe.poll(0.1):
             watch.check()
-        _received(self._process, self._pipe)
+        received(self._process, self._pipe, SENDER)
 
 
 @contextmanager
@@ -85,7 +88,7 @@ def sending(outlet: Outlet, messages: Iterable[bytes], rate: float) -> Iterator[
         try:
             if not ours.poll(STARTS):
                 raise FailureError(f"the sender did not reach {outlet.broker} in {STARTS:g} s")
-            _received(process, ours)
+            received(process, ours, SENDER)
             yield Sending(process, ours, sent, acknowledged, size)
         finally:
             process.kill()
@@ -109,22 +112,12 @@ def _instants(array: Any) -> Any:
     return array
 
 
-def _received(process: BaseProcess, pipe: Pipe) -> None:
-    """Receives that the process has done what it should; FailureError if it failed."""
-    try:
-        failure = pipe.recv()
-    except EOFError:
-        process.join(1)
-        failure = f"it ended with status {process.exitcode}"
-    if failure:
-        raise FailureError(f"the sender: {failure}")
-
-
 def _run(pipe: Pipe, outlet: Outlet, file: Path, rate: float, sent: Any, acknowledged: Any) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the parent, which then ends this process
     try:
         broker = registry.broker(outlet.broker, outlet.connection)
         with broker.producer(outlet.topic, acknowledged.__setitem__) as producer, file.open("rb", BUFFER) as lines:
-            pipe.send("")
+            pipe.send(None)
             start = pipe.recv()
             for number, line in enumerate(lines):
                 due = start + number / rate
@@ -135,6 +128,6 @@ def _run(pipe: Pipe, outlet: Outlet, file: Path, rate: float, sent: Any, acknowl
                 producer.send(line[:-1])
                 sent[number] = now
             producer.flush(Watch(seconds=PATIENCE))
-        pipe.send("")
+        pipe.send(None)
     except Exception as error:  # the other process reports it
         pipe.send(reason(error))

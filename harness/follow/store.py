@@ -25,6 +25,7 @@ from rollup_bench.harness.follow.asking import Schedule, answer, clients, sessio
 from rollup_bench.harness.follow.feeding import Feeding, feeding
 from rollup_bench.harness.follow.sending import Outlet
 from rollup_bench.harness.run.arms import server
+from rollup_bench.harness.run.child import ended, received
 from rollup_bench.servers.budget import Budget
 from rollup_bench.servers.connection import Connection
 from rollup_bench.streams import registry
@@ -32,8 +33,9 @@ from rollup_bench.workloads.questions import Question
 
 CLIENTS = 4
 """How many questions are asked at the same time; further ones wait."""
-PATIENCE = 120.0
+STORED_WITHIN = 120.0
 """Seconds after its end in which a stream must be stored."""
+FOLLOWER = "the follower"
 QUIET = 1 / 3
 """How long questions are asked while nothing is written, as a share of the length of the stream."""
 STARTS = 240.0
@@ -63,7 +65,7 @@ class Task(msgspec.Struct, frozen=True):
 
     def deadline(self, start: float) -> float:
         """When a stream that starts at an instant must be stored."""
-        return start + self.seconds + PATIENCE
+        return start + self.seconds + STORED_WITHIN
 
 
 class Begin(msgspec.Struct, frozen=True):
@@ -90,7 +92,7 @@ class Store:
             while not self._pipe.poll(0.1):
                 if time.monotonic() > until:
                     raise FailureError(f"the follower was not ready after {STARTS:g} s")
-            self._received()
+            received(self._process, self._pipe, FOLLOWER)
         except BaseException:
             self.kill()
             raise
@@ -100,13 +102,13 @@ class Store:
         try:
             self._pipe.send(begin)
         except OSError:
-            raise FailureError(f"the follower: {self._end()}") from None
+            raise FailureError(f"{FOLLOWER}: {ended(self._process)}") from None
 
     def next(self, seconds: float) -> tuple[Phase, Answer] | None:
         """The next answer; None if there is none in `seconds`, or if it has `ended`. FailureError if it has failed."""
         if not self._pipe.poll(seconds):
             return None
-        message: tuple[Phase, Answer] | None = self._received()
+        message: tuple[Phase, Answer] | None = received(self._process, self._pipe, FOLLOWER)
         self.ended = message is None
         return message
 
@@ -115,19 +117,6 @@ class Store:
         self._process.kill()
         self._process.join()
         self._pipe.close()
-
-    def _received(self) -> Any:
-        try:
-            message = self._pipe.recv()
-        except (EOFError, OSError):
-            message = self._end()
-        if isinstance(message, str):
-            raise FailureError(f"the follower: {message}")
-        return message
-
-    def _end(self) -> str:
-        self._process.join(1)
-        return f"it ended with status {self._process.exitcode}"
 
 
 Report = Callable[[Phase], Callable[[Answer], None]]

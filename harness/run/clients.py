@@ -14,13 +14,14 @@ from typing import Any, NamedTuple
 import msgspec
 
 from rollup_bench.engines.failures import reason
-from rollup_bench.errors import FailureError
 from rollup_bench.harness.records.lines import Spent
 from rollup_bench.harness.run import sender
+from rollup_bench.harness.run.child import received
 from rollup_bench.harness.run.costs import Gauge, Meter
 
 Factory = Callable[[], AbstractContextManager[Callable[[Any], object]]]
 Check = Callable[[int, object], bool]
+CLIENT = "a client process"
 _SECOND = 10**9
 _CONNECT = 600.0  # the most seconds in which a process starts and connects all its clients
 
@@ -88,7 +89,7 @@ def drive(arm: Endpoint, work: Work, clients: int, gauge: Gauge, processes: int 
             theirs.close()
             children.append((child, ours))
         for process, pipe in children:
-            _expect(process, pipe, _CONNECT)
+            received(process, pipe, CLIENT, _CONNECT)
         inbox.close()
         meter, start = Meter(gauge), time.monotonic_ns() + _SECOND // 10
         for _, pipe in children:
@@ -96,7 +97,7 @@ def drive(arm: Endpoint, work: Work, clients: int, gauge: Gauge, processes: int 
         handed = sender.hand_over(work.intended or (), start, start + _send_limit(work), outbox)
         outbox.close()
         until = start / _SECOND + work.seconds + 2 * work.limit + 10
-        reports = [_expect(process, pipe, max(until - time.monotonic(), 0)) for process, pipe in children]
+        reports = [received(process, pipe, CLIENT, max(until - time.monotonic(), 0)) for process, pipe in children]
         spent = meter.read(sum(processor for _, processor in reports))
     finally:
         for process, _ in children:
@@ -124,18 +125,6 @@ class _Share(NamedTuple):
         Attempt n sends request n modulo the number of requests, so that every process sends all requests in turn.
         """
         return iter(range(self.number, sys.maxsize, self.processes * len(self.work.requests) + 1))
-
-
-def _expect(process: BaseProcess, pipe: Connection, seconds: float) -> Any:
-    """Returns the next message of a client process; FailureError if the process fails or is silent for `seconds`."""
-    try:
-        message = pipe.recv() if pipe.poll(seconds) else f"did not report within {seconds:g} s"
-    except EOFError:
-        process.join(1)
-        message = f"ended with status {process.exitcode}"
-    if isinstance(message, str):
-        raise FailureError(f"a client process {message}")
-    return message
 
 
 def _process(pipe: Connection, share: _Share) -> None:
