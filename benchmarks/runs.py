@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from rollup_bench.engines import registry
 from rollup_bench.harness.records.findings import Run, noise_floor, processor
 from rollup_bench.harness.records.lines import ClosedLoop, Rounds, Verdict, of_type
 from rollup_bench.harness.records.loads import mean_loads
@@ -183,7 +184,7 @@ class Noise(Metric):
 def _parameters(name: str) -> dict[str, list[Any]]:
     known = dataset.read(name)
     return {
-        "engine": ["duckdb", "duckdb-served", "druid", "cassandra"],
+        "engine": [name for name in registry.names() if name != "truth"],
         "layout": list(known.layouts),
         "question": [*known.questions, *known.mixes],
         "rows": [PROFILES[one].rows[0] for one in ("quick", "standard")] if known.source.generator else [ALL],

@@ -66,6 +66,8 @@ def main(runs: tuple[str, ...]) -> None:
     if len({one.rows for one in found}) <= SIZES:
         raise RequestError(f"RUN: runs of {len(set(runs))} sizes are given; give {SIZES + 1} sizes or more")
     lines = list(compared(found))
+    if not lines:
+        raise RequestError("RUN: the smaller runs predict nothing: give runs of --profile quick, standard or full")
     table = new_table("arm", "figure", right=["expected s", "measured s", "span", ""])
     for one in lines:
         outside = "" if one.is_within else "outside"

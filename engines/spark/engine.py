@@ -67,7 +67,6 @@ class Spark(Engine):
         if server is not None and server.via == "external":
             self.scope = "a Spark of one's own behind a Connect server, tables as Parquet files"
         elif server is not None and (workers := server.recipe.workers):
-            self.nodes = workers
             self.scope = f"{workers} workers and a Connect server on one machine, tables as Parquet files"
 
     @cached_property

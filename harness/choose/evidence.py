@@ -25,12 +25,11 @@ from rollup_bench.harness.records.lines import (
 )
 from rollup_bench.harness.records.routes import different, routes, shares
 from rollup_bench.harness.records.streams import Record
-from rollup_bench.harness.run.verdicts import RIGHT
+from rollup_bench.harness.run.verdicts import RIGHT, tolerated
 from rollup_bench.workloads import dataset as datasets
 from rollup_bench.workloads.dataset import Dataset
 from rollup_bench.workloads.layouts import RAW
 from rollup_bench.workloads.mixes import Mix
-from rollup_bench.workloads.questions import tolerated
 
 LEAST_LAUNCHES = 3  # from so many launches on, the error of a figure is known well enough
 UNKNOWN = "the processor time of its server is unknown"

@@ -14,7 +14,7 @@ DAYS = DAYS_A_YEAR / 12  # in a month
 HOURS = 24 * DAYS
 SECONDS = 3600 * HOURS
 GB = 1e9
-_STEP = 1.25  # the ratio of a rate to the next higher one that a run tries
+_STEP = 1.28  # the largest ratio of a rate to the next lower one that a run tries
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 
 from rollup_bench.harness.records.findings import Run
-from rollup_bench.harness.records.lines import ClosedLoop, OpenLoop, of_cell
+from rollup_bench.harness.records.lines import OpenLoop
 from rollup_bench.harness.run import loops
 from rollup_bench.harness.run.profiles import PROFILES
 from rollup_bench.harness.stats.percentiles import episodes
@@ -89,8 +89,7 @@ class UnderLoad(msgspec.Struct, frozen=True):
 
 def under_load(run: Run, mix: Mix, arm: str) -> UnderLoad | None:
     """Returns the open loops of a mix on an arm; None if it was not put under load."""
-    closed = [line for line in of_cell(run.lines, ClosedLoop, mix.name, arm) if line.cache == "hot"]
-    opened = [line for line in of_cell(run.lines, OpenLoop, mix.name, arm) if line.load not in loops.OWN_SHARES]
+    closed, opened = loops.of_arm(run.lines, mix.name, arm)
     if not closed:
         return None
     order = _order(run, mix)

@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rollup_bench.harness.records.findings import Cell, Run, drifting, floors, processor, processor_logs
+from rollup_bench.harness.records.findings import Cell, Run, claimed, drifting, floors, processor, processor_logs
 from rollup_bench.harness.stats import noise
 from rollup_bench.harness.stats.abba import AGAIN
-from rollup_bench.harness.stats.claims import Claim, claims
+from rollup_bench.harness.stats.claims import Claim
 from rollup_bench.harness.stats.estimate import Estimate, Logs, asked, difference, estimate, logarithms, midmean
 
 _ENOUGH = 4  # if two runs share fewer cells (questions on arms), no median ratio is computed
@@ -48,7 +48,7 @@ def compare(before: Run, after: Run) -> Comparison:
 def compare_processor(before: Run, after: Run) -> Comparison:
     """Compares the processor seconds of client and engine for one request to each cell that both runs asked alone.
 
-    A cell is left out if only one of the runs could measure the engine's part.
+    A cell is left out if only one of the runs could measure the engine's part; one that drifts supports no claim.
     """
     old, new = processor(before), processor(after)
     both = [cell for cell in old if cell in new and (old[cell].engine is None) == (new[cell].engine is None)]
@@ -56,7 +56,7 @@ def compare_processor(before: Run, after: Run) -> Comparison:
     before_level, after_level = (
         {cell: estimate([np.array([log]) for log in run[cell].values()]) for cell in both} for run in logs
     )
-    return _compare(before_level, after_level, {}, set())
+    return _compare(before_level, after_level, {}, drifting(before) | drifting(after))
 
 
 def wider_floors(before: Run, after: Run) -> dict[noise.Key, Estimate]:
@@ -76,12 +76,9 @@ def _compare(
     """Compares log seconds; `held_against` has the noise floor of each question, `unsteady` the cells that drift."""
     both = [cell for cell in old if cell in new]
     common = float(np.median([new[cell].centre - old[cell].centre for cell in both])) if len(both) >= _ENOUGH else 0.0
-    ratios = [difference(new[cell], old[cell], common) for cell in both]
-    floors_of_cells = [held_against.get((cell.question, cell.cache)) for cell in both]
-    found = claims(ratios, floors_of_cells, [cell in unsteady for cell in both])
-    claimed = dict(zip(both, found, strict=True))
+    found = claimed({cell: difference(new[cell], old[cell], common) for cell in both}, held_against, unsteady)
     cells = dict.fromkeys([*old, *new])
-    changes = [Change(cell, _seconds(old.get(cell)), _seconds(new.get(cell)), claimed.get(cell)) for cell in cells]
+    changes = [Change(cell, _seconds(old.get(cell)), _seconds(new.get(cell)), found.get(cell)) for cell in cells]
     return Comparison(math.exp(common), changes)
 
 

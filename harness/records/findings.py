@@ -2,18 +2,20 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import combinations
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from rollup_bench.errors import RequestError
 from rollup_bench.harness.records import lines
-from rollup_bench.harness.records.lines import Cost, Header, Record, Rounds, of_type
+from rollup_bench.harness.records.lines import Cost, Header, MixedQuestions, Record, Rounds, of_type
 from rollup_bench.harness.records.run_log import newest
 from rollup_bench.harness.stats import noise, student
 from rollup_bench.harness.stats.abba import AGAIN
@@ -35,6 +37,11 @@ class Cell(NamedTuple):
     cache: str
     arm: str
 
+    @property
+    def cells(self) -> "tuple[Cell]":
+        """The cell itself, as `Pair.cells` has two."""
+        return (self,)
+
 
 class Pair(NamedTuple):
     """Two arms at one question in one cache state."""
@@ -48,6 +55,9 @@ class Pair(NamedTuple):
     def cells(self) -> tuple[Cell, Cell]:
         """The cells of the two arms."""
         return Cell(self.question, self.cache, self.arm), Cell(self.question, self.cache, self.versus)
+
+
+Compared = TypeVar("Compared", Cell, Pair)
 
 
 class Difference(NamedTuple):
@@ -111,7 +121,7 @@ class Run:
             raise RequestError(f"{name}: its first line is not the header of a run; give a .jsonl that `run` wrote")
         return cls(header, newest(remaining))
 
-    @property
+    @cached_property
     def questions(self) -> dict[tuple[str, str], list[Rounds]]:
         """The rounds of each question and cache state, in the order of the launches."""
         questions: dict[tuple[str, str], list[Rounds]] = defaultdict(list)
@@ -207,12 +217,12 @@ def noise_floor(run: Run) -> NoiseFloor | None:
 
 def differences(run: Run) -> list[Difference]:
     """Compares every two arms at every question and cache state, with one false discovery rate for all comparisons."""
-    return _claimed(run, ratios(run), floors(run))
+    return _differences(run, ratios(run), floors(run))
 
 
 def processor_differences(run: Run) -> list[Difference]:
     """Compares the processor seconds of every two arms at every question, with one false discovery rate for all."""
-    return _claimed(run, processor_ratios(run), {})
+    return _differences(run, processor_ratios(run), {})
 
 
 def ratios(run: Run) -> dict[Pair, Estimate]:
@@ -239,6 +249,21 @@ def processor_ratios(run: Run) -> dict[Pair, Estimate]:
     return dict(zip(found, estimates(list(found.values())), strict=True))
 
 
+def claimed(
+    ratios: Mapping[Compared, Estimate], held_against: Mapping[noise.Key, Estimate], unsteady: Set[Cell]
+) -> dict[Compared, Claim]:
+    """Returns the claims about ratios, with one false discovery rate for all; a drifting cell supports none.
+
+    `held_against` has the noise floor of each question and cache state, and `unsteady` the cells that drift.
+    """
+    found = claims(
+        list(ratios.values()),
+        [held_against.get((one.question, one.cache)) for one in ratios],
+        [not unsteady.isdisjoint(one.cells) for one in ratios],
+    )
+    return dict(zip(ratios, found, strict=True))
+
+
 def processor_logs(run: Run) -> dict[Cell, dict[int, float]]:
     """Returns, by cell and launch, the logarithm of the processor seconds of client and engine for one request."""
     return {
@@ -247,15 +272,10 @@ def processor_logs(run: Run) -> dict[Cell, dict[int, float]]:
     }
 
 
-def _claimed(run: Run, found: Mapping[Pair, Estimate], held_against: Mapping[noise.Key, Estimate]) -> list[Difference]:
-    """Returns the claims about ratios; a drifting cell supports none."""
-    unsteady = drifting(run)
-    claimed = claims(
-        list(found.values()),
-        [held_against.get((pair.question, pair.cache)) for pair in found],
-        [not unsteady.isdisjoint(pair.cells) for pair in found],
-    )
-    return [Difference(*pair, claim) for pair, claim in zip(found, claimed, strict=True)]
+def _differences(
+    run: Run, found: Mapping[Pair, Estimate], held_against: Mapping[noise.Key, Estimate]
+) -> list[Difference]:
+    return [Difference(*pair, claim) for pair, claim in claimed(found, held_against, drifting(run)).items()]
 
 
 def _change(rounds: Logs) -> Logs:
@@ -270,10 +290,12 @@ def _drifts(change: Estimate) -> bool:
 
 
 def _costs(run: Run) -> dict[Cell, dict[int, Cost]]:
-    """Returns the measurements of each cell alone, by launch in order."""
+    """Returns the measurements of each cell alone, by launch in order; `questions` counts requests, also of a mix."""
     costs: dict[Cell, dict[int, Cost]] = defaultdict(dict)
+    lengths = {mix.question: sum(mix.counts.values()) for mix in of_type(run.lines, MixedQuestions)}
     for cost in sorted(of_type(run.lines, Cost), key=lambda cost: cost.launch):
-        costs[Cell(cost.question, cost.cache, cost.arm)][cost.launch] = cost
+        count = cost.questions * lengths.get(cost.question, 1)
+        costs[Cell(cost.question, cost.cache, cost.arm)][cost.launch] = replace(cost, questions=count)
     return dict(costs)
 
 

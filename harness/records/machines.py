@@ -10,6 +10,7 @@ from rollup_bench.harness.records.findings import (
     Cell,
     Pair,
     Run,
+    claimed,
     differences,
     drifting,
     processor_ratios,
@@ -17,7 +18,7 @@ from rollup_bench.harness.records.findings import (
     timings,
 )
 from rollup_bench.harness.stats import noise
-from rollup_bench.harness.stats.claims import Claim, claims
+from rollup_bench.harness.stats.claims import Claim
 from rollup_bench.harness.stats.estimate import Estimate, difference
 
 Agreement = Literal["same choice", "other choice", "undecided"]
@@ -53,15 +54,14 @@ def compare_ratios(before: Run, after: Run) -> list[RatioChange]:
 
 
 def compare_processor_ratios(before: Run, after: Run) -> list[RatioChange]:
-    """Compares the ratio of the processor seconds of every two arms."""
-    return _compare(processor_ratios(before), processor_ratios(after), {}, set())
+    """Compares the ratio of the processor seconds of every two arms, as `compare_ratios` does that of the times."""
+    return _compare(processor_ratios(before), processor_ratios(after), {}, drifting(before) | drifting(after))
 
 
 def choices(before: Run, after: Run) -> list[Choice]:
     """Returns the fastest arms in both runs, at each question that both timed on two arms or more."""
-    both = [cell for cell in timings(before) if cell in timings(after)]
-    arms: dict[noise.Key, list[str]] = {}
-    for cell in both:
+    timed, arms = timings(after), dict[noise.Key, list[str]]()
+    for cell in (cell for cell in timings(before) if cell in timed):
         arms.setdefault((cell.question, cell.cache), []).append(cell.arm)
     slower = _slower(before), _slower(after)
     return [_choice(key, names, *slower) for key, names in arms.items() if len(names) > 1]
@@ -75,12 +75,9 @@ def _compare(
 ) -> list[RatioChange]:
     old, new = _sorted(before), _sorted(after)
     pairs = [pair for pair in old if pair in new]
-    changes = [difference(new[pair], old[pair]) for pair in pairs]
-    floors_of_pairs = [held_against.get((pair.question, pair.cache)) for pair in pairs]
-    found = claims(changes, floors_of_pairs, [not unsteady.isdisjoint(pair.cells) for pair in pairs])
-    return [
-        RatioChange(pair, old[pair].ratio, new[pair].ratio, claim) for pair, claim in zip(pairs, found, strict=True)
-    ]
+    changes = {pair: difference(new[pair], old[pair]) for pair in pairs}
+    found = claimed(changes, held_against, unsteady)
+    return [RatioChange(pair, old[pair].ratio, new[pair].ratio, claim) for pair, claim in found.items()]
 
 
 def _sorted(found: Mapping[Pair, Estimate]) -> dict[Pair, Estimate]:

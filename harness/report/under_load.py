@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import msgspec
 
 from rollup_bench.harness.records.findings import Run
-from rollup_bench.harness.records.lines import ClosedLoop, OpenLoop, Spent, of_cell
+from rollup_bench.harness.records.lines import OpenLoop, Spent
 from rollup_bench.harness.run import loops, search
 
 
@@ -32,10 +32,9 @@ class UnderLoadView(msgspec.Struct, frozen=True, omit_defaults=True):
 
 def under_load(run: Run, question: str, arm: str) -> UnderLoadView | None:
     """Returns the figures of a question or a mix on an arm under load in the hot state; None if not measured."""
-    closed = [loop for loop in of_cell(run.lines, ClosedLoop, question, arm) if loop.cache == "hot"]
+    closed, opened = loops.of_arm(run.lines, question, arm)
     if not closed:
         return None
-    opened = [line for line in of_cell(run.lines, OpenLoop, question, arm) if line.load not in loops.OWN_SHARES]
     capacity, highest = loops.capacity(closed), search.highest(opened)
     return UnderLoadView(
         capacity,

@@ -102,12 +102,18 @@ def _measured(engine: Engine, plan: Plan, events: Events, watch: Watch) -> Loade
 
 
 def _divided(engine: Engine, plan: Plan, events: Events, watch: Watch, spark: Connection) -> Loaded:
-    """Loads the plan, its parts in tasks of Spark; the processor seconds of these tasks are not known."""
+    """Loads the plan, its parts in tasks of Spark, whose processor seconds are not known.
+
+    Without parts, an engine loads a declared layout by itself; of other layouts, an earlier attempt loaded all parts.
+    """
     from rollup_bench.engines.spark.tasks import each_done
 
     began = time.perf_counter()
     _check_reach(engine, spark)
-    parts, pace = engine.parts(plan, events), Pace(watch.say, "by tasks of Spark: ", events.statistics.rows)
+    parts = engine.parts(plan, events)
+    if not parts and plan.layout.grain:
+        return _measured(engine, plan, events, watch)
+    pace = Pace(watch.say, "by tasks of Spark: ", events.statistics.rows)
     for rows in each_done(spark, lambda number: parts[number](), len(parts), watch.remaining):
         pace(rows)
         watch.check()

@@ -1,13 +1,13 @@
 """Runs closed and open loops, and interprets the lines of both."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from rollup_bench.harness.records.lines import Cache, ClosedLoop, OpenLoop, Route
+from rollup_bench.harness.records.lines import Cache, ClosedLoop, OpenLoop, Record, Route, of_cell
 from rollup_bench.harness.run.clients import Attempt, Driven, Endpoint, Work, drive
 from rollup_bench.harness.run.costs import Gauge
 from rollup_bench.harness.run.routes import RouteOf, counted, unknown
@@ -84,6 +84,12 @@ def sweep(target: Target, clients: int, seconds: float, gauge: Gauge, drive: Dri
         spent=spent,
         routes=target.routes(attempts),
     )
+
+
+def of_arm(records: Iterable[Record], name: str, arm: str) -> tuple[list[ClosedLoop], list[OpenLoop]]:
+    """Returns the closed and the open loops of a question or a mix on an arm, in the hot state."""
+    closed = [line for line in of_cell(records, ClosedLoop, name, arm) if line.cache == "hot"]
+    return closed, [line for line in of_cell(records, OpenLoop, name, arm) if line.load not in OWN_SHARES]
 
 
 def capacity(sweeps: Sequence[ClosedLoop]) -> float | None:

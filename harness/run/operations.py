@@ -1,8 +1,6 @@
 """Records what engines demand of the people who run them, and measures how servers recover from a crash."""
 
 import multiprocessing
-import os
-import signal
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -22,6 +20,7 @@ from rollup_bench.harness.run.arms import Arm, Say, connected
 from rollup_bench.harness.run.expected import Expected, tolerated
 from rollup_bench.harness.run.request import Request
 from rollup_bench.servers import Server
+from rollup_bench.servers.processes import with_children
 from rollup_bench.servers.watch import Watch
 from rollup_bench.workloads.questions import Question
 
@@ -54,15 +53,16 @@ def measure(request: Request, log: RunLog, arms: Sequence[Arm], servers: Mapping
 
 
 def recovered(name: str, server: Server, home: Path, asked: Asked) -> float:
-    """Kills all processes of a server and starts it again; returns the seconds until all answers are as before.
+    """Kills a server with all that it started, and starts it again; returns the seconds until answers are as before.
 
     Raises FailureError if this takes more than `LIMIT` seconds.
     """
     before = _answers(name, server, home, asked)
     expected = Expected(before, [tolerated(question) for _, question in asked])
     began = time.monotonic()
-    for pid in server.pids.values():
-        os.kill(pid, signal.SIGKILL)
+    for process in with_children(list(map(psutil.Process, server.pids.values()))):
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
     server.restart(Watch(seconds=LIMIT))
     while time.monotonic() - began < LIMIT:
         with suppress(*UNANSWERED):
@@ -108,5 +108,13 @@ def _answers(name: str, server: Server | None, home: Path, asked: Asked) -> list
 
 
 def _memory(server: Server | None) -> dict[str, int]:
-    """Returns the resident bytes of each process of a server; empty if its processes are unknown."""
-    return {name: psutil.Process(pid).memory_info().rss for name, pid in server.pids.items()} if server else {}
+    """Returns the resident bytes of each process of a server and its children; empty if its processes are unknown."""
+    pids = server.pids if server else {}
+    return {name: sum(map(_resident, with_children([psutil.Process(pid)]))) for name, pid in pids.items()}
+
+
+def _resident(process: psutil.Process) -> int:
+    """Returns the resident bytes of a process; 0 if it has ended."""
+    with suppress(psutil.NoSuchProcess):
+        return int(process.memory_info().rss)
+    return 0

@@ -1,11 +1,11 @@
 """The cache state `cached`: the same request again and again, to engines that can answer from a cache of results."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from itertools import repeat
 
 from rollup_bench.engines.failures import quietly_closed
-from rollup_bench.harness.records.lines import Fault
+from rollup_bench.errors import FailureError
 from rollup_bench.harness.records.run_log import RunLog
 from rollup_bench.harness.run.admission import log_fault
 from rollup_bench.harness.run.arms import Arm
@@ -34,17 +34,15 @@ def cached_questions(
     asks: Mapping[str, Ask],
     cached: Mapping[str, Ask],
 ) -> Iterator[TimedQuestion]:
-    """Yields questions with the arms whose cached answer equals that without cache; another answer adds a fault."""
+    """Yields questions with the arms whose cached answer equals that without cache; another answer is a fault."""
     for name, arms in right.items():
         question = request.defaults[name]
         equal = []
         for arm in (arm for arm in arms if arm in cached):
-            with suppress(Exception):  # an arm that raises an error is left out
-                if _equal(question, asks[arm], cached[arm]):
-                    equal.append(arm)
-                else:
-                    doing, reason = f"answering {name} from its result cache", "the cached answer differs"
-                    log.add(Fault(arm=arm, doing=doing, reason=reason, launch=number))
+            with log_fault(log, arm, f"answering {name} from its result cache", number):
+                if not _equal(question, asks[arm], cached[arm]):
+                    raise FailureError("the cached answer differs")
+                equal.append(arm)
         if equal:
             yield TimedQuestion(name, tuple(equal), equal[0], repeat(question).__next__, "cached")
 

@@ -62,11 +62,11 @@ def check(question: Question, answer: pa.Table, events: Events) -> Judgement:
         return Judgement(Kind.WRONG, error.reason)
     if not observed:
         return Judgement(Kind.RIGHT)
-    return Judgement(Kind.WITHIN, observed=observed, tolerated=_tolerated(question))
+    return Judgement(Kind.WITHIN, observed=observed, tolerated=tolerated(question))
 
 
-def _tolerated(question: Question) -> float:
-    """Returns the largest error that the question tolerates in any measure or in its top-n."""
+def tolerated(question: Question) -> float:
+    """Returns the largest error that a question tolerates, in any measure or in its top-n; 0.0 if it must be exact."""
     match question:
         case Aggregate():
             return max([m.error for m in question.measures] + [question.top.error if question.top else 0.0])

@@ -1,6 +1,7 @@
 """Changes between two runs whose times are given."""
 
 import pytest
+from msgspec.structs import replace
 
 from rollup_bench.harness.records.compare import Change, compare, compare_processor
 from rollup_bench.harness.records.findings import Cell, Run
@@ -146,6 +147,20 @@ def test_a_cell_that_drifts_in_one_of_the_runs_supports_no_claim() -> None:
     falling = run(*(rounds("q", {"a": [400, 400, 300, 300]}, launch) for launch in range(8)))
     level = run(*(rounds("q", {"a": [100] * 4}, launch) for launch in range(8)))
     assert claim(falling, level).outcome == claim(level, falling).outcome == "drifts"
+
+
+def test_processor_seconds_of_a_cell_that_drifts_support_no_claim() -> None:
+    def costs(seconds: float, last: int) -> Run:
+        spent = Spent(seconds=1.0, client=seconds, engine=None)
+        cost = Cost(arm="a", question="q", cache="hot", launch=0, questions=1, spent=spent)
+        lines = [replace(cost, launch=launch) for launch in range(8)]
+        return run(*lines, *(rounds("q", {"a": [400, 400, last, last]}, launch) for launch in range(8)))
+
+    def outcomes(last: int) -> list[str]:
+        changed = compare_processor(costs(1.0, 400), costs(2.0, last)).changes
+        return [one.claim.outcome for one in changed if one.claim]
+
+    assert (outcomes(400), outcomes(300)) == (["slower"], ["drifts"])
 
 
 def test_processor_seconds_are_compared_where_both_runs_measured_the_same_processes() -> None:

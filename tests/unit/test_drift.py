@@ -5,8 +5,16 @@ import math
 import numpy as np
 import pytest
 
-from rollup_bench.harness.records.findings import Cell, alone, differences, drifting, processor, processor_differences
-from rollup_bench.harness.records.lines import Cost, Spent
+from rollup_bench.harness.records.findings import (
+    Cell,
+    alone,
+    differences,
+    drifting,
+    processor,
+    processor_differences,
+    processor_logs,
+)
+from rollup_bench.harness.records.lines import Cost, MixedQuestions, Spent
 from rollup_bench.harness.stats.estimate import estimate
 from tests.support.timed import rounds, run
 
@@ -36,6 +44,13 @@ def test_processor_seconds_are_those_of_one_request() -> None:
     assert found[B].client.seconds == pytest.approx(0.1)
     assert found[B].engine is None
     assert (found[B].total.low, found[B].total.high) == (0.0, math.inf)
+
+
+def test_processor_seconds_of_a_mix_are_those_of_one_of_its_requests() -> None:
+    mix = MixedQuestions(question="q", counts={"one": 3, "other": 1})
+    found = run(mix, *(cost("a", launch, 1.0, 3.0) for launch in range(3)))
+    assert processor(found)[A].total.seconds == pytest.approx(0.1)
+    assert processor_logs(found)[A][0] == pytest.approx(math.log(0.1))
 
 
 def test_processor_seconds_are_compared_within_each_launch() -> None:

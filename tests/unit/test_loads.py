@@ -4,21 +4,25 @@ import fcntl
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
 
-from rollup_bench.engines.contract import Loaded
+from rollup_bench.engines.contract import Loaded, Plan
 from rollup_bench.engines.duckdb import timeout
 from rollup_bench.engines.duckdb.engine import DuckDB
 from rollup_bench.errors import FailureError
 from rollup_bench.harness.run import loading
 from rollup_bench.servers.budget import Budget
+from rollup_bench.servers.connection import Connection
 from rollup_bench.servers.watch import Watch
 from rollup_bench.workloads import dataset as datasets
 from rollup_bench.workloads import events
+from rollup_bench.workloads.events import Events
 from tests.support import ROOT
 from tests.support.command import Command
 from tests.support.datasets import aggregate, span, write
@@ -55,13 +59,15 @@ def ensure(folder: Path, layout: str = "raw", watch: Watch | None = None) -> tup
     return loaded.rows, reused
 
 
-def load(folder: Path, layout: str = "raw", watch: Watch | None = None) -> tuple[Loaded, bool]:
+def load(
+    folder: Path, layout: str = "raw", watch: Watch | None = None, engine_type: type[DuckDB] = DuckDB, **keys: Any
+) -> tuple[Loaded, bool]:
     """The load, and whether it was there already."""
     dataset = datasets.read(str(folder / "mine.toml"))
     found = events.prepare(dataset, folder / "home")
-    engine = DuckDB(None, folder / "home", Budget(cores=2, memory=1 << 30))
+    engine = engine_type(None, folder / "home", Budget(cores=2, memory=1 << 30))
     plan = engine.plan(dataset, dataset.layout(layout), found.statistics)
-    loaded, reused = loading.ensure(engine, plan, found, folder / "home", watch or Watch())
+    loaded, reused = loading.ensure(engine, plan, found, folder / "home", watch or Watch(), **keys)
     assert engine.rows(plan) == loaded.rows
     return loaded, reused
 
@@ -110,6 +116,19 @@ def test_a_reused_load_says_whose_tasks_loaded_it(folder: Path) -> None:
     record.write_bytes(record.read_bytes().replace(b'"loaded_by":""', b'"loaded_by":"spark"'))
     loaded, reused = load(folder)
     assert (loaded.loaded_by, reused) == ("spark", True)
+
+
+class WithoutParts(DuckDB):
+    def parts(self, plan: Plan, events: Events) -> list[Callable[[], int]]:
+        return []
+
+
+def test_a_declared_layout_without_parts_is_not_loaded_by_tasks(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loading, "_check_reach", lambda *_: None)
+    monkeypatch.setattr("rollup_bench.engines.spark.tasks.each_done", lambda *_: iter(()))
+    spark = Connection(("127.0.0.1",), 1)
+    found = [load(folder, name, engine_type=WithoutParts, spark=spark)[0].loaded_by for name in ("hour", "raw")]
+    assert found == ["", "spark"]
 
 
 def test_a_database_that_is_missing_or_damaged_is_loaded_anew(folder: Path) -> None:

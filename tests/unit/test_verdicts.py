@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from rollup_bench.harness.conformance.tested_engine import few
-from rollup_bench.harness.run.verdicts import Judgement, Kind, check
+from rollup_bench.harness.run.verdicts import Judgement, Kind, check, tolerated
 from rollup_bench.workloads import answers, truth
 from rollup_bench.workloads.events import Events
 from rollup_bench.workloads.filters import parse as where
@@ -53,6 +53,20 @@ def wrong(reason: str) -> Judgement:
 
 def within(observed: float, tolerated: float) -> Judgement:
     return Judgement(Kind.WITHIN, "", pytest.approx(observed), tolerated)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("asked", "error"),
+    [
+        (question(), 0.0),
+        (question("distinct(user, error=0.05)", "quantile(gold, 0.5, error=0.02)"), 0.05),
+        (question("distinct(user, error=0.05)", top=Top(2, parse("count()"), error=0.1)), 0.1),
+        (Cohort(SPAN, SPAN.end, Age(Grain.DAY, 2), error=0.02), 0.02),
+        (Funnel(SPAN, ((),), 60), 0.0),
+    ],
+)
+def test_the_largest_error_that_a_question_tolerates(asked: Question, error: float) -> None:
+    assert tolerated(asked) == error
 
 
 TWO = counts(a=2, b=1)

@@ -15,10 +15,10 @@ from rollup_bench.harness.report.loads import LoadView, load_views
 from rollup_bench.harness.report.mixes import MixView, mixes
 from rollup_bench.harness.report.operations import ExtraTables, extra_tables
 from rollup_bench.harness.report.tables import busy, noise
+from rollup_bench.harness.run.verdicts import tolerated
 from rollup_bench.workloads import dataset
 from rollup_bench.workloads.dataset import Dataset
 from rollup_bench.workloads.layouts import TUNED
-from rollup_bench.workloads.questions import tolerated
 
 
 class QuestionView(msgspec.Struct, frozen=True):

@@ -10,10 +10,13 @@ function ticks(low, high, most) {
     return (fitting || series[4].filter((_, place) => place % 2 === 0)).sort((a, b) => a - b);
 }
 
-/* A mark whose shape tells the layout: a filled circle, a square or a triangle. */
+/* A mark whose shape tells the layout: a circle, a square, a triangle, a triangle on its tip or a diamond. */
 function mark(x, y, look) {
-    const path = { 0: `M${x - 4},${y} a4,4 0 1,0 8,0 a4,4 0 1,0 -8,0`, 1: `M${x - 4},${y - 4} h8 v8 h-8 z`, 2: `M${x},${y - 5} l5,9 h-10 z` };
-    return svg('path', { d: path[look.slice(-1)], class: 'mark ' + look });
+    const paths = [
+        `M${x - 4},${y} a4,4 0 1,0 8,0 a4,4 0 1,0 -8,0`, `M${x - 4},${y - 4} h8 v8 h-8 z`, `M${x},${y - 5} l5,9 h-10 z`,
+        `M${x},${y + 5} l5,-9 h-10 z`, `M${x},${y - 5} l5,5 l-5,5 l-5,-5 z`,
+    ];
+    return svg('path', { d: paths[look.slice(-1)], class: 'mark ' + look });
 }
 
 /* Draws lines of [x, y] points. A series is { name, look, points, signs }; `signs` are [x, text] without y, at the top.

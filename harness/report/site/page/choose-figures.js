@@ -4,7 +4,7 @@
 {
     const { PARTS, general, median, percents } = choosing;
     const SHOWN = 8;
-    const shadeOf = (name) => `tone-6 shade-${PARTS.indexOf(name)}`;
+    const shadeOf = (name) => `tone-none shade-${PARTS.indexOf(name)}`;
     const key = (name) => [svg('svg', { viewBox: '0 0 12 12', class: 'key', 'aria-hidden': 'true' }, svg('rect', { width: 12, height: 12, class: 'part ' + shadeOf(name) })), ' ' + name];
     const isAllowed = (rule, arm) => !rule.needs.engines.length || rule.needs.engines.includes(engineOf(arm));
 

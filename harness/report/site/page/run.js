@@ -18,11 +18,11 @@ const isAnswered = (cell) => ['right', 'within bound'].includes(cell.verdict);
 const cellOf = (question, arm) => question.cells.find((cell) => cell.arm === arm);
 const loadOf = (run, arm) => run.loads.find((load) => load.cost.arm === arm);
 
-/* The colour of an engine, which is the same on all pages: tone 6 if the engine is not one of this project. */
-const toneOf = (engine) => `tone-${site.engines.includes(engine) ? site.engines.indexOf(engine) % 6 : 6}`;
+/* The colour of an engine, which is the same on all pages: grey if the engine is not one of this project. */
+const toneOf = (engine) => `tone-${site.engines.includes(engine) ? site.engines.indexOf(engine) % 8 : 'none'}`;
 
 /* The look of an arm in charts: the colour of its engine, and a dash and a mark for its layout. */
-const lookOf = (run, arm) => `${toneOf(engineOf(arm))} style-${layoutsOf(run).indexOf(layoutOf(arm)) % 3}`;
+const lookOf = (run, arm) => `${toneOf(engineOf(arm))} style-${layoutsOf(run).indexOf(layoutOf(arm)) % 5}`;
 const armName = (arm) => h('span', { class: 'arm' }, h('i', { class: 'swatch ' + toneOf(engineOf(arm)) }), arm);
 
 /* Says how a cell compares with the lowest median on its layout. */

@@ -3,7 +3,7 @@
 /* The price of a candidate for a month, in each draw. */
 {
     const { DAYS_A_YEAR, Speed, UNFORESEEN, between, constant, drawn, eachDraw, scaled, sum, total } = choosing;
-    const DAYS = DAYS_A_YEAR / 12, HOURS = 24 * DAYS, SECONDS = 3600 * HOURS, DAY = 86400, GB = 1e9, STEP = 1.25;
+    const DAYS = DAYS_A_YEAR / 12, HOURS = 24 * DAYS, SECONDS = 3600 * HOURS, DAY = 86400, GB = 1e9, STEP = 1.28;
     const added = (values) => values.reduce((all, value) => all + (value || 0), 0);
 
     /* Prices candidates for given needs. */
