@@ -31,11 +31,11 @@ def recipe(name: str) -> Recipe:
 
 def broker(name: str, connection: Connection) -> Broker:
     """The client of a broker; RequestError if no broker has the name or its client library is not installed."""
-    package, library = _package(name), {"kafka": "confluent_kafka", "pulsar": "pulsar"}
-    if find_spec(library[name]) is None:
+    library: str = import_module(f"{_package(name)}.server").LIBRARY
+    if find_spec(library) is None:
         remedy = f"make all, or pip install 'rollup-bench[{name}]'"
-        raise RequestError(f"{name} needs the Python package {library[name]}: {remedy}")
-    opened: Broker = import_module(f"{package}.broker").BROKER(connection)
+        raise RequestError(f"{name} needs the Python package {library}: {remedy}")
+    opened: Broker = import_module(f"{_package(name)}.broker").BROKER(connection)
     return opened
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from rollup_bench.harness.records.streams import Kind
-from rollup_bench.harness.stats.freshness import Glance, Seconds
+from rollup_bench.harness.stats.freshness import Seconds
 from rollup_bench.workloads.truth.prefixes import Prefixes
 
 
@@ -32,11 +32,6 @@ class Judged:
     kind: Kind
     low: int = 0
     high: int = 0
-
-    @property
-    def glance(self) -> Glance:
-        """What the answer shows of the stream."""
-        return Glance(self.answer.asked, self.answer.done, self.low, self.high)
 
 
 def judged(answers: Sequence[Answer], prefixes: Mapping[str, Prefixes], sent: Seconds) -> list[Judged]:

@@ -30,11 +30,11 @@ class Percentiles(msgspec.Struct, frozen=True):
     detectable: float | None = None
 
 
-def percentiles(launches: Sequence[NDArray[np.float64]], level: float = LEVEL) -> Percentiles:
+def percentiles(launches: Sequence[NDArray[np.float64]]) -> Percentiles:
     """Summarises the positive times (seconds) of all launches, given as an array for each launch."""
     everything, centre = np.concatenate(launches), estimate([np.log(launch) for launch in launches])
-    low, high = centre.interval(level)
-    detectable = difference(centre, centre).detectable(level=level)
+    low, high = centre.interval()
+    detectable = difference(centre, centre).detectable()
     return Percentiles(
         samples=len(everything),
         median=centre.ratio,

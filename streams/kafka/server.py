@@ -6,6 +6,9 @@ from rollup_bench.servers.connection import Connection
 from rollup_bench.servers.recipe import RUNTIME, JavaProcess, Place, Recipe
 from rollup_bench.streams.kafka.wire import answers
 
+LIBRARY = "confluent_kafka"
+"""The Python package of the client."""
+
 
 def stages(place: Place) -> list[list[JavaProcess]]:
     """One process. Of the memory that the JVM does not need for itself, a third is heap, and an eighth is direct.

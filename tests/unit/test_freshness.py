@@ -10,7 +10,7 @@ import pytest
 
 from rollup_bench.harness.follow.answers import Answer, Judged, judged
 from rollup_bench.harness.records.streams import Kind
-from rollup_bench.harness.stats.freshness import Lags, lags
+from rollup_bench.harness.stats.freshness import Glance, Lags, lags
 from rollup_bench.workloads import dataset as datasets
 from rollup_bench.workloads import events as event_store
 from rollup_bench.workloads import truth
@@ -84,7 +84,8 @@ def true_lags(visible: Visible) -> np.ndarray:
 
 
 def found(judgements: list[Judged]) -> Lags:
-    return lags([one.glance for one in judgements if one.kind is Kind.RIGHT], DUE)
+    right = [one for one in judgements if one.kind is Kind.RIGHT]
+    return lags([Glance(one.answer.asked, one.answer.done, one.low, one.high) for one in right], DUE)
 
 
 @pytest.mark.parametrize("visible", [delayed, in_batches, stalled])
