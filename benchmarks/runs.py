@@ -16,6 +16,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from rollup_bench.engines import registry
+from rollup_bench.engines.tested import tested
+from rollup_bench.errors import RequestError
 from rollup_bench.harness.records.findings import Run, noise_floor, processor
 from rollup_bench.harness.records.lines import ClosedLoop, Rounds, Verdict, of_type
 from rollup_bench.harness.records.loads import mean_loads
@@ -28,6 +30,8 @@ from rollup_bench.workloads import dataset, events
 
 Figures = dict[tuple[object, ...], Any]
 SEED = 1
+ROWS = (250_000, 3_000_000, 10_000_000)
+"""The asv parameter `rows` of a generated dataset: those of `quick`, of `standard` and of the published run."""
 ALL = "all"  # the asv parameter `rows` of a dataset that is not generated
 
 
@@ -49,15 +53,20 @@ def runs() -> Iterator[Run]:
 
 
 def _fits(run: Run) -> bool:
-    """Returns whether a stored run is of the version of DuckDB for which asv collects figures, or of other engines."""
-    wanted = os.environ.get("ROLLUP_BENCH_DUCKDB")
-    return wanted is None or run.header.versions.get("duckdb", wanted) == wanted
+    """Returns whether a stored run is of the version of DuckDB for which asv collects figures.
+
+    A run without DuckDB counts for the newest version that is tested.
+    """
+    wanted, found = os.environ.get("ROLLUP_BENCH_DUCKDB"), run.header.versions
+    return wanted is None or found.get("duckdb", found.get("duckdb-served", tested("duckdb"))) == wanted
 
 
 def figures(run: Run) -> Figures:
     """Returns the figures of a run by metric, dataset and asv parameters; a figure that was not measured is absent."""
     of = run.header.dataset
     rows = run.header.rows if dataset.read(of).source.generator else ALL
+    if rows not in (*ROWS, ALL):
+        raise RequestError(f"a run of {of} has {rows:,} rows, which asv has no place for: add them to ROWS")
     floor = noise_floor(run)
     by_key: Figures = {}
     if floor and math.isfinite(floor.median_half_width):
@@ -187,5 +196,5 @@ def _parameters(name: str) -> dict[str, list[Any]]:
         "engine": [name for name in registry.names() if name != "truth"],
         "layout": list(known.layouts),
         "question": [*known.questions, *known.mixes],
-        "rows": [PROFILES[one].rows[0] for one in ("quick", "standard")] if known.source.generator else [ALL],
+        "rows": list(ROWS) if known.source.generator else [ALL],
     }

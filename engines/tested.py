@@ -27,13 +27,16 @@ def refuse_old(name: str) -> None:
 
 def newer(engine: Engine) -> str | None:
     """A warning if the first two numbers of the engine's version are newer than in `verified.json`; else None."""
-    report = folder(engine.name) / "verified.json"
-    if not report.exists():
+    newest = tested(engine.name)
+    if newest is None or _numbers(engine.version)[:2] <= _numbers(newest)[:2]:
         return None
-    tested = json.loads(report.read_bytes())["version"]
-    if _numbers(engine.version)[:2] <= _numbers(tested)[:2]:
-        return None
-    return f"{engine.name} {engine.version} is newer than {tested}, the newest version tested"
+    return f"{engine.name} {engine.version} is newer than {newest}, the newest version tested"
+
+
+def tested(name: str) -> str | None:
+    """The newest tested version of an engine, as `verified.json` says; None without this file."""
+    report = folder(name) / "verified.json"
+    return str(json.loads(report.read_bytes())["version"]) if report.exists() else None
 
 
 def _numbers(version: str) -> tuple[int, ...]:

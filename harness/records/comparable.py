@@ -21,7 +21,7 @@ def check(before: Run, after: Run, names: tuple[str, str]) -> None:
 
 
 def same_machine(before: Run, after: Run) -> bool:
-    """Returns whether both runs' machines have the same processor, cores, and memory to the GiB."""
+    """Returns whether machines and budgets are the same, and stores on as many machines; memory counts to the GiB."""
     return _machine(before) == _machine(after)
 
 
@@ -34,5 +34,7 @@ def _same_events(before: Run, after: Run) -> bool:
 
 
 def _machine(run: Run) -> tuple[object, ...]:
-    described = run.header.machine
-    return described.get("processor"), described.get("cores"), round(int(described.get("memory", 0)) / 2**30)
+    described, budget = run.header.machine, run.header.budget
+    several = {engine: nodes for engine, nodes in run.header.nodes.items() if nodes > 1}
+    gib = [round(int(one.get("memory", 0)) / 2**30) for one in (described, budget)]
+    return described.get("processor"), described.get("cores"), budget.get("cores"), *gib, several

@@ -9,11 +9,13 @@ from rollup_bench.harness.records import lines
 from rollup_bench.harness.records.findings import Run
 
 RESULTS = "results"
+DEPTH = 2
+"""How many `/` the path of a run has, as in results/MACHINE/RUN.jsonl; files in further folders are no runs."""
 SECONDS = 60.0  # the time limit of a git command
 
 
 def find(name: str) -> Run:
-    """Returns the run that is named by a file, a commit with exactly one run under `results/`, or COMMIT:FILE.
+    """Returns the run that is named by a file, a commit with exactly one run in `results/MACHINE`, or COMMIT:FILE.
 
     Raises RequestError if the name matches no run or several runs, and FailureError if git takes too long.
     """
@@ -30,7 +32,7 @@ def find(name: str) -> Run:
 
 def _files(commit: str) -> list[str]:
     listed = _git(commit, "ls-tree", "-r", "--name-only", commit, "--", f":/{RESULTS}")
-    return [line for line in listed.decode().splitlines() if line.endswith(".jsonl")]
+    return [line for line in listed.decode().splitlines() if line.endswith(".jsonl") and line.count("/") == DEPTH]
 
 
 def _git(name: str, *arguments: str) -> bytes:

@@ -238,7 +238,7 @@ class Submission(_Record, frozen=True, tag="submission"):
     dataset: str  # the text of the dataset's file
     statistics: Statistics  # of the events
     launches: dict[str, list[int]]  # by question and cache state, the numbers of the launches that timed it
-    samples: dict[str, str]  # by question or mix, a hash of all lines about it
+    samples: dict[str, str]  # by question or mix, a hash of all lines about it; of other lines, by their kind
     jars: dict[str, str]  # by engine with a Java server, a hash of the list of its jars
     settings: dict[str, list[str]]  # by engine, the settings that differ from the defaults
     noise: str  # the noise floor

@@ -21,7 +21,9 @@ def comparison(before: Run, after: Run, console: Console) -> None:
         _print_changes("", compare(before, after), console)
         _print_changes("CPU ", compare_processor(before, after), console)
         return
-    console.print("[dim]The runs are of different machines: only ratios and choices of arms are compared.[/dim]")
+    console.print(
+        "[dim]The runs are of different machines or budgets: only ratios and choices of arms are compared.[/dim]"
+    )
     agreement(before, after, console)
 
 

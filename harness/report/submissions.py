@@ -79,13 +79,14 @@ def _faults(run: Run, submitted: Submission) -> Iterator[str]:
     yield from _other_launches(submitted.launches, _launches(run))
     yield from _other_dataset(run, submitted)
     yield from _other_plans(run, submitted)
+    yield from _other_jars(run, submitted)
     yield from _other_figures(submitted.figures, _figures(run))
     if submitted.noise != noise(run):
         yield f"the samples give another noise floor than `{submitted.noise}`"
     found = _samples(run)
-    for question in sorted({*submitted.samples, *found}):
-        if submitted.samples.get(question) != found.get(question):
-            yield f"the samples of {question} are not those that were submitted"
+    for about in sorted({*submitted.samples, *found}):
+        if submitted.samples.get(about) != found.get(about):
+            yield f"the lines about {about} are not those that were submitted"
 
 
 def _other_launches(said: dict[str, list[int]], found: dict[str, list[int]]) -> Iterator[str]:
@@ -118,11 +119,22 @@ def _other_plans(run: Run, submitted: Submission) -> Iterator[str]:
             adapter = engine_type(engine)(None, Path(folder), budget)
             return adapter.plan(dataset, dataset.layout(layout), submitted.statistics).key
 
+        known = _unchanged(run)
         for arm, plan in verdicts.items():
-            engine, _ = parts(arm)
-            before = run.header.adapters.get(engine, "")
-            if engine in names() and not has_changed(engine, before) and plan != planned(arm):
+            if parts(arm)[0] in known and plan != planned(arm):
                 yield f"the tables of {arm} are not those that its adapter plans"
+
+
+def _other_jars(run: Run, submitted: Submission) -> Iterator[str]:
+    for engine in _unchanged(run):
+        if submitted.jars.get(engine, "") != _jars_hash(engine):
+            yield f"the jars of {engine} are not those of its adapter"
+
+
+def _unchanged(run: Run) -> list[str]:
+    """Returns the engines of a run whose adapters have not changed since."""
+    adapters = run.header.adapters.items()
+    return [engine for engine, before in adapters if engine in names() and not has_changed(engine, before)]
 
 
 def _other_figures(said: dict[str, dict[str, float]], found: dict[str, dict[str, float]]) -> Iterator[str]:
@@ -138,13 +150,13 @@ def _launches(run: Run) -> dict[str, list[int]]:
 
 
 def _samples(run: Run) -> dict[str, str]:
-    """Returns a hash of the lines about each question or mix."""
+    """Returns a hash of the lines about each question or mix, and of all other lines by their kind, as `load`."""
     sinks: dict[str, Any] = {}
-    for line in run.lines:
-        if question := getattr(line, "question", ""):
-            sink = sinks.setdefault(question, hashlib.blake2b(digest_size=8))
-            sink.update(msgspec.json.encode(line))
-    return {question: sink.hexdigest() for question, sink in sinks.items()}
+    for line in (run.header, *run.lines):
+        if not isinstance(line, Submission):
+            about = getattr(line, "question", "") or str(line.__struct_config__.tag)
+            sinks.setdefault(about, hashlib.blake2b(digest_size=8)).update(msgspec.json.encode(line))
+    return {about: sink.hexdigest() for about, sink in sinks.items()}
 
 
 def _of_cell(cell: CellView) -> Iterator[tuple[str, float]]:

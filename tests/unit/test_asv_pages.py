@@ -1,15 +1,27 @@
-"""asv's own pages: regressions that no comparison of runs confirms are removed, and rows without a figure."""
+"""asv's own pages: changes that no comparison of runs confirms are removed, and rows without a figure."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
+from asv.feed import FeedEntry, write_atom
 
 from rollup_bench.harness.report.site.asv_pages import prune
 from rollup_bench.harness.report.site.run_changes import ChangesView, ChangeView, ComparisonView
 from rollup_bench.harness.stats.claims import Claim
 
 NOTHING = ChangesView(1.0, 1, [])
+TIMED = [
+    f"{dataset}.{metric}.track_seconds('duckdb', 'raw', 'carriers', 'all')"
+    for dataset in ("flights", "cdnow")
+    for metric in ("Latency", "Processor")
+]
+LOAD, WRONG = (
+    "flights.Load.track_seconds('duckdb', 'raw', 'all')",
+    "flights.Wrong.track_questions('duckdb', 'raw', 'all')",
+)
 
 
 def changed(arm: str, outcome: str, cache: str = "hot") -> ChangesView:
@@ -18,34 +30,61 @@ def changed(arm: str, outcome: str, cache: str = "hot") -> ChangesView:
     return ChangesView(1.0, 1, [ChangeView("carriers", arm, cache, 1.0, 1.5, claim)])
 
 
+def row(name: str, value: float | None = 1.0) -> dict[str, Any]:
+    return {"pretty_name": name, "last_value": value, "prev_value": 2.0, "change_rev": [None, 1]}
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    """Pages on which asv lists everything as changed and as a regression."""
+    every = [*TIMED, LOAD, WRONG]
+    (tmp_path / "regressions.json").write_text(json.dumps({"regressions": [[name, "graph"] for name in every]}))
+    entries = [FeedEntry(f"12.00% {name}", datetime(2026, 1, 1, tzinfo=UTC)) for name in every]
+    write_atom(tmp_path / "regressions.xml", entries, "a", "t", "x.asv")
+    summary = tmp_path / "graphs" / "cpu" / "summary.json"
+    summary.parent.mkdir(parents=True)
+    summary.write_text(json.dumps([row(name) for name in every] + [row("empty", None)]))
+    return tmp_path
+
+
+def summary(site: Path) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads((site / "graphs" / "cpu" / "summary.json").read_text())
+    return found
+
+
+def listed(site: Path) -> list[str]:
+    """The regressions that are listed, which the feed has too."""
+    names = [name for name, _ in json.loads((site / "regressions.json").read_text())["regressions"]]
+    feed = (site / "regressions.xml").read_text()
+    assert [name for name in [*TIMED, LOAD, WRONG] if f"12.00% {name}<" in feed] == names
+    return names
+
+
 @pytest.mark.parametrize(
     ("times", "processor", "left"),
     [
         (NOTHING, NOTHING, []),
-        (changed("duckdb/raw", "slower"), NOTHING, ["Latency"]),
-        (NOTHING, changed("duckdb/raw", "slower"), ["Processor"]),
+        (changed("duckdb/raw", "slower"), NOTHING, TIMED[:1]),
+        (NOTHING, changed("duckdb/raw", "slower"), TIMED[1:2]),
         (changed("duckdb/raw", "faster"), NOTHING, []),
         (changed("duckdb/raw", "slower", "cached"), NOTHING, []),
         (changed("druid/raw", "slower"), NOTHING, []),
     ],
 )
-def test_only_confirmed_regressions_are_listed(
-    tmp_path: Path, times: ChangesView, processor: ChangesView, left: list[str]
+def test_only_confirmed_regressions_and_wrong_answers_are_listed(
+    site: Path, times: ChangesView, processor: ChangesView, left: list[str]
 ) -> None:
-    listed = [
-        [f"flights.{metric}.track_seconds('duckdb', 'raw', 'carriers', 'all')"] for metric in ("Latency", "Processor")
-    ]
-    listed.append(["flights.Load.track_seconds('duckdb', 'raw', 'all')"])
-    (tmp_path / "regressions.json").write_text(json.dumps({"regressions": listed}))
-    prune(tmp_path, [ComparisonView("a", "b", times, processor)])
-    found = json.loads((tmp_path / "regressions.json").read_text())["regressions"]
-    assert [name.split(".")[1] for (name,) in found] == left
+    prune(site, [ComparisonView("a", "b", "flights", times, processor)])
+    assert listed(site) == [*left, WRONG]
 
 
-def test_rows_without_a_figure_are_removed(tmp_path: Path) -> None:
-    (tmp_path / "regressions.json").write_text('{"regressions": []}')
-    summary = tmp_path / "graphs" / "cpu" / "summary.json"
-    summary.parent.mkdir(parents=True)
-    summary.write_text(json.dumps([{"name": "a", "last_value": None}, {"name": "b", "last_value": 0.0}]))
-    prune(tmp_path, [])
-    assert json.loads(summary.read_text()) == [{"name": "b", "last_value": 0.0}]
+@pytest.mark.parametrize("outcome", ["slower", "faster"])
+def test_only_confirmed_changes_are_shown(site: Path, outcome: str) -> None:
+    prune(site, [ComparisonView("a", "b", "cdnow", changed("duckdb/raw", outcome), NOTHING)])
+    shown = [one["pretty_name"] for one in summary(site) if one["prev_value"] is not None]
+    assert shown == [one["pretty_name"] for one in summary(site) if one["change_rev"] is not None] == [TIMED[2], WRONG]
+
+
+def test_rows_without_a_figure_are_removed(site: Path) -> None:
+    prune(site, [])
+    assert [one["pretty_name"] for one in summary(site)] == [*TIMED, LOAD, WRONG]

@@ -98,6 +98,19 @@ def test_machines_are_told_apart_by_their_size_and_processor(machine: dict[str, 
     assert same_machine(one, other) == same
 
 
+@pytest.mark.parametrize("key", ["cores", "memory"])
+def test_another_budget_counts_as_another_machine(key: str) -> None:
+    one, other = (Run(replace(HEADER, budget=HEADER.budget | {key: number << 30}), []) for number in (1, 2))
+    assert not same_machine(one, other)
+    assert same_machine(one, one)
+
+
+def test_another_number_of_nodes_counts_as_another_machine() -> None:
+    one, two, three = (Run(replace(HEADER, nodes=nodes), []) for nodes in ({}, {"x": 1}, {"x": 3}))
+    assert same_machine(one, two)
+    assert not same_machine(one, three)
+
+
 def test_a_run_that_timed_nothing_is_refused() -> None:
     timed = run(*launches(a=100))
     for pair, name in (((timed, run()), "other.jsonl"), ((run(), timed), "one.jsonl")):

@@ -9,7 +9,7 @@ import pytest
 
 from rollup_bench.errors import RequestError
 from rollup_bench.harness.records.findings import Run
-from rollup_bench.harness.records.lines import Header, Record, Rounds, Submission, Verdict, of_type
+from rollup_bench.harness.records.lines import Header, LoadCost, Record, Rounds, Submission, Verdict, of_type
 from rollup_bench.harness.report import submissions
 from rollup_bench.harness.run.measure import measure
 from rollup_bench.harness.run.profiles import PROFILES
@@ -63,6 +63,14 @@ def _other_plan(line: Record) -> Record:
     return msgspec.structs.replace(line, plan="0" * 16) if isinstance(line, Verdict) else line
 
 
+def _other_load(line: Record) -> Record:
+    return msgspec.structs.replace(line, bytes=1) if isinstance(line, LoadCost) else line
+
+
+def _other_jars(line: Record) -> Record:
+    return msgspec.structs.replace(line, jars={"duckdb": "0" * 16}) if isinstance(line, Submission) else line
+
+
 def _missing_launch(line: Record) -> Record | None:
     return None if isinstance(line, Rounds) and line.launch == 1 else line
 
@@ -88,6 +96,8 @@ def _other_figure(line: Record) -> Record:
         (_other_time, "by-day"),
         (_other_figure, "by-day on duckdb/raw: the samples give processor .*, the submission says 1.0"),
         (_other_plan, "the tables of duckdb/raw are not those that its adapter plans"),
+        (_other_load, "the lines about load are not those that were submitted"),
+        (_other_jars, "the jars of duckdb are not those of its adapter"),
         (_missing_launch, "launch 2 of by-city, hot is not both listed and measured"),
         (_other_text, "the statistics are of other events"),
     ],
@@ -96,6 +106,12 @@ def test_what_was_changed_is_named(submitted: Run, change: Change, said: str) ->
     changed = Run(submitted.header, [line for one in submitted.lines if (line := change(one)) is not None])
     with pytest.raises(RequestError, match=said):
         submissions.check(changed, "it")
+
+
+def test_the_machine_is_protected_too(submitted: Run) -> None:
+    other = msgspec.structs.replace(submitted.header, machine=submitted.header.machine | {"cores": 64})
+    with pytest.raises(RequestError, match="the lines about run are not those that were submitted"):
+        submissions.check(Run(other, submitted.lines), "it")
 
 
 def test_another_dataset_under_the_name_of_a_built_in_one_is_rejected(submitted: Run) -> None:
@@ -141,8 +157,8 @@ def test_reproduce_times_the_same_cells_again_and_says_whether_they_agree(
     assert "did not time nothing on two arms; give one of by-day" in line
 
 
-def test_every_committed_submission_is_checked() -> None:
-    for path in sorted((ROOT / "results").glob("*/*.jsonl")):
-        run = Run.read(path)
-        if of_type(run.lines, Submission):
+def test_every_committed_run_that_timed_something_is_a_submission_that_fits() -> None:
+    runs = {path: Run.read(path) for path in sorted((ROOT / "results").glob("*/*.jsonl"))}
+    for path, run in runs.items():
+        if of_type(run.lines, Rounds):
             submissions.check(run, str(path.relative_to(ROOT)))

@@ -36,6 +36,7 @@ class ComparisonView(msgspec.Struct, frozen=True):
 
     before: str
     after: str
+    dataset: str
     times: ChangesView
     processor: ChangesView
 
@@ -68,7 +69,9 @@ def _can_be_compared(before: Run, after: Run) -> bool:
 
 def _comparison(runs: Mapping[str, Run], before: str, after: str) -> ComparisonView:
     pair = runs[before], runs[after]
-    return ComparisonView(before, after, _changes(compare(*pair)), _changes(compare_processor(*pair)))
+    return ComparisonView(
+        before, after, pair[0].header.dataset, _changes(compare(*pair)), _changes(compare_processor(*pair))
+    )
 
 
 def _changes(found: Comparison) -> ChangesView:
