@@ -8,7 +8,7 @@ WORKERS := -n 3 --dist loadgroup --no-loadscope-reorder
 run: .venv/run.stamp  ## asks the questions of the flights on DuckDB, checks and times the answers
 	@$(BIN)/rollup-bench run --dataset flights --engines duckdb --layouts raw
 
-all: .venv/all.stamp  ## installs the drivers of all engines, the data of all datasets, and what `verify` needs
+all: .venv/all.stamp  ## installs the clients of all engines, the data of the built-in datasets that are small, and what `verify` needs
 
 test: .venv/dev.stamp  ## runs all tests, with real servers
 	@$(BIN)/python -m tests.support.install

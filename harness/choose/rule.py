@@ -184,7 +184,7 @@ class Rule:
         if self.pricing.speed.misses(candidate, sys.float_info.max):
             yield f"it did not sustain {a_second(needs.rate)}"
         if needs.rate > (most := self.pricing.speed.most(candidate)):
-            yield f"it gave at most {most:.3g} answers a second to clients that wait for each"
+            yield f"it gave at most {most:.3g} answers a second to clients that wait for each answer"
         reasons = {part.store.arm: self.freshness.failure(part) for part in candidate.parts}
         yield from (f"{arm}: {why}" if len(reasons) > 1 else why for arm, why in reasons.items() if why)
 

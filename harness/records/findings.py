@@ -90,7 +90,8 @@ class NoiseFloor(NamedTuple):
     """The noise of a run: how much the times of an A/A control differ, with one A/A pair for each question and cache.
 
     `differing` counts the A/A pairs whose ratio has a 99% interval without 1, although both names are the same arm.
-    `low` and `high` are the outermost bounds of all these 99% intervals; `median_half_width` is a fraction (0.05: 5%).
+    `low` and `high` bound the 99% interval of the floor of the run; they are 0 and infinity if it is unknown.
+    `median_half_width` is that of the pairs, as a fraction (0.05: 5%).
     """
 
     pairs: int
@@ -205,12 +206,13 @@ def noise_floor(run: Run) -> NoiseFloor | None:
     pairs = list(controls(run).values())
     if not pairs:
         return None
-    bounds = [ratio.interval() for ratio in pairs]
+    bounds, common = [ratio.interval() for ratio in pairs], noise.common(measured_rounds(run))
+    low, high = common.interval() if common else (0.0, math.inf)
     return NoiseFloor(
         pairs=len(pairs),
         differing=sum(not low <= 1 <= high for low, high in bounds),
-        low=min(low for low, _ in bounds),
-        high=max(high for _, high in bounds),
+        low=low,
+        high=high,
         median_half_width=float(np.median([(high / low) ** 0.5 - 1 if low > 0 else np.inf for low, high in bounds])),
     )
 

@@ -12,13 +12,16 @@ from rollup_bench.harness.records.lines import OpenLoop, Rounds, of_type
 from rollup_bench.harness.report.cells import CellView, by_question
 from rollup_bench.harness.report.decisions import money
 from rollup_bench.harness.report.grid import milliseconds
-from rollup_bench.harness.report.tables import noise
+from rollup_bench.harness.report.tables import noise, unsettled
 from rollup_bench.harness.stats.claims import Claim
 from rollup_bench.harness.stats.effort import WALL, WIDTH
 from rollup_bench.workloads import dataset as datasets
 from rollup_bench.workloads.questions import Aggregate, Cohort
 
-_ENGINES = {"Druid or Cassandra": ["druid", "cassandra"], "any of the engines": []}
+_ENGINES = {
+    "Druid or Cassandra": ["druid", "cassandra"],
+    "DuckDB, Druid or Cassandra": ["duckdb", "druid", "cassandra"],
+}
 _RATES = (1.0, 50.0)  # questions a second
 _UNFORESEEN = 0.1  # a share of the questions
 _NAMED = 3  # at most so many stores and pairs are named that cannot be told apart
@@ -109,16 +112,19 @@ def _remarks(run: Run, cells: int) -> Iterator[str]:
     launches = len({one.launch for one in of_type(run.lines, Rounds)})
     yield f"Bold: all other engines on the same layout are claimed to be slower. The run has {launches} launches."
     yield f"The {noise(run)}."
+    if words := unsettled(run):
+        yield f"{words}."
     compared = {"wall time": (differences(run), WALL), "processor time": (processor_differences(run), WIDTH)}
     for what, (found, width) in compared.items():
         apart = sum(one.claim.told_apart for one in found)
         exact = sum(_exact(one.claim, width) for one in found if not one.claim.told_apart)
-        known = f"{apart} are told apart in {what}; {exact} others are known to ±{width:.0%}"
+        open_ = len(found) - apart - exact
+        known = f"{apart} are told apart in {what}, {exact} others are known to ±{width:.0%}, and {open_} are neither"
         yield f"Of {len(found)} pairs of arms, {known}."
     yield f"Times of {len(drifting(run))} of {cells} cells still changed in the rounds; these cells support no claim."
     loops = of_type(run.lines, OpenLoop)
     if loops:
-        yield f"In {len(loops)} experiments, requests were sent at a fixed rate."
+        yield f"In {len(loops)} open loops, requests were sent at a fixed rate: see the page Under load."
 
 
 def _exact(claim: Claim, width: float) -> bool:

@@ -62,7 +62,7 @@ def _print_scope(run: Run, console: Console) -> None:
 
 def _remarks(run: Run) -> Iterator[str]:
     """Yields, as markup, the noise floor and what is missing in a run."""
-    yield f"[dim]{noise(run)}[/dim]"
+    yield from (f"[dim]{words}[/dim]" for words in (noise(run), unsettled(run)) if words)
     if (timed := of_type(run.lines, Rounds)) and not any(rounds.routes for rounds in timed):
         yield "[dim]this file does not record which tables answered the requests[/dim]"
     for fault in of_type(run.lines, Fault):
@@ -84,16 +84,21 @@ def busy(run: Run) -> str:
 
 
 def noise(run: Run) -> str:
-    """Describes the noise floor of a run, and counts the warm-ups of questions on arms that ended while times fell."""
+    """Describes the noise floor of a run."""
     floor = noise_floor(run)
     if floor is None:
         return "nothing was timed"
     if floor.median_half_width > 1:
-        return f"noise floor: unknown, since the {floor.pairs} A/A pairs have too few launches or rounds"
-    differing = f"{floor.differing or 'no'} {'pair differs' if floor.differing < 2 else 'pairs differ'} significantly"
-    words = (
-        f"noise floor: {floor.pairs} A/A pairs; the 99% intervals of their ratios lie within {floor.low:.2f} to "
-        f"{floor.high:.2f}, with a median half-width of {floor.median_half_width:.1%}; {differing}"
+        return f"noise floor: unknown, since the {floor.pairs} A/A controls have too few launches or rounds"
+    differing = f"{floor.differing or 'none'} of them {'differs' if floor.differing < 2 else 'differ'} by itself"
+    return (
+        f"noise floor: {floor.low:.3f} to {floor.high:.3f}, from {floor.pairs} A/A controls; {differing}, and half of "
+        f"them are known to ±{floor.median_half_width:.1%} or better"
     )
+
+
+def unsettled(run: Run) -> str:
+    """Says in how many warm-ups the times of an arm had not settled at the end; empty if in none."""
     steady = [warm.steady for one in of_type(run.lines, Rounds) for warm in one.warm.values()]
-    return words if all(steady) else f"{words}; {steady.count(False)} of {len(steady)} warm-ups ended while times fell"
+    count = f"{steady.count(False)} of {len(steady)} warm-ups of a question on an arm"
+    return "" if all(steady) else f"In {count}, the time limit came before the times of the arm had settled"

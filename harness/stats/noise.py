@@ -27,13 +27,18 @@ def controls(measured: Measured) -> dict[Key, Estimate]:
 def floors(measured: Measured) -> dict[Key, Estimate]:
     """Returns the noise floor of each question; differences within its interval prove nothing.
 
-    It is estimated from all A/A controls of the run together. A control whose own interval excludes 1, or is unknown,
-    is left out, and is the floor of its question alone. Without any control, nothing is returned.
+    It is `common`. A control whose own interval excludes 1, or is unknown, is the floor of its question alone. Without
+    any control, nothing is returned.
     """
-    own = controls(measured)
-    quiet = [key for key, control in own.items() if _is_quiet(control)]
-    run = dict.fromkeys(measured, _together([measured[key] for key in quiet])) if quiet else {}
-    return run | {key: control for key, control in own.items() if key not in quiet}
+    run = common(measured)
+    loud = {key: control for key, control in controls(measured).items() if not _is_quiet(control)}
+    return (dict.fromkeys(measured, run) if run else {}) | loud
+
+
+def common(measured: Measured) -> Estimate | None:
+    """Returns the noise floor of the run, from all A/A controls whose intervals contain 1; None without any."""
+    quiet = [measured[key] for key, control in controls(measured).items() if _is_quiet(control)]
+    return _together(quiet) if quiet else None
 
 
 def _control(launches: Sequence[Mapping[str, Logs]]) -> list[Logs]:
@@ -48,8 +53,8 @@ def _together(questions: Sequence[Sequence[Mapping[str, Logs]]]) -> Estimate:
     Nothing says which launch an element of a question is. So only questions with the most common number of launches are
     used, and elements at the same place are taken for the same launch. A single question is estimated from its rounds.
     """
-    common = _most_common([len(launches) for launches in questions])
-    alike = [launches for launches in questions if len(launches) == common]
+    usual = _most_common([len(launches) for launches in questions])
+    alike = [launches for launches in questions if len(launches) == usual]
     if len(alike) == 1:
         return estimate(_control(alike[0]))
     values = [[midmean(rounds) for logs in one for rounds in _control([logs])] for one in zip(*alike, strict=True)]

@@ -270,7 +270,7 @@ def test_a_store_gives_no_more_answers_than_to_clients_that_wait_for_each() -> N
     assert decided.chosen == ["druid/raw and cassandra/raw"]
     assert decided.offers[0].p95 == (0.0, None)
     assert [one.why for one in decided.failing] == [
-        "it gave at most 40 answers a second to clients that wait for each"
+        "it gave at most 40 answers a second to clients that wait for each answer"
     ] * 2
     assert decide(run(druid, mixes={"m": both}), rate=39.0).offers[0].p95 == (0.1, None)
 

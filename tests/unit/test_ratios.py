@@ -79,7 +79,7 @@ def test_a_noise_floor_is_the_ratio_of_the_second_name_to_the_arm() -> None:
         ("q", "hot"): pytest.approx(1.21),
         ("r", "hot"): pytest.approx(1.0),
     }
-    assert noise_floor(run(*lines)) == pytest.approx((2, 1, 1.0, 1.21, 0.0))
+    assert noise_floor(run(*lines)) == pytest.approx((2, 1, 1.0, 1.0, 0.0))
 
 
 def test_the_half_width_of_a_noise_floor_is_half_its_interval_as_a_ratio() -> None:

@@ -93,7 +93,7 @@
             }
             if (this.pricing.speed.misses(candidate, Number.MAX_VALUE)) { found.push(`it did not sustain ${aSecond(needs.rate)}`); }
             const most = this.pricing.speed.most(candidate);
-            if (needs.rate > most) { found.push(`it gave at most ${general(most, 3).replace(/,/g, '')} answers a second to clients that wait for each`); }
+            if (needs.rate > most) { found.push(`it gave at most ${general(most, 3).replace(/,/g, '')} answers a second to clients that wait for each answer`); }
             for (const part of candidate.parts) {
                 const why = this.freshness.failure(part);
                 if (why) { found.push(candidate.parts.length > 1 ? `${part.store.arm}: ${why}` : why); }
