@@ -45,28 +45,38 @@ def print_cells(cells: Cells, console: Console) -> None:
 
 def _table(cells: Cells) -> Table:
     """Returns the table of all cells that were timed."""
-    table = new_table("engine/layout", right=("median ms", "99% interval", "against lowest"))
+    table = new_table("engine/layout", right=("median ms", "99% interval", "detects", "against lowest"))
     table.add_column("outcome", no_wrap=True)
-    for heading in ("alone ms", "CPU ms", "first ms", "cached ms"):
+    for heading in ("alone ms", "client", "CPU ms", "CPU against"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("CPU outcome", no_wrap=True)
+    for heading in ("first ms", "cached ms"):
         table.add_column(heading, justify="right", no_wrap=True)
     for question, views in cells.items():
         timed = [(cell, cell.time) for cell in views if cell.time]
         if timed:
             add_question(table, question)
         for cell, time in timed:
-            outcome = _outcome(cell)
             table.add_row(
                 cell.arm,
                 milliseconds(time.median),
                 interval(time.low, time.high, 1000),
+                "" if time.detectable is None else f"{time.detectable - 1:.0%}",
                 claim_cells(cell.against)[0],
-                Text(outcome, style=STYLES.get(outcome, "dim")),
+                _styled(_outcome(cell)),
                 milliseconds(cell.alone.median if cell.alone else None),
+                "" if cell.client is None or cell.alone is None else f"{cell.client / cell.alone.median:.0%}",
                 milliseconds(cell.processor),
+                claim_cells(cell.processor_against)[0],
+                _styled(cell.processor_against.outcome if cell.processor_against else ""),
                 f"{milliseconds(cell.first[0])} {cell.first[1]}" if cell.first else "",
                 milliseconds(cell.cached.median if cell.cached else None),
             )
     return table
+
+
+def _styled(outcome: str) -> Text:
+    return Text(outcome, style=STYLES.get(outcome, "dim"))
 
 
 def _outcome(cell: CellView) -> str:

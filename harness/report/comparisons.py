@@ -1,6 +1,6 @@
 """Prints comparisons of two runs as tables in the terminal."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from rich.console import Console
 from rich.text import Text
@@ -8,6 +8,7 @@ from rich.text import Text
 from rollup_bench.harness.records.comparable import same_machine
 from rollup_bench.harness.records.compare import Comparison, compare, compare_processor
 from rollup_bench.harness.records.findings import Run
+from rollup_bench.harness.records.lines import Header
 from rollup_bench.harness.records.machines import Choice, RatioChange, choices, compare_processor_ratios, compare_ratios
 from rollup_bench.harness.report.grid import STYLES, claim_cells, milliseconds, new_table, print_table
 from rollup_bench.harness.stats.claims import Claim
@@ -18,6 +19,7 @@ _AGREEMENTS = {"other choice": "red", "same choice": "green"}
 def comparison(before: Run, after: Run, console: Console) -> None:
     """Prints what changed between two runs; of runs on different machines, only ratios and choices of arms."""
     if same_machine(before, after):
+        _print_setting(before, after, console)
         _print_changes("", compare(before, after), console)
         _print_changes("CPU ", compare_processor(before, after), console)
         return
@@ -29,6 +31,7 @@ def comparison(before: Run, after: Run, console: Console) -> None:
 
 def agreement(before: Run, after: Run, console: Console) -> bool:
     """Prints the fastest arms of two runs and the ratios of arms that changed; returns whether the runs agree."""
+    _print_setting(before, after, console)
     chosen = choices(before, after)
     ratios = {"times": compare_ratios(before, after), "processor times": compare_processor_ratios(before, after)}
     _print_choices(chosen, console)
@@ -36,6 +39,32 @@ def agreement(before: Run, after: Run, console: Console) -> bool:
         _print_ratios(what, found, console)
     differing = any(one.claim.told_apart for found in ratios.values() for one in found)
     return not differing and all(one.agreement != "other choice" for one in chosen)
+
+
+def _print_setting(before: Run, after: Run, console: Console) -> None:
+    """Prints what else differs between two runs and may be why their figures differ."""
+    for words in _differing(before.header, after.header):
+        console.print(f"[dim]{words}[/dim]")
+
+
+def _differing(before: Header, after: Header) -> Iterator[str]:
+    """Yields sentences about machines, budgets, versions, adapters and nodes that are not the same in two runs."""
+    one, other = (_machine(header) for header in (before, after))
+    if one != other:
+        yield f"The first run was on {one}, the second on {other}."
+    for old, new, of in ((before.versions, after.versions, "version"), (before.nodes, after.nodes, "nodes")):
+        for name in sorted(old.keys() & new.keys()):
+            if old[name] != new[name]:
+                yield f"{name}: {of} {old[name]} in the first run, {new[name]} in the second."
+    common = before.adapters.keys() & after.adapters.keys()
+    if changed := sorted(name for name in common if before.adapters[name] != after.adapters[name]):
+        yield f"The source of these adapters differs: {', '.join(changed)}."
+
+
+def _machine(header: Header) -> str:
+    described, budget = header.machine, header.budget
+    words = f"{described.get('processor', 'an unknown processor')} with {described.get('cores', '?')} cores"
+    return f"{words}, {budget.get('cores', '?')} cores and {budget.get('memory', 0) / 2**30:.1f} GiB for each engine"
 
 
 def _print_changes(kind: str, found: Comparison, console: Console) -> None:

@@ -15,6 +15,10 @@ from rollup_bench.harness.stats.claims import Claim
 _OMITTED_FIRST = (
     "cached ms",
     "first ms",
+    "client",
+    "CPU outcome",
+    "CPU against",
+    "detects",
     "CPU ms",
     "alone ms",
     "alone/s",
@@ -22,7 +26,6 @@ _OMITTED_FIRST = (
     "p50 s",
     "p50 ms",
     "p99 ms",
-    "detects",
     "interval",
     "caches",
     "CPU before ms",

@@ -103,11 +103,21 @@ def printed(found: Run, width: int) -> list[str]:
 def test_a_wide_table_has_all_figures_of_the_cells_that_were_timed() -> None:
     unasked = Verdict(arm="druid/raw", question="r", verdict="right")
     wrong = Verdict(arm="duckdb/raw", question="r", verdict="wrong", reason="2 rows")
-    assert [line for line in printed(run(*LAUNCHES, unasked, wrong), 100) if line.strip("─ ")] == [
+    found = run(*LAUNCHES, unasked, wrong)
+    assert [line for line in printed(found, 150) if line.strip("─ ")] == [
+        "engine/layout median ms 99% interval detects against lowest outcome alone ms client CPU ms CPU against "
+        "CPU outcome",
+        "q",
+        "duckdb/raw 10 10 to 10 0% lowest median 8 8",
+        "druid/raw 20 20 to 20 0% 2.000 slower 16 25% 24.6 3.078 slower",
+        "duckdb/raw: wrong: 2 rows (r)",
+    ]
+    assert [line for line in printed(found, 100) if line.strip("─ ")] == [
         "engine/layout median ms 99% interval against lowest outcome alone ms CPU ms",
         "q",
         "duckdb/raw 10 10 to 10 lowest median 8 8",
         "druid/raw 20 20 to 20 2.000 slower 16 24.6",
+        "a wider terminal also shows client, CPU outcome, CPU against, detects",
         "duckdb/raw: wrong: 2 rows (r)",
     ]
 

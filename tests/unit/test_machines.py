@@ -149,19 +149,34 @@ def test_runs_without_a_common_arm_are_refused() -> None:
         check(run(*launches(a=100)), run(*launches(b=100)), NAMES)
 
 
+def printed(before: Run, after: Run, width: int = 200) -> str:
+    """What a comparison prints."""
+    console = Console(record=True, width=width, file=StringIO())
+    comparison(before, after, console)
+    return console.export_text()
+
+
+def test_what_differs_between_two_runs_is_said_before_their_figures() -> None:
+    one = replace(HEADER, versions={"x": "1"}, adapters={"x": "a"}, nodes={"x": 1})
+    other = replace(HEADER, versions={"x": "2"}, adapters={"x": "b"}, nodes={"x": 3}, machine=MACHINE | {"cores": 64})
+    lines = launches(a=100, b=200)
+    said = printed(Run(one, lines), Run(other, lines)).partition("fastest")[0]
+    assert "the second on x with 64 cores" in said
+    assert "x: version 1 in the first run, 2 in the second." in said
+    assert "x: nodes 1 in the first run, 3 in the second." in said
+    assert "The source of these adapters differs: x." in said
+    assert "first run" not in printed(Run(one, lines), Run(one, lines))
+
+
 def test_no_milliseconds_of_two_machines_are_printed() -> None:
     before, after = (run(*launches(a=10**6, b=each)) for each in (2 * 10**6, 3 * 10**6))
-    console = Console(record=True, width=200, file=StringIO())
-    for second, printed in ((after, True), (elsewhere(after), False)):
-        comparison(before, second, console)
-        assert ("before ms" in console.export_text()) == printed
+    assert "before ms" in printed(before, after)
+    assert "before ms" not in printed(before, elsewhere(after))
 
 
 def narrow(before: Run, after: Run) -> str:
     """What a comparison prints in a terminal of 80 columns; no text is cut."""
-    console = Console(record=True, width=80, file=StringIO())
-    comparison(before, after, console)
-    shown = console.export_text()
+    shown = printed(before, after, width=80)
     assert "…" not in shown
     return shown
 

@@ -8,10 +8,11 @@ function aggregated(cell) {
 }
 
 const withInterval = (time) => `${seconds(time.median)}, 99% interval ${between([time.low, time.high], seconds)}`;
+const detecting = (time) => time.detectable ? `; the smallest detectable slowdown is ${percent(time.detectable - 1)}` : '';
+const clientShare = (cell, time) => isKnown(cell.client) ? `; ${percent(cell.client / time.median)} of it is the client's processor time` : '';
 
 function againstLowest(claim) {
-    const detects = claim.detectable ? `; the smallest detectable slowdown is ${percent(claim.detectable - 1)}` : '';
-    return `${times(claim.ratio)}, 99% interval ${between([claim.low, claim.high], digits)}: ${claim.outcome}${detects}`;
+    return `${times(claim.ratio)}, 99% interval ${between([claim.low, claim.high], digits)}: ${claim.outcome}${detecting(claim)}`;
 }
 
 function percentiles(response) {
@@ -37,11 +38,12 @@ function cellFacts(cell) {
         ['Verdict', SIGNS[cell.verdict] + ' ' + cell.verdict + (cell.reason ? ': ' + cell.reason : '')],
         ['Aggregated', aggregated(cell)],
         ['Median', time && `${withInterval(time)}, ${plural(time.samples, 'sample')}, longest ${seconds(time.maximum)}`
+            + clientShare(cell, time) + detecting(time)
             + (cell.drifts ? '; the times still changed while they were measured, so they support no claim' : '')],
         ['Percentiles', time && Object.entries(time.percentiles).map(([name, value]) => `${name} ${seconds(value)}`).join(', ')],
         ['Against the lowest', cell.against && againstLowest(cell.against)],
         ['First request', cell.first && `${seconds(cell.first[0])}, ${cell.first[1]}: the median over launches`],
-        ['Alone', alone && `${withInterval(alone)}, while no other arm was asked`],
+        ['Alone', alone && `${withInterval(alone)}, while no other arm was asked${clientShare(cell, alone)}`],
         ['From a cache', cell.cached && `${withInterval(cell.cached)}, when the same request is repeated and the engine may use its result cache`],
         ['Processor', isKnown(cell.processor) && `${seconds(cell.processor)} for one question, client and engine together, 99% interval `
             + between(cell.processor_interval, seconds) + (isKnown(cell.client) ? `; the client's part is ${seconds(cell.client)}` : '')],
