@@ -12,7 +12,7 @@ from rollup_bench.harness.records.lines import OpenLoop, Rounds, of_type
 from rollup_bench.harness.report.cells import CellView, by_question
 from rollup_bench.harness.report.decisions import money
 from rollup_bench.harness.report.grid import milliseconds
-from rollup_bench.harness.report.tables import noise, unsettled
+from rollup_bench.harness.report.tables import loaded_once, noise, unsettled
 from rollup_bench.harness.stats.claims import Claim
 from rollup_bench.harness.stats.effort import WALL, WIDTH
 from rollup_bench.workloads import dataset as datasets
@@ -112,8 +112,7 @@ def _remarks(run: Run, cells: int) -> Iterator[str]:
     launches = len({one.launch for one in of_type(run.lines, Rounds)})
     yield f"Bold: all other engines on the same layout are claimed to be slower. The run has {launches} launches."
     yield f"The {noise(run)}."
-    if words := unsettled(run):
-        yield f"{words}."
+    yield from (f"{words}." for words in (unsettled(run), loaded_once(run)) if words)
     compared = {"wall time": (differences(run), WALL), "processor time": (processor_differences(run), WIDTH)}
     for what, (found, width) in compared.items():
         apart = sum(one.claim.told_apart for one in found)

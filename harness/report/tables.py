@@ -9,6 +9,7 @@ from rich.markup import escape
 
 from rollup_bench.harness.records.findings import Run, noise_floor
 from rollup_bench.harness.records.lines import Cost, Ended, Fault, Rounds, Verdict, of_type
+from rollup_bench.harness.records.loads import mean_loads
 from rollup_bench.harness.report.cell_table import print_cells
 from rollup_bench.harness.report.cells import by_question
 from rollup_bench.harness.report.load_table import print_loads
@@ -62,7 +63,7 @@ def _print_scope(run: Run, console: Console) -> None:
 
 def _remarks(run: Run) -> Iterator[str]:
     """Yields, as markup, the noise floor and what is missing in a run."""
-    yield from (f"[dim]{words}[/dim]" for words in (noise(run), unsettled(run)) if words)
+    yield from (f"[dim]{words}[/dim]" for words in (noise(run), unsettled(run), loaded_once(run)) if words)
     if (timed := of_type(run.lines, Rounds)) and not any(rounds.routes for rounds in timed):
         yield "[dim]this file does not record which tables answered the requests[/dim]"
     for fault in of_type(run.lines, Fault):
@@ -95,6 +96,14 @@ def noise(run: Run) -> str:
         f"noise floor: {floor.low:.3f} to {floor.high:.3f}, from {floor.pairs} A/A controls; {differing}, and half of "
         f"them are known to ±{floor.median_half_width:.1%} or better"
     )
+
+
+def loaded_once(run: Run) -> str:
+    """Names the arms whose intervals do not contain how much loads vary; empty if there are none."""
+    launches = {one.launch for one in of_type(run.lines, Rounds)}
+    arms = [load.cost.arm for load in mean_loads(run) if load.loads == 1]
+    words = f"Loaded once, so that intervals say nothing of how much loads vary: {', '.join(arms)}"
+    return words if arms and len(launches) > 1 else ""
 
 
 def unsettled(run: Run) -> str:

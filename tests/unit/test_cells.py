@@ -5,10 +5,10 @@ import pytest
 from rich.console import Console
 
 from rollup_bench.harness.records.findings import Run
-from rollup_bench.harness.records.lines import Cost, Record, Rounds, Spent, Verdict, parse
+from rollup_bench.harness.records.lines import Cost, LoadCost, Record, Rounds, Spent, Verdict, WarmUp, parse
 from rollup_bench.harness.report.cell_table import print_cells
 from rollup_bench.harness.report.cells import CellView, by_question, comparable
-from rollup_bench.harness.report.tables import busy, run_table
+from rollup_bench.harness.report.tables import busy, loaded_once, run_table, unsettled
 from rollup_bench.harness.stats.abba import AGAIN
 from tests.support.timed import HEADER, rounds
 
@@ -155,6 +155,23 @@ def test_a_busy_machine_is_said_before_the_figures(
 def _beside(spent: Spent, others: float | None) -> Spent:
     """What was used while other programs used so many cores."""
     return msgspec.structs.replace(spent, others=msgspec.UNSET if others is None else others * spent.seconds)
+
+
+def test_arms_that_were_loaded_once_are_named() -> None:
+    one = LoadCost(arm="druid/raw", seconds=1.0, rows=1, bytes=1)
+    loads = [one, *(msgspec.structs.replace(one, arm="duckdb/raw", launch=launch) for launch in range(2))]
+    said = "Loaded once, so that intervals say nothing of how much loads vary: druid/raw"
+    assert loaded_once(run(*LAUNCHES, *loads)) == said
+    assert loaded_once(run(*loads)) == loaded_once(run(*LAUNCHES, *loads[1:])) == ""
+
+
+def test_warm_ups_that_had_not_settled_are_counted() -> None:
+    def warmed(*steady: bool) -> Run:
+        warm = {f"arm {place}": WarmUp(windows=[1], steady=one) for place, one in enumerate(steady)}
+        return run(*(msgspec.structs.replace(one, warm=warm) for one in LAUNCHES[:1] if isinstance(one, Rounds)))
+
+    assert unsettled(warmed(True, False, False)).startswith("In 2 of 3 warm-ups")
+    assert unsettled(warmed(True)) == ""
 
 
 def test_the_table_marks_a_cell_that_drifts() -> None:

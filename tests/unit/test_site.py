@@ -294,6 +294,14 @@ def test_a_run_that_lost_an_arm_says_so_on_every_page(opened: Visit) -> None:
     expect(page.get_by_role("link", name="here/flights.jsonl")).to_have_attribute("href", "runs/here/flights.jsonl")
 
 
+def test_runs_are_listed_by_their_machines(opened: Visit) -> None:
+    groups = opened("#/compare").locator("#choose-run optgroup")
+    labels = [group.get_attribute("label") or "" for group in groups.all()]
+    assert [label.partition(" ")[0] for label in labels] == ["here", "there"]
+    assert all(label.endswith(("core", "cores")) for label in labels)
+    expect(groups.first.locator("option")).to_have_attribute("value", "here/flights")
+
+
 WRONG = {
     "#/prices": "There is no page “prices”; there are choose, compare, load",
     "#compare": "The address #compare is malformed",

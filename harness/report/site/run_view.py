@@ -14,7 +14,7 @@ from rollup_bench.harness.report.cells import CellView, by_question, comparable
 from rollup_bench.harness.report.loads import LoadView, load_views
 from rollup_bench.harness.report.mixes import MixView, mixes
 from rollup_bench.harness.report.operations import ExtraTables, extra_tables
-from rollup_bench.harness.report.tables import busy, noise, unsettled
+from rollup_bench.harness.report.tables import busy, loaded_once, noise, unsettled
 from rollup_bench.harness.run.verdicts import tolerated
 from rollup_bench.workloads import dataset
 from rollup_bench.workloads.dataset import Dataset
@@ -118,7 +118,7 @@ def view(name: str, run: Run, file: str, streams: Sequence[Sequence[Record]] = (
         summary=summary(name, run),
         header=run.header,
         option=dataset.option(run.header.dataset),
-        noise=". ".join(filter(None, (noise(run), unsettled(run)))),
+        noise=". ".join(filter(None, (noise(run), unsettled(run), loaded_once(run)))),
         busy=busy(run),
         faults=of_type(run.lines, Fault),
         loads=load_views(run),

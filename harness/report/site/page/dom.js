@@ -45,9 +45,11 @@ function dataTable(label, items, columns, style = 'data') {
             h('thead', { role: 'rowgroup' }, head), h('tbody', { role: 'rowgroup' }, body)));
 }
 
-/* A labelled select; `choices` are [value, text]. `changed` is called with the chosen value. */
+/* A labelled select; `choices` are [value, text], or [value, text, group]. `changed` is called with the chosen value. */
 function select(label, name, choices, chosen, changed) {
-    const element = h('select', { id: 'choose-' + name, name }, choices.map(([value, text]) => h('option', { value }, text)));
+    const options = (group) => choices.filter((one) => one[2] === group).map(([value, text]) => h('option', { value }, text));
+    const groups = unique(choices.map((one) => one[2])).map((group) => group ? h('optgroup', { label: group }, options(group)) : options(group));
+    const element = h('select', { id: 'choose-' + name, name }, groups);
     element.value = chosen;
     element.addEventListener('change', () => changed(element.value));
     return h('label', {}, h('span', {}, label), element);

@@ -41,8 +41,10 @@ function showProblem(words) {
 function frame(current, run) {
     document.getElementById('pages').replaceChildren(...site.pages.map((page) =>
         h('a', { href: site.places.get(`${page.name} ${run}`) || pageAddress(page.name, run), 'aria-current': page.name === current ? 'page' : null }, page.title)));
-    const label = (one) => [one.name, day(one.started), one.profile, one.complete ? '' : 'not complete', one.title, plural(one.rows, 'row')];
-    const choices = site.runs.map((one) => [one.name, label(one).filter(Boolean).join(' · ')]);
+    const [folder, file] = [(one) => one.name.slice(0, one.name.lastIndexOf('/')), (one) => one.name.slice(one.name.lastIndexOf('/') + 1)];
+    const machineOf = (one) => [folder(one), one.processor, plural(one.cores, 'core')].filter(Boolean).join(' · ');
+    const label = (one) => [file(one), day(one.started), one.profile, one.complete ? '' : 'not complete', one.title, plural(one.rows, 'row')];
+    const choices = site.runs.map((one) => [one.name, label(one).filter(Boolean).join(' · '), machineOf(one)]);
     document.getElementById('runs').replaceChildren(...(run && choices.length > 1
         ? [select('Run', 'run', choices, run, (name) => { location.hash = pageAddress(current, name); })] : []));
 }
