@@ -248,6 +248,8 @@ class Submission(_Record, frozen=True, tag="submission"):
 class Ended(_Record, frozen=True, tag="end"):
     """The last line of a run that measured everything that its profile asks for."""
 
+    at: str = ""  # when the run ended, ISO 8601 in UTC; empty in older files
+
 
 Record = (
     Header

@@ -1,6 +1,7 @@
 """Prints runs in the terminal: mixes and details first, and a pivot of questions by arms at the end."""
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from statistics import median
 
 import msgspec
@@ -57,6 +58,8 @@ def _print_scope(run: Run, console: Console) -> None:
     machine = f"{header.machine.get('processor', '')}, {header.machine.get('cores', '?')} cores"
     console.print(f"[bold]{header.dataset}, {header.rows:,} rows[/bold]")
     console.print(f"[dim]{machine}; {'; '.join(header.scope)}[/dim]")
+    if words := lasted(run):
+        console.print(f"[dim]{words}[/dim]")
     if words := busy(run):
         console.print(f"[bold yellow]{words}[/bold yellow]")
 
@@ -71,6 +74,16 @@ def _remarks(run: Run) -> Iterator[str]:
         yield f"[red]{fault.arm} dropped out while {fault.doing}{when}: {escape(fault.reason)}[/red]"
     if not of_type(run.lines, Ended):
         yield "[red]not complete: the run was interrupted or lost an arm; `run --out` with its file resumes it[/red]"
+
+
+def lasted(run: Run) -> str:
+    """Says when a run started and how long it took, with interruptions; empty if the file does not say it."""
+    ended = next((one.at for one in of_type(run.lines, Ended)), "")
+    if not ended or not run.header.started:
+        return ""
+    start, end = map(datetime.fromisoformat, (run.header.started, ended))
+    minutes = round((end - start).total_seconds() / 60)
+    return f"started {start:%Y-%m-%d %H:%M} UTC, ended {minutes:,} min later, interruptions included"
 
 
 def busy(run: Run) -> str:

@@ -37,8 +37,13 @@ def setting(engines: Sequence[Engine]) -> Setting:
         "budget": {"cores": limits.cores, "memory": limits.memory},
         "nodes": {engine.name: engine.nodes for engine in engines},
         "scope": [scope(engines, limits), NOT_MEASURED],
-        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "started": now(),
     }
+
+
+def now() -> str:
+    """Returns the instant, ISO 8601 in UTC, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def machine() -> dict[str, str | int]:

@@ -13,7 +13,7 @@ from rollup_bench.harness.records.run_log import RunLog, is_failure
 from rollup_bench.harness.run import launches, load_test, mixes, operations
 from rollup_bench.harness.run.admission import admit, loaded, sessions
 from rollup_bench.harness.run.arms import Say, connected, served, warn_untested
-from rollup_bench.harness.run.machine import setting
+from rollup_bench.harness.run.machine import now, setting
 from rollup_bench.harness.run.request import Request
 from rollup_bench.workloads import answers
 from rollup_bench.workloads.dataset import Dataset
@@ -42,7 +42,7 @@ def measure(request: Request, out: Path | None, say: Say) -> tuple[Path, Run]:
         load_test.measure(request, log, arms, servers, say)
         operations.measure(request, log, arms, servers, say)
     if not log.has(Ended) and not any(map(is_failure, log.records)):
-        log.add(Ended())
+        log.add(Ended(at=now()))
     return log.path, Run.read(log.path)
 
 

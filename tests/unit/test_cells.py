@@ -5,10 +5,10 @@ import pytest
 from rich.console import Console
 
 from rollup_bench.harness.records.findings import Run
-from rollup_bench.harness.records.lines import Cost, LoadCost, Record, Rounds, Spent, Verdict, WarmUp, parse
+from rollup_bench.harness.records.lines import Cost, Ended, LoadCost, Record, Rounds, Spent, Verdict, WarmUp, parse
 from rollup_bench.harness.report.cell_table import print_cells
 from rollup_bench.harness.report.cells import CellView, by_question, comparable
-from rollup_bench.harness.report.tables import busy, loaded_once, run_table, unsettled
+from rollup_bench.harness.report.tables import busy, lasted, loaded_once, run_table, unsettled
 from rollup_bench.harness.stats.abba import AGAIN
 from tests.support.timed import HEADER, rounds
 
@@ -163,6 +163,13 @@ def test_arms_that_were_loaded_once_are_named() -> None:
     said = "Loaded once, so that intervals say nothing of how much loads vary: druid/raw"
     assert loaded_once(run(*LAUNCHES, *loads)) == said
     assert loaded_once(run(*loads)) == loaded_once(run(*LAUNCHES, *loads[1:])) == ""
+
+
+def test_a_run_says_how_long_it_took() -> None:
+    header = msgspec.structs.replace(HEADER, started="2026-11-30T23:50:10+00:00")
+    found = lasted(Run(header, [Ended(at="2026-12-01T02:20:10+00:00")]))
+    assert found == "started 2026-11-30 23:50 UTC, ended 150 min later, interruptions included"
+    assert lasted(Run(header, [Ended()])) == lasted(Run(header, [])) == ""
 
 
 def test_warm_ups_that_had_not_settled_are_counted() -> None:

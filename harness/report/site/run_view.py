@@ -14,7 +14,7 @@ from rollup_bench.harness.report.cells import CellView, by_question, comparable
 from rollup_bench.harness.report.loads import LoadView, load_views
 from rollup_bench.harness.report.mixes import MixView, mixes
 from rollup_bench.harness.report.operations import ExtraTables, extra_tables
-from rollup_bench.harness.report.tables import busy, loaded_once, noise, unsettled
+from rollup_bench.harness.report.tables import busy, lasted, loaded_once, noise, unsettled
 from rollup_bench.harness.run.verdicts import tolerated
 from rollup_bench.workloads import dataset
 from rollup_bench.workloads.dataset import Dataset
@@ -76,6 +76,7 @@ class RunView(msgspec.Struct, frozen=True):
     header: Header
     option: str  # what `--dataset` takes
     noise: str
+    lasted: str  # when the run started and how long it took; empty if unknown
     busy: str  # that other programs kept the machine busy; empty if they did not
     faults: list[Fault]
     loads: list[LoadView]
@@ -120,6 +121,7 @@ def view(name: str, run: Run, file: str, streams: Sequence[Sequence[Record]] = (
         option=dataset.option(run.header.dataset),
         noise=". ".join(filter(None, (noise(run), unsettled(run), loaded_once(run)))),
         busy=busy(run),
+        lasted=lasted(run),
         faults=of_type(run.lines, Fault),
         loads=load_views(run),
         mixes=[MixedView(mix.question, mix.story, mix.counts, views) for mix, views in mixes(run)],

@@ -8,7 +8,7 @@
             ['Machine', `${one.processor}, ${plural(one.cores, 'core')}, ${bytes(one.memory)}, ${one.kernel}`],
             ['Versions', Object.entries(versions).map(([name, version]) => `${name} ${version}`).join(', ')],
             ['Budget', `${plural(budget.cores, 'core')} and ${bytes(budget.memory)} for each engine`],
-            ['Run', `${day(started)}, profile ${profile}, seed ${seed}`],
+            ['Run', `${run.lasted || day(started)}; profile ${profile}, seed ${seed}`],
             ['Events', `${run.summary.title}, ${plural(run.header.rows, 'row')}`],
         ]);
     }
