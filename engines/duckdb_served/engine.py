@@ -2,24 +2,29 @@
 
 import dataclasses
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, wait
 from contextlib import closing, contextmanager
 from functools import cached_property
+from pathlib import Path
 from threading import Thread
 from typing import TypeVar
 
 import pyarrow as pa
 
 from rollup_bench.engines.contract import Loaded, Plan, Session, Support, Where
-from rollup_bench.engines.duckdb.engine import DuckDB, counting, statement, typed
+from rollup_bench.engines.duckdb import export
+from rollup_bench.engines.duckdb.engine import DuckDB, counting, settings, statement, typed
 from rollup_bench.engines.duckdb.loading import naive_batches, naive_schema, steps, stored_events
 from rollup_bench.engines.duckdb_served.client import Client
 from rollup_bench.engines.duckdb_served.protocol import Load, Query, StatementError
+from rollup_bench.engines.duckdb_served.server import of_duckdb
+from rollup_bench.engines.exports import write_text
 from rollup_bench.engines.stages import loaded
 from rollup_bench.servers.watch import Watch
 from rollup_bench.workloads.events import Events
 from rollup_bench.workloads.questions import Question
+from rollup_bench.workloads.templates import Template
 
 T = TypeVar("T")
 
@@ -39,6 +44,11 @@ class DuckDBServed(DuckDB):
     def support(self, question: Question, plan: Plan) -> Support:
         support = super().support(question, plan)
         return dataclasses.replace(support, where=Where.SERVER) if support.where is Where.PROCESS else support
+
+    def export(self, plan: Plan, questions: Sequence[Template], events: Events, folder: Path) -> str:
+        usage = super().export(plan, questions, events, folder)
+        write_text(folder / "settings.sql", *export.settings(settings(of_duckdb(self.budget))))
+        return usage
 
     def load(self, plan: Plan, events: Events, watch: Watch) -> Loaded:
         began, rows = time.perf_counter(), events.statistics.rows

@@ -8,10 +8,15 @@ import duckdb
 import pytest
 
 from rollup_bench.engines.duckdb.engine import DuckDB
+from rollup_bench.engines.duckdb_served.engine import DuckDBServed
+from rollup_bench.engines.duckdb_served.server import of_duckdb
+from rollup_bench.harness.conformance.tested_engine import packed
+from rollup_bench.workloads import layouts
 from tests.conftest import BUDGET
 from tests.support.command import Command
 from tests.support.datasets import SPAN, aggregate, write
 from tests.support.exported import Values, check_other_seasons, check_other_values, set_to
+from tests.support.tuned import read
 
 ARMS = ["flights/raw", "flights/day", "flights/tuned", "cdnow/raw", "cdnow/tuned", "game/raw", "game/month"]
 ARMS += ["game/tuned"]
@@ -38,6 +43,15 @@ def test_duckdb_answers_exported_questions_right(arm: str, home: Path, tmp_path:
 @pytest.mark.parametrize("zone", ["America/New_York", "Europe/London", "Australia/Lord_Howe", "America/Sao_Paulo"])
 def test_exported_questions_take_times_in_other_seasons(zone: str, home: Path, tmp_path: Path) -> None:
     check_other_seasons(DuckDB(None, tmp_path / "home", BUDGET), zone, home, tmp_path, client)
+
+
+def test_a_served_duckdb_is_exported_with_the_limits_of_its_server(tmp_path: Path) -> None:
+    dataset, events, engine = read(tmp_path), packed(), DuckDBServed(None, tmp_path, BUDGET)
+    plan = engine.plan(dataset, layouts.raw, events.statistics)
+    engine.export(plan, list(dataset.questions.values()), events, tmp_path / "out")
+    limits = of_duckdb(BUDGET)
+    assert limits.memory < BUDGET.memory
+    assert f"'{limits.memory >> 20}MiB'" in (tmp_path / "out" / "settings.sql").read_text("utf-8")
 
 
 def test_export_says_which_questions_it_wrote_and_where(command: Command, tmp_path: Path) -> None:
