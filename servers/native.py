@@ -131,16 +131,22 @@ class NativeServer(LocalServer):
     def _check_disk(self) -> None:
         available = shutil.disk_usage(self.home).free
         if available < DISK:
-            raise RequestError(f"{self.home}: {available >> 20} MiB free, {self.name} needs {DISK >> 20} MiB")
+            remedy = "free some, or set ROLLUP_BENCH_HOME to a folder on another disk"
+            raise RequestError(f"{self.home}: {available >> 20} MiB free, {self.name} needs {DISK >> 20} MiB: {remedy}")
 
     def _check_memory(self, stages: Sequence[Sequence[Process]]) -> None:
         if self.budget.memory < self.recipe.least:
             budget, least = self.budget.memory >> 20, self.recipe.least >> 20
-            raise RequestError(f"{self.name}: {budget} MiB of memory are too little, the least is {least} MiB")
+            raise RequestError(
+                f"{self.name}: {budget} MiB of memory are too little: set ROLLUP_BENCH_MEMORY={least}MiB"
+            )
         needed = sum(process.heap + process.direct for process in java_processes(stages))
         available = psutil.virtual_memory().available
         if available < needed:
-            raise RequestError(f"{self.name} needs {needed >> 20} MiB of memory, {available >> 20} MiB are free")
+            remedy = "end other programs, or set a smaller ROLLUP_BENCH_MEMORY"
+            raise RequestError(
+                f"{self.name} needs {needed >> 20} MiB of memory, {available >> 20} MiB are free: {remedy}"
+            )
 
     @property
     def _record_file(self) -> Path:

@@ -184,7 +184,7 @@ def test_a_number_that_is_no_port_is_refused(value: str, monkeypatch: pytest.Mon
 
 def test_too_little_memory_is_refused(declared: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("rollup_bench.servers.jvm.jars", lambda *_: tmp_path)
-    assert f"the least is {declared.least >> 20} MiB" in _refused(declared, tmp_path, Budget(2, 100 << 20))
+    assert f"set ROLLUP_BENCH_MEMORY={declared.least >> 20}MiB" in _refused(declared, tmp_path, Budget(2, 100 << 20))
     assert "MiB are free" in _refused(declared, tmp_path, Budget(2, 1 << 50))
 
 

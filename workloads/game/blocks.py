@@ -54,7 +54,7 @@ def split(rows: int, seed: int, slots: int = 0, world: World = WORLD) -> Blocks:
         RequestError: `rows` is below 1 or above `MOST`.
     """
     if not 1 <= rows <= MOST:
-        raise RequestError(f"--rows is {rows}; a game has 1 to {MOST:,} rows: write such a number")
+        raise RequestError(f"{rows} rows: a game has 1 to {MOST:,} rows; change --rows or `rows` of [source]")
     slots = slots or (1 if rows <= LARGE else 24)
     total = _events(rows, seed, world)
     players = np.rint(total / _events_a_player(world))

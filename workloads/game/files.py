@@ -58,7 +58,7 @@ def write(
                 _write(path, content, compression, progress)
         except OSError as error:
             reason = error.strerror or error
-            raise RequestError(f"--out {folder}: {reason}; name a folder that can be written") from None
+            raise RequestError(f"{folder}: {reason}; use a folder that can be written") from None
         written.append(path)
     return written
 
