@@ -79,21 +79,35 @@ def sample(path: Path, separator: str | None, footer: int = 0) -> Sample:
     found = replace(found, rename=_renamed(names))
     new = {old: new for new, old in found.rename.items()}
     found = replace(found, signs={new.get(name, name): sign for name, sign in found.signs.items()})
-    words = _null_words(files, found) if texts else {}
     plain = _first_rows(path, files, found)
-    words = nulls.certain(words, _texts_of(plain, words))
-    kept = set[str]().union(*(each.known | each.guessed for each in words.values()))
-    if kept:
-        found = replace(found, null=("", *sorted(kept)))
+    found, words = _with_nulls(found, files, plain, is_text=bool(texts))
     read, left = _readable(_first_rows(path, files, found), found if texts else None)
     empty = [n for n, a in read.items() if pa.types.is_string(a.type) and a.null_count > plain.column(n).null_count]
     left |= {new.get(name, name): reason for name, reason in unsure.items()}
-    read = {name: array for name, array in read.items() if name not in left}
-    read, left = _in_all_files(files, found, read, left, is_text=bool(texts))
-    for name in _codes(files, found, read) if texts else []:
-        read[name] = read[name].cast(pa.string())
+    read, left = _columns(files, found, read, left, is_text=bool(texts))
     names = [new.get(name, name) for name in names]
     return Sample(path, files, found, list(texts.values()), names, read, left, words, empty)
+
+
+def _with_nulls(
+    source: Source, files: list[Path], plain: pa.RecordBatch, is_text: bool
+) -> tuple[Source, dict[str, Words]]:
+    """The source with the words that stand for NULL, and these words; `plain` are the first rows without them."""
+    words = _null_words(files, source) if is_text else {}
+    words = nulls.certain(words, _texts_of(plain, words))
+    kept = set[str]().union(*(each.known | each.guessed for each in words.values()))
+    return (replace(source, null=("", *sorted(kept))) if kept else source), words
+
+
+def _columns(
+    files: list[Path], source: Source, read: dict[str, pa.Array], left: dict[str, str], is_text: bool
+) -> tuple[dict[str, pa.Array], dict[str, str]]:
+    """The columns that can be read in all files, with codes as texts, and why others are left out."""
+    read = {name: array for name, array in read.items() if name not in left}
+    read, left = _in_all_files(files, source, read, left, is_text=is_text)
+    for name in _codes(files, source, read) if is_text else []:
+        read[name] = read[name].cast(pa.string())
+    return read, left
 
 
 def _texts_of(batch: pa.RecordBatch, words: Mapping[str, Words]) -> dict[str, set[str]]:
