@@ -83,8 +83,8 @@ class ExternalServer(Server):
         try:
             return _parsed(self._given or self._variable(self.recipe.address) or "", self.recipe.schemes)
         except ValueError:
-            example, user = self.recipe.example, self._prefix + self.recipe.login[0]
-            raise RequestError(f"{self._source}: give {example}; if a login is needed, set {user}") from None
+            example, user, tls = self.recipe.example, self._prefix + self.recipe.login[0], f"{self._prefix}TLS=1"
+            raise RequestError(f"{self._source}: give {example}; for a login set {user}, for TLS set {tls}") from None
 
     def _variable(self, key: str) -> str | None:
         return os.environ.get(self._prefix + key) or None
