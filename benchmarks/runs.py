@@ -15,7 +15,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from rollup_bench.engines import registry
 from rollup_bench.engines.tested import tested
 from rollup_bench.errors import RequestError
 from rollup_bench.harness.records.findings import Run, noise_floor, processor
@@ -30,8 +29,9 @@ from rollup_bench.workloads import dataset, events
 
 Figures = dict[tuple[object, ...], Any]
 SEED = 1
-ROWS = (250_000, 3_000_000, 10_000_000)
-"""The asv parameter `rows` of a generated dataset: those of `quick`, of `standard` and of the published run."""
+ROWS = sorted({10_000_000, *(PROFILES[name].rows[0] for name in ("quick", "standard", "full"))})
+"""The asv parameter `rows` of a generated dataset: those of the profiles, and of the published run."""
+ENGINES = ["cassandra", "clickhouse", "druid", "duckdb", "duckdb-served", "spark", "spark-cassandra"]
 ALL = "all"  # the asv parameter `rows` of a dataset that is not generated
 
 
@@ -193,8 +193,8 @@ class Noise(Metric):
 def _parameters(name: str) -> dict[str, list[Any]]:
     known = dataset.read(name)
     return {
-        "engine": [name for name in registry.names() if name != "truth"],
+        "engine": ENGINES,
         "layout": list(known.layouts),
         "question": [*known.questions, *known.mixes],
-        "rows": list(ROWS) if known.source.generator else [ALL],
+        "rows": ROWS if known.source.generator else [ALL],
     }

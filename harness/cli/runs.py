@@ -131,7 +131,8 @@ def show(run: str) -> None:
 def compare_(first: str, second: str) -> None:
     """Says which times changed from run FIRST to run SECOND; each is named as for `show`.
 
-    If the runs are of different machines or budgets, only ratios of arms and the fastest arms are compared.
+    If the runs are of different machines, budgets or numbers of nodes, only ratios of arms
+    and the fastest arms are compared.
     """
     before, after = history.find(first), history.find(second)
     comparable.check(before, after, (first, second))

@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 
 from rollup_bench.engines.failures import reason
-from rollup_bench.errors import FailureError
 from rollup_bench.harness.run.child import received
 from rollup_bench.harness.stats.freshness import Seconds
 from rollup_bench.servers.connection import Connection
@@ -86,9 +85,7 @@ def sending(outlet: Outlet, messages: Iterable[bytes], rate: float) -> Iterator[
         process.start()
         theirs.close()
         try:
-            if not ours.poll(STARTS):
-                raise FailureError(f"the sender did not reach {outlet.broker} in {STARTS:g} s")
-            received(process, ours, SENDER)
+            received(process, ours, SENDER, STARTS)
             yield Sending(process, ours, sent, acknowledged, size)
         finally:
             process.kill()

@@ -87,12 +87,8 @@ class Store:
         self._process.start()
         self.process = psutil.Process(self._process.pid)
         theirs.close()
-        until = time.monotonic() + STARTS
         try:
-            while not self._pipe.poll(0.1):
-                if time.monotonic() > until:
-                    raise FailureError(f"the follower was not ready after {STARTS:g} s")
-            received(self._process, self._pipe, FOLLOWER)
+            received(self._process, self._pipe, FOLLOWER, STARTS)
         except BaseException:
             self.kill()
             raise

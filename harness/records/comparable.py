@@ -1,5 +1,7 @@
 """Tells whether two runs can be compared, and whether they ran on the same machine."""
 
+import math
+
 from rollup_bench.errors import RequestError
 from rollup_bench.harness.records.findings import Run, timings
 
@@ -21,8 +23,12 @@ def check(before: Run, after: Run, names: tuple[str, str]) -> None:
 
 
 def same_machine(before: Run, after: Run) -> bool:
-    """Returns whether machines and budgets are the same, and stores on as many machines; memory counts to the GiB."""
-    return _machine(before) == _machine(after)
+    """Returns whether machines and budgets are the same, and stores on as many machines.
+
+    The memory of machines counts to the GiB, that of budgets to 2%.
+    """
+    memory = [run.header.budget.get("memory", 0) for run in (before, after)]
+    return _machine(before) == _machine(after) and math.isclose(*memory, rel_tol=0.02)
 
 
 def _same_events(before: Run, after: Run) -> bool:
@@ -36,5 +42,5 @@ def _same_events(before: Run, after: Run) -> bool:
 def _machine(run: Run) -> tuple[object, ...]:
     described, budget = run.header.machine, run.header.budget
     several = {engine: nodes for engine, nodes in run.header.nodes.items() if nodes > 1}
-    gib = [round(int(one.get("memory", 0)) / 2**30) for one in (described, budget)]
-    return described.get("processor"), described.get("cores"), budget.get("cores"), *gib, several
+    gib = round(int(described.get("memory", 0)) / 2**30)
+    return described.get("processor"), described.get("cores"), gib, budget.get("cores"), several

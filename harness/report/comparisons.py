@@ -24,7 +24,7 @@ def comparison(before: Run, after: Run, console: Console) -> None:
         _print_changes("CPU ", compare_processor(before, after), console)
         return
     console.print(
-        "[dim]The runs are of different machines or budgets: only ratios and choices of arms are compared.[/dim]"
+        "[dim]Machines, budgets or numbers of nodes differ: only ratios and choices of arms are compared.[/dim]"
     )
     agreement(before, after, console)
 
@@ -52,10 +52,14 @@ def _differing(before: Header, after: Header) -> Iterator[str]:
     one, other = (_machine(header) for header in (before, after))
     if one != other:
         yield f"The first run was on {one}, the second on {other}."
-    for old, new, of in ((before.versions, after.versions, "version"), (before.nodes, after.nodes, "nodes")):
-        for name in sorted(old.keys() & new.keys()):
-            if old[name] != new[name]:
-                yield f"{name}: {of} {old[name]} in the first run, {new[name]} in the second."
+    for name in sorted(before.versions.keys() & after.versions.keys()):
+        old, new = before.versions[name], after.versions[name]
+        if old != new:
+            yield f"{name} was version {old} in the first run, and version {new} in the second."
+    for name in sorted(before.nodes.keys() & after.nodes.keys()):
+        nodes = before.nodes[name], after.nodes[name]
+        if nodes[0] != nodes[1]:
+            yield f"The nodes of {name} were {nodes[0]} in the first run, and {nodes[1]} in the second."
     common = before.adapters.keys() & after.adapters.keys()
     if changed := sorted(name for name in common if before.adapters[name] != after.adapters[name]):
         yield f"The source of these adapters differs: {', '.join(changed)}."
@@ -64,7 +68,9 @@ def _differing(before: Header, after: Header) -> Iterator[str]:
 def _machine(header: Header) -> str:
     described, budget = header.machine, header.budget
     words = f"{described.get('processor', 'an unknown processor')} with {described.get('cores', '?')} cores"
-    return f"{words}, {budget.get('cores', '?')} cores and {budget.get('memory', 0) / 2**30:.1f} GiB for each engine"
+    memory = f"{int(described.get('memory', 0)) / 2**30:.0f} GiB"
+    limits = f"{budget.get('cores', '?')} cores and {budget.get('memory', 0) / 2**30:.2f} GiB for each engine"
+    return f"{words} and {memory}, {limits}"
 
 
 def _print_changes(kind: str, found: Comparison, console: Console) -> None:

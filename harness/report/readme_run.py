@@ -118,7 +118,7 @@ def _remarks(run: Run, cells: int) -> Iterator[str]:
         apart = sum(one.claim.told_apart for one in found)
         exact = sum(_exact(one.claim, width) for one in found if not one.claim.told_apart)
         open_ = len(found) - apart - exact
-        known = f"{apart} are told apart in {what}, {exact} others are known to ±{width:.0%}, and {open_} are neither"
+        known = f"{apart} are told apart in {what}, {exact} others are known to ±{width:.0%}, and {open_} are undecided"
         yield f"Of {len(found)} pairs of arms, {known}."
     yield f"Times of {len(drifting(run))} of {cells} cells still changed in the rounds; these cells support no claim."
     loops = of_type(run.lines, OpenLoop)

@@ -1,5 +1,6 @@
 """Prints runs in the terminal: mixes and details first, and a pivot of questions by arms at the end."""
 
+import math
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from statistics import median
@@ -104,10 +105,14 @@ def noise(run: Run) -> str:
         return "nothing was timed"
     if floor.median_half_width > 1:
         return f"noise floor: unknown, since the {floor.pairs} A/A controls have too few launches or rounds"
-    differing = f"{floor.differing or 'none'} of them {'differs' if floor.differing < 2 else 'differ'} by itself"
+    if not math.isfinite(floor.high):
+        return f"noise floor: unknown, since all {floor.pairs} A/A controls differ significantly"
+    differing = (
+        f"{floor.differing or 'no'} {'control differs' if floor.differing < 2 else 'controls differ'} significantly"
+    )
     return (
-        f"noise floor: {floor.low:.3f} to {floor.high:.3f}, from {floor.pairs} A/A controls; {differing}, and half of "
-        f"them are known to ±{floor.median_half_width:.1%} or better"
+        f"noise floor: {floor.low:.3f} to {floor.high:.3f}, from {floor.pairs} A/A controls; {differing}; half of "
+        f"their intervals are within ±{floor.median_half_width:.1%}"
     )
 
 
@@ -115,7 +120,7 @@ def loaded_once(run: Run) -> str:
     """Names the arms whose intervals do not contain how much loads vary; empty if there are none."""
     launches = {one.launch for one in of_type(run.lines, Rounds)}
     arms = [load.cost.arm for load in mean_loads(run) if load.loads == 1]
-    words = f"Loaded once, so that intervals say nothing of how much loads vary: {', '.join(arms)}"
+    words = f"Loaded once, so that intervals do not include the variation between loads: {', '.join(arms)}"
     return words if arms and len(launches) > 1 else ""
 
 

@@ -60,8 +60,14 @@ def ensure(
         if path.exists() or not (engine.resumes or spark):
             engine.drop(plan)
             path.unlink(missing_ok=True)
-        loaded = _divided(engine, plan, events, watch, spark) if spark else _measured(engine, plan, events, watch)
+            _parts_file(path).unlink(missing_ok=True)
+        loaded = (
+            _divided(engine, plan, events, watch, spark, _parts_file(path))
+            if spark
+            else _measured(engine, plan, events, watch)
+        )
         _record(path, engine, plan, loaded)
+        _parts_file(path).unlink(missing_ok=True)
     return loaded, False
 
 
@@ -80,6 +86,10 @@ def time_limit(rows: int) -> float:
 
 def _record_path(engine: Engine, plan: Plan, home: Path) -> Path:
     return home / "loads" / f"{engine.name}-{plan.key}.json"
+
+
+def _parts_file(record: Path) -> Path:
+    return record.with_suffix(".parts")
 
 
 def _earlier_load(engine: Engine, plan: Plan, path: Path) -> Loaded | None:
@@ -101,17 +111,21 @@ def _measured(engine: Engine, plan: Plan, events: Events, watch: Watch) -> Loade
     return replace(loaded, processor=spent.processor if known else None)
 
 
-def _divided(engine: Engine, plan: Plan, events: Events, watch: Watch, spark: Connection) -> Loaded:
+def _divided(engine: Engine, plan: Plan, events: Events, watch: Watch, spark: Connection, begun: Path) -> Loaded:
     """Loads the plan, its parts in tasks of Spark, whose processor seconds are not known.
 
-    Without parts, an engine loads a declared layout by itself; of other layouts, an earlier attempt loaded all parts.
+    The file `begun` says that tasks have loaded parts, also in an earlier attempt. An engine that has no parts for a
+    plan loads it by itself.
     """
     from rollup_bench.engines.spark.tasks import each_done
 
     began = time.perf_counter()
     _check_reach(engine, spark)
     parts = engine.parts(plan, events)
-    if not parts and plan.layout.grain:
+    if parts:
+        begun.parent.mkdir(parents=True, exist_ok=True)
+        begun.touch()
+    elif not begun.exists():
         return _measured(engine, plan, events, watch)
     pace = Pace(watch.say, "by tasks of Spark: ", events.statistics.rows)
     for rows in each_done(spark, lambda number: parts[number](), len(parts), watch.remaining):

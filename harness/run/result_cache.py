@@ -1,11 +1,11 @@
 """The cache state `cached`: the same request again and again, to engines that can answer from a cache of results."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from itertools import repeat
 
 from rollup_bench.engines.failures import quietly_closed
-from rollup_bench.errors import FailureError
+from rollup_bench.harness.records.lines import Fault
 from rollup_bench.harness.records.run_log import RunLog
 from rollup_bench.harness.run.admission import log_fault
 from rollup_bench.harness.run.arms import Arm
@@ -39,10 +39,12 @@ def cached_questions(
         question = request.defaults[name]
         equal = []
         for arm in (arm for arm in arms if arm in cached):
-            with log_fault(log, arm, f"answering {name} from its result cache", number):
-                if not _equal(question, asks[arm], cached[arm]):
-                    raise FailureError("the cached answer differs")
-                equal.append(arm)
+            with suppress(Exception):  # an arm that raises an error is left out
+                if _equal(question, asks[arm], cached[arm]):
+                    equal.append(arm)
+                else:
+                    doing, reason = f"answering {name} from its result cache", "the cached answer differs"
+                    log.add(Fault(arm=arm, doing=doing, reason=reason, launch=number))
         if equal:
             yield TimedQuestion(name, tuple(equal), equal[0], repeat(question).__next__, "cached")
 

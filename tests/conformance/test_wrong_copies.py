@@ -16,7 +16,7 @@ from rich.console import Console
 from rollup_bench.engines.contract import Engine, Loaded, Plan, Session, Support, Where, unsupported
 from rollup_bench.engines.registry import engine_type
 from rollup_bench.errors import FailureError
-from rollup_bench.harness.conformance import checks, report
+from rollup_bench.harness.conformance import checks, report, scripted_events
 from rollup_bench.harness.conformance.tested_engine import EngineUnderTest
 from rollup_bench.harness.report import kit
 from rollup_bench.servers.watch import Watch
@@ -292,3 +292,7 @@ def test_a_wrong_copy_fails_in_the_right_words(
     assert [one.ended for one in shown.outcomes] == ["failed"]
     assert flaw.said in words.getvalue()
     assert "and 0 more" not in words.getvalue()
+
+
+def test_each_script_of_events_has_a_check() -> None:
+    assert {check.__name__ for check in checks.ALL} > {script.__name__ for script in scripted_events.SCRIPTS}

@@ -160,7 +160,7 @@ def _beside(spent: Spent, others: float | None) -> Spent:
 def test_arms_that_were_loaded_once_are_named() -> None:
     one = LoadCost(arm="druid/raw", seconds=1.0, rows=1, bytes=1)
     loads = [one, *(msgspec.structs.replace(one, arm="duckdb/raw", launch=launch) for launch in range(2))]
-    said = "Loaded once, so that intervals say nothing of how much loads vary: druid/raw"
+    said = "Loaded once, so that intervals do not include the variation between loads: druid/raw"
     assert loaded_once(run(*LAUNCHES, *loads)) == said
     assert loaded_once(run(*loads)) == loaded_once(run(*LAUNCHES, *loads[1:])) == ""
 

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import duckdb
 import pytest
@@ -118,17 +118,26 @@ def test_a_reused_load_says_whose_tasks_loaded_it(folder: Path) -> None:
     assert (loaded.loaded_by, reused) == ("spark", True)
 
 
-class WithoutParts(DuckDB):
+class Divided(DuckDB):
+    parts_left: ClassVar[list[Callable[[], int]]] = []
+
     def parts(self, plan: Plan, events: Events) -> list[Callable[[], int]]:
-        return []
+        return self.parts_left
 
 
-def test_a_declared_layout_without_parts_is_not_loaded_by_tasks(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_load_counts_as_loaded_by_tasks_only_if_tasks_loaded_parts(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(loading, "_check_reach", lambda *_: None)
     monkeypatch.setattr("rollup_bench.engines.spark.tasks.each_done", lambda *_: iter(()))
     spark = Connection(("127.0.0.1",), 1)
-    found = [load(folder, name, engine_type=WithoutParts, spark=spark)[0].loaded_by for name in ("hour", "raw")]
-    assert found == ["", "spark"]
+    assert load(folder, "hour", engine_type=Divided, spark=spark)[0].loaded_by == ""
+    monkeypatch.setattr(Divided, "parts_left", [lambda: 1])
+    with pytest.raises(FailureError, match="not done"):
+        load(folder, watch=Watch(seconds=0), engine_type=Divided, spark=spark)
+    monkeypatch.setattr(Divided, "parts_left", [])
+    assert load(folder, engine_type=Divided, spark=spark)[0].loaded_by == "spark"
+    assert not list(folder.rglob("*.parts"))
 
 
 def test_a_database_that_is_missing_or_damaged_is_loaded_anew(folder: Path) -> None:

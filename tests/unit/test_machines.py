@@ -100,7 +100,8 @@ def test_machines_are_told_apart_by_their_size_and_processor(machine: dict[str, 
 
 @pytest.mark.parametrize("key", ["cores", "memory"])
 def test_another_budget_counts_as_another_machine(key: str) -> None:
-    one, other = (Run(replace(HEADER, budget=HEADER.budget | {key: number << 30}), []) for number in (1, 2))
+    budget = {"cores": 2, "memory": 600 << 20}
+    one, other = (Run(replace(HEADER, budget=budget | {key: factor * budget[key]}), []) for factor in (1, 2))
     assert not same_machine(one, other)
     assert same_machine(one, one)
 
@@ -162,8 +163,8 @@ def test_what_differs_between_two_runs_is_said_before_their_figures() -> None:
     lines = launches(a=100, b=200)
     said = printed(Run(one, lines), Run(other, lines)).partition("fastest")[0]
     assert "the second on x with 64 cores" in said
-    assert "x: version 1 in the first run, 2 in the second." in said
-    assert "x: nodes 1 in the first run, 3 in the second." in said
+    assert "x was version 1 in the first run, and version 2 in the second." in said
+    assert "The nodes of x were 1 in the first run, and 3 in the second." in said
     assert "The source of these adapters differs: x." in said
     assert "first run" not in printed(Run(one, lines), Run(one, lines))
 

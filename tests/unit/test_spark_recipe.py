@@ -82,7 +82,7 @@ def test_a_cluster_that_has_ended_may_get_another_number_of_workers(started: Pat
 
 def test_the_engine_says_that_it_has_workers(started: Path) -> None:
     engine = Spark(NativeServer(RECIPE, started, BUDGET), started, BUDGET)
-    assert engine.nodes == 2
+    assert engine.nodes == 1
     assert engine.scope.startswith("2 workers and a Connect server on one machine")
 
 

@@ -1,7 +1,7 @@
 """Makes asv's own pages show only what runs support: no rows without a figure, and no changes by chance."""
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -17,7 +17,7 @@ CHANGED: tuple[Outcome, ...] = ("faster", "slower")
 ATOM = "http://www.w3.org/2005/Atom"
 _NAME = re.compile(r"(\w+)\.(\w+)\.\w+\((.*)\)$")
 Cell = tuple[str, ...]
-"""Metric, dataset, engine, layout and question."""
+"""Metric, dataset, engine, layout, question and rows, which are `all` for a dataset that is not generated."""
 
 
 def prune(site: Path, compared: Sequence[ComparisonView]) -> None:
@@ -44,27 +44,30 @@ def _prune_feed(path: Path, kept: Collection[str]) -> None:
     tree = ElementTree.parse(path)  # noqa: S314 (asv wrote the file)
     feed = tree.getroot()
     for entry in feed.findall(f"{{{ATOM}}}entry"):
-        if entry.findtext(f"{{{ATOM}}}title", "").partition(" ")[2] not in kept:
+        if not entry.findtext(f"{{{ATOM}}}title", "").endswith(tuple(f" {name}" for name in kept)):
             feed.remove(entry)
-    tree.write(path, xml_declaration=True, default_namespace=ATOM, encoding="utf-8")
+    ElementTree.register_namespace("", ATOM)
+    tree.write(path, xml_declaration=True, encoding="utf-8")
 
 
-def _claimed(compared: Sequence[ComparisonView]) -> dict[Cell, Outcome]:
+def _claimed(compared: Sequence[ComparisonView]) -> set[tuple[Cell, Outcome]]:
     changes = [("Latency", pair, one) for pair in compared for one in pair.times.claimed if one.cache == "hot"]
     changes += [("Processor", pair, one) for pair in compared for one in pair.processor.claimed]
     return {
-        (metric, pair.dataset, *one.arm.split("/"), one.question): one.claim.outcome for metric, pair, one in changes
+        ((metric, pair.dataset, *one.arm.split("/"), one.question, rows), one.claim.outcome)
+        for metric, pair, one in changes
+        for rows in ("all", str(pair.rows))
     }
 
 
-def _is_confirmed(name: str, claimed: Mapping[Cell, Outcome], outcomes: Collection[Outcome]) -> bool:
+def _is_confirmed(name: str, claimed: Collection[tuple[Cell, Outcome]], outcomes: Collection[Outcome]) -> bool:
     """Whether a change is claimed; `name` is as in `flights.Latency.track_seconds('duckdb', 'raw', 'carriers', 'all')`.
 
-    A change of the number of wrong answers is none by chance.
+    A change of the number of wrong answers is never due to chance.
     """
     known = _NAME.match(name)
     if known is None:
         return False
     dataset, metric, parameters = known.groups()
-    cell = [part.strip(" '") for part in parameters.split(",")][:3]
-    return metric == COUNTED or claimed.get((metric, dataset, *cell)) in outcomes
+    cell = (metric, dataset, *(part.strip(" '") for part in parameters.split(",")))
+    return metric == COUNTED or any((cell, outcome) in claimed for outcome in outcomes)

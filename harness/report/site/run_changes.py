@@ -37,6 +37,7 @@ class ComparisonView(msgspec.Struct, frozen=True):
     before: str
     after: str
     dataset: str
+    rows: int
     times: ChangesView
     processor: ChangesView
 
@@ -70,7 +71,12 @@ def _can_be_compared(before: Run, after: Run) -> bool:
 def _comparison(runs: Mapping[str, Run], before: str, after: str) -> ComparisonView:
     pair = runs[before], runs[after]
     return ComparisonView(
-        before, after, pair[0].header.dataset, _changes(compare(*pair)), _changes(compare_processor(*pair))
+        before,
+        after,
+        pair[0].header.dataset,
+        pair[0].header.rows,
+        _changes(compare(*pair)),
+        _changes(compare_processor(*pair)),
     )
 
 

@@ -9,7 +9,7 @@ function aggregated(cell) {
 
 const withInterval = (time) => `${seconds(time.median)}, 99% interval ${between([time.low, time.high], seconds)}`;
 const detecting = (time) => time.detectable ? `; the smallest detectable slowdown is ${percent(time.detectable - 1)}` : '';
-const clientShare = (cell, time) => isKnown(cell.client) ? `; ${percent(cell.client / time.median)} of it is the client's processor time` : '';
+const clientShare = (cell, time) => isKnown(cell.client) ? `; the client's processor time is ${percent(cell.client / time.median)} of this median` : '';
 
 function againstLowest(claim) {
     return `${times(claim.ratio)}, 99% interval ${between([claim.low, claim.high], digits)}: ${claim.outcome}${detecting(claim)}`;
@@ -38,7 +38,7 @@ function cellFacts(cell) {
         ['Verdict', SIGNS[cell.verdict] + ' ' + cell.verdict + (cell.reason ? ': ' + cell.reason : '')],
         ['Aggregated', aggregated(cell)],
         ['Median', time && `${withInterval(time)}, ${plural(time.samples, 'sample')}, longest ${seconds(time.maximum)}`
-            + clientShare(cell, time) + detecting(time)
+            + detecting(time)
             + (cell.drifts ? '; the times still changed while they were measured, so they support no claim' : '')],
         ['Percentiles', time && Object.entries(time.percentiles).map(([name, value]) => `${name} ${seconds(value)}`).join(', ')],
         ['Against the lowest', cell.against && againstLowest(cell.against)],
