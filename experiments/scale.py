@@ -195,7 +195,7 @@ def _milliseconds(line: Measured) -> str:
 @rows_option
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="File of the figures.")
 def main(rows: int | None, out: Path) -> None:
-    """Measures each cluster; prints the processor milliseconds of one request of each question."""
+    """Measures each cluster, and prints how many processor milliseconds a request of each question takes."""
     limits, lines = budget(), list[Measured]()
     with progress() as say:
         game = datasets.read("game").sized(rows, None)

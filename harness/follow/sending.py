@@ -85,7 +85,7 @@ def sending(outlet: Outlet, messages: Iterable[bytes], rate: float) -> Iterator[
         process.start()
         theirs.close()
         try:
-            received(process, ours, SENDER, STARTS)
+            received(process, ours, f"{SENDER} to {outlet.broker}", STARTS)
             yield Sending(process, ours, sent, acknowledged, size)
         finally:
             process.kill()

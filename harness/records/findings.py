@@ -203,10 +203,11 @@ def floors(run: Run) -> dict[noise.Key, Estimate]:
 
 def noise_floor(run: Run) -> NoiseFloor | None:
     """Returns the noise floor of the whole run, or None if nothing was timed."""
-    pairs = list(controls(run).values())
+    measured = measured_rounds(run)
+    pairs = noise.controls(measured)
     if not pairs:
         return None
-    bounds, common = [ratio.interval() for ratio in pairs], noise.common(measured_rounds(run))
+    bounds, common = [ratio.interval() for ratio in pairs.values()], noise.common(measured, pairs)
     low, high = common.interval() if common else (0.0, math.inf)
     return NoiseFloor(
         pairs=len(pairs),
@@ -254,9 +255,10 @@ def processor_ratios(run: Run) -> dict[Pair, Estimate]:
 def claimed(
     ratios: Mapping[Compared, Estimate], held_against: Mapping[noise.Key, Estimate], unsteady: Set[Cell]
 ) -> dict[Compared, Claim]:
-    """Returns the claims about ratios, with one false discovery rate for all; a drifting cell supports none.
+    """Returns a claim about each ratio. One false discovery rate holds for all of them together.
 
-    `held_against` has the noise floor of each question and cache state, and `unsteady` the cells that drift.
+    `held_against` has the noise floor of each question and cache state. `unsteady` has the cells that drift; nothing is
+    claimed about their ratios.
     """
     found = claims(
         list(ratios.values()),

@@ -123,7 +123,8 @@ def _remarks(run: Run, cells: int) -> Iterator[str]:
     yield f"Times of {len(drifting(run))} of {cells} cells still changed in the rounds; these cells support no claim."
     loops = of_type(run.lines, OpenLoop)
     if loops:
-        yield f"In {len(loops)} open loops, requests were sent at a fixed rate: see the page Under load."
+        where = "their response times are on the page Under load"
+        yield f"In {len(loops)} open loops, requests were sent at a fixed rate; {where}."
 
 
 def _exact(claim: Claim, width: float) -> bool:

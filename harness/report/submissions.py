@@ -4,7 +4,7 @@ import hashlib
 import math
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -78,8 +78,9 @@ def check(run: Run, name: str) -> None:
 def _faults(run: Run, submitted: Submission) -> Iterator[str]:
     yield from _other_launches(submitted.launches, _launches(run))
     yield from _other_dataset(run, submitted)
-    yield from _other_plans(run, submitted)
-    yield from _other_jars(run, submitted)
+    unchanged = _unchanged(run)
+    yield from _other_plans(run, submitted, unchanged)
+    yield from _other_jars(submitted, unchanged)
     yield from _other_figures(submitted.figures, _figures(run))
     if submitted.noise != noise(run):
         yield f"the samples give another noise floor than `{submitted.noise}`"
@@ -106,7 +107,7 @@ def _other_dataset(run: Run, submitted: Submission) -> Iterator[str]:
             yield f"the dataset is not the built-in {header.dataset}: give a dataset of your own another name"
 
 
-def _other_plans(run: Run, submitted: Submission) -> Iterator[str]:
+def _other_plans(run: Run, submitted: Submission, unchanged: Sequence[str]) -> Iterator[str]:
     """Yields the arms whose tables are not those that their adapter plans, unless the adapter has changed since."""
     verdicts = {line.arm: line.plan for line in of_type(run.lines, Verdict) if line.plan}
     with tempfile.TemporaryDirectory() as folder:
@@ -119,14 +120,13 @@ def _other_plans(run: Run, submitted: Submission) -> Iterator[str]:
             adapter = engine_type(engine)(None, Path(folder), budget)
             return adapter.plan(dataset, dataset.layout(layout), submitted.statistics).key
 
-        known = _unchanged(run)
         for arm, plan in verdicts.items():
-            if parts(arm)[0] in known and plan != planned(arm):
+            if parts(arm)[0] in unchanged and plan != planned(arm):
                 yield f"the tables of {arm} are not those that its adapter plans"
 
 
-def _other_jars(run: Run, submitted: Submission) -> Iterator[str]:
-    for engine in _unchanged(run):
+def _other_jars(submitted: Submission, unchanged: Sequence[str]) -> Iterator[str]:
+    for engine in unchanged:
         if submitted.jars.get(engine, "") != _jars_hash(engine):
             yield f"the jars of {engine} are not those of its adapter"
 

@@ -78,7 +78,7 @@ def _remarks(run: Run) -> Iterator[str]:
 
 
 def lasted(run: Run) -> str:
-    """Says when a run started and how long it took, with interruptions; empty if the file does not say it."""
+    """Returns a text with the start of a run and its duration; empty if its file does not record when it ended."""
     ended = next((one.at for one in of_type(run.lines, Ended)), "")
     if not ended or not run.header.started:
         return ""
@@ -117,7 +117,7 @@ def noise(run: Run) -> str:
 
 
 def loaded_once(run: Run) -> str:
-    """Names the arms whose intervals do not contain how much loads vary; empty if there are none."""
+    """Returns a text that names the arms that were loaded only once in several launches; empty if there are none."""
     launches = {one.launch for one in of_type(run.lines, Rounds)}
     arms = [load.cost.arm for load in mean_loads(run) if load.loads == 1]
     words = f"Loaded once, so that intervals do not include the variation between loads: {', '.join(arms)}"
@@ -125,7 +125,7 @@ def loaded_once(run: Run) -> str:
 
 
 def unsettled(run: Run) -> str:
-    """Says in how many warm-ups the times of an arm had not settled at the end; empty if in none."""
+    """Returns a text with the number of warm-ups that ended before times had settled; empty if there are none."""
     steady = [warm.steady for one in of_type(run.lines, Rounds) for warm in one.warm.values()]
     count = f"{steady.count(False)} of {len(steady)} warm-ups of a question on an arm"
     return "" if all(steady) else f"In {count}, the time limit came before the times of the arm had settled"

@@ -13,7 +13,7 @@ def received(process: BaseProcess, pipe: Connection, name: str, seconds: float |
     FailureError, which begins with `name`, if the process has failed, has ended or is silent.
     """
     try:
-        message = pipe.recv() if pipe.poll(seconds) else f"did not report within {seconds:g} s"
+        message = pipe.recv() if pipe.poll(seconds) else f"it did not report within {seconds:g} s"
     except (EOFError, OSError):
         message = ended(process)
     if isinstance(message, str):
@@ -22,6 +22,6 @@ def received(process: BaseProcess, pipe: Connection, name: str, seconds: float |
 
 
 def ended(process: BaseProcess) -> str:
-    """Says how a process ended, which has closed its pipe."""
+    """Returns in words how a process ended that has closed its pipe."""
     process.join(1)
     return f"it ended with status {process.exitcode}"

@@ -57,17 +57,15 @@ def ensure(
     with in_turn(path.with_suffix(".lock"), LOADING, watch):
         if earlier := _earlier_load(engine, plan, path):
             return earlier, True
+        begun = _parts_file(path)
         if path.exists() or not (engine.resumes or spark):
-            engine.drop(plan)
-            path.unlink(missing_ok=True)
-            _parts_file(path).unlink(missing_ok=True)
-        loaded = (
-            _divided(engine, plan, events, watch, spark, _parts_file(path))
-            if spark
-            else _measured(engine, plan, events, watch)
-        )
+            _drop(engine, plan, path)
+        if spark:
+            loaded = _divided(engine, plan, events, watch, spark, begun)
+        else:
+            loaded = _measured(engine, plan, events, watch)
         _record(path, engine, plan, loaded)
-        _parts_file(path).unlink(missing_ok=True)
+        begun.unlink(missing_ok=True)
     return loaded, False
 
 
@@ -75,8 +73,13 @@ def drop(engine: Engine, plan: Plan, home: Path) -> None:
     """Deletes the plan's load from the engine, with its record, so that the next `ensure` loads the plan again."""
     path = _record_path(engine, plan, home)
     with in_turn(path.with_suffix(".lock"), LOADING, Watch()):
-        engine.drop(plan)
-        path.unlink(missing_ok=True)
+        _drop(engine, plan, path)
+
+
+def _drop(engine: Engine, plan: Plan, path: Path) -> None:
+    engine.drop(plan)
+    path.unlink(missing_ok=True)
+    _parts_file(path).unlink(missing_ok=True)
 
 
 def time_limit(rows: int) -> float:

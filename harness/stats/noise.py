@@ -30,14 +30,18 @@ def floors(measured: Measured) -> dict[Key, Estimate]:
     It is `common`. A control whose own interval excludes 1, or is unknown, is the floor of its question alone. Without
     any control, nothing is returned.
     """
-    run = common(measured)
-    loud = {key: control for key, control in controls(measured).items() if not _is_quiet(control)}
+    own = controls(measured)
+    run = common(measured, own)
+    loud = {key: control for key, control in own.items() if not _is_quiet(control)}
     return (dict.fromkeys(measured, run) if run else {}) | loud
 
 
-def common(measured: Measured) -> Estimate | None:
-    """Returns the noise floor of the run, from all A/A controls whose intervals contain 1; None without any."""
-    quiet = [measured[key] for key, control in controls(measured).items() if _is_quiet(control)]
+def common(measured: Measured, own: Mapping[Key, Estimate]) -> Estimate | None:
+    """Returns the noise floor of the run; `own` has the ratio of each A/A control.
+
+    Only controls whose intervals contain 1 count. Without any, None is returned.
+    """
+    quiet = [measured[key] for key, control in own.items() if _is_quiet(control)]
     return _together(quiet) if quiet else None
 
 
