@@ -89,8 +89,9 @@ def answers(run: Run) -> Iterator[tuple[str, str, str, Any]]:
     times: dict[tuple[str, str], list[float]] = defaultdict(list)
     for line in of_type(run.lines, Rounds):
         for arm, pairs in line.times.items() if line.cache == "hot" else ():
-            times[arm, line.question] += (np.ravel([pair for pair in pairs if pair]) / 1e9).tolist()
-    yield from (("Latency", arm, question, samples) for (arm, question), samples in times.items())
+            if measured := [pair for pair in pairs if pair]:
+                times[arm, line.question].append(float(np.median(measured)) / 1e9)
+    yield from (("Latency", arm, question, medians) for (arm, question), medians in times.items())
     yield from (("Processor", cell.arm, cell.question, one.total.seconds) for cell, one in processor(run).items())
     for arm, question in dict.fromkeys((line.arm, line.question) for line in of_type(run.lines, ClosedLoop)):
         load = under_load(run, question, arm)
@@ -134,14 +135,18 @@ class Metric:
             raise NotImplementedError("the runs have no such figure")
 
     def value(self, by_key: Figures, *of: object) -> object:
-        """Returns a number, or samples from which asv computes the median and its interval."""
+        """Returns a number, or samples from which asv computes the median and its spread."""
         value = by_key[type(self).__name__, self.dataset, *of]
         return {"samples": value, "number": 1} if isinstance(value, list) else value
 
 
 class Latency(Metric):
-    """Seconds from a request to its answer in the hot state, with one client in a closed loop."""
+    """Median seconds from a request to its answer in the hot state, with one client in a closed loop.
 
+    Each launch is one sample, because requests of one launch are alike.
+    """
+
+    version = "2"
     unit = "seconds"
     of = ("engine", "layout", "question", "rows")
 

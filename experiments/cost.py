@@ -1,18 +1,20 @@
-"""Measures with how many cores Spark passes one thread of DuckDB, which is its COST.
+"""Measures with how many cores or workers Spark passes one thread of DuckDB, which is its COST.
 
 `python -m experiments.cost [--rows N] [--warm-up N] [--rounds N]`. COST is the configuration that outperforms a single
 thread (McSherry, Isard and Murray, "Scalability! But at what COST?", HotOS 2015). One Spark for each power of two of
-cores runs on the same machine, and DuckDB with one thread runs in this process. All store the same events of the game
-and answer an aggregate, a cohort and a funnel over ten years, in turns, in ABBA order. Spark passes DuckDB if the
-whole interval of the ratio of their times is below 1. Stop all other servers.
+cores and a cluster of two workers run on the same machine, and DuckDB with one thread runs in this process. Each may
+use the whole budget of memory. All store the same events of the game and answer an aggregate, a cohort and a funnel
+over ten years, in turns, in ABBA order. Spark passes DuckDB if the whole interval of the ratio of their times is below
+1. More cores or workers than this machine has are not measured, and nothing is said about them. Stop all other servers.
 """
 
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from datetime import date
+from typing import NamedTuple
 
 import click
 import pyarrow as pa
@@ -20,7 +22,7 @@ import pyarrow as pa
 from rollup_bench.engines.contract import Engine
 from rollup_bench.engines.duckdb.engine import DuckDB
 from rollup_bench.engines.spark.engine import Spark
-from rollup_bench.engines.spark.server import RECIPE
+from rollup_bench.engines.spark.server import RECIPE, cluster
 from rollup_bench.harness.cli.options import rows_option
 from rollup_bench.harness.report.terminal import ended
 from rollup_bench.harness.run import loading, verdicts
@@ -28,6 +30,7 @@ from rollup_bench.harness.run.home import home
 from rollup_bench.harness.stats.percentiles import median_interval
 from rollup_bench.servers import open_server
 from rollup_bench.servers.budget import Budget, budget
+from rollup_bench.servers.recipe import Recipe
 from rollup_bench.servers.watch import Watch
 from rollup_bench.workloads import dataset, layouts
 from rollup_bench.workloads import events as event_store
@@ -36,25 +39,41 @@ from rollup_bench.workloads.questions import Question
 
 YEARS = {"start": date(2014, 1, 1), "end": date(2024, 1, 1)}
 QUESTIONS = {"aggregate": "ten-years", "cohort": "ten-years-of-players", "funnel": "first-day-purchase"}
+WORKERS = 2
 Ask = Callable[[Question], pa.Table]
 
 
-def said(kind: str, ratios: Mapping[int, Sequence[float]]) -> list[str]:
-    """The COST of a kind of question; `ratios` are Spark's times by DuckDB's, by Spark's number of cores."""
-    intervals = {cores: median_interval(samples) for cores, samples in ratios.items()}
-    passing = next((_cores(cores) for cores, (_, _, high) in intervals.items() if high < 1), None)
+class Sized(NamedTuple):
+    """A Spark, as its name says: how it is started, and with how many cores."""
+
+    recipe: Recipe
+    cores: int
+
+
+def sizes(cores: int) -> dict[str, Sized]:
+    """The Sparks that a machine with so many cores can run, the smallest first."""
+    alone = [1 << power for power in range(cores.bit_length())]
+    workers = {f"{WORKERS} workers": Sized(cluster(WORKERS), cores)} if cores >= WORKERS else {}
+    return {f"{number} core{'s' * (number > 1)}": Sized(RECIPE, number) for number in alone} | workers
+
+
+def said(kind: str, ratios: Mapping[str, Sequence[float]]) -> list[str]:
+    """The COST of a kind of question; `ratios` are Spark's times by DuckDB's, by the name of Spark's size."""
+    intervals = {name: median_interval(samples) for name, samples in ratios.items()}
+    passing = (name for name, (_, _, high) in intervals.items() if high < 1)
     return [
-        f"{kind}: COST {passing or f'not within {_cores(max(intervals))}'}",
+        f"{kind}: COST {next(passing, f'not within {_listed(intervals)}')}",
         *(
-            f"  Spark with {_cores(cores)} takes {middle:.2f} times as long as one thread of DuckDB"
+            f"  Spark with {name} takes {middle:.2f} times as long as one thread of DuckDB"
             f" (99%: {low:.2f} to {high:.2f})"
-            for cores, (low, middle, high) in intervals.items()
+            for name, (low, middle, high) in intervals.items()
         ),
     ]
 
 
-def _cores(number: int) -> str:
-    return f"{number} core{'s' * (number > 1)}"
+def _listed(names: Iterable[str]) -> str:
+    *others, last = names
+    return " or ".join([", ".join(others), last]) if others else last
 
 
 @contextmanager
@@ -68,19 +87,19 @@ def loaded(engine: Engine, game: dataset.Dataset, events: Events) -> Iterator[As
 
 
 @contextmanager
-def spark(cores: int, memory: int) -> Iterator[Engine]:
-    """A Spark of its own with so many cores, which runs inside the block."""
-    declared, limits = replace(RECIPE, name=f"spark-cost-{cores}"), Budget(cores, memory)
+def spark(name: str, size: Sized, memory: int) -> Iterator[Engine]:
+    """A Spark of its own, which runs inside the block."""
+    declared, limits = replace(size.recipe, name=f"spark-cost-{name.replace(' ', '-')}"), Budget(size.cores, memory)
     with open_server(declared, "native", home(), limits).running(Watch(lambda text: click.echo(text, err=True))) as up:
         yield Spark(up, home() / declared.name, limits)
 
 
-def sample(one: Ask, others: Mapping[int, Ask], question: Question) -> dict[int, float]:
+def sample(one: Ask, others: Mapping[str, Ask], question: Question) -> dict[str, float]:
     """The time of each of the others by the time of `one`, asked in ABBA order."""
     asked = [one, *others.values()]
     there, back = ([_seconds(ask, question) for ask in each] for each in (asked, asked[::-1]))
     first, *times = (a + b for a, b in zip(there, back[::-1], strict=True))
-    return {cores: seconds / first for cores, seconds in zip(others, times, strict=True)}
+    return {name: seconds / first for name, seconds in zip(others, times, strict=True)}
 
 
 def _seconds(ask: Ask, question: Question) -> float:
@@ -94,15 +113,14 @@ def _seconds(ask: Ask, question: Question) -> float:
 @click.option("--warm-up", type=click.IntRange(1), default=100, show_default=True, help="Requests before the samples.")
 @click.option("--rounds", type=click.IntRange(10), default=20, show_default=True, help="Rounds of two requests.")
 def main(rows: int | None, warm_up: int, rounds: int) -> None:
-    """Prints, for each kind of question, with how many cores Spark passes one thread of DuckDB."""
+    """Prints, for each kind of question, with how many cores or workers Spark passes one thread of DuckDB."""
     game, machine = dataset.read("game").sized(rows, None), budget()
-    sizes = [1 << power for power in range(machine.cores.bit_length())]
-    events, memory = event_store.prepare(game, home()), machine.memory // (len(sizes) + 1)
+    events, memory = event_store.prepare(game, home()), machine.memory
     questions = {kind: game.question(name).fill(YEARS) for kind, name in QUESTIONS.items()}
     with ExitStack() as stack:
         one = stack.enter_context(loaded(DuckDB(None, home() / "duckdb-cost", Budget(1, memory)), game, events))
-        sparks = {cores: stack.enter_context(spark(cores, memory)) for cores in sizes}
-        others = {cores: stack.enter_context(loaded(each, game, events)) for cores, each in sparks.items()}
+        sparks = {name: stack.enter_context(spark(name, size, memory)) for name, size in sizes(machine.cores).items()}
+        others = {name: stack.enter_context(loaded(each, game, events)) for name, each in sparks.items()}
         for kind, question in questions.items():
             for ask in (one, *others.values()):
                 verdict = verdicts.check(question, ask(question), events)
@@ -111,7 +129,7 @@ def main(rows: int | None, warm_up: int, rounds: int) -> None:
             for _ in range(warm_up):
                 sample(one, others, question)
             samples = [sample(one, others, question) for _ in range(rounds)]
-            click.echo("\n".join(said(kind, {cores: [each[cores] for each in samples] for cores in others})))
+            click.echo("\n".join(said(kind, {name: [each[name] for each in samples] for name in others})))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Commands that publish a run for others, and that measure a published run again."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -54,17 +55,17 @@ def submit(run: Path, dataset: str | None, out: Path | None) -> None:
 
 @click.command()
 @click.argument("run")
-@click.argument("question", required=False)
+@click.argument("names", nargs=-1, metavar="[QUESTION]...")
 @dataset_option
 @via_option
 @out_option(help="File of the new run, new or of the same run cut off, which is then resumed.")
-def reproduce(run: str, question: str | None, dataset: str | None, via: str, out: Path | None) -> None:
-    """Times the questions of a recorded RUN again, or one QUESTION, and compares the ratios and choices of arms.
+def reproduce(run: str, names: tuple[str, ...], dataset: str | None, via: str, out: Path | None) -> None:
+    """Times the questions of a recorded RUN again, or each QUESTION only, and compares the ratios and choices of arms.
 
     RUN is named as for `show`. Exit status 1: a ratio or a choice differs.
     """
     published = history.find(run)
-    questions = _questions(published, run, question)
+    questions = _questions(published, run, names)
     wanted = Run(published.header, [line for line in published.lines if getattr(line, "question", "") in questions])
     with progress() as say:
         data, events = _events(published, run, dataset, say)
@@ -88,17 +89,20 @@ def reproduce(run: str, question: str | None, dataset: str | None, via: str, out
         sys.exit(1)
 
 
-def _questions(run: Run, name: str, only: str | None) -> list[str]:
-    """Returns the questions that a run timed on two arms or more, or `only` this one."""
+def _questions(run: Run, name: str, only: Sequence[str]) -> list[str]:
+    """Returns the questions that a run timed on two arms or more, or `only` these."""
     arms: dict[str, set[str]] = {}
     for cell in timings(run):
         arms.setdefault(cell.question, set()).add(cell.arm)
     questions = [question for question, timed in arms.items() if len(timed) > 1]
-    if only is not None and only not in questions:
-        raise RequestError(f"QUESTION: {name} did not time {only} on two arms; give one of {', '.join(questions)}")
+    for question in only:
+        if question not in questions:
+            raise RequestError(
+                f"QUESTION: {name} did not time {question} on two arms; give one of {', '.join(questions)}"
+            )
     if not questions:
         raise RequestError(f"{name}: no question was timed on two arms; give a run with several engines or layouts")
-    return [only] if only else questions
+    return list(dict.fromkeys(only)) or questions
 
 
 def _events(run: Run, name: str, dataset: str | None, say: Say) -> tuple[Dataset, Events]:

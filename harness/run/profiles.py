@@ -54,7 +54,7 @@ PROFILES = {
             rows=(250_000,),
             timed=12,
             checked=2,
-            effort=Effort(launches=3, least=2, most=60, warm=60.0, rounds=45.0, alone=0.1),
+            effort=Effort(launches=3, least=2, most=60, warm=45.0, rounds=40.0, alone=0.1),
         ),
         Profile(
             "standard",

@@ -1,10 +1,10 @@
-"""The COST of an engine: the least number of cores whose whole interval is below one thread's time."""
+"""The COST of an engine: the least number of cores or workers whose whole interval is below one thread's time."""
 
 from itertools import count
 
 import pytest
 
-from experiments.cost import said, sample
+from experiments.cost import said, sample, sizes
 
 FASTER, EQUAL, SLOWER = ([middle + step / 100 for step in range(-10, 11)] for middle in (0.5, 1.0, 3.0))
 
@@ -12,15 +12,26 @@ FASTER, EQUAL, SLOWER = ([middle + step / 100 for step in range(-10, 11)] for mi
 @pytest.mark.parametrize(
     ("ratios", "outcome"),
     [
-        ({1: SLOWER, 2: FASTER}, "funnel: COST 2 cores"),
-        ({1: FASTER, 2: FASTER}, "funnel: COST 1 core"),
-        ({1: SLOWER, 2: EQUAL}, "funnel: COST not within 2 cores"),
+        ({"1 core": SLOWER, "2 cores": FASTER, "2 workers": FASTER}, "funnel: COST 2 cores"),
+        ({"1 core": FASTER, "2 cores": FASTER, "2 workers": SLOWER}, "funnel: COST 1 core"),
+        ({"1 core": SLOWER, "2 cores": EQUAL, "2 workers": FASTER}, "funnel: COST 2 workers"),
+        ({"1 core": SLOWER, "2 cores": EQUAL}, "funnel: COST not within 1 core or 2 cores"),
     ],
 )
-def test_cost_is_the_first_number_of_cores_that_is_surely_faster(ratios: dict[int, list[float]], outcome: str) -> None:
+def test_cost_is_the_first_size_that_is_surely_faster(ratios: dict[str, list[float]], outcome: str) -> None:
     first, *lines = said("funnel", ratios)
     assert first == outcome
     assert len(lines) == len(ratios)
+
+
+def test_a_machine_runs_no_more_cores_and_workers_than_it_has() -> None:
+    assert {name: size.cores for name, size in sizes(5).items()} == {
+        "1 core": 1,
+        "2 cores": 2,
+        "4 cores": 4,
+        "2 workers": 5,
+    }
+    assert list(sizes(1)) == ["1 core"]
 
 
 def test_all_are_asked_in_turns_there_and_back(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -32,6 +43,6 @@ def test_all_are_asked_in_turns_there_and_back(monkeypatch: pytest.MonkeyPatch) 
         return next(turns)
 
     monkeypatch.setattr("experiments.cost._seconds", seconds)
-    ratios = sample("duckdb", {1: "one", 2: "two"}, None)  # type: ignore[arg-type, dict-item]
+    ratios = sample("duckdb", {"a": "one", "b": "two"}, None)  # type: ignore[arg-type, dict-item]
     assert asked == ["duckdb", "one", "two", "two", "one", "duckdb"]
-    assert ratios == {1: 1.0, 2: 1.0}
+    assert ratios == {"a": 1.0, "b": 1.0}
