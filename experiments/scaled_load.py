@@ -4,7 +4,7 @@
 of the game; each file of about a million events is a task. The cluster of two workers is on this machine. In each step,
 one worker is killed with its executor once the first task is done, and the cluster is started again before the next
 step. The program exits with 1 if a file differs from that of one process, if an engine stores another number of events,
-or if an answer is not right.
+if an answer is not right, if tasks loaded nothing, or if no worker was killed.
 """
 
 import sys
@@ -81,7 +81,14 @@ def _made(server: Server, game: Dataset, say: Say) -> bool:
         ones = generated.write(game.source, Path(alone), say)
         same = sum(one.read_bytes() == path.read_bytes() for one, path in zip(ones, paths, strict=True))
     click.echo(f"{game.source.rows:,} events are made in {seconds:.0f} s; {same} of {len(paths)} files are right")
-    return same == len(paths) and VICTIM not in server.pids
+    return same == len(paths) and _killed(server)
+
+
+def _killed(server: Server) -> bool:
+    """Says if the worker still runs, so that the step shows nothing."""
+    if running := VICTIM in server.pids:
+        click.echo(f"{VICTIM} was not killed: no task was done before all were; give more --events")
+    return not running
 
 
 def _loaded(server: Server, engine: Engine, game: Dataset, layout: str, stored: Events, say: Say) -> bool:
@@ -90,11 +97,12 @@ def _loaded(server: Server, engine: Engine, game: Dataset, layout: str, stored: 
     loading.drop(engine, plan, home())
     arm = running.load(engine, plan, stored, home(), _killing(server, say), server.connection)
     assert arm.loaded
-    click.echo(f"{arm.name} is loaded in {arm.loaded.seconds:.0f} s; it stores {arm.loaded.rows:,} rows")
+    by = arm.loaded.loaded_by or "this process alone"
+    click.echo(f"{arm.name} is loaded by {by} in {arm.loaded.seconds:.0f} s; it stores {arm.loaded.rows:,} rows")
     wrong = list(_wrong(arm, game, stored, say))
     click.echo(f"{arm.name}: {'; '.join(wrong) or 'all answers are right'}")
     whole = layout != RAW or arm.loaded.rows == game.source.rows
-    return whole and not wrong and VICTIM not in server.pids
+    return whole and not wrong and bool(arm.loaded.loaded_by) and _killed(server)
 
 
 def _wrong(arm: Arm, game: Dataset, stored: Events, say: Say) -> Iterator[str]:

@@ -48,8 +48,8 @@ def ensure(
     """Returns the plan's load, and whether an earlier load was reused.
 
     An earlier load is reused if it is recorded for this engine version and the engine still stores the recorded rows.
-    Any other load is dropped first, unless it was interrupted and can be resumed. With `spark`, tasks of Spark load the
-    parts of an engine that divides loads.
+    Any other load is dropped first, unless it was interrupted and can be resumed in the way in which it began. With
+    `spark`, tasks of Spark load the parts of an engine that divides loads.
     """
     path = _record_path(engine, plan, home)
     if earlier := _earlier_load(engine, plan, path):
@@ -58,7 +58,8 @@ def ensure(
         if earlier := _earlier_load(engine, plan, path):
             return earlier, True
         begun = _parts_file(path)
-        if path.exists() or not (engine.resumes or spark):
+        resumes = begun.exists() if spark else engine.resumes and not begun.exists()
+        if path.exists() or not resumes:
             _drop(engine, plan, path)
         if spark:
             loaded = _divided(engine, plan, events, watch, spark, begun)

@@ -140,6 +140,21 @@ def test_a_load_counts_as_loaded_by_tasks_only_if_tasks_loaded_parts(
     assert not list(folder.rglob("*.parts"))
 
 
+def test_a_load_is_resumed_only_in_the_way_in_which_it_began(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    dropped, spark = list[str](), Connection(("127.0.0.1",), 1)
+    monkeypatch.setattr(loading, "_check_reach", lambda *_: None)
+    monkeypatch.setattr("rollup_bench.engines.spark.tasks.each_done", lambda *_: iter(()))
+    monkeypatch.setattr(Divided, "parts_left", [lambda: 1])
+    monkeypatch.setattr(Divided, "resumes", True)
+    monkeypatch.setattr(Divided, "drop", lambda _, plan: dropped.append(plan.layout.name))
+    for _ in range(2):
+        with pytest.raises(FailureError, match="not done"):
+            load(folder, watch=Watch(seconds=0), engine_type=Divided, spark=spark)
+        assert dropped == ["raw"]
+    assert load(folder, engine_type=Divided)[0].loaded_by == ""
+    assert dropped == ["raw", "raw"]
+
+
 def test_a_database_that_is_missing_or_damaged_is_loaded_anew(folder: Path) -> None:
     ensure(folder)
     (database,) = (folder / "home").rglob("*.duckdb")
