@@ -89,7 +89,8 @@ def answers(run: Run) -> Iterator[tuple[str, str, str, Any]]:
     times: dict[tuple[str, str], list[float]] = defaultdict(list)
     for line in of_type(run.lines, Rounds):
         for arm, pairs in line.times.items() if line.cache == "hot" else ():
-            if measured := [pair for pair in pairs if pair]:
+            measured = [pair for pair in pairs if pair]
+            if measured and arm != line.control[1]:
                 times[arm, line.question].append(float(np.median(measured)) / 1e9)
     yield from (("Latency", arm, question, medians) for (arm, question), medians in times.items())
     yield from (("Processor", cell.arm, cell.question, one.total.seconds) for cell, one in processor(run).items())
