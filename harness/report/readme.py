@@ -1,11 +1,11 @@
-"""Writes into a page what stored files show: what each engine supports, which stores are chosen, and figures of a run.
+"""Writes into a page what stored files show: what engines support, which stores are chosen, and figures of a run.
 
-`python -m rollup_bench.harness.report.readme README.md RUN.jsonl REPORT.json...` replaces the text between the marks of
-each section. Reports are those of the conformance kit.
+`python -m rollup_bench.harness.report.readme PAGE.md RUN.jsonl [REPORT.json...]` replaces the text between the marks of
+each section that the page has. Reports are those of the conformance kit.
 """
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -49,14 +49,16 @@ def markdown(reports: Sequence[Report]) -> str:
     return "\n".join([readme_run.table(rows), "", *notes, *[""] * bool(notes), caption])
 
 
-def sections(run: Path, reports: Sequence[Path]) -> dict[str, str]:
-    """Returns the text of each section."""
-    measured = Run.read(run)
-    return {
-        "choices": readme_run.choices(measured, str(run)),
-        "results": readme_run.results(measured),
-        "support": markdown([read(path) for path in reports]),
+def sections(page: Path, run: Path, reports: Sequence[Path]) -> dict[str, str]:
+    """Returns the text of each section that a page has."""
+    measured, whole = Run.read(run), page.read_text("utf-8")
+    texts: dict[str, Callable[[], str]] = {
+        "choices": lambda: readme_run.choices(measured, str(run)),
+        "stores": lambda: readme_run.stores(measured),
+        "results": lambda: readme_run.results(measured),
+        "support": lambda: markdown([read(path) for path in reports]),
     }
+    return {section: text() for section, text in texts.items() if marks(section)[0] in whole}
 
 
 def write(page: Path, texts: Mapping[str, str]) -> None:
@@ -75,7 +77,7 @@ def write(page: Path, texts: Mapping[str, str]) -> None:
 def main() -> None:
     """Writes all sections of the page that the command line names first, from the run and the reports named next."""
     page, run, *reports = map(Path, sys.argv[1:])
-    ended(lambda: write(page, sections(run, reports)))
+    ended(lambda: write(page, sections(page, run, reports)))
 
 
 if __name__ == "__main__":

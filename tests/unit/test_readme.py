@@ -15,7 +15,10 @@ from rollup_bench.workloads import dataset
 from tests.support import ROOT
 
 STORED_REPORTS = sorted(ROOT.glob("engines/*/verified.json"))
-STORED_RUN = ROOT / "results/vm/flights-standard.jsonl"
+STORED = {
+    "README.md": ("flights-standard", STORED_REPORTS, {"choices", "results", "support"}),
+    "docs/ten-million.md": ("game-tuned", [], {"stores", "results"}),
+}
 PASSED = Outcome("counts", "", "passed", "", 1, 0, 0.1)
 BUILT_IN = [
     BuiltIn(name, "raw", question, "counts and sums", Where.PROCESS, "", ruled=False)
@@ -36,11 +39,14 @@ def stored(folder: Path, report: Report) -> Path:
     return path
 
 
-def test_the_readme_shows_the_stored_run_and_the_stored_reports() -> None:
-    page = (ROOT / "README.md").read_text("utf-8")
-    for section, text in sections(STORED_RUN.relative_to(ROOT), STORED_REPORTS).items():
+@pytest.mark.parametrize("page", STORED)
+def test_a_page_shows_the_stored_run_and_the_stored_reports(page: str) -> None:
+    (run, reports, wanted), shown = STORED[page], (ROOT / page).read_text("utf-8")
+    written = sections(ROOT / page, Path("results/vm", f"{run}.jsonl"), reports)
+    assert written.keys() == wanted
+    for section, text in written.items():
         begin, end = marks(section)
-        assert page.partition(begin)[2].partition(end)[0].strip() == text, f"{section}: make readme"
+        assert shown.partition(begin)[2].partition(end)[0].strip() == text, f"{section}: make readme"
 
 
 def test_the_table_of_a_report(tmp_path: Path) -> None:
