@@ -55,17 +55,17 @@ def submit(run: Path, dataset: str | None, out: Path | None) -> None:
 
 @click.command()
 @click.argument("run")
-@click.argument("names", nargs=-1, metavar="[QUESTION]...")
+@click.argument("question", nargs=-1)
 @dataset_option
 @via_option
 @out_option(help="File of the new run, new or of the same run cut off, which is then resumed.")
-def reproduce(run: str, names: tuple[str, ...], dataset: str | None, via: str, out: Path | None) -> None:
-    """Times the questions of a recorded RUN again, or each QUESTION only, and compares the ratios and choices of arms.
+def reproduce(run: str, question: tuple[str, ...], dataset: str | None, via: str, out: Path | None) -> None:
+    """Times all questions of a recorded RUN again, or the given ones, and compares ratios and choices of arms.
 
     RUN is named as for `show`. Exit status 1: a ratio or a choice differs.
     """
     published = history.find(run)
-    questions = _questions(published, run, names)
+    questions = _questions(published, run, question)
     wanted = Run(published.header, [line for line in published.lines if getattr(line, "question", "") in questions])
     with progress() as say:
         data, events = _events(published, run, dataset, say)

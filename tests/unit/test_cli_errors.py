@@ -271,7 +271,7 @@ COMMANDS: dict[str, dict[str, list[Case]]] = {
             (["reproduce"], ("Missing argument 'RUN'",)),
             (["reproduce", "nowhere.jsonl"], ("nowhere.jsonl: No such file",)),
         ],
-        "names": [(["reproduce", STORED, "x"], ("QUESTION: ", "did not time x on two arms; give one of"))],
+        "question": [(["reproduce", STORED, "x"], ("QUESTION: ", "did not time x on two arms; give one of"))],
         "--dataset": [(["reproduce", STORED, "--dataset", "x"], ("`x` is neither a .toml file",))],
         "--via": [(["reproduce", STORED, "--via", "x"], ("'--via'", *CHOICE))],
         "--out": [(["reproduce", STORED, "--out", "."], ("'--out'", "is a directory"))],
