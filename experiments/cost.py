@@ -2,10 +2,11 @@
 
 `python -m experiments.cost [--rows N] [--warm-up N] [--rounds N]`. COST is the configuration that outperforms a single
 thread (McSherry, Isard and Murray, "Scalability! But at what COST?", HotOS 2015). One Spark for each power of two of
-cores and a cluster of two workers run on the same machine, and DuckDB with one thread runs in this process. Each may
-use the whole budget of memory. All store the same events of the game and answer an aggregate, a cohort and a funnel
-over ten years, in turns, in ABBA order. Spark passes DuckDB if the whole interval of the ratio of their times is below
-1. More cores or workers than this machine has are not measured, and nothing is said about them. Stop all other servers.
+cores and a cluster of two workers run on the same machine, and DuckDB with one thread runs in this process. All run at
+the same time, and each may use the whole budget of memory: choose ROLLUP_BENCH_MEMORY so that the machine has it once
+for each Spark and once for DuckDB, at least 4.5 GiB. All store the same events of the game and answer an aggregate, a
+cohort and a funnel over ten years, in turns, in ABBA order. Spark passes DuckDB if the whole interval of the ratio of
+their times is below 1. Nothing is measured or said about more cores than this machine has. Stop all other servers.
 """
 
 import sys
@@ -44,7 +45,7 @@ Ask = Callable[[Question], pa.Table]
 
 
 class Sized(NamedTuple):
-    """A Spark, as its name says: how it is started, and with how many cores."""
+    """How a Spark is started, and with how many cores."""
 
     recipe: Recipe
     cores: int
@@ -53,8 +54,12 @@ class Sized(NamedTuple):
 def sizes(cores: int) -> dict[str, Sized]:
     """The Sparks that a machine with so many cores can run, the smallest first."""
     alone = [1 << power for power in range(cores.bit_length())]
-    workers = {f"{WORKERS} workers": Sized(cluster(WORKERS), cores)} if cores >= WORKERS else {}
-    return {f"{number} core{'s' * (number > 1)}": Sized(RECIPE, number) for number in alone} | workers
+    workers = {f"{WORKERS} workers of {_cores(cores // WORKERS)}": Sized(cluster(WORKERS), cores)}
+    return {_cores(number): Sized(RECIPE, number) for number in alone} | (workers if cores >= WORKERS else {})
+
+
+def _cores(number: int) -> str:
+    return f"{number} core{'s' * (number > 1)}"
 
 
 def said(kind: str, ratios: Mapping[str, Sequence[float]]) -> list[str]:

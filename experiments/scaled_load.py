@@ -85,9 +85,9 @@ def _made(server: Server, game: Dataset, say: Say) -> bool:
 
 
 def _killed(server: Server) -> bool:
-    """Says if the worker still runs, so that the step shows nothing."""
+    """Returns whether the worker was killed, and says so if it was not, since the step then shows nothing."""
     if running := VICTIM in server.pids:
-        click.echo(f"{VICTIM} was not killed: no task was done before all were; give more --events")
+        click.echo(f"{VICTIM} was not killed, because no task was done before the last; give more --events")
     return not running
 
 

@@ -58,7 +58,8 @@ def ensure(
         if earlier := _earlier_load(engine, plan, path):
             return earlier, True
         begun = _parts_file(path)
-        resumes = begun.exists() if spark else engine.resumes and not begun.exists()
+        alone = engine.resumes and not (spark and engine.parts(plan, events))
+        resumes = spark if begun.exists() else alone
         if path.exists() or not resumes:
             _drop(engine, plan, path)
         if spark:

@@ -29,7 +29,7 @@ def test_a_machine_runs_no_more_cores_and_workers_than_it_has() -> None:
         "1 core": 1,
         "2 cores": 2,
         "4 cores": 4,
-        "2 workers": 5,
+        "2 workers of 2 cores": 5,
     }
     assert list(sizes(1)) == ["1 core"]
 

@@ -155,6 +155,22 @@ def test_a_load_is_resumed_only_in_the_way_in_which_it_began(folder: Path, monke
     assert dropped == ["raw", "raw"]
 
 
+@pytest.mark.parametrize(("parts", "drops"), [([lambda: 1], 1), ([], 0)])
+def test_tasks_of_spark_resume_no_load_of_one_process_unless_it_has_no_parts(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, parts: list[Callable[[], int]], drops: int
+) -> None:
+    dropped = list[str]()
+    monkeypatch.setattr(loading, "_check_reach", lambda *_: None)
+    monkeypatch.setattr("rollup_bench.engines.spark.tasks.each_done", lambda *_: iter(()))
+    monkeypatch.setattr(Divided, "parts_left", parts)
+    monkeypatch.setattr(Divided, "resumes", True)
+    monkeypatch.setattr(Divided, "drop", lambda _, plan: dropped.append(plan.layout.name))
+    with pytest.raises(FailureError, match="not done"):
+        load(folder, watch=Watch(seconds=0), engine_type=Divided)
+    load(folder, engine_type=Divided, spark=Connection(("127.0.0.1",), 1))
+    assert len(dropped) == drops
+
+
 def test_a_database_that_is_missing_or_damaged_is_loaded_anew(folder: Path) -> None:
     ensure(folder)
     (database,) = (folder / "home").rglob("*.duckdb")
