@@ -31,9 +31,10 @@ site: .venv/dev.stamp  ## writes the pages to .asv/html, from results/; open .as
 preview: site  ## serves the site to this machine only; asv's own pages need this
 	$(BIN)/python -m http.server --bind 127.0.0.1 --directory .asv/html 8080
 
-readme: .venv/dev.stamp  ## writes the tables of the README and of docs/, from stored runs and reports of `verify`
+readme: .venv/dev.stamp  ## writes the tables of the README, of docs/ and of engines/, from stored runs and reports of `verify`
 	$(BIN)/python -m rollup_bench.harness.report.readme README.md results/vm/flights-standard.jsonl engines/*/verified.json
 	$(BIN)/python -m rollup_bench.harness.report.readme docs/ten-million.md results/vm/game-tuned.jsonl
+	$(BIN)/python -m rollup_bench.harness.report.readme engines/spark_cassandra/README.md results/vm/spark-cassandra.jsonl
 	$(BIN)/python -m rollup_bench.harness.report.outputs docs/decision.md
 
 .venv/build.stamp: requirements/build.txt
