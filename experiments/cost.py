@@ -11,7 +11,7 @@ their times is below 1. Nothing is measured or said about more cores than this m
 
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from datetime import date
@@ -66,19 +66,15 @@ def said(kind: str, ratios: Mapping[str, Sequence[float]]) -> list[str]:
     """The COST of a kind of question; `ratios` are Spark's times by DuckDB's, by the name of Spark's size."""
     intervals = {name: median_interval(samples) for name, samples in ratios.items()}
     passing = (name for name, (_, _, high) in intervals.items() if high < 1)
+    listed = " or ".join(", ".join(intervals).rsplit(", ", 1))
     return [
-        f"{kind}: COST {next(passing, f'not within {_listed(intervals)}')}",
+        f"{kind}: COST {next(passing, f'not within {listed}')}",
         *(
             f"  Spark with {name} takes {middle:.2f} times as long as one thread of DuckDB"
             f" (99%: {low:.2f} to {high:.2f})"
             for name, (low, middle, high) in intervals.items()
         ),
     ]
-
-
-def _listed(names: Iterable[str]) -> str:
-    *others, last = names
-    return " or ".join([", ".join(others), last]) if others else last
 
 
 @contextmanager
@@ -93,7 +89,7 @@ def loaded(engine: Engine, game: dataset.Dataset, events: Events) -> Iterator[As
 
 @contextmanager
 def spark(name: str, size: Sized, memory: int) -> Iterator[Engine]:
-    """A Spark of its own, which runs inside the block."""
+    """Starts a Spark of this size with a name of its own; it is stopped at the end of the block."""
     declared, limits = replace(size.recipe, name=f"spark-cost-{name.replace(' ', '-')}"), Budget(size.cores, memory)
     with open_server(declared, "native", home(), limits).running(Watch(lambda text: click.echo(text, err=True))) as up:
         yield Spark(up, home() / declared.name, limits)

@@ -18,7 +18,7 @@ def print_loads(run: Run, console: Console) -> None:
         cost = load.cost
         between = interval(*load.interval) if load.interval else ""
         paid = _break_even_cells(load.break_even)
-        table.add_row(cost.arm, *_costs(cost, between, run.header.rows), *paid)
+        table.add_row(cost.arm, *costs(cost, between, run.header.rows), *paid)
     print_table(table, console)
     if reused := [load.cost.arm for load in loads if load.cost.reused]:
         console.print(f"[dim]loads reused from earlier: {', '.join(reused)}[/dim]")
@@ -26,7 +26,8 @@ def print_loads(run: Run, console: Console) -> None:
         console.print(f"[dim]loaded in parts: {', '.join(divided)}[/dim]")
 
 
-def _costs(cost: LoadCost, between: str, events: int) -> tuple[str, ...]:
+def costs(cost: LoadCost, between: str, events: int) -> tuple[str, ...]:
+    """Returns texts: seconds, their interval, seconds of building, processor seconds, events a second, and MiB."""
     built = "" if cost.built is None else number(cost.built.seconds)
     processor = "" if cost.processor is None else number(cost.processor)
     rate = f"{events / cost.seconds:,.0f}" if cost.seconds else ""  # the truth loads nothing

@@ -22,7 +22,7 @@ def print_mix(mix: MixedQuestions, views: Sequence[MixView], console: Console) -
     console.print(f"[dim]of {sum(mix.counts.values())} requests: {counts}[/dim]")
     table = new_table("engine/layout", right=(*_UNDER_LOAD, "alone/s", "CPU ms"))
     for view in views:
-        table.add_row(view.arm, *_under_load(view.load), _figure(view.alone), _figure(view.processor, 1000))
+        table.add_row(view.arm, *_under_load(view.load), figure_text(view.alone), figure_text(view.processor, 1000))
     print_table(table, console)
     _explain([view.load for view in views], console)
     refused = {view.arm: f"not asked: {view.refused}" for view in views if view.refused}
@@ -67,7 +67,7 @@ def _explain(loads: Sequence[UnderLoadView | None], console: Console) -> None:
         console.print(f"[dim]highest/s: requests a second with p95 within {within} ms, in two schedules[/dim]")
 
 
-def _figure(figure: Figure | None, factor: float = 1.0) -> str:
+def figure_text(figure: Figure | None, factor: float = 1.0) -> str:
     """Returns a figure times `factor`, with its interval if it is known."""
     if figure is None:
         return ""

@@ -1,4 +1,4 @@
-"""Writes into a page what stored files show: what engines support, which stores are chosen, and figures of a run.
+"""Writes tables into a page: what engines support, which stores are chosen, and the figures of a stored run.
 
 `python -m rollup_bench.harness.report.readme PAGE.md RUN.jsonl [REPORT.json...]` replaces the text between the marks of
 each section that the page has. Reports are those of the conformance kit.

@@ -11,9 +11,11 @@ from rollup_bench.harness.records.findings import Run, differences, drifting, pr
 from rollup_bench.harness.records.lines import MixedQuestions, OpenLoop, Rounds, of_type
 from rollup_bench.harness.report.cells import CellView, by_question
 from rollup_bench.harness.report.decisions import money
-from rollup_bench.harness.report.grid import milliseconds, number
+from rollup_bench.harness.report.grid import milliseconds
+from rollup_bench.harness.report.load_table import costs
 from rollup_bench.harness.report.loads import load_views
-from rollup_bench.harness.report.mixes import Figure, MixView, mixes
+from rollup_bench.harness.report.mixes import MixView, mixes
+from rollup_bench.harness.report.rates import figure_text
 from rollup_bench.harness.report.tables import loaded_once, noise, unsettled
 from rollup_bench.harness.stats.claims import Claim
 from rollup_bench.harness.stats.effort import WALL, WIDTH
@@ -55,12 +57,9 @@ def choices(run: Run, name: str) -> str:
 def stores(run: Run) -> str:
     """Returns what the stores of a run cost as a whole: their loads, and the mix of questions if the run asked one."""
     rows = [["store", "loaded in s", "built in s", "events a second", "MiB"]]
-    loads = load_views(run)
-    for load in loads:
-        built = "" if load.cost.built is None else number(load.cost.built.seconds)
-        size = "unknown" if load.cost.bytes is None else number(load.cost.bytes / 2**20)
-        rate = f"{run.header.rows / load.cost.seconds:,.0f}"
-        rows.append([f"`{load.cost.arm}`", number(load.cost.seconds), built, rate, size])
+    for load in load_views(run):
+        seconds, _, built, _, rate, size = costs(load.cost, "", run.header.rows)
+        rows.append([f"`{load.cost.arm}`", seconds, built, rate, size])
     return "\n\n".join([table(rows), *(_mix(mix, views) for mix, views in mixes(run))])
 
 
@@ -68,18 +67,8 @@ def _mix(mix: MixedQuestions, views: Sequence[MixView]) -> str:
     """A table of a mix: requests a second of one client, and processor time a request."""
     rows = [[f"mix `{mix.question}`", "one client, a second", "CPU ms a request"]]
     for view in views:
-        alone, processor = _between(view.alone, 1), _between(view.processor, 1000)
-        rows.append([f"`{view.arm}`", view.refused or alone, processor])
+        rows.append([f"`{view.arm}`", view.refused or figure_text(view.alone), figure_text(view.processor, 1000)])
     return table(rows)
-
-
-def _between(figure: Figure | None, unit: float) -> str:
-    """A figure with its interval, in so many `unit` of its own."""
-    if figure is None:
-        return ""
-    low, high = figure.interval or (None, None)
-    known = "" if low is None or high is None else f" ({number(low * unit)} to {number(high * unit)})"
-    return f"{number(figure.value * unit)}{known}"
 
 
 def results(run: Run) -> str:

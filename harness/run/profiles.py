@@ -17,9 +17,9 @@ class UnderLoad(msgspec.Struct, frozen=True):
     objective: float = 0.1  # the most seconds that the p95 of response times should be
 
     def seconds(self, rate: float, confirms: bool = False) -> float:
-        """The seconds of an open loop at `rate` requests per second.
+        """Returns how many seconds an open loop at `rate` requests per second takes.
 
-        A loop that `confirms` a rate is three times as long, but has at most `most` seconds.
+        A loop that `confirms` a rate is three times as long, but takes at most `most` seconds.
         """
         return min(max(self.requests / rate, self.least) * (3 if confirms else 1), self.most)
 
