@@ -1,36 +1,54 @@
-"""Extrapolates runs in several sizes to the size of the largest, and compares with what that run measured.
+"""Measures the game in four sizes, and predicts the processor times of the largest from those of the others.
 
-`python -m experiments.sizes RUN RUN RUN RUN`. The runs are of one dataset in four sizes or more, with the same arms
-and questions; `rollup-bench choose` extrapolates by the same model. The program exits with 1 if a measured figure is
-outside of its interval, or if an interval spans more than a factor of 1.5.
+`python -m experiments.sizes [--engines duckdb,clickhouse] [--layouts raw] [--questions A,B] --out FOLDER`. The model is
+that by which `rollup-bench choose` extrapolates. Each arm is measured alone in each size, in thirty short launches
+after one load, and each of these runs is a file of FOLDER; a complete one is only read. The program exits with 1 if a
+measured figure is outside of its interval, or if an interval spans more than a factor of 1.5.
 """
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import product
+from pathlib import Path
 from typing import NamedTuple
 
 import click
 
-from rollup_bench.errors import RequestError
-from rollup_bench.harness.choose.draws import Measured
-from rollup_bench.harness.choose.evidence import Evidence, Store, evidence
-from rollup_bench.harness.choose.refusals import SIZES
+from rollup_bench.harness.choose.evidence import Evidence, evidence
 from rollup_bench.harness.choose.sizes import extrapolated
-from rollup_bench.harness.records import history
+from rollup_bench.harness.cli.options import engines_default, layouts_option, out_option, questions_option
+from rollup_bench.harness.records.findings import Run
+from rollup_bench.harness.records.lines import Ended, of_type
 from rollup_bench.harness.report.grid import new_table, print_table
-from rollup_bench.harness.report.terminal import console, ended
+from rollup_bench.harness.report.terminal import console, ended, progress
+from rollup_bench.harness.run.arms import Say
+from rollup_bench.harness.run.home import home
+from rollup_bench.harness.run.measure import measure
+from rollup_bench.harness.run.profiles import Profile
+from rollup_bench.harness.run.request import Request
+from rollup_bench.harness.run.rounds import Effort
 from rollup_bench.harness.stats.estimate import LEVEL
 from rollup_bench.harness.stats.percentiles import interval
+from rollup_bench.workloads import dataset, events
 
+ROWS = (1_000_000, 2_000_000, 4_000_000, 8_000_000)
+SEED = 1
+PROFILE = Profile(
+    "sizes",
+    rows=(),
+    timed=None,
+    checked=1,
+    effort=Effort(launches=30, least=2, most=2, warm=4.0, rounds=1.0, alone=0.4),
+)
 WIDEST = 1.5
 """The factor that an interval may span."""
 
 
 class Compared(NamedTuple):
-    """A figure of a store: the interval that was expected, and the measured value."""
+    """The processor seconds of a question on an arm: the interval that was expected, and the measured value."""
 
     arm: str
-    figure: str
+    question: str
     low: float
     high: float
     value: float
@@ -41,38 +59,43 @@ class Compared(NamedTuple):
         return self.low <= self.value <= self.high
 
 
-def compared(found: list[Evidence]) -> Iterator[Compared]:
-    """Yields the figures of the largest size that the next smaller sizes let expect."""
-    *smaller, largest = sorted(found, key=lambda one: one.rows)
-    expected = {one.arm: one for one in extrapolated(smaller[-SIZES:], largest.rows).stores}
-    for store in largest.stores:
-        if store.arm in expected:
-            known = _figures(expected[store.arm])
-            for name, figure in _figures(store).items():
-                if name in known:
-                    yield Compared(store.arm, name, *interval(known[name].draws(), LEVEL), figure.value)
+def measured(engine: str, layout: str, rows: int, questions: Sequence[str], folder: Path, say: Say) -> Evidence:
+    """What one arm needs in one size, from its file in `folder`, which is written unless it is complete."""
+    path = folder / f"{engine}-{layout}-{rows}.jsonl"
+    run = Run.read(path) if path.exists() else None
+    if run is None or not of_type(run.lines, Ended):
+        game = dataset.read("game").sized(rows, SEED)
+        templates = {name: game.question(name) for name in questions or game.questions}
+        stored = events.prepare(game, home(), say)
+        request = Request(game, stored, [engine], [game.layout(layout)], templates, "native", home(), SEED, PROFILE)
+        _, run = measure(request, path, say)
+    return evidence(run, str(path))
 
 
-def _figures(store: Store) -> dict[str, Measured]:
-    """The figures of a store by name: questions, and seconds until it is loaded."""
-    return store.processor | ({"load": store.load} if store.load else {})
+def compared(found: Sequence[Evidence]) -> Iterator[Compared]:
+    """Yields the figures of one arm in the last of some sizes, beside what the others let expect."""
+    *smaller, largest = found
+    (expected,), (store,) = extrapolated(smaller, largest.rows).stores, largest.stores
+    for name, known in expected.processor.items():
+        yield Compared(store.arm, name, *interval(known.draws(), LEVEL), store.processor[name].value)
 
 
 @click.command()
-@click.argument("runs", nargs=-1, metavar="RUN...")
-def main(runs: tuple[str, ...]) -> None:
-    """Prints each figure of the largest run beside its interval."""
-    found = [evidence(history.find(name), name) for name in runs]
-    if len({one.rows for one in found}) <= SIZES:
-        raise RequestError(f"RUN: runs of {len(set(runs))} sizes are given; give {SIZES + 1} sizes or more")
-    lines = list(compared(found))
-    if not lines:
-        raise RequestError("RUN: the smaller runs predict nothing: give runs of --profile quick, standard or full")
-    table = new_table("arm", "figure", right=["expected s", "measured s", "span", ""])
+@engines_default("duckdb,clickhouse")
+@layouts_option
+@questions_option
+@out_option(folder=True, required=True, help="Folder of the runs.")
+def main(engines: list[str], layouts: list[str], questions: list[str], out: Path) -> None:
+    """Measures what FOLDER lacks; prints each figure of the largest size beside its interval."""
+    lines: list[Compared] = []
+    with progress() as say:
+        for arm in product(engines, layouts):
+            lines += compared([measured(*arm, rows, questions, out, say) for rows in ROWS])
+    table = new_table("arm", "question", right=["expected ms", "measured ms", "span", ""])
     for one in lines:
-        outside = "" if one.is_within else "outside"
-        span = f"{one.high / one.low:.2f}"
-        table.add_row(one.arm, one.figure, f"{one.low:.3g} to {one.high:.3g}", f"{one.value:.3g}", span, outside)
+        low, high, value = (f"{1e3 * seconds:.3g}" for seconds in (one.low, one.high, one.value))
+        span, outside = f"{one.high / one.low:.2f}", "" if one.is_within else "outside"
+        table.add_row(one.arm, one.question, f"{low} to {high}", value, span, outside)
     print_table(table, console())
     within, widest = sum(one.is_within for one in lines), max(one.high / one.low for one in lines)
     click.echo(f"{within} of {len(lines)} figures lie in their intervals, which span at most a factor of {widest:.2f}")

@@ -61,13 +61,14 @@ def finished(wall: Measured, processor: Measured) -> bool:
     """Returns whether a run may end after the launches so far.
 
     It may end after a number of launches in `STOPS` if enough pairs of arms are told apart, or known to ±10% in wall
-    time and to ±6% in processor time. The intervals of `Estimate` allow for these looks.
+    time and to ±6% in processor time. The intervals of `Estimate` allow for these looks. A run of one arm has no pairs,
+    so it performs all launches.
     """
     launches = max(map(len, wall.values()), default=0)
     if launches not in STOPS:
         return False
     pairs = sum(1 for measured in (wall, processor) for _ in _pairs(measured))
-    return pairs - len(unknown(wall, WALL)) - len(unknown(processor, WIDTH)) >= ENOUGH * pairs
+    return pairs > 0 and pairs - len(unknown(wall, WALL)) - len(unknown(processor, WIDTH)) >= ENOUGH * pairs
 
 
 def unknown(measured: Measured, width: float) -> set[Pair]:

@@ -53,8 +53,9 @@ def test_nine_pairs_of_ten_suffice() -> None:
     assert not finished(measured | {("bad", "hot"): bad, ("also bad", "hot"): bad}, {})
 
 
-def test_a_run_without_launches_has_not_finished() -> None:
+def test_a_run_without_pairs_has_not_finished() -> None:
     assert not finished({}, {})
+    assert not finished({Q: [{"a": np.zeros(9)} for _ in range(6)]}, {})
 
 
 def test_rounds_are_added_where_rounds_vary() -> None:
