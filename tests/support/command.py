@@ -48,15 +48,15 @@ class Command:
         return out
 
     def refused(self, *arguments: str) -> str:
-        """The one line that says what is wrong with a call; it leaves nothing behind."""
+        """The one line that says what is wrong with a call, after any progress; the call leaves nothing behind."""
         before = self.files()
         status, out, err = self(*arguments)
         assert (status, out) == (2, ""), err
-        assert err.startswith("rollup-bench: ")
         assert err.endswith("\n")
-        (line,) = err.splitlines()
+        lines = err.splitlines()
+        assert [line for line in lines if line.startswith("rollup-bench: ")] == lines[-1:], err
         assert not [p for p in self.files() if p not in before and p.suffix not in (".parquet", ".json")]
-        return line
+        return lines[-1]
 
     def files(self) -> list[Path]:
         """What there is under the home."""
