@@ -14,8 +14,8 @@ test: .venv/dev.stamp  ## runs all tests, with real servers
 	@$(BIN)/python -m tests.support.install
 	$(BIN)/pytest $(WORKERS) --durations=15
 
-test-oldest: .venv-oldest/stamp  ## runs the tests without servers and browser, on the lowest declared versions
-	.venv-oldest/bin/pytest $(WORKERS) -m "not druid and not cassandra and not spark and not brokers" -k "not test_site and not test_licences and not stored_report"
+test-oldest: .venv-oldest/stamp  ## runs the tests without Java servers and browser, on the lowest declared versions
+	.venv-oldest/bin/pytest $(WORKERS) -m "not druid and not cassandra and not spark and not spark-cassandra and not brokers" -k "not test_site and not test_licences and not stored_report"
 
 lint: .venv/dev.stamp  ## checks style and types
 	$(BIN)/ruff check .

@@ -46,8 +46,9 @@ def measured(engine: Engine, arm: Arm, template: Template, stored: Events) -> Sp
             raise FailureError(f"{arm.name}: {QUESTION} is {verdict.kind}: {verdict.reason}")
         for question in islice(requests, WARM_UP):
             session.ask(question)
+        drawn = list(islice(requests, REQUESTS))
         meter = Meter(gauge(server))
-        for question in islice(requests, REQUESTS):
+        for question in drawn:
             session.ask(question)
         return meter.read()
 

@@ -39,7 +39,7 @@ class ExternalServer(Server):
         if ca and not _certificates(ca):
             raise RequestError(f"{self._prefix}CA is not a file of certificates: name a file in PEM form")
         tls = tls or bool(ca) or self._variable("TLS") == "1"
-        port = wished(self.name) or port or self.recipe.port
+        port = port or wished(self.name) or self.recipe.port
         return Connection(hosts, port, tls, Path(ca) if ca else None, next(iter(users), None), secret, self._alias)
 
     def start(self, watch: Watch) -> bool:

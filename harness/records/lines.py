@@ -96,7 +96,7 @@ class Spent(msgspec.Struct, frozen=True):
     """Resources used in a period of `seconds`; None for a resource that cannot be measured."""
 
     seconds: float
-    client: float  # processor seconds of the clients
+    client: float  # processor seconds of the clients, without those in which they draw requests
     engine: float | None = None  # processor seconds of the engine's own processes
     resident: int | None = None  # the engine's resident bytes at the end of the period
     pressure: dict[str, float] | None = (

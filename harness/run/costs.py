@@ -37,23 +37,24 @@ class Meter:
         self._start, self._client, self._engine = time.perf_counter(), time.process_time(), gauge.processor()
         self._stall_seconds, self._busy = stall_seconds(), busy_seconds()
 
-    def read(self, clients: float = 0.0) -> Spent:
+    def read(self, clients: float = 0.0, apart: float = 0.0) -> Spent:
         """Returns the resources used since the meter was created.
 
-        `clients` is the processor seconds of client processes, which are added to those of this process.
+        `clients` is the processor seconds of client processes, which are added to those of this process. `apart` is
+        those in which this process did not ask, but drew requests, which no application does; they are left out.
         """
         engine = self._gauge.processor()
         seconds, busy = time.perf_counter() - self._start, busy_seconds() - self._busy
-        client = time.process_time() - self._client + clients
+        used = time.process_time() - self._client + clients
         spent = None if engine is None or self._engine is None else engine - self._engine
         hidden = self._gauge.served and spent is None
         return Spent(
             seconds=seconds,
-            client=client,
+            client=used - apart,
             engine=spent,
             resident=self._gauge.resident(),
             pressure=pressure(self._stall_seconds, seconds),
-            others=msgspec.UNSET if hidden else round(max(busy - client - (spent or 0.0), 0.0), 4),
+            others=msgspec.UNSET if hidden else round(max(busy - used - (spent or 0.0), 0.0), 4),
         )
 
 

@@ -50,7 +50,7 @@ class Effort(msgspec.Struct, frozen=True):
 
     def limits(self, fixed: float) -> Limits:
         """Returns what bounds the rounds of a launch that takes `fixed` seconds without them."""
-        return Limits(self.least, self.most, self.rounds, fixed)
+        return Limits(self.least, self.most, self.rounds, fixed, self.launches)
 
 
 class Progress(msgspec.Struct, frozen=True):
@@ -209,14 +209,17 @@ def alone(
     least: int = 2,
 ) -> Cost:
     """Asks one arm alone for `seconds`, and at least `least` times; returns each time and the resources used."""
-    requests, times = list[Any](), list[int]()
+    requests, times, asked, drawing = list[Any](), list[int](), 0, 0.0
     meter = Meter(gauge)
-    while len(requests) < least or sum(times) < seconds * 1e9:
+    while len(requests) < least or asked < seconds * 1e9:
+        began = time.process_time()
         requests.append(cell.draw())
+        drawing += time.process_time() - began
         start = clock()
         ask(requests[-1])
         times.append(clock() - start)
-    spent = meter.read()
+        asked += times[-1]
+    spent = meter.read(apart=drawing)
     return Cost(
         arm=arm,
         question=cell.question,

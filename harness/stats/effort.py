@@ -49,12 +49,14 @@ class Limits(msgspec.Struct, frozen=True):
     """What bounds a launch: the fewest and the most rounds of a question, and the seconds of all rounds together.
 
     `fixed` is the seconds of a launch that do not depend on its rounds: loads, restarts, warm-up, requests alone.
+    `launches` is the most launches of the run.
     """
 
     least: int
     most: int
     seconds: float
     fixed: float = 0.0
+    launches: int = STOPS[-1]
 
 
 def finished(wall: Measured, processor: Measured) -> bool:
@@ -82,20 +84,21 @@ def unknown(measured: Measured, width: float) -> set[Pair]:
 def shares(earlier: Measured, seconds: Seconds, limits: Limits) -> dict[Key, Share]:
     """Returns the share of each question in the next launch.
 
-    In the first two launches, all arms are asked equally often, except for slow ones if the seconds do not suffice.
-    Then the variances between and within launches are estimated, and the run is planned so that it ends soonest: more
-    launches with fewer rounds, or fewer launches with more. Pairs that are far apart need fewer rounds. If the rounds
-    take too long, the arms that need the most seconds get fewer.
+    In the first two launches, and without pairs, all arms are asked equally often, except for slow ones if the seconds
+    do not suffice. Then the variances between and within launches are estimated, and the run is planned so that it ends
+    soonest: more launches with fewer rounds, or fewer launches with more. Pairs that are far apart need fewer rounds; a
+    run of too few launches to end early gets the most. If the rounds take too long, the arms that need the most seconds
+    get fewer.
     """
     launches = max(map(len, earlier.values()), default=0)
-    if launches < 2:
-        return _equal_shares(seconds, limits)
     pairs = [pair for pair in _pairs(earlier) if _asked(pair, seconds)]
+    if launches < 2 or not pairs:
+        return _equal_shares(seconds, limits)
     known = {(key, arm, versus): _known(paired(earlier[key], versus, arm)) for key, arm, versus in pairs}
     plans: dict[int, dict[Pair, float]] = {
         total: {pair: _rounds(*each, total, limits) for pair, each in known.items()}
         for total in STOPS
-        if total > launches
+        if launches < total <= limits.launches
     }
     best = min(plans, key=lambda total: _price(total, plans[total], seconds, limits), default=0)
     needed = plans.get(best, dict.fromkeys(known, math.inf))

@@ -1,5 +1,6 @@
 """How much the next launch measures, and when a run may end."""
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -117,7 +118,20 @@ def test_the_first_launches_ask_all_arms_alike_if_there_is_time(count: int) -> N
 
 
 def test_a_pair_of_which_one_arm_failed_needs_no_rounds() -> None:
-    assert shares({Q: launches(6, within=0.2)}, {Q: {"b": 0.001}}, LIMITS)[Q].rounds == LIMITS.least
+    measured = {Q: launches(6, within=0.2), ("r", "hot"): launches(6, within=0.2)}
+    assert shares(measured, {Q: {"b": 0.001}, ("r", "hot"): FAST[Q]}, LIMITS)[Q].rounds == LIMITS.least
+
+
+@pytest.mark.parametrize("count", [2, 12])
+def test_a_run_of_one_arm_has_as_many_rounds_in_each_launch(count: int) -> None:
+    measured = {Q: [{"a": logs["a"]} for logs in launches(count)]}
+    assert shares(measured, {Q: {"a": 0.001}}, LIMITS) == shares({}, {Q: {"a": 0.001}}, LIMITS)
+
+
+def test_a_run_that_cannot_end_early_has_all_rounds_in_its_last_launch() -> None:
+    exact = {Q: launches(2, within=0.001)}
+    assert shares(exact, FAST, LIMITS)[Q].rounds == LIMITS.least
+    assert shares(exact, FAST, msgspec.structs.replace(LIMITS, launches=3))[Q].rounds == LIMITS.most
 
 
 @pytest.mark.parametrize(

@@ -168,7 +168,10 @@ def test_the_pressure_of_a_launch_is_that_of_its_rounds(kernel: Path, monkeypatc
 def test_an_arm_is_asked_alone_until_its_time_is_up_and_twice_at_least(
     seconds: float, questions: int, kernel: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(costs, "time", Clocks(iter([10.0, 14.0]), iter([1.0, 1.5])))
+    """The processor seconds in which requests are drawn, 0.25 each, are not the client's."""
+    drawing = [2.0 + 0.25 * number for number in range(1, 2 * questions + 1)]
+    monkeypatch.setattr(costs, "time", Clocks(iter([10.0, 14.0]), iter([1.0, 2.5])))
+    monkeypatch.setattr(rounds, "time", Clocks(iter(()), iter(drawing)))
     clock = Clock(b=[1.0])
     cell = TimedQuestion("q", ("a", "b"), "a", count(5).__next__, "lukewarm")
     engine = iter([2.0, 5.0])
@@ -176,6 +179,11 @@ def test_an_arm_is_asked_alone_until_its_time_is_up_and_twice_at_least(
     assert (found.arm, found.question, found.cache, found.launch) == ("b", "q", "lukewarm", 3)
     assert (found.questions, found.times) == (questions, [SECOND] * questions)
     assert found.spent == Spent(
-        seconds=4.0, client=0.5, engine=3.0, resident=99, pressure={"cpu": 0.0, "io": 0.0, "memory": 0.0}, others=0.0
+        seconds=4.0,
+        client=1.5 - 0.25 * questions,
+        engine=3.0,
+        resident=99,
+        pressure={"cpu": 0.0, "io": 0.0, "memory": 0.0},
+        others=0.0,
     )
     assert clock.order == [("b", 5 + number) for number in range(questions)]

@@ -46,8 +46,8 @@ def test_a_meter_reads_differences_and_the_resident_bytes_as_they_are(
     meter = Meter(Gauge(iter([7.0, 9.0]).__next__, lambda: 4096, served=True))
     stall(kernel, cpu=2_000_000)
     shares = {"cpu": 0.25, "io": 0.0, "memory": 0.0}
-    assert meter.read(clients=0.25) == Spent(
-        seconds=4.0, client=0.75, engine=2.0, resident=4096, pressure=shares, others=0.75
+    assert meter.read(clients=0.25, apart=0.125) == Spent(
+        seconds=4.0, client=0.625, engine=2.0, resident=4096, pressure=shares, others=0.75
     )
 
 
