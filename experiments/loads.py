@@ -15,6 +15,7 @@ import click
 import msgspec
 
 from rollup_bench.engines.registry import engine_type
+from rollup_bench.errors import FailureError
 from rollup_bench.harness.cli.options import engines_option
 from rollup_bench.harness.report.terminal import ended
 from rollup_bench.harness.run import arms as running
@@ -53,9 +54,11 @@ def load(engine: str, layout: str, rows: int) -> Load:
 
 
 def measured(engine: str, layout: str, rows: int) -> Load:
-    """Returns what `load` returns in a process of its own."""
+    """Returns what `load` returns in a process of its own; FailureError if the process fails."""
     call = [sys.executable, "-m", "experiments.loads", "--alone", engine, layout, str(rows)]
-    done = subprocess.run(call, stdout=subprocess.PIPE, check=True, timeout=2 * loading.time_limit(rows))
+    done = subprocess.run(call, stdout=subprocess.PIPE, check=False, timeout=2 * loading.time_limit(rows))
+    if done.returncode:
+        raise FailureError(f"{engine}/{layout}: the load of {rows:,} events failed, as the line above says")
     return msgspec.json.decode(done.stdout, type=Load)
 
 

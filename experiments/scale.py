@@ -20,7 +20,7 @@ from rollup_bench.engines.druid import server as druid
 from rollup_bench.engines.registry import engine_type
 from rollup_bench.engines.spark.server import cluster
 from rollup_bench.errors import FailureError
-from rollup_bench.harness.cli.options import rows_option
+from rollup_bench.harness.cli.options import out_option, rows_option
 from rollup_bench.harness.report.terminal import ended, progress
 from rollup_bench.harness.run import loading
 from rollup_bench.harness.run.costs import Meter, gauge
@@ -193,10 +193,11 @@ def _milliseconds(line: Measured) -> str:
 
 @click.command()
 @rows_option
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="File of the figures.")
+@out_option(required=True, help="File of the figures.")
 def main(rows: int | None, out: Path) -> None:
     """Measures each cluster, and prints how many processor milliseconds a request of each question takes."""
     limits, lines = budget(), list[Measured]()
+    out.parent.mkdir(parents=True, exist_ok=True)
     with progress() as say:
         game = datasets.read("game").sized(rows, None)
         events = event_store.prepare(game, home(), say)

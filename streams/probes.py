@@ -4,7 +4,7 @@ import time
 import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Generic, NamedTuple, TypeVar
 
 import msgspec
@@ -46,6 +46,10 @@ class Probes(ABC, Generic[B]):
 
     def __init__(self, broker: B) -> None:
         self.broker = broker
+
+    @abstractmethod
+    def failing(self) -> AbstractContextManager[None]:
+        """Raises FailureError, or RequestError for a rejected login, in place of the errors of the client."""
 
     @abstractmethod
     def since(self, topic: str, instant: int, count: int) -> list[bytes]:
@@ -177,5 +181,6 @@ CAPABILITIES: Mapping[str, str] = {
 def probed(probes: Probes[B]) -> Iterator[Probed]:
     """Tries one capability after the other."""
     for capability, question in CAPABILITIES.items():
-        outcome: Seen = getattr(probes, capability.replace(" ", "_"))()
+        with probes.failing():
+            outcome: Seen = getattr(probes, capability.replace(" ", "_"))()
         yield Probed(capability, question, *outcome)

@@ -11,6 +11,7 @@ from rollup_bench.harness.records.findings import Run
 from rollup_bench.harness.records.lines import OpenLoop
 from rollup_bench.harness.run import loops
 from rollup_bench.harness.run.profiles import PROFILES
+from rollup_bench.harness.run.search import slow_when_idle
 from rollup_bench.harness.stats.percentiles import episodes
 from rollup_bench.workloads.mixes import Mix
 
@@ -95,7 +96,8 @@ def under_load(run: Run, mix: Mix, arm: str) -> UnderLoad | None:
     order = _order(run, mix)
     found = [loop for line in sorted(opened, key=lambda line: line.rate) if (loop := _loop(line, order))]
     objective = opened[0].objective if opened else UnderLoad().objective
-    return UnderLoad(found, not opened, objective, loops.capacity(closed))
+    slow = not opened and slow_when_idle(closed, objective)
+    return UnderLoad(found, slow, objective, loops.capacity(closed))
 
 
 def _order(run: Run, mix: Mix) -> list[str]:

@@ -16,7 +16,7 @@ from rollup_bench.harness.choose.rule import Rule
 from rollup_bench.harness.choose.sizes import of_size
 from rollup_bench.harness.cli.need_options import given_needs, need_options
 from rollup_bench.harness.cli.options import out_option
-from rollup_bench.harness.records import history, streams
+from rollup_bench.harness.records import comparable, history, streams
 from rollup_bench.harness.records.findings import Run
 from rollup_bench.harness.records.lines import Cost, Ended
 from rollup_bench.harness.records.streams import Record
@@ -51,6 +51,7 @@ def _streams(name: str) -> list[list[Record]]:
 
 
 def _rule(runs: dict[str, Run], needs: Needs) -> Rule:
+    comparable.check_machines(runs)
     found = [evidence(run, name, _streams(name) if needs.follows else ()) for name, run in runs.items()]
     return Rule(of_size(found, needs.rows), needs)
 

@@ -1,5 +1,6 @@
 """The command that writes a dataset as files for an engine's own client."""
 
+import shutil
 from pathlib import Path
 
 import click
@@ -54,7 +55,11 @@ def export(
     with progress() as say, running.connected({engine: server}, home()) as (opened,):
         events = prepared(data, say)
         say(f"writing {folder}")
-        written = exports.write(opened, opened.plan(data, wanted, events.statistics), events, folder)
+        try:
+            written = exports.write(opened, opened.plan(data, wanted, events.statistics), events, folder)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)  # half of the files would only mislead
+            raise
     click.echo(f"{len(written)} of {len(data.questions)} questions in {folder}; README.txt says how to use the files")
 
 

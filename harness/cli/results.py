@@ -122,10 +122,10 @@ def _events(run: Run, name: str, dataset: str | None, say: Say) -> tuple[Dataset
 
 
 def _profile(run: Run, name: str) -> Profile:
-    """Returns the profile of a run without figures under load and without crashes."""
+    """Returns the profile of a run without figures under load and without crashes, for a file of its own."""
     if run.header.profile not in PROFILES:
         raise RequestError(f"{name}: there is no profile {run.header.profile} any more; give a newer run")
-    return msgspec.structs.replace(PROFILES[run.header.profile], load=None, crashes=False)
+    return msgspec.structs.replace(PROFILES[run.header.profile], load=None, crashes=False, resumes=False)
 
 
 commands = (submit, reproduce)

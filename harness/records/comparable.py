@@ -1,6 +1,7 @@
 """Tells whether two runs can be compared, and whether they ran on the same machine."""
 
 import math
+from collections.abc import Mapping
 
 from rollup_bench.errors import RequestError
 from rollup_bench.harness.records.findings import Run, timings
@@ -20,6 +21,14 @@ def check(before: Run, after: Run, names: tuple[str, str]) -> None:
         raise RequestError(f"{both}: these runs are about different events ({events}); give runs about the same events")
     if timed[0].isdisjoint(timed[1]):
         raise RequestError(f"{both}: no question was timed on the same arm in both; give runs with a common arm")
+
+
+def check_machines(runs: Mapping[str, Run]) -> None:
+    """Raises RequestError, with two of their names, if runs are not all of one machine and budget."""
+    (first, one), *others = runs.items()
+    for name, other in others:
+        if not same_machine(one, other):
+            raise RequestError(f"{first} and {name}: these runs are of different machines or budgets; give runs of one")
 
 
 def same_machine(before: Run, after: Run) -> bool:

@@ -31,7 +31,7 @@ def find(name: str) -> Run:
 
 
 def _files(commit: str) -> list[str]:
-    listed = _git(commit, "ls-tree", "-r", "--name-only", commit, "--", f":/{RESULTS}")
+    listed = _git(commit, "ls-tree", "-r", "--full-tree", "--name-only", commit, "--", RESULTS)
     return [line for line in listed.decode().splitlines() if line.endswith(".jsonl") and line.count("/") == DEPTH]
 
 

@@ -39,6 +39,7 @@ class Header(_Record, frozen=True, tag="run"):
     adapters: dict[str, str] = {}  # by engine, a hash of the adapter's source; empty in older files
     nodes: dict[str, int] = {}  # by engine, the machines that store events; empty in older files, of one machine
     events: str = ""  # a hash of the events; empty in older files
+    asked: str = ""  # a hash of the layouts, and of the questions with their parameters; empty in older files
     schema: int = SCHEMA
     started: str = ""  # when the run started, ISO 8601 in UTC
 
@@ -287,7 +288,7 @@ def parse(lines: Iterable[bytes], name: str) -> Iterator[Record]:
     for number, line in enumerate(lines, 1):
         try:
             yield _decoder.decode(_TAILORED.sub(rb"/tuned\1", line))
-        except msgspec.DecodeError as error:
+        except (UnicodeError, msgspec.DecodeError) as error:
             raise RequestError(f"{name}{_fault(number, line, str(error))}; give a file that `run` wrote") from None
 
 

@@ -4,7 +4,9 @@ A resumed run skips the measurements in its file and repeats those that failed. 
 the newer line counts. An incomplete last line of the file is removed.
 """
 
+import errno
 import os
+import weakref
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -12,7 +14,9 @@ import msgspec
 
 from rollup_bench.errors import RequestError
 from rollup_bench.harness.records.lines import Ended, Fault, Header, Record, Rounds, T, Verdict, read
+from rollup_bench.turns import locked
 
+_BEGIN = b'{"record":"run"'
 _KEY_FIELDS = ("arm", "engine", "question", "cache", "launch", "clients", "load", "doing")
 Key = tuple[object, ...]
 
@@ -52,16 +56,25 @@ def _put(lines: dict[Key, Record], record: Record) -> None:
 
 
 class RunLog:
-    """A run's file, to which each measurement is appended as a line."""
+    """A run's file, to which each measurement is appended as a line. Only one process at a time has a file open."""
 
     def __init__(self, path: Path, header: Header) -> None:
-        """Creates or continues a file; RequestError if the file has another header, apart from the start time."""
+        """Creates or continues a file.
+
+        RequestError if another process writes the file, if it is not the file of a run, or if it has another header,
+        apart from the start time.
+        """
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
+        file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        weakref.finalize(self, os.close, file)  # ends the lock
+        if not locked(file):
+            raise RequestError(f"{path}: another process writes this run; wait for it, or name another file with --out")
         written = list(read(path))
         if written:
             self._check_header(written[0], header)
+        elif not _BEGIN.startswith(path.read_bytes()[: len(_BEGIN)]):
+            raise RequestError(f"{path}: is not the file of a run; name another file with --out")
         self._newest: dict[Key, Record] = {key(line): line for line in newest(written) if not isinstance(line, Fault)}
         drop_incomplete_line(path)
         if not written:
@@ -92,17 +105,30 @@ class RunLog:
             raise RequestError(f"{self.path}: its first line is not the header of a run; name another file with --out")
         for field in header.__struct_fields__:
             old, new = getattr(first, field), getattr(header, field)
-            if field != "started" and old != new:
+            if field == "asked" and old and old != new:
+                raise RequestError(
+                    f"{self.path}: holds a run of other layouts or questions; name another file with --out"
+                )
+            if field not in ("asked", "started") and old != new:
                 differs = f"holds a run whose {field} is {old!r}, but this run's is {new!r}"
                 raise RequestError(f"{self.path}: {differs}; name another file with --out")
 
 
 def append(path: Path, record: msgspec.Struct) -> None:
-    """Appends a record to a file as a line of JSON, and returns after the line is written to the disk."""
-    with path.open("ab") as file:
-        file.write(msgspec.json.encode(record) + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
+    """Appends a record to a file as a line of JSON, and returns after the line is written to the disk.
+
+    OSError if it cannot be written, as on a full disk; the file is then as before.
+    """
+    line = msgspec.json.encode(record) + b"\n"
+    with path.open("ab", buffering=0) as file:
+        size = file.tell()
+        try:
+            if file.write(line) < len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            os.fsync(file.fileno())
+        except OSError:
+            file.truncate(size)
+            raise
 
 
 def drop_incomplete_line(path: Path) -> None:

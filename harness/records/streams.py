@@ -125,8 +125,11 @@ _decoder: msgspec.json.Decoder[Record] = msgspec.json.Decoder(Record)
 
 
 def header_of(lines: Sequence[Record]) -> Header:
-    """The header among the lines of a file of followed streams."""
-    return next(line for line in lines if isinstance(line, Header))
+    """The header among the lines of a file of followed streams; RequestError if there is none, as for probes."""
+    found = next((line for line in lines if isinstance(line, Header)), None)
+    if found is None:
+        raise RequestError("no stream was followed in this file; give a file that `follow` wrote")
+    return found
 
 
 def write(path: Path, lines: Sequence[Record]) -> None:
@@ -158,5 +161,5 @@ def read(path: Path) -> Iterator[Record]:
     for number, line in enumerate(lines, 1):
         try:
             yield _decoder.decode(line)
-        except msgspec.DecodeError as error:
+        except (UnicodeError, msgspec.DecodeError) as error:
             raise RequestError(f"{path}, line {number}: {error}; give a file that `follow` wrote") from None

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import msgspec
 
 from rollup_bench.harness.records.findings import Run
-from rollup_bench.harness.records.lines import OpenLoop, Spent
+from rollup_bench.harness.records.lines import ClosedLoop, OpenLoop, Spent
 from rollup_bench.harness.run import loops, search
+from rollup_bench.harness.run.profiles import UnderLoad
 
 
 class Offered(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -41,7 +42,7 @@ def under_load(run: Run, question: str, arm: str) -> UnderLoadView | None:
         [_offered(line) for line in sorted(opened, key=lambda line: line.rate)],
         opened[0].objective if opened else None,
         _offered(highest) if highest else None,
-        "" if highest else _missing(capacity, opened),
+        "" if highest else _missing(capacity, closed, opened),
     )
 
 
@@ -55,7 +56,7 @@ def _cores(spent: Spent) -> float:
     return spent.processor / spent.seconds
 
 
-def _missing(capacity: float | None, opened: Sequence[OpenLoop]) -> str:
+def _missing(capacity: float | None, closed: Sequence[ClosedLoop], opened: Sequence[OpenLoop]) -> str:
     """Says why no rate is known that meets the objective."""
     if capacity is None:
         return "wrong or no answers under load"
@@ -64,4 +65,5 @@ def _missing(capacity: float | None, opened: Sequence[OpenLoop]) -> str:
     if opened:
         lowest = min(line.rate for line in opened)
         return f"p95 above {opened[0].objective * 1000:g} ms, or unknown, at {lowest:g} a second"
-    return "slower than the objective when idle"
+    idle = search.slow_when_idle(closed, UnderLoad(questions=0).objective)
+    return "slower than the objective when idle" if idle else "no rate was offered"

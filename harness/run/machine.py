@@ -47,11 +47,12 @@ def now() -> str:
 
 
 def machine() -> dict[str, str | int]:
-    """Returns the processor, usable cores, bytes of memory, kernel and Python version of this machine."""
+    """Returns the processor, usable cores, bytes of memory (whole MiB), kernel and Python version of this machine."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return {
         "processor": _processor(),
         "cores": len(os.sched_getaffinity(0)),
-        "memory": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+        "memory": memory >> 20 << 20,  # a kernel keeps some pages more or fewer for itself after each start
         "kernel": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
     }

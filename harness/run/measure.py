@@ -5,6 +5,8 @@ from contextlib import ExitStack, suppress
 from itertools import count
 from pathlib import Path
 
+import msgspec
+
 from rollup_bench.engines.contract import Engine
 from rollup_bench.errors import RequestError
 from rollup_bench.harness.records.findings import Run
@@ -32,7 +34,7 @@ def measure(request: Request, out: Path | None, say: Say) -> tuple[Path, Run]:
         with connected(servers, request.home) as engines:
             warn_untested(engines)
             first = header(request.dataset, request.events, engines, request.profile.name, request.seed)
-            log = _log(request, out, first)
+            log = _log(request, out, msgspec.structs.replace(first, asked=request.digest))
             arms = list(loaded(request, engines, log, say))
             launches.add_loads(log, arms, servers, 0)
             with ExitStack() as stack:

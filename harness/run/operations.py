@@ -1,9 +1,10 @@
 """Records what engines demand of the people who run them, and measures how servers recover from a crash."""
 
-import multiprocessing
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
+from multiprocessing import get_context
 from pathlib import Path
 
 import psutil
@@ -75,8 +76,8 @@ def recovered(name: str, server: Server, home: Path, asked: Asked) -> float:
 
 def added(name: str, home: Path, asked: Asked) -> int:
     """Returns the resident bytes by which a new program grows that asks an embedded engine these questions."""
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(_grown, (name, home, asked))
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        return pool.submit(_grown, name, home, asked).result()
 
 
 def _grown(name: str, home: Path, asked: Asked) -> int:

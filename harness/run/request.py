@@ -1,11 +1,13 @@
 """What a run measures: its dataset, engines, layouts, questions and profile."""
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+import msgspec
 import numpy as np
 
 from rollup_bench.harness.run.arms import Arm
@@ -42,6 +44,12 @@ class Request:
     def defaults(self) -> dict[str, Question]:
         """The questions with their default parameters, by name."""
         return {name: template.fill() for name, template in self.questions.items()}
+
+    @cached_property
+    def digest(self) -> str:
+        """A hash of the layouts, and of the questions with their parameters."""
+        asked = msgspec.json.encode([[layout.summary for layout in self.layouts], list(self.questions.values())])
+        return hashlib.blake2b(asked, digest_size=8).hexdigest()
 
     @cached_property
     def domain(self) -> Domain:

@@ -30,6 +30,13 @@ from rollup_bench.streams.probes import (
 class KafkaProbes(probes.Probes[Kafka]):
     """See the base class."""
 
+    @contextmanager
+    def failing(self) -> Iterator[None]:
+        try:
+            yield
+        except kafka.KafkaException as error:
+            raise FailureError(line(error.args[0])) from None
+
     def since(self, topic: str, instant: int, count: int) -> list[bytes]:
         with self._consumer() as consumer:
             consumer.assign(consumer.offsets_for_times([kafka.TopicPartition(topic, 0, instant)], PATIENCE))

@@ -1,7 +1,7 @@
 """Probes of Pulsar, with the client pulsar-client."""
 
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from functools import partial
 from http import HTTPStatus
 from typing import Any
@@ -19,6 +19,9 @@ WAIT = 100  # milliseconds
 
 class PulsarProbes(probes.Probes[Pulsar]):
     """See the base class."""
+
+    def failing(self) -> AbstractContextManager[None]:
+        return self.broker.failing()
 
     def since(self, topic: str, instant: int, count: int) -> list[bytes]:
         with self.broker.client(topic) as client:

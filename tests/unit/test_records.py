@@ -77,11 +77,12 @@ def test_an_empty_file_is_a_run_not_yet_begun(tmp_path: Path) -> None:
     [
         ({"seed": 2}, "seed is 1, but this run's is 2"),
         ({"dataset": "game"}, "dataset is 'flights', but this run's is 'game'"),
+        ({"asked": "b"}, r"run\.jsonl: holds a run of other layouts or questions"),
     ],
 )
 def test_another_run_is_not_mixed_in(tmp_path: Path, change: dict[str, object], says: str) -> None:
     path = tmp_path / "run.jsonl"
-    RunLog(path, HEADER)
+    RunLog(path, msgspec.structs.replace(HEADER, asked="a"))
     before = path.read_bytes()
     with pytest.raises(RequestError, match=says):
         RunLog(path, msgspec.structs.replace(HEADER, **change))
@@ -98,6 +99,44 @@ def test_a_file_that_is_no_run_is_named_with_its_line(tmp_path: Path, line: byte
         RunLog(path, HEADER)
     with pytest.raises(RequestError, match=r"none\.jsonl: No such file"):
         list(read(tmp_path / "none.jsonl"))
+
+
+def test_a_file_of_one_line_without_an_end_is_no_run(tmp_path: Path) -> None:
+    path = tmp_path / "config.json"
+    path.write_bytes(b'{"mine": 1}')
+    with pytest.raises(RequestError, match=r"config\.json: is not the file of a run"):
+        RunLog(path, HEADER)
+    assert path.read_bytes() == b'{"mine": 1}'
+
+
+def test_one_process_at_a_time_writes_a_run(tmp_path: Path) -> None:
+    path = tmp_path / "run.jsonl"
+    first = RunLog(path, HEADER)
+    with pytest.raises(RequestError, match="another process writes this run"):
+        RunLog(path, HEADER)
+    assert first.records == list(read(path))
+    del first
+    RunLog(path, HEADER)
+
+
+def test_a_full_disk_leaves_the_file_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "run.jsonl"
+    log = RunLog(path, HEADER)
+
+    def full(_file: int) -> None:
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        log.add(LoadCost(arm="a", seconds=1, rows=1, bytes=1))
+    assert list(read(path)) == [HEADER] == log.records
+
+
+def test_a_line_that_is_no_text_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "run.jsonl"
+    path.write_bytes(msgspec.json.encode(HEADER).replace(b"flights", b"caf\xe9") + b"\n")
+    with pytest.raises(RequestError, match=r"run\.jsonl, line 1: "):
+        list(read(path))
 
 
 def test_a_run_without_a_header_is_refused(tmp_path: Path) -> None:
