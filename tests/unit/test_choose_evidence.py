@@ -178,6 +178,13 @@ def test_open_loops_of_a_mix_are_split_by_question() -> None:
     assert low < 0.06 < high
 
 
+@pytest.mark.parametrize(("milliseconds", "slow"), [(101, True), (99, False)])
+def test_an_arm_that_was_offered_no_rate_is_slow_only_if_one_client_waits(milliseconds: int, slow: bool) -> None:
+    mix = MixedQuestions(question="m", counts={"q": 3, "r": 1})
+    store = only(*verdicts(RAW), *costs(RAW), mix, closed(1, 40, milliseconds, arm=RAW))
+    assert store.under_load["m"].slow == slow
+
+
 def test_a_bound_of_a_p95_holds_in_99_of_100_samples() -> None:
     rng, true = np.random.default_rng(1), -np.log(0.05)
     misses = [0, 0]

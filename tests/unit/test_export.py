@@ -10,6 +10,7 @@ import pytest
 from rollup_bench.engines.duckdb.engine import DuckDB
 from rollup_bench.engines.duckdb_served.engine import DuckDBServed
 from rollup_bench.engines.duckdb_served.server import of_duckdb
+from rollup_bench.errors import FailureError
 from rollup_bench.harness.conformance.tested_engine import packed
 from rollup_bench.workloads import layouts
 from tests.conftest import BUDGET
@@ -74,3 +75,14 @@ def test_export_says_which_questions_it_wrote_and_where(command: Command, tmp_pa
     assert "no client of its own" in command.refused(
         "export", str(file), "--engine", "truth", "--out", str(out / "new")
     )
+
+
+def test_an_export_that_fails_leaves_no_half_of_the_files(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cut_off(*_arguments: object) -> None:
+        raise FailureError("the disk is full")
+
+    monkeypatch.setattr("rollup_bench.harness.report.exports.write_text", cut_off)
+    status, _, error = command("export", "game", "--rows", "900", "--out", str(tmp_path / "out"))
+    assert (status, list(tmp_path.glob("out*"))) == (1, []), error

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from rich.console import Console
 
 from rollup_bench.errors import RequestError
-from rollup_bench.harness.records.comparable import check, same_machine
+from rollup_bench.harness.records.comparable import check, check_machines, same_machine
 from rollup_bench.harness.records.findings import Pair, Run
 from rollup_bench.harness.records.lines import Cost, Record, Rounds, Spent
 from rollup_bench.harness.records.machines import choices, compare_processor_ratios, compare_ratios
@@ -104,6 +104,13 @@ def test_another_budget_counts_as_another_machine(key: str) -> None:
     one, other = (Run(replace(HEADER, budget=budget | {key: factor * budget[key]}), []) for factor in (1, 2))
     assert not same_machine(one, other)
     assert same_machine(one, one)
+
+
+def test_runs_of_several_machines_are_refused_by_name() -> None:
+    one, other = (Run(replace(HEADER, machine=MACHINE | {"cores": cores}), []) for cores in (2, 4))
+    check_machines({"a": one, "b": one})
+    with pytest.raises(RequestError, match="a and c: these runs are of different machines or budgets"):
+        check_machines({"a": one, "b": one, "c": other})
 
 
 def test_another_number_of_nodes_counts_as_another_machine() -> None:

@@ -62,6 +62,7 @@ def test_the_highest_rate_is_one_that_was_confirmed() -> None:
     ("lines", "note"),
     [
         ([closed(1, 40, 101)], "slower than the objective when idle"),
+        ([closed(1, 40, 99)], "no rate was offered"),
         ([closed(1, 40, 20, wrong=1)], "wrong or no answers under load"),
         (
             [closed(1, 40, 20), opened("search 8", 8, 150_000), opened("search 5", 5, 150_000)],
