@@ -51,9 +51,9 @@ def client(spark_server: Server) -> Iterator[Client]:
 
 def instants(zone: str, first: int, last: int) -> list[int]:
     """Instants beside some clock changes, and others between."""
-    changes = [change for change, _ in calendar.clock_changes(zone, first, last)][:60]
+    changes = [change for change, _ in calendar.clock_changes(zone, first, last)][:30]
     near = [change + step for change in changes for step in (-3_600_000, -1, 0, 1, 1_800_000, 3_600_000)]
-    return sorted(at for at in {*near, *range(first, last, (last - first) // 300 + 12_345_678)} if first <= at < last)
+    return sorted(at for at in {*near, *range(first, last, (last - first) // 100 + 12_345_678)} if first <= at < last)
 
 
 def evaluated(client: Client, expressions: list[str], rows: Iterable[Iterable[int]]) -> list[list[int]]:

@@ -28,7 +28,7 @@ def test_a_span_that_cuts_weeks_reads_a_rollup_and_events(asked: Asked) -> None:
     check_cut_weeks(asked)
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(REQUESTS)
 def test_tuned_tables(asked: Asked, request: Request) -> None:
     asked.check(request)
