@@ -2,7 +2,7 @@
 
 `python -m experiments.sizes [--engines duckdb,clickhouse] [--layouts raw] [--questions A,B] --out FOLDER`. The model is
 that by which `rollup-bench choose` extrapolates. Each arm is measured alone in each size, in thirty short launches
-after one load, and each of these runs is a file of FOLDER; a complete one is only read. The program exits with 1 if a
+after one load, and each of these runs is a file of FOLDER, which is resumed. The program exits with 1 if a
 measured figure is outside of its interval, or if an interval spans more than a factor of 1.5.
 """
 
@@ -14,11 +14,10 @@ from typing import NamedTuple
 
 import click
 
+from rollup_bench.errors import FailureError
 from rollup_bench.harness.choose.evidence import Evidence, evidence
 from rollup_bench.harness.choose.sizes import extrapolated
 from rollup_bench.harness.cli.options import engines_default, layouts_option, out_option, questions_option
-from rollup_bench.harness.records.findings import Run
-from rollup_bench.harness.records.lines import Ended, of_type
 from rollup_bench.harness.report.grid import new_table, print_table
 from rollup_bench.harness.report.terminal import console, ended, progress
 from rollup_bench.harness.run.arms import Say
@@ -60,22 +59,24 @@ class Compared(NamedTuple):
 
 
 def measured(engine: str, layout: str, rows: int, questions: Sequence[str], folder: Path, say: Say) -> Evidence:
-    """What one arm needs in one size, from its file in `folder`, which is written unless it is complete."""
-    path = folder / f"{engine}-{layout}-{rows}.jsonl"
-    run = Run.read(path) if path.exists() else None
-    if run is None or not of_type(run.lines, Ended):
-        game = dataset.read("game").sized(rows, SEED)
-        templates = {name: game.question(name) for name in questions or game.questions}
-        stored = events.prepare(game, home(), say)
-        request = Request(game, stored, [engine], [game.layout(layout)], templates, "native", home(), SEED, PROFILE)
-        _, run = measure(request, path, say)
+    """What one arm needs in one size; measures what its file in `folder` lacks."""
+    game = dataset.read("game").sized(rows, SEED)
+    templates = {name: game.question(name) for name in questions or game.questions}
+    stored = events.prepare(game, home(), say)
+    request = Request(game, stored, [engine], [game.layout(layout)], templates, "native", home(), SEED, PROFILE)
+    path, run = measure(request, folder / f"{engine}-{layout}-{rows}.jsonl", say)
     return evidence(run, str(path))
 
 
 def compared(found: Sequence[Evidence]) -> Iterator[Compared]:
-    """Yields the figures of one arm in the last of some sizes, beside what the others let expect."""
+    """Yields the figures of one arm in the last of some sizes, beside what the others let expect.
+
+    FailureError if a question was not timed well enough in all sizes.
+    """
     *smaller, largest = found
     (expected,), (store,) = extrapolated(smaller, largest.rows).stores, largest.stores
+    if unknown := [name for name in largest.questions if name not in expected.processor | store.cannot]:
+        raise FailureError(f"{store.arm}: {', '.join(unknown)} has no sure time in some size")
     for name, known in expected.processor.items():
         yield Compared(store.arm, name, *interval(known.draws(), LEVEL), store.processor[name].value)
 

@@ -49,7 +49,7 @@ class Probes(ABC, Generic[B]):
 
     @abstractmethod
     def failing(self) -> AbstractContextManager[None]:
-        """Raises FailureError, or RequestError for a rejected login, in place of the errors of the client."""
+        """Raises errors of this program in place of those of the client."""
 
     @abstractmethod
     def since(self, topic: str, instant: int, count: int) -> list[bytes]:

@@ -10,7 +10,7 @@ import numpy as np
 from rollup_bench.harness.records.findings import Run
 from rollup_bench.harness.records.lines import OpenLoop
 from rollup_bench.harness.run import loops
-from rollup_bench.harness.run.profiles import PROFILES
+from rollup_bench.harness.run.profiles import OBJECTIVE, PROFILES
 from rollup_bench.harness.run.search import slow_when_idle
 from rollup_bench.harness.stats.percentiles import episodes
 from rollup_bench.workloads.mixes import Mix
@@ -56,7 +56,7 @@ class UnderLoad(msgspec.Struct, frozen=True):
 
     loops: list[Loop] = []
     slow: bool = False  # whether even a single client waited longer than the objective of the run
-    objective: float = 0.1  # seconds
+    objective: float = OBJECTIVE  # seconds
     most: float | None = None  # the most right answers a second to clients that wait for each answer; None if unknown
 
     def p95(self, questions: Collection[str], rate: float) -> tuple[float, float]:
@@ -95,7 +95,7 @@ def under_load(run: Run, mix: Mix, arm: str) -> UnderLoad | None:
         return None
     order = _order(run, mix)
     found = [loop for line in sorted(opened, key=lambda line: line.rate) if (loop := _loop(line, order))]
-    objective = opened[0].objective if opened else UnderLoad().objective
+    objective = opened[0].objective if opened else OBJECTIVE
     slow = not opened and slow_when_idle(closed, objective)
     return UnderLoad(found, slow, objective, loops.capacity(closed))
 

@@ -49,18 +49,23 @@ def export(
     with blaming("--layout"):
         wanted = data.layout(layout)
     folder = out or Path(f"{data.name}-{engine}-{layout}")
-    if folder.exists() and any(folder.iterdir()):
-        raise RequestError(f"--out {folder} is not empty; name a new folder")
+    _check_empty(folder)
     server = running.server(engine, via, home(), budget())
     with progress() as say, running.connected({engine: server}, home()) as (opened,):
         events = prepared(data, say)
         say(f"writing {folder}")
+        _check_empty(folder)  # again, since another program may have written into it meanwhile
         try:
             written = exports.write(opened, opened.plan(data, wanted, events.statistics), events, folder)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)  # half of the files would only mislead
             raise
     click.echo(f"{len(written)} of {len(data.questions)} questions in {folder}; README.txt says how to use the files")
+
+
+def _check_empty(folder: Path) -> None:
+    if folder.exists() and any(folder.iterdir()):
+        raise RequestError(f"--out {folder} is not empty; name a new folder")
 
 
 commands = (export,)

@@ -24,11 +24,12 @@ def check(before: Run, after: Run, names: tuple[str, str]) -> None:
 
 
 def check_machines(runs: Mapping[str, Run]) -> None:
-    """Raises RequestError, with two of their names, if runs are not all of one machine and budget."""
+    """Raises RequestError, with two of their names, if runs differ in machine, budget or number of nodes."""
     (first, one), *others = runs.items()
+    differ = "these runs are of different machines, budgets or numbers of nodes"
     for name, other in others:
         if not same_machine(one, other):
-            raise RequestError(f"{first} and {name}: these runs are of different machines or budgets; give runs of one")
+            raise RequestError(f"{first} and {name}: {differ}; give runs of one machine")
 
 
 def same_machine(before: Run, after: Run) -> bool:

@@ -105,6 +105,8 @@ class RunLog:
             raise RequestError(f"{self.path}: its first line is not the header of a run; name another file with --out")
         for field in header.__struct_fields__:
             old, new = getattr(first, field), getattr(header, field)
+            if field == "machine":
+                old, new = _in_gib(old), _in_gib(new)
             if field == "asked" and old and old != new:
                 raise RequestError(
                     f"{self.path}: holds a run of other layouts or questions; name another file with --out"
@@ -112,6 +114,11 @@ class RunLog:
             if field not in ("asked", "started") and old != new:
                 differs = f"holds a run whose {field} is {old!r}, but this run's is {new!r}"
                 raise RequestError(f"{self.path}: {differs}; name another file with --out")
+
+
+def _in_gib(machine: dict[str, str | int]) -> dict[str, str | int]:
+    """Returns a machine with its memory in whole GiB, since a kernel keeps a few pages more or fewer at each start."""
+    return machine | {"memory": round(int(machine.get("memory", 0)) / 2**30)}
 
 
 def append(path: Path, record: msgspec.Struct) -> None:

@@ -7,7 +7,7 @@ import msgspec
 from rollup_bench.harness.records.findings import Run
 from rollup_bench.harness.records.lines import ClosedLoop, OpenLoop, Spent
 from rollup_bench.harness.run import loops, search
-from rollup_bench.harness.run.profiles import UnderLoad
+from rollup_bench.harness.run.profiles import OBJECTIVE
 
 
 class Offered(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -65,5 +65,5 @@ def _missing(capacity: float | None, closed: Sequence[ClosedLoop], opened: Seque
     if opened:
         lowest = min(line.rate for line in opened)
         return f"p95 above {opened[0].objective * 1000:g} ms, or unknown, at {lowest:g} a second"
-    idle = search.slow_when_idle(closed, UnderLoad(questions=0).objective)
+    idle = search.slow_when_idle(closed, OBJECTIVE)
     return "slower than the objective when idle" if idle else "no rate was offered"

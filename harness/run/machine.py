@@ -47,12 +47,11 @@ def now() -> str:
 
 
 def machine() -> dict[str, str | int]:
-    """Returns the processor, usable cores, bytes of memory (whole MiB), kernel and Python version of this machine."""
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    """Returns the processor, usable cores, bytes of memory, kernel and Python version of this machine."""
     return {
         "processor": _processor(),
         "cores": len(os.sched_getaffinity(0)),
-        "memory": memory >> 20 << 20,  # a kernel keeps some pages more or fewer for itself after each start
+        "memory": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
         "kernel": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
     }

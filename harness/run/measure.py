@@ -64,11 +64,10 @@ def _log(request: Request, out: Path | None, first: Header) -> RunLog:
         return RunLog(out, first)
     for number in count(1):
         path = request.home / "runs" / f"{first.dataset}-{first.profile}-{number}.jsonl"
-        if not path.exists():
-            return RunLog(path, first)
-        if request.profile.resumes:
+        new = not path.exists()
+        if new or request.profile.resumes:
             with suppress(RequestError):
                 log = RunLog(path, first)
-                if len(request.profile.rows) > 1 or not log.has(Ended):
+                if new or len(request.profile.rows) > 1 or not log.has(Ended):
                     return log
     raise AssertionError

@@ -6,10 +6,14 @@ from pathlib import Path
 
 
 class Clocks:
-    """Stands for the module `time`: each call takes the next of two clocks; the processor's may be left at 0."""
+    """Stands for the module `time`: each call takes the next of two clocks; the processor's may be left at 0.
+
+    The clock of the process is that of the thread.
+    """
 
     def __init__(self, wall: Iterator[float], processor: Iterator[float] | None = None) -> None:
         self.perf_counter, self.process_time = wall.__next__, (processor or repeat(0.0)).__next__
+        self.thread_time = self.process_time
 
 
 def stall(folder: Path, **microseconds: int) -> None:

@@ -109,7 +109,7 @@ def test_another_budget_counts_as_another_machine(key: str) -> None:
 def test_runs_of_several_machines_are_refused_by_name() -> None:
     one, other = (Run(replace(HEADER, machine=MACHINE | {"cores": cores}), []) for cores in (2, 4))
     check_machines({"a": one, "b": one})
-    with pytest.raises(RequestError, match="a and c: these runs are of different machines or budgets"):
+    with pytest.raises(RequestError, match="a and c: these runs are of different machines, budgets"):
         check_machines({"a": one, "b": one, "c": other})
 
 

@@ -12,7 +12,8 @@ READMES = sorted(ROOT.glob("engines/*/README.md"))
 SECTIONS = ("Good at", "Bad at", "What its committers would object to", "Figures")
 """The sections whose figures are measured. Those of others are chosen, or written from a run by `make readme`."""
 NUMBER = r"\d[\d,]*(?:\.\d+)?"
-FIGURE = re.compile(rf"(?<![\w.,])({NUMBER}) (?:processor )?(?:ms|µs|s|minutes|MB|MiB|times|rows|a second)\b")
+UNIT = r" (?:processor )?(?:ms|µs|s|minutes|MB|MiB|times|rows|a second)\b"
+FIGURE = re.compile(rf"(?<![\w.,])({NUMBER})(?={UNIT}| to {NUMBER}{UNIT})")
 CODE = re.compile(r"`([^`]+)`")
 
 
@@ -54,3 +55,4 @@ def test_a_figure_that_no_command_printed_is_named() -> None:
     row = "| 1.4 times as long, and 2 minutes, for a rate of 36,000,000 a second: `some command` |"
     assert unprinted(row, stored) == ["2"]
     assert unprinted("1.4 times: `another command`", stored) == ["1.4"]
+    assert unprinted("1.3 to 1.4 times: `some command`", stored) == ["1.3"]
