@@ -129,7 +129,7 @@ def test_an_ended_run_is_read_and_not_measured_again(rides: Dataset, tmp_path: P
         measure(other, out, _quiet)
     for fewer in ({"questions": {"by-day": rides.question("by-day")}}, {"layouts": [rides.layout("day")]}):
         with pytest.raises(RequestError, match="holds a run of other layouts or questions"):
-            measure(dataclasses.replace(request(rides, tmp_path), **fewer), out, _quiet)  # type: ignore[arg-type]
+            measure(dataclasses.replace(request(rides, tmp_path), **fewer), out, _quiet)
 
 
 def test_under_load_every_answer_is_checked_and_mixes_come_first(rides: Dataset, tmp_path: Path) -> None:
