@@ -379,13 +379,16 @@ def test_the_first_page_is_small(site: Path) -> None:
 
 
 def test_the_newest_complete_run_comes_first_and_runs_are_compared_in_order(run: Path) -> None:
-    complete = Run.read(run)
-    older = Run(msgspec.structs.replace(complete.header, started="2000-01-01T00:00:00+00:00"), complete.lines)
+    def changed(**header: str) -> Run:
+        return Run(msgspec.structs.replace(measured.header, **header), measured.lines)
+
+    measured = Run.read(run)
+    complete, older = changed(profile="standard"), changed(profile="standard", started="2000-01-01T00:00:00+00:00")
+    quick = changed(profile="quick", started="2999-01-01T00:00:00+00:00")
     cut = Run.read(run.parents[1] / "there" / "flights-again.jsonl")
-    views = {
-        name: run_view.view(name, each, "") for name, each in (("cut", cut), ("older", older), ("newer", complete))
-    }
-    assert [one.name for one in pages.ordered(views)] == ["newer", "older", "cut"]
+    runs = {"cut": cut, "older": older, "quick": quick, "newer": complete}
+    views = {name: run_view.view(name, each, "") for name, each in runs.items()}
+    assert [one.name for one in pages.ordered(views)] == ["newer", "older", "quick", "cut"]
     (found,) = comparisons({"newer": complete, "older": older})
     assert (found.before, found.after, found.times.claimed) == ("older", "newer", [])
     assert found.times.compared == len(timings(complete))

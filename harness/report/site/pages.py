@@ -24,6 +24,8 @@ from rollup_bench.workloads.pace import Share
 
 PAGE = Path(__file__).parent / "page"
 GLOSSARY = "glossary.md"
+LONG = ("standard", "full")
+"""The profiles of runs that measure enough for the first view."""
 RUNS = "runs.js"
 """The script with the list of all runs."""
 ENDING = r"<\/"
@@ -100,9 +102,13 @@ def choice(rule: Rule) -> str:
 
 
 def ordered(views: Mapping[str, RunView]) -> list[RunSummary]:
-    """Returns the runs, newest first, but complete ones that timed something before all others."""
-    summaries = [one.summary for one in views.values()]
-    return sorted(summaries, key=lambda one: (one.complete and one.timed, one.complete, one.started), reverse=True)
+    """Returns the runs, newest first, but complete ones that timed something, and of these long ones, before others."""
+
+    def rank(one: RunSummary) -> tuple[bool, bool, bool, str]:
+        timed = one.complete and one.timed
+        return timed, timed and one.profile in LONG, one.complete, one.started
+
+    return sorted((one.summary for one in views.values()), key=rank, reverse=True)
 
 
 def _compared(runs: Mapping[str, Run], views: Mapping[str, RunView]) -> list[ComparisonView]:

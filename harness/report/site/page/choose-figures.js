@@ -19,7 +19,7 @@
             ['Price 99%', (offer) => `${general(offer.price.low, 3)} to ${general(offer.price.high, 3)}`],
             ['Cheapest in', (offer) => percents(offer.cheapest, 1)],
             ...PARTS.map((name) => ['For ' + name, (offer) => name in offer.price.paid ? general(offer.price.paid[name], 3) : DASH])]);
-        return [barChart({ title: 'Price of a month, by what is paid for', bars, keys: paid.map(key) }), folded(`All ${offers.length} stores and pairs that serve`, figures)];
+        return [barChart({ title: 'Price of a month, by what is paid for', bars, keys: paid.map(key) }), folded('All stores and pairs that serve', figures)];
     }
 
     function processor(run, rule) {
