@@ -50,8 +50,6 @@ SEED = 1
 SECONDS = 1.0
 PASSES = 4
 """A question is asked in so many parts of `--seconds`, because a machine changes its speed; one more part warms up."""
-BEGIN = b'{"arm":'
-"""How a file of cells begins."""
 LEAST = 2
 """The fewest requests of a question over a span; slow ones take fewer passes."""
 SPANS = {"span": ALL_YEARS, "empty": NO_EVENTS}
@@ -247,15 +245,13 @@ def _check_file(engines: Sequence[Engine], out: Path) -> None:
     """Makes the file ready for more cells; RequestError if it has cells of another version or budget of an engine."""
     out.parent.mkdir(parents=True, exist_ok=True)
     out.touch()
-    now, held = {engine.name: scope([engine], budget()) for engine in engines}, read(out)
-    if not held and not BEGIN.startswith(out.read_bytes()[: len(BEGIN)]):
-        raise RequestError(f"{out}: is not a file of experiments.growth; name another file with --out")
-    for cell in held:
+    now = {engine.name: scope([engine], budget()) for engine in engines}
+    for cell in read(out):
         engine = cell.arm.partition("/")[0]
         if now.get(engine, cell.scope) != cell.scope:
             differs = f"holds cells of `{cell.scope}`, but now it is `{now[engine]}`"
             raise RequestError(f"{out}: {differs}; name another file with --out")
-    drop_incomplete_line(out)
+    drop_incomplete_line(out, b'{"arm":', "experiments.growth")
 
 
 def _names(_context: click.Context, _option: click.Parameter, value: str) -> list[str]:

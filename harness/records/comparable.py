@@ -50,7 +50,6 @@ def _same_events(before: Run, after: Run) -> bool:
 
 
 def _machine(run: Run) -> tuple[object, ...]:
-    described, budget = run.header.machine, run.header.budget
+    described, budget = run.header.machine_in_gib, run.header.budget
     several = {engine: nodes for engine, nodes in run.header.nodes.items() if nodes > 1}
-    gib = round(int(described.get("memory", 0)) / 2**30)
-    return described.get("processor"), described.get("cores"), gib, budget.get("cores"), several
+    return *map(described.get, ("processor", "cores", "memory")), budget.get("cores"), several

@@ -43,6 +43,11 @@ class Header(_Record, frozen=True, tag="run"):
     schema: int = SCHEMA
     started: str = ""  # when the run started, ISO 8601 in UTC
 
+    @property
+    def machine_in_gib(self) -> dict[str, str | int]:
+        """The machine with its memory in whole GiB, since a kernel keeps a few pages more or fewer at each start."""
+        return self.machine | {"memory": round(int(self.machine.get("memory", 0)) / 2**30)}
+
 
 class LoadCost(_Record, frozen=True, tag="load"):
     """The cost of a load: `seconds` ends when the whole layout is loaded and the engine has settled."""

@@ -16,7 +16,6 @@ from rollup_bench.errors import RequestError
 from rollup_bench.harness.records.lines import Ended, Fault, Header, Record, Rounds, T, Verdict, read
 from rollup_bench.turns import locked
 
-_BEGIN = b'{"record":"run"'
 _KEY_FIELDS = ("arm", "engine", "question", "cache", "launch", "clients", "load", "doing")
 Key = tuple[object, ...]
 
@@ -61,7 +60,7 @@ class RunLog:
     def __init__(self, path: Path, header: Header) -> None:
         """Creates or continues a file.
 
-        RequestError if another process writes the file, if it is not the file of a run, or if it has another header,
+        RequestError if another process writes the file, if `run` did not write it, or if it has another header,
         apart from the start time.
         """
         self.path = path
@@ -73,10 +72,8 @@ class RunLog:
         written = list(read(path))
         if written:
             self._check_header(written[0], header)
-        elif not _BEGIN.startswith(path.read_bytes()[: len(_BEGIN)]):
-            raise RequestError(f"{path}: is not the file of a run; name another file with --out")
         self._newest: dict[Key, Record] = {key(line): line for line in newest(written) if not isinstance(line, Fault)}
-        drop_incomplete_line(path)
+        drop_incomplete_line(path, b'{"record":"run"', "`run`")
         if not written:
             self.add(header)
 
@@ -104,21 +101,13 @@ class RunLog:
         if not isinstance(first, Header):
             raise RequestError(f"{self.path}: its first line is not the header of a run; name another file with --out")
         for field in header.__struct_fields__:
-            old, new = getattr(first, field), getattr(header, field)
-            if field == "machine":
-                old, new = _in_gib(old), _in_gib(new)
-            if field == "asked" and old and old != new:
-                raise RequestError(
-                    f"{self.path}: holds a run of other layouts or questions; name another file with --out"
-                )
+            name = {"machine": "machine_in_gib"}.get(field, field)
+            old, new = getattr(first, name), getattr(header, name)
             if field not in ("asked", "started") and old != new:
                 differs = f"holds a run whose {field} is {old!r}, but this run's is {new!r}"
                 raise RequestError(f"{self.path}: {differs}; name another file with --out")
-
-
-def _in_gib(machine: dict[str, str | int]) -> dict[str, str | int]:
-    """Returns a machine with its memory in whole GiB, since a kernel keeps a few pages more or fewer at each start."""
-    return machine | {"memory": round(int(machine.get("memory", 0)) / 2**30)}
+        if first.asked not in ("", header.asked):
+            raise RequestError(f"{self.path}: holds a run of other layouts or questions; name another file with --out")
 
 
 def append(path: Path, record: msgspec.Struct) -> None:
@@ -138,8 +127,14 @@ def append(path: Path, record: msgspec.Struct) -> None:
             raise
 
 
-def drop_incomplete_line(path: Path) -> None:
-    """Removes what follows the last newline of a file, as a killed program leaves it."""
+def drop_incomplete_line(path: Path, begin: bytes, writer: str) -> None:
+    """Removes what follows the last newline of a file, as a killed program leaves it.
+
+    RequestError if the file has no newline and does not begin with `begin`, as all files of the program `writer` do.
+    """
     with path.open("rb+") as file:
         content = file.read()
-        file.truncate(content.rfind(b"\n") + 1)
+        kept = content.rfind(b"\n") + 1
+        if not kept and not begin.startswith(content[: len(begin)]):
+            raise RequestError(f"{path}: was not written by {writer}; name another file with --out")
+        file.truncate(kept)

@@ -190,12 +190,19 @@ def _message(found: Any) -> Message:
     return Message(Position((found.offset(),)), (found.key() or b"").decode(), found.value())
 
 
-def finish(request: Future[None]) -> None:
-    """Waits for a request about topics; FailureError if it fails."""
+@contextmanager
+def failing() -> Iterator[None]:
+    """Raises FailureError in place of the client's error."""
     try:
-        request.result()
+        yield
     except kafka.KafkaException as error:
         raise FailureError(line(error.args[0])) from None
+
+
+def finish(request: Future[None]) -> None:
+    """Waits for a request about topics; FailureError if it fails."""
+    with failing():
+        request.result()
 
 
 def _poll(client: Any, ended: Event) -> None:

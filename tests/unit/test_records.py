@@ -104,7 +104,7 @@ def test_a_file_that_is_no_run_is_named_with_its_line(tmp_path: Path, line: byte
 def test_a_file_of_one_line_without_an_end_is_no_run(tmp_path: Path) -> None:
     path = tmp_path / "config.json"
     path.write_bytes(b'{"mine": 1}')
-    with pytest.raises(RequestError, match=r"config\.json: is not the file of a run"):
+    with pytest.raises(RequestError, match=r"config\.json: was not written by `run`; name another file"):
         RunLog(path, HEADER)
     assert path.read_bytes() == b'{"mine": 1}'
 

@@ -18,14 +18,15 @@ from rollup_bench.harness.report import stream_view
 from rollup_bench.harness.report.site import frontier_view, glossary
 from rollup_bench.harness.report.site.run_changes import ComparisonView, comparisons
 from rollup_bench.harness.report.site.run_view import RunSummary, RunView, view
+from rollup_bench.harness.run.profiles import PROFILES
 from rollup_bench.streams import registry
 from rollup_bench.streams.probes import Probed
 from rollup_bench.workloads.pace import Share
 
 PAGE = Path(__file__).parent / "page"
 GLOSSARY = "glossary.md"
-LONG = ("standard", "full")
-"""The profiles of runs that measure enough for the first view."""
+LONG = {profile.name for profile in PROFILES.values() if profile.load}
+"""The profiles that measure enough for the first view: also under load."""
 RUNS = "runs.js"
 """The script with the list of all runs."""
 ENDING = r"<\/"

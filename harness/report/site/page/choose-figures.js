@@ -73,7 +73,7 @@
     }
 
     function operations(run, rule) {
-        if (!run.operations.length) { return h('p', {}, 'This run does not say it; a run of the profile standard or full ends with it, unless it is stopped before.'); }
+        if (!run.operations.length) { return noOperations(); }
         const memory = (one) => Object.values(one.memory), idle = (one) => memory(one).length ? memory(one).reduce((sum, each) => sum + each, 0) : one.added, none = (items, content) => items.length ? content : 'none';
         return dataTable('What engines demand of those who run them', run.operations.filter((one) => isAllowed(rule, one.engine)), [
             ['Engine', (one) => h('span', { class: 'arm' }, h('i', { class: 'swatch ' + toneOf(one.engine) }), one.engine)],

@@ -16,7 +16,7 @@
 
     function operations(run, engine) {
         const found = run.operations.find((one) => one.engine === engine), tables = run.tables.filter((one) => engineOf(one.arm) === engine);
-        if (!found) { return [h('h3', {}, 'Operations'), h('p', {}, 'This run does not say it; a run of the profile standard or full ends with it, unless it is stopped before.')]; }
+        if (!found) { return [h('h3', {}, 'Operations'), noOperations()]; }
         const memory = Object.entries(found.memory), idle = memory.reduce((sum, [, one]) => sum + one, 0);
         return [h('h3', {}, 'Operations'), facts([
             ['Processes', memory.length ? `${memory.length}: ${memory.map(([name, one]) => `${name} ${bytes(one)}`).join(', ')}` : 'none of its own'],

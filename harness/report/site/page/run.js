@@ -17,6 +17,7 @@ const questionsOf = (run) => run.questions.map((question) => question.name);
 const isAnswered = (cell) => ['right', 'within bound'].includes(cell.verdict);
 const cellOf = (question, arm) => question.cells.find((cell) => cell.arm === arm);
 const loadOf = (run, arm) => run.loads.find((load) => load.cost.arm === arm);
+const noOperations = () => h('p', {}, 'Not measured in this run. A run of the profile standard or full measures it at its end.');
 
 /* The colour of an engine, which is the same on all pages: grey if the engine is not one of this project. */
 const toneOf = (engine) => `tone-${site.engines.includes(engine) ? site.engines.indexOf(engine) % 8 : 'none'}`;
