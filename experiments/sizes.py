@@ -75,8 +75,8 @@ def compared(found: Sequence[Evidence]) -> Iterator[Compared]:
     """
     *smaller, largest = found
     (expected,), (store,) = extrapolated(smaller, largest.rows).stores, largest.stores
-    if unknown := [name for name in largest.questions if name not in expected.processor | store.cannot]:
-        raise FailureError(f"{store.arm}: {', '.join(unknown)} has no sure time in some size")
+    if unknown := ", ".join(name for name in largest.questions if name not in expected.processor | store.cannot):
+        raise FailureError(f"{store.arm}: not timed well enough in every size: {unknown}; leave out by --questions")
     for name, known in expected.processor.items():
         yield Compared(store.arm, name, *interval(known.draws(), LEVEL), store.processor[name].value)
 

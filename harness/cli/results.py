@@ -60,7 +60,9 @@ def submit(run: Path, dataset: str | None, out: Path | None) -> None:
 @via_option
 @out_option(help="File of the new run, new or of the same run cut off, which is then resumed.")
 def reproduce(run: str, question: tuple[str, ...], dataset: str | None, via: str, out: Path | None) -> None:
-    """Times all questions of a recorded RUN again, or the given ones, and compares ratios and choices of arms.
+    """Times the questions of a recorded RUN again, or only those given, and compares both runs.
+
+    It compares how many times as long one arm takes as another, and which arm is the fastest.
 
     RUN is named as for `show`. Exit status 1: a ratio or a choice differs.
     """

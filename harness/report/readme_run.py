@@ -141,7 +141,9 @@ def _remarks(run: Run, cells: int) -> Iterator[str]:
         open_ = len(found) - apart - exact
         known = f"{apart} are told apart in {what}, {exact} others are known to ±{width:.0%}, and {open_} are undecided"
         yield f"Of {len(found)} pairs of arms, {known}."
-    yield f"Times of {len(drifting(run))} of {cells} cells still changed in the rounds; these cells support no claim."
+    changing = len(drifting(run))
+    claimed = "; nothing is claimed about these" if changing else ""
+    yield f"In {changing or 'none'} of {cells} cells, times still changed while they were measured{claimed}."
     loops = of_type(run.lines, OpenLoop)
     if loops:
         where = "their response times are on the page Under load"

@@ -20,9 +20,9 @@ class UnderLoad(msgspec.Struct, frozen=True):
     objective: float = OBJECTIVE  # the most seconds that the p95 of response times should be
 
     def seconds(self, rate: float, confirms: bool = False) -> float:
-        """Returns how many seconds an open loop at `rate` requests per second takes.
+        """Returns the length in seconds of an open loop that sends `rate` requests a second.
 
-        A loop that `confirms` a rate is three times as long, but takes at most `most` seconds.
+        A loop that `confirms` a rate is three times as long, but no longer than `most`.
         """
         return min(max(self.requests / rate, self.least) * (3 if confirms else 1), self.most)
 

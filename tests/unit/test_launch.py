@@ -168,7 +168,7 @@ def test_the_pressure_of_a_launch_is_that_of_its_rounds(kernel: Path, monkeypatc
 def test_an_arm_is_asked_alone_until_its_time_is_up_and_twice_at_least(
     seconds: float, questions: int, kernel: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The processor seconds in which requests are drawn, 0.25 each, are not the client's."""
+    """To draw a request takes 0.25 processor seconds, which are not counted."""
     drawing = [2.0 + 0.25 * number for number in range(1, 2 * questions + 1)]
     monkeypatch.setattr(costs, "time", Clocks(iter([10.0, 14.0]), iter([1.0, 2.5])))
     monkeypatch.setattr(rounds, "time", Clocks(iter(()), iter(drawing)))
