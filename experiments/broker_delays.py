@@ -8,10 +8,8 @@ instants fixed beforehand, and one reads. The figures are medians over the launc
 
 import random
 import time
-from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
-from statistics import median
 from threading import Thread
 from typing import Any
 
@@ -23,10 +21,9 @@ from rollup_bench.harness.follow.arm import histogram
 from rollup_bench.harness.follow.sending import Outlet, sending
 from rollup_bench.harness.follow.stream import encoded
 from rollup_bench.harness.records.streams import Delays, write
-from rollup_bench.harness.report.grid import new_table, print_table
+from rollup_bench.harness.report.delays import delays_table
 from rollup_bench.harness.report.terminal import console, ended, progress
 from rollup_bench.harness.run.home import home
-from rollup_bench.harness.stats import histograms
 from rollup_bench.harness.stats.freshness import Seconds
 from rollup_bench.servers.watch import Watch
 from rollup_bench.streams import registry
@@ -76,25 +73,6 @@ def _read(consumer: Any, received: Seconds, until: float) -> None:
         count += found
 
 
-def show(lines: Sequence[Delays]) -> None:
-    """Prints the p50 and the p99 of both delays by rate and broker."""
-    by: dict[tuple[float, str], list[Delays]] = defaultdict(list)
-    for line in lines:
-        by[line.rate, line.broker].append(line)
-    table = new_table("broker", right=["a second", "sent p99", "published p50", "p99", "received p50", "p99"])
-    for (rate, broker), launches in sorted(by.items()):
-        cells = [("sent", 0.99), ("published", 0.5), ("published", 0.99), ("received", 0.5), ("received", 0.99)]
-        shown = [_over([histograms.percentile(getattr(one, what), share) for one in launches]) for what, share in cells]
-        table.add_row(broker, f"{rate:,.0f}", *shown)
-    console().print("Milliseconds since a message was due: medians over launches, with the least and the most")
-    print_table(table, console())
-
-
-def _over(seconds: Sequence[float]) -> str:
-    low, middle, high = (1000 * value for value in (min(seconds), median(seconds), max(seconds)))
-    return f"{middle:.3g} ({low:.3g} to {high:.3g})"
-
-
 @click.command()
 @click.option("--brokers", default=",".join(registry.names()), show_default=True)
 @click.option("--rates", default="1000,5000,20000", show_default=True, help="Messages a second.")
@@ -120,7 +98,7 @@ def main(brokers: str, rates: str, seconds: float, launches: int, out: Path | No
                         lines.append(measured(broker, messages[: round(rate * seconds)], rate, launch))
                         if out:
                             write(out, lines)
-    show(lines)
+    delays_table(lines, console())
 
 
 if __name__ == "__main__":

@@ -18,14 +18,14 @@ import click
 import msgspec
 import numpy as np
 
-from experiments.growth_cells import Asked, Cell, read
 from experiments.growth_questions import ALL_YEARS, NO_EVENTS, QUESTIONS, over
-from experiments.growth_report import show
 from rollup_bench.engines.contract import Engine, Plan, Session
 from rollup_bench.engines.failures import quietly_closed, reason
 from rollup_bench.errors import RequestError
 from rollup_bench.harness.cli.options import engines_option, layouts_of, layouts_option, out_option, via_option
+from rollup_bench.harness.records.growth import Asked, Cell, read
 from rollup_bench.harness.records.run_log import append, drop_incomplete_line
+from rollup_bench.harness.report.growth import growth_tables
 from rollup_bench.harness.report.terminal import console, ended, progress
 from rollup_bench.harness.run import arms as running
 from rollup_bench.harness.run import loading
@@ -298,7 +298,7 @@ def growth(
     chosen = layouts_of(datasets.read("game"), layouts)
     with progress() as say, running.opened(engines, via, home(), say) as opened:
         measure(opened, chosen, names, rows, seconds, out, say)
-    sys.exit(not show(read(out), console()))
+    sys.exit(not growth_tables(read(out), console()))
 
 
 if __name__ == "__main__":

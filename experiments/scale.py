@@ -6,13 +6,12 @@ question that was answered right on a cluster. `docs/scale.md` has the tables of
 what they tell about clusters of several machines. Stop all other servers.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import click
-import msgspec
 
 from rollup_bench.engines.cassandra import server as cassandra
 from rollup_bench.engines.contract import Engine
@@ -21,7 +20,9 @@ from rollup_bench.engines.registry import engine_type
 from rollup_bench.engines.spark.server import cluster
 from rollup_bench.errors import FailureError
 from rollup_bench.harness.cli.options import out_option, rows_option
-from rollup_bench.harness.report.terminal import ended, progress
+from rollup_bench.harness.records.clusters import OnCluster, write
+from rollup_bench.harness.report.clusters import cluster_tables
+from rollup_bench.harness.report.terminal import console, ended, progress
 from rollup_bench.harness.run import loading
 from rollup_bench.harness.run.costs import Meter, gauge
 from rollup_bench.harness.run.home import home
@@ -40,29 +41,10 @@ from rollup_bench.workloads.questions import Question
 
 CLUSTERS = {"cassandra": (1, 2, 3), "druid": (1, 2), "spark": (1, 2)}
 """The numbers of nodes, historicals or workers, by engine."""
-NAMES = {"cassandra": "node", "druid": "historical", "spark": "worker"}
 LAYOUT = "tuned"
 QUESTIONS = ("revenue-by-hour", "busy-hours", "best-sellers", "one-player", "retention-by-month")
 WARM_UP, SECONDS = 20.0, 10.0
 """The seconds in which each question is asked before it is measured, and in which it is measured."""
-
-
-class Measured(msgspec.Struct, frozen=True):
-    """A question on a cluster: processor seconds of client and engine for one request, and seconds of a response.
-
-    `load` and `load_processor` are the seconds, and the processor seconds, of the load of all tables.
-    """
-
-    engine: str
-    processes: int
-    rows: int
-    question: str
-    requests: int
-    client: float
-    server: float
-    response: float
-    load: float
-    load_processor: float
 
 
 class _Nodes(NativeServer):
@@ -127,7 +109,7 @@ def running(engine: str, count: int, limits: Budget, watch: Watch) -> Iterator[E
         yield opened
 
 
-def measured(engine: Engine, processes: int, game: Dataset, events: Events, watch: Watch) -> Iterator[Measured]:
+def measured(engine: Engine, processes: int, game: Dataset, events: Events, watch: Watch) -> Iterator[OnCluster]:
     """Loads the game anew and yields each question; FailureError if an answer is wrong."""
     plan = engine.plan(game, game.layout(LAYOUT), events.statistics)
     loading.drop(engine, plan, engine.home)
@@ -144,7 +126,7 @@ def measured(engine: Engine, processes: int, game: Dataset, events: Events, watc
             alone(timed, engine.name, session.ask, 0, WARM_UP, gauge(engine.server))
             cost = alone(timed, engine.name, session.ask, 0, SECONDS, gauge(engine.server))
             spent, count = cost.spent, cost.questions
-            yield Measured(
+            yield OnCluster(
                 engine=engine.name,
                 processes=processes,
                 rows=events.statistics.rows,
@@ -163,41 +145,12 @@ def _timed(engine: str, name: str, question: Question) -> TimedQuestion:
     return TimedQuestion(name, (engine,), engine, lambda: question)
 
 
-def read(path: Path) -> list[Measured]:
-    """The lines of a file."""
-    return [msgspec.json.decode(line, type=Measured) for line in path.read_bytes().splitlines()]
-
-
-def tables(lines: Sequence[Measured]) -> str:
-    """A Markdown table for each engine, with a column for each of its clusters."""
-    return "\n\n".join(_table(engine, lines) for engine in dict.fromkeys(line.engine for line in lines))
-
-
-def _table(engine: str, lines: Sequence[Measured]) -> str:
-    found = [[line for line in lines if (line.engine, line.processes) == (engine, n)] for n in CLUSTERS[engine]]
-    names = [f"{number} {NAMES[engine]}{'s' * (number > 1)}" for number in CLUSTERS[engine]]
-    cells = [
-        [engine, *names],
-        ["---", *("---:" for _ in names)],
-        ["load, seconds", *(f"{own[0].load:.0f}" for own in found)],
-        ["load, processor seconds", *(f"{own[0].load_processor:.0f}" for own in found)],
-        *([f"{same[0].question}, ms", *map(_milliseconds, same)] for same in zip(*found, strict=True)),
-    ]
-    return "\n".join(f"| {' | '.join(row)} |" for row in cells)
-
-
-def _milliseconds(line: Measured) -> str:
-    """The processor milliseconds of client and engine for a request."""
-    return f"{1000 * (line.client + line.server):.3g}"
-
-
 @click.command()
 @rows_option
 @out_option(required=True, help="File of the figures.")
 def main(rows: int | None, out: Path) -> None:
     """Measures each cluster, and prints how many processor milliseconds a request of each question takes."""
-    limits, lines = budget(), list[Measured]()
-    out.parent.mkdir(parents=True, exist_ok=True)
+    limits, lines = budget(), list[OnCluster]()
     with progress() as say:
         game = datasets.read("game").sized(rows, None)
         events = event_store.prepare(game, home(), say)
@@ -206,8 +159,8 @@ def main(rows: int | None, out: Path) -> None:
                 watch = Watch(say)
                 with running(engine, count, limits, watch) as opened:
                     lines.extend(measured(opened, count, game, events, watch))
-                out.write_bytes(b"".join(msgspec.json.encode(line) + b"\n" for line in lines))
-    click.echo(tables(lines))
+                write(out, lines)
+    cluster_tables(lines, console())
 
 
 if __name__ == "__main__":

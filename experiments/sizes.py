@@ -2,12 +2,14 @@
 
 `python -m experiments.sizes [--engines duckdb,clickhouse] [--layouts raw] [--questions A,B] --out FOLDER`. The model is
 that by which `rollup-bench choose` extrapolates. Each arm is measured alone in each size, in thirty short launches
-after one load, and each of these runs is a file of FOLDER, which is resumed. The program exits with 1 if a
-measured figure is outside of its interval, or if an interval spans more than a factor of 1.5.
+after one load, a few launches of one size after a few of another, so that a machine that changes its speed does so in
+all sizes. Each of these runs is a file of FOLDER, which is resumed. The program exits with 1 if a measured figure is
+outside of its interval, or if an interval spans more than a factor of 1.5.
 """
 
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import NamedTuple
@@ -32,13 +34,8 @@ from rollup_bench.workloads import dataset, events
 
 ROWS = (1_000_000, 2_000_000, 4_000_000, 8_000_000)
 SEED = 1
-PROFILE = Profile(
-    "sizes",
-    rows=(),
-    timed=None,
-    checked=1,
-    effort=Effort(launches=30, least=2, most=2, warm=4.0, rounds=1.0, alone=0.4),
-)
+LAUNCHES, TURN = 30, 3
+"""The launches of a size, and how many of them are done before the next size has its turn."""
 WIDEST = 1.5
 """The factor that an interval may span."""
 
@@ -58,14 +55,26 @@ class Compared(NamedTuple):
         return self.low <= self.value <= self.high
 
 
-def measured(engine: str, layout: str, rows: int, questions: Sequence[str], folder: Path, say: Say) -> Evidence:
-    """What one arm needs in one size; measures what its file in `folder` lacks."""
+def measured(engine: str, layout: str, questions: Sequence[str], folder: Path, say: Say) -> list[Evidence]:
+    """What one arm needs in each size; measures what its files in `folder` lack."""
+    asked = {
+        folder / f"{engine}-{layout}-{rows}.jsonl": _request(engine, layout, rows, questions, say) for rows in ROWS
+    }
+    for launches in range(TURN, LAUNCHES + 1, TURN):
+        runs = [measure(replace(request, profile=_profile(launches)), path, say) for path, request in asked.items()]
+    return [evidence(run, str(path)) for path, run in runs]
+
+
+def _request(engine: str, layout: str, rows: int, questions: Sequence[str], say: Say) -> Request:
     game = dataset.read("game").sized(rows, SEED)
     templates = {name: game.question(name) for name in questions or game.questions}
-    stored = events.prepare(game, home(), say)
-    request = Request(game, stored, [engine], [game.layout(layout)], templates, "native", home(), SEED, PROFILE)
-    path, run = measure(request, folder / f"{engine}-{layout}-{rows}.jsonl", say)
-    return evidence(run, str(path))
+    stored, profile = events.prepare(game, home(), say), _profile(LAUNCHES)
+    return Request(game, stored, [engine], [game.layout(layout)], templates, "native", home(), SEED, profile)
+
+
+def _profile(launches: int) -> Profile:
+    effort = Effort(launches=launches, least=2, most=2, warm=4.0, rounds=1.0, alone=0.4)
+    return Profile("sizes", rows=(), timed=None, checked=1, effort=effort)
 
 
 def compared(found: Sequence[Evidence]) -> Iterator[Compared]:
@@ -91,7 +100,7 @@ def main(engines: list[str], layouts: list[str], questions: list[str], out: Path
     lines: list[Compared] = []
     with progress() as say:
         for arm in product(engines, layouts):
-            lines += compared([measured(*arm, rows, questions, out, say) for rows in ROWS])
+            lines += compared(measured(*arm, questions, out, say))
     table = new_table("arm", "question", right=["expected ms", "measured ms", "span", ""])
     for one in lines:
         low, high, value = (f"{1e3 * seconds:.3g}" for seconds in (one.low, one.high, one.value))

@@ -26,11 +26,9 @@ from rollup_bench.harness.cli.prepared import prepared
 from rollup_bench.harness.records import comparable, history
 from rollup_bench.harness.records.findings import Run
 from rollup_bench.harness.records.lines import Ended, Verdict, of_type, parts
-from rollup_bench.harness.records.streams import is_of_streams
-from rollup_bench.harness.records.streams import read as read_streams
 from rollup_bench.harness.report import tables
 from rollup_bench.harness.report.comparisons import comparison
-from rollup_bench.harness.report.streams import stream_tables
+from rollup_bench.harness.report.files import show_file
 from rollup_bench.harness.report.terminal import console, progress
 from rollup_bench.harness.run import spark
 from rollup_bench.harness.run.home import home
@@ -117,12 +115,9 @@ def _complete(measured: Run) -> bool:
 def show(run: str) -> None:
     """Prints the tables of a recorded RUN: a file, COMMIT:FILE, or a commit whose results/ hold one run.
 
-    RUN may also be a file of streams that `follow` wrote.
+    RUN may also be a file that `follow` or an experiment wrote.
     """
-    if is_of_streams(Path(run)):
-        stream_tables(list(read_streams(Path(run))), console())
-    else:
-        tables.run_table(history.find(run), console())
+    show_file(run, console())
 
 
 @click.command(name="compare")

@@ -298,12 +298,10 @@ def parse(lines: Iterable[bytes], name: str) -> Iterator[Record]:
 
 
 def _fault(number: int, line: bytes, error: str) -> str:
-    """Returns why a line cannot be decoded; of a first line of another kind, which commands did not write the file."""
+    """Returns why a line cannot be decoded; of a first line of another kind, that the file is none of a run."""
     if number > 1 or not error.endswith(("`$.record`", "field `record`")):
         return f", line {number}: {error}"
-    if b'"record":"streams"' in line:
-        return " was written by `follow`"
-    return " was written by neither `run` nor `follow`"
+    return " was written by `follow`" if b'"record":"streams"' in line else " holds no run"
 
 
 def of_type(records: Iterable[Record], kind: type[T]) -> list[T]:

@@ -143,15 +143,6 @@ def stored(folders: Iterable[Path]) -> list[list[Record]]:
     return [list(read(path)) for folder in dict.fromkeys(folders) for path in sorted(folder.glob("*.jsonl"))]
 
 
-def is_of_streams(path: Path) -> bool:
-    """Whether a file begins like one of followed streams."""
-    try:
-        with path.open("rb") as file:
-            return b'"record":"streams"' in file.readline(64)
-    except OSError:
-        return False
-
-
 def read(path: Path) -> Iterator[Record]:
     """Reads the lines of a file; RequestError names the first invalid line or an unreadable file."""
     try:

@@ -237,7 +237,6 @@ COMMANDS: dict[str, dict[str, list[Case]]] = {
             (["show"], ("Missing argument 'RUN'",)),
             (["show", "nowhere.jsonl"], ("nowhere.jsonl: No such file",)),
             (["show", "taken"], ("taken: ",)),
-            (["show", DELAYS], ("delays.jsonl was written by neither `run` nor `follow`; give a file that",)),
         ]
     },
     "compare": {
@@ -246,6 +245,7 @@ COMMANDS: dict[str, dict[str, list[Case]]] = {
             (["compare", "nowhere.jsonl", "taken"], ("nowhere.jsonl: No such file",)),
             (["compare", "taken", "taken"], ("taken: ",)),
             (["compare", STREAMS, STORED], ("60s.jsonl was written by `follow`; give a file that `run` wrote",)),
+            (["compare", DELAYS, STORED], ("delays.jsonl holds no run; give a file that `run` wrote",)),
         ],
         "second": [(["compare", "taken"], ("Missing argument 'SECOND'",))],
     },

@@ -17,14 +17,14 @@ import pytest
 from experiments import growth_report
 from experiments.growth import LOADS, ROWS
 from experiments.growth import growth as command
-from experiments.growth_cells import Asked, Cell, read
 from experiments.growth_questions import ALL_YEARS, NO_EVENTS, QUESTIONS, over
-from experiments.growth_report import result
 from experiments.new_question import new_question
 from rollup_bench.engines.contract import Where
 from rollup_bench.engines.duckdb.engine import _Session
 from rollup_bench.errors import RequestError
+from rollup_bench.harness.records.growth import Asked, Cell, read
 from rollup_bench.harness.records.lines import Spent
+from rollup_bench.harness.report.growth import SCANS, result
 from rollup_bench.harness.run.home import VARIABLE
 from rollup_bench.harness.run.verdicts import Kind
 from rollup_bench.harness.stats.growth import Curve, Growth
@@ -73,7 +73,7 @@ def test_a_known_exponent_lies_in_its_interval(made: Curve) -> None:
     found = [fitted(made, seed) for seed in range(SERIES)]
     assert np.mean([low <= made.c <= high for low, high in (one.c for one in found)]) >= 0.95
     assert np.mean([low <= made.b <= high for low, high in (one.b for one in found)]) >= 0.95
-    assert np.mean([one.outcome(growth_report.SCANS).kind == "known" for one in found]) >= 0.95
+    assert np.mean([one.outcome(SCANS).kind == "known" for one in found]) >= 0.95
     assert np.mean([one.curve.c for one in found]) == pytest.approx(made.c, abs=0.01)
 
 

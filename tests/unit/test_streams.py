@@ -63,6 +63,16 @@ def test_stored_streams_are_shown_in_80_columns_without_a_cut(name: str, command
     assert "…" not in narrow.getvalue()
 
 
+@pytest.mark.parametrize(("name", "tables"), [("streams/delays", 1), ("scale/game", 3)])
+def test_what_experiments_stored_is_shown_in_80_columns(
+    name: str, tables: int, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    shown = command.done("show", str(ROOT / "results" / "vm" / f"{name}.jsonl"))
+    assert len(re.findall("─+", shown)) == tables
+    assert "…" not in shown
+
+
 @pytest.mark.parametrize("path", sorted(ROOT.glob("results/*/streams/*.jsonl")), ids=lambda path: path.stem)
 def test_stored_streams_lost_nothing_and_all_answers_were_right_at_the_end(path: Path) -> None:
     lines = list(read(path))

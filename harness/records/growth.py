@@ -27,7 +27,7 @@ class Asked(msgspec.Struct, frozen=True):
         return Asked(self.requests + requests, self.wall + spent.seconds, self.processor + spent.processor)
 
 
-class Cell(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Cell(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="record", tag="growth"):
     """A question that was asked of an arm about a game of `rows` events, after the load with the number `load`.
 
     `scope` says which version of the engine ran and how. `where` is the place where the engine aggregates the events,
