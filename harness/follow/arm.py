@@ -3,15 +3,15 @@
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from zlib import crc32
 
 import numpy as np
 
-from rollup_bench.engines.contract import Engine, Plan, demand
-from rollup_bench.engines.following import follower
+from rollup_bench.engines.contract import UNANSWERED, Engine, Plan, demand
+from rollup_bench.engines.following import Follower, follower
 from rollup_bench.errors import FailureError, RequestError
 from rollup_bench.harness.follow.answers import Answer, Judged, judged
 from rollup_bench.harness.follow.asking import Schedule
@@ -88,21 +88,26 @@ class Seen:
     answers: Mapping[Phase, list[Answer]]
 
 
-def follow(
-    request: Request, engine: Engine, layout: Layout, place: Place, launch: int, say: Say, victim: Victim | None = None
-) -> Followed:
-    """Sends a stream through a broker into an engine, asks meanwhile, and judges all answers.
-
-    A `victim` is killed at a random instant and started again. RequestError if the engine does not support the stream,
-    FailureError if something fails. The tables are dropped.
-    """
+def supported(request: Request, engine: Engine, layout: Layout, launch: int) -> Plan:
+    """The plan whose tables a stream can fill; RequestError if the engine or the layout follows no stream."""
     plan = engine.plan(request.dataset, layout, request.declared(launch))
-    follows = follower(engine)
-    demand(follows.support(plan))
+    demand(follower(engine).support(plan))
+    return plan
+
+
+def follow(
+    request: Request, engine: Engine, plan: Plan, place: Place, launch: int, say: Say, victim: Victim | None = None
+) -> Followed:
+    """Sends a stream through a broker into a plan that supports it, asks meanwhile, and judges all answers.
+
+    A `victim` is killed at a random instant and started again. RequestError or FailureError if something fails. The
+    tables are dropped.
+    """
+    follows, arm = follower(engine), f"{engine.name}/{plan.layout.name}"
     bridge = place.bridge if follows.subscribes else None
     kill = None
     if victim:
-        rng = np.random.default_rng([request.seed, launch, crc32(f"{engine.name}/{layout.name}".encode())])
+        rng = np.random.default_rng([request.seed, launch, crc32(arm.encode())])
         kill = killing(victim, place.broker, engine, request.table.num_rows / request.rate, rng)
     outlet = Outlet(place.broker.name, place.broker.connection, plan.name)
     rows = request.table.num_rows
@@ -126,11 +131,18 @@ def follow(
             say("making the stream ready")
             ready = stack.enter_context(_ready(request, engine, plan, outlet, launch, AHEAD + rows / ENCODED))
             seen = _seen(request, watching, ready, _servers(engine, place, bridge, victim), say)
-    finally:
-        follows.stop(plan)
-        engine.drop(plan)
+    except BaseException:
+        with suppress(*UNANSWERED):  # the first error is the reason
+            _clean(follows, engine, plan)
+        raise
+    _clean(follows, engine, plan)
     say("checking the answers")
-    return _line(f"{engine.name}/{layout.name}", launch, bridge is not None, ready, seen)
+    return _line(arm, launch, bridge is not None, ready, seen)
+
+
+def _clean(follows: Follower[Engine], engine: Engine, plan: Plan) -> None:
+    follows.stop(plan)
+    engine.drop(plan)
 
 
 @contextmanager
@@ -190,12 +202,15 @@ def _line(arm: str, launch: int, bridged: bool, ready: Ready, seen: Seen) -> Fol
     start, stream, asks = ready.start, ready.stream, ready.asks
     due = start + stream.due
     final = {answer.question: answer for answer in seen.answers[Phase.FINAL]}
+    verdicts = {name: _verdict(question, final[name], stream) for name, question in asks.questions.items()}
+    if ALL in final and final[ALL].table is None:
+        verdicts[ALL] = f"failed: {final[ALL].error}"
     return Followed(
         arm=arm,
         launch=launch,
         answers=_asked(judged(seen.answers[Phase.WRITTEN], asks.prefixes, seen.sent), start),
         quiet=_asked(judged(seen.answers[Phase.QUIET], asks.prefixes, seen.sent), start),
-        final={name: _verdict(question, final[name], stream) for name, question in asks.questions.items()},
+        final=verdicts,
         stored=_count(final[ALL]) if ALL in final else None,
         left_out=asks.left_out,
         failures=Counter(answer.error for answer in seen.answers[Phase.WRITTEN] if answer.table is None),

@@ -25,6 +25,8 @@ answers come, and the share of answers that are right."""
 class Figures(msgspec.Struct, frozen=True):
     """The figures of a stream that an arm followed; times are in seconds.
 
+    `kinds` and `writing` are of the answers that were asked before one had all events.
+
     `fresh` has for each of `SHARES` between which seconds the quantile of the lags of all events lies; it is empty with
     `void`, which says why there are none; `late` means: because messages were sent late. `writing` and `quiet` have the
     p50 and the p95 of response times. `processor` has the processor seconds for a million events by process, `written`
@@ -62,13 +64,14 @@ def figures(header: Header, followed: Followed) -> Figures:
         void = "its lag grew until the end" if found.grow else ""
     if late:
         void = f"messages were sent late, the p99 by {behind:.3g} s"
+    meanwhile = _while_written(header, followed)
     missing = None if followed.stored is None else header.events - followed.stored
     return Figures(
         fresh={} if void else fresh,
         void=void,
         late=late,
-        kinds=Counter(one.kind for one in followed.answers),
-        writing=_responses(followed.answers),
+        kinds=Counter(one.kind for one in meanwhile),
+        writing=_responses(meanwhile),
         quiet=_responses(followed.quiet),
         lost=None if missing is None else max(missing, 0),
         doubled=None if missing is None else max(-missing, 0),
@@ -79,6 +82,12 @@ def figures(header: Header, followed: Followed) -> Figures:
         resident=_thirds(followed.resident),
         caught_up=_caught_up(followed),
     )
+
+
+def _while_written(header: Header, followed: Followed) -> list[Asked]:
+    """The answers that were asked before a right answer had all events; the later ones only bound the lags."""
+    whole = [one.done for one in followed.answers if one.kind is Kind.RIGHT and one.low == header.events]
+    return [one for one in followed.answers if one.asked < min(whole, default=np.inf)]
 
 
 def _thirds(samples: Sequence[int]) -> tuple[float, float] | None:
@@ -116,7 +125,7 @@ def are_sound(lines: Sequence[Record]) -> bool:
 
 
 def _responses(asked: Sequence[Asked]) -> tuple[float, float]:
-    """The p50 and the p95 of the seconds from when questions were due; not a number without answers."""
-    times = [one.done - one.due for one in asked]
+    """The p50 and the p95 of the seconds from when questions were due until their answers; NaN without answers."""
+    times = [one.done - one.due for one in asked if one.kind is not Kind.FAILED]
     p50, p95 = np.quantile(times, [0.5, 0.95]) if times else (np.nan, np.nan)
     return float(p50), float(p95)

@@ -49,6 +49,11 @@ class Killing:
 
 def killing(victim: Victim, broker: Server, engine: Engine, seconds: float, rng: np.random.Generator) -> Killing:
     """The kill of a stream that lasts so many seconds; RequestError if the victim cannot be killed."""
+    return Killing(victim, demand_server(victim, broker, engine), seconds * rng.uniform(*SPAN))
+
+
+def demand_server(victim: Victim, broker: Server, engine: Engine) -> Server | None:
+    """The server of a victim, None for the follower; RequestError if its processes cannot be killed."""
     server = {"broker": broker, "engine": engine.server, "follower": None}[victim]
     if victim == "engine" and server is None:
         raise RequestError(f"--kill engine: {engine.name} runs in the process that follows; give --kill follower")
@@ -56,4 +61,4 @@ def killing(victim: Victim, broker: Server, engine: Engine, seconds: float, rng:
         raise RequestError(
             f"--kill {victim}: the processes of {server.name} are not on this machine; give --via native"
         )
-    return Killing(victim, server, seconds * rng.uniform(*SPAN))
+    return server

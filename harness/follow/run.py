@@ -8,8 +8,8 @@ from pathlib import Path
 from rollup_bench.engines.contract import UNANSWERED, Engine
 from rollup_bench.engines.following import follower
 from rollup_bench.errors import RequestError
-from rollup_bench.harness.follow.arm import Place, Say, follow
-from rollup_bench.harness.follow.killing import Victim
+from rollup_bench.harness.follow.arm import Place, Say, follow, supported
+from rollup_bench.harness.follow.killing import Victim, demand_server
 from rollup_bench.harness.follow.request import Request
 from rollup_bench.harness.records.streams import FOLDER, Followed, Header, Record, Unsupported, write
 from rollup_bench.harness.run.arms import opened
@@ -35,7 +35,8 @@ def run(
 ) -> tuple[Path, list[Record]]:
     """Measures each engine with each layout `launches` times; returns the file and its lines.
 
-    An arm that fails is recorded with the reason, and the others go on. In each stream, a `victim` is killed.
+    An arm that fails is recorded with the reason, and the others go on. In each stream, a `victim` is killed;
+    RequestError if it cannot be.
     """
     path = _new(home, request.dataset.name, broker) if out is None else out
     if path.exists():
@@ -43,6 +44,9 @@ def run(
     with ExitStack() as stack:
         through = stack.enter_context(registry.running(broker, via, home, say))
         found = stack.enter_context(opened(engines, via, home, say))
+        if victim:
+            for engine in found:
+                demand_server(victim, through, engine)
         bridge = None
         if broker != KAFKA and any(map(_subscribes, found)):
             bridge = stack.enter_context(registry.running(KAFKA, via, home, say))
@@ -68,10 +72,13 @@ def followed(
     """Lets an arm follow a stream; if it does not support the stream, or fails, the line says why."""
     arm = f"{engine.name}/{layout.name}"
     try:
-        return follow(request, engine, layout, place, launch, lambda text: say(f"{arm}: {text}"), victim)
+        plan = supported(request, engine, layout, launch)
+    except RequestError as refusal:
+        return Unsupported(arm=arm, launch=launch, reason=str(refusal))
+    try:
+        return follow(request, engine, plan, place, launch, lambda text: say(f"{arm}: {text}"), victim)
     except UNANSWERED as error:
-        failed = not isinstance(error, RequestError)
-        return Unsupported(arm=arm, launch=launch, reason=str(error), failed=failed)
+        return Unsupported(arm=arm, launch=launch, reason=str(error), failed=True)
 
 
 def _new(home: Path, dataset: str, broker: str) -> Path:

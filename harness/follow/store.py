@@ -154,7 +154,7 @@ def _follow(task: Task, tables: Following, fed: Feeding, pipe: Pipe, report: Rep
 
 
 class _Until:
-    """Whether to ask on: until the stream is stored, and all questions were asked once more."""
+    """Whether to ask on: until the stream is stored, and as many questions were asked again as there are."""
 
     def __init__(self, task: Task, fed: Feeding, schedule: Schedule) -> None:
         self._fed, self._count, self._round = fed, task.events, len(schedule.names) * schedule.gap

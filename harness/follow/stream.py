@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.json
 
-from rollup_bench.errors import RequestError
+from rollup_bench.errors import FailureError, RequestError
 from rollup_bench.harness.stats.freshness import Seconds
 from rollup_bench.workloads import events as event_store
 from rollup_bench.workloads.columns import INSTANT
@@ -98,12 +98,19 @@ def encoded(events: Events) -> Iterator[bytes]:
 
 
 def decoded(messages: Sequence[bytes], schema: pa.Schema) -> tuple[int, pa.Table]:
-    """The position of the first of these messages, and their events in the `schema`."""
+    """The position of the first of these messages, and their events in the `schema`.
+
+    FailureError if their positions are not consecutive.
+    """
     fields = pa.schema([(POSITION, pa.int64()), *_plain(schema)])
     options = pyarrow.json.ParseOptions(explicit_schema=fields, unexpected_field_behavior="error")
     block = pyarrow.json.ReadOptions(use_threads=False, block_size=sum(map(len, messages)) + len(messages) + 1)
     table = pyarrow.json.read_json(io.BytesIO(b"\n".join(messages)), block, options)
-    return table[POSITION][0].as_py(), table.drop_columns(POSITION).cast(schema)
+    positions = table[POSITION].to_numpy()
+    first, last = int(positions[0]), int(positions[-1])
+    if not np.array_equal(positions, np.arange(first, first + len(positions))):
+        raise FailureError(f"the topic repeats or lacks events from {first} to {last} of the stream")
+    return first, table.drop_columns(POSITION).cast(schema)
 
 
 def _plain(schema: pa.Schema) -> pa.Schema:

@@ -20,11 +20,11 @@ class _Used(NamedTuple):
 
 
 class Usage:
-    """What processes have used since its creation, and the `resident` bytes of the follower in each sample."""
+    """What processes have used since the first sample, and the `resident` bytes of the follower in each sample."""
 
     def __init__(self, servers: Mapping[str, Server]) -> None:
         self._servers = servers
-        self._first = self._last = self._serving()
+        self._first = self._last = dict[str, _Used]()
         self._followers: dict[int, tuple[_Used, _Used]] = {}
         self._due = 0.0
         self.resident: list[int] = []
@@ -45,6 +45,7 @@ class Usage:
             return
         self._due = time.monotonic() + EVERY
         self._last = self._serving()
+        self._first = self._first or self._last
         try:
             times, resident = follower.cpu_times(), follower.memory_info().rss
             used = _Used(times.user + times.system, processes.written(follower))

@@ -36,11 +36,12 @@ class Watching:
         FailureError if the follower fails, but not for the kill.
         """
         self._store.start(begin)
-        pace, sampled = Pace(say, "following: ", self._task.events), False
+        pace, sampled, written = Pace(say, "following: ", self._task.events), False, True
         while not self._store.ended:
             try:
                 if found := self._store.next(POLL):
                     self.answers[found[0]].append(found[1])
+                    written = written and found[0] is Phase.WRITTEN
             except FailureError:
                 if self.kill is None or time.monotonic() > self._task.deadline(begin.schedule.start):
                     raise
@@ -50,8 +51,8 @@ class Watching:
             whole = stored >= self._task.events
             if whole and not sampled:
                 say("asking all questions at the end")
-            if not sampled and time.monotonic() >= begin.schedule.start:  # the last one is taken when all is stored
-                usage.sample(self._store.process, now=whole)
+            if written and not sampled and time.monotonic() >= begin.schedule.start:
+                usage.sample(self._store.process, now=whole)  # the last one is taken when all is stored
             sampled = whole
             if self._killing and self.kill is None:
                 self._strike(self._killing, begin, sender, usage)
@@ -63,12 +64,12 @@ class Watching:
             self._killing.finish()
 
     def _strike(self, killing: Killing, begin: Begin, sender: Sending, usage: Usage) -> None:
-        now = time.monotonic()
-        if now < begin.schedule.start + killing.seconds:
+        if time.monotonic() < begin.schedule.start + killing.seconds:
             return
         usage.sample(self._store.process, now=True)
+        stored, now = self._stored.value, time.monotonic()
         sent = int(np.count_nonzero(sender.sent <= now))
-        self.kill = Kill(killing.victim, now - begin.schedule.start, sent, self._stored.value)
+        self.kill = Kill(killing.victim, now - begin.schedule.start, sent, stored)
         if killing.victim == "follower":
             self._again(begin)
         else:

@@ -45,7 +45,7 @@ class StreamView(msgspec.Struct, frozen=True):
     message: float | None
     resident: tuple[float, float] | None
     killed: str  # what was killed in each stream; empty for nothing
-    caught_up: float | None  # the most seconds until an answer had all events that were sent before a kill
+    caught_up: float | None  # the most seconds until an answer had all events sent before a kill; None if one had not
 
 
 class StreamsView(msgspec.Struct, frozen=True):
@@ -116,6 +116,7 @@ def view(name: str, lines: Sequence[Record]) -> StreamsView:
 def _arm(header: Header, streams: Sequence[Followed]) -> StreamView:
     found = [figures(header, stream) for stream in streams]
     voids = [one.void for one in found if one.void]
+    caught_up = [one.caught_up for one in found if one.caught_up is not None]
     return StreamView(
         arm=streams[0].arm,
         bridged=streams[0].bridged,
@@ -135,7 +136,7 @@ def _arm(header: Header, streams: Sequence[Followed]) -> StreamView:
         message=found[0].message,
         resident=_medians([one.resident for one in found if one.resident]) if found[0].resident else None,
         killed=", ".join(dict.fromkeys(stream.kill.victim for stream in streams if stream.kill)),
-        caught_up=max((one.caught_up for one in found if one.caught_up is not None), default=None),
+        caught_up=max(caught_up) if len(caught_up) == len(found) else None,
     )
 
 

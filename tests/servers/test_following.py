@@ -12,7 +12,7 @@ from rollup_bench.engines.cassandra.batch_writer import BatchWriter
 from rollup_bench.engines.contract import Engine, Plan
 from rollup_bench.engines.following import Following, Mark, Written, follower
 from rollup_bench.errors import FailureError, RequestError
-from rollup_bench.harness.follow.arm import Place, follow
+from rollup_bench.harness.follow.arm import Place, follow, supported
 from rollup_bench.harness.follow.figures import figures
 from rollup_bench.harness.follow.killing import Victim
 from rollup_bench.harness.follow.request import Request
@@ -180,5 +180,6 @@ def test_engines_with_servers_follow_through_kafka(engine: Engine, tmp_path: Pat
     with server.running(Watch(print, seconds=300)):
         made = asked(live=True)
         place = Place("native", HOME, server)
-        streams = [follow(made, engine, made.dataset.layout(name), place, 0, print) for name in ("raw", "day")]
+        plans = [supported(made, engine, made.dataset.layout(name), 0) for name in ("raw", "day")]
+        streams = [follow(made, engine, plan, place, 0, print) for plan in plans]
     assert_sound(header(made, [engine], "kafka"), streams)

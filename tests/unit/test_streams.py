@@ -1,18 +1,33 @@
 """The figures of followed streams, from lines made by hand."""
 
 import io
+import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import msgspec
+import numpy as np
+import psutil
+import pyarrow as pa
 import pytest
 from rich.console import Console
 
+from rollup_bench.engines.contract import Engine
+from rollup_bench.errors import FailureError, RequestError
+from rollup_bench.harness.follow.arm import Place
 from rollup_bench.harness.follow.figures import are_sound, figures
-from rollup_bench.harness.records.streams import Delays, Followed, Kill, Record, read
+from rollup_bench.harness.follow.request import Request
+from rollup_bench.harness.follow.run import followed
+from rollup_bench.harness.follow.stream import decoded
+from rollup_bench.harness.follow.usage import Usage
+from rollup_bench.harness.records.streams import Asked, Delays, Followed, Kill, Kind, Record, Unsupported, read
 from rollup_bench.harness.report.site.frontier_view import Reach, reaches
 from rollup_bench.harness.report.stream_view import delay_views, stream_views
 from rollup_bench.harness.report.streams import stream_tables
+from rollup_bench.servers import Server
+from rollup_bench.workloads import layouts
 from tests.support import ROOT, streams
 from tests.support.command import Command
 
@@ -106,3 +121,72 @@ def test_delays_are_listed_by_rate_and_broker() -> None:
     ]
     assert found[0].published == pytest.approx((0.005, 0.005), rel=0.01)
     assert found[0].name == "vm/delays"
+
+
+def test_answers_after_one_had_all_events_are_not_those_while_the_stream_was_written() -> None:
+    """All are visible at 10.2 s. A question that failed has no response time."""
+    line = streams.followed(delay=0.2)
+    failed = Asked("daily-players", 1.0, 1.0, 9.0, Kind.FAILED)
+    found = figures(streams.HEADER, msgspec.structs.replace(line, answers=[*line.answers, failed]))
+    assert found.kinds == {Kind.RIGHT: len(np.arange(0, 10.2, streams.GAP)), Kind.FAILED: 1}
+    assert sum(found.kinds.values()) < len(line.answers)
+    assert found.writing == (0.0, 0.0)
+
+
+def test_a_store_that_did_not_catch_up_in_one_launch_has_not_caught_up() -> None:
+    kill = Kill(victim="engine", at=3.0, sent=300, stored=0)
+    whole, never = (streams.followed(kill=kill), streams.followed(kill=kill, launch=1, delay=100.0))
+    for launches, expected in (([whole, whole], 0.5), ([whole, never], None)):
+        (view,) = stream_views({"vm/game": [streams.HEADER, *launches]})
+        assert view.arms[0].caught_up == expected
+
+
+def test_messages_of_a_read_follow_each_other() -> None:
+    schema = pa.schema({"n": pa.int64()})
+    first, events = decoded([b'{"position": 7, "n": 1}', b'{"position": 8, "n": 2}'], schema)
+    assert (first, events["n"].to_pylist()) == (7, [1, 2])
+    for positions in ((7, 9), (7, 7), (8, 7)):
+        messages = [json.dumps({"position": at, "n": 1}).encode() for at in positions]
+        with pytest.raises(FailureError, match=f"events from {positions[0]} to {positions[1]} of the stream"):
+            decoded(messages, schema)
+
+
+def test_what_servers_used_before_the_stream_does_not_count() -> None:
+    """Nor what the follower used, which is this process."""
+
+    class Counting:
+        spent = 0.0
+
+        def cpu_seconds(self) -> float:
+            self.spent += 5.0
+            return self.spent
+
+        def written_bytes(self) -> int:
+            return 100
+
+    server = Counting()
+    usage = Usage({"engine": cast(Server, server)})
+    server.spent = 100.0
+    for _ in range(3):
+        usage.sample(psutil.Process(), now=True)
+    assert usage.processor["engine"] == 10.0
+    assert usage.written["engine"] == 0
+    assert usage.processor["follower"] < 5.0
+
+
+def test_only_a_store_that_refuses_streams_is_known_to_follow_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Any other error, also of a request, may be another time."""
+
+    def failing(*_: object) -> None:
+        raise RequestError("the topic exists")
+
+    engine, place = cast(Engine, SimpleNamespace(name="duckdb")), cast(Place, None)
+    monkeypatch.setattr("rollup_bench.harness.follow.run.supported", lambda *_: None)
+    monkeypatch.setattr("rollup_bench.harness.follow.run.follow", failing)
+    line = followed(cast(Request, None), engine, layouts.raw, place, 0, print)
+    assert isinstance(line, Unsupported)
+    assert (line.reason, line.failed) == ("the topic exists", True)
+    monkeypatch.setattr("rollup_bench.harness.follow.run.supported", failing)
+    line = followed(cast(Request, None), engine, layouts.raw, place, 0, print)
+    assert isinstance(line, Unsupported)
+    assert not line.failed
