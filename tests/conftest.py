@@ -57,8 +57,13 @@ def pytest_configure(config: pytest.Config) -> None:
     for size in ("COLUMNS", "LINES"):  # readline sets them in the environment of workers, and tables would be cut
         os.environ.pop(size, None)
     os.environ[leftovers.MARK] = leftovers.RUN
-    # Servers of tests live for minutes: the JVM's second compiler would take longer than its code saves.
-    os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")
+    # Servers of tests live for minutes: the JVM's second compiler, and the verification of classes whose jars are
+    # pinned, would take longer than they save; the first compiler alone has too small a cache.
+    os.environ.setdefault(
+        "JDK_JAVA_OPTIONS",
+        "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m"
+        " -XX:+UnlockDiagnosticVMOptions -XX:-BytecodeVerificationRemote",
+    )
     config.addinivalue_line("markers", f"{ALONE}: measures real time; runs last, while no other test does")
     for name in GROUPS:
         config.addinivalue_line("markers", f"{name}: needs the server of {name}")
@@ -148,6 +153,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def ask(engine: Engine, home: Path) -> Callable[..., list[dict[str, Any]]]:
     """Asks a question of a dataset file, as a run would; the answer is right, or within its bound."""
+    loads = set[str]()
 
     def asked(file: Path | str, name: str, layout: str = "raw", **set_to: object) -> list[dict[str, Any]]:
         dataset = datasets.read(str(file))
@@ -157,7 +163,9 @@ def ask(engine: Engine, home: Path) -> Callable[..., list[dict[str, Any]]]:
         support = engine.support(question, plan)
         if support.where is None:
             pytest.skip(f"{engine.name}: {support.reason}")
-        loading.ensure(engine, plan, found, home, Watch())
+        if plan.key not in loads:
+            loading.ensure(engine, plan, found, home, Watch())
+            loads.add(plan.key)
         with engine.session(plan) as session:
             answer = session.ask(question)
         verdict = verdicts.check(question, answer, found)

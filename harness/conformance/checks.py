@@ -156,10 +156,10 @@ def random_roll_ups(tested: EngineUnderTest) -> None:
 @_check
 def clients(tested: EngineUnderTest) -> None:
     """Four sessions that ask at the same time all get right answers."""
-    events = packed()
+    events, count = packed(), min(20, max(5, tested.examples // 4))
     tested.shared(events)
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda _: tested.ask(events, *islice(_questions(), 20)), range(4)))
+        list(pool.map(lambda _: tested.ask(events, *islice(_questions(), count)), range(4)))
 
 
 @_check

@@ -16,17 +16,16 @@ from rollup_bench.harness.run import loading, verdicts
 from rollup_bench.harness.run.verdicts import Kind
 from rollup_bench.servers import open_server
 from rollup_bench.servers.watch import Watch
-from rollup_bench.workloads import dataset as datasets
-from rollup_bench.workloads import events, layouts
+from rollup_bench.workloads import layouts
 from rollup_bench.workloads.events import Events
 from rollup_bench.workloads.measures import parse
 from rollup_bench.workloads.questions import Aggregate, Grain, Span
 from tests.conftest import BUDGET, HOME
 from tests.support import ROOT
+from tests.support.shards import GAME, four_files
 
-GAME = datasets.read("game").sized(200_000, None)
 COUNTED = ("clickhouse", "duckdb", "duckdb-served", "cassandra", "spark")
-MIDWAY = dict.fromkeys(COUNTED, " of 200,000 rows") | {"druid": "making segments"}
+MIDWAY = dict.fromkeys(COUNTED, " of 80,000 rows") | {"druid": "making segments"}
 """What a load says when it is under way."""
 STOPPED = {"duckdb-served": "duckdb", "cassandra": "cassandra", "druid": "indexer", "spark": "spark"}
 """The process that does the work."""
@@ -44,14 +43,14 @@ def load(name: str, server_home: str, home: str, engine_home: str) -> None:
     declared = recipe(name)
     server = open_server(declared, "native", Path(server_home), BUDGET) if declared else None
     engine = engine_type(name)(server, Path(engine_home), BUDGET)
-    kept = events.prepare(GAME, Path(home))
+    kept = four_files(Path(home) / "game")
     plan = engine.plan(GAME, layouts.raw, kept.statistics)
     loading.ensure(engine, plan, kept, Path(home), Watch(lambda text: print(text, flush=True)))
 
 
 @pytest.fixture(scope="module")
 def kept(home: Path) -> Events:
-    return events.prepare(GAME, home)
+    return four_files(home / "game")
 
 
 @pytest.fixture

@@ -11,11 +11,14 @@ from threading import Event, Thread
 import psutil
 import pytest
 from cassandra import Unauthorized
+from msgspec.structs import replace
 
 from rollup_bench.harness.conformance import checks
 from rollup_bench.harness.conformance.tested_engine import EngineUnderTest
 from rollup_bench.harness.records.findings import Run
 from rollup_bench.harness.run.arms import opened
+from rollup_bench.harness.run.profiles import PROFILES
+from rollup_bench.harness.run.rounds import Effort
 from rollup_bench.servers.watch import Watch
 from tests.conftest import HOME
 from tests.support import clusters
@@ -84,15 +87,15 @@ def _nothing_seen(outside: Outside, text: str) -> None:
 
 
 @contextmanager
-def _processes_seen() -> Iterator[list[str]]:
+def _processes_seen() -> Iterator[set[str]]:
     """The command lines of all processes of the machine meanwhile."""
-    found, done = list[str](), Event()
+    found, done = set[str](), Event()
 
     def look() -> None:
-        while not done.wait(0.1):
+        while not done.wait(0.5):
             for process in psutil.process_iter():
                 with suppress(psutil.Error):
-                    found.append(" ".join(process.cmdline()))
+                    found.add(" ".join(process.cmdline()))
 
     looking = Thread(target=look)
     looking.start()
@@ -108,7 +111,11 @@ def _listening(pid: int) -> set[str]:
     return {socket.laddr.ip for socket in sockets if socket.status == psutil.CONN_LISTEN}
 
 
-def test_a_run_is_right_and_tells_its_scope(outside: Outside, external: Command, mine: str) -> None:
+def test_a_run_is_right_and_tells_its_scope(
+    outside: Outside, external: Command, mine: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    once = Effort(launches=1, least=1, most=1, warm=0.0, alone=0.01)
+    monkeypatch.setitem(PROFILES, "look", replace(PROFILES["look"], effort=once))
     asked = ("run", "--dataset", mine, "--engines", outside.engine, "--via", "external", "--layouts")
     with _processes_seen() as lines:
         looked = external.done(*asked, "raw,tuned")

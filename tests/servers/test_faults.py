@@ -45,7 +45,7 @@ def victim(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
 
 def _request(server: Server, home: Path, launches: int) -> Request:
     game = msgspec.structs.replace(datasets.read("game").sized(20_000, 1), mixes={})
-    effort = Effort(launches=launches, least=4, most=6, warm=0.1, alone=0.01)
+    effort = Effort(launches=launches, least=2, most=3, warm=0.1, alone=0.01)
     profile = Profile("quick", rows=(20_000,), timed=None, checked=1, effort=effort)
     names = ["duckdb", server.name]
     questions = {name: game.question(name) for name in QUESTIONS}

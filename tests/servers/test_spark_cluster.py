@@ -23,7 +23,7 @@ from tests.conftest import HOME
 
 pytestmark = pytest.mark.spark
 BUDGET = Budget(cores=2, memory=cluster(2).least)
-GAME = Source(generator="game", rows=3 << 20, seed=7)
+GAME = Source(generator="game", rows=2 << 20, seed=7)
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,7 @@ def test_tasks_write_the_files_that_one_process_writes(outside: NativeServer, tm
     assert [path.name for path in paths] == [path.name for path in generated.write(GAME, one)]
     assert sorted(path.name for path in many.iterdir()) == [path.name for path in paths]
     assert all((one / path.name).read_bytes() == path.read_bytes() for path in paths)
-    assert said[-1].startswith(f"making game: {3 << 20:,} of {3 << 20:,} rows (100%)")
+    assert said[-1].startswith(f"making game: {2 << 20:,} of {2 << 20:,} rows (100%)")
 
 
 def test_all_processes_listen_on_loopback_and_fit_the_budget(outside: NativeServer) -> None:
