@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
+from itertools import product
 from math import ceil
 from pathlib import Path
 
@@ -79,17 +80,25 @@ def test_local_time_is_that_of_the_truth(client: Client, zone: str, period: tupl
     assert clock == [true[grain] for grain in CLOCK]
     starts = [local.start(f"t{i}", grain) for i, grain in enumerate(LONG)]
     assert evaluated(client, starts, zip(*first, strict=True)) == [true[grain] for grain in LONG]
-    units = [SQL.unit("t0", grain) for grain in LONG]
-    numbers = [[unit_at(moment, grain, zone) for moment in when] for grain in LONG]
-    assert evaluated(client, [SQL.day("t0"), *units], [[one] for one in shown]) == [
-        [one // calendar.DAY for one in shown],
-        *numbers,
-    ]
+
+
+def test_days_and_longer_periods_of_a_local_time_are_those_of_the_truth(client: Client) -> None:
+    numbers = dict[int, list[int]]()
+    for zone, period in product(ODD_CLOCKS, PERIODS):
+        for moment in instants(zone, *period)[::4]:
+            when = EPOCH + timedelta(milliseconds=moment)
+            shown = shown_at(when, zone)
+            numbers[shown] = [shown // calendar.DAY, *(unit_at(when, grain, zone) for grain in LONG)]
+    units = [SQL.day("t0"), *(SQL.unit("t0", grain) for grain in LONG)]
+    found = evaluated(client, units, [[shown] for shown in numbers])
+    assert list(zip(*found, strict=True)) == [tuple(one) for one in numbers.values()]
 
 
 def test_texts_are_bound_unchanged(client: Client) -> None:
-    for text in [*strategies.TEXTS, "\\", "a\tb", "a\nb\r", "\0", ":p1", "' OR 1"]:
-        assert client.table("SELECT :p1 AS x", [text])["x"].to_pylist() == [text]
+    texts = [*strategies.TEXTS, "\\", "a\tb", "a\nb\r", "\0", ":p1", "' OR 1"]
+    columns = ", ".join(f":p{n} AS x{n}" for n, _ in enumerate(texts, 1))
+    (row,) = client.table(f"SELECT {columns}", texts).to_pylist()
+    assert list(row.values()) == texts
 
 
 def test_quantiles_have_the_exact_rank(client: Client) -> None:
