@@ -6,12 +6,11 @@ from statistics import mean
 
 import msgspec
 
-from rollup_bench.engines.registry import names, recipe
 from rollup_bench.errors import RequestError
 from rollup_bench.harness.choose.draws import Measured
 from rollup_bench.harness.choose.responses import UnderLoad, under_load
 from rollup_bench.harness.choose.streamed import Streamed, streamed
-from rollup_bench.harness.records.findings import Cell, Run, drifting, processor_logs
+from rollup_bench.harness.records.findings import Cell, Run, drifting, is_hidden, processor_logs
 from rollup_bench.harness.records.lines import (
     Cost,
     LoadCost,
@@ -23,6 +22,7 @@ from rollup_bench.harness.records.lines import (
     of_type,
     parts,
 )
+from rollup_bench.harness.records.loads import own_loads
 from rollup_bench.harness.records.routes import different, routes, shares
 from rollup_bench.harness.records.streams import Record
 from rollup_bench.harness.run.verdicts import RIGHT, tolerated
@@ -110,7 +110,7 @@ def _stores(
         cannot = {line.question: why for line in own if (why := _cannot(line))}
         asked = [Cell(line.question, "hot", arm) for line in own if line.question not in cannot]
         stored = [line for line in of_type(run.lines, LoadCost) if line.arm == arm]
-        loads = {line.launch: line for line in stored if line.seconds > 0 and not line.loaded_by}
+        loads = {line.launch: line for line in own_loads(stored) if line.seconds > 0 and not line.loaded_by}
         built = {launch: line.processor / run.header.rows for launch, line in loads.items() if line.processor}
         yield Store(
             arm,
@@ -163,9 +163,7 @@ def _unsure(launches: int, drifts: bool, taken: Sequence[Route]) -> str:
 
 def _hidden(run: Run, arm: str) -> bool:
     """Returns whether an arm's server runs where its processor time could not be read."""
-    engine, _ = parts(arm)
-    served = engine in names() and recipe(engine) is not None
-    return served and any(line.spent.engine is None for line in of_type(run.lines, Cost) if line.arm == arm)
+    return any(is_hidden(line) for line in of_type(run.lines, Cost) if line.arm == arm)
 
 
 def _raw(arm: str, arms: Collection[str], loads: Sequence[LoadCost]) -> str:

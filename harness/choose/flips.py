@@ -80,6 +80,8 @@ class _Search:
         found = list(self._crossings(name, now, step, partial(self._rule, name)))
         if name == "rate":
             found += [*self._outgrown(), *self._freed()]
+        if name == "unforeseen" and not now:
+            found += self._surprised()
         for up in (False, True):
             yield from sorted((flip for flip in found if flip.up is up), key=_distance_from(now))[:1]
 
@@ -92,7 +94,7 @@ class _Search:
     def bound(self, name: str) -> Iterator[Flip]:
         """Yields below which bound of a need the best candidate fails, and above which bound a cheaper one serves."""
         if tight := self._limit(name, self.best):
-            beyond = self._rule(name, tight[1] * (1 - _BEYOND)).choose().chosen
+            beyond = self._rule(name, (tight[1] or tight[0]) * (1 - _BEYOND)).choose().chosen
             if beyond != [self.best.name]:
                 yield Flip(name, False, *tight, beyond)
         if getattr(self.rule.needs, name) is not None:
@@ -183,6 +185,12 @@ class _Search:
         wanted = {one.name for one in same}
         return [one for one in rule.candidates() if one.name in wanted and not one.fails and not one.unknown]
 
+    def _surprised(self) -> Iterator[Flip]:
+        """Yields what is chosen at any share of unforeseen questions if the best candidate cannot answer these."""
+        rule = self._rule("unforeseen", _BEYOND)
+        if not self._serves(self.best.name, rule):
+            yield Flip("unforeseen", True, 0.0, 0.0, 0.0, rule.choose().chosen)
+
     def _outgrown(self) -> Iterator[Flip]:
         """Yields the rate beyond which the best candidate is not known to serve."""
         limit = self._rate_limit(self.best)
@@ -216,20 +224,22 @@ class _Search:
         found += [(asked, asked, None), (most, most, most)]
         return min(found, key=lambda each: each[0])
 
-    def _limit(self, name: str, candidate: Candidate) -> tuple[float, float, float] | None:
-        """Returns the least value of a need that a candidate meets, and its 99% interval; None if unknown."""
+    def _limit(self, name: str, candidate: Candidate) -> tuple[float, float | None, float] | None:
+        """Returns the least value of a need that a candidate is known to meet, with its interval; None if unknown."""
         if name == "disk_gb":
             return (self.rule.disk_gb(candidate),) * 3
         if name == "load_seconds":
             loads = self.rule.load_seconds(candidate)
-            known = all(part.store.load and part.store.load.known for part in candidate.parts)
+            if loads is None or not all(part.store.load and part.store.load.known for part in candidate.parts):
+                return None
             low, high = interval(loads, LEVEL)
-            return (high, low, high) if known else None
+            return high, low, high
         if name == "fresh_seconds":
             fresh = self.rule.freshness.limit(candidate)
-            return (fresh[0], fresh[1], fresh[0]) if fresh else None
-        low, high = self.rule.pricing.speed.p95(candidate)
-        return (1000 * high, 1000 * low, 1000 * high) if math.isfinite(high) else None
+            return (fresh[0], fresh[1] or None, fresh[0]) if fresh else None
+        speed = self.rule.pricing.speed
+        low, high = 1000 * speed.exceeds(candidate), 1000 * speed.p95(candidate)[1]
+        return (high, low or None, high) if math.isfinite(high) else None
 
 
 def _distance(flip: Flip) -> float:

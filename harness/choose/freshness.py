@@ -71,8 +71,9 @@ class Freshness:
         return min(able, key=lambda one: (one.rate, one.asked), default=None)
 
     def limit(self, candidate: Candidate) -> tuple[float, float] | None:
-        """Returns the least seconds that all stores are known to serve, and from which on it is open whether they do.
+        """Returns the least seconds that all stores are known to serve, and those below which one is known not to.
 
+        The latter are 0 if no stream tells them that is as fast or slower, while as many questions or fewer were asked.
         The seconds that are needed do not matter. None if nothing is known.
         """
         free = self._with(fresh_seconds=None)
@@ -80,7 +81,15 @@ class Freshness:
         highs = [one.high for one in fastest if one and one.high is not None]
         if not self.needs.follows or len(highs) < len(fastest):
             return None
-        return max(highs), max(one.low for one in fastest if one)
+        return max(highs), max(self._exceeds(part) for part in candidate.parts)
+
+    def _exceeds(self, part: Part) -> float:
+        """The seconds within which a store is known not to have 99 of 100 events in answers; 0 if none are."""
+        whole = (one for one in self._streams(part) if not one.never and not one.fails)
+        return max((one.low for one in whole if self._is_slower(part, one)), default=0.0)
+
+    def _is_slower(self, part: Part, stream: Streamed) -> bool:
+        return _at_most(stream.rate, self.rate) and _at_most(stream.asked, self._asked(part))
 
     def most(self, part: Part) -> float:
         """Returns up to which rate of questions a store is known to serve; infinite if it need not follow a stream."""
@@ -116,7 +125,7 @@ class Freshness:
 
     def _fails(self, part: Part, stream: Streamed) -> str:
         at = f"at {stream.rate:g} events a second through {stream.broker}"
-        slower = _at_most(stream.rate, self.rate) and _at_most(stream.asked, self._asked(part))
+        slower = self._is_slower(part, stream)
         if stream.never or (stream.fails and slower):
             return stream.never or f"{at}: {stream.fails}"
         if slower and self.needs.fresh_seconds is not None and stream.low > self.needs.fresh_seconds:

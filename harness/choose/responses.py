@@ -8,10 +8,10 @@ import msgspec
 import numpy as np
 
 from rollup_bench.harness.records.findings import Run
-from rollup_bench.harness.records.lines import OpenLoop
+from rollup_bench.harness.records.lines import ClosedLoop, OpenLoop
 from rollup_bench.harness.run import loops
 from rollup_bench.harness.run.profiles import OBJECTIVE, PROFILES
-from rollup_bench.harness.run.search import slow_when_idle
+from rollup_bench.harness.stats import histograms
 from rollup_bench.harness.stats.percentiles import episodes
 from rollup_bench.workloads.mixes import Mix
 
@@ -55,7 +55,7 @@ class UnderLoad(msgspec.Struct, frozen=True):
     """The open loops of a mix or of a question on one arm, in increasing order of rates."""
 
     loops: list[Loop] = []
-    slow: bool = False  # whether even a single client waited longer than the objective of the run
+    slow: bool = False  # whether even a single client is known to wait longer than the objective of the run
     objective: float = OBJECTIVE  # seconds
     most: float | None = None  # the most right answers a second to clients that wait for each answer; None if unknown
 
@@ -70,11 +70,18 @@ class UnderLoad(msgspec.Struct, frozen=True):
         bounds = [loop.p95(questions) for loop in sufficient if loop.rate == lowest]
         return max(bounds, key=lambda bound: bound[1], default=(0.0, math.inf))
 
+    def exceeds(self, questions: Collection[str], rate: float) -> float:
+        """Returns the seconds that the p95 of all the mix's questions is known to exceed at `rate`; 0 if none are.
+
+        A rate that is no higher tells them, because a higher one only makes responses slower.
+        """
+        known = [loop.p95(questions)[0] for loop in self.loops if loop.rate <= rate]
+        return max([*known, self.objective if self.slow else 0.0])
+
     def misses(self, questions: Collection[str], rate: float, seconds: float) -> bool:
         """Whether the p95 of all the mix's questions is known to exceed `seconds` at `rate` requests a second."""
-        if self.slow and seconds <= self.objective:
-            return True
-        return any(loop.p95(questions)[0] > seconds for loop in self.loops if loop.rate <= rate)
+        known = self.exceeds(questions, rate)
+        return known > seconds or (self.slow and seconds <= self.objective)
 
     def rates(self, questions: Collection[str], seconds: float) -> tuple[float, float]:
         """Returns the highest rate known to meet a p95 of `seconds`, and the next that was tried; 0 if none met it."""
@@ -96,8 +103,16 @@ def under_load(run: Run, mix: Mix, arm: str) -> UnderLoad | None:
     order = _order(run, mix)
     found = [loop for line in sorted(opened, key=lambda line: line.rate) if (loop := _loop(line, order))]
     objective = opened[0].objective if opened else OBJECTIVE
-    slow = not opened and slow_when_idle(closed, objective)
-    return UnderLoad(found, slow, objective, loops.capacity(closed))
+    slow = not opened and any(_is_slow(line, objective) for line in closed)
+    return UnderLoad(found, slow, objective, loops.most(closed))
+
+
+def _is_slow(line: ClosedLoop, objective: float) -> bool:
+    """Whether the p95 of one client exceeds the objective, with 99% confidence: an order statistic that bounds it."""
+    if line.clients != 1 or not line.right:
+        return False
+    sure = (line.right * SHARE - NORMAL * math.sqrt(line.right * SHARE * (1 - SHARE))) / line.right
+    return sure > 0 and histograms.percentile(line.service, sure) > objective
 
 
 def _order(run: Run, mix: Mix) -> list[str]:
@@ -111,7 +126,7 @@ def _order(run: Run, mix: Mix) -> list[str]:
 def _loop(line: OpenLoop, order: Sequence[str]) -> Loop | None:
     """Returns an open loop as buckets of response times; None if its outcome is not known."""
     result = loops.read(line)
-    if result.failed or result.outcome in ("not sustained", "wrong answers"):
+    if result.outcome in ("not sustained", "wrong answers", "failed requests"):
         return Loop(line.rate)
     if result.outcome != "sustained":
         return None

@@ -40,7 +40,7 @@ class Offer(msgspec.Struct, frozen=True):
     questions: dict[str, list[str]]  # by arm
     price: Price
     cheapest: float
-    load_seconds: float  # of both stores
+    load_seconds: float | None  # of both stores; None if a load was not measured
     disk_bytes: float
     memory_bytes: float
     p95: tuple[float, float | None]  # between which seconds the p95 lies; 0 and None for bounds that are not known
@@ -149,9 +149,10 @@ class Rule:
         outside = any(refusals(self.evidence, self.needs, self.ask))
         return not (outside or self.failure(candidate) or self.doubts(candidate))
 
-    def load_seconds(self, candidate: Candidate) -> Draws:
-        """Returns the seconds until all stores are loaded, one after the other, in each draw."""
-        return np.asarray(sum(part.store.load.draws() for part in candidate.parts if part.store.load))
+    def load_seconds(self, candidate: Candidate) -> Draws | None:
+        """Returns the seconds until all stores are loaded, one after the other, in each draw; None if unknown."""
+        loads = [part.store.load.draws() for part in candidate.parts if part.store.load]
+        return np.asarray(sum(loads)) if len(loads) == len(candidate.parts) else None
 
     def cores(self, candidate: Candidate) -> Draws:
         """Returns how many cores the busiest store needs in each draw, for questions and for new events."""
@@ -177,7 +178,7 @@ class Rule:
             yield f"needs {_range(cores)} of {self.evidence.cores} cores at {a_second(needs.rate)}"
         if needs.load_seconds is not None:
             loads = self.load_seconds(candidate)
-            if np.mean(fits & (loads <= needs.load_seconds)) < LEVEL:
+            if loads is not None and np.mean(fits & (loads <= needs.load_seconds)) < LEVEL:
                 yield f"loads in {_range(loads)} s"
         if needs.p95_ms is not None and self.pricing.speed.misses(candidate, needs.p95_ms / 1000):
             yield f"its p95 is above {needs.p95_ms:g} ms at {a_second(needs.rate)}"
@@ -280,7 +281,7 @@ class Rule:
             {part.store.arm: list(part.questions) for part in candidate.parts},
             Price(float(np.median(total)), *interval(total, LEVEL), paid),
             cheapest,
-            float(np.median(self.load_seconds(candidate))),
+            float(np.median(loads)) if (loads := self.load_seconds(candidate)) is not None else None,
             self.disk_gb(candidate) * GB,
             sum(part.store.memory or 0.0 for part in candidate.parts) * self.needs.replicas,
             (slow, high if math.isfinite(high) else None),

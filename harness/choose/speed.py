@@ -43,6 +43,11 @@ class Speed:
         found = self._alone(candidate)
         return found is not None and found.misses(list(self.stores.ask), self.needs.rate, seconds)
 
+    def exceeds(self, candidate: Candidate) -> float:
+        """Returns the seconds that the p95 of a single store is known to exceed at the rate of the needs; 0 if none."""
+        found = self._alone(candidate)
+        return found.exceeds(list(self.stores.ask), self.needs.rate) if found else 0.0
+
     def slow(self, candidate: Candidate) -> float:
         """Returns the seconds that the p95 of a single store exceeds at any rate; 0 if none are known."""
         found = self._alone(candidate)

@@ -25,7 +25,7 @@ class Streamed(msgspec.Struct, frozen=True):
 
     broker: str
     rate: float  # events a second
-    asked: float  # questions a second, meanwhile
+    asked: float  # questions a second, meanwhile: the fewest of any launch, if the store follows
     launches: int = 0
     low: float = 0.0
     high: float | None = None
@@ -95,7 +95,9 @@ def _streamed(stream: Streamed, launches: Sequence[Figures | str]) -> Streamed:
     lows, highs = zip(*(one.fresh[SHARE] for one in found), strict=True)
     right = sum(one.kinds.get(Kind.RIGHT, 0) for one in found) / sum(sum(one.kinds.values()) for one in found)
     high = _rounded(max(highs), up=True) if isfinite(max(highs)) else None
-    return msgspec.structs.replace(stream, low=_rounded(min(lows), up=False), high=high, right=round(right, 4))
+    asked = round(min(stream.asked, *(one.asked for one in found)), 4)
+    low = _rounded(min(lows), up=False)
+    return msgspec.structs.replace(stream, asked=asked, low=low, high=high, right=round(right, 4))
 
 
 def _rounded(seconds: float, up: bool) -> float:

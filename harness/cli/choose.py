@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 import msgspec
+from rich.text import Text
 
 from rollup_bench.errors import RequestError
 from rollup_bench.harness.choose.evidence import evidence
@@ -23,6 +24,7 @@ from rollup_bench.harness.records.streams import Record
 from rollup_bench.harness.report import decisions
 from rollup_bench.harness.report.operations import operations_tables
 from rollup_bench.harness.report.site import pages
+from rollup_bench.harness.report.tables import doubts
 from rollup_bench.harness.report.terminal import console, progress
 from rollup_bench.harness.run.home import home
 from rollup_bench.workloads.stored import whole
@@ -74,8 +76,11 @@ def choose(run: tuple[str, ...], form: str, **options: Any) -> None:
     if form == "json":
         click.echo(msgspec.json.format(msgspec.json.encode({"decision": decided, "flips": flipped})))
     else:
+        chosen_from = runs[rule.evidence.name]
+        for doubt in doubts(chosen_from, rule.needs.engines):
+            console().print(Text(doubt, style="yellow"))
         decisions.decision(rule, decided, flipped, console())
-        operations_tables(runs[rule.evidence.name], console(), rule.needs.engines)
+        operations_tables(chosen_from, console(), rule.needs.engines)
     if decided.answer == "refused":
         sys.exit(1)
 

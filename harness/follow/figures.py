@@ -14,6 +14,8 @@ from rollup_bench.harness.stats.freshness import Glance, lags
 
 SHARES = (0.5, 0.75, 0.9, 0.95, 0.99)
 """The shares of events for which quantiles of the lags are computed."""
+LATE_SHARE = 0.05
+"""The share of its time after the start by which the last question may be asked late if a schedule was kept."""
 PUNCTUAL, PUNCTUAL_SHARE = 0.05, 0.1
 """The p99 of how late messages are sent may be so many seconds, or such a share of the p99 of the freshness."""
 
@@ -25,7 +27,8 @@ answers come, and the share of answers that are right."""
 class Figures(msgspec.Struct, frozen=True):
     """The figures of a stream that an arm followed; times are in seconds.
 
-    `kinds` and `writing` are of the answers that were asked before one had all events.
+    `kinds` and `writing` are of the answers that were asked before one had all events. `asked` is how many questions a
+    second were asked then: those of the schedule, or fewer if questions waited for one another.
 
     `fresh` has for each of `SHARES` between which seconds the quantile of the lags of all events lies; it is empty with
     `void`, which says why there are none; `late` means: because messages were sent late. `writing` and `quiet` have the
@@ -39,6 +42,7 @@ class Figures(msgspec.Struct, frozen=True):
     void: str
     late: bool
     kinds: dict[str, int]
+    asked: float
     writing: tuple[float, float]
     quiet: tuple[float, float]
     lost: int | None
@@ -71,6 +75,7 @@ def figures(header: Header, followed: Followed) -> Figures:
         void=void,
         late=late,
         kinds=Counter(one.kind for one in meanwhile),
+        asked=_rate(header, meanwhile),
         writing=_responses(meanwhile),
         quiet=_responses(followed.quiet),
         lost=None if missing is None else max(missing, 0),
@@ -88,6 +93,14 @@ def _while_written(header: Header, followed: Followed) -> list[Asked]:
     """The answers that were asked before a right answer had all events; the later ones only bound the lags."""
     whole = [one.done for one in followed.answers if one.kind is Kind.RIGHT and one.low == header.events]
     return [one for one in followed.answers if one.asked < min(whole, default=np.inf)]
+
+
+def _rate(header: Header, asked: Sequence[Asked]) -> float:
+    """Questions a second: those of the schedule, unless the last one was asked more than a twentieth too late."""
+    last = max(asked, key=lambda one: one.due, default=None)
+    if last is None or last.asked <= last.due * (1 + LATE_SHARE):
+        return header.asked
+    return header.asked * last.due / last.asked
 
 
 def _thirds(samples: Sequence[int]) -> tuple[float, float] | None:

@@ -60,11 +60,17 @@ def compare_processor(before: Run, after: Run) -> Comparison:
 
 
 def wider_floors(before: Run, after: Run) -> dict[noise.Key, Estimate]:
-    """Returns, of two runs' noise floors of each question, the one with the larger error."""
+    """Returns, of two runs' noise floors of each question, the one whose interval reaches further from 1."""
     wider = floors(before)
     for key, floor in floors(after).items():
-        wider[key] = max(wider.get(key, floor), floor, key=lambda one: one.error)
+        wider[key] = max(wider.get(key, floor), floor, key=_reach)
     return wider
+
+
+def _reach(floor: Estimate) -> float:
+    """How far, as a logarithm, the interval of a noise floor reaches from 1."""
+    low, high = floor.interval()
+    return max(math.log(high), -math.log(low)) if low > 0 and math.isfinite(high) else math.inf
 
 
 def _compare(

@@ -4,7 +4,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import combinations
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -13,6 +13,7 @@ import numpy as np
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
+from rollup_bench.engines.registry import names, recipe
 from rollup_bench.errors import RequestError
 from rollup_bench.harness.records import lines
 from rollup_bench.harness.records.lines import Cost, Header, MixedQuestions, Record, Rounds, of_type
@@ -156,7 +157,7 @@ def medians(run: Run) -> dict[Cell, float]:
 
 def processor(run: Run) -> dict[Cell, Processor]:
     """Returns the processor seconds of a request to each cell; a launch is one value, whatever its requests."""
-    return {cell: _processor(list(costs.values())) for cell, costs in _costs(run).items()}
+    return {cell: _processor(list(costs.values())) for cell, costs in _whole_costs(run).items()}
 
 
 def drifting(run: Run) -> set[Cell]:
@@ -185,7 +186,7 @@ def measured_rounds(run: Run) -> noise.Measured:
 def measured_processor(run: Run) -> noise.Measured:
     """Returns the log processor seconds of client and engine for one request, by question, launch and arm."""
     found: dict[noise.Key, dict[int, dict[str, Logs]]] = defaultdict(lambda: defaultdict(dict))
-    for cell, costs in _costs(run).items():
+    for cell, costs in _whole_costs(run).items():
         for launch, cost in costs.items():
             found[cell.question, cell.cache][launch][cell.arm] = np.log([_total(cost)])
     return {key: [logs for _, logs in sorted(launches.items())] for key, launches in found.items()}
@@ -272,7 +273,7 @@ def processor_logs(run: Run) -> dict[Cell, dict[int, float]]:
     """Returns, by cell and launch, the logarithm of the processor seconds of client and engine for one request."""
     return {
         cell: {launch: math.log(total) for launch, cost in costs.items() if (total := _total(cost)) > 0}
-        for cell, costs in _costs(run).items()
+        for cell, costs in _whole_costs(run).items()
     }
 
 
@@ -301,6 +302,21 @@ def _costs(run: Run) -> dict[Cell, dict[int, Cost]]:
         count = cost.questions * lengths.get(cost.question, 1)
         costs[Cell(cost.question, cost.cache, cost.arm)][cost.launch] = replace(cost, questions=count)
     return dict(costs)
+
+
+def _whole_costs(run: Run) -> dict[Cell, dict[int, Cost]]:
+    """Returns the costs of cells whose processor time of client and engine is known in every launch."""
+    return {cell: launches for cell, launches in _costs(run).items() if not any(map(is_hidden, launches.values()))}
+
+
+def is_hidden(cost: Cost) -> bool:
+    """Whether a server answered whose processor time could not be read, so that the client's part alone is known."""
+    return cost.spent.engine is None and _is_served(lines.parts(cost.arm)[0])
+
+
+@cache
+def _is_served(engine: str) -> bool:
+    return engine in names() and recipe(engine) is not None
 
 
 def _processor(costs: Sequence[Cost]) -> Processor:

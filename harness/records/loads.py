@@ -29,7 +29,12 @@ def mean_loads(run: Run) -> list[MeanLoad]:
     by_arm: dict[str, list[LoadCost]] = {}
     for line in of_type(run.lines, LoadCost):
         by_arm.setdefault(line.arm, []).append(line)
-    return [_mean(costs) for costs in by_arm.values()]
+    return [_mean(own_loads(costs)) for costs in by_arm.values()]
+
+
+def own_loads(costs: Sequence[LoadCost]) -> Sequence[LoadCost]:
+    """Returns the loads of an arm without one that was reused from an earlier run, unless there is no other."""
+    return [cost for cost in costs if not cost.reused] or costs
 
 
 def _mean(costs: Sequence[LoadCost]) -> MeanLoad:

@@ -157,7 +157,8 @@ class _Findings:
         if arm == raw or claim is None or claim.outcome != "faster":
             return None
         before, after = (self._times[Cell(question, "hot", name)].median for name in (raw, arm))
-        return questions_to_repay(self._loads[arm], before - after)
+        load = self._loads[arm]
+        return None if load.loaded_by else questions_to_repay(load, before - after)
 
 
 def _claim(claims: Mapping[tuple[str, str, str], Claim], question: str, arm: str, versus: str) -> Claim | None:

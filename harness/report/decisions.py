@@ -103,7 +103,8 @@ def described(offer: Offer, cheapest: Offer, rate: float) -> str:
     dearer = f", {ratio:.3g} times the lowest price" if offer is not cheapest else ""
     sizes = f"{_gb(offer.disk_bytes)} on disk, {_gb(offer.memory_bytes)} of memory"
     where = "".join(f"; {arm} answers {', '.join(questions)}" for arm, questions in offer.questions.items())
-    loaded = f"loads in {offer.load_seconds:,.3g} s, {sizes}"
+    seconds = "its load was not measured" if offer.load_seconds is None else f"loads in {offer.load_seconds:,.3g} s"
+    loaded = f"{seconds}, {sizes}"
     fresh = "".join(f"; {freshness(arm, seen)}" for arm, seen in offer.fresh.items())
     speed = f"; {response(offer)} at {a_second(rate)}"
     return f"best {kind}: {offer.name}{dearer}: {loaded}{where if kind == 'pair' else ''}{speed}{fresh}"

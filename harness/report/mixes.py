@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 
-from rollup_bench.harness.records.findings import Run
+from rollup_bench.harness.records.findings import Run, is_hidden
 from rollup_bench.harness.records.lines import Cost, MixedQuestions, Verdict, of_cell, of_type
 from rollup_bench.harness.report.under_load import UnderLoadView, under_load
 from rollup_bench.harness.stats.estimate import estimate
@@ -39,10 +39,11 @@ def _view(run: Run, mix: MixedQuestions, arm: str) -> MixView:
     if arm in mix.refused:
         return MixView(arm, refused=mix.refused[arm])
     costs, length = of_cell(run.lines, Cost, mix.question, arm), sum(mix.counts.values())
+    whole = [line for line in costs if not is_hidden(line)]
     return MixView(
         arm,
         alone=_over_launches([1e9 * length * len(line.times) / sum(line.times) for line in costs]),
-        processor=_over_launches([line.spent.processor / line.questions / length for line in costs]),
+        processor=_over_launches([line.spent.processor / line.questions / length for line in whole]),
         load=under_load(run, mix.question, arm),
     )
 

@@ -13,6 +13,9 @@ from rollup_bench.harness.report.grid import new_table, print_table
 from rollup_bench.harness.report.terminal import print_item
 from rollup_bench.workloads.layouts import RAW
 
+EVENTS = ("events",)
+"""The tables that raw has on every engine, if a run does not have raw."""
+
 
 class ExtraTables(msgspec.Struct, frozen=True):
     """The tables that the questions read on an arm besides those of raw, and the means of one; None if not known."""
@@ -30,7 +33,7 @@ def extra_tables(run: Run) -> list[ExtraTables]:
     found = []
     for one in of_type(run.lines, Operations):
         for layout, names in one.tables.items():
-            arm, number = f"{one.engine}/{layout}", len(set(names) - set(one.tables.get(RAW, ())))
+            arm, number = f"{one.engine}/{layout}", len(set(names) - set(one.tables.get(RAW, EVENTS)))
             cost = charged(loads[arm]) if arm in loads and number else None
             figures = (cost.seconds, cost.rows, cost.bytes) if cost else (None, None, None)
             found.append(ExtraTables(arm, number, *(None if value is None else value / number for value in figures)))

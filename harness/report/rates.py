@@ -64,7 +64,7 @@ def _explain(loads: Sequence[UnderLoadView | None], console: Console) -> None:
     """Prints what the highest rates mean, if one is known."""
     if known := next((load for load in loads if load and load.highest and load.objective), None):
         within = milliseconds(known.objective)
-        console.print(f"[dim]highest/s: requests a second with p95 within {within} ms, in two schedules[/dim]")
+        console.print(f"[dim]highest/s: requests a second, confirmed to have p95 within {within} ms[/dim]")
 
 
 def figure_text(figure: Figure | None, factor: float = 1.0) -> str:

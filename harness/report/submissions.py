@@ -33,6 +33,9 @@ def submission(run: Run, file: Path, events: Events, name: str) -> Submission:
     if not of_type(run.lines, Ended):
         raise RequestError(f"{name}: the run is not complete; `rollup-bench run --out` with this file resumes it")
     engines = sorted(run.header.adapters)
+    if changed := sorted({*engines} & {*names()} - {*_unchanged(run)}):
+        told = f"the adapter of {', '.join(changed)} has changed since the run"
+        raise RequestError(f"{name}: {told}, so that its jars and settings are not known; run it again")
     return Submission(
         dataset=file.read_text("utf-8"),
         statistics=events.statistics,

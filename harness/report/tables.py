@@ -1,7 +1,7 @@
 """Prints runs in the terminal: mixes and details first, and a pivot of questions by arms at the end."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from statistics import median
 
@@ -9,6 +9,7 @@ import msgspec
 from rich.console import Console
 from rich.markup import escape
 
+from rollup_bench.engines.source import has_changed
 from rollup_bench.harness.records.findings import Run, noise_floor
 from rollup_bench.harness.records.lines import Cost, Ended, Fault, Rounds, Verdict, of_type
 from rollup_bench.harness.records.loads import mean_loads
@@ -75,6 +76,17 @@ def _remarks(run: Run) -> Iterator[str]:
         yield f"[red]{fault.arm} dropped out while {fault.doing}{when}: {escape(fault.reason)}[/red]"
     if not of_type(run.lines, Ended):
         yield "[red]not complete: the run was interrupted or lost an arm; `run --out` with its file resumes it[/red]"
+
+
+def doubts(run: Run, engines: Collection[str] = ()) -> Iterator[str]:
+    """Yields why the figures of a run, of these engines or of all, may not be those of today."""
+    if words := busy(run):
+        yield words
+    if not of_type(run.lines, Ended):
+        yield "The run is not complete"
+    measured = {engine: before for engine, before in run.header.adapters.items() if not engines or engine in engines}
+    if changed := [engine for engine, before in measured.items() if has_changed(engine, before)]:
+        yield f"Changed since the run: the adapter of {', '.join(changed)}"
 
 
 def lasted(run: Run) -> str:

@@ -24,10 +24,10 @@ class Offered(msgspec.Struct, frozen=True, omit_defaults=True):
 class UnderLoadView(msgspec.Struct, frozen=True, omit_defaults=True):
     """The figures under load of one question or mix on one arm."""
 
-    capacity: float | None  # the most right answers per second of a closed loop; None if some were wrong
+    capacity: float | None  # the most right answers per second of a closed loop without any other; None if none is
     offered: list[Offered] = []  # in increasing order of rates
     objective: float | None = None  # the most seconds that p95 should take; None if no rate was offered
-    highest: Offered | None = None  # at the highest rate that met the objective twice
+    highest: Offered | None = None  # at the highest rate that met the objective in the longer schedule
     note: str = ""  # why no rate is known that met the objective
 
 

@@ -1,7 +1,7 @@
 """Performs the launches of a run: loads layouts again, restarts engines, and times all questions on all arms."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -16,7 +16,7 @@ from rollup_bench.harness.records.lines import Cache, Cost, Fault, First, Header
 from rollup_bench.harness.records.run_log import RunLog
 from rollup_bench.harness.run import arms as running
 from rollup_bench.harness.run import loading, mixes, result_cache
-from rollup_bench.harness.run.admission import log_fault, reconnected, sessions, timed, timed_arms
+from rollup_bench.harness.run.admission import log_fault, sessions, timed, timed_arms
 from rollup_bench.harness.run.arms import Arm, Say, connected
 from rollup_bench.harness.run.costs import gauge
 from rollup_bench.harness.run.machine import drop_page_cache
@@ -51,18 +51,23 @@ class LaunchPace:
         self._say(", ".join(parts))
 
 
-def measure(request: Request, log: RunLog, arms: Sequence[Arm], servers: Servers, say: Say) -> None:
-    """Performs the launches that the run log lacks, until all differences are known well enough."""
-    pace = LaunchPace(say, request.profile.effort.launches)
+def measure(request: Request, log: RunLog, arms: Sequence[Arm], servers: Servers, say: Say) -> bool:
+    """Performs the launches that the run log lacks, until all differences are known well enough.
+
+    Returns whether there were any, which have warmed up the servers.
+    """
+    pace, performed = LaunchPace(say, request.profile.effort.launches), False
     for number in range(request.profile.effort.launches):
         pace.launch = number
         earlier = _earlier(log, number)
         if finished(measured_rounds(earlier), measured_processor(earlier)):
-            return
+            break
         mixed = mixes.lacking(request, log, number)
         names = [name for name in timed(request, log) if name in mixed or _lacks(log, name, number)]
         if names:
             _Launch(request, log, arms, servers, number, names, pace).measure()
+            performed = True
+    return performed
 
 
 def add_loads(log: RunLog, arms: Sequence[Arm], servers: Servers, number: int) -> None:
@@ -124,8 +129,15 @@ class _Launch:
         restarted = bool(self.number) and all(server is None or server.restartable for server in up.values())
         cache: Cache = "cold" if restarted and drop_page_cache() else "lukewarm"
         with connected(up, self.request.home) as engines, ExitStack() as stack:
-            arms = list(reconnected(self.request, self.arms, engines, self.log, self.names))
-            self._time(stack, arms, cache, began)
+            self._time(stack, list(self._over(engines)), cache, began)
+
+    def _over(self, engines: Sequence[Engine]) -> Iterator[Arm]:
+        """Yields the arms to time over restarted engines; what they store is not counted, which would warm it up."""
+        by_name = {engine.name: engine for engine in engines}
+        right = {arm for name in self.names for arm in timed_arms(self.log, name)}
+        for arm in self.arms:
+            if arm.name in right and arm.engine.name in by_name:
+                yield Arm(by_name[arm.engine.name], arm.plan, arm.loaded, arm.reused)
 
     def _time(self, stack: ExitStack, arms: Sequence[Arm], cache: Cache, began: float) -> None:
         """Times the first requests, then the rounds of all questions, and then each question on each arm alone."""
@@ -176,10 +188,11 @@ class _Launch:
     ) -> None:
         """Adds the time of the first request of each question to each arm; omits failed requests."""
         for cell in cells:
+            request = cell.draw()
             for arm in cell.arms:
                 if not self.log.has(First, arm=arm, question=cell.question, cache=cache, launch=self.number):
                     self.pace(Progress(f"first request of {cell.question} to {arm}", 0.0))
-                    ask, request = asks[arm], cell.draw()
+                    ask = asks[arm]
                     start = time.perf_counter_ns()
                     with suppress(Exception):  # a failing arm fails again in the rounds, which record it
                         ask(request)

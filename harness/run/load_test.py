@@ -35,6 +35,8 @@ from rollup_bench.workloads.questions import Question
 
 T = TypeVar("T", ClosedLoop, OpenLoop)
 _engine_lock = threading.Lock()
+WARM = 4
+"""How many times as long as a closed loop a cold server is warmed up."""
 
 
 class Connect(msgspec.Struct, frozen=True):
@@ -55,8 +57,13 @@ class Connect(msgspec.Struct, frozen=True):
             yield session.ask
 
 
-def measure(request: Request, log: RunLog, arms: Sequence[Arm], servers: dict[str, Server | None], say: Say) -> None:
-    """Adds the load tests that the run log lacks: of all mixes, and of `profile.load.questions` of the questions."""
+def measure(
+    request: Request, log: RunLog, arms: Sequence[Arm], servers: dict[str, Server | None], warm: bool, say: Say
+) -> None:
+    """Adds the load tests that the run log lacks: of all mixes, and of `profile.load.questions` of the questions.
+
+    Servers that no launch has warmed up, as after a resume, are asked first without a record.
+    """
     profile = request.profile.load
     if profile is None:
         return
@@ -65,7 +72,8 @@ def measure(request: Request, log: RunLog, arms: Sequence[Arm], servers: dict[st
         for mix in [*mixes.asked(request), *alone]:
             right = mixes.names(log, mix)
             again = reconnected(request, arms, engines, log, list(mix.weights))
-            _LoadTest(request, profile, log, servers, mix, [arm for arm in again if arm.name in right], say).measure()
+            own = [arm for arm in again if arm.name in right]
+            _LoadTest(request, profile, log, servers, mix, own, warm, say).measure()
 
 
 @dataclass
@@ -78,6 +86,7 @@ class _LoadTest:
     servers: dict[str, Server | None]
     mix: Mix
     arms: Sequence[Arm]
+    warm: bool
     say: Say
     targets: dict[Arm, loops.Target] = field(default_factory=dict)
 
@@ -110,10 +119,15 @@ class _LoadTest:
         return self.targets[arm]
 
     def _sweep(self, arm: Arm) -> None:
-        for clients in sorted({min(clients, arm.engine.sessions) for clients in loops.CLIENTS}):
-            if not self.log.has(ClosedLoop, arm=arm.name, question=self.mix.name, cache="hot", clients=clients):
-                self.say(f"{self.mix.name} on {arm.name}: closed loop with {clients} clients")
-                self._add(arm, loops.sweep(self._target(arm), clients, self.profile.sweep, self._gauge(arm)))
+        numbers = sorted({min(clients, arm.engine.sessions) for clients in loops.CLIENTS})
+        asked = {"arm": arm.name, "question": self.mix.name, "cache": "hot"}
+        missing = [clients for clients in numbers if not self.log.has(ClosedLoop, **asked, clients=clients)]
+        if missing and not self.warm:
+            self.say(f"{self.mix.name} on {arm.name}: warming up")
+            loops.sweep(self._target(arm), numbers[-1], WARM * self.profile.sweep, self._gauge(arm))
+        for clients in missing:
+            self.say(f"{self.mix.name} on {arm.name}: closed loop with {clients} clients")
+            self._add(arm, loops.sweep(self._target(arm), clients, self.profile.sweep, self._gauge(arm)))
 
     def _search(self, arm: Arm) -> None:
         """Searches the highest rate that meets the objective, unless a single client already waits longer."""

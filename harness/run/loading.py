@@ -113,7 +113,8 @@ def _measured(engine: Engine, plan: Plan, events: Events, watch: Watch) -> Loade
     loaded = engine.load(plan, events, watch)
     spent = meter.read()
     known = engine.server is None or spent.engine is not None
-    return replace(loaded, processor=spent.processor if known else None)
+    resumed = loaded.seconds > 1.05 * spent.seconds + 1  # with those of attempts whose processor seconds are not known
+    return replace(loaded, processor=spent.processor if known and not resumed else None)
 
 
 def _divided(engine: Engine, plan: Plan, events: Events, watch: Watch, spark: Connection, begun: Path) -> Loaded:

@@ -23,7 +23,7 @@ OWN_SHARES = ("50%", "80%")
 """The loads of older runs whose rates were shares of each arm's own capacity."""
 Drive = Callable[[Endpoint, Work, int, Gauge], Driven]
 """Runs clients as `clients.drive` does; a simulation replaces it."""
-Outcome = Literal["sustained", "not sustained", "undecided", "client too slow", "wrong answers"]
+Outcome = Literal["sustained", "not sustained", "undecided", "client too slow", "wrong answers", "failed requests"]
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -96,6 +96,11 @@ def capacity(sweeps: Sequence[ClosedLoop]) -> float | None:
     """Returns the most right answers per second of a closed loop without a wrong or failed request; None if none."""
     sound = [loop for loop in sweeps if loop.right and not loop.wrong + loop.failed]
     return max((loop.right / loop.seconds for loop in sound), default=None)
+
+
+def most(sweeps: Sequence[ClosedLoop]) -> float | None:
+    """Returns the most right answers per second of any closed loop; None if there is none."""
+    return max((loop.right / loop.seconds for loop in sweeps if loop.right), default=None)
 
 
 def offer(
@@ -176,6 +181,8 @@ def read(record: OpenLoop) -> OpenLoopResult:
     gained, reach = growth(record)
     if "u" in record.state or gained - reach > 0:
         return msgspec.structs.replace(result, outcome="not sustained")
+    if failed:
+        return msgspec.structs.replace(result, outcome="failed requests")
     response, late = responses(record), lateness(record)
     late_p99 = _p99(late)
     if late_p99 > max(_LATE, _LATE_SHARE * _p99(response)):

@@ -40,8 +40,8 @@ def measure(request: Request, out: Path | None, say: Say) -> tuple[Path, Run]:
             with ExitStack() as stack:
                 admit(request, log, arms, sessions(stack, arms, log, None), say)
             mixes.declare(request, log)
-        launches.measure(request, log, arms, servers, say)
-        load_test.measure(request, log, arms, servers, say)
+        warm = launches.measure(request, log, arms, servers, say)
+        load_test.measure(request, log, arms, servers, warm, say)
         operations.measure(request, log, arms, servers, say)
     if not log.has(Ended) and not any(map(is_failure, log.records)):
         log.add(Ended(at=now()))

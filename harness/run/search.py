@@ -75,7 +75,7 @@ def meets(record: OpenLoop) -> bool | None:
     responses exceed the p95 or the objective.
     """
     result = read(record)
-    if result.failed or result.outcome in ("not sustained", "wrong answers"):
+    if result.outcome in ("not sustained", "wrong answers", "failed requests"):
         return False
     if result.outcome != "sustained":
         return None
@@ -93,6 +93,6 @@ def slow_when_idle(loops: Sequence[ClosedLoop], objective: float) -> bool:
 
 
 def highest(records: Sequence[OpenLoop]) -> OpenLoop | None:
-    """Returns the confirmation of the highest rate that met the objective in a second schedule, too; None if none."""
+    """Returns the confirmation of the highest rate that met the objective in the longer schedule; None if none."""
     met = [record for record in records if record.load.startswith(CONFIRM) and meets(record)]
     return max(met, key=lambda record: record.rate, default=None)

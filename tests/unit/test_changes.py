@@ -3,7 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
-from rollup_bench.harness.records.compare import Change, compare, compare_processor
+from rollup_bench.harness.records.compare import Change, compare, compare_processor, wider_floors
 from rollup_bench.harness.records.findings import Cell, Run
 from rollup_bench.harness.records.lines import Cost, Spent
 from rollup_bench.harness.stats.abba import AGAIN
@@ -125,6 +125,18 @@ def test_a_change_is_held_against_the_wider_noise_of_the_two_runs() -> None:
     for before, after in ((loud, slower), (slower, loud)):
         assert {one.claim and one.claim.outcome for one in compare(before, after).changes} == {"no difference seen"}
     assert changes(steady(a=100, b=100), slower)["b"].claim == changes(quiet, slower)["b"].claim
+
+
+def test_the_noise_that_reaches_further_counts_though_its_error_is_smaller() -> None:
+    """In one run the second name is 10% slower in every launch; in the other, it is 3% faster or slower."""
+
+    def controlled(*second: int) -> Run:
+        return run(*(rounds("q", {"a": [100] * 4, "a" + AGAIN: [each] * 4}, n) for n, each in enumerate(second)))
+
+    shifted, scattered = controlled(*[110, 111] * 4), controlled(*[97, 103] * 4)
+    for before, after in ((shifted, scattered), (scattered, shifted)):
+        (floor,) = wider_floors(before, after).values()
+        assert floor.ratio == pytest.approx(1.105, rel=0.01)
 
 
 def test_a_change_is_held_against_a_control_of_its_own_question_that_differs() -> None:

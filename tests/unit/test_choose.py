@@ -14,9 +14,14 @@ from rollup_bench.harness.choose.evidence import Evidence
 from rollup_bench.harness.choose.flips import Flip, flips
 from rollup_bench.harness.choose.needs import changed
 from rollup_bench.harness.choose.prices import SECONDS
-from rollup_bench.harness.choose.responses import Loop, UnderLoad
+from rollup_bench.harness.choose.responses import Loop, UnderLoad, under_load
 from rollup_bench.harness.choose.rule import Decision, Rule
 from rollup_bench.harness.cli.main import cli
+from rollup_bench.harness.records.findings import Run
+from rollup_bench.harness.records.lines import ClosedLoop, Header, Spent
+from rollup_bench.harness.report.decisions import described, flip_text
+from rollup_bench.harness.stats import histograms
+from rollup_bench.workloads.mixes import Mix
 from tests.support.command import Command
 from tests.support.evidence import BUSY, decide, loop, loops, run, store
 
@@ -452,3 +457,55 @@ def test_bounds_of_needs_change_the_choice() -> None:
     assert tight.choose().chosen == ["a/day"]
     assert flip(tight, "p95_ms", up=True).value == pytest.approx(60, rel=0.05)
     assert flip(tight, "p95_ms", up=True).chosen == ["a/raw"]
+
+
+def test_the_p95_of_a_faster_schedule_is_no_lower_bound_at_the_needed_rate() -> None:
+    """At 5 a second nothing was tried: the p95 is at most that at 100 a second, and may be far below."""
+    found = loops(loop(100, {COHORT: 60}), loop(200, {COHORT: 90}))
+    stores = [store("a/raw", {COHORT: 0.01}, under_load={COHORT: found}), store("b/raw", {COHORT: 0.1})]
+    rule = Rule(run(*stores), changed(BUSY, {"p95_ms": 80.0, "rate": 5.0}))
+    tight = flip(rule, "p95_ms", up=False)
+    assert tight.low is None
+    assert tight.value == tight.high == pytest.approx(60, rel=0.06)
+    at_once = Rule(run(*stores), changed(BUSY, {"p95_ms": 80.0, "rate": 100.0}))
+    assert flip(at_once, "p95_ms", up=False).low == pytest.approx(60, rel=0.06)
+
+
+def test_any_unforeseen_question_changes_the_choice_of_a_store_that_cannot_answer_it() -> None:
+    tuned = store("a/tuned", {COHORT: 0.001})
+    raw = store("b/raw", {COHORT: 0.1}, raw="b/raw")
+    found = flip(Rule(run(tuned, raw), BUSY), "unforeseen", up=True)
+    assert (found.value, found.chosen) == (0.0, ["a/tuned and b/raw"])
+    assert flip_text(found).startswith("share of unforeseen questions above 0, now 0: ")
+
+
+def test_a_load_that_was_not_measured_is_not_said_to_take_no_time() -> None:
+    decided = decide(run(store("a/raw", {COHORT: 0.01}, load=None)))
+    assert decided.offers[0].load_seconds is None
+    assert "its load was not measured" in described(decided.offers[0], decided.offers[0], 1.0)
+
+
+def test_a_single_client_is_called_slow_only_if_its_p95_is_known_to_be() -> None:
+    """Of 100 answers, 8 are slow: the 95th is slow, but the p95 may still be that of the others."""
+
+    def of(slow: int) -> UnderLoad | None:
+        service = histograms.encode([*[1_000] * (100 - slow), *[200_000] * slow])
+        line = ClosedLoop(
+            arm="a/raw",
+            question="m",
+            cache="hot",
+            clients=1,
+            seconds=5.0,
+            right=100,
+            wrong=0,
+            failed=0,
+            service=service,
+            spent=Spent(5.0, 1.0),
+        )
+        header = Header(
+            dataset="d", rows=1, seed=1, profile="standard", machine={}, versions={}, budget={}, scope=["one node"]
+        )
+        return under_load(Run(header, [line]), Mix(name="m", weights={"q": 1}), "a/raw")
+
+    found = [of(slow) for slow in (8, 15)]
+    assert [one.slow for one in found if one] == [False, True]

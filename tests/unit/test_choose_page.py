@@ -248,7 +248,7 @@ def opened(browser: Browser, site: Path) -> Iterator[Visit]:
 def said(command: Command, *words: str) -> str:
     """The sentence of the command."""
     _, out, _ = command("choose", str(ROOT / "results" / "vm" / "flights-standard.jsonl"), *words)
-    return out.splitlines()[1]
+    return next(line for line in out.splitlines() if line.startswith(("Choose ", "No choice")))
 
 
 def test_choose_is_the_front_and_says_what_the_command_says(opened: Visit, command: Command) -> None:

@@ -183,7 +183,7 @@ def test_the_seconds_below_which_another_store_is_fresh_enough_change_the_choice
     slow = [of(low=2.0, high=3.0), of(rate=8000, low=1.0, high=2.5)]
     values = {"fresh_seconds": 4.0, "events_a_second": 2000.0, "rate": 5.0}
     (flip,) = changing("fresh_seconds", values, a=slow, b=[KEPT])
-    assert (flip.up, flip.value, flip.low, flip.high, flip.chosen) == (False, 2.5, 1.0, 2.5, ["b/day"])
+    assert (flip.up, flip.value, flip.low, flip.high, flip.chosen) == (False, 2.5, 2.0, 2.5, ["b/day"])
 
 
 def test_the_seconds_above_which_a_cheaper_store_is_fresh_enough_change_the_choice() -> None:

@@ -24,6 +24,7 @@ from rollup_bench.harness.run.loops import (
     sweep,
 )
 from rollup_bench.harness.run.null import NullEngine
+from rollup_bench.harness.run.search import meets
 from rollup_bench.harness.stats import histograms
 from rollup_bench.harness.stats.percentiles import queue_percentiles
 from tests.support.open_loops import record
@@ -245,18 +246,26 @@ def test_one_response_in_a_hundred_does_not_excuse_a_late_client() -> None:
     assert read(line).outcome == "sustained"
 
 
+def test_a_load_with_a_failed_request_is_not_called_sustained() -> None:
+    at = [i * 1_000_000 for i in range(80)]
+    done = [instant + 1000 for instant in at]
+    found = read(record(at, list(done), state="r" * 78 + "fr"))
+    assert (found.outcome, found.failed, found.response) == ("failed requests", 1, {})
+    assert meets(record(at, list(done), state="r" * 78 + "fr")) is False
+
+
 def test_a_load_that_is_sustained_has_percentiles_in_seconds() -> None:
     """Every eighth of 80 requests is slow: ten are beyond p75, and none beyond p90."""
     took = [*[1000] * 7, 3000] * 10
     intended = [i * 1_000_000 for i in range(80)]
     sent = [at + 500 for at in intended]
     done = [at + each for at, each in zip(intended, took, strict=True)]
-    found = read(record(intended, list(done), sent=sent, state="r" * 78 + "fr", limit=0.002, rate=7.0))
+    found = read(record(intended, list(done), sent=sent, state="r" * 80, limit=0.002, rate=7.0))
     assert found == OpenLoopResult(
         outcome="sustained",
         rate=7.0,
         requests=80,
-        failed=1,
+        failed=0,
         maximum=0.003,
         response={"p50": 0.001, "p75": 0.001},
         service={"p50": 0.0005, "p75": 0.0005},

@@ -36,13 +36,13 @@
         const offer = decision.offers.find((one) => Object.keys(one.questions).length === number);
         if (!offer) { return card(title, '', h('p', {}, `No ${kind} is known to serve these needs.`)); }
         const { parts } = rule.candidates().find((one) => one.name === offer.name);
-        const times = general(offer.price.middle / cheapest.price.middle, 3), ratio = times === '1' ? 'the lowest price' : `${times} times the lowest price`;
+        const times = general(offer.price.middle / cheapest.price.middle, 3), ratio = offer === cheapest ? 'the lowest price' : `${times} times the lowest price`;
         return card(title, decision.chosen.includes(offer.name) ? 'chosen' : '', h('p', { class: 'name' }, named(offer.name)),
             h('p', {}, h('b', {}, general(offer.price.middle, 3)), ' a month ', small(`99%: ${general(offer.price.low, 3)} to ${general(offer.price.high, 3)}; ${ratio}`)),
             number === 2 ? parts.map((part) => storePart(rule, part)) : null,
             h('p', {}, small(`At ${aSecond(rule.needs.rate)}, ${response(offer)}.`)),
             Object.entries(offer.fresh).map(([arm, seen]) => h('p', {}, small(`${freshness(arm, seen)}.`))),
-            facts([['Paid for', paidFor(offer).join(', ')], ['Loads in', `${general(offer.load_seconds, 3)} s${number === 2 ? ', one store after the other' : ''}`],
+            facts([['Paid for', paidFor(offer).join(', ')], ['Loads in', offer.load_seconds === null ? 'not measured' : `${general(offer.load_seconds, 3)} s${number === 2 ? ', one store after the other' : ''}`],
                 ['On disk', gigabytes(offer.disk_bytes)], ['Memory', gigabytes(offer.memory_bytes)]]));
     }
 

@@ -23,12 +23,12 @@
     }
 
     function processor(run, rule) {
-        const shares = rule.pricing.shares(), asked = Object.keys(rule.ask);
+        const asked = Object.keys(rule.ask), all = asked.reduce((sum, name) => sum + rule.ask[name], 0);
         const found = rule.evidence.stores.filter((store) => isAllowed(rule, store.arm))
             .map(({ arm, ...store }) => ({ arm, answers: asked.map((question) => rule.pricing.stores.answered({ arm, ...store }, question)) }));
         const isWhole = (row) => row.answers.every((answer) => answer.seconds);
         const rows = found.filter(isWhole).map(({ arm, answers }) => {
-            const values = answers.map((answer, place) => shares[asked[place]] * median(answer.seconds));
+            const values = answers.map((answer, place) => rule.ask[asked[place]] / all * median(answer.seconds));
             return { arm, values, all: values.reduce((sum, value) => sum + value, 0) };
         }).sort((one, two) => one.all - two.all);
         const parts = (row) => asked.map((name, place) => ({

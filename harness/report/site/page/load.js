@@ -50,7 +50,7 @@
         const loaded = asked.length || run.mixes.some((mix) => mix.arms.some((view) => view.load));
         const left = run.questions.filter((question) => !asked.includes(question)).map((question) => question.name);
         return [
-            h('p', { class: 'lead' }, 'The highest rate is the one at which p95 of the response time stayed within the objective in two different schedules. '
+            h('p', { class: 'lead' }, 'The highest rate is the one at which p95 of the response time stayed within the objective in a schedule that confirms it, and is longer than that of the search. '
                 + 'Response time counts from when a request was due. Only a rate that was sustained has percentiles; at the top of a chart, × is a rate that was not, and ? one whose outcome is not known.'),
             loaded ? legend(run, armsOf(run)) : h('p', { class: 'trouble' }, 'This run put nothing under load: the profiles standard and full do. What it measured of mixes with one client is below.'),
             run.mixes.map((mix) => mixPart(run, mix)), asked.map((question) => questionPart(run, question)),

@@ -43,6 +43,7 @@
             const most = MOST[name], step = most ? (now < most / 2 ? most / 4 : -most / 4) : now * STEP || STEP;
             const found = this.crossings(name, now, step, (value) => this.with(name, value));
             if (name === 'rate') { found.push(this.outgrown(), ...this.freed()); }
+            if (name === 'unforeseen' && !now) { found.push(...this.surprised()); }
             return [false, true].flatMap((up) => found.filter((flip) => flip.up === up)
                 .sort((one, two) => Math.abs(one.value - now) - Math.abs(two.value - now)).slice(0, 1));
         }
@@ -58,7 +59,7 @@
         bound(name) {
             const found = [], tight = this.limit(name, this.best);
             if (tight) {
-                const beyond = this.with(name, tight[1] * (1 - BEYOND)).choose().chosen;
+                const beyond = this.with(name, (tight[1] || tight[0]) * (1 - BEYOND)).choose().chosen;
                 if (!isSame(beyond, [this.best.name])) { found.push(flipOf(name, false, tight, beyond)); }
             }
             if (this.rule.needs[name] !== NEEDS[name]) {
@@ -136,6 +137,12 @@
             return rule.candidates().filter((one) => wanted.includes(one.name) && !one.fails.length && !one.unknown.length);
         }
 
+        /* Returns what is chosen at any share of unforeseen questions if the best candidate cannot answer these. */
+        surprised() {
+            const rule = this.with('unforeseen', BEYOND);
+            return this.serves(this.best.name, rule) ? [] : [flipOf('unforeseen', true, [0, 0, 0], rule.choose().chosen)];
+        }
+
         /* Returns the rate beyond which the best candidate is not known to serve. */
         outgrown() {
             const limit = this.rateLimit(this.best), beyond = (limit[2] || limit[0]) * (1 + BEYOND);
@@ -169,21 +176,21 @@
             return [[low, low, high], ...known, [asked, asked, null], [most, most, most]].sort((one, two) => one[0] - two[0])[0];
         }
 
-        /* Returns the least value of a need that a candidate meets, and its 99% interval; null if unknown. */
+        /* Returns the least value of a need that a candidate is known to meet, and its 99% interval; null if unknown. */
         limit(name, candidate) {
             if (name === 'disk_gb') { return Array(3).fill(this.rule.diskGb(candidate)); }
             if (name === 'load_seconds') {
                 const loads = this.rule.loadSeconds(candidate);
-                const isKnown = candidate.parts.every((part) => part.store.load && isKnownError(part.store.load));
+                if (!loads || !candidate.parts.every((part) => isKnownError(part.store.load))) { return null; }
                 const [low, high] = interval(loads);
-                return isKnown ? [high, low, high] : null;
+                return [high, low, high];
             }
             if (name === 'fresh_seconds') {
                 const fresh = this.rule.freshness.limit(candidate);
-                return fresh && [fresh[0], fresh[1], fresh[0]];
+                return fresh && [fresh[0], fresh[1] || null, fresh[0]];
             }
-            const [low, high] = this.rule.pricing.speed.p95(candidate);
-            return Number.isFinite(high) ? [1000 * high, 1000 * low, 1000 * high] : null;
+            const { speed } = this.rule.pricing, low = 1000 * speed.exceeds(candidate), high = 1000 * speed.p95(candidate)[1];
+            return Number.isFinite(high) ? [high, low || null, high] : null;
         }
     }
 

@@ -40,14 +40,23 @@
         /* Returns the slowest stream that shows that a store serves; null if there is none, or if none is needed. */
         shown(part) { return this.isNeeded ? least(this.able(part), (one, two) => one.rate - two.rate || one.asked - two.asked) : null; }
 
-        /* Returns the least seconds that all stores are known to serve, and from which on it is open; null if unknown. */
+        /* Returns the least seconds that all stores are known to serve, and those below which one is known not to (0 if
+           none are); null if unknown. */
         limit(candidate) {
             const free = this.with({ fresh_seconds: null });
             const high = (one) => one.high === null ? Infinity : one.high;
             const fastest = candidate.parts.map((part) => least(free.able(part), (one, two) => high(one) - high(two) || 0));
             if (!this.isNeeded || !fastest.every((one) => one && one.high !== null)) { return null; }
-            return [Math.max(...fastest.map((one) => one.high)), Math.max(...fastest.map((one) => one.low))];
+            return [Math.max(...fastest.map((one) => one.high)), Math.max(...candidate.parts.map((part) => this.exceeds(part)))];
         }
+
+        /* The seconds within which a store is known not to have 99 of 100 events in answers; 0 if none are. */
+        exceeds(part) {
+            const slower = this.streams(part).filter((one) => !one.never && !one.fails && this.isSlower(part, one));
+            return Math.max(0, ...slower.map((one) => one.low));
+        }
+
+        isSlower(part, stream) { return isAtMost(stream.rate, this.rate) && isAtMost(stream.asked, this.asked(part)); }
 
         /* Returns the highest rate of all questions at which a store is known to serve; infinite if none is needed. */
         most(part) {
@@ -79,7 +88,7 @@
 
         fails(part, stream) {
             const at = `at ${plain(stream.rate)} events a second through ${stream.broker}`, needed = this.needs.fresh_seconds;
-            const isSlower = isAtMost(stream.rate, this.rate) && isAtMost(stream.asked, this.asked(part));
+            const isSlower = this.isSlower(part, stream);
             if (stream.never || (stream.fails && isSlower)) { return stream.never || `${at}: ${stream.fails}`; }
             return isSlower && needed !== null && stream.low > needed ? `${at}, 99 of 100 events are in answers only after ${short(stream.low)} s or more` : '';
         }

@@ -50,10 +50,16 @@
             return slowest(sufficient.filter((loop) => loop.rate === lowest).map((loop) => loop.p95(questions)));
         }
 
+        /* Returns the seconds that the p95 of all the mix's questions is known to exceed at `rate`, which a rate that is no
+           higher tells; 0 if none are. */
+        exceeds(questions, rate) {
+            const known = this.loops.filter((loop) => loop.rate <= rate).map((loop) => loop.p95(questions)[0]);
+            return Math.max(this.slow ? this.objective : 0, ...known);
+        }
+
         /* Whether the p95 of all the mix's questions is known to exceed `seconds` at `rate` requests a second. */
         misses(questions, rate, seconds) {
-            if (this.slow && seconds <= this.objective) { return true; }
-            return this.loops.some((loop) => loop.rate <= rate && loop.p95(questions)[0] > seconds);
+            return this.exceeds(questions, rate) > seconds || (this.slow && seconds <= this.objective);
         }
 
         /* Returns the highest rate known to meet a p95 of `seconds`, and the next that was tried; 0 if none met it. */

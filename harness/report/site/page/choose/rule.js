@@ -60,9 +60,10 @@
             return !refusals(this.evidence, this.needs, this.ask).length && !this.failure(candidate) && !this.doubts(candidate).length;
         }
 
-        /* Returns the seconds until all stores are loaded, one after the other, in each draw. */
+        /* Returns the seconds until all stores are loaded, one after the other, in each draw; null if unknown. */
         loadSeconds(candidate) {
-            return sum(candidate.parts.filter((part) => part.store.load).map((part) => drawn(part.store.load)));
+            const loads = candidate.parts.filter((part) => part.store.load).map((part) => drawn(part.store.load));
+            return loads.length === candidate.parts.length ? sum(loads) : null;
         }
 
         /* Returns how many cores the busiest store needs in each draw, for questions and for new events. */
@@ -86,7 +87,7 @@
             }
             if (needs.load_seconds !== null) {
                 const loads = this.loadSeconds(candidate);
-                if (countOf((draw) => fits(draw) && loads[draw] <= needs.load_seconds) < least) { found.push(`loads in ${range(loads)} s`); }
+                if (loads && countOf((draw) => fits(draw) && loads[draw] <= needs.load_seconds) < least) { found.push(`loads in ${range(loads)} s`); }
             }
             if (needs.p95_ms !== null && this.pricing.speed.misses(candidate, needs.p95_ms / 1000)) {
                 found.push(`its p95 is above ${plain(needs.p95_ms)} ms at ${aSecond(needs.rate)}`);
@@ -176,13 +177,13 @@
 
         offer(candidate, total, cheapestIn) {
             const paid = Object.entries(this.pricing.parts(candidate)).filter(([, draws]) => draws.some((one) => one !== 0));
-            const [low, high] = interval(total), { speed } = this.pricing, [, p95] = speed.p95(candidate);
+            const [low, high] = interval(total), { speed } = this.pricing, [, p95] = speed.p95(candidate), loads = this.loadSeconds(candidate);
             return {
                 name: candidate.name,
                 questions: Object.fromEntries(candidate.parts.map((part) => [part.store.arm, part.questions])),
                 price: { middle: median(total), low, high, paid: Object.fromEntries(paid.map(([name, draws]) => [name, median(draws)])) },
                 cheapest: cheapestIn,
-                load_seconds: median(this.loadSeconds(candidate)),
+                load_seconds: loads && median(loads),
                 disk_bytes: this.diskGb(candidate) * GB,
                 memory_bytes: added(candidate.parts.map((part) => part.store.memory)) * this.needs.replicas,
                 p95: [speed.slow(candidate), Number.isFinite(p95) ? p95 : null],

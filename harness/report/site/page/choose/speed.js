@@ -35,6 +35,12 @@
             return Boolean(found) && found.misses(Object.keys(this.stores.ask), this.needs.rate, seconds);
         }
 
+        /* Returns the seconds that the p95 of a single store is known to exceed at the rate of the needs; 0 if none. */
+        exceeds(candidate) {
+            const found = this.alone(candidate);
+            return found ? found.exceeds(Object.keys(this.stores.ask), this.needs.rate) : 0;
+        }
+
         /* Returns the seconds that the p95 of a single store exceeds at any rate; 0 if none are known. */
         slow(candidate) {
             const found = this.alone(candidate);
