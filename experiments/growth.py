@@ -251,7 +251,7 @@ def _check_file(engines: Sequence[Engine], out: Path) -> None:
         if now.get(engine, cell.scope) != cell.scope:
             differs = f"holds cells of `{cell.scope}`, but now it is `{now[engine]}`"
             raise RequestError(f"{out}: {differs}; name another file with --out")
-    drop_incomplete_line(out, b'{"arm":', "experiments.growth")
+    drop_incomplete_line(out, b'{"record":"growth"', "experiments.growth")
 
 
 def _names(_context: click.Context, _option: click.Parameter, value: str) -> list[str]:

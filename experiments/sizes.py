@@ -61,7 +61,7 @@ def measured(engine: str, layout: str, questions: Sequence[str], folder: Path, s
         folder / f"{engine}-{layout}-{rows}.jsonl": _request(engine, layout, rows, questions, say) for rows in ROWS
     }
     for launches in range(TURN, LAUNCHES + 1, TURN):
-        runs = [measure(replace(request, profile=_profile(launches)), path, say) for path, request in asked.items()]
+        runs = [measure(replace(one, profile=_profile(launches)), path, say) for path, one in asked.items()]
     return [evidence(run, str(path)) for path, run in runs]
 
 

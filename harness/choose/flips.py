@@ -188,7 +188,7 @@ class _Search:
     def _surprised(self) -> Iterator[Flip]:
         """Yields what is chosen at any share of unforeseen questions if the best candidate cannot answer these."""
         rule = self._rule("unforeseen", _BEYOND)
-        if not self._serves(self.best.name, rule):
+        if self.best.name not in {one.name for one in self._in(rule)}:
             yield Flip("unforeseen", True, 0.0, 0.0, 0.0, rule.choose().chosen)
 
     def _outgrown(self) -> Iterator[Flip]:
@@ -238,8 +238,8 @@ class _Search:
             fresh = self.rule.freshness.limit(candidate)
             return (fresh[0], fresh[1] or None, fresh[0]) if fresh else None
         speed = self.rule.pricing.speed
-        low, high = 1000 * speed.exceeds(candidate), 1000 * speed.p95(candidate)[1]
-        return (high, low or None, high) if math.isfinite(high) else None
+        low, high = 1000 * speed.exceeds(candidate), 1000 * speed.p95(candidate)
+        return (max(low, high), low or None, max(low, high)) if math.isfinite(high) else None
 
 
 def _distance(flip: Flip) -> float:

@@ -73,7 +73,7 @@ class Freshness:
     def limit(self, candidate: Candidate) -> tuple[float, float] | None:
         """Returns the least seconds that all stores are known to serve, and those below which one is known not to.
 
-        The latter are 0 if no stream tells them that is as fast or slower, while as many questions or fewer were asked.
+        The second number is 0 unless streams that were no faster show it, during which no more questions were asked.
         The seconds that are needed do not matter. None if nothing is known.
         """
         free = self._with(fresh_seconds=None)
@@ -81,12 +81,16 @@ class Freshness:
         highs = [one.high for one in fastest if one and one.high is not None]
         if not self.needs.follows or len(highs) < len(fastest):
             return None
-        return max(highs), max(self._exceeds(part) for part in candidate.parts)
+        most = max(highs)
+        return most, min(most, max(self._exceeds(part) for part in candidate.parts))
 
     def _exceeds(self, part: Part) -> float:
-        """The seconds within which a store is known not to have 99 of 100 events in answers; 0 if none are."""
-        whole = (one for one in self._streams(part) if not one.never and not one.fails)
-        return max((one.low for one in whole if self._is_slower(part, one)), default=0.0)
+        """The seconds within which a store is known not to have 99 of 100 events in answers, through any broker."""
+        by_broker: dict[str, float] = {}
+        for one in self._streams(part):
+            shows = not one.never and not one.fails and self._is_slower(part, one)
+            by_broker[one.broker] = max(by_broker.get(one.broker, 0.0), one.low if shows else 0.0)
+        return min(by_broker.values(), default=0.0)
 
     def _is_slower(self, part: Part, stream: Streamed) -> bool:
         return _at_most(stream.rate, self.rate) and _at_most(stream.asked, self._asked(part))

@@ -73,7 +73,7 @@ class UnderLoad(msgspec.Struct, frozen=True):
     def exceeds(self, questions: Collection[str], rate: float) -> float:
         """Returns the seconds that the p95 of all the mix's questions is known to exceed at `rate`; 0 if none are.
 
-        A rate that is no higher tells them, because a higher one only makes responses slower.
+        Only loops at `rate` or below count: at a higher rate, responses are slower.
         """
         known = [loop.p95(questions)[0] for loop in self.loops if loop.rate <= rate]
         return max([*known, self.objective if self.slow else 0.0])

@@ -275,7 +275,7 @@ class Rule:
 
     def _offer(self, candidate: Candidate, total: Draws, cheapest: float) -> Offer:
         paid = {name: float(np.median(draws)) for name, draws in self.pricing.parts(candidate).items() if draws.any()}
-        slow, high = self.pricing.speed.slow(candidate), self.pricing.speed.p95(candidate)[1]
+        slow, high = self.pricing.speed.slow(candidate), self.pricing.speed.p95(candidate)
         return Offer(
             candidate.name,
             {part.store.arm: list(part.questions) for part in candidate.parts},

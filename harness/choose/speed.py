@@ -29,14 +29,12 @@ class Speed:
                 return mix
         return next(iter(ask)) if len(ask) == 1 else None
 
-    def p95(self, candidate: Candidate) -> tuple[float, float]:
-        """Returns between which seconds the p95 of the slowest store lies, each bound with 99% confidence.
+    def p95(self, candidate: Candidate) -> float:
+        """Returns the seconds that the p95 of the slowest store is known not to exceed; infinite if none are.
 
         A store that answers a part of the mix is at least as fast as when it answers the whole mix at the same rate.
-        The upper bound is infinite if it is unknown.
         """
-        low, high = zip(*map(self.part_p95, candidate.parts), strict=True)
-        return max(low), max(high)
+        return max(self.part_p95(part)[1] for part in candidate.parts)
 
     def misses(self, candidate: Candidate, seconds: float) -> bool:
         """Whether a single store is known to have a larger p95 than these seconds, with 99% confidence."""

@@ -77,7 +77,7 @@ def choose(run: tuple[str, ...], form: str, **options: Any) -> None:
         click.echo(msgspec.json.format(msgspec.json.encode({"decision": decided, "flips": flipped})))
     else:
         chosen_from = runs[rule.evidence.name]
-        for doubt in doubts(chosen_from, rule.needs.engines):
+        for doubt in dict.fromkeys(doubt for one in runs.values() for doubt in doubts(one, rule.needs.engines)):
             console().print(Text(doubt, style="yellow"))
         decisions.decision(rule, decided, flipped, console())
         operations_tables(chosen_from, console(), rule.needs.engines)

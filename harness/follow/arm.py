@@ -38,6 +38,12 @@ from rollup_bench.workloads.truth.prefixes import Prefixes, numbered
 
 AHEAD, ENCODED = 4.0, 50_000
 """Seconds that are needed before a stream starts, and the events that are made ready in each further one."""
+
+
+class UnaskableError(RequestError):
+    """No question about a plan can be asked while its stream is written, however often it is tried."""
+
+
 ALL = "all events"
 """The name of the question that counts the events at the end."""
 Say = Callable[[str], None]
@@ -85,6 +91,7 @@ class Seen:
     message_bytes: int
     usage: Usage
     kill: Kill | None
+    whole: float | None  # when the stream was stored whole
     answers: Mapping[Phase, list[Answer]]
 
 
@@ -162,7 +169,7 @@ def _ready(request: Request, engine: Engine, plan: Plan, outlet: Outlet, launch:
 
 
 def _asks(request: Request, engine: Engine, plan: Plan, stream: Stream) -> Asks:
-    """The questions about a stream; RequestError if none can be asked while it is written."""
+    """The questions about a stream; UnaskableError if none can be asked while it is written."""
     supported = {
         name: question
         for name, question in request.asks(stream).items()
@@ -175,7 +182,7 @@ def _asks(request: Request, engine: Engine, plan: Plan, stream: Stream) -> Asks:
         except ValueError as refusal:
             left_out[name] = str(refusal)
     if not prefixes:
-        raise RequestError(f"no question can be asked of layout {plan.layout.name} while its stream is written")
+        raise UnaskableError(f"no question can be asked of layout {plan.layout.name} while its stream is written")
     count = Aggregate(stream.days, (Measure(Function.COUNT),))
     return Asks(supported, prefixes, left_out, count if engine.support(count, plan).where is not None else None)
 
@@ -195,7 +202,7 @@ def _seen(request: Request, watching: Watching, ready: Ready, servers: Mapping[s
     usage = Usage(servers)
     watching.run(Begin(schedule, questions), sender, usage, say)
     sender.wait(Watch(seconds=PATIENCE))
-    return Seen(sender.sent, sender.acknowledged, sender.size, usage, watching.kill, watching.answers)
+    return Seen(sender.sent, sender.acknowledged, sender.size, usage, watching.kill, watching.whole, watching.answers)
 
 
 def _line(arm: str, launch: int, bridged: bool, ready: Ready, seen: Seen) -> Followed:
@@ -205,6 +212,8 @@ def _line(arm: str, launch: int, bridged: bool, ready: Ready, seen: Seen) -> Fol
     verdicts = {name: _verdict(question, final[name], stream) for name, question in asks.questions.items()}
     if ALL in final and final[ALL].table is None:
         verdicts[ALL] = f"failed: {final[ALL].error}"
+    whole = np.inf if seen.whole is None else seen.whole
+    failed = [one for one in seen.answers[Phase.WRITTEN] if one.table is None and one.asked < whole]
     return Followed(
         arm=arm,
         launch=launch,
@@ -213,7 +222,7 @@ def _line(arm: str, launch: int, bridged: bool, ready: Ready, seen: Seen) -> Fol
         final=verdicts,
         stored=_count(final[ALL]) if ALL in final else None,
         left_out=asks.left_out,
-        failures=Counter(answer.error for answer in seen.answers[Phase.WRITTEN] if answer.table is None),
+        failures=Counter(answer.error for answer in failed),
         sent=histogram(seen.sent - due),
         published=histogram(seen.acknowledged - due),
         processor=seen.usage.processor,
@@ -222,6 +231,7 @@ def _line(arm: str, launch: int, bridged: bool, ready: Ready, seen: Seen) -> Fol
         resident=seen.usage.resident,
         bridged=bridged,
         kill=seen.kill,
+        whole=None if seen.whole is None else round(seen.whole - start, 6),
     )
 
 

@@ -15,7 +15,7 @@ from rollup_bench.harness.stats.freshness import Glance, lags
 SHARES = (0.5, 0.75, 0.9, 0.95, 0.99)
 """The shares of events for which quantiles of the lags are computed."""
 LATE_SHARE = 0.05
-"""The share of its time after the start by which the last question may be asked late if a schedule was kept."""
+"""A schedule was kept if its last question was late by at most this share of the seconds since the start."""
 PUNCTUAL, PUNCTUAL_SHARE = 0.05, 0.1
 """The p99 of how late messages are sent may be so many seconds, or such a share of the p99 of the freshness."""
 
@@ -27,8 +27,8 @@ answers come, and the share of answers that are right."""
 class Figures(msgspec.Struct, frozen=True):
     """The figures of a stream that an arm followed; times are in seconds.
 
-    `kinds` and `writing` are of the answers that were asked before one had all events. `asked` is how many questions a
-    second were asked then: those of the schedule, or fewer if questions waited for one another.
+    `kinds` and `writing` are of the answers that were asked before the stream was stored. `asked` is how many questions
+    a second were asked then: those of the schedule, or fewer if questions waited for one another.
 
     `fresh` has for each of `SHARES` between which seconds the quantile of the lags of all events lies; it is empty with
     `void`, which says why there are none; `late` means: because messages were sent late. `writing` and `quiet` have the
@@ -90,9 +90,13 @@ def figures(header: Header, followed: Followed) -> Figures:
 
 
 def _while_written(header: Header, followed: Followed) -> list[Asked]:
-    """The answers that were asked before a right answer had all events; the later ones only bound the lags."""
-    whole = [one.done for one in followed.answers if one.kind is Kind.RIGHT and one.low == header.events]
-    return [one for one in followed.answers if one.asked < min(whole, default=np.inf)]
+    """The answers that were asked before the stream was stored; the later ones only bound the lags.
+
+    Older files do not say when it was: there, it was when a right answer had all events.
+    """
+    had = [one.done for one in followed.answers if one.kind is Kind.RIGHT and one.low == header.events]
+    whole = min(had, default=np.inf) if followed.whole is None else followed.whole
+    return [one for one in followed.answers if one.asked < whole]
 
 
 def _rate(header: Header, asked: Sequence[Asked]) -> float:

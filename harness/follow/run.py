@@ -8,7 +8,7 @@ from pathlib import Path
 from rollup_bench.engines.contract import UNANSWERED, Engine
 from rollup_bench.engines.following import follower
 from rollup_bench.errors import RequestError
-from rollup_bench.harness.follow.arm import Place, Say, follow, supported
+from rollup_bench.harness.follow.arm import Place, Say, UnaskableError, follow, supported
 from rollup_bench.harness.follow.killing import Victim, demand_server
 from rollup_bench.harness.follow.request import Request
 from rollup_bench.harness.records.streams import FOLDER, Followed, Header, Record, Unsupported, write
@@ -78,7 +78,8 @@ def followed(
     try:
         return follow(request, engine, plan, place, launch, lambda text: say(f"{arm}: {text}"), victim)
     except UNANSWERED as error:
-        return Unsupported(arm=arm, launch=launch, reason=str(error), failed=True)
+        failed = not isinstance(error, UnaskableError)
+        return Unsupported(arm=arm, launch=launch, reason=str(error), failed=failed)
 
 
 def _new(home: Path, dataset: str, broker: str) -> Path:

@@ -21,7 +21,7 @@ POLL, PAUSE = 0.05, 1.0
 
 
 class Watching:
-    """The follower of one stream, and what is seen of it: the `answers` by phase, and the `kill`."""
+    """The follower of one stream, and what is seen: the `answers` by phase, the `kill`, and when it is `whole`."""
 
     def __init__(self, task: Task, killing: Killing | None) -> None:
         self._task, self._killing = task, killing
@@ -29,6 +29,7 @@ class Watching:
         self._store = Store(task, self._stored)
         self.answers: dict[Phase, list[Answer]] = defaultdict(list)
         self.kill: Kill | None = None
+        self.whole: float | None = None  # when the stream was stored, by `time.monotonic`
 
     def run(self, begin: Begin, sender: Sending, usage: Usage, say: Callable[[str], None]) -> None:
         """Watches until all questions are asked; tells `say` how many events are stored.
@@ -49,7 +50,8 @@ class Watching:
             stored = self._stored.value
             pace.at(stored)
             whole = stored >= self._task.events
-            if whole and not sampled:
+            if whole and self.whole is None:
+                self.whole = time.monotonic()
                 say("asking all questions at the end")
             if written and not sampled and time.monotonic() >= begin.schedule.start:
                 usage.sample(self._store.process, now=whole)  # the last one is taken when all is stored

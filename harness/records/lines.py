@@ -298,7 +298,7 @@ def parse(lines: Iterable[bytes], name: str) -> Iterator[Record]:
 
 
 def _fault(number: int, line: bytes, error: str) -> str:
-    """Returns why a line cannot be decoded; of a first line of another kind, that the file is none of a run."""
+    """Returns why a line cannot be decoded; if the first line is of another kind, that the file holds no run."""
     if number > 1 or not error.endswith(("`$.record`", "field `record`")):
         return f", line {number}: {error}"
     return " was written by `follow`" if b'"record":"streams"' in line else " holds no run"

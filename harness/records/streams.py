@@ -79,7 +79,7 @@ class Followed(_Record, frozen=True, tag="followed"):
 
     arm: str
     launch: int
-    answers: list[Asked]  # while the stream was written, until it was stored
+    answers: list[Asked]  # while the stream was written, and as many questions again once it was stored
     quiet: list[Asked]  # afterwards, while nothing was written
     final: dict[str, str]  # the verdict on each supported question about the whole stream, with its reason
     stored: int | None  # the number of events that the engine counts at the end; None if the layout has no count
@@ -93,6 +93,7 @@ class Followed(_Record, frozen=True, tag="followed"):
     message_bytes: int = 0  # of all messages; 0 if unknown
     bridged: bool = False  # whether the engine reads only Kafka, to which the stream was copied from its broker
     kill: Kill | None = None
+    whole: float | None = None  # seconds after the start when it was stored; None if it was not, and in older files
 
 
 class Unsupported(_Record, frozen=True, tag="unsupported"):

@@ -14,7 +14,7 @@ from rollup_bench.harness.report.terminal import print_item
 from rollup_bench.workloads.layouts import RAW
 
 EVENTS = ("events",)
-"""The tables that raw has on every engine, if a run does not have raw."""
+"""The tables of raw, which are taken if the run did not measure raw."""
 
 
 class ExtraTables(msgspec.Struct, frozen=True):

@@ -45,7 +45,7 @@ class StreamView(msgspec.Struct, frozen=True):
     message: float | None
     resident: tuple[float, float] | None
     killed: str  # what was killed in each stream; empty for nothing
-    caught_up: float | None  # the most seconds until an answer had all events sent before a kill; None if one had not
+    caught_up: float | None  # the most seconds from a kill until an answer had all events sent before; None if none had
 
 
 class StreamsView(msgspec.Struct, frozen=True):

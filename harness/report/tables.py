@@ -86,7 +86,7 @@ def doubts(run: Run, engines: Collection[str] = ()) -> Iterator[str]:
         yield "The run is not complete"
     measured = {engine: before for engine, before in run.header.adapters.items() if not engines or engine in engines}
     if changed := [engine for engine, before in measured.items() if has_changed(engine, before)]:
-        yield f"Changed since the run: the adapter of {', '.join(changed)}"
+        yield f"These adapters have changed since the run: {', '.join(changed)}"
 
 
 def lasted(run: Run) -> str:

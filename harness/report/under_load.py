@@ -24,7 +24,7 @@ class Offered(msgspec.Struct, frozen=True, omit_defaults=True):
 class UnderLoadView(msgspec.Struct, frozen=True, omit_defaults=True):
     """The figures under load of one question or mix on one arm."""
 
-    capacity: float | None  # the most right answers per second of a closed loop without any other; None if none is
+    capacity: float | None  # the most answers per second of a closed loop whose answers were all right; None if none
     offered: list[Offered] = []  # in increasing order of rates
     objective: float | None = None  # the most seconds that p95 should take; None if no rate was offered
     highest: Offered | None = None  # at the highest rate that met the objective in the longer schedule

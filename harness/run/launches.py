@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 import msgspec
@@ -99,7 +99,9 @@ def _earlier(log: RunLog, number: int) -> Run:
 
 def _lacks(log: RunLog, name: str, number: int) -> bool:
     """Whether the run log lacks times of launch `number` for an arm that is right or within bound on this question."""
-    line = log.get(Rounds, question=name, cache="hot", launch=number)
+    line, cached = (log.get(Rounds, question=name, cache=cache, launch=number) for cache in ("hot", "cached"))
+    if cached is not None and cached.failed:
+        return True
     return line is None or any(
         arm in line.failed
         or arm not in line.times
@@ -119,6 +121,8 @@ class _Launch:
     number: int
     names: Sequence[str]
     pace: LaunchPace
+    lost: set[str] = field(default_factory=set)
+    """The arms whose load has failed before this launch."""
 
     def measure(self) -> None:
         """Times the questions; before each launch but the first, layouts may be loaded again, and engines restart."""
@@ -132,12 +136,20 @@ class _Launch:
             self._time(stack, list(self._over(engines)), cache, began)
 
     def _over(self, engines: Sequence[Engine]) -> Iterator[Arm]:
-        """Yields the arms to time over restarted engines; what they store is not counted, which would warm it up."""
+        """Yields the arms to time over restarted engines.
+
+        It does not count the stored rows, because counting would warm up the engine. Only an arm whose load has failed
+        before this launch is loaded again.
+        """
         by_name = {engine.name: engine for engine in engines}
         right = {arm for name in self.names for arm in timed_arms(self.log, name)}
-        for arm in self.arms:
-            if arm.name in right and arm.engine.name in by_name:
-                yield Arm(by_name[arm.engine.name], arm.plan, arm.loaded, arm.reused)
+        for arm in (arm for arm in self.arms if arm.name in right and arm.engine.name in by_name):
+            with log_fault(self.log, arm.name, "loading", passing=RequestError):
+                engine = by_name[arm.engine.name]
+                if arm.name in self.lost:
+                    yield running.load(engine, arm.plan, self.request.events, self.request.home, lambda _: None)
+                else:
+                    yield Arm(engine, arm.plan, arm.loaded, arm.reused)
 
     def _time(self, stack: ExitStack, arms: Sequence[Arm], cache: Cache, began: float) -> None:
         """Times the first requests, then the rounds of all questions, and then each question on each arm alone."""
@@ -164,7 +176,7 @@ class _Launch:
         for line in measured:
             self.log.add(line)
         self._add_faults(measured)
-        failed = {(line.question, arm) for line in measured for arm in line.failed}
+        failed = {(line.question, arm) for line in measured if line.cache == "hot" for arm in line.failed}
         self._alone([(cell, arm) for cell in cells for arm in cell.arms if (cell.question, arm) not in failed], opened)
         mixes.alone(self.request, self.log, list(by_name.values()), asks, self.servers, self.number, self.pace)
 
@@ -239,7 +251,9 @@ class _Launch:
             for arm in (arm for arm in again if arm.engine.name in up):
                 self.pace(Progress(f"loading {arm.name} again", 0.0))
                 with log_fault(self.log, arm.name, "loading", self.number, passing=RequestError):
+                    self.lost.add(arm.name)
                     self._load(by_name[arm.engine.name], arm.plan)
+                    self.lost.remove(arm.name)
 
     def _load(self, engine: Engine, plan: Plan) -> None:
         loading.drop(engine, plan, self.request.home)

@@ -107,7 +107,10 @@ class _LoadTest:
         return list(chain.from_iterable(islice(blocks, math.ceil(self.profile.different / self.mix.length))))
 
     def _target(self, arm: Arm) -> loops.Target:
-        """Returns what clients need to ask the arm; when called first, asks each request once to know its answer."""
+        """Returns what clients need to ask the arm; when called first, asks each request once to know its answer.
+
+        It then also warms up a server that no launch has warmed up.
+        """
         if arm not in self.targets:
             self.say(f"{self.mix.name} on {arm.name}: asking {len(self._requests)} requests before the load test")
             with quietly_closed(arm.engine.session(arm.plan)) as session:
@@ -115,16 +118,18 @@ class _LoadTest:
             connect = Connect(arm.engine.name, self.request.via, self.request.home, budget(), arm.plan)
             expected = Expected(answers, list(map(tolerated, self._requests)))
             client = Endpoint(arm.name, connect, expected, embedded=recipe(arm.engine.name) is None)
-            self.targets[arm] = loops.Target(client, self.mix.name, self._requests, route=partial(route, arm))
+            target = loops.Target(client, self.mix.name, self._requests, route=partial(route, arm))
+            if not self.warm:
+                self.say(f"{self.mix.name} on {arm.name}: warming up")
+                clients = min(max(loops.CLIENTS), arm.engine.sessions)
+                loops.sweep(target, clients, WARM * self.profile.sweep, self._gauge(arm))
+            self.targets[arm] = target
         return self.targets[arm]
 
     def _sweep(self, arm: Arm) -> None:
         numbers = sorted({min(clients, arm.engine.sessions) for clients in loops.CLIENTS})
         asked = {"arm": arm.name, "question": self.mix.name, "cache": "hot"}
         missing = [clients for clients in numbers if not self.log.has(ClosedLoop, **asked, clients=clients)]
-        if missing and not self.warm:
-            self.say(f"{self.mix.name} on {arm.name}: warming up")
-            loops.sweep(self._target(arm), numbers[-1], WARM * self.profile.sweep, self._gauge(arm))
         for clients in missing:
             self.say(f"{self.mix.name} on {arm.name}: closed loop with {clients} clients")
             self._add(arm, loops.sweep(self._target(arm), clients, self.profile.sweep, self._gauge(arm)))

@@ -182,7 +182,7 @@ def test_python_functions_run_in_processes_of_the_server(client: Client, spark_s
 
 
 def test_a_session_that_the_server_has_forgotten_does_not_answer(spark_server: Server, tmp_path: Path) -> None:
-    """A restarted server would make a new session of the same name, without settings and tables; so would this one."""
+    """It would make a new session of the same name, without settings and tables; the test gives it another name."""
     engine, events = Spark(spark_server, tmp_path, BUDGET), few([event(gold=n) for n in range(5)])
     plan = engine.plan(RANDOM, RANDOM.layout("raw"), events.statistics)
     engine.drop(plan)

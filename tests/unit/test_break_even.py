@@ -112,3 +112,12 @@ def test_the_loads_of_a_layout_count_with_their_mean_and_its_interval() -> None:
     heading, row = printed(*lines)
     assert " ".join(heading) == "engine/layout load s load s 99% built s events/s MiB"
     assert row == [arm, "3", "2.43", "to", "3.57", "2", "333", "6.68e-06"]
+
+
+def test_a_load_that_was_reused_from_another_run_is_left_out_of_the_mean() -> None:
+    reused = msgspec.structs.replace(LOAD, seconds=90.0, reused=True)
+    lines = [reused, *(msgspec.structs.replace(LOAD, seconds=each, launch=n) for n, each in ((1, 3.0), (2, 5.0)))]
+    (mean,) = mean_loads(Run(HEAD, lines))
+    assert (mean.cost.seconds, mean.loads) == (4.0, 2)
+    (only,) = mean_loads(Run(HEAD, [reused]))
+    assert (only.cost.seconds, only.loads) == (90.0, 1)

@@ -186,6 +186,24 @@ def test_the_seconds_below_which_another_store_is_fresh_enough_change_the_choice
     assert (flip.up, flip.value, flip.low, flip.high, flip.chosen) == (False, 2.5, 2.0, 2.5, ["b/day"])
 
 
+def test_streams_through_another_broker_are_no_lower_bound_of_freshness() -> None:
+    """Through Kafka, all is known between 0.5 and 1 s; that it takes 3 s through Pulsar does not matter."""
+    both = [of(low=0.5, high=1.0), of("pulsar", low=3.0, high=3.5)]
+    values = {"fresh_seconds": 4.0, "events_a_second": 2000.0, "rate": 5.0}
+    fast = of(low=0.05, high=0.1)
+    (flip,) = [one for one in changing("fresh_seconds", values, a=both, b=[fast]) if not one.up]
+    assert (flip.value, flip.low, flip.high, flip.chosen) == (1.0, 0.5, 1.0, ["b/day"])
+
+
+def test_a_store_whose_questions_waited_was_asked_fewer() -> None:
+    """The last question was due after 11.5 s, and asked after 23 s: half as many a second as the schedule has."""
+    line = streams.followed()
+    late = [msgspec.structs.replace(one, asked=2 * one.due, done=2 * one.due) for one in line.answers]
+    waiting = msgspec.structs.replace(line, answers=late, whole=100.0)
+    assert figures(streams.HEADER, waiting).asked == streams.HEADER.asked / 2
+    assert figures(streams.HEADER, line).asked == streams.HEADER.asked
+
+
 def test_the_seconds_above_which_a_cheaper_store_is_fresh_enough_change_the_choice() -> None:
     values = {"fresh_seconds": 1.0, "events_a_second": 2000.0, "rate": 5.0}
     found = changing("fresh_seconds", values, a=[of(low=2.0, high=3.0)], b=[KEPT])

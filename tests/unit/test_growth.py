@@ -162,7 +162,7 @@ def test_a_killed_run_measures_only_what_its_file_lacks(call: Callable[..., int]
         program.send_signal(signal.SIGKILL)
     assert program.wait() == -signal.SIGKILL
     with stored.open("ab") as file:
-        file.write(b'{"arm":"duckdb/raw","ques')
+        file.write(b'{"record":"growth","arm":"duckdb/raw","ques')
     before = stored.read_bytes()
     complete = before[: before.rindex(b"\n") + 1]
     assert 5 <= complete.count(b"\n") < 16

@@ -158,6 +158,23 @@ def test_under_load_every_answer_is_checked_and_mixes_come_first(rides: Dataset,
     assert not [text for text in said if "office" in text]
 
 
+def test_a_resumed_run_warms_up_what_it_puts_under_load(rides: Dataset, tmp_path: Path) -> None:
+    under = UnderLoad(questions=1, sweep=0.1, requests=40, least=0.2, most=1.0, different=7, objective=10.0)
+    effort = Effort(launches=1, least=2, most=2, warm=0.0, alone=0.01)
+    wanted = request(rides, tmp_path, Profile("standard", rows=(1,), timed=1, checked=1, effort=effort, load=under))
+    said: list[str] = []
+    path, _ = measure(wanted, None, said.append)
+    assert not [text for text in said if "warming up" in text]
+    for tags in ((b"sweep", b"open", b"end"), (b"open", b"end")):
+        lines = path.read_bytes().splitlines(keepends=True)
+        kept = [line for line in lines if not line.startswith(tuple(b'{"record":"%s"' % tag for tag in tags))]
+        assert len(kept) < len(lines)
+        path.write_bytes(b"".join(kept))
+        said.clear()
+        measure(wanted, path, said.append)
+        assert len([text for text in said if "warming up" in text]) == 1
+
+
 def test_each_launch_asks_each_mix_alone_in_whole_blocks(rides: Dataset, tmp_path: Path) -> None:
     mix = Mix(name="office", weights={"by-city": 2, "by-day": 1})
     mixed = msgspec.structs.replace(rides, mixes={"office": mix})

@@ -134,6 +134,16 @@ def test_a_run_that_is_cut_off_or_of_other_events_is_not_submitted(
     assert "other events" in command.refused("submit", str(cut), "--dataset", str(folder / "mine.toml"))
 
 
+def test_a_run_whose_adapter_has_changed_since_is_not_submitted(
+    folder: Path, command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(submissions, "has_changed", lambda engine, before: engine == "duckdb")
+    out = tmp_path / "out.jsonl"
+    asked = ("submit", str(folder / "run.jsonl"), "--dataset", str(folder / "mine.toml"), "--out", str(out))
+    assert "the adapter of duckdb has changed since the run" in command.refused(*asked)
+    assert not out.exists()
+
+
 def test_an_existing_file_is_not_replaced(folder: Path, command: Command, tmp_path: Path) -> None:
     taken = tmp_path / "taken.jsonl"
     taken.write_text("mine")

@@ -75,7 +75,7 @@ function responseChart(run, title, views, { limit, place } = {}) {
         series: loaded.map((view) => ({
             name: view.arm, look: lookOf(run, view.arm),
             points: slowestAtRates(view.load.offered),
-            signs: view.load.offered.filter((one) => one.outcome !== 'sustained').map((one) => [one.rate, one.outcome === 'not sustained' ? '×' : '?']),
+            signs: view.load.offered.filter((one) => one.outcome !== 'sustained').map((one) => [one.rate, ['undecided', 'client too slow'].includes(one.outcome) ? '?' : '×']),
         })),
     });
 }

@@ -40,9 +40,11 @@
         }
         const rule = new Rule(evidenceIn(run).evidence, needs), decision = rule.choose();
         fill('decision', ...marked(sentence(decision), decision.chosen));
-        const since = unique(run.questions.flatMap((question) => question.cells).filter((cell) => cell.changed).map((cell) => engineOf(cell.arm)));
-        const changed = since.length ? ` Changed since the run: the adapter of ${since.join(', ')}.` : '';
-        fill('scope', `${scope(rule)}. Measured on ${day(run.header.started)} with the profile ${run.header.profile} on one machine of ${plural(run.header.budget.cores, 'core')}.${changed}`);
+        const since = unique(run.questions.flatMap((question) => question.cells).filter((cell) => cell.changed).map((cell) => engineOf(cell.arm)))
+            .filter((engine) => !needs.engines.length || needs.engines.includes(engine));
+        const changed = since.length ? ` These adapters have changed since the run: ${since.join(', ')}.` : '';
+        const doubts = [run.busy && ` ${run.busy}.`, !run.summary.complete && ' The run is not complete.', changed].filter(Boolean).join('');
+        fill('scope', `${scope(rule)}. Measured on ${day(run.header.started)} with the profile ${run.header.profile} on one machine of ${plural(run.header.budget.cores, 'core')}.${doubts}`);
         fill('cards', ...cards(run, rule, decision, flips(rule, decision)));
         fill('charts', ...figures(run, rule, decision).filter((content) => content.length).map((content) => h('div', {}, content)));
         fill('operations', operations(run, rule));

@@ -140,7 +140,7 @@
         /* Returns what is chosen at any share of unforeseen questions if the best candidate cannot answer these. */
         surprised() {
             const rule = this.with('unforeseen', BEYOND);
-            return this.serves(this.best.name, rule) ? [] : [flipOf('unforeseen', true, [0, 0, 0], rule.choose().chosen)];
+            return this.in(rule).some((one) => one.name === this.best.name) ? [] : [flipOf('unforeseen', true, [0, 0, 0], rule.choose().chosen)];
         }
 
         /* Returns the rate beyond which the best candidate is not known to serve. */
@@ -189,7 +189,7 @@
                 const fresh = this.rule.freshness.limit(candidate);
                 return fresh && [fresh[0], fresh[1] || null, fresh[0]];
             }
-            const { speed } = this.rule.pricing, low = 1000 * speed.exceeds(candidate), high = 1000 * speed.p95(candidate)[1];
+            const { speed } = this.rule.pricing, low = 1000 * speed.exceeds(candidate), high = Math.max(low, 1000 * speed.p95(candidate));
             return Number.isFinite(high) ? [high, low || null, high] : null;
         }
     }

@@ -47,13 +47,18 @@
             const high = (one) => one.high === null ? Infinity : one.high;
             const fastest = candidate.parts.map((part) => least(free.able(part), (one, two) => high(one) - high(two) || 0));
             if (!this.isNeeded || !fastest.every((one) => one && one.high !== null)) { return null; }
-            return [Math.max(...fastest.map((one) => one.high)), Math.max(...candidate.parts.map((part) => this.exceeds(part)))];
+            const most = Math.max(...fastest.map((one) => one.high));
+            return [most, Math.min(most, Math.max(...candidate.parts.map((part) => this.exceeds(part))))];
         }
 
-        /* The seconds within which a store is known not to have 99 of 100 events in answers; 0 if none are. */
+        /* The seconds within which a store is known not to have 99 of 100 events in answers, through any broker. */
         exceeds(part) {
-            const slower = this.streams(part).filter((one) => !one.never && !one.fails && this.isSlower(part, one));
-            return Math.max(0, ...slower.map((one) => one.low));
+            const lows = new Map();
+            for (const one of this.streams(part)) {
+                const low = !one.never && !one.fails && this.isSlower(part, one) ? one.low : 0;
+                lows.set(one.broker, Math.max(lows.get(one.broker) || 0, low));
+            }
+            return lows.size ? Math.min(...lows.values()) : 0;
         }
 
         isSlower(part, stream) { return isAtMost(stream.rate, this.rate) && isAtMost(stream.asked, this.asked(part)); }

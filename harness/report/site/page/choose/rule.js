@@ -177,7 +177,7 @@
 
         offer(candidate, total, cheapestIn) {
             const paid = Object.entries(this.pricing.parts(candidate)).filter(([, draws]) => draws.some((one) => one !== 0));
-            const [low, high] = interval(total), { speed } = this.pricing, [, p95] = speed.p95(candidate), loads = this.loadSeconds(candidate);
+            const [low, high] = interval(total), { speed } = this.pricing, p95 = speed.p95(candidate), loads = this.loadSeconds(candidate);
             return {
                 name: candidate.name,
                 questions: Object.fromEntries(candidate.parts.map((part) => [part.store.arm, part.questions])),

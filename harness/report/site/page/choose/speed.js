@@ -23,11 +23,8 @@
             return names.length === 1 ? names[0] : null;
         }
 
-        /* Returns between which seconds the p95 of the slowest store lies; the upper bound is infinite if unknown. */
-        p95(candidate) {
-            const bounds = candidate.parts.map((part) => this.partP95(part));
-            return [0, 1].map((end) => Math.max(...bounds.map((bound) => bound[end])));
-        }
+        /* Returns the seconds that the p95 of the slowest store is known not to exceed; infinite if none are. */
+        p95(candidate) { return Math.max(...candidate.parts.map((part) => this.partP95(part)[1])); }
 
         /* Whether a single store is known to have a larger p95 than these seconds, with 99% confidence. */
         misses(candidate, seconds) {
