@@ -7,7 +7,7 @@ from functools import cached_property, lru_cache
 
 from rollup_bench.engines import sql
 from rollup_bench.engines.druid import sketches
-from rollup_bench.engines.partials import SAFE_SUM, Partial
+from rollup_bench.engines.partials import Partial
 from rollup_bench.engines.rollups import SKETCHED, Rollup
 from rollup_bench.workloads import rule
 from rollup_bench.workloads.events import Statistics
@@ -16,6 +16,7 @@ from rollup_bench.workloads.measures import Function, Measure
 from rollup_bench.workloads.questions import Cohort, Funnel, Question
 from rollup_bench.workloads.rule import Part, State
 
+MAX_LONG = 2.0**63
 MAX_EXACT_DOUBLE = 2.0**53
 HALF_BITS = 32
 LOW_MASK = (1 << HALF_BITS) - 1
@@ -84,7 +85,7 @@ class Datasource:
 
     def wide(self, column: str | None) -> bool:
         """Whether `column` has integers whose sum may exceed 64 bits, where Druid's sums wrap around silently."""
-        return self._integer(column) and self.statistics.magnitude.get(str(column), 0.0) >= SAFE_SUM
+        return self._integer(column) and self.statistics.magnitude.get(str(column), 0.0) >= MAX_LONG
 
     @cached_property
     def states(self) -> list[State]:

@@ -26,7 +26,7 @@ from rollup_bench.engines.druid import (
     sketches,
     sql,
 )
-from rollup_bench.engines.druid.client import AUTO, Connection, context
+from rollup_bench.engines.druid.client import Connection
 from rollup_bench.engines.druid.cluster import POLL, Cluster
 from rollup_bench.engines.druid.cohort_tables import CohortTable
 from rollup_bench.engines.druid.datasource import Datasource, quoted
@@ -34,7 +34,7 @@ from rollup_bench.engines.druid.funnel_tables import FunnelTable
 from rollup_bench.engines.druid.http_transport import Transport
 from rollup_bench.engines.druid.loading import Load
 from rollup_bench.engines.druid.planning import Table
-from rollup_bench.engines.druid.server import RECIPE, subquery_bytes
+from rollup_bench.engines.druid.server import RECIPE
 from rollup_bench.engines.druid.sql import Statement
 from rollup_bench.engines.exports import write_server_settings
 from rollup_bench.errors import FailureError, RequestError
@@ -116,8 +116,7 @@ class Druid(Engine):
         for load in loading.loads(plan, plan.tables, events, files, self.budget, Watch()):
             export.write_task(load, folder)
         for template in questions:
-            table = _answering(template.fill(), plan)
-            export.write_query(template, plan, statement, table, context(self._subquery_bytes), folder)
+            export.write_query(template, plan, statement, _answering(template.fill(), plan), folder)
         return export.USAGE
 
     def load(self, plan: Plan, events: Events, watch: Watch) -> Loaded:
@@ -180,8 +179,7 @@ class Druid(Engine):
 
     @contextmanager
     def _session(self, plan: Plan, cached: bool) -> Iterator[Session]:
-        asked = context(self._subquery_bytes, cached)
-        with closing(Connection(Transport(self._broker), asked)) as connection:
+        with closing(Connection(Transport(self._broker), cached)) as connection:
             yield _Session(connection, plan)
 
     def close(self) -> None:
@@ -201,12 +199,6 @@ class Druid(Engine):
             return address
         ((port,),) = self._connection.rows("SELECT plaintext_port FROM sys.servers WHERE server_type = 'broker'")
         return replace(address, port=port)
-
-    @property
-    def _subquery_bytes(self) -> int | str:
-        """The most bytes of a subquery's rows; a cluster of one's own divides its memory itself."""
-        external = self.server is not None and self.server.via == "external"
-        return AUTO if external else subquery_bytes(self.budget)
 
     @cached_property
     def _connection(self) -> Connection:

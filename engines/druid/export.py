@@ -71,9 +71,7 @@ def write_task(load: Load, folder: Path) -> None:
     _write_json(folder / "ingestion" / f"{load.source}.json", {key: task[key] for key in task if key != "id"})
 
 
-def write_query(
-    template: Template, plan: Plan, statement: Write, table: Table, context: msgspec.Raw, folder: Path
-) -> None:
+def write_query(template: Template, plan: Plan, statement: Write, table: Table, folder: Path) -> None:
     """Writes a question as the body of a request to Druid's SQL interface; `statement` writes its SQL."""
     question = template.fill()
 
@@ -82,7 +80,7 @@ def write_query(
         return query.text, query.values
 
     text, values, written = traced(template, bound, lambda name, value: _forms(name, value, question, zone(template)))
-    body: dict[str, Any] = payload(text, [cast(Any, value.default) for value in values], context)
+    body: dict[str, Any] = payload(text, [cast(Any, value.default) for value in values])
     body["parameters"] = [
         ({"name": value.form} if value.form else {}) | parameter
         for value, parameter in zip(values, body["parameters"], strict=True)

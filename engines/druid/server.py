@@ -51,11 +51,6 @@ def heap(role: str, budget: Budget) -> int:
     return max(2 * SMALL, int(_shared(budget) * HEAP[role]))
 
 
-def subquery_bytes(budget: Budget) -> int:
-    """The most bytes of a subquery's rows: a quarter of the broker's heap, so that births of millions fit."""
-    return heap("broker", budget) // 4
-
-
 def _shared(budget: Budget) -> int:
     """The bytes that the JVMs do not need for themselves."""
     return budget.memory - (len(READY) + 1) * RUNTIME
