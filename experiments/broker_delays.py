@@ -20,7 +20,8 @@ from rollup_bench.errors import FailureError
 from rollup_bench.harness.follow.arm import histogram
 from rollup_bench.harness.follow.sending import Outlet, sending
 from rollup_bench.harness.follow.stream import encoded
-from rollup_bench.harness.records.streams import Delays, write
+from rollup_bench.harness.records.run_log import write
+from rollup_bench.harness.records.streams import Delays
 from rollup_bench.harness.report.delays import delays_table
 from rollup_bench.harness.report.terminal import console, ended, progress
 from rollup_bench.harness.run.home import home

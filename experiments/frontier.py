@@ -22,7 +22,8 @@ from rollup_bench.harness.follow.figures import Figures, figures, kept_up
 from rollup_bench.harness.follow.request import Request
 from rollup_bench.harness.follow.run import followed, header
 from rollup_bench.harness.follow.stream import by_time
-from rollup_bench.harness.records.streams import Followed, Header, Unsupported, write
+from rollup_bench.harness.records.run_log import write
+from rollup_bench.harness.records.streams import Followed, Header, Unsupported
 from rollup_bench.harness.report.grid import new_table, print_table
 from rollup_bench.harness.report.streams import between
 from rollup_bench.harness.report.terminal import console, ended, progress

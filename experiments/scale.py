@@ -20,7 +20,8 @@ from rollup_bench.engines.registry import engine_type
 from rollup_bench.engines.spark.server import cluster
 from rollup_bench.errors import FailureError
 from rollup_bench.harness.cli.options import out_option, rows_option
-from rollup_bench.harness.records.clusters import OnCluster, write
+from rollup_bench.harness.records.clusters import OnCluster
+from rollup_bench.harness.records.run_log import write
 from rollup_bench.harness.report.clusters import cluster_tables
 from rollup_bench.harness.report.terminal import console, ended, progress
 from rollup_bench.harness.run import loading

@@ -18,7 +18,8 @@ from rollup_bench.errors import RequestError
 from rollup_bench.harness.follow.figures import Figures, figures, kept_up
 from rollup_bench.harness.follow.run import followed, header
 from rollup_bench.harness.records.lines import parts
-from rollup_bench.harness.records.streams import Followed, read, write
+from rollup_bench.harness.records.run_log import write
+from rollup_bench.harness.records.streams import Followed, read
 from rollup_bench.harness.report.grid import new_table, print_table
 from rollup_bench.harness.report.site.frontier_view import Reach, reaches
 from rollup_bench.harness.report.streams import between

@@ -57,8 +57,8 @@ def pytest_configure(config: pytest.Config) -> None:
     for size in ("COLUMNS", "LINES"):  # readline sets them in the environment of workers, and tables would be cut
         os.environ.pop(size, None)
     os.environ[leftovers.MARK] = leftovers.RUN
-    # Servers of tests live for minutes: the JVM's second compiler, and the verification of classes whose jars are
-    # pinned, would take longer than they save; the first compiler alone has too small a cache.
+    # Servers of tests live for minutes: the JVM's second compiler would take longer than its code saves, and so would
+    # checking classes, whose jars are pinned. With the first compiler alone, the default cache of code is too small.
     os.environ.setdefault(
         "JDK_JAVA_OPTIONS",
         "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m"

@@ -238,8 +238,9 @@ class _Search:
             fresh = self.rule.freshness.limit(candidate)
             return (fresh[0], fresh[1] or None, fresh[0]) if fresh else None
         speed = self.rule.pricing.speed
-        low, high = 1000 * speed.exceeds(candidate), 1000 * speed.p95(candidate)
-        return (max(low, high), low or None, max(low, high)) if math.isfinite(high) else None
+        low = 1000 * speed.exceeds(candidate)
+        high = max(low, 1000 * speed.p95(candidate))
+        return (high, low or None, high) if math.isfinite(high) else None
 
 
 def _distance(flip: Flip) -> float:

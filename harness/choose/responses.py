@@ -46,7 +46,7 @@ class Loop(msgspec.Struct, frozen=True):
             for bucket, count in self.buckets.get(question, {}).items():
                 counts[bucket] = counts.get(bucket, 0) + count
         total = sum(counts.values())
-        reach = NORMAL * math.sqrt(total * SHARE * (1 - SHARE) * self.together)
+        reach = _reach(total, self.together)
         low, high = math.floor(total * SHARE - reach), math.ceil(total * SHARE + reach) + 1
         return _ranked(counts, low, 0.0) / _WIDTH, _ranked(counts, high, math.inf)
 
@@ -111,7 +111,7 @@ def _is_slow(line: ClosedLoop, objective: float) -> bool:
     """Whether the p95 of one client exceeds the objective, with 99% confidence: an order statistic that bounds it."""
     if line.clients != 1 or not line.right:
         return False
-    sure = (line.right * SHARE - NORMAL * math.sqrt(line.right * SHARE * (1 - SHARE))) / line.right
+    sure = SHARE - _reach(line.right) / line.right
     return sure > 0 and histograms.percentile(line.service, sure) > objective
 
 
@@ -126,7 +126,7 @@ def _order(run: Run, mix: Mix) -> list[str]:
 def _loop(line: OpenLoop, order: Sequence[str]) -> Loop | None:
     """Returns an open loop as buckets of response times; None if its outcome is not known."""
     result = loops.read(line)
-    if result.outcome in ("not sustained", "wrong answers", "failed requests"):
+    if result.outcome in loops.MISSED:
         return Loop(line.rate)
     if result.outcome != "sustained":
         return None
@@ -139,6 +139,11 @@ def _loop(line: OpenLoop, order: Sequence[str]) -> Loop | None:
         bucket = math.ceil(math.log(max(time, 1.0) / 1000) / math.log(_WIDTH))
         counts[bucket] = counts.get(bucket, 0) + 1
     return Loop(line.rate, buckets, round(max(together, 1.0), 3))
+
+
+def _reach(total: int, together: float = 1.0) -> float:
+    """How many ranks the p95 of so many responses may be off, with 99% confidence in each direction."""
+    return NORMAL * math.sqrt(total * SHARE * (1 - SHARE) * together)
 
 
 def _ranked(counts: dict[int, int], rank: int, missing: float) -> float:

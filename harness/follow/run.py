@@ -11,7 +11,8 @@ from rollup_bench.errors import RequestError
 from rollup_bench.harness.follow.arm import Place, Say, UnaskableError, follow, supported
 from rollup_bench.harness.follow.killing import Victim, demand_server
 from rollup_bench.harness.follow.request import Request
-from rollup_bench.harness.records.streams import FOLDER, Followed, Header, Record, Unsupported, write
+from rollup_bench.harness.records.run_log import write
+from rollup_bench.harness.records.streams import FOLDER, Followed, Header, Record, Unsupported
 from rollup_bench.harness.run.arms import opened
 from rollup_bench.harness.run.machine import setting
 from rollup_bench.streams import registry

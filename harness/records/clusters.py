@@ -1,12 +1,10 @@
 """The file of clusters of several processes on one machine: a line for each question that a cluster answered right."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
 from rollup_bench.errors import RequestError
-from rollup_bench.workloads.stored import whole
 
 
 class OnCluster(msgspec.Struct, frozen=True, tag_field="record", tag="cluster"):
@@ -35,9 +33,3 @@ def read(path: Path) -> list[OnCluster]:
         raise RequestError(f"{path}: {error.strerror}; give a file that experiments.scale has written") from None
     except (UnicodeError, msgspec.DecodeError) as error:
         raise RequestError(f"{path}: {error}; give a file that experiments.scale has written") from None
-
-
-def write(path: Path, lines: Sequence[OnCluster]) -> None:
-    """Writes the lines into a file, which is never half-written."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    whole(path, lambda part: part.write_bytes(b"".join(msgspec.json.encode(line) + b"\n" for line in lines)))

@@ -33,7 +33,7 @@ def mean_loads(run: Run) -> list[MeanLoad]:
 
 
 def own_loads(costs: Sequence[LoadCost]) -> Sequence[LoadCost]:
-    """Returns the loads of an arm without one that was reused from an earlier run, unless there is no other."""
+    """Returns those loads of an arm that its run made itself; if there are none, the one that it reused."""
     return [cost for cost in costs if not cost.reused] or costs
 
 

@@ -7,7 +7,7 @@ the newer line counts. An incomplete last line of the file is removed.
 import errno
 import os
 import weakref
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -15,6 +15,7 @@ import msgspec
 from rollup_bench.errors import RequestError
 from rollup_bench.harness.records.lines import Ended, Fault, Header, Record, Rounds, T, Verdict, read
 from rollup_bench.turns import locked
+from rollup_bench.workloads.stored import whole
 
 _KEY_FIELDS = ("arm", "engine", "question", "cache", "launch", "clients", "load", "doing")
 Key = tuple[object, ...]
@@ -125,6 +126,12 @@ def append(path: Path, record: msgspec.Struct) -> None:
         except OSError:
             file.truncate(size)
             raise
+
+
+def write(path: Path, records: Sequence[msgspec.Struct]) -> None:
+    """Writes a file with a line for each record, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    whole(path, lambda part: part.write_bytes(b"".join(msgspec.json.encode(record) + b"\n" for record in records)))
 
 
 def drop_incomplete_line(path: Path, begin: bytes, writer: str) -> None:

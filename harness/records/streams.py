@@ -7,7 +7,6 @@ from pathlib import Path
 import msgspec
 
 from rollup_bench.errors import RequestError
-from rollup_bench.workloads.stored import whole
 
 SCHEMA = 1
 FOLDER = "streams"
@@ -131,12 +130,6 @@ def header_of(lines: Sequence[Record]) -> Header:
     if found is None:
         raise RequestError("no stream was followed in this file; give a file that `follow` wrote")
     return found
-
-
-def write(path: Path, lines: Sequence[Record]) -> None:
-    """Writes the lines into a file, which is never half-written."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    whole(path, lambda part: part.write_bytes(b"".join(msgspec.json.encode(line) + b"\n" for line in lines)))
 
 
 def stored(folders: Iterable[Path]) -> list[list[Record]]:

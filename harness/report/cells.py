@@ -104,7 +104,7 @@ class _Findings:
             {(one.question, one.arm, one.versus): one.claim for one in found if one.cache == "hot"}
             for found in (differences(run), processor_differences(run))
         )
-        self._changed = {engine for engine, before in run.header.adapters.items() if has_changed(engine, before)}
+        self._changed = changed_adapters(run)
         self._loads = {load.cost.arm: load.cost for load in mean_loads(run)}
 
     def cell(self, line: Verdict) -> CellView:
@@ -159,6 +159,11 @@ class _Findings:
         before, after = (self._times[Cell(question, "hot", name)].median for name in (raw, arm))
         load = self._loads[arm]
         return None if load.loaded_by else questions_to_repay(load, before - after)
+
+
+def changed_adapters(run: Run) -> list[str]:
+    """Returns the engines of a run whose adapters have changed since."""
+    return [engine for engine, before in run.header.adapters.items() if has_changed(engine, before)]
 
 
 def _claim(claims: Mapping[tuple[str, str, str], Claim], question: str, arm: str, versus: str) -> Claim | None:

@@ -142,8 +142,11 @@ def _remarks(run: Run, cells: int) -> Iterator[str]:
         known = f"{apart} are told apart in {what}, {exact} others are known to ±{width:.0%}, and {open_} are undecided"
         yield f"Of {len(found)} pairs of arms, {known}."
     changing = len(drifting(run))
-    claimed = "; nothing is claimed about these" if changing else ""
-    yield f"In {changing or 'none'} of {cells} cells, times still changed while they were measured{claimed}."
+    if changing:
+        still = f"In {changing} of {cells} cells, times still changed while they were measured"
+        yield f"{still}; nothing is claimed about these."
+    else:
+        yield f"In none of {cells} cells did times still change while they were measured."
     loops = of_type(run.lines, OpenLoop)
     if loops:
         where = "their response times are on the page Under load"

@@ -12,11 +12,10 @@ import msgspec
 
 from rollup_bench.engines.registry import engine_type, names, recipe
 from rollup_bench.engines.settings import changed_settings
-from rollup_bench.engines.source import has_changed
 from rollup_bench.errors import RequestError
 from rollup_bench.harness.records.findings import Run
 from rollup_bench.harness.records.lines import Ended, Submission, Verdict, of_type, parts
-from rollup_bench.harness.report.cells import CellView, by_question
+from rollup_bench.harness.report.cells import CellView, by_question, changed_adapters
 from rollup_bench.harness.report.mixes import MixView, mixes
 from rollup_bench.harness.report.tables import noise
 from rollup_bench.harness.report.under_load import UnderLoadView
@@ -33,7 +32,7 @@ def submission(run: Run, file: Path, events: Events, name: str) -> Submission:
     if not of_type(run.lines, Ended):
         raise RequestError(f"{name}: the run is not complete; `rollup-bench run --out` with this file resumes it")
     engines = sorted(run.header.adapters)
-    if changed := sorted({*engines} & {*names()} - {*_unchanged(run)}):
+    if changed := sorted(changed_adapters(run)):
         told = f"the adapter of {', '.join(changed)} has changed since the run"
         raise RequestError(f"{name}: {told}, so that its jars and settings are not known; run it again")
     return Submission(
@@ -136,8 +135,8 @@ def _other_jars(submitted: Submission, unchanged: Sequence[str]) -> Iterator[str
 
 def _unchanged(run: Run) -> list[str]:
     """Returns the engines of a run whose adapters have not changed since."""
-    adapters = run.header.adapters.items()
-    return [engine for engine, before in adapters if engine in names() and not has_changed(engine, before)]
+    known = {*run.header.adapters} & {*names()}
+    return sorted(known - {*changed_adapters(run)})
 
 
 def _other_figures(said: dict[str, dict[str, float]], found: dict[str, dict[str, float]]) -> Iterator[str]:

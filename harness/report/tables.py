@@ -9,12 +9,11 @@ import msgspec
 from rich.console import Console
 from rich.markup import escape
 
-from rollup_bench.engines.source import has_changed
 from rollup_bench.harness.records.findings import Run, noise_floor
 from rollup_bench.harness.records.lines import Cost, Ended, Fault, Rounds, Verdict, of_type
 from rollup_bench.harness.records.loads import mean_loads
 from rollup_bench.harness.report.cell_table import print_cells
-from rollup_bench.harness.report.cells import by_question
+from rollup_bench.harness.report.cells import by_question, changed_adapters
 from rollup_bench.harness.report.load_table import print_loads
 from rollup_bench.harness.report.mixes import mixes
 from rollup_bench.harness.report.operations import operations_tables
@@ -84,8 +83,7 @@ def doubts(run: Run, engines: Collection[str] = ()) -> Iterator[str]:
         yield words
     if not of_type(run.lines, Ended):
         yield "The run is not complete"
-    measured = {engine: before for engine, before in run.header.adapters.items() if not engines or engine in engines}
-    if changed := [engine for engine, before in measured.items() if has_changed(engine, before)]:
+    if changed := [engine for engine in changed_adapters(run) if not engines or engine in engines]:
         yield f"These adapters have changed since the run: {', '.join(changed)}"
 
 

@@ -24,6 +24,8 @@ OWN_SHARES = ("50%", "80%")
 Drive = Callable[[Endpoint, Work, int, Gauge], Driven]
 """Runs clients as `clients.drive` does; a simulation replaces it."""
 Outcome = Literal["sustained", "not sustained", "undecided", "client too slow", "wrong answers", "failed requests"]
+MISSED = ("not sustained", "wrong answers", "failed requests")
+"""The outcomes with which a rate is known to be too high."""
 
 
 class Target(msgspec.Struct, frozen=True):

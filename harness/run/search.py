@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 
 from rollup_bench.harness.records.lines import ClosedLoop, OpenLoop
-from rollup_bench.harness.run.loops import read, responses
+from rollup_bench.harness.run.loops import MISSED, read, responses
 from rollup_bench.harness.stats import histograms
 from rollup_bench.harness.stats.percentiles import BEYOND, episodes
 
@@ -75,7 +75,7 @@ def meets(record: OpenLoop) -> bool | None:
     responses exceed the p95 or the objective.
     """
     result = read(record)
-    if result.outcome in ("not sustained", "wrong answers", "failed requests"):
+    if result.outcome in MISSED:
         return False
     if result.outcome != "sustained":
         return None

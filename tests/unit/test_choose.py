@@ -18,12 +18,13 @@ from rollup_bench.harness.choose.responses import Loop, UnderLoad, under_load
 from rollup_bench.harness.choose.rule import Decision, Rule
 from rollup_bench.harness.cli.main import cli
 from rollup_bench.harness.records.findings import Run
-from rollup_bench.harness.records.lines import ClosedLoop, Header, Spent
+from rollup_bench.harness.records.lines import ClosedLoop, Spent
 from rollup_bench.harness.report.decisions import described, flip_text
 from rollup_bench.harness.stats import histograms
 from rollup_bench.workloads.mixes import Mix
 from tests.support.command import Command
 from tests.support.evidence import BUSY, decide, loop, loops, run, store
+from tests.support.timed import HEADER
 
 GB = 1e9
 ROLLUP, COHORT = "rollup", "cohort"
@@ -502,10 +503,7 @@ def test_a_single_client_is_called_slow_only_if_its_p95_is_known_to_be() -> None
             service=service,
             spent=Spent(5.0, 1.0),
         )
-        header = Header(
-            dataset="d", rows=1, seed=1, profile="standard", machine={}, versions={}, budget={}, scope=["one node"]
-        )
-        return under_load(Run(header, [line]), Mix(name="m", weights={"q": 1}), "a/raw")
+        return under_load(Run(HEADER, [line]), Mix(name="m", weights={"q": 1}), "a/raw")
 
     found = [of(slow) for slow in (8, 15)]
     assert [one.slow for one in found if one] == [False, True]

@@ -175,7 +175,7 @@ def test_what_servers_used_before_the_stream_does_not_count() -> None:
 
 
 def test_only_a_store_that_refuses_streams_is_known_to_follow_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Any other error, also of a request, may be another time."""
+    """After any other error, the store may follow the next stream, also if a request was wrong."""
 
     def failing(*_: object) -> None:
         raise RequestError("the topic exists")

@@ -137,7 +137,7 @@ def test_a_run_that_is_cut_off_or_of_other_events_is_not_submitted(
 def test_a_run_whose_adapter_has_changed_since_is_not_submitted(
     folder: Path, command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(submissions, "has_changed", lambda engine, before: engine == "duckdb")
+    monkeypatch.setattr("rollup_bench.harness.report.cells.has_changed", lambda engine, before: engine == "duckdb")
     out = tmp_path / "out.jsonl"
     asked = ("submit", str(folder / "run.jsonl"), "--dataset", str(folder / "mine.toml"), "--out", str(out))
     assert "the adapter of duckdb has changed since the run" in command.refused(*asked)
