@@ -12,10 +12,11 @@ import click
 
 from rollup_bench.engines.contract import UNANSWERED, Session
 from rollup_bench.harness.cli.options import engine_argument
+from rollup_bench.harness.records.lines import RIGHT, Kind
 from rollup_bench.harness.report.terminal import ended, progress
 from rollup_bench.harness.run import arms as running
 from rollup_bench.harness.run.home import home
-from rollup_bench.harness.run.verdicts import RIGHT, Judgement, Kind, check
+from rollup_bench.harness.run.verdicts import Judgement, check
 from rollup_bench.servers.budget import budget
 from rollup_bench.workloads import dataset, events
 from rollup_bench.workloads.events import Events

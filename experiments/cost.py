@@ -25,6 +25,7 @@ from rollup_bench.engines.duckdb.engine import DuckDB
 from rollup_bench.engines.spark.engine import Spark
 from rollup_bench.engines.spark.server import RECIPE, cluster
 from rollup_bench.harness.cli.options import rows_option
+from rollup_bench.harness.records.lines import RIGHT
 from rollup_bench.harness.report.terminal import ended
 from rollup_bench.harness.run import loading, verdicts
 from rollup_bench.harness.run.home import home
@@ -125,7 +126,7 @@ def main(rows: int | None, warm_up: int, rounds: int) -> None:
         for kind, question in questions.items():
             for ask in (one, *others.values()):
                 verdict = verdicts.check(question, ask(question), events)
-                if verdict.kind not in verdicts.RIGHT:
+                if verdict.kind not in RIGHT:
                     sys.exit(f"{kind}: the answer is {verdict.kind}: {verdict.reason}")
             for _ in range(warm_up):
                 sample(one, others, question)

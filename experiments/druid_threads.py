@@ -19,6 +19,7 @@ import pyarrow as pa
 from rollup_bench.engines.druid.engine import Druid
 from rollup_bench.engines.druid.server import RECIPE
 from rollup_bench.harness.cli.options import rows_option
+from rollup_bench.harness.records.lines import RIGHT
 from rollup_bench.harness.report.terminal import ended
 from rollup_bench.harness.run import loading, verdicts
 from rollup_bench.harness.run.home import home
@@ -89,9 +90,7 @@ def main(rows: int | None, warm_up: int, rounds: int) -> None:
     events, limits = event_store.prepare(game, home()), Budget(machine.cores, machine.memory // 2)
     with ExitStack() as stack:
         one, more = (stack.enter_context(loaded(n, game, events, limits)) for n in (1, limits.cores))
-        wrong = [
-            v for v in (verdicts.check(QUESTION, ask(), events) for ask in (one, more)) if v.kind not in verdicts.RIGHT
-        ]
+        wrong = [v for v in (verdicts.check(QUESTION, ask(), events) for ask in (one, more)) if v.kind not in RIGHT]
         for _ in range(warm_up):
             one(), more()
         samples = [] if wrong else [ratio(one, more) for _ in range(rounds)]

@@ -24,6 +24,7 @@ from rollup_bench.engines.failures import quietly_closed, reason
 from rollup_bench.errors import RequestError
 from rollup_bench.harness.cli.options import engines_option, layouts_of, layouts_option, out_option, via_option
 from rollup_bench.harness.records.growth import Asked, Cell, read
+from rollup_bench.harness.records.lines import RIGHT, Kind
 from rollup_bench.harness.records.run_log import append, drop_incomplete_line
 from rollup_bench.harness.report.growth import growth_tables
 from rollup_bench.harness.report.terminal import console, ended, progress
@@ -37,7 +38,6 @@ from rollup_bench.harness.run.home import home
 from rollup_bench.harness.run.machine import scope
 from rollup_bench.harness.run.request import answers
 from rollup_bench.harness.run.rounds import TimedQuestion, alone
-from rollup_bench.harness.run.verdicts import RIGHT, Kind
 from rollup_bench.servers.budget import budget
 from rollup_bench.workloads import dataset as datasets
 from rollup_bench.workloads import events as event_store

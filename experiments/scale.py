@@ -21,6 +21,7 @@ from rollup_bench.engines.spark.server import cluster
 from rollup_bench.errors import FailureError
 from rollup_bench.harness.cli.options import out_option, rows_option
 from rollup_bench.harness.records.clusters import OnCluster
+from rollup_bench.harness.records.lines import RIGHT
 from rollup_bench.harness.records.run_log import write
 from rollup_bench.harness.report.clusters import cluster_tables
 from rollup_bench.harness.report.terminal import console, ended, progress
@@ -28,7 +29,7 @@ from rollup_bench.harness.run import loading
 from rollup_bench.harness.run.costs import Meter, gauge
 from rollup_bench.harness.run.home import home
 from rollup_bench.harness.run.rounds import TimedQuestion, alone
-from rollup_bench.harness.run.verdicts import RIGHT, check
+from rollup_bench.harness.run.verdicts import check
 from rollup_bench.servers import Connection
 from rollup_bench.servers.budget import Budget, budget
 from rollup_bench.servers.native import NativeServer

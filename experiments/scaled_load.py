@@ -20,13 +20,13 @@ import psutil
 from rollup_bench.engines.contract import Engine
 from rollup_bench.engines.spark.server import cluster
 from rollup_bench.harness.cli.options import engines_default, layout_option
+from rollup_bench.harness.records.lines import RIGHT, Kind
 from rollup_bench.harness.report.terminal import ended, progress
 from rollup_bench.harness.run import arms as running
 from rollup_bench.harness.run import loading, spark
 from rollup_bench.harness.run.admission import check
 from rollup_bench.harness.run.arms import Arm, Say
 from rollup_bench.harness.run.home import home
-from rollup_bench.harness.run.verdicts import RIGHT, Kind
 from rollup_bench.servers import UP, Server, open_server, processes
 from rollup_bench.servers.budget import budget
 from rollup_bench.servers.watch import Watch

@@ -12,11 +12,11 @@ import numpy as np
 
 from rollup_bench.engines.contract import Session
 from rollup_bench.errors import FailureError
+from rollup_bench.harness.records.lines import RIGHT
 from rollup_bench.harness.report.terminal import ended
 from rollup_bench.harness.run import arms as running
 from rollup_bench.harness.run.admission import check
 from rollup_bench.harness.run.home import home
-from rollup_bench.harness.run.verdicts import RIGHT
 from rollup_bench.harness.stats.abba import abba
 from rollup_bench.harness.stats.estimate import Estimate, estimate, logarithms
 from rollup_bench.workloads import dataset, events

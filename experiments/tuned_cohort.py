@@ -17,7 +17,7 @@ from rich.table import Table
 from rollup_bench.engines.contract import Engine
 from rollup_bench.errors import FailureError
 from rollup_bench.harness.cli.options import engines_option
-from rollup_bench.harness.records.lines import Spent
+from rollup_bench.harness.records.lines import RIGHT, Spent
 from rollup_bench.harness.report.terminal import console, ended
 from rollup_bench.harness.run import arms as running
 from rollup_bench.harness.run.admission import check
@@ -25,7 +25,6 @@ from rollup_bench.harness.run.arms import Arm
 from rollup_bench.harness.run.costs import Meter, gauge
 from rollup_bench.harness.run.home import home
 from rollup_bench.harness.run.replay import domain, replay
-from rollup_bench.harness.run.verdicts import RIGHT
 from rollup_bench.workloads import dataset, events, layouts
 from rollup_bench.workloads.events import Events
 from rollup_bench.workloads.templates import Template

@@ -171,7 +171,8 @@ def opened(file: Path) -> Iterator[tuple[str, Reader, pa.NativeFile, Callable[[i
         assert read is not None
         yield str(file), read, _uncompressed(raw, file.name), _place(file, raw)
         return
-    with zipfile.ZipFile(file) as archive:
+    # unbuffered, since a buffered file tells wrong places while another thread reads it
+    with file.open("rb", buffering=0) as whole, zipfile.ZipFile(whole) as archive:
         members = [m for m in sorted(archive.namelist()) if _reader(m) and Path(m).name[0] not in "._"]
         if not members:
             raise RequestError(f"{file} contains no {WANTED}; put such a file into it")
@@ -182,7 +183,7 @@ def opened(file: Path) -> Iterator[tuple[str, Reader, pa.NativeFile, Callable[[i
                 raise RequestError(f"{file} cannot be read: {error}; extract it and name the folder") from None
             read = _reader(member)
             assert read is not None
-            yield f"{file}/{member}", read, _uncompressed(stream, member), lambda _: _position(archive)
+            yield f"{file}/{member}", read, _uncompressed(stream, member), lambda _: whole.tell()
 
 
 def _uncompressed(stream: Any, name: str) -> pa.NativeFile:
@@ -197,7 +198,3 @@ def _place(file: Path, raw: pa.OSFile) -> Callable[[int], int]:
         return lambda _: whole if raw.closed else int(raw.tell())  # readers close files at their ends
     rows = max(pa.parquet.read_metadata(file).num_rows, 1)
     return lambda before: whole * before // rows
-
-
-def _position(archive: zipfile.ZipFile) -> int:
-    return archive.fp.tell() if archive.fp else 0

@@ -12,6 +12,7 @@ from rollup_bench.harness.choose.responses import UnderLoad, under_load
 from rollup_bench.harness.choose.streamed import Streamed, streamed
 from rollup_bench.harness.records.findings import Cell, Run, drifting, is_hidden, processor_logs
 from rollup_bench.harness.records.lines import (
+    RIGHT,
     Cost,
     LoadCost,
     MixedQuestions,
@@ -25,7 +26,7 @@ from rollup_bench.harness.records.lines import (
 from rollup_bench.harness.records.loads import own_loads
 from rollup_bench.harness.records.routes import different, routes, shares
 from rollup_bench.harness.records.streams import Record
-from rollup_bench.harness.run.verdicts import RIGHT, tolerated
+from rollup_bench.harness.run.verdicts import tolerated
 from rollup_bench.workloads import dataset as datasets
 from rollup_bench.workloads.dataset import Dataset
 from rollup_bench.workloads.layouts import RAW

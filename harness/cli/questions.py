@@ -19,7 +19,7 @@ from rollup_bench.harness.cli.options import (
 )
 from rollup_bench.harness.cli.prepared import prepared
 from rollup_bench.harness.records.findings import Run
-from rollup_bench.harness.records.lines import Verdict, of_type
+from rollup_bench.harness.records.lines import Kind, Verdict, of_type
 from rollup_bench.harness.report import answers as answer_tables
 from rollup_bench.harness.report import formats, tables
 from rollup_bench.harness.report.terminal import console, progress
@@ -28,7 +28,6 @@ from rollup_bench.harness.run import dashboard as dashboards
 from rollup_bench.harness.run.home import home
 from rollup_bench.harness.run.measure import header
 from rollup_bench.harness.run.routes import route
-from rollup_bench.harness.run.verdicts import Kind
 from rollup_bench.servers.budget import budget
 from rollup_bench.workloads import answers
 from rollup_bench.workloads import dataset as datasets

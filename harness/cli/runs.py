@@ -25,7 +25,7 @@ from rollup_bench.harness.cli.options import (
 from rollup_bench.harness.cli.prepared import prepared
 from rollup_bench.harness.records import comparable, history
 from rollup_bench.harness.records.findings import Run
-from rollup_bench.harness.records.lines import Ended, Verdict, of_type, parts
+from rollup_bench.harness.records.lines import RIGHT, Ended, Verdict, of_type, parts
 from rollup_bench.harness.report import tables
 from rollup_bench.harness.report.comparisons import comparison
 from rollup_bench.harness.report.files import show_file
@@ -35,7 +35,6 @@ from rollup_bench.harness.run.home import home
 from rollup_bench.harness.run.measure import measure
 from rollup_bench.harness.run.profiles import PROFILES
 from rollup_bench.harness.run.request import Request
-from rollup_bench.harness.run.verdicts import RIGHT
 from rollup_bench.workloads import dataset as datasets
 from rollup_bench.workloads.dataset import Dataset
 

@@ -6,8 +6,7 @@ from pathlib import Path
 import msgspec
 
 from rollup_bench.errors import RequestError
-from rollup_bench.harness.records.lines import Spent
-from rollup_bench.harness.run.verdicts import Kind
+from rollup_bench.harness.records.lines import Kind, Spent
 
 
 class Asked(msgspec.Struct, frozen=True):

@@ -6,6 +6,7 @@ from the lines of runs' files alone.
 
 import re
 from collections.abc import Iterable, Iterator
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
@@ -64,12 +65,26 @@ class LoadCost(_Record, frozen=True, tag="load"):
     loaded_by: str = ""  # the engine whose tasks loaded parts of the events; empty if the arm's own engine did
 
 
+class Kind(StrEnum):
+    """The kinds of verdict; only answers that are right or within bound are timed."""
+
+    RIGHT = "right"
+    WITHIN = "within bound"
+    WRONG = "wrong"
+    UNSUPPORTED = "unsupported"
+    FAILED = "failed"
+
+
+RIGHT = (Kind.RIGHT, Kind.WITHIN)
+"""The verdicts on answers that may be timed."""
+
+
 class Verdict(_Record, frozen=True, tag="verdict"):
     """The verdict on an arm's answer to a question, and where the engine aggregates the events."""
 
     arm: str
     question: str
-    verdict: Literal["right", "within bound", "wrong", "unsupported", "failed"]
+    verdict: Kind
     where: str = ""
     reason: str = ""
     query: str = msgspec.field(name="asked", default="")  # the exact query that is sent to the engine

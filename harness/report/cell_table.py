@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from rollup_bench.harness.records.lines import parts
+from rollup_bench.harness.records.lines import RIGHT, parts
 from rollup_bench.harness.records.routes import shares
 from rollup_bench.harness.report.cells import CellView
 from rollup_bench.harness.report.grid import (
@@ -19,7 +19,6 @@ from rollup_bench.harness.report.grid import (
     print_table,
 )
 from rollup_bench.harness.report.notes import Note, print_notes
-from rollup_bench.harness.run.verdicts import RIGHT
 
 WIDE = 100
 """The width of a terminal, in characters, from which the table of all figures is printed."""

@@ -11,8 +11,8 @@ from rich.text import Text
 
 from rollup_bench.engines.contract import Where
 from rollup_bench.harness.records.growth import Cell
+from rollup_bench.harness.records.lines import Kind
 from rollup_bench.harness.run.machine import NOT_MEASURED
-from rollup_bench.harness.run.verdicts import Kind
 from rollup_bench.harness.stats.growth import PARTS, SHARE, Growth, Interval, Outcome, growth
 
 SCANS, ROLLUPS = 0.08, 0.15

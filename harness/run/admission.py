@@ -8,14 +8,13 @@ from typing import NamedTuple
 from rollup_bench.engines.contract import Engine, Session, Support, unsupported
 from rollup_bench.engines.failures import quietly_closed, reason
 from rollup_bench.errors import RequestError
-from rollup_bench.harness.records.lines import Fault, Verdict, of_type
+from rollup_bench.harness.records.lines import RIGHT, Fault, Kind, Verdict, of_type
 from rollup_bench.harness.records.run_log import RunLog
 from rollup_bench.harness.run import arms as running
 from rollup_bench.harness.run import verdicts
 from rollup_bench.harness.run.arms import Arm, Say
 from rollup_bench.harness.run.circuit_breaker import CircuitBreaker
 from rollup_bench.harness.run.request import Request, answers
-from rollup_bench.harness.run.verdicts import RIGHT, Kind
 from rollup_bench.workloads.events import Events
 from rollup_bench.workloads.questions import Question
 
@@ -118,7 +117,7 @@ def verdict(
     return Verdict(
         arm=arm.name,
         question=name,
-        verdict=decisive.verdict.kind.value,
+        verdict=decisive.verdict.kind,
         where=decisive.support.where or "",
         reason=decisive.verdict.reason or decisive.support.reason,
         query=_query(arm, default) if decisive.support.where else "",

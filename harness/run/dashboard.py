@@ -11,13 +11,12 @@ import numpy as np
 
 from rollup_bench.engines.contract import Session
 from rollup_bench.engines.failures import quietly_closed
-from rollup_bench.harness.records.lines import Pairs, Record, Rounds, Verdict, of_type
+from rollup_bench.harness.records.lines import RIGHT, Pairs, Record, Rounds, Verdict, of_type
 from rollup_bench.harness.run.admission import check, verdict
 from rollup_bench.harness.run.arms import Arm, Say
 from rollup_bench.harness.run.replay import domain, replay
 from rollup_bench.harness.run.request import answers
 from rollup_bench.harness.run.routes import counted, route
-from rollup_bench.harness.run.verdicts import RIGHT
 from rollup_bench.harness.stats.abba import AGAIN
 from rollup_bench.workloads.events import Events
 from rollup_bench.workloads.questions import Question

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
-from rollup_bench.harness.records.lines import Cost, MixedQuestions, Verdict, of_type
+from rollup_bench.harness.records.lines import RIGHT, Cost, MixedQuestions, Verdict, of_type
 from rollup_bench.harness.records.run_log import RunLog
 from rollup_bench.harness.run import rounds
 from rollup_bench.harness.run.admission import log_fault, timed_arms
@@ -12,7 +12,6 @@ from rollup_bench.harness.run.arms import Arm
 from rollup_bench.harness.run.costs import gauge
 from rollup_bench.harness.run.request import Request
 from rollup_bench.harness.run.rounds import Ask, Progress, TimedQuestion
-from rollup_bench.harness.run.verdicts import RIGHT
 from rollup_bench.servers import Server
 from rollup_bench.workloads.mixes import Mix
 from rollup_bench.workloads.questions import Question

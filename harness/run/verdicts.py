@@ -3,12 +3,12 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import lru_cache
 from typing import Any
 
 import pyarrow as pa
 
+from rollup_bench.harness.records.lines import Kind
 from rollup_bench.workloads import truth
 from rollup_bench.workloads.answers import keys, schema
 from rollup_bench.workloads.events import Events
@@ -16,20 +16,6 @@ from rollup_bench.workloads.measures import Function, Measure
 from rollup_bench.workloads.questions import Aggregate, Cohort, Funnel, Question
 from rollup_bench.workloads.truth import aggregate, cohort, order
 from rollup_bench.workloads.truth.courses import RELATIVE
-
-
-class Kind(StrEnum):
-    """The kinds of verdict; only answers that are right or within bound are timed."""
-
-    RIGHT = "right"
-    WITHIN = "within bound"
-    WRONG = "wrong"
-    UNSUPPORTED = "unsupported"
-    FAILED = "failed"
-
-
-RIGHT = (Kind.RIGHT, Kind.WITHIN)
-"""The verdicts on answers that may be timed."""
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ import pytest
 from rollup_bench.engines.contract import Engine, Plan
 from rollup_bench.engines.registry import engine_type, recipe
 from rollup_bench.errors import FailureError
+from rollup_bench.harness.records.lines import Kind
 from rollup_bench.harness.run import loading, verdicts
-from rollup_bench.harness.run.verdicts import Kind
 from rollup_bench.servers import open_server
 from rollup_bench.servers.watch import Watch
 from rollup_bench.workloads import layouts

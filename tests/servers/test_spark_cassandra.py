@@ -11,6 +11,7 @@ from rollup_bench.engines.contract import Plan
 from rollup_bench.engines.spark_cassandra import token_ranges
 from rollup_bench.engines.spark_cassandra.engine import SparkCassandra
 from rollup_bench.errors import FailureError
+from rollup_bench.harness.records.lines import RIGHT
 from rollup_bench.harness.run import loading, verdicts
 from rollup_bench.servers import Server
 from rollup_bench.servers.watch import Watch
@@ -54,7 +55,7 @@ def test_each_kind_of_question_is_answered_right(
             question = template.fill()
             assert engine.scan(question, plan).ranges > 1
             verdict = verdicts.check(question, session.ask(question), flights)
-            assert verdict.kind in verdicts.RIGHT, (template.name, verdict.reason)
+            assert verdict.kind in RIGHT, (template.name, verdict.reason)
 
 
 def test_a_table_that_is_gone_is_an_error_of_the_engine(engine: SparkCassandra, plan: Plan) -> None:

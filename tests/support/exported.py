@@ -13,9 +13,9 @@ import pyarrow as pa
 import tests.support.datasets as files
 from rollup_bench.engines.contract import Engine
 from rollup_bench.harness.conformance.support import kind
+from rollup_bench.harness.records.lines import RIGHT
 from rollup_bench.harness.report import exports
 from rollup_bench.harness.run import verdicts
-from rollup_bench.harness.run.verdicts import RIGHT
 from rollup_bench.workloads import answers, truth
 from rollup_bench.workloads import dataset as datasets
 from rollup_bench.workloads import events as event_store

@@ -5,7 +5,18 @@ import pytest
 from rich.console import Console
 
 from rollup_bench.harness.records.findings import Run
-from rollup_bench.harness.records.lines import Cost, Ended, LoadCost, Record, Rounds, Spent, Verdict, WarmUp, parse
+from rollup_bench.harness.records.lines import (
+    Cost,
+    Ended,
+    Kind,
+    LoadCost,
+    Record,
+    Rounds,
+    Spent,
+    Verdict,
+    WarmUp,
+    parse,
+)
 from rollup_bench.harness.report.cell_table import print_cells
 from rollup_bench.harness.report.cells import CellView, by_question, comparable
 from rollup_bench.harness.report.tables import busy, lasted, loaded_once, run_table, unsettled
@@ -33,7 +44,7 @@ def timed(launch: int, last: int = 20) -> Rounds:
 
 def run(*lines: Record) -> Run:
     """A run in which both arms answer the question right."""
-    return Run(HEADER, [*(Verdict(arm=arm, question="q", verdict="right") for arm in ARMS), *lines])
+    return Run(HEADER, [*(Verdict(arm=arm, question="q", verdict=Kind.RIGHT) for arm in ARMS), *lines])
 
 
 def views(*lines: Record) -> tuple[CellView, CellView]:
@@ -101,8 +112,8 @@ def printed(found: Run, width: int) -> list[str]:
 
 
 def test_a_wide_table_has_all_figures_of_the_cells_that_were_timed() -> None:
-    unasked = Verdict(arm="druid/raw", question="r", verdict="right")
-    wrong = Verdict(arm="duckdb/raw", question="r", verdict="wrong", reason="2 rows")
+    unasked = Verdict(arm="druid/raw", question="r", verdict=Kind.RIGHT)
+    wrong = Verdict(arm="duckdb/raw", question="r", verdict=Kind.WRONG, reason="2 rows")
     found = run(*LAUNCHES, unasked, wrong)
     assert [line for line in printed(found, 150) if line.strip("─ ")] == [
         "engine/layout median ms 99% interval detects against lowest outcome alone ms client CPU ms CPU against "
@@ -129,7 +140,7 @@ def test_a_narrow_terminal_shows_no_table_and_says_from_which_width_on() -> None
 
 
 def test_reasons_of_right_answers_are_printed_only_if_requests_are_refused() -> None:
-    right = Verdict(arm="duckdb/raw", question="r", verdict="right", reason="a roll-up")
+    right = Verdict(arm="duckdb/raw", question="r", verdict=Kind.RIGHT, reason="a roll-up")
     less = msgspec.structs.replace(right, arm="druid/raw", refused=7, refusal="days")
     assert printed(run(right, less), 90) == [
         "druid/raw: right: not timed: of 100 drawn requests it refuses 7: days; a roll-up (r)"

@@ -20,6 +20,7 @@ from rollup_bench.harness.records.lines import (
     Cost,
     Ended,
     Header,
+    Kind,
     LoadCost,
     MixedQuestions,
     Operations,
@@ -51,7 +52,7 @@ RAW, TUNED = "druid/raw", "druid/tuned"
 
 def verdicts(arm: str) -> list[Record]:
     """An arm answers the questions `q` and `r` right."""
-    return [Verdict(arm=arm, question=question, verdict="right") for question in "qr"]
+    return [Verdict(arm=arm, question=question, verdict=Kind.RIGHT) for question in "qr"]
 
 
 def costs(arm: str, launches: int = 3, engine: float | None = 1.0) -> Iterator[Record]:
@@ -129,9 +130,9 @@ def test_requests_that_read_a_part_of_the_tables_take_the_same_route() -> None:
 @pytest.mark.parametrize(
     ("lines", "kind", "why"),
     [
-        ([Verdict(arm=RAW, question="q", verdict="unsupported", reason="no")], "cannot", "unsupported: no"),
+        ([Verdict(arm=RAW, question="q", verdict=Kind.UNSUPPORTED, reason="no")], "cannot", "unsupported: no"),
         (
-            [Verdict(arm=RAW, question="q", verdict="right", refused=12, refusal="odd spans"), *costs(RAW)],
+            [Verdict(arm=RAW, question="q", verdict=Kind.RIGHT, refused=12, refusal="odd spans"), *costs(RAW)],
             "cannot",
             "of 100 drawn requests it refuses 12: odd spans",
         ),

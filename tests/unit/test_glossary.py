@@ -17,12 +17,11 @@ from rollup_bench.harness.choose.rule import Rule
 from rollup_bench.harness.conformance.report import End, Report
 from rollup_bench.harness.conformance.support import KINDS
 from rollup_bench.harness.records.findings import Run
-from rollup_bench.harness.records.lines import Cache, Operations, Rounds
+from rollup_bench.harness.records.lines import Cache, Kind, Operations, Rounds
 from rollup_bench.harness.report import decisions, kit, tables
 from rollup_bench.harness.report.comparisons import comparison
 from rollup_bench.harness.run import loops
 from rollup_bench.harness.run.profiles import PROFILES
-from rollup_bench.harness.run.verdicts import Kind
 from rollup_bench.harness.stats import claims
 from rollup_bench.workloads.dataset import RESERVED
 from tests.support import ROOT

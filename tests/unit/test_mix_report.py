@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from rollup_bench.harness.records.findings import Run
-from rollup_bench.harness.records.lines import ClosedLoop, MixedQuestions, OpenLoop, Record, Verdict
+from rollup_bench.harness.records.lines import ClosedLoop, Kind, MixedQuestions, OpenLoop, Record, Verdict
 from rollup_bench.harness.report import tables
 from rollup_bench.harness.report.mixes import MixView, mixes
 from rollup_bench.harness.report.under_load import under_load
@@ -16,7 +16,7 @@ from tests.support.mixed import SECOND, alone, closed, opened
 from tests.support.timed import rounds, run
 
 MIX = MixedQuestions(question="m", counts={"q": 3, "r": 1}, story="All day.", refused={"c": "r: unsupported"})
-VERDICTS = [Verdict(arm=arm, question="q", verdict="right") for arm in "abc"]
+VERDICTS = [Verdict(arm=arm, question="q", verdict=Kind.RIGHT) for arm in "abc"]
 
 
 def view(*lines: Record) -> MixView:

@@ -8,7 +8,7 @@ from typing import cast
 import pytest
 
 from rollup_bench.errors import RequestError
-from rollup_bench.harness.records.lines import Verdict
+from rollup_bench.harness.records.lines import Kind, Verdict
 from rollup_bench.harness.records.run_log import RunLog
 from rollup_bench.harness.run.admission import timed
 from rollup_bench.harness.run.profiles import PROFILES
@@ -64,7 +64,7 @@ def test_the_questions_of_a_mix_are_timed_first(tmp_path: Path) -> None:
     flights = datasets.read("flights")
     log = RunLog(tmp_path / "r.jsonl", HEADER)
     for question in flights.questions:
-        log.add(Verdict(arm="duckdb/raw", question=question, verdict="right"))
+        log.add(Verdict(arm="duckdb/raw", question=question, verdict=Kind.RIGHT))
     no_events = cast(Events, None)
     request = Request(
         flights, no_events, ["duckdb"], [raw], flights.questions, "native", tmp_path, 1, PROFILES["quick"]

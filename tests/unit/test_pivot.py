@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from rollup_bench.harness.records.findings import Run
-from rollup_bench.harness.records.lines import LoadCost, MixedQuestions, Record, Verdict
+from rollup_bench.harness.records.lines import Kind, LoadCost, MixedQuestions, Record, Verdict
 from rollup_bench.harness.report.cells import by_question
 from rollup_bench.harness.report.mixes import mixes
 from rollup_bench.harness.report.pivot import MARKS, print_pivot
@@ -30,7 +30,7 @@ def timed(question: str, milliseconds: Mapping[str, float]) -> list[Record]:
 
 
 def verdicts(question: str, arms: Sequence[str], names: Sequence[str]) -> list[Record]:
-    return [Verdict(arm=arm, question=question, verdict=name) for arm, name in zip(arms, names, strict=True)]  # type: ignore[arg-type]
+    return [Verdict(arm=arm, question=question, verdict=Kind(name)) for arm, name in zip(arms, names, strict=True)]
 
 
 def printed(found: Run, width: int) -> str:

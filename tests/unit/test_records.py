@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rollup_bench.errors import RequestError
-from rollup_bench.harness.records.lines import Header, LoadCost, Rounds, Verdict, WarmUp, of_type, read
+from rollup_bench.harness.records.lines import Header, Kind, LoadCost, Rounds, Verdict, WarmUp, of_type, read
 from rollup_bench.harness.records.run_log import RunLog, key, newest
 from rollup_bench.harness.run.costs import Gauge, Meter, stall_seconds
 
@@ -58,7 +58,7 @@ def test_a_run_goes_on_where_it_was_cut_off(tmp_path: Path) -> None:
         file.write(b'{"record":"verdict","arm":"duc')
     log = RunLog(path, msgspec.structs.replace(HEADER, started="later"))
     assert log.has(LoadCost, arm="duckdb/raw", launch=0)
-    verdict = Verdict(arm="duckdb/raw", question="q", verdict="right")
+    verdict = Verdict(arm="duckdb/raw", question="q", verdict=Kind.RIGHT)
     assert not log.has(Verdict, arm="duckdb/raw", question="q")
     log.add(verdict)
     assert log.has(Verdict, arm="duckdb/raw", question="q")

@@ -14,7 +14,7 @@ from rich.console import Console
 from rollup_bench.engines.registry import engine_type
 from rollup_bench.engines.source import adapter_hash
 from rollup_bench.harness.records.findings import Run
-from rollup_bench.harness.records.lines import Route, Verdict
+from rollup_bench.harness.records.lines import Kind, Route, Verdict
 from rollup_bench.harness.report.cells import CellView, by_question
 from rollup_bench.harness.report.tables import run_table
 from rollup_bench.harness.run.arms import Arm
@@ -90,7 +90,7 @@ def test_an_arm_whose_support_raises_has_no_route() -> None:
 
 def cell(*routes: Route, where: str = "at ingest", **header: Any) -> CellView:
     """The cell of one question that was timed by these routes."""
-    verdict = Verdict(arm="duckdb/tuned", question="q", verdict="right", where=where, plan="p")
+    verdict = Verdict(arm="duckdb/tuned", question="q", verdict=Kind.RIGHT, where=where, plan="p")
     arm = verdict.arm
     launches = [
         msgspec.structs.replace(
@@ -121,7 +121,7 @@ def test_a_cell_of_one_route_is_where_its_requests_were_aggregated() -> None:
 def test_a_run_prints_the_shares_of_routes_and_which_adapters_have_changed() -> None:
     shown = {}
     for name, header, requests in (("new", {"adapters": {"duckdb": "0"}}, 3), ("old", {}, 0)):
-        verdict = Verdict(arm="duckdb/tuned", question="q", verdict="right", where="at ingest")
+        verdict = Verdict(arm="duckdb/tuned", question="q", verdict=Kind.RIGHT, where="at ingest")
         routes = (
             {verdict.arm: [Route(("a",), "at ingest", requests), Route(("b",), "at ingest", 1)]} if requests else {}
         )
