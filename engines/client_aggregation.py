@@ -1,6 +1,6 @@
 """Aggregates in the client: merges events or roll-up rows into partial aggregates, and computes answers from these."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -121,6 +121,16 @@ def answer(question: Aggregate, groups: Groups | None, schema: pa.Schema) -> pa.
     return first(question, whole)
 
 
+def answer_of_totals(question: Aggregate, totals: Mapping[str, pa.Array], schema: pa.Schema) -> pa.Table:
+    """The answer in `schema`, without subtotals, if `totals` have one row for each group; OverflowError as above.
+
+    It makes one Arrow table where `answer` makes two, which most of the time of small answers is spent on.
+    """
+    measured = [_of_totals(totals, measure) for measure in question.measures]
+    columns = [*(totals[key] for key in ("bucket", *question.by)), *measured]
+    return first(question, arrange(question, _table(columns, schema)))
+
+
 def _grouping_set(question: Aggregate, by: tuple[str, ...], groups: Groups, schema: pa.Schema) -> pa.Table:
     """The answer's rows grouped by bucket and the dimensions `by`; all other dimensions are NULL."""
     part = merged(groups, ["bucket", *by])
@@ -134,27 +144,37 @@ def _grouping_set(question: Aggregate, by: tuple[str, ...], groups: Groups, sche
     for name in names:
         if name not in columns:
             columns[name] = pa.nulls(part.totals.num_rows)
+    return _table([columns[name] for name in names], schema)
+
+
+def _table(columns: list[pa.Array | pa.ChunkedArray], schema: pa.Schema) -> pa.Table:
     try:
-        return pa.Table.from_arrays([columns[name] for name in names], schema=schema)  # casts columns to their types
+        return pa.Table.from_arrays(columns, schema=schema)  # casts columns to their types
     except pa.ArrowInvalid as error:
         raise OverflowError(str(error)) from None
 
 
 def _measured(part: Groups, measure: Measure) -> pa.ChunkedArray | pa.Array:
-    totals, column = part.totals, str(measure.column)
+    column = str(measure.column)
+    if measure.function is Function.QUANTILE:
+        return _quantile(part, column, measure.at or 0.0)
+    if measure.function is Function.DISTINCT and column in part.values:
+        return _sorted(distinct_counts(part.values[column], part.keys, column), part.keys)[distinct_count(column)]
+    return _of_totals(part.totals, measure)
+
+
+def _of_totals(totals: pa.Table | Mapping[str, pa.Array], measure: Measure) -> pa.ChunkedArray | pa.Array:
+    """The values of a measure for each row of totals, which have the distinct counts that it needs."""
+    column = str(measure.column)
     match measure.function:
         case Function.COUNT:
             return totals[COUNT]
-        case Function.SUM | Function.MIN | Function.MAX:
-            return totals[f"{measure.function}({column})"]
         case Function.MEAN:
             return pc.divide(totals[f"sum({column})"].cast(pa.float64(), safe=False), totals[f"count({column})"])
         case Function.DISTINCT:
-            if distinct_count(column) in totals.column_names:
-                return totals[distinct_count(column)]
-            return _sorted(distinct_counts(part.values[column], part.keys, column), part.keys)[distinct_count(column)]
-        case Function.QUANTILE:
-            return _quantile(part, column, measure.at or 0.0)
+            return totals[distinct_count(column)]
+        case function:
+            return totals[f"{function}({column})"]
 
 
 def distinct_count(column: str) -> str:

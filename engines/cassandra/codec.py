@@ -62,9 +62,14 @@ def partials(pages: list[Page], schema: pa.Schema) -> Columns:
     for name in columns:
         if name.startswith("sum("):
             counts = columns[f"count{name.removeprefix('sum')}"]
-            if np.count_nonzero(counts) < len(counts):
+            if _has_zero(counts):
                 columns[name] = pc.if_else(pc.equal(counts, 0), None, columns[name])
     return columns
+
+
+def _has_zero(counts: pa.Array | pa.ChunkedArray) -> bool:
+    # NumPy is faster for many rows, and slower for a few
+    return 0 in (counts.to_pylist() if len(counts) < 100 else np.asarray(counts))
 
 
 def _numbers(column: pa.Array, form: str) -> list[bytes | None]:

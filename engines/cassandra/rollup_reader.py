@@ -1,5 +1,6 @@
 """Answers aggregates from a roll-up: from its totals, and from its values for distinct counts and quantiles."""
 
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -30,6 +31,7 @@ from rollup_bench.engines.sql import quoted
 from rollup_bench.workloads import calendar
 from rollup_bench.workloads.columns import INSTANT
 from rollup_bench.workloads.filters import Filter, Op, Value
+from rollup_bench.workloads.measures import Function
 from rollup_bench.workloads.questions import Aggregate, Grain
 
 
@@ -78,20 +80,38 @@ class RollupStatements:
         return self.rollup.values.get(column, self.rollup.totals)
 
     @cached_property
-    def counted(self) -> list[str]:
-        """The columns whose stored distinct counts answer the question; none unless it has the roll-up's groups."""
-        layout, question = self.rollup.stored.layout, self.question
-        same = question.grain is layout.grain and question.zone == layout.zone and question.subtotals == "none"
+    def has_stored_buckets(self) -> bool:
+        """Whether the question's buckets are those of the roll-up."""
+        layout = self.rollup.stored.layout
+        return self.question.grain is layout.grain and self.question.zone == layout.zone
+
+    @cached_property
+    def has_stored_groups(self) -> bool:
+        """Whether each row of totals is a group of the question."""
         single = {dimension for dimension, values in self._fixed.items() if len(values) == 1}
-        if not same or self.client_filters or set(question.by) | single != set(layout.by):
-            return []
-        stored = distinct_columns(layout.measures)
-        return [column for column in distinct_columns(question.measures) if column in stored]
+        wanted = set(self.question.by) | single
+        whole = self.question.subtotals == "none" and not self.client_filters
+        return self.has_stored_buckets and whole and wanted == set(self.rollup.stored.layout.by)
+
+    @cached_property
+    def counted(self) -> list[str]:
+        """The columns whose stored distinct counts answer the question; none unless it has the roll-up's groups.
+
+        A column whose quantiles are asked for, too, is not among them, since its values are read in any case.
+        """
+        stored = distinct_columns(self.rollup.stored.layout.measures) if self.has_stored_groups else []
+        read = {measure.column for measure in self.question.measures if measure.function is Function.QUANTILE}
+        return [c for c in distinct_columns(self.question.measures) if c in stored and c not in read]
 
     @cached_property
     def client_merged(self) -> list[str]:
         """The columns whose distinct counts or quantiles the client computes from stored values."""
         return [column for column in value_columns(self.question.measures) if column not in self.counted]
+
+    @cached_property
+    def needs_totals_only(self) -> bool:
+        """Whether the rows of totals are the answer, once those of equal groups are merged."""
+        return not self.client_merged and not self.client_filters and self.question.subtotals == "none"
 
     @cached_property
     def tables(self) -> tuple[str, ...]:
@@ -210,7 +230,14 @@ class RollupReader:
 
     def answer(self, reader: Reader, manifest: Manifest, schema: pa.Schema) -> pa.Table:
         """Sends the statements and computes the answer, in `schema`."""
-        groups = [group for part in self.parts for group in self._groups(part, reader, manifest)]
+        part, known = self.parts[0], self.parts[0].statements
+        if self.parts[1:] or not known.needs_totals_only:
+            groups = [group for part in self.parts for group in self._groups(part, reader, manifest)]
+        else:
+            totals = self._totals(part, reader, manifest)
+            if known.has_stored_groups or len(totals["bucket"]) < 2:
+                return client_aggregation.answer_of_totals(self.question, totals, schema)
+            groups = [Groups(["bucket", *self.question.by], pa.table(totals), {})]
         return client_aggregation.answer(self.question, concatenated(groups) if groups else None, schema)
 
     def requests(self, manifest: Manifest) -> Iterator[tuple[str, tuple[Any, ...]]]:
@@ -227,7 +254,7 @@ class RollupReader:
     def _groups(self, part: RollupPart, reader: Reader, manifest: Manifest) -> Iterator[Groups]:
         """The totals and the values of a part; nothing if no totals match in the part."""
         keys, known = ["bucket", *self.question.by], part.statements
-        totals = self._read(part, reader, manifest, known.rollup.totals, known.totals, known.schema)
+        totals = self._matching(known, self._totals(part, reader, manifest))
         if not totals.num_rows:
             return
         yield Groups(keys, totals, {})
@@ -245,31 +272,42 @@ class RollupReader:
         known, arrow_type = part.statements, part.statements.plan.schema.field(column).type
         table, is_key = known.values_table(column), column not in known.rollup.values
         schema = known.schema_with({VALUE: pa.string() if is_key else arrow_type, COUNT: pa.int64()})
-        rows = self._read(part, reader, manifest, table, known.values(column), schema)
-        if not is_key:
-            return rows
-        return rows.set_column(rows.column_names.index(VALUE), VALUE, codec.unkeyed(rows[VALUE], arrow_type))
+        columns = self._read(part, reader, manifest, table, known.values(column), schema)
+        if is_key:
+            columns[VALUE] = codec.unkeyed(columns[VALUE], arrow_type)
+        return self._matching(known, columns)
+
+    def _totals(self, part: RollupPart, reader: Reader, manifest: Manifest) -> Columns:
+        known = part.statements
+        return self._read(part, reader, manifest, known.rollup.totals, known.totals, known.schema)
+
+    def _buckets(self, starts: pa.Array | pa.ChunkedArray, are_stored: bool) -> pa.Array | pa.ChunkedArray:
+        """The start of the question's bucket in which each of the roll-up's buckets lies; these start at `starts`."""
+        if are_stored:
+            return starts.cast(INSTANT)
+        if self.question.grain is not Grain.ALL:
+            return calendar.of(self.question, starts)
+        start = self.question.span.milliseconds[0].to_bytes(8, sys.byteorder, signed=True)
+        return pa.Array.from_buffers(INSTANT, len(starts), [None, pa.py_buffer(start * len(starts))])
+
+    def _matching(self, known: RollupStatements, columns: Columns) -> pa.Table:
+        """The rows that pass the client's filters, without the columns that only the filters need."""
+        rows = matching(pa.table(columns), known.client_filters)
+        unwanted = [dimension for dimension in known.dimensions if dimension not in self.question.by]
+        return rows.drop_columns(unwanted) if unwanted else rows
 
     def _read(
         self, part: RollupPart, reader: Reader, manifest: Manifest, table: Table, text: str, schema: pa.Schema
-    ) -> pa.Table:
-        """The rows of a statement, with the question's buckets and dimensions."""
-        results = reader.results(part.requests(table, text, manifest))
+    ) -> Columns:
+        """The rows of a statement, with the question's buckets and the dimensions that the statement reads."""
+        known, results = part.statements, reader.results(part.requests(table, text, manifest))
         columns = codec.partials([page for result in results for page in result], schema)
         buckets, (start, end) = columns["bucket"], part.limits
         # without a match, an aggregate on the server returns a row of NULLs
-        if buckets.null_count or not part.statements.limits_time:
+        if buckets.null_count or not known.limits_time:
             inside = pc.and_(pc.greater_equal(buckets, start), pc.less(buckets, end))
             columns = {name: column.filter(inside) for name, column in columns.items()}
-        return self._regrouped(part.statements, columns)
-
-    def _regrouped(self, known: RollupStatements, columns: Columns) -> pa.Table:
-        """The rows that pass the client's filters, with the question's buckets and dimensions."""
-        question, layout, buckets = self.question, known.rollup.stored.layout, columns["bucket"]
-        stored = question.grain is layout.grain and question.zone == layout.zone
-        columns["bucket"] = buckets.cast(INSTANT) if stored else calendar.of(question, buckets)
+        columns["bucket"] = self._buckets(columns["bucket"], known.has_stored_buckets)
         for dimension in known.dimensions:
             columns[dimension] = codec.unkeyed(columns[dimension], known.plan.schema.field(dimension).type)
-        rows = matching(pa.table(columns), known.client_filters)
-        unwanted = [dimension for dimension in known.dimensions if dimension not in question.by]
-        return rows.drop_columns(unwanted) if unwanted else rows
+        return columns

@@ -2,6 +2,7 @@
 
 import math
 import zlib
+from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -157,6 +158,11 @@ class LoadedTable:
     table: Table
     bucket_rows: dict[int, int]
 
+    @cached_property
+    def buckets(self) -> list[int]:
+        """The buckets that have rows, in ascending order."""
+        return sorted(self.bucket_rows)
+
 
 Manifest = dict[str, LoadedTable]
 """The loaded tables by their names."""
@@ -174,14 +180,12 @@ def partitions(
     Without limits, these are all partitions of the table `name`. `leading` holds the values of the clustering columns
     before the time; None stands for any values.
     """
-    table, low, high = manifest[name].table, None, None
+    loaded, low, high = manifest[name], None, None
+    table, buckets = loaded.table, loaded.buckets
     if table.buckets:
         low = high = None if leading is None else key_hash(leading) % table.buckets
     elif table.bucket_width and first is not None and last is not None:
         low, high = first // table.bucket_width, last // table.bucket_width
-    return [
-        (bucket, shard)
-        for bucket, rows in sorted(manifest[name].bucket_rows.items())
-        if (low is None or bucket >= low) and (high is None or bucket <= high)
-        for shard in range(table.shard_count(rows))
-    ]
+    if low is not None and high is not None:
+        buckets = buckets[bisect_left(buckets, low) : bisect_right(buckets, high)]
+    return [(bucket, shard) for bucket in buckets for shard in range(table.shard_count(loaded.bucket_rows[bucket]))]

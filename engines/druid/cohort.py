@@ -144,28 +144,27 @@ def _births(question: Cohort, datasource: Datasource, source: str, parameters: P
     grain = Grain(question.grain or Grain.ALL)
     cohort = "cohort" if question.by else bucket(grain, question.zone, datasource.statistics, "born")
     origin = _origin(question, datasource, "born")
-    start, end = map(parameters.bind, question.span.milliseconds)
-    return (
-        f"SELECT who, born, {cohort} AS cohort, {origin} AS origin FROM (\n{firsts}\n)\n"
-        f"WHERE born >= MILLIS_TO_TIMESTAMP({start}) AND born < MILLIS_TO_TIMESTAMP({end})"
-    )
+    return f"SELECT who, born, {cohort} AS cohort, {origin} AS origin FROM (\n{firsts}\n)"
 
 
 def _first_events(question: Cohort, datasource: Datasource, source: str, parameters: Parameters) -> str:
-    """The SELECT of each subject's birth and, with `by`, the smallest value of the dimension (NULL last) at the birth.
+    """The SELECT of each birth in the span and, with `by`, the dimension's smallest value (NULL last) at the birth.
 
+    Each GROUP BY keeps the births in the span only, because the broker must hold the rows of both sides of a join.
     The SQL avoids Druid's window functions, which allocate 200 MB for each subject and sort text by UTF-16. Instead of
     a window, ARRAY_AGG(DISTINCT ...) collects the dimension's values at a subject's birth, sorted with NULL first.
     """
     who = quoted(datasource.subject)
     where = " AND ".join([f"{who} IS NOT NULL", *conditions(question.birth, parameters)])
     matching = f"FROM {quoted(source)} WHERE {where}"
-    births = f"SELECT {who} AS who, MIN({TIME}) AS born {matching} GROUP BY {who}"
+    start, end = map(parameters.bind, question.span.milliseconds)
+    born_in = f"HAVING MIN({TIME}) >= MILLIS_TO_TIMESTAMP({start}) AND MIN({TIME}) < MILLIS_TO_TIMESTAMP({end})"
+    births = f"SELECT {who} AS who, MIN({TIME}) AS born {matching} GROUP BY {who} {born_in}"
     if question.by is None:
         return births
     by = quoted(question.by)
     keys = who if who == by else f"{who}, {by}"
-    firsts = f"SELECT {who} AS who, {by} AS cohort, MIN({TIME}) AS born {matching} GROUP BY {keys}"
+    firsts = f"SELECT {who} AS who, {by} AS cohort, MIN({TIME}) AS born {matching} GROUP BY {keys} {born_in}"
     both = f"FROM (\n{firsts}\n) AS f\nINNER JOIN (\n{births}\n) AS m ON f.who = m.who\nWHERE f.born = m.born"
     key = code_point_key(question.by, datasource, "f.cohort", parameters)
     cohorts = f"ARRAY_AGG(DISTINCT {key}, {TIES_BYTES}) AS cohorts"

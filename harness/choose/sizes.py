@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from rollup_bench.errors import RequestError
 from rollup_bench.harness.choose.draws import Measured
@@ -18,7 +19,9 @@ from rollup_bench.harness.stats.estimate import LEVEL
 APART = 4  # the largest of the sizes has at least so many times the events of the smallest
 _LAUNCHES, _COLUMNS = 100, 2000
 """The columns of random numbers: for the launches of each size, and for the error of each curve."""
-_BEYOND = 1.25  # a figure is sought between line and power, and beyond each of them by an eighth of their distance
+_EXPONENTS = np.linspace(0.1, 1.3, 121)
+_JUMP = 0.1
+_BEYOND = 1.3  # so much wider is the interval, because a thousand draws tell its ends only roughly
 _SURE = (1 + LEVEL) / 2
 
 
@@ -67,7 +70,7 @@ class _Growing:
         largest = self._stores[-1]
         seconds = {name: self._figure([one.processor.get(name) for one in self._stores]) for name in largest.processor}
         known = {name: figure for name, figure in seconds.items() if figure}
-        missing = {name: "it was not timed in all sizes" for name in seconds if name not in known}
+        missing = dict.fromkeys(seconds.keys() - known, "it was not timed in all sizes, or its times jump between them")
         return msgspec.structs.replace(
             largest,
             processor=known,
@@ -97,64 +100,65 @@ class _Growing:
         return line(self._sizes, known, self._rows) if len(known) == len(self._sizes) else None
 
 
-def predicted(sizes: Sequence[int], figures: Sequence[Measured], rows: float, column: int) -> Measured:
-    """Returns a figure with another number of events, between a straight line and a power of the number of events.
+def predicted(sizes: Sequence[int], figures: Sequence[Measured], rows: float, column: int) -> Measured | None:
+    """Returns a figure with another number of events, which has a fixed part and one that is a power of that number.
 
-    A figure with a fixed part and one that grows with the events lies on the line; one that grows ever more slowly,
-    like the groups of a roll-up, lies near the power. Errors of launches weigh as they do in the power, and are
-    taken to be alike in all sizes, since few launches tell an error badly; figures of the same launch of the same size
-    still vary together. The random number of the error of the curve is that of `column`.
+    The interval holds what all such curves say that the measured figures do not rule out (their profile likelihood).
+    Errors of launches are taken to be alike in all sizes, since few launches tell an error badly; figures of the same
+    launch of the same size still vary together. The random number of the error of the curve is that of `column`. None
+    if the figures jump: if they miss every curve by more than a tenth, and by more than their errors.
     """
-    power = _Power.of(sizes, figures, rows)
-    straight = math.log(line(sizes, [one.value for one in figures], rows))
-    taken, free = (sum(len(one.steps) - lost for one in figures) for lost in (0, 1))
-    wide = _pooled(figures) * student.quantile(_SURE, free) / student.quantile(_SURE, taken)
-    apart = _BEYOND * abs(straight - power.centre) / 2 / student.quantile(_SURE, taken)
+    curves = [_Curve.of(sizes, [one.value for one in figures], rows, exponent) for exponent in _EXPONENTS]
+    best, error = min(curves, key=lambda one: one.missed), _pooled(figures)
+    taken, free = (student.quantile(_SURE, sum(len(one.steps) - lost for one in figures)) for lost in (0, 1))
+    misfit = best.missed / (len(sizes) - 2)
+    if misfit > max(_JUMP, free * error) ** 2:
+        return None
+    furthest = best.missed + free**2 * max(misfit, error**2)
+    spans = [one.span(math.sqrt(furthest - one.missed)) for one in curves if one.missed <= furthest]
+    low, high = min(low for low, _ in spans), max(high for _, high in spans)
     steps = [
-        (_LAUNCHES * (place + 1) + launch, weight * step * wide / (_pooled([one]) or 1.0))
-        for place, (weight, one) in enumerate(zip(power.weights, figures, strict=True))
+        (_LAUNCHES * (place + 1) + launch, weight * step * error / (_pooled([one]) or 1.0) * free / taken)
+        for place, (weight, one) in enumerate(zip(best.weights, figures, strict=True))
         for launch, step in one.steps
     ]
     noise = math.hypot(*(step for _, step in steps))
-    curve = math.sqrt(apart**2 + 2 * apart * noise)  # so that errors of launches are added to the distance
-    return Measured((straight + power.centre) / 2, (*steps, (column, math.hypot(curve, power.misfit))))
+    curve = math.sqrt(max((_BEYOND * (high - low) / 2 / taken) ** 2 - noise**2, 0.0))
+    return Measured((low + high) / 2, (*steps, (column, curve)))
 
 
 def line(sizes: Sequence[int], amounts: Sequence[float], rows: float) -> float:
     """Returns the value at `rows` of the line, rising or flat, that fits amounts best by their relative errors."""
-    x, y = np.asarray(sizes, np.float64), np.asarray(amounts)
-    if not y.all():
-        return float(y.max())
-    weights = 1 / y**2
-    centre, middle = np.average(x, weights=weights), np.average(y, weights=weights)
-    slope = max(float(weights @ ((x - centre) * (y - middle)) / (weights @ (x - centre) ** 2)), 0.0)
-    if slope * centre > middle:  # the amount without events is not negative
-        return float(weights @ (x * y) / (weights @ x**2) * rows)
-    return float(middle + slope * (rows - centre))
+    return math.exp(_Curve.of(sizes, amounts, rows, 1.0).centre) if all(amounts) else max(amounts)
 
 
-class _Power(NamedTuple):
-    """The logarithm of a figure that grows as a power of the number of events.
+class _Curve(NamedTuple):
+    """The logarithm of a figure at a number of events, on a curve that was fitted by the relative errors of figures.
 
-    `weights` are those of the logarithms of the measured figures. `misfit` is the error by which the figures miss the
-    power in addition to the errors of their launches.
+    The curve is a fixed part and a multiple of a power of the number of events; neither is negative. `weights` are
+    those of the logarithms of the measured figures. `missed` is the sum of the squares of the relative errors.
     """
 
     centre: float
-    weights: list[float]
-    misfit: float
+    weights: NDArray[np.float64]
+    missed: float
 
     @classmethod
-    def of(cls, sizes: Sequence[int], figures: Sequence[Measured], rows: float) -> "_Power":
-        """Fits the power to figures in several sizes."""
-        x, y = np.log(sizes), np.array([one.centre for one in figures])
-        apart = x - x.mean()
-        slopes = apart / (apart @ apart)
-        exponent = float(slopes @ y)
-        weights = 1 / len(x) + (math.log(rows) - x.mean()) * slopes
-        missed = float(((y - y.mean() - exponent * apart) ** 2).sum()) / (len(x) - 2)
-        misfit = math.sqrt(max(missed - _pooled(figures) ** 2, 0.0) * float(weights @ weights))
-        return cls(float(y.mean() + exponent * (math.log(rows) - x.mean())), weights.tolist(), misfit)
+    def of(cls, sizes: Sequence[int], values: Sequence[float], rows: float, exponent: float) -> "_Curve":
+        """Fits the curve with this exponent to values in several sizes."""
+        parts = np.stack([np.ones(len(sizes)), (np.array(sizes) / rows) ** exponent]) / np.array(values)
+        shares = np.linalg.pinv(parts.T)
+        fixed, growing = shares.sum(axis=1)
+        if fixed < 0 or growing < 0:
+            parts = parts[1:] if fixed < 0 else parts[:1]
+            shares = np.linalg.pinv(parts.T)
+        value, errors = float(shares.sum()), shares.sum(axis=1) @ parts - 1
+        return cls(math.log(value), shares.sum(axis=0) / value, float(errors @ errors))
+
+    def span(self, error: float) -> tuple[float, float]:
+        """The logarithms between which the figure lies if those of the measured figures have this error together."""
+        reach = error * math.hypot(*self.weights)
+        return self.centre - reach, self.centre + reach
 
 
 def _pooled(figures: Sequence[Measured]) -> float:

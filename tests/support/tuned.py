@@ -59,6 +59,7 @@ BODIES = [
     'kind = "funnel"\nsteps = [{ did = "open" }, {}, { country = { null = false } }]\n'
     'window = "$window"\nby = ["level"]',
     'kind = "funnel"\nsteps = [{ gold = { le = "$whole" } }, { gold = { ge = 1 } }]\nwindow = 8_000_000\nby = ["did"]',
+    'kind = "aggregate"\ngrain = "month"\nmeasures = ["distinct(gold)", "quantile(gold, 0.5)", "distinct(user)"]',
 ]
 PARAMETERS = {"did": "buy", "width": 30, "limit": 0.5, "whole": 1, "window": 100_000}
 """The parameters other than dates and their defaults."""

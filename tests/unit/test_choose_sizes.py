@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from rollup_bench.errors import RequestError
 from rollup_bench.harness.choose.draws import Measured
@@ -30,6 +31,13 @@ def figures(curve: Callable[[float], float], rng: np.random.Generator, noise: fl
     return [Measured.of({launch: curve(n) * float(np.exp(rng.normal(0, noise))) for launch in range(6)}) for n in SIZES]
 
 
+def expected(known: list[Measured], rows: float, column: int = COLUMN) -> NDArray[np.float64]:
+    """The draws of the figure with another number of events."""
+    found = predicted(SIZES, known, rows, column)
+    assert found is not None
+    return found.draws()
+
+
 def of_rows(rows: int, seconds: float = 0.01, **others: object) -> Evidence:
     """A run of one store."""
     return run(store("druid/tuned", {"q": seconds}, bytes=100.0 * rows, **others), rows=rows, name=f"{rows}.jsonl")
@@ -38,7 +46,7 @@ def of_rows(rows: int, seconds: float = 0.01, **others: object) -> Evidence:
 @pytest.mark.parametrize("curve", CURVES.values(), ids=CURVES)
 def test_twice_as_many_events_cost_what_the_interval_says(curve: Callable[[float], float]) -> None:
     rng = np.random.default_rng(7)
-    draws = [predicted(SIZES, figures(curve, rng), 2 * SIZES[-1], COLUMN).draws() for _ in range(100)]
+    draws = [expected(figures(curve, rng), 2 * SIZES[-1]) for _ in range(100)]
     intervals = [interval(one, 0.99) for one in draws]
     assert sum(low <= curve(2 * SIZES[-1]) <= high for low, high in intervals) >= 98
     assert np.median([high / low for low, high in intervals]) <= 1.5
@@ -47,16 +55,18 @@ def test_twice_as_many_events_cost_what_the_interval_says(curve: Callable[[float
 @pytest.mark.parametrize("curve", CURVES.values(), ids=CURVES)
 def test_ten_times_as_many_events_cost_what_the_interval_says(curve: Callable[[float], float]) -> None:
     rng = np.random.default_rng(8)
-    found = [interval(predicted(SIZES, figures(curve, rng), 10 * SIZES[-1], COLUMN).draws(), 0.99) for _ in range(100)]
+    found = [interval(expected(figures(curve, rng), 10 * SIZES[-1]), 0.99) for _ in range(100)]
     assert sum(low <= curve(10 * SIZES[-1]) <= high for low, high in found) >= 98
+
+
+def test_a_figure_that_jumps_between_sizes_is_not_extrapolated() -> None:
+    jumping = figures(lambda n: 0.005 if n < 2_000_000 else 0.013 + 1e-10 * n, np.random.default_rng(9))
+    assert predicted(SIZES, jumping, 2 * SIZES[-1], COLUMN) is None
 
 
 def test_intervals_widen_with_the_distance() -> None:
     known = figures(CURVES["a fixed cost and a scan"], np.random.default_rng(9))
-    widths = [
-        np.divide(*interval(predicted(SIZES, known, factor * SIZES[-1], COLUMN).draws(), 0.99)[::-1])
-        for factor in (1, 2, 5, 10)
-    ]
+    widths = [np.divide(*interval(expected(known, factor * SIZES[-1]), 0.99)[::-1]) for factor in (1, 2, 5, 10)]
     assert all(less < more for less, more in pairwise(widths))
 
 
@@ -110,7 +120,7 @@ def test_a_question_that_a_size_lacks_is_not_known() -> None:
     runs = [of_rows(size) for size in SIZES[:2]]
     runs.append(run(store("druid/tuned", {"q": 0.01, "r": 0.01}), rows=SIZES[2]))
     found = of_size(runs, 20_000_000)
-    assert found.stores[0].unsure == {"r": "it was not timed in all sizes"}
+    assert found.stores[0].unsure == {"r": "it was not timed in all sizes, or its times jump between them"}
 
 
 def test_a_choice_beyond_the_measured_sizes_knows_no_times_under_load() -> None:
@@ -129,5 +139,5 @@ def test_runs_of_different_datasets_are_refused() -> None:
 
 def test_figures_of_one_launch_still_vary_together() -> None:
     both = [[measured(scale * size, "same") for size in SIZES] for scale in (1e-8, 3e-8)]
-    first, second = (predicted(SIZES, each, 10_000_000, COLUMN + place).draws() for place, each in enumerate(both))
+    first, second = (expected(each, 10_000_000, COLUMN + place) for place, each in enumerate(both))
     assert np.corrcoef(np.log(first), np.log(second))[0, 1] > 0.1
