@@ -122,9 +122,10 @@ def answer(question: Aggregate, groups: Groups | None, schema: pa.Schema) -> pa.
 
 
 def answer_of_totals(question: Aggregate, totals: Mapping[str, pa.Array], schema: pa.Schema) -> pa.Table:
-    """The answer in `schema`, without subtotals, if `totals` have one row for each group; OverflowError as above.
+    """The answer in `schema`, without subtotals, if `totals` have one row for each group.
 
-    It makes one Arrow table where `answer` makes two, which most of the time of small answers is spent on.
+    Making Arrow tables takes most of the time of a small answer: this function makes one, `answer` two. OverflowError
+    if an integer does not fit 64 bits.
     """
     measured = [_of_totals(totals, measure) for measure in question.measures]
     columns = [*(totals[key] for key in ("bucket", *question.by)), *measured]
@@ -164,7 +165,7 @@ def _measured(part: Groups, measure: Measure) -> pa.ChunkedArray | pa.Array:
 
 
 def _of_totals(totals: pa.Table | Mapping[str, pa.Array], measure: Measure) -> pa.ChunkedArray | pa.Array:
-    """The values of a measure for each row of totals, which have the distinct counts that it needs."""
+    """A measure's value in each row of totals; a distinct count must be a column of them."""
     column = str(measure.column)
     match measure.function:
         case Function.COUNT:

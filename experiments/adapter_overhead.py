@@ -65,7 +65,7 @@ class Overhead(msgspec.Struct, frozen=True):
 def overheads(engine: str, pairs: int = 400) -> dict[str, Overhead]:
     """Loads the flights; returns the overhead over each library from `pairs` ABBA pairs on one row.
 
-    On many rows there are a twentieth as many pairs. Half as many pairs are asked first, to warm up.
+    On many rows there are a twentieth as many pairs. Pairs before them, which are not counted, warm up.
     """
     flights = dataset.read("flights")
     rows = events.prepare(flights, home())
@@ -98,8 +98,9 @@ def _added(arm: Arm, session: Session, make: MakeBare, question: Aggregate, pair
     questions = [moved(question, days) for days in range(DAYS)]
     bare = [make(arm, session, each) for each in questions]
     turns = cycle(zip(questions, bare, strict=True))
-    samples = (_pair(session, [next(turns), next(turns)]) for _ in range(pairs + pairs // 2))
-    return list(islice(samples, pairs // 2, None)), float(np.mean([read() for read in bare]))
+    first = max(pairs // 2, DAYS)
+    samples = (_pair(session, [next(turns), next(turns)]) for _ in range(first + pairs))
+    return list(islice(samples, first, None)), float(np.mean([read() for read in bare]))
 
 
 def _pair(session: Session, both: Sequence[tuple[Aggregate, Bare]]) -> float:

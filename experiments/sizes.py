@@ -18,7 +18,7 @@ import click
 
 from rollup_bench.errors import FailureError
 from rollup_bench.harness.choose.evidence import Evidence, evidence
-from rollup_bench.harness.choose.sizes import extrapolated
+from rollup_bench.harness.choose.sizes import NO_CURVE, extrapolated
 from rollup_bench.harness.cli.options import engines_default, layouts_option, out_option, questions_option
 from rollup_bench.harness.report.grid import new_table, print_table
 from rollup_bench.harness.report.terminal import console, ended, progress
@@ -41,18 +41,25 @@ WIDEST = 1.5
 
 
 class Compared(NamedTuple):
-    """The processor seconds of a question on an arm: the interval that was expected, and the measured value."""
+    """The processor seconds of a question on an arm: the interval that was expected, and the measured value.
+
+    Without an interval, the smaller sizes fit no curve, and nothing is expected.
+    """
 
     arm: str
     question: str
-    low: float
-    high: float
+    interval: tuple[float, float] | None
     value: float
 
     @property
-    def is_within(self) -> bool:
-        """Whether the measured value lies in the interval."""
-        return self.low <= self.value <= self.high
+    def span(self) -> float:
+        """The factor that the interval spans; 1 without an interval."""
+        return self.interval[1] / self.interval[0] if self.interval else 1.0
+
+    @property
+    def is_outside(self) -> bool:
+        """Whether the measured value lies outside of the interval."""
+        return self.interval is not None and not self.interval[0] <= self.value <= self.interval[1]
 
 
 def measured(engine: str, layout: str, questions: Sequence[str], folder: Path, say: Say) -> list[Evidence]:
@@ -84,10 +91,12 @@ def compared(found: Sequence[Evidence]) -> Iterator[Compared]:
     """
     *smaller, largest = found
     (expected,), (store,) = extrapolated(smaller, largest.rows).stores, largest.stores
-    if unknown := ", ".join(name for name in largest.questions if name not in expected.processor | store.cannot):
+    told = expected.processor.keys() | store.cannot.keys()
+    if unknown := ", ".join(q for q in largest.questions if q not in told and expected.unsure.get(q) != NO_CURVE):
         raise FailureError(f"{store.arm}: not timed well enough in every size: {unknown}; leave out by --questions")
-    for name, known in expected.processor.items():
-        yield Compared(store.arm, name, *interval(known.draws(), LEVEL), store.processor[name].value)
+    for name, measured_here in store.processor.items():
+        known = expected.processor.get(name)
+        yield Compared(store.arm, name, interval(known.draws(), LEVEL) if known else None, measured_here.value)
 
 
 @click.command()
@@ -103,13 +112,17 @@ def main(engines: list[str], layouts: list[str], questions: list[str], out: Path
             lines += compared(measured(*arm, questions, out, say))
     table = new_table("arm", "question", right=["expected ms", "measured ms", "span", ""])
     for one in lines:
-        low, high, value = (f"{1e3 * seconds:.3g}" for seconds in (one.low, one.high, one.value))
-        span, outside = f"{one.high / one.low:.2f}", "" if one.is_within else "outside"
-        table.add_row(one.arm, one.question, f"{low} to {high}", value, span, outside)
+        span = " to ".join(f"{1e3 * seconds:.3g}" for seconds in one.interval) if one.interval else "no curve fits"
+        wide, outside = f"{one.span:.2f}" if one.interval else "", "outside" if one.is_outside else ""
+        table.add_row(one.arm, one.question, span, f"{1e3 * one.value:.3g}", wide, outside)
     print_table(table, console())
-    within, widest = sum(one.is_within for one in lines), max(one.high / one.low for one in lines)
-    click.echo(f"{within} of {len(lines)} figures lie in their intervals, which span at most a factor of {widest:.2f}")
-    sys.exit(within < len(lines) or widest > WIDEST)
+    told, widest = [one for one in lines if one.interval], max(one.span for one in lines)
+    within = sum(not one.is_outside for one in told)
+    click.echo(
+        f"{within} of {len(told)} figures lie in their intervals, which span at most a factor of {widest:.2f};"
+        f" {len(lines) - len(told)} others fit no curve"
+    )
+    sys.exit(within < len(told) or widest > WIDEST)
 
 
 if __name__ == "__main__":

@@ -171,7 +171,7 @@ def opened(file: Path) -> Iterator[tuple[str, Reader, pa.NativeFile, Callable[[i
         assert read is not None
         yield str(file), read, _uncompressed(raw, file.name), _place(file, raw)
         return
-    # unbuffered, since a buffered file tells wrong places while another thread reads it
+    # unbuffered, because `tell` of a buffered file is wrong while another thread reads
     with file.open("rb", buffering=0) as whole, zipfile.ZipFile(whole) as archive:
         members = [m for m in sorted(archive.namelist()) if _reader(m) and Path(m).name[0] not in "._"]
         if not members:

@@ -1,6 +1,5 @@
 """Answers aggregates from a roll-up: from its totals, and from its values for distinct counts and quantiles."""
 
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -90,8 +89,7 @@ class RollupStatements:
         """Whether each row of totals is a group of the question."""
         single = {dimension for dimension, values in self._fixed.items() if len(values) == 1}
         wanted = set(self.question.by) | single
-        whole = self.question.subtotals == "none" and not self.client_filters
-        return self.has_stored_buckets and whole and wanted == set(self.rollup.stored.layout.by)
+        return self.has_stored_buckets and self._is_plain and wanted == set(self.rollup.stored.layout.by)
 
     @cached_property
     def counted(self) -> list[str]:
@@ -111,7 +109,7 @@ class RollupStatements:
     @cached_property
     def needs_totals_only(self) -> bool:
         """Whether the rows of totals are the answer, once those of equal groups are merged."""
-        return not self.client_merged and not self.client_filters and self.question.subtotals == "none"
+        return self._is_plain and not self.client_merged
 
     @cached_property
     def tables(self) -> tuple[str, ...]:
@@ -155,6 +153,11 @@ class RollupStatements:
         """Each combination of values that the question fixes in the leading dimensions, as texts of the key."""
         keys = (codec.key(pa.array(vs, self.plan.schema.field(d).type)).to_pylist() for d, vs in self._fixed.items())
         return list(product(*(dict.fromkeys(values) for values in keys)))
+
+    @cached_property
+    def _is_plain(self) -> bool:
+        """Whether the question has no subtotals, and no filters for the client."""
+        return self.question.subtotals == "none" and not self.client_filters
 
     @cached_property
     def _fixed(self) -> dict[str, tuple[Value, ...]]:
@@ -230,14 +233,9 @@ class RollupReader:
 
     def answer(self, reader: Reader, manifest: Manifest, schema: pa.Schema) -> pa.Table:
         """Sends the statements and computes the answer, in `schema`."""
-        part, known = self.parts[0], self.parts[0].statements
-        if self.parts[1:] or not known.needs_totals_only:
-            groups = [group for part in self.parts for group in self._groups(part, reader, manifest)]
-        else:
-            totals = self._totals(part, reader, manifest)
-            if known.has_stored_groups or len(totals["bucket"]) < 2:
-                return client_aggregation.answer_of_totals(self.question, totals, schema)
-            groups = [Groups(["bucket", *self.question.by], pa.table(totals), {})]
+        if len(self.parts) == 1 and self.parts[0].statements.needs_totals_only:
+            return self._of_totals(self.parts[0], reader, manifest, schema)
+        groups = [group for part in self.parts for group in self._groups(part, reader, manifest)]
         return client_aggregation.answer(self.question, concatenated(groups) if groups else None, schema)
 
     def requests(self, manifest: Manifest) -> Iterator[tuple[str, tuple[Any, ...]]]:
@@ -250,6 +248,14 @@ class RollupReader:
     def _counted(self) -> set[str]:
         """The columns whose stored distinct counts answer the question in at least one of the parts."""
         return {column for part in self.parts for column in part.statements.counted}
+
+    def _of_totals(self, part: RollupPart, reader: Reader, manifest: Manifest, schema: pa.Schema) -> pa.Table:
+        """The answer from the totals of the only part, which are merged unless each row is a group."""
+        totals = self._totals(part, reader, manifest)
+        if part.statements.has_stored_groups or len(totals["bucket"]) < 2:
+            return client_aggregation.answer_of_totals(self.question, totals, schema)
+        groups = Groups(["bucket", *self.question.by], pa.table(totals), {})
+        return client_aggregation.answer(self.question, groups, schema)
 
     def _groups(self, part: RollupPart, reader: Reader, manifest: Manifest) -> Iterator[Groups]:
         """The totals and the values of a part; nothing if no totals match in the part."""
@@ -282,13 +288,12 @@ class RollupReader:
         return self._read(part, reader, manifest, known.rollup.totals, known.totals, known.schema)
 
     def _buckets(self, starts: pa.Array | pa.ChunkedArray, are_stored: bool) -> pa.Array | pa.ChunkedArray:
-        """The start of the question's bucket in which each of the roll-up's buckets lies; these start at `starts`."""
+        """For each start of a roll-up's bucket, the start of the question's bucket that contains it."""
         if are_stored:
             return starts.cast(INSTANT)
         if self.question.grain is not Grain.ALL:
             return calendar.of(self.question, starts)
-        start = self.question.span.milliseconds[0].to_bytes(8, sys.byteorder, signed=True)
-        return pa.Array.from_buffers(INSTANT, len(starts), [None, pa.py_buffer(start * len(starts))])
+        return pa.repeat(pa.scalar(self.question.span.milliseconds[0], INSTANT), len(starts))
 
     def _matching(self, known: RollupStatements, columns: Columns) -> pa.Table:
         """The rows that pass the client's filters, without the columns that only the filters need."""

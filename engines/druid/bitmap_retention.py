@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from rollup_bench.engines.druid.buckets import bucket, ordinal
 from rollup_bench.engines.druid.client import Rows
-from rollup_bench.engines.druid.cohort import CohortRow, answer_table, ended_ages
+from rollup_bench.engines.druid.cohort import CohortRow, answer_table, born_in, ended_ages
 from rollup_bench.engines.druid.datasource import TIME, Datasource, quoted
 from rollup_bench.engines.druid.sql import Parameters, Statement, conditions
 from rollup_bench.workloads.calendar import CLOCK
@@ -39,8 +39,7 @@ def statement(question: Cohort, datasource: Datasource, source: str) -> Statemen
     who = quoted(datasource.subject)
     start, end = question.span.milliseconds
     until = milliseconds(question.until)
-    last, first, past = (parameters.bind(ms) for ms in (max(end, until), start, end))
-    born_in = f"MIN({TIME}) >= MILLIS_TO_TIMESTAMP({first}) AND MIN({TIME}) < MILLIS_TO_TIMESTAMP({past})"
+    last, first = map(parameters.bind, (max(end, until), start))
     counts = [f"{TIME} >= MILLIS_TO_TIMESTAMP({first})", f"{TIME} < MILLIS_TO_TIMESTAMP({parameters.bind(until)})"]
     base = parameters.bind(number(question, question.span.start))
     bit = f"BITWISE_SHIFT_LEFT(1, {ordinal(question.age.unit, question.zone, TIME)} - {base})"
@@ -57,7 +56,7 @@ def statement(question: Cohort, datasource: Datasource, source: str) -> Statemen
         f"FROM {quoted(source)}",
         f"WHERE {' AND '.join(where)}",
         f"GROUP BY {who}",
-        f"HAVING {born_in}\n)\n)",
+        f"HAVING {born_in(question, parameters)}\n)\n)",
         "GROUP BY cohort",
     ]
     return parameters.statement("\n".join(lines))

@@ -157,14 +157,13 @@ def _first_events(question: Cohort, datasource: Datasource, source: str, paramet
     who = quoted(datasource.subject)
     where = " AND ".join([f"{who} IS NOT NULL", *conditions(question.birth, parameters)])
     matching = f"FROM {quoted(source)} WHERE {where}"
-    start, end = map(parameters.bind, question.span.milliseconds)
-    born_in = f"HAVING MIN({TIME}) >= MILLIS_TO_TIMESTAMP({start}) AND MIN({TIME}) < MILLIS_TO_TIMESTAMP({end})"
-    births = f"SELECT {who} AS who, MIN({TIME}) AS born {matching} GROUP BY {who} {born_in}"
+    having = f"HAVING {born_in(question, parameters)}"
+    births = f"SELECT {who} AS who, MIN({TIME}) AS born {matching} GROUP BY {who} {having}"
     if question.by is None:
         return births
     by = quoted(question.by)
     keys = who if who == by else f"{who}, {by}"
-    firsts = f"SELECT {who} AS who, {by} AS cohort, MIN({TIME}) AS born {matching} GROUP BY {keys} {born_in}"
+    firsts = f"SELECT {who} AS who, {by} AS cohort, MIN({TIME}) AS born {matching} GROUP BY {keys} {having}"
     both = f"FROM (\n{firsts}\n) AS f\nINNER JOIN (\n{births}\n) AS m ON f.who = m.who\nWHERE f.born = m.born"
     key = code_point_key(question.by, datasource, "f.cohort", parameters)
     cohorts = f"ARRAY_AGG(DISTINCT {key}, {TIES_BYTES}) AS cohorts"
@@ -172,6 +171,12 @@ def _first_events(question: Cohort, datasource: Datasource, source: str, paramet
     place = "CASE WHEN ARRAY_OFFSET(cohorts, 0) IS NULL AND ARRAY_LENGTH(cohorts) > 1 THEN 1 ELSE 0 END"
     first = key_value(question.by, datasource, f"ARRAY_OFFSET(cohorts, {place})", parameters)
     return f"SELECT who, born, {first} AS cohort FROM (\n{gathered}\n)"
+
+
+def born_in(question: Cohort, parameters: Parameters) -> str:
+    """The SQL condition that the first of a group's events is in the question's span."""
+    start, end = map(parameters.bind, question.span.milliseconds)
+    return f"MIN({TIME}) >= MILLIS_TO_TIMESTAMP({start}) AND MIN({TIME}) < MILLIS_TO_TIMESTAMP({end})"
 
 
 def _origin(question: Cohort, datasource: Datasource, born: str) -> str:

@@ -189,6 +189,10 @@ class Rule:
         reasons = {part.store.arm: self.freshness.failure(part) for part in candidate.parts}
         yield from (f"{arm}: {why}" if len(reasons) > 1 else why for arm, why in reasons.items() if why)
 
+    @property
+    def _unknown(self) -> str:
+        return "is not known for this number of events" if self.evidence.sizes else "was not measured"
+
     def _missing_figures(self, candidate: Candidate) -> Iterator[str]:
         needs = self.needs
         for store in [part.store for part in candidate.parts]:
@@ -197,11 +201,11 @@ class Rule:
             if store.bytes is None:
                 yield f"the bytes of {store.arm} on disk are unknown"
             if needs.events_a_day and store.ingest is None:
-                yield f"the processor time of loads of {store.arm} was not measured"
+                yield f"the processor time of loads of {store.arm} {self._unknown}"
             if needs.load_seconds is None:
                 continue
             if store.load is None:
-                yield f"no load of {store.arm} by its own engine was timed"
+                yield f"the time of a load of {store.arm} {self._unknown}"
             elif not store.load.known:
                 yield f"{store.arm} was loaded once, so that the error of its seconds is unknown"
 

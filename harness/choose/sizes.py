@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from itertools import count
 from typing import NamedTuple
 
@@ -16,12 +17,15 @@ from rollup_bench.harness.choose.refusals import ALIKE, REACH, SIZES
 from rollup_bench.harness.stats import student
 from rollup_bench.harness.stats.estimate import LEVEL
 
+NO_CURVE = "its times in the measured sizes fit no curve"
+"""Why a figure is not extrapolated that was timed well enough."""
 APART = 4  # the largest of the sizes has at least so many times the events of the smallest
 _LAUNCHES, _COLUMNS = 100, 2000
 """The columns of random numbers: for the launches of each size, and for the error of each curve."""
-_EXPONENTS = np.linspace(0.1, 1.3, 121)
-_JUMP = 0.1
-_BEYOND = 1.3  # so much wider is the interval, because a thousand draws tell its ends only roughly
+_EXPONENTS: list[float] = np.linspace(0.1, 1.3, 121).tolist()
+"""From figures that hardly grow to those that grow faster than a sort does."""
+_MISFIT = 0.1  # a figure that misses all curves by less than a tenth is extrapolated
+_WIDER = 1.25  # since 1,000 draws may tell the ends of an interval that much too narrow
 _SURE = (1 + LEVEL) / 2
 
 
@@ -70,7 +74,7 @@ class _Growing:
         largest = self._stores[-1]
         seconds = {name: self._figure([one.processor.get(name) for one in self._stores]) for name in largest.processor}
         known = {name: figure for name, figure in seconds.items() if figure}
-        missing = dict.fromkeys(seconds.keys() - known, "it was not timed in all sizes, or its times jump between them")
+        missing = {name: self._reason(name) for name in seconds if name not in known}
         return msgspec.structs.replace(
             largest,
             processor=known,
@@ -81,6 +85,12 @@ class _Growing:
             ingest=self._event([one.ingest for one in self._stores]),
             under_load={},
         )
+
+    def _reason(self, question: str) -> str:
+        """Why a question's processor time is not known."""
+        timed = [one.processor.get(question) for one in self._stores]
+        every = len(timed) == len(self._sizes) and all(one and one.known for one in timed)
+        return NO_CURVE if every else "it was not timed well enough in all sizes"
 
     def _figure(self, figures: Sequence[Measured | None]) -> Measured | None:
         known = [one for one in figures if one and one.known]
@@ -101,64 +111,85 @@ class _Growing:
 
 
 def predicted(sizes: Sequence[int], figures: Sequence[Measured], rows: float, column: int) -> Measured | None:
-    """Returns a figure with another number of events, which has a fixed part and one that is a power of that number.
+    """Returns a figure with another number of events; None if no curve fits, by more than a tenth and by the errors.
 
-    The interval holds what all such curves say that the measured figures do not rule out (their profile likelihood).
-    Errors of launches are taken to be alike in all sizes, since few launches tell an error badly; figures of the same
-    launch of the same size still vary together. The random number of the error of the curve is that of `column`. None
-    if the figures jump: if they miss every curve by more than a tenth, and by more than their errors.
+    A curve is a fixed part plus a multiple of a power of the number of events. The interval spans all curves that fit
+    the figures within their errors (their profile likelihood), and the expected figure is its middle. Errors of
+    launches are taken to be alike in all sizes, since few launches tell an error badly; figures of the same launch of
+    the same size still vary together. The random number of the error of the curve is that of `column`.
     """
-    curves = [_Curve.of(sizes, [one.value for one in figures], rows, exponent) for exponent in _EXPONENTS]
-    best, error = min(curves, key=lambda one: one.missed), _pooled(figures)
-    taken, free = (student.quantile(_SURE, sum(len(one.steps) - lost for one in figures)) for lost in (0, 1))
+    curves = _Curves(sizes, [one.value for one in figures], rows)
+    best, error = min(curves.fitted, key=lambda one: one.missed), _pooled(figures)
+    drawn, fitted = (student.quantile(_SURE, sum(len(one.steps) - lost for one in figures)) for lost in (0, 1))
     misfit = best.missed / (len(sizes) - 2)
-    if misfit > max(_JUMP, free * error) ** 2:
+    if misfit > max(_MISFIT, fitted * error) ** 2:
         return None
-    furthest = best.missed + free**2 * max(misfit, error**2)
-    spans = [one.span(math.sqrt(furthest - one.missed)) for one in curves if one.missed <= furthest]
-    low, high = min(low for low, _ in spans), max(high for _, high in spans)
+    low, high = curves.ends(best.missed + fitted**2 * max(misfit, error**2))
     steps = [
-        (_LAUNCHES * (place + 1) + launch, weight * step * error / (_pooled([one]) or 1.0) * free / taken)
+        (_LAUNCHES * (place + 1) + launch, weight * step * error / (_pooled([one]) or 1.0))
         for place, (weight, one) in enumerate(zip(best.weights, figures, strict=True))
         for launch, step in one.steps
     ]
-    noise = math.hypot(*(step for _, step in steps))
-    curve = math.sqrt(max((_BEYOND * (high - low) / 2 / taken) ** 2 - noise**2, 0.0))
-    return Measured((low + high) / 2, (*steps, (column, curve)))
+    half, noise = _WIDER * math.log(high / low) / 2 / drawn, math.hypot(*(step for _, step in steps))
+    curve = math.sqrt(max(half**2 - noise**2, 0.0))
+    return Measured(math.log(low * high) / 2, (*steps, (column, curve)))
 
 
 def line(sizes: Sequence[int], amounts: Sequence[float], rows: float) -> float:
     """Returns the value at `rows` of the line, rising or flat, that fits amounts best by their relative errors."""
-    return math.exp(_Curve.of(sizes, amounts, rows, 1.0).centre) if all(amounts) else max(amounts)
+    if not all(amounts):
+        return max(amounts)
+    return min(_Curves(sizes, amounts, rows, [1.0]).fitted, key=lambda one: one.missed).value
 
 
 class _Curve(NamedTuple):
-    """The logarithm of a figure at a number of events, on a curve that was fitted by the relative errors of figures.
+    """The value at a number of events of a curve that fits values in some sizes best, by their relative errors.
 
-    The curve is a fixed part and a multiple of a power of the number of events; neither is negative. `weights` are
-    those of the logarithms of the measured figures. `missed` is the sum of the squares of the relative errors.
+    `weights` say by how much the logarithm of the value changes with those of the values. `missed` is the sum of the
+    squares of the relative errors.
     """
 
-    centre: float
+    value: float
     weights: NDArray[np.float64]
     missed: float
 
-    @classmethod
-    def of(cls, sizes: Sequence[int], values: Sequence[float], rows: float, exponent: float) -> "_Curve":
-        """Fits the curve with this exponent to values in several sizes."""
-        parts = np.stack([np.ones(len(sizes)), (np.array(sizes) / rows) ** exponent]) / np.array(values)
-        shares = np.linalg.pinv(parts.T)
-        fixed, growing = shares.sum(axis=1)
-        if fixed < 0 or growing < 0:
-            parts = parts[1:] if fixed < 0 else parts[:1]
-            shares = np.linalg.pinv(parts.T)
-        value, errors = float(shares.sum()), shares.sum(axis=1) @ parts - 1
-        return cls(math.log(value), shares.sum(axis=0) / value, float(errors @ errors))
 
-    def span(self, error: float) -> tuple[float, float]:
-        """The logarithms between which the figure lies if those of the measured figures have this error together."""
-        reach = error * math.hypot(*self.weights)
-        return self.centre - reach, self.centre + reach
+class _Curves:
+    """Curves with a fixed part, a growing part, or both, neither of which is negative, fitted to values in some sizes.
+
+    There is a curve for each exponent; one without a growing part stands beside them.
+    """
+
+    def __init__(
+        self, sizes: Sequence[int], values: Sequence[float], rows: float, exponents: Sequence[float] = _EXPONENTS
+    ) -> None:
+        growing = (np.array(sizes) / rows) ** np.array(exponents)[:, np.newaxis]
+        both = np.stack([np.ones(growing.shape), growing], axis=2) / np.array(values)[:, np.newaxis]
+        self._fits = [(parts, np.linalg.pinv(parts)) for parts in (both, both[..., :1], both[..., 1:])]
+
+    @cached_property
+    def fitted(self) -> list[_Curve]:
+        """The curves that fit best with both parts or with one of them."""
+        found = []
+        for parts, shares in self._fits:
+            for part, share in zip(parts, shares, strict=True):
+                if ((amounts := share.sum(axis=1)) >= 0).all():
+                    errors, value = part @ amounts - 1, float(amounts.sum())
+                    found.append(_Curve(value, share.sum(axis=0) / value, float(errors @ errors)))
+        return found
+
+    def ends(self, furthest: float) -> tuple[float, float]:
+        """The least and the largest value of curves whose squared relative errors add up to at most `furthest`."""
+        values = []
+        for parts, shares in self._fits:
+            for part, share in zip(parts, shares, strict=True):
+                amounts, weights = share.sum(axis=1), share.sum(axis=0)
+                errors = part @ amounts - 1
+                if (room := furthest - float(errors @ errors)) < 0:
+                    continue
+                step = share @ weights / math.hypot(*weights) * math.sqrt(room)
+                values += [float(end.sum()) for end in (amounts - step, amounts + step) if (end >= 0).all()]
+        return min(values), max(values)
 
 
 def _pooled(figures: Sequence[Measured]) -> float:

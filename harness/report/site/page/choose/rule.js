@@ -109,7 +109,7 @@
                 if (store.bytes === null) { found.push(`the bytes of ${store.arm} on disk are unknown`); }
                 if (needs.events_a_day && !store.ingest) { found.push(`the processor time of loads of ${store.arm} was not measured`); }
                 if (needs.load_seconds !== null && !store.load) {
-                    found.push(`no load of ${store.arm} by its own engine was timed`);
+                    found.push(`the time of a load of ${store.arm} was not measured`);
                 } else if (needs.load_seconds !== null && !isKnownError(store.load)) {
                     found.push(`${store.arm} was loaded once, so that the error of its seconds is unknown`);
                 }
