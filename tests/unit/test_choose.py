@@ -324,12 +324,7 @@ def lacking(**others: Any) -> Evidence:
         (lacking(memory=None), {}, "a/raw", "the memory of a/raw was not measured"),
         (lacking(bytes=None), {}, "a/raw", "the bytes of a/raw on disk are unknown"),
         (lacking(ingest=None), {"events_a_day": 1.0}, "a/raw", "the processor time of loads of a/raw was not measured"),
-        (
-            lacking(load=None),
-            {"load_seconds": 1.0},
-            "a/raw",
-            "the time of a load of a/raw was not measured",
-        ),
+        (lacking(load=None), {"load_seconds": 1.0}, "a/raw", "the time of a load of a/raw was not measured"),
         (lacking(), {"p95_ms": 1.0}, "a/raw", "rollup: its p95 at 1 question a second is not known"),
         (run(DRUID, days=None), {"years": 1.0}, "years kept", "the file does not say how many days its events span"),
     ],
