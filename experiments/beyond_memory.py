@@ -12,7 +12,7 @@ import click
 
 from rollup_bench.engines.contract import UNANSWERED, Session
 from rollup_bench.harness.cli.options import engine_argument
-from rollup_bench.harness.records.lines import RIGHT, Kind
+from rollup_bench.harness.records.kinds import RIGHT, Kind
 from rollup_bench.harness.report.terminal import ended, progress
 from rollup_bench.harness.run import arms as running
 from rollup_bench.harness.run.home import home

@@ -25,7 +25,7 @@ from rollup_bench.engines.duckdb.engine import DuckDB
 from rollup_bench.engines.spark.engine import Spark
 from rollup_bench.engines.spark.server import RECIPE, cluster
 from rollup_bench.harness.cli.options import rows_option
-from rollup_bench.harness.records.lines import RIGHT
+from rollup_bench.harness.records.kinds import RIGHT
 from rollup_bench.harness.report.terminal import ended
 from rollup_bench.harness.run import loading, verdicts
 from rollup_bench.harness.run.home import home

@@ -19,7 +19,7 @@ import pyarrow as pa
 from rollup_bench.engines.druid.engine import Druid
 from rollup_bench.engines.druid.server import RECIPE
 from rollup_bench.harness.cli.options import rows_option
-from rollup_bench.harness.records.lines import RIGHT
+from rollup_bench.harness.records.kinds import RIGHT
 from rollup_bench.harness.report.terminal import ended
 from rollup_bench.harness.run import loading, verdicts
 from rollup_bench.harness.run.home import home

@@ -29,7 +29,8 @@ from rollup_bench.harness.cli import main as cli
 from rollup_bench.harness.cli import runs
 from rollup_bench.harness.cli.options import engines_default
 from rollup_bench.harness.records.findings import Run
-from rollup_bench.harness.records.lines import Ended, Kind, Record, Rounds, of_type
+from rollup_bench.harness.records.kinds import Kind
+from rollup_bench.harness.records.lines import Ended, Record, Rounds, of_type
 from rollup_bench.harness.run import home as homes
 from rollup_bench.harness.run import loading, verdicts
 from rollup_bench.harness.run.profiles import PROFILES, Profile

@@ -24,7 +24,7 @@ from rollup_bench.engines.failures import quietly_closed, reason
 from rollup_bench.errors import RequestError
 from rollup_bench.harness.cli.options import engines_option, layouts_of, layouts_option, out_option, via_option
 from rollup_bench.harness.records.growth import Asked, Cell, read
-from rollup_bench.harness.records.lines import RIGHT, Kind
+from rollup_bench.harness.records.kinds import RIGHT, Kind
 from rollup_bench.harness.records.run_log import append, drop_incomplete_line
 from rollup_bench.harness.report.growth import growth_tables
 from rollup_bench.harness.report.terminal import console, ended, progress

@@ -21,7 +21,7 @@ from rollup_bench.engines.spark.server import cluster
 from rollup_bench.errors import FailureError
 from rollup_bench.harness.cli.options import out_option, rows_option
 from rollup_bench.harness.records.clusters import OnCluster
-from rollup_bench.harness.records.lines import RIGHT
+from rollup_bench.harness.records.kinds import RIGHT
 from rollup_bench.harness.records.run_log import write
 from rollup_bench.harness.report.clusters import cluster_tables
 from rollup_bench.harness.report.terminal import console, ended, progress

@@ -20,7 +20,7 @@ import psutil
 from rollup_bench.engines.contract import Engine
 from rollup_bench.engines.spark.server import cluster
 from rollup_bench.harness.cli.options import engines_default, layout_option
-from rollup_bench.harness.records.lines import RIGHT, Kind
+from rollup_bench.harness.records.kinds import RIGHT, Kind
 from rollup_bench.harness.report.terminal import ended, progress
 from rollup_bench.harness.run import arms as running
 from rollup_bench.harness.run import loading, spark

@@ -12,7 +12,7 @@ import numpy as np
 
 from rollup_bench.engines.contract import Session
 from rollup_bench.errors import FailureError
-from rollup_bench.harness.records.lines import RIGHT
+from rollup_bench.harness.records.kinds import RIGHT
 from rollup_bench.harness.report.terminal import ended
 from rollup_bench.harness.run import arms as running
 from rollup_bench.harness.run.admission import check

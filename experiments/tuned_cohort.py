@@ -17,7 +17,8 @@ from rich.table import Table
 from rollup_bench.engines.contract import Engine
 from rollup_bench.errors import FailureError
 from rollup_bench.harness.cli.options import engines_option
-from rollup_bench.harness.records.lines import RIGHT, Spent
+from rollup_bench.harness.records.kinds import RIGHT
+from rollup_bench.harness.records.lines import Spent
 from rollup_bench.harness.report.terminal import console, ended
 from rollup_bench.harness.run import arms as running
 from rollup_bench.harness.run.admission import check

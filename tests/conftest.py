@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, settings
 
 from rollup_bench.engines.contract import Engine
 from rollup_bench.engines.registry import engine_type, recipe
-from rollup_bench.harness.records.lines import RIGHT
+from rollup_bench.harness.records.kinds import RIGHT
 from rollup_bench.harness.run import costs, loading, verdicts
 from rollup_bench.servers import Server, open_server
 from rollup_bench.servers.budget import Budget

@@ -11,8 +11,8 @@ from rollup_bench.harness.choose.draws import Measured
 from rollup_bench.harness.choose.responses import UnderLoad, under_load
 from rollup_bench.harness.choose.streamed import Streamed, streamed
 from rollup_bench.harness.records.findings import Cell, Run, drifting, is_hidden, processor_logs
+from rollup_bench.harness.records.kinds import RIGHT
 from rollup_bench.harness.records.lines import (
-    RIGHT,
     Cost,
     LoadCost,
     MixedQuestions,

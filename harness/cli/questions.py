@@ -19,7 +19,8 @@ from rollup_bench.harness.cli.options import (
 )
 from rollup_bench.harness.cli.prepared import prepared
 from rollup_bench.harness.records.findings import Run
-from rollup_bench.harness.records.lines import Kind, Verdict, of_type
+from rollup_bench.harness.records.kinds import Kind
+from rollup_bench.harness.records.lines import Verdict, of_type
 from rollup_bench.harness.report import answers as answer_tables
 from rollup_bench.harness.report import formats, tables
 from rollup_bench.harness.report.terminal import console, progress

@@ -25,7 +25,8 @@ from rollup_bench.harness.cli.options import (
 from rollup_bench.harness.cli.prepared import prepared
 from rollup_bench.harness.records import comparable, history
 from rollup_bench.harness.records.findings import Run
-from rollup_bench.harness.records.lines import RIGHT, Ended, Verdict, of_type, parts
+from rollup_bench.harness.records.kinds import RIGHT
+from rollup_bench.harness.records.lines import Ended, Verdict, of_type, parts
 from rollup_bench.harness.report import tables
 from rollup_bench.harness.report.comparisons import comparison
 from rollup_bench.harness.report.files import show_file

@@ -14,7 +14,7 @@ from rollup_bench.engines.contract import Engine, Plan, Session, Support
 from rollup_bench.errors import RequestError
 from rollup_bench.harness.conformance import scripted_events, strategies
 from rollup_bench.harness.conformance.support import BuiltIn
-from rollup_bench.harness.records.lines import RIGHT
+from rollup_bench.harness.records.kinds import RIGHT
 from rollup_bench.harness.run import verdicts
 from rollup_bench.servers.watch import Watch
 from rollup_bench.workloads import events as event_store

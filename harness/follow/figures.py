@@ -7,7 +7,7 @@ from statistics import median
 import msgspec
 import numpy as np
 
-from rollup_bench.harness.records import lines
+from rollup_bench.harness.records import kinds
 from rollup_bench.harness.records.streams import Asked, Followed, Header, Kind, Record, Unsupported, header_of
 from rollup_bench.harness.stats import histograms
 from rollup_bench.harness.stats.freshness import Glance, lags
@@ -80,7 +80,7 @@ def figures(header: Header, followed: Followed) -> Figures:
         quiet=_responses(followed.quiet),
         lost=None if missing is None else max(missing, 0),
         doubled=None if missing is None else max(-missing, 0),
-        wrong=[name for name, verdict in followed.final.items() if verdict.partition(":")[0] not in lines.RIGHT],
+        wrong=[name for name, verdict in followed.final.items() if verdict.partition(":")[0] not in kinds.RIGHT],
         processor={name: 1e6 * spent / header.events for name, spent in followed.processor.items()},
         written={name: size / header.events for name, size in followed.written.items()},
         message=followed.message_bytes / header.events if followed.message_bytes else None,

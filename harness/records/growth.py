@@ -6,7 +6,8 @@ from pathlib import Path
 import msgspec
 
 from rollup_bench.errors import RequestError
-from rollup_bench.harness.records.lines import Kind, Spent
+from rollup_bench.harness.records.kinds import Kind
+from rollup_bench.harness.records.lines import Spent
 
 
 class Asked(msgspec.Struct, frozen=True):

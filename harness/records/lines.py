@@ -6,7 +6,6 @@ from the lines of runs' files alone.
 
 import re
 from collections.abc import Iterable, Iterator
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
@@ -14,6 +13,7 @@ import msgspec
 
 from rollup_bench.engines.contract import Built
 from rollup_bench.errors import RequestError
+from rollup_bench.harness.records.kinds import Kind
 from rollup_bench.workloads.events import Statistics
 
 SCHEMA = 1
@@ -63,20 +63,6 @@ class LoadCost(_Record, frozen=True, tag="load"):
     built: Built | None = None  # None if the layout does not store the events, or nothing else
     processor: float | None = None  # processor seconds of client and engine; None if not measured
     loaded_by: str = ""  # the engine whose tasks loaded parts of the events; empty if the arm's own engine did
-
-
-class Kind(StrEnum):
-    """The kinds of verdict; only answers that are right or within bound are timed."""
-
-    RIGHT = "right"
-    WITHIN = "within bound"
-    WRONG = "wrong"
-    UNSUPPORTED = "unsupported"
-    FAILED = "failed"
-
-
-RIGHT = (Kind.RIGHT, Kind.WITHIN)
-"""The verdicts on answers that may be timed."""
 
 
 class Verdict(_Record, frozen=True, tag="verdict"):

@@ -6,7 +6,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from rollup_bench.harness.records.lines import RIGHT, parts
+from rollup_bench.harness.records.kinds import RIGHT
+from rollup_bench.harness.records.lines import parts
 from rollup_bench.harness.records.routes import shares
 from rollup_bench.harness.report.cells import CellView
 from rollup_bench.harness.report.grid import (

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from rollup_bench.engines.contract import Where
 from rollup_bench.harness.records.growth import Cell
-from rollup_bench.harness.records.lines import Kind
+from rollup_bench.harness.records.kinds import Kind
 from rollup_bench.harness.run.machine import NOT_MEASURED
 from rollup_bench.harness.stats.growth import PARTS, SHARE, Growth, Interval, Outcome, growth
 

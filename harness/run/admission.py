@@ -8,7 +8,8 @@ from typing import NamedTuple
 from rollup_bench.engines.contract import Engine, Session, Support, unsupported
 from rollup_bench.engines.failures import quietly_closed, reason
 from rollup_bench.errors import RequestError
-from rollup_bench.harness.records.lines import RIGHT, Fault, Kind, Verdict, of_type
+from rollup_bench.harness.records.kinds import RIGHT, Kind
+from rollup_bench.harness.records.lines import Fault, Verdict, of_type
 from rollup_bench.harness.records.run_log import RunLog
 from rollup_bench.harness.run import arms as running
 from rollup_bench.harness.run import verdicts

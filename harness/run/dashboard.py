@@ -11,7 +11,8 @@ import numpy as np
 
 from rollup_bench.engines.contract import Session
 from rollup_bench.engines.failures import quietly_closed
-from rollup_bench.harness.records.lines import RIGHT, Pairs, Record, Rounds, Verdict, of_type
+from rollup_bench.harness.records.kinds import RIGHT
+from rollup_bench.harness.records.lines import Pairs, Record, Rounds, Verdict, of_type
 from rollup_bench.harness.run.admission import check, verdict
 from rollup_bench.harness.run.arms import Arm, Say
 from rollup_bench.harness.run.replay import domain, replay

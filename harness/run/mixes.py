@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
-from rollup_bench.harness.records.lines import RIGHT, Cost, MixedQuestions, Verdict, of_type
+from rollup_bench.harness.records.kinds import RIGHT
+from rollup_bench.harness.records.lines import Cost, MixedQuestions, Verdict, of_type
 from rollup_bench.harness.records.run_log import RunLog
 from rollup_bench.harness.run import rounds
 from rollup_bench.harness.run.admission import log_fault, timed_arms

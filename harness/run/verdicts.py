@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from rollup_bench.harness.records.lines import Kind
+from rollup_bench.harness.records.kinds import Kind
 from rollup_bench.workloads import truth
 from rollup_bench.workloads.answers import keys, schema
 from rollup_bench.workloads.events import Events

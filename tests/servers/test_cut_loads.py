@@ -12,7 +12,7 @@ import pytest
 from rollup_bench.engines.contract import Engine, Plan
 from rollup_bench.engines.registry import engine_type, recipe
 from rollup_bench.errors import FailureError
-from rollup_bench.harness.records.lines import Kind
+from rollup_bench.harness.records.kinds import Kind
 from rollup_bench.harness.run import loading, verdicts
 from rollup_bench.servers import open_server
 from rollup_bench.servers.watch import Watch

@@ -18,7 +18,7 @@ from rollup_bench.harness.follow.killing import Victim
 from rollup_bench.harness.follow.request import Request
 from rollup_bench.harness.follow.run import header, run
 from rollup_bench.harness.follow.stream import by_time
-from rollup_bench.harness.records.lines import RIGHT
+from rollup_bench.harness.records.kinds import RIGHT
 from rollup_bench.harness.records.streams import Followed, Header, Kind, Record, read
 from rollup_bench.harness.run.verdicts import check
 from rollup_bench.servers import open_server

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from rollup_bench.engines.contract import Engine
-from rollup_bench.harness.records.lines import Kind
+from rollup_bench.harness.records.kinds import Kind
 from rollup_bench.harness.run import verdicts
 from rollup_bench.servers.watch import Watch
 from rollup_bench.workloads import layouts

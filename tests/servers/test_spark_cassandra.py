@@ -11,7 +11,7 @@ from rollup_bench.engines.contract import Plan
 from rollup_bench.engines.spark_cassandra import token_ranges
 from rollup_bench.engines.spark_cassandra.engine import SparkCassandra
 from rollup_bench.errors import FailureError
-from rollup_bench.harness.records.lines import RIGHT
+from rollup_bench.harness.records.kinds import RIGHT
 from rollup_bench.harness.run import loading, verdicts
 from rollup_bench.servers import Server
 from rollup_bench.servers.watch import Watch

@@ -13,7 +13,7 @@ import pyarrow as pa
 import tests.support.datasets as files
 from rollup_bench.engines.contract import Engine
 from rollup_bench.harness.conformance.support import kind
-from rollup_bench.harness.records.lines import RIGHT
+from rollup_bench.harness.records.kinds import RIGHT
 from rollup_bench.harness.report import exports
 from rollup_bench.harness.run import verdicts
 from rollup_bench.workloads import answers, truth

@@ -5,18 +5,8 @@ import pytest
 from rich.console import Console
 
 from rollup_bench.harness.records.findings import Run
-from rollup_bench.harness.records.lines import (
-    Cost,
-    Ended,
-    Kind,
-    LoadCost,
-    Record,
-    Rounds,
-    Spent,
-    Verdict,
-    WarmUp,
-    parse,
-)
+from rollup_bench.harness.records.kinds import Kind
+from rollup_bench.harness.records.lines import Cost, Ended, LoadCost, Record, Rounds, Spent, Verdict, WarmUp, parse
 from rollup_bench.harness.report.cell_table import print_cells
 from rollup_bench.harness.report.cells import CellView, by_question, comparable
 from rollup_bench.harness.report.tables import busy, lasted, loaded_once, run_table, unsettled

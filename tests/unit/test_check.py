@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 import pytest
 
 from rollup_bench.harness.conformance.strategies import COLUMNS, SCHEMA
-from rollup_bench.harness.records.lines import Kind
+from rollup_bench.harness.records.kinds import Kind
 from rollup_bench.harness.run.verdicts import check
 from rollup_bench.workloads import events as event_store
 from rollup_bench.workloads import truth

@@ -16,11 +16,11 @@ from rollup_bench.harness.choose.needs import DAYS_A_YEAR, Needs, Prices, change
 from rollup_bench.harness.choose.responses import Loop
 from rollup_bench.harness.choose.rule import Rule
 from rollup_bench.harness.records.findings import Run
+from rollup_bench.harness.records.kinds import Kind
 from rollup_bench.harness.records.lines import (
     Cost,
     Ended,
     Header,
-    Kind,
     LoadCost,
     MixedQuestions,
     Operations,

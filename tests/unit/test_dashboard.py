@@ -6,7 +6,8 @@ import pytest
 
 from rollup_bench.engines.duckdb.engine import DuckDB
 from rollup_bench.errors import RequestError
-from rollup_bench.harness.records.lines import RIGHT, Rounds, Verdict, of_type
+from rollup_bench.harness.records.kinds import RIGHT
+from rollup_bench.harness.records.lines import Rounds, Verdict, of_type
 from rollup_bench.harness.run import arms, dashboard
 from rollup_bench.servers.budget import budget
 from rollup_bench.workloads import dataset as datasets

@@ -17,7 +17,8 @@ from rollup_bench.harness.choose.rule import Rule
 from rollup_bench.harness.conformance.report import End, Report
 from rollup_bench.harness.conformance.support import KINDS
 from rollup_bench.harness.records.findings import Run
-from rollup_bench.harness.records.lines import Cache, Kind, Operations, Rounds
+from rollup_bench.harness.records.kinds import Kind
+from rollup_bench.harness.records.lines import Cache, Operations, Rounds
 from rollup_bench.harness.report import decisions, kit, tables
 from rollup_bench.harness.report.comparisons import comparison
 from rollup_bench.harness.run import loops

@@ -23,7 +23,8 @@ from rollup_bench.engines.contract import Where
 from rollup_bench.engines.duckdb.engine import _Session
 from rollup_bench.errors import RequestError
 from rollup_bench.harness.records.growth import Asked, Cell, read
-from rollup_bench.harness.records.lines import Kind, Spent
+from rollup_bench.harness.records.kinds import Kind
+from rollup_bench.harness.records.lines import Spent
 from rollup_bench.harness.report.growth import SCANS, result
 from rollup_bench.harness.run.home import VARIABLE
 from rollup_bench.harness.stats.growth import Curve, Growth

@@ -11,7 +11,9 @@ import pytest
 from tests.support.imports import MODULES, imported
 
 VALUES = ("answers", "columns", "events", "filters", "measures", "questions")
-"""The modules of `workloads` that the truth and the check may import from, besides each other."""
+"""The modules of `workloads` that the truth and the check may import from, besides each other and KINDS."""
+KINDS = "rollup_bench.harness.records.kinds"
+"""The module that names the verdicts, which files of runs contain, too."""
 FUNCTIONS = {"keys", "milliseconds", "schema"}
 """The functions among what they import: the columns of an answer, and an instant as an integer."""
 METHODS = {"batches", "fingerprint", "milliseconds", "schema", "shards", "until", "value"}
@@ -64,7 +66,7 @@ def test_the_truth_and_the_check_import_values_and_schemas_only(module: str) -> 
     for source, name in imported(module):
         if source in oracle():
             continue
-        assert source in {f"rollup_bench.workloads.{each}" for each in VALUES}, f"{module} imports {source}"
+        assert source in {KINDS, *(f"rollup_bench.workloads.{each}" for each in VALUES)}, f"{module} imports {source}"
         assert name, f"{module} imports the whole of {source}"
         assert is_value(importlib.import_module(source), name), f"{module} imports {name} of {source}"
 

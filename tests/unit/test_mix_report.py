@@ -8,7 +8,8 @@ import pytest
 from rich.console import Console
 
 from rollup_bench.harness.records.findings import Run
-from rollup_bench.harness.records.lines import ClosedLoop, Kind, MixedQuestions, OpenLoop, Record, Verdict
+from rollup_bench.harness.records.kinds import Kind
+from rollup_bench.harness.records.lines import ClosedLoop, MixedQuestions, OpenLoop, Record, Verdict
 from rollup_bench.harness.report import tables
 from rollup_bench.harness.report.mixes import MixView, mixes
 from rollup_bench.harness.report.under_load import under_load

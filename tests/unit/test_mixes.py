@@ -8,7 +8,8 @@ from typing import cast
 import pytest
 
 from rollup_bench.errors import RequestError
-from rollup_bench.harness.records.lines import Kind, Verdict
+from rollup_bench.harness.records.kinds import Kind
+from rollup_bench.harness.records.lines import Verdict
 from rollup_bench.harness.records.run_log import RunLog
 from rollup_bench.harness.run.admission import timed
 from rollup_bench.harness.run.profiles import PROFILES

@@ -8,7 +8,8 @@ import pytest
 from rich.console import Console
 
 from rollup_bench.harness.records.findings import Run
-from rollup_bench.harness.records.lines import Kind, LoadCost, MixedQuestions, Record, Verdict
+from rollup_bench.harness.records.kinds import Kind
+from rollup_bench.harness.records.lines import LoadCost, MixedQuestions, Record, Verdict
 from rollup_bench.harness.report.cells import by_question
 from rollup_bench.harness.report.mixes import mixes
 from rollup_bench.harness.report.pivot import MARKS, print_pivot

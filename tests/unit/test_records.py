@@ -8,7 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rollup_bench.errors import RequestError
-from rollup_bench.harness.records.lines import Header, Kind, LoadCost, Rounds, Verdict, WarmUp, of_type, read
+from rollup_bench.harness.records.kinds import Kind
+from rollup_bench.harness.records.lines import Header, LoadCost, Rounds, Verdict, WarmUp, of_type, read
 from rollup_bench.harness.records.run_log import RunLog, key, newest
 from rollup_bench.harness.run.costs import Gauge, Meter, stall_seconds
 

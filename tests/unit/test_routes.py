@@ -14,7 +14,8 @@ from rich.console import Console
 from rollup_bench.engines.registry import engine_type
 from rollup_bench.engines.source import adapter_hash
 from rollup_bench.harness.records.findings import Run
-from rollup_bench.harness.records.lines import Kind, Route, Verdict
+from rollup_bench.harness.records.kinds import Kind
+from rollup_bench.harness.records.lines import Route, Verdict
 from rollup_bench.harness.report.cells import CellView, by_question
 from rollup_bench.harness.report.tables import run_table
 from rollup_bench.harness.run.arms import Arm

@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from rollup_bench.harness.conformance.tested_engine import few
-from rollup_bench.harness.records.lines import Kind
+from rollup_bench.harness.records.kinds import Kind
 from rollup_bench.harness.run.verdicts import Judgement, check, tolerated
 from rollup_bench.workloads import answers, truth
 from rollup_bench.workloads.events import Events
