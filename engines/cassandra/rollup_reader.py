@@ -93,7 +93,7 @@ class RollupStatements:
 
     @cached_property
     def counted(self) -> list[str]:
-        """The columns whose stored distinct counts answer the question; none unless it has the roll-up's groups.
+        """The columns whose distinct counts are read as stored; none unless the question has the roll-up's groups.
 
         A column whose quantiles are asked for, too, is not among them, since its values are read in any case.
         """

@@ -142,7 +142,7 @@ def _loop(line: OpenLoop, order: Sequence[str]) -> Loop | None:
 
 
 def _reach(total: int, together: float = 1.0) -> float:
-    """How many ranks the p95 of so many responses may be off, with 99% confidence in each direction."""
+    """By how many ranks the p95 of `total` responses may be too low or too high, each with 99% confidence."""
     return NORMAL * math.sqrt(total * SHARE * (1 - SHARE) * together)
 
 

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from functools import cached_property
 from itertools import count
 from typing import NamedTuple
 
@@ -18,12 +17,12 @@ from rollup_bench.harness.stats import student
 from rollup_bench.harness.stats.estimate import LEVEL
 
 NO_CURVE = "its times in the measured sizes fit no curve"
-"""Why a figure is not extrapolated that was timed well enough."""
+"""The reason why a figure is not extrapolated although it was timed well enough in all sizes."""
 APART = 4  # the largest of the sizes has at least so many times the events of the smallest
 _LAUNCHES, _COLUMNS = 100, 2000
 """The columns of random numbers: for the launches of each size, and for the error of each curve."""
 _EXPONENTS: list[float] = np.linspace(0.1, 1.3, 121).tolist()
-"""From figures that hardly grow to those that grow faster than a sort does."""
+"""At 0.1, a figure hardly grows with the number of events; at 1, it grows in proportion; a sort is little above 1."""
 _MISFIT = 0.1  # a figure that misses all curves by less than a tenth is extrapolated
 _WIDER = 1.25  # since 1,000 draws may tell the ends of an interval that much too narrow
 _SURE = (1 + LEVEL) / 2
@@ -111,7 +110,7 @@ class _Growing:
 
 
 def predicted(sizes: Sequence[int], figures: Sequence[Measured], rows: float, column: int) -> Measured | None:
-    """Returns a figure with another number of events; None if no curve fits, by more than a tenth and by the errors.
+    """Returns a figure with another number of events; None if all curves miss by over a tenth and by over the errors.
 
     A curve is a fixed part plus a multiple of a power of the number of events. The interval spans all curves that fit
     the figures within their errors (their profile likelihood), and the expected figure is its middle. Errors of
@@ -119,7 +118,7 @@ def predicted(sizes: Sequence[int], figures: Sequence[Measured], rows: float, co
     the same size still vary together. The random number of the error of the curve is that of `column`.
     """
     curves = _Curves(sizes, [one.value for one in figures], rows)
-    best, error = min(curves.fitted, key=lambda one: one.missed), _pooled(figures)
+    best, error = curves.best, _pooled(figures)
     drawn, fitted = (student.quantile(_SURE, sum(len(one.steps) - lost for one in figures)) for lost in (0, 1))
     misfit = best.missed / (len(sizes) - 2)
     if misfit > max(_MISFIT, fitted * error) ** 2:
@@ -139,56 +138,60 @@ def line(sizes: Sequence[int], amounts: Sequence[float], rows: float) -> float:
     """Returns the value at `rows` of the line, rising or flat, that fits amounts best by their relative errors."""
     if not all(amounts):
         return max(amounts)
-    return min(_Curves(sizes, amounts, rows, [1.0]).fitted, key=lambda one: one.missed).value
+    return _Curves(sizes, amounts, rows, [1.0]).best.value
 
 
 class _Curve(NamedTuple):
-    """The value at a number of events of a curve that fits values in some sizes best, by their relative errors.
+    """A curve that fits values in some sizes best by their relative errors; one of its parts may be negative.
 
-    `weights` say by how much the logarithm of the value changes with those of the values. `missed` is the sum of the
-    squares of the relative errors.
+    `amounts` are its parts at a number of events, and `shares` how much of each part every measured value contributes.
+    `missed` is the sum of the squares of the relative errors.
     """
 
-    value: float
-    weights: NDArray[np.float64]
+    amounts: NDArray[np.float64]
+    shares: NDArray[np.float64]
     missed: float
+
+    @property
+    def value(self) -> float:
+        """The value at the number of events."""
+        return float(self.amounts.sum())
+
+    @property
+    def weights(self) -> NDArray[np.float64]:
+        """By how much the logarithm of the value changes with those of the measured values."""
+        return np.asarray(self.shares.sum(axis=0) / self.value)
+
+    def ends(self, furthest: float) -> Iterator[float]:
+        """Yields the least and the largest value whose `missed` is `furthest`, unless a part is negative there."""
+        if (room := furthest - self.missed) >= 0:
+            weights = self.shares.sum(axis=0)
+            step = self.shares @ weights / math.hypot(*weights) * math.sqrt(room)
+            yield from (float(end.sum()) for end in (self.amounts - step, self.amounts + step) if (end >= 0).all())
 
 
 class _Curves:
-    """Curves with a fixed part, a growing part, or both, neither of which is negative, fitted to values in some sizes.
-
-    There is a curve for each exponent; one without a growing part stands beside them.
-    """
+    """Curves through values in some sizes: two for each exponent, with and without a fixed part, and a flat one."""
 
     def __init__(
         self, sizes: Sequence[int], values: Sequence[float], rows: float, exponents: Sequence[float] = _EXPONENTS
     ) -> None:
         growing = (np.array(sizes) / rows) ** np.array(exponents)[:, np.newaxis]
         both = np.stack([np.ones(growing.shape), growing], axis=2) / np.array(values)[:, np.newaxis]
-        self._fits = [(parts, np.linalg.pinv(parts)) for parts in (both, both[..., :1], both[..., 1:])]
+        self._curves = [
+            _Curve(amounts := share.sum(axis=1), share, float(((part @ amounts - 1) ** 2).sum()))
+            for parts in (both, both[..., 1:], both[:1, :, :1])
+            for part, share in zip(parts, np.linalg.pinv(parts), strict=True)
+        ]
 
-    @cached_property
-    def fitted(self) -> list[_Curve]:
-        """The curves that fit best with both parts or with one of them."""
-        found = []
-        for parts, shares in self._fits:
-            for part, share in zip(parts, shares, strict=True):
-                if ((amounts := share.sum(axis=1)) >= 0).all():
-                    errors, value = part @ amounts - 1, float(amounts.sum())
-                    found.append(_Curve(value, share.sum(axis=0) / value, float(errors @ errors)))
-        return found
+    @property
+    def best(self) -> _Curve:
+        """The curve without a negative part that misses the values least."""
+        return min((one for one in self._curves if (one.amounts >= 0).all()), key=lambda one: one.missed)
 
     def ends(self, furthest: float) -> tuple[float, float]:
-        """The least and the largest value of curves whose squared relative errors add up to at most `furthest`."""
-        values = []
-        for parts, shares in self._fits:
-            for part, share in zip(parts, shares, strict=True):
-                amounts, weights = share.sum(axis=1), share.sum(axis=0)
-                errors = part @ amounts - 1
-                if (room := furthest - float(errors @ errors)) < 0:
-                    continue
-                step = share @ weights / math.hypot(*weights) * math.sqrt(room)
-                values += [float(end.sum()) for end in (amounts - step, amounts + step) if (end >= 0).all()]
+        """The least and the largest value of all curves whose `missed` is at most `furthest`."""
+        values = [end for one in self._curves for end in one.ends(furthest)]
         return min(values), max(values)
 
 
