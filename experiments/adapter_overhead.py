@@ -62,10 +62,10 @@ class Overhead(msgspec.Struct, frozen=True):
     table: list[float]
 
 
-def overheads(engine: str, pairs: int = 400) -> dict[str, Overhead]:
+def overheads(engine: str, pairs: int = 1000) -> dict[str, Overhead]:
     """Loads the flights; returns the overhead over each library from `pairs` ABBA pairs on one row.
 
-    On many rows there are a twentieth as many pairs. Pairs before them, which are not counted, warm up.
+    On many rows there are a fiftieth as many pairs. Pairs before them, which are not counted, warm up.
     """
     flights = dataset.read("flights")
     rows = events.prepare(flights, home())
@@ -77,7 +77,7 @@ def overheads(engine: str, pairs: int = 400) -> dict[str, Overhead]:
 
 def _overhead(arm: Arm, session: Session, make: MakeBare, pairs: int) -> Overhead:
     once, few = _added(arm, session, make, ONE_ROW, pairs)
-    more, count = _added(arm, session, make, MANY_ROWS, max(pairs // 20, 5))
+    more, count = _added(arm, session, make, MANY_ROWS, max(pairs // 50, 5))
     table = _made(session, make(arm, session, ONE_ROW), pairs)
     return Overhead(once, [(seconds - float(np.median(once))) / (count - few) for seconds in more], table)
 

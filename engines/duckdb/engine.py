@@ -145,7 +145,7 @@ def _open_statement(question: Question, plan: Plan, local: LocalTime | None) -> 
         case Aggregate():
             if local is None and question.grain is not Grain.ALL:
                 local = local_time(question.zone, question.span.milliseconds, plan.statistics)
-            return _aggregate(spanless(question), plan, read.name, bool(read.whole), local or NO_CLOCK)
+            return _aggregate(spanless(question), plan, read.name, bool(read.whole), local)
         case Cohort():
             span = question.span.milliseconds[0], milliseconds(question.until)
             local = local or local_time(question.zone, span, plan.statistics)
@@ -157,22 +157,25 @@ def _open_statement(question: Question, plan: Plan, local: LocalTime | None) -> 
 
 
 @lru_cache(maxsize=1024)
-def _aggregate(question: Aggregate, plan: Plan, table: str, cut: bool, local: LocalTime) -> tuple[str, list[Any]]:
+def _aggregate(
+    question: Aggregate, plan: Plan, table: str, cut: bool, local: LocalTime | None
+) -> tuple[str, list[Any]]:
     """The SQL of an aggregate over a table, and its bound values; functions of the span stand for some of them.
 
     `cut` says that the table is a roll-up and that the events of the buckets that a span cuts are read too.
     """
     parameters, time, stored = Parameters(), plan.dataset.columns.time.name, plan.tables.rollups.get(table)
-    integers = _integers(plan)
+    integers, local = _integers(plan), local or NO_CLOCK
     if stored is not None and cut:
-        rows = sql.Rows(f"({rollup.with_ends(table, stored, time, parameters)})", [])
+        rows = rollup.with_ends(table, stored, time, parameters)
     else:
-        rows = sql.Rows(quoted(table), sql.in_span(time, parameters))
+        first, end = sql.span_ends(parameters)
+        rows = sql.Rows(quoted(table), sql.in_span(time, first, end), first)
     if stored is None:
         return sql.aggregate(question, time, rows, lambda m: sql.measure(m, integers), local, parameters)
     flagging, few = stored.flagging(question), replace(local, events=0)
     if question.grain == stored.layout.grain:
-        rows = rows._replace(start=f"epoch_ms({quoted(time)})")
+        rows = rows._replace(bucket=f"epoch_ms({quoted(time)})")
 
     def measure(wanted: Measure) -> str:
         return rollup.measure(wanted, flagging, stored, integers)
@@ -197,9 +200,10 @@ def fetched(result: duckdb.DuckDBPyConnection) -> pa.Table:
 
 def typed(result: pa.Table, question: Question, plan: Plan) -> pa.Table:
     """The result of a question's statement in the schema of the answer; the texts of an ENUM become plain texts."""
-    if isinstance(question, Aggregate):  # casting all columns is slow
-        chunks = [chunk.view(INSTANT) for chunk in result.column(0).chunks]
-        result = result.set_column(0, BUCKET, pa.chunked_array(chunks, INSTANT))
+    if isinstance(question, Aggregate):  # casting all columns is slow, and so is combining a single chunk
+        column = result.column(0)
+        buckets = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+        result = result.set_column(0, BUCKET, buckets.view(INSTANT))
         for i, name in enumerate(question.by, 1):
             result = result.set_column(i, name, result.column(i).cast(plan.schema.field(name).type))
         return result

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from rollup_bench.engines.duckdb.sql import Literals, bound, conditions, in_span, moment
+from rollup_bench.engines.duckdb.sql import Literals, bound, conditions, in_span, moment, span_ends
 from rollup_bench.engines.funnels import Steps, StoredFunnel
 from rollup_bench.engines.sql import Parameters, quoted
 from rollup_bench.workloads.dataset import Columns
@@ -15,7 +15,7 @@ LAST = (1 << 127) - 1
 def funnel(question: Funnel, columns: Columns) -> tuple[str, list[object]]:
     """The SQL of a funnel over the table `events`, and its bound values; some are functions of the span."""
     parameters = Parameters()
-    spans = [in_span(columns.time.name, parameters) for _ in question.steps]
+    spans = [in_span(columns.time.name, *span_ends(parameters)) for _ in question.steps]
     ctes = _entries(question.steps, question.by, columns, spans, parameters)
     return _answer(question, columns, ctes, parameters)
 
@@ -23,7 +23,7 @@ def funnel(question: Funnel, columns: Columns) -> tuple[str, list[object]]:
 def stored_funnel(question: Funnel, table: str, columns: Columns) -> tuple[str, list[object]]:
     """The SQL of a funnel over a table of entries, and its bound values; some are functions of the span."""
     parameters = Parameters()
-    where = " AND ".join(in_span("time1", parameters))
+    where = " AND ".join(in_span("time1", *span_ends(parameters)))
     return _answer(question, columns, [f"entries AS (SELECT * FROM {quoted(table)} WHERE {where})"], parameters)
 
 

@@ -1,7 +1,7 @@
 """Roll-ups in DuckDB: tables of states by bucket and dimensions, and the SQL of measures over them."""
 
 from rollup_bench.engines.cut_spans import moments
-from rollup_bench.engines.duckdb.sql import Literals, bound, conditions
+from rollup_bench.engines.duckdb.sql import Literals, Rows, bound, conditions
 from rollup_bench.engines.duckdb.zones import LocalTime
 from rollup_bench.engines.rollups import MERGES, Rollup, state_column
 from rollup_bench.engines.sql import Parameters, quoted
@@ -59,8 +59,8 @@ def _columns(rollup: Rollup) -> list[str]:
     return [*by, *(f"{_expression(s)} AS {_column(s)}" for s in rule.stored_states(rollup.layout) if s.part in MERGES)]
 
 
-def with_ends(name: str, rollup: Rollup, time: str, parameters: Parameters) -> str:
-    """The SELECT of the rows of the roll-up `name` in a span's whole buckets, and of the same made from other events.
+def with_ends(name: str, rollup: Rollup, time: str, parameters: Parameters) -> Rows:
+    """The rows of the roll-up `name` in a span's whole buckets, and the same made from the other events of the span.
 
     The moments of the span are bound as functions of it. The other events lie in the bucket before the whole ones and
     in the bucket after them.
@@ -73,7 +73,8 @@ def with_ends(name: str, rollup: Rollup, time: str, parameters: Parameters) -> s
         return f"{selected} WHERE {instant} >= {begin} AND {instant} < {until} GROUP BY ALL"
 
     stored = f"SELECT * FROM {quoted(name)} WHERE {instant} >= {first} AND {instant} < {last}"
-    return " UNION ALL ".join([stored, made(before_first, start, first), made(last, last, end)])
+    parts = [stored, made(before_first, start, first), made(last, last, end)]
+    return Rows(f"({' UNION ALL '.join(parts)})", [], start)
 
 
 def unsupported_reason(question: Question, rollup: Rollup) -> str | None:

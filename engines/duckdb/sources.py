@@ -31,38 +31,42 @@ class Source(NamedTuple):
         return (self.name, EVENTS) if self.whole else (self.name,)
 
 
+ALL_EVENTS = Source(EVENTS)
+
+
 def source(question: Question, plan: Plan) -> Source:
     """The table that answers a question on a plan; of several roll-ups, the smallest without cut buckets is chosen.
 
     RequestError if no table can answer.
     """
     tables: TableSet = plan.tables
-    stored = next(_stored(question, plan), None)
-    if stored:
-        return stored
-    reasons = {name: rollup.unsupported_reason(question, each) for name, each in tables.rollups.items()}
-    able = next((name for name, reason in reasons.items() if reason is None), None)
-    if able:
-        return Source(able, tables.rollups[able])
+    if not (tables.rollups or tables.cohorts or tables.funnels):
+        return ALL_EVENTS
     if not tables.events:
-        (reason,) = reasons.values()
-        raise RequestError(str(reason))
-    return next(_cut(question, tables), Source(EVENTS))
+        ((name, each),) = tables.rollups.items()
+        if reason := rollup.unsupported_reason(question, each):
+            raise RequestError(reason)
+        return Source(name, each)
+    return next(_tuned(question, plan, tables), ALL_EVENTS)
 
 
-def _stored(question: Question, plan: Plan) -> Iterator[Source]:
-    """The tables of activity or of entries that answer a cohort or a funnel."""
-    for cohort in plan.tables.cohorts:
-        if isinstance(question, Cohort) and cohort.answers(question, plan.statistics):
-            yield Source(cohort.name, cohort)
-    for funnel in plan.tables.funnels:
-        if isinstance(question, Funnel) and funnel.answers(question):
-            yield Source(funnel.name, funnel)
-
-
-def _cut(question: Question, tables: TableSet) -> Iterator[Source]:
-    """The roll-ups that answer a question if the events at the ends of its span are read too."""
+def _tuned(question: Question, plan: Plan, tables: TableSet) -> Iterator[Source]:
+    """The tables beside the events that answer a question, the best first."""
+    yield from _activity_or_entries(question, plan, tables)
+    for name, each in tables.rollups.items():
+        if rollup.unsupported_reason(question, each) is None:
+            yield Source(name, each)
     for name, each in tables.rollups.items():
         whole = whole_buckets(question, each)
         if whole and rollup.unsupported_reason(over(question, whole), each) is None:
             yield Source(name, each, whole)
+
+
+def _activity_or_entries(question: Question, plan: Plan, tables: TableSet) -> Iterator[Source]:
+    """The tables of activity or of entries that answer a cohort or a funnel."""
+    for cohort in tables.cohorts:
+        if isinstance(question, Cohort) and cohort.answers(question, plan.statistics):
+            yield Source(cohort.name, cohort)
+    for funnel in tables.funnels:
+        if isinstance(question, Funnel) and funnel.answers(question):
+            yield Source(funnel.name, funnel)

@@ -30,12 +30,14 @@ def naive(instant: datetime) -> datetime:
 class Rows(NamedTuple):
     """The rows in a question's span: the SQL of a table or of a SELECT in brackets, and conditions on the rows.
 
-    `start` is the SQL of the start of a row's bucket in milliseconds since 1970, UTC, if each row is of one bucket.
+    `first` is the placeholder of the start of the span. `bucket` is the SQL of the start of a row's bucket in
+    milliseconds since 1970, UTC, if each row is of one bucket.
     """
 
     source: str
     where: list[str]
-    start: str | None = None
+    first: str
+    bucket: str | None = None
 
 
 def aggregate(
@@ -50,10 +52,12 @@ def aggregate(
 
     The same SQL serves any span. A value that depends on the span is bound as a function of the span, not as a value.
     """
-    start = rows.start
-    if start is None and is_day(question.grain):
+    start = rows.bucket
+    if question.grain is Grain.ALL:
+        start = f"epoch_ms(CAST({rows.first} AS TIMESTAMP))"
+    elif start is None and is_day(question.grain):
         start = local.few_starts(quoted(time), question.grain)
-    columns = [f"{start or _bucket(question, time, local, parameters)} AS bucket", *map(quoted, question.by)]
+    columns = [f"{start or local.bucket(quoted(time), question.grain)} AS bucket", *map(quoted, question.by)]
     if question.subtotals != "none":
         columns.append(f"{_grouping(question)} AS grouping_id")
     columns += [f"{expression(m)} AS {quoted(str(m))}" for m in question.measures]
@@ -82,9 +86,13 @@ def moment(columns: Columns) -> str:
     return f"(CAST(epoch_ms({time}) AS HUGEINT) * {1 << 64} + {quoted(columns.order)})" if columns.order else time
 
 
-def in_span(time: str, parameters: Parameters) -> list[str]:
-    """The SQL conditions for times from the start of a span to just before its end, which are bound as functions."""
-    start, end = bound(lambda span: span.start, parameters), bound(lambda span: span.end, parameters)
+def span_ends(parameters: Parameters) -> tuple[str, str]:
+    """Binds the start and the end of the span as functions of it; returns their placeholders."""
+    return bound(lambda span: span.start, parameters), bound(lambda span: span.end, parameters)
+
+
+def in_span(time: str, start: str, end: str) -> list[str]:
+    """The SQL conditions for times from `start` to just before `end`, which are SQL too."""
     return [f"{quoted(time)} >= {start}", f"{quoted(time)} < {end}"]
 
 
@@ -117,12 +125,6 @@ def measure(measure: Measure, integers: set[str]) -> str:
             return f"quantile_disc({column}, {measure.at!r})"
         case _:
             return f"{measure.function}({column})"
-
-
-def _bucket(question: Aggregate, time: str, local: LocalTime, parameters: Parameters) -> str:
-    if question.grain is Grain.ALL:
-        return f"CAST({parameters.bind(lambda span: span.milliseconds[0])} AS BIGINT)"
-    return local.bucket(quoted(time), question.grain)
 
 
 def _grouping(question: Aggregate) -> str:
