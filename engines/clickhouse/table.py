@@ -16,6 +16,8 @@ TYPES = {
 }
 INSTANT = "DateTime64(3, 'UTC')"
 """The type of the times of events and of buckets, which are never NULL."""
+SETTINGS = "allow_nullable_key = 1, default_compression_codec = 'LZ4'"
+"""The codec is set because ClickHouse changes from LZ4 to ZSTD(3) where a part exceeds 100 MB."""
 MOST_LISTED = 10_000
 """A text column with at most so many values is LowCardinality, as ClickHouse's documents advise."""
 
@@ -40,7 +42,7 @@ class Table:
         columns = ",\n".join(f"  {quoted(name)} {kind}" for name, kind in self.columns.items())
         engine = "AggregatingMergeTree" if self.merges else "MergeTree"
         order = ", ".join(map(quoted, self.order))
-        return f"(\n{columns}\n) ENGINE = {engine} ORDER BY ({order}) SETTINGS allow_nullable_key = 1"
+        return f"(\n{columns}\n) ENGINE = {engine} ORDER BY ({order}) SETTINGS {SETTINGS}"
 
     @property
     def text(self) -> str:

@@ -144,7 +144,7 @@ def _open_statement(question: Question, plan: Plan, local: LocalTime | None) -> 
     match question:
         case Aggregate():
             if local is None and question.grain is not Grain.ALL:
-                local = local_time(question.zone, question.span.milliseconds, plan.statistics)
+                local = local_time(question.zone, question.span.milliseconds, plan.statistics, question.where)
             return _aggregate(spanless(question), plan, read.name, bool(read.whole), local)
         case Cohort():
             span = question.span.milliseconds[0], milliseconds(question.until)

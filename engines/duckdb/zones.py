@@ -1,10 +1,12 @@
 """Local time as SQL: the clock changes of a zone as numbers, so that DuckDB does not look up the zone of each event."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
 from rollup_bench.workloads.calendar import CLOCK, DAY, LONGEST, YEAR, bucket_starts, clock_changes
 from rollup_bench.workloads.events import Statistics
+from rollup_bench.workloads.filters import Filter, Op
 from rollup_bench.workloads.questions import EPOCH, Grain
 
 EVENTS_PER_START = 5_000
@@ -19,7 +21,7 @@ and 8 ns less where no clock changes.
 class LocalTime:
     """The local time of a zone for instants from `first` to `last`, in milliseconds since 1970, UTC.
 
-    `events` is about the number of events between them in the table that is read. Expressions of instants are UTC
+    `events` is about the number of events between them that a statement groups. Expressions of instants are UTC
     timestamps. A local time is a timestamp too: what a clock in the zone shows.
     """
 
@@ -78,12 +80,18 @@ class LocalTime:
         return _choice(instant, offsets)
 
 
-def local_time(zone: str, span: tuple[int, int], statistics: Statistics) -> LocalTime:
-    """The local time of the events in a span, and of the buckets of roll-ups, which may begin up to a year before."""
+def local_time(zone: str, span: tuple[int, int], statistics: Statistics, where: Sequence[Filter] = ()) -> LocalTime:
+    """The local time of the events in a span, and of the buckets of roll-ups, which may begin up to a year before.
+
+    `where` selects some of the events: all values of a column are taken to be equally frequent.
+    """
     start, end = span
     first = max(start, statistics.first - YEAR)
     last = max(first, min(end, statistics.last))
     share = (last - max(first, statistics.first)) / max(statistics.last - statistics.first, 1)
+    for one in where:
+        if one.op in (Op.EQ, Op.IN):
+            share *= min(len(one.values) / max(statistics.cardinality.get(one.column, 1), 1), 1.0)
     return LocalTime(zone, first, last, int(statistics.rows * share))
 
 

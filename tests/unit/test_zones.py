@@ -9,8 +9,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from rollup_bench.engines.duckdb.zones import LocalTime
+from rollup_bench.engines.duckdb.zones import LocalTime, local_time
 from rollup_bench.workloads import calendar
+from rollup_bench.workloads.events import Statistics
+from rollup_bench.workloads.filters import parse
 from rollup_bench.workloads.questions import EPOCH, Grain, milliseconds
 from rollup_bench.workloads.truth import buckets
 
@@ -66,6 +68,23 @@ def test_duckdb_compares_many_events_with_the_starts_of_buckets(zone: str, grain
     assert starts is not None
     assert LocalTime(zone, first, last, events=4_999).few_starts("t", grain) is None
     assert evaluated(starts, "t", moments) == buckets.bucket(np.array(moments), grain, zone, 0).tolist()
+
+
+@pytest.mark.parametrize(
+    ("where", "events"),
+    [
+        ({"player": 7}, 100),
+        ({"player": [7, 8]}, 200),
+        ({"player": 7, "country": "DE"}, 25),
+        ({"country": ["DE", "FR", "GB", "PL", "US"]}, 1_000),
+        ({"gold": 7}, 1_000),
+        ({"player": {"ge": 7}}, 1_000),
+    ],
+)
+def test_duckdb_expects_fewer_events_where_filters_demand_values(where: dict[str, object], events: int) -> None:
+    last, types = 1_000_000, {"player": "int64", "country": "string", "gold": "int64"}
+    statistics = Statistics("", 1_000, 0, last, types, {"player": 10, "country": 4}, {})
+    assert local_time("UTC", (0, last), statistics, parse(where)).events == events
 
 
 @pytest.mark.parametrize("zone", TRICKY)
