@@ -34,7 +34,7 @@ from rollup_bench.workloads import dataset, events
 
 ROWS = (1_000_000, 2_000_000, 4_000_000, 8_000_000)
 SEED = 1
-LAUNCHES, TURN = 30, 3
+LAUNCHES, TURN = 30, 2
 """The launches of a size, and how many of them are done before the next size has its turn."""
 WIDEST = 1.5
 """The factor that an interval may span."""
