@@ -1,7 +1,9 @@
-"""Connections to the ClickHouse of this process, which chDB starts with the first of them and ends with the last."""
+"""Connections to the ClickHouse of this process, which starts with the first of them and ends with the process."""
 
+import atexit
 import signal
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import pyarrow as pa
@@ -14,6 +16,7 @@ SECONDS = 300
 """How long a query may take."""
 ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "\0": "\\0", "\b": "\\b"})
 """How ClickHouse reads the value of a text parameter."""
+ADDRESS = ":memory:?custom_local_disks_base_directory=/"
 CANNOT_CONVERT, TIMED_OUT = "Code: 70.", "Code: 159."
 signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGPIPE])  # chDB blocks it, also for processes started later
 
@@ -38,13 +41,13 @@ class Connection:
     """A connection, opened again after an error: else the output of the failed query begins the next answer."""
 
     def __init__(self, options: Mapping[str, str | int]) -> None:
-        text = "&".join(f"{name}={value}" for name, value in options.items())
-        self._address = f":memory:?custom_local_disks_base_directory=/&{text}"
+        self._address = "&".join([ADDRESS, *(f"{name}={value}" for name, value in options.items())])
         self._database = "default"
         self._open = self._connected()
 
     def _connected(self) -> Opened:
         try:
+            _kept()
             opened = Opened(self._address)
             opened.query(f"USE {self._database}")
         except RuntimeError as error:
@@ -96,8 +99,19 @@ class Connection:
         before.close()
 
     def close(self) -> None:
-        """Closes the connection; the last one of the process ends its ClickHouse."""
+        """Closes the connection."""
         self._open.close()
+
+
+@cache
+def _kept() -> Opened:
+    """A connection that is open until the process ends.
+
+    Without any, chDB ends its ClickHouse, whose threads stay, and each one that it starts after that is slower.
+    """
+    opened = Opened(ADDRESS)
+    atexit.register(opened.close)
+    return opened
 
 
 class _Sink:

@@ -1,5 +1,6 @@
 """The command line."""
 
+import atexit
 import os
 import sys
 from pathlib import Path
@@ -154,7 +155,10 @@ def main() -> None:
 
 
 def program() -> NoReturn:
-    """Runs the command line and ends the process at once: Python aborts if a library's thread still reads at exit."""
+    """Runs the command line and ends the process at once: Python aborts if a library's thread still reads at exit.
+
+    What libraries and adapters registered to be done at exit is done first.
+    """
     status: Any = 0
     try:
         main()
@@ -162,4 +166,5 @@ def program() -> NoReturn:
         status = end.code or 0
     for stream in filter(None, (sys.stdout, sys.stderr)):
         stream.flush()
+    atexit._run_exitfuncs()
     os._exit(status)

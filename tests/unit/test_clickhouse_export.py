@@ -32,6 +32,8 @@ def client(folder: Path) -> Iterator[Callable[[str, Values], Rows]]:
         connection.use("exported")
         connection.run(Path("settings.sql").read_text("utf-8"), Path("schema.sql").read_text("utf-8"))
         yield answered
+        connection.use("default")
+        connection.run("DROP DATABASE exported SYNC")
 
 
 @pytest.mark.parametrize("arm", ARMS)
