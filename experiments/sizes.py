@@ -1,7 +1,7 @@
 """Measures the game in four sizes, and predicts the processor times of the largest from those of the others.
 
 `python -m experiments.sizes [--engines duckdb,clickhouse] [--layouts raw] [--questions A,B] --out FOLDER`. The model is
-that by which `rollup-bench choose` extrapolates. Each arm is measured alone in each size, in forty short launches
+that by which `rollup-bench choose` extrapolates. Each arm is measured alone in each size, in fifty short launches
 after one load, a few launches of one size after a few of another, so that a machine that changes its speed does so in
 all sizes. Each of these runs is a file of FOLDER, which is resumed. The program exits with 1 if a measured figure is
 outside of its interval, or if an interval spans more than a factor of 1.5.
@@ -34,7 +34,7 @@ from rollup_bench.workloads import dataset, events
 
 ROWS = (1_000_000, 2_000_000, 4_000_000, 8_000_000)
 SEED = 1
-LAUNCHES, TURN = 40, 2
+LAUNCHES, TURN = 50, 2
 """The launches of a size, and how many of them are done before the next size has its turn."""
 WIDEST = 1.5
 """The factor that an interval may span."""
