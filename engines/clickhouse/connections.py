@@ -1,4 +1,4 @@
-"""Connections to the ClickHouse of this process, which starts with the first of them and ends with the process."""
+"""Connections to the ClickHouse of this process; the first of them starts it, and it runs until the process ends."""
 
 import atexit
 import signal
@@ -47,7 +47,7 @@ class Connection:
 
     def _connected(self) -> Opened:
         try:
-            _kept()
+            _permanent_connection()
             opened = Opened(self._address)
             opened.query(f"USE {self._database}")
         except RuntimeError as error:
@@ -94,7 +94,7 @@ class Connection:
             raise failure(error) from None
 
     def reconnect(self) -> None:
-        """Replaces the connection by a new one, which is opened first, so that the tables stay attached."""
+        """Replaces the connection by a new one."""
         before, self._open = self._open, self._connected()
         before.close()
 
@@ -104,10 +104,10 @@ class Connection:
 
 
 @cache
-def _kept() -> Opened:
+def _permanent_connection() -> Opened:
     """A connection that is open until the process ends.
 
-    Without any, chDB ends its ClickHouse, whose threads stay, and each one that it starts after that is slower.
+    chDB ends its ClickHouse with the last connection. Its threads stay, and make the next ClickHouse slower.
     """
     opened = Opened(ADDRESS)
     atexit.register(opened.close)

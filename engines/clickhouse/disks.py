@@ -16,6 +16,8 @@ from rollup_bench.engines.clickhouse.sql import literal, quoted
 from rollup_bench.engines.clickhouse.table import Table
 from rollup_bench.errors import FailureError
 
+CACHES = ("MARK", "PRIMARY INDEX", "UNCOMPRESSED", "COMPILED EXPRESSION")
+"""What ClickHouse keeps of tables and statements; it is cleared with them, so that each launch begins without it."""
 NUMBER = "load"
 """The file with the number of a load, from which the folders of its tables follow."""
 
@@ -125,4 +127,4 @@ def _detach(connection: Connection, load: Load, tables: Sequence[Table]) -> None
     for table in tables:
         with suppress(FailureError):  # it may not have been created
             connection.run(f"DETACH TABLE {load.database}.{quoted(table.name)} SYNC")
-    connection.run(f"DROP DATABASE {load.database} SYNC")
+    connection.run(f"DROP DATABASE {load.database} SYNC", *(f"SYSTEM CLEAR {cache} CACHE" for cache in CACHES))

@@ -169,8 +169,8 @@ def _aggregate(
     if stored is not None and cut:
         rows = rollup.with_ends(table, stored, time, parameters)
     else:
-        first, end = sql.span_ends(parameters)
-        rows = sql.Rows(quoted(table), sql.in_span(time, first, end), first)
+        start, end = sql.span_ends(parameters)
+        rows = sql.Rows(quoted(table), sql.in_span(time, start, end), start)
     if stored is None:
         return sql.aggregate(question, time, rows, lambda m: sql.measure(m, integers), local, parameters)
     flagging, few = stored.flagging(question), replace(local, events=0)

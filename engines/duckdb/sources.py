@@ -51,7 +51,7 @@ def source(question: Question, plan: Plan) -> Source:
 
 
 def _tuned(question: Question, plan: Plan, tables: TableSet) -> Iterator[Source]:
-    """The tables beside the events that answer a question, the best first."""
+    """The tables other than `events` that answer a question, the best first."""
     yield from _activity_or_entries(question, plan, tables)
     for name, each in tables.rollups.items():
         if rollup.unsupported_reason(question, each) is None:

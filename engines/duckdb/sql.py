@@ -30,13 +30,13 @@ def naive(instant: datetime) -> datetime:
 class Rows(NamedTuple):
     """The rows in a question's span: the SQL of a table or of a SELECT in brackets, and conditions on the rows.
 
-    `first` is the placeholder of the start of the span. `bucket` is the SQL of the start of a row's bucket in
+    `span_start` is the placeholder of the start of the span. `bucket` is the SQL of the start of a row's bucket in
     milliseconds since 1970, UTC, if each row is of one bucket.
     """
 
     source: str
     where: list[str]
-    first: str
+    span_start: str
     bucket: str | None = None
 
 
@@ -54,7 +54,7 @@ def aggregate(
     """
     start = rows.bucket
     if question.grain is Grain.ALL:
-        start = f"epoch_ms(CAST({rows.first} AS TIMESTAMP))"
+        start = f"epoch_ms(CAST({rows.span_start} AS TIMESTAMP))"
     elif start is None and is_day(question.grain):
         start = local.few_starts(quoted(time), question.grain)
     columns = [f"{start or local.bucket(quoted(time), question.grain)} AS bucket", *map(quoted, question.by)]

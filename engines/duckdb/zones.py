@@ -53,7 +53,9 @@ class LocalTime:
         if not most:
             return None
         starts = bucket_starts(self.zone, grain, self.first, self.last)
-        return _choice(instant, [(start, str(start)) for start in starts]) if len(starts) <= most else None
+        if len(starts) > most:
+            return None
+        return f"CAST({_choice(instant, [(start, str(start)) for start in starts])} AS BIGINT)"
 
     def start(self, day: str, grain: Grain) -> str:
         """The first instant of a local day with which a bucket of `grain` begins, in milliseconds since 1970, UTC.

@@ -1,7 +1,5 @@
 """The command line."""
 
-import atexit
-import os
 import sys
 from pathlib import Path
 from typing import Any, NoReturn
@@ -29,6 +27,7 @@ from rollup_bench.harness.report.terminal import Group, console, ended, printed,
 from rollup_bench.harness.run import arms as running
 from rollup_bench.harness.run import spark
 from rollup_bench.harness.run.home import home
+from rollup_bench.harness.run.process_end import end_process
 from rollup_bench.workloads import dataset as datasets
 from rollup_bench.workloads import generated
 
@@ -155,16 +154,10 @@ def main() -> None:
 
 
 def program() -> NoReturn:
-    """Runs the command line and ends the process at once: Python aborts if a library's thread still reads at exit.
-
-    What libraries and adapters registered to be done at exit is done first.
-    """
+    """Runs the command line and ends the process."""
     status: Any = 0
     try:
         main()
     except SystemExit as end:
         status = end.code or 0
-    for stream in filter(None, (sys.stdout, sys.stderr)):
-        stream.flush()
-    atexit._run_exitfuncs()
-    os._exit(status)
+    end_process(status)

@@ -18,11 +18,13 @@ from rollup_bench.harness.records.lines import Spent
 from rollup_bench.harness.run import sender
 from rollup_bench.harness.run.child import received
 from rollup_bench.harness.run.costs import Gauge, Meter
+from rollup_bench.harness.run.process_end import end_process
 
 Factory = Callable[[], AbstractContextManager[Callable[[Any], object]]]
 Check = Callable[[int, object], bool]
 CLIENT = "a client process"
 _SECOND = 10**9
+_END = 10.0  # the most seconds in which a process that has reported ends
 _CONNECT = 600.0  # the most seconds in which a process starts and connects all its clients
 
 
@@ -99,6 +101,8 @@ def drive(arm: Endpoint, work: Work, clients: int, gauge: Gauge, processes: int 
         until = start / _SECOND + work.seconds + 2 * work.limit + 10
         reports = [received(process, pipe, CLIENT, max(until - time.monotonic(), 0)) for process, pipe in children]
         spent = meter.read(sum(processor for _, processor in reports))
+        for process, _ in children:
+            process.join(_END)
     finally:
         for process, _ in children:
             process.kill()
@@ -162,6 +166,7 @@ def _process(pipe: Connection, share: _Share) -> None:
     for thread in threads:
         thread.join(max((end - time.monotonic_ns()) / _SECOND, 0))
     pipe.send(([Attempt(*entry) for entry in log], time.process_time() - before))
+    end_process(0)
 
 
 def _client(

@@ -388,12 +388,12 @@ def test_without_a_command_there_is_help(command: Command) -> None:
 
 
 def test_the_program_ends_though_a_thread_of_a_library_does_not() -> None:
-    threads = "import threading, time; threading.Thread(target=time.sleep, args=(600,)).start()"
-    code = f"{threads}; from rollup_bench.harness.cli.main import program; program()"
+    threads = "import atexit, threading, time; threading.Thread(target=time.sleep, args=(600,)).start()"
+    code = f"{threads}; atexit.register(print, 'closed'); from rollup_bench.harness.cli.main import program; program()"
     ended = subprocess.run(
         [sys.executable, "-c", code, "aks"], capture_output=True, text=True, timeout=300, check=False
     )
-    assert (ended.returncode, ended.stdout) == (2, "")
+    assert (ended.returncode, ended.stdout) == (2, "closed\n")
     assert ended.stderr.startswith("rollup-bench: No such command 'aks'")
 
 

@@ -2,10 +2,11 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
+from functools import partial
 from math import ceil
 from pathlib import Path
 
@@ -23,10 +24,12 @@ from rollup_bench.errors import FailureError
 from rollup_bench.harness.conformance import strategies
 from rollup_bench.harness.conformance.scripted_events import COUNT, JUNE, event
 from rollup_bench.harness.conformance.tested_engine import RANDOM, EngineUnderTest, few
+from rollup_bench.harness.run.clients import Endpoint, Work, drive
+from rollup_bench.harness.run.costs import gauge
 from rollup_bench.servers.watch import Watch
 from rollup_bench.workloads import calendar, layouts
 from rollup_bench.workloads.events import Events
-from rollup_bench.workloads.questions import EPOCH, Aggregate, Grain, Span, milliseconds
+from rollup_bench.workloads.questions import EPOCH, Aggregate, Grain, Question, Span, milliseconds
 from rollup_bench.workloads.rule import Part
 from rollup_bench.workloads.truth import buckets
 from tests.conftest import BUDGET
@@ -130,6 +133,25 @@ def test_processes_read_a_plan_at_the_same_time(tmp_path: Path) -> None:
         engine.drop(plan)
         assert engine.rows(plan) is None
         assert not list((engine.home / "clickhouse").iterdir())
+
+
+@contextmanager
+def asking(home: Path) -> Iterator[Callable[[Question], object]]:
+    """A client of a load test, in a process of its own."""
+    engine = ClickHouse(None, home, BUDGET)
+    with engine.session(planned(engine)[0]) as session:
+        yield session.ask
+
+
+def test_processes_that_ask_leave_no_temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine, folder = ClickHouse(None, tmp_path / "home", BUDGET), tmp_path / "temporary"
+    engine.load(*planned(engine), Watch())
+    folder.mkdir()
+    monkeypatch.setenv("TMPDIR", str(folder))
+    client = Endpoint("clickhouse/raw", partial(asking, engine.home), embedded=True)
+    driven = drive(client, Work([Aggregate(JUNE, (COUNT,))], seconds=0.2, limit=10), 2, gauge(None))
+    assert [attempt for attempt in driven.attempts if attempt.state == "r"]
+    assert not list(folder.iterdir())
 
 
 def test_an_error_leaves_nothing_for_the_next_answer(connection: Connection) -> None:

@@ -28,12 +28,10 @@ def client(folder: Path) -> Iterator[Callable[[str, Values], Rows]]:
         return [list(row.values()) for row in found.to_pylist()]
 
     with chdir(folder), closing(connection):
-        connection.run("CREATE DATABASE exported")
+        connection.run("DROP DATABASE IF EXISTS exported SYNC", "CREATE DATABASE exported")
         connection.use("exported")
         connection.run(Path("settings.sql").read_text("utf-8"), Path("schema.sql").read_text("utf-8"))
         yield answered
-        connection.use("default")
-        connection.run("DROP DATABASE exported SYNC")
 
 
 @pytest.mark.parametrize("arm", ARMS)

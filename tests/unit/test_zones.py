@@ -87,6 +87,11 @@ def test_duckdb_expects_fewer_events_where_filters_demand_values(where: dict[str
     assert local_time("UTC", (0, last), statistics, parse(where)).events == events
 
 
+def test_duckdb_compares_events_around_1970_with_wide_numbers() -> None:
+    starts = LocalTime("UTC", 0, 20 * calendar.DAY, events=1_000_000).few_starts("t", Grain.MONTH)
+    assert evaluated(f"typeof({starts})", "t", [0]) == ["BIGINT"]
+
+
 @pytest.mark.parametrize("zone", TRICKY)
 def test_duckdb_and_the_calendar_start_days_where_the_truth_does(zone: str) -> None:
     days = sorted({shown(moment, zone).replace(hour=0, minute=0, second=0, microsecond=0) for moment in instants(zone)})
