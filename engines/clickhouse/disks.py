@@ -17,7 +17,7 @@ from rollup_bench.engines.clickhouse.table import Table
 from rollup_bench.errors import FailureError
 
 CACHES = ("MARK", "PRIMARY INDEX", "UNCOMPRESSED", "COMPILED EXPRESSION")
-"""What ClickHouse keeps of tables and statements; it is cleared with them, so that each launch begins without it."""
+"""The caches that are cleared when tables are detached, so that each launch begins with empty ones."""
 NUMBER = "load"
 """The file with the number of a load, from which the folders of its tables follow."""
 

@@ -32,6 +32,7 @@ class Source(NamedTuple):
 
 
 ALL_EVENTS = Source(EVENTS)
+"""The table of all events as the source of an answer."""
 
 
 def source(question: Question, plan: Plan) -> Source:

@@ -22,9 +22,9 @@ APART = 4  # the largest of the sizes has at least so many times the events of t
 _LAUNCHES, _COLUMNS = 100, 2000
 """The columns of random numbers: for the launches of each size, and for the error of each curve."""
 _EXPONENTS: list[float] = np.linspace(0.1, 1.3, 121).tolist()
-"""At 0.1, a figure hardly grows with the number of events; at 1, it grows in proportion; a sort is little above 1."""
+"""At 0.1, a figure hardly grows with the number of events; at 1, in proportion; the time of a sort, a little faster."""
 _MISFIT = 0.1  # a figure that misses all curves by less than a tenth is extrapolated
-_WIDER = 1.25  # since 1,000 draws may tell the ends of an interval that much too narrow
+_WIDER = 1.25  # since 1,000 draws may make an interval 12% too narrow, and some curves, as of a sort, are no powers
 _SURE = (1 + LEVEL) / 2
 
 
@@ -159,11 +159,11 @@ class _Curve(NamedTuple):
 
     @property
     def weights(self) -> NDArray[np.float64]:
-        """By how much the logarithm of the value changes with those of the measured values."""
+        """The change of the logarithm of the value for a change of the logarithm of each measured value."""
         return np.asarray(self.shares.sum(axis=0) / self.value)
 
     def ends(self, furthest: float) -> Iterator[float]:
-        """Yields the least and the largest value whose `missed` is `furthest`, unless a part is negative there."""
+        """Yields the least and the largest value at which `missed` is `furthest`, but none with a negative part."""
         if (room := furthest - self.missed) >= 0:
             weights = self.shares.sum(axis=0)
             step = self.shares @ weights / math.hypot(*weights) * math.sqrt(room)

@@ -1,4 +1,4 @@
-"""The kinds of verdict on answers."""
+"""The verdicts that an answer can get."""
 
 from enum import StrEnum
 
@@ -14,4 +14,4 @@ class Kind(StrEnum):
 
 
 RIGHT = (Kind.RIGHT, Kind.WITHIN)
-"""The verdicts on answers that may be timed."""
+"""Only answers with these verdicts are timed."""

@@ -1,4 +1,4 @@
-"""Ends a process at once, but not before what must be done at exit."""
+"""Ends a process after the functions registered for its exit."""
 
 import atexit
 import os
