@@ -1,5 +1,6 @@
 """Answers aggregates from a roll-up: from its totals, and from its values for distinct counts and quantiles."""
 
+from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -293,7 +294,8 @@ class RollupReader:
             return starts.cast(INSTANT)
         if self.question.grain is not Grain.ALL:
             return calendar.of(self.question, starts)
-        return pa.repeat(pa.scalar(self.question.span.milliseconds[0], INSTANT), len(starts))
+        whole = array("q", [self.question.span.milliseconds[0]]) * len(starts)  # `pa.repeat` takes 20 µs more
+        return pa.Array.from_buffers(INSTANT, len(starts), [None, pa.py_buffer(whole)])
 
     def _matching(self, known: RollupStatements, columns: Columns) -> pa.Table:
         """The rows that pass the client's filters, without the columns that only the filters need."""
