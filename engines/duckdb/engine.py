@@ -40,7 +40,7 @@ from rollup_bench.workloads.templates import Template
 
 BUCKET = pa.field("bucket", INSTANT)
 FETCHED = {"bigint": pa.int64(), "double": pa.float64(), "varchar": pa.string(), "enum": pa.string()}
-"""The Arrow types of the columns that are fetched as Python objects, by DuckDB's types."""
+"""The Arrow types of columns that are fetched as Python objects, by DuckDB's types; others are inferred."""
 FEW = 200
 """Rows that are fetched as Python objects. Beyond them, DuckDB makes an Arrow table sooner."""
 NO_CLOCK = LocalTime("UTC", 0, 0)
@@ -203,7 +203,7 @@ def fetched(result: duckdb.DuckDBPyConnection) -> pa.Table:
         return result.fetch_arrow_table()  # type: ignore[attr-defined]
     rows, columns = result.fetchmany(FEW), result.description
     values = zip(*rows, strict=True) if rows else repeat(())
-    arrays = [pa.array(column, FETCHED[kind.id]) for (_, kind, *_), column in zip(columns, values, strict=False)]
+    arrays = [pa.array(column, FETCHED.get(kind.id)) for (_, kind, *_), column in zip(columns, values, strict=False)]
     few = pa.table(arrays, [name for name, *_ in columns])
     rest = result.to_arrow_table() if len(rows) == FEW else None
     return few if rest is None else pa.concat_tables([few, rest.cast(few.schema)])
