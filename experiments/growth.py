@@ -49,9 +49,10 @@ LOADS = 2
 SEED = 1
 SECONDS = 1.0
 PASSES = 4
-"""A question is asked in so many parts of `--seconds`, because a machine changes its speed; one more part warms up."""
-LEAST = 2
-"""The fewest requests of a question over a span; slow ones take fewer passes."""
+"""A question is asked in so many parts of `--seconds`, because a machine changes its speed.
+
+One more part warms up, unless a request takes longer than `--seconds`; then this request is enough.
+"""
 SPANS = {"span": ALL_YEARS, "empty": NO_EVENTS}
 """The two spans by the field of a cell that holds their times."""
 
@@ -101,9 +102,12 @@ class Timed:
             self.asked[span] = self.asked.get(span, Asked()).plus(cost.questions, cost.spent)
 
     def lacks(self, span: str, seconds: float) -> bool:
-        """Whether the question must still be asked over a span, for `seconds` in total and at least twice."""
-        asked = self.asked.get(span, Asked())
-        return not self.failed and (asked.wall < seconds or asked.requests < LEAST)
+        """Whether the question must still be asked over a span, for `seconds` in total."""
+        return not self.failed and self.asked.get(span, Asked()).wall < seconds
+
+    def warmed(self, seconds: float) -> None:
+        """Forgets what was asked over a span for less than `seconds`."""
+        self.asked = {span: asked for span, asked in self.asked.items() if asked.wall >= seconds}
 
     @property
     def done(self) -> Cell:
@@ -174,7 +178,7 @@ class Size:
         for one, span in product(right, SPANS):
             one.ask(span, part)
         for one in right:
-            one.asked.clear()
+            one.warmed(self.seconds)
         while lacking := [(one, span) for one, span in product(right, SPANS) if one.lacks(span, self.seconds)]:
             self._say(f"timing {len(lacking)} questions over a span")
             for place in rng.permutation(len(lacking)):
