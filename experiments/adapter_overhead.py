@@ -4,10 +4,10 @@
 compared with its bare client library, which sends the same statement and reads the same rows. An answer of one row
 gives the time added to a question; an answer of thousands of rows gives the time added to a row, after the time added
 to a question is subtracted. Requests ask about different days, as in a replay, so that no adapter can reuse an answer.
-Druid's client library is pydruid; bare HTTP beside it, with the JSON decoder of the adapter, has no limit. Neither has
-DuckDB's `fetchall`, whose rows are Python objects; DuckDB's limit is that beside its Arrow tables. The time to make an
-Arrow table of the row, which every adapter must return, is printed too: it follows the wait for the server, when the
-caches of the processor hold nothing of Arrow.
+Druid's client library is pydruid; bare HTTP beside it, with the JSON decoder of the adapter, has no limit. DuckDB's is
+`fetchall`, with an Arrow table made of its rows, since DuckDB 2.0 makes one by a second statement; beside that
+statement there is no limit. The time to make an Arrow table of the row, which every adapter must return, is printed
+too: it follows the wait for the server, when the caches of the processor hold nothing of Arrow.
 """
 
 import http.client
@@ -127,14 +127,21 @@ def _duckdb(arm: Arm, session: Any, question: Aggregate) -> Bare:
     from rollup_bench.engines.duckdb.engine import statement
 
     text, values = statement(question, arm.plan)
-    return lambda: int(session._connection.execute(text, values).to_arrow_table().num_rows)
+    schema = answers.schema(question, arm.plan.schema)
+
+    def bare() -> int:
+        columns = zip(*session._connection.execute(text, values).fetchall(), strict=True)
+        arrays = [pa.array(column, kind) for column, kind in zip(columns, schema.types, strict=True)]
+        return int(pa.Table.from_arrays(arrays, schema=schema).num_rows)
+
+    return bare
 
 
-def _duckdb_rows(arm: Arm, session: Any, question: Aggregate) -> Bare:
+def _duckdb_arrow(arm: Arm, session: Any, question: Aggregate) -> Bare:
     from rollup_bench.engines.duckdb.engine import statement
 
     text, values = statement(question, arm.plan)
-    return lambda: len(session._connection.execute(text, values).fetchall())
+    return lambda: int(session._connection.execute(text, values).to_arrow_table().num_rows)
 
 
 def _duckdb_served(arm: Arm, session: Any, question: Aggregate) -> Bare:
@@ -215,7 +222,7 @@ def sent_statements(arm: Arm, question: Aggregate) -> list[tuple[str, Any]]:
 
 
 BARE: dict[str, dict[str, MakeBare]] = {
-    "duckdb": {"duckdb": _duckdb, "duckdb, of Python objects": _duckdb_rows},
+    "duckdb": {"duckdb": _duckdb, "DuckDB's Arrow tables": _duckdb_arrow},
     "duckdb-served": {"Arrow Flight": _duckdb_served},
     "druid": {"pydruid": _pydruid, "bare HTTP": _http},
     "cassandra": {"cassandra-driver": _cassandra},

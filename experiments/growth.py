@@ -51,7 +51,7 @@ SECONDS = 1.0
 PASSES = 4
 """A question is asked in so many parts of `--seconds`, because a machine changes its speed.
 
-One more part warms up, unless a request takes longer than `--seconds`; then this request is enough.
+One more part warms up. If it takes `--seconds` or more, it is the measurement.
 """
 SPANS = {"span": ALL_YEARS, "empty": NO_EVENTS}
 """The two spans by the field of a cell that holds their times."""
@@ -105,8 +105,8 @@ class Timed:
         """Whether the question must still be asked over a span, for `seconds` in total."""
         return not self.failed and self.asked.get(span, Asked()).wall < seconds
 
-    def warmed(self, seconds: float) -> None:
-        """Forgets what was asked over a span for less than `seconds`."""
+    def forget_warm_up(self, seconds: float) -> None:
+        """Forgets the requests over each span whose warm-up took less than `seconds`."""
         self.asked = {span: asked for span, asked in self.asked.items() if asked.wall >= seconds}
 
     @property
@@ -178,7 +178,7 @@ class Size:
         for one, span in product(right, SPANS):
             one.ask(span, part)
         for one in right:
-            one.warmed(self.seconds)
+            one.forget_warm_up(self.seconds)
         while lacking := [(one, span) for one, span in product(right, SPANS) if one.lacks(span, self.seconds)]:
             self._say(f"timing {len(lacking)} questions over a span")
             for place in rng.permutation(len(lacking)):

@@ -1,4 +1,4 @@
-"""Measures the game in four sizes, and predicts the processor times of the largest from those of the others.
+"""Measures the game in five sizes, and predicts the processor times of the largest from those of the others.
 
 `python -m experiments.sizes [--engines duckdb,clickhouse] [--layouts raw] [--questions A,B] --out FOLDER`. The model is
 that by which `rollup-bench choose` extrapolates. Each arm is measured alone in each size, in fifty short launches
@@ -32,7 +32,7 @@ from rollup_bench.harness.stats.estimate import LEVEL
 from rollup_bench.harness.stats.percentiles import interval
 from rollup_bench.workloads import dataset, events
 
-ROWS = (1_000_000, 2_000_000, 4_000_000, 8_000_000)
+ROWS = (500_000, 1_000_000, 2_000_000, 4_000_000, 8_000_000)
 SEED = 1
 LAUNCHES, TURN = 50, 2
 """The launches of a size, and how many of them are done before the next size has its turn."""

@@ -5,8 +5,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
-from functools import lru_cache
-from itertools import repeat
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -40,9 +39,9 @@ from rollup_bench.workloads.templates import Template
 
 BUCKET = pa.field("bucket", INSTANT)
 FETCHED = {"bigint": pa.int64(), "double": pa.float64(), "varchar": pa.string(), "enum": pa.string()}
-"""The Arrow types of columns that are fetched as Python objects, by DuckDB's types; others are inferred."""
+"""The Arrow types of the columns of answers and counts, by DuckDB's types."""
 FEW = 200
-"""Rows that are fetched as Python objects. Beyond them, DuckDB makes an Arrow table sooner."""
+"""How many rows are fetched as Python objects; for more rows, DuckDB's Arrow table takes less time."""
 NO_CLOCK = LocalTime("UTC", 0, 0)
 """For questions of a single bucket, whose SQL contains no local time."""
 warnings.filterwarnings("ignore", "Arrow output on a DB-API result makes an extra copy")
@@ -193,32 +192,36 @@ def _integers(plan: Plan) -> set[str]:
     return {name for name, kind in plan.statistics.types.items() if kind == "int64"}
 
 
-def fetched(result: duckdb.DuckDBPyConnection) -> pa.Table:
-    """The rows of the statement that a connection has just executed.
+def fetched(result: duckdb.DuckDBPyConnection, schema: pa.Schema | None = None) -> pa.Table:
+    """The rows of the statement that a connection has just executed; a few rows are in `schema` if there is one.
 
-    `execute` binds a statement once, and `sql` twice. After `execute`, DuckDB 2.0 reads the rows by a second statement
-    to make an Arrow table; for a few rows, making it here of Python objects takes a fifth of that.
+    `execute` binds a statement once, and `sql` twice. After `execute`, DuckDB 2.0 makes an Arrow table by a second
+    statement, which takes longer than making a table of a few Python objects.
     """
-    if not hasattr(result, "to_arrow_table"):  # before DuckDB 2.0, which has no second statement
-        return result.fetch_arrow_table()  # type: ignore[attr-defined]
-    rows, columns = result.fetchmany(FEW), result.description
-    values = zip(*rows, strict=True) if rows else repeat(())
-    arrays = [pa.array(column, FETCHED.get(kind.id)) for (_, kind, *_), column in zip(columns, values, strict=False)]
-    few = pa.table(arrays, [name for name, *_ in columns])
-    rest = result.to_arrow_table() if len(rows) == FEW else None
-    return few if rest is None else pa.concat_tables([few, rest.cast(few.schema)])
+    if hasattr(result, "fetch_arrow_table"):  # before DuckDB 2.0, which makes an Arrow table without another statement
+        table: pa.Table = (getattr(result, "to_arrow_table", None) or result.fetch_arrow_table)()
+        return table
+    schema = schema or pa.schema([(name, FETCHED[kind.id]) for name, kind, *_ in result.description])
+    rows = result.fetchmany(FEW)
+    values = zip(*rows, strict=True) if rows else [()] * len(schema)
+    arrays = [pa.array(column, kind) for column, kind in zip(values, schema.types, strict=True)]
+    few = pa.Table.from_arrays(arrays, schema=schema)
+    rest = result.to_arrow_table() if len(rows) == FEW else None  # None if no row remains
+    return few if rest is None else pa.concat_tables([few.cast(rest.schema), rest])
 
 
-def typed(result: pa.Table, question: Question, plan: Plan) -> pa.Table:
-    """The result of a question's statement in the schema of the answer; the texts of an ENUM become plain texts."""
+def typed(result: pa.Table, question: Question, schema: pa.Schema) -> pa.Table:
+    """The result of a question's statement in `schema`, that of the answer; the texts of an ENUM become plain texts."""
+    if result.schema == schema:
+        return result
     if isinstance(question, Aggregate):  # casting all columns is slow, and so is combining a single chunk
         column = result.column(0)
         buckets = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
         result = result.set_column(0, BUCKET, buckets.view(INSTANT))
         for i, name in enumerate(question.by, 1):
-            result = result.set_column(i, name, result.column(i).cast(plan.schema.field(name).type))
+            result = result.set_column(i, name, result.column(i).cast(schema.field(name).type))
         return result
-    return result.cast(answers.schema(question, plan.schema))
+    return result.cast(schema)
 
 
 def _counts(connection: duckdb.DuckDBPyConnection, plan: Plan) -> dict[str, int]:
@@ -254,12 +257,14 @@ class _Session(Session):
     def __init__(self, connection: duckdb.DuckDBPyConnection, plan: Plan, timeout: Timeout) -> None:
         self._connection = connection
         self._plan = plan
+        self._schema = lru_cache(partial(answers.schema, events=plan.schema))
         self._timeout = timeout
 
     def ask(self, question: Question) -> pa.Table:
         text, values = statement(question, self._plan)
+        schema = self._schema(spanless(question))
         try:
             with self._timeout:
-                return typed(fetched(self._connection.execute(text, values)), question, self._plan)
+                return typed(fetched(self._connection.execute(text, values), schema), question, schema)
         except duckdb.Error as error:
             raise failure(error) from None

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from operator import attrgetter
 from typing import NamedTuple
 
 from rollup_bench.engines.duckdb.zones import LocalTime
@@ -89,7 +88,7 @@ def moment(columns: Columns) -> str:
 
 def span_ends(parameters: Parameters) -> tuple[str, str]:
     """Binds the start and the end of the span as functions of it; returns their placeholders."""
-    return bound(attrgetter("start"), parameters), bound(attrgetter("end"), parameters)
+    return bound(lambda span: span.start, parameters), bound(lambda span: span.end, parameters)
 
 
 def in_span(time: str, start: str, end: str) -> list[str]:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, wait
 from contextlib import closing, contextmanager
-from functools import cached_property
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from threading import Thread
 from typing import TypeVar
@@ -22,8 +22,9 @@ from rollup_bench.engines.duckdb_served.server import of_duckdb
 from rollup_bench.engines.exports import write_text
 from rollup_bench.engines.stages import loaded
 from rollup_bench.servers.watch import Watch
+from rollup_bench.workloads import answers
 from rollup_bench.workloads.events import Events
-from rollup_bench.workloads.questions import Question
+from rollup_bench.workloads.questions import Question, spanless
 from rollup_bench.workloads.templates import Template
 
 T = TypeVar("T")
@@ -107,7 +108,9 @@ class _Session(Session):
     def __init__(self, client: Client, plan: Plan) -> None:
         self._client = client
         self._plan = plan
+        self._schema = lru_cache(partial(answers.schema, events=plan.schema))
 
     def ask(self, question: Question) -> pa.Table:
         text, values = statement(question, self._plan)
-        return typed(self._client.table(Query(self._plan.name, text, values)), question, self._plan)
+        found = self._client.table(Query(self._plan.name, text, values))
+        return typed(found, question, self._schema(spanless(question)))

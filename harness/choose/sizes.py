@@ -19,21 +19,23 @@ from rollup_bench.harness.stats.estimate import LEVEL
 NO_CURVE = "its times in the measured sizes fit no curve"
 """The reason why a figure is not extrapolated although it was timed well enough in all sizes."""
 APART = 4  # the largest of the sizes has at least so many times the events of the smallest
+_MOST = 4  # of more sizes, the largest are used
 _LAUNCHES, _COLUMNS = 100, 2000
 """The columns of random numbers: for the launches of each size, and for the error of each curve."""
 _EXPONENTS: list[float] = np.linspace(0.1, 1.3, 121).tolist()
 """At 0.1, a figure hardly grows with the number of events; at 1, in proportion; the time of a sort, a little faster."""
 _MISFIT = 0.1  # a figure that misses all curves by less than a tenth is extrapolated
-_WIDER = 1.25  # since 1,000 draws may make an interval 12% too narrow, and some curves, as of a sort, are no powers
+_BENT = 0.0125  # how far times may lie from all curves, however well they are known: those of a sort follow no power
+_WIDER = 1.25  # since 1,000 draws may make an interval 12% too narrow, and a true value may lie at its end
 _SURE = (1 + LEVEL) / 2
 
 
 def of_size(found: Sequence[Evidence], rows: float) -> Evidence:
     """Returns the evidence for a number of events; for the most events that were measured if `rows` is 0.
 
-    It is that of a run with about as many events. If there is none, it is extrapolated from the three largest sizes, to
-    at most ten times the largest; without three such sizes, it is that of the nearest one. RequestError if the runs are
-    of different datasets.
+    It is that of a run with about as many events. If there is none, it is extrapolated from the largest three or four
+    sizes, to at most ten times the largest; without three sizes, it is that of the nearest one. RequestError if the
+    runs are of different datasets.
     """
     datasets = sorted({one.dataset for one in found})
     if len(datasets) > 1:
@@ -41,7 +43,7 @@ def of_size(found: Sequence[Evidence], rows: float) -> Evidence:
     ascending = sorted(found, key=lambda one: one.rows)
     largest = ascending[-1]
     nearest = min(ascending, key=lambda one: abs(math.log(one.rows / rows))) if rows else largest
-    basis = list({one.rows: one for one in ascending}.values())[-SIZES:]
+    basis = list({one.rows: one for one in ascending}.values())[-_MOST:]
     alike = not rows or 1 / ALIKE <= rows / nearest.rows <= ALIKE
     if alike or len(basis) < SIZES or largest.rows < APART * basis[0].rows:
         return nearest
@@ -113,7 +115,8 @@ def predicted(sizes: Sequence[int], figures: Sequence[Measured], rows: float, co
     """Returns a figure with another number of events; None if all curves miss by over a tenth and by over the errors.
 
     A curve is a fixed part plus a multiple of a power of the number of events. The interval spans all curves that fit
-    the figures within their errors (their profile likelihood), and the expected figure is its middle. Errors of
+    the figures within their errors (their profile likelihood), which are taken to be 1.25% at least, and the expected
+    figure is its middle. Errors of
     launches are taken to be alike in all sizes, since few launches tell an error badly; figures of the same launch of
     the same size still vary together. The random number of the error of the curve is that of `column`.
     """
@@ -123,7 +126,7 @@ def predicted(sizes: Sequence[int], figures: Sequence[Measured], rows: float, co
     misfit = best.missed / (len(sizes) - 2)
     if misfit > max(_MISFIT, fitted * error) ** 2:
         return None
-    low, high = curves.ends(best.missed + fitted**2 * max(misfit, error**2))
+    low, high = curves.ends(best.missed + fitted**2 * max(misfit, error**2, _BENT**2))
     steps = [
         (_LAUNCHES * (place + 1) + launch, weight * step * error / (_pooled([one]) or 1.0))
         for place, (weight, one) in enumerate(zip(best.weights, figures, strict=True))

@@ -1,6 +1,6 @@
 """Figures of runs in several sizes, extrapolated to other sizes, against curves that are known."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -13,9 +13,10 @@ from rollup_bench.harness.choose.evidence import Evidence
 from rollup_bench.harness.choose.needs import DAYS_A_YEAR
 from rollup_bench.harness.choose.sizes import line, of_size, predicted
 from rollup_bench.harness.stats.percentiles import interval
-from tests.support.evidence import decide, loop, loops, measured, run, store
+from tests.support.evidence import decide, loop, loops, run, store
 
 SIZES = (1_250_000, 2_500_000, 5_000_000)
+FOUR = (625_000, *SIZES)
 COLUMN = 2000
 CURVES: dict[str, Callable[[float], float]] = {
     "a fixed cost": lambda n: 0.004,
@@ -27,14 +28,16 @@ CURVES: dict[str, Callable[[float], float]] = {
 }
 
 
-def figures(curve: Callable[[float], float], rng: np.random.Generator, noise: float = 0.02) -> list[Measured]:
+def figures(
+    curve: Callable[[float], float], rng: np.random.Generator, sizes: Sequence[int] = SIZES, noise: float = 0.02
+) -> list[Measured]:
     """What six launches of each size measure, with errors of this standard deviation."""
-    return [Measured.of({launch: curve(n) * float(np.exp(rng.normal(0, noise))) for launch in range(6)}) for n in SIZES]
+    return [Measured.of({launch: curve(n) * float(np.exp(rng.normal(0, noise))) for launch in range(6)}) for n in sizes]
 
 
 def expected(known: list[Measured], rows: float, column: int = COLUMN) -> NDArray[np.float64]:
-    """The draws of the figure with another number of events."""
-    found = predicted(SIZES, known, rows, column)
+    """The draws of the figure with another number of events, from the largest of the `FOUR` sizes."""
+    found = predicted(FOUR[-len(known) :], known, rows, column)
     assert found is not None
     return found.draws()
 
@@ -44,25 +47,42 @@ def of_rows(rows: int, seconds: float = 0.01, **others: object) -> Evidence:
     return run(store("druid/tuned", {"q": seconds}, bytes=100.0 * rows, **others), rows=rows, name=f"{rows}.jsonl")
 
 
+@pytest.mark.parametrize("sizes", [SIZES, FOUR], ids=len)
 @pytest.mark.parametrize("curve", CURVES.values(), ids=CURVES)
-def test_twice_as_many_events_cost_what_the_interval_says(curve: Callable[[float], float]) -> None:
+def test_twice_as_many_events_cost_what_the_interval_says(
+    curve: Callable[[float], float], sizes: Sequence[int]
+) -> None:
     rng = np.random.default_rng(7)
-    draws = [expected(figures(curve, rng), 2 * SIZES[-1]) for _ in range(100)]
+    draws = [expected(figures(curve, rng, sizes), 2 * SIZES[-1]) for _ in range(100)]
     intervals = [interval(one, 0.99) for one in draws]
     assert sum(low <= curve(2 * SIZES[-1]) <= high for low, high in intervals) >= 98
     assert np.median([high / low for low, high in intervals]) <= 1.5
 
 
+@pytest.mark.parametrize("noise", [0.005, 0.02])
+@pytest.mark.parametrize("sizes", [SIZES, FOUR], ids=len)
 @pytest.mark.parametrize("curve", CURVES.values(), ids=CURVES)
-def test_ten_times_as_many_events_cost_what_the_interval_says(curve: Callable[[float], float]) -> None:
+def test_ten_times_as_many_events_cost_what_the_interval_says(
+    curve: Callable[[float], float], sizes: Sequence[int], noise: float
+) -> None:
     rng = np.random.default_rng(8)
-    found = [interval(expected(figures(curve, rng), 10 * SIZES[-1]), 0.99) for _ in range(100)]
+    found = [interval(expected(figures(curve, rng, sizes, noise), 10 * SIZES[-1]), 0.99) for _ in range(100)]
     assert sum(low <= curve(10 * SIZES[-1]) <= high for low, high in found) >= 98
 
 
 def test_a_figure_that_fits_no_curve_is_not_extrapolated() -> None:
     jumping = figures(lambda n: 0.005 if n < 2_000_000 else 0.013 + 1e-10 * n, np.random.default_rng(9))
     assert predicted(SIZES, jumping, 2 * SIZES[-1], COLUMN) is None
+
+
+@pytest.mark.parametrize("curve", ["a scan", "groups that fill up", "a sort"])
+def test_a_fourth_size_narrows_the_interval(curve: str) -> None:
+    rng = np.random.default_rng(9)
+    three, four = (
+        np.median([np.divide(*np.quantile(expected(known, 10 * SIZES[-1]), (0.995, 0.005))) for known in drawn])
+        for drawn in ([figures(CURVES[curve], rng, sizes) for _ in range(20)] for sizes in (SIZES, FOUR))
+    )
+    assert four < 0.9 * three
 
 
 def test_intervals_widen_with_the_distance() -> None:
@@ -93,16 +113,16 @@ def test_stores_are_extrapolated_from_three_sizes() -> None:
     found = of_size(runs, 50_000_000)
     (only,) = found.stores
     assert (found.rows, found.sizes) == (50_000_000, list(SIZES))
-    assert only.processor["q"].value == pytest.approx(0.4, rel=0.05)
+    assert only.processor["q"].value == pytest.approx(0.4, rel=0.2)
     assert only.bytes == pytest.approx(5e9)
     assert only.ingest is not None
-    assert only.ingest.value == pytest.approx(1e-6, rel=0.05)
+    assert only.ingest.value == pytest.approx(1e-6, rel=0.2)
     assert not only.under_load
 
 
-def test_the_largest_three_sizes_count() -> None:
-    runs = [of_rows(size) for size in (100_000, *SIZES)]
-    assert of_size(runs, 20_000_000).sizes == list(SIZES)
+def test_the_largest_four_sizes_count() -> None:
+    runs = [of_rows(size) for size in (100_000, 600_000, *SIZES)]
+    assert of_size(runs, 20_000_000).sizes == [600_000, *SIZES]
 
 
 @pytest.mark.parametrize("rows", [0, 5_000_000, 2_600_000, 50_000_001, 1_000_000])
@@ -139,6 +159,12 @@ def test_runs_of_different_datasets_are_refused() -> None:
 
 
 def test_figures_of_one_launch_still_vary_together() -> None:
-    both = [[measured(scale * size, "same") for size in SIZES] for scale in (1e-8, 3e-8)]
-    first, second = (expected(each, 10_000_000, COLUMN + place) for place, each in enumerate(both))
-    assert np.corrcoef(np.log(first), np.log(second))[0, 1] > 0.1
+    """They share the random numbers of their launches, and each has one more for the error of its curve."""
+    known = figures(CURVES["a scan"], np.random.default_rng(10))
+    steps = [
+        dict(one.steps) for one in (predicted(SIZES, known, 10_000_000, COLUMN + place) for place in (0, 1)) if one
+    ]
+    launches = steps[0].keys() & steps[1].keys()
+    assert steps[0].keys() ^ steps[1].keys() == {COLUMN, COLUMN + 1}
+    assert len(launches) == 6 * len(SIZES)
+    assert all(steps[0][launch] == steps[1][launch] != 0 for launch in launches)
