@@ -53,6 +53,11 @@ PASSES = 4
 
 One more part warms up. If it takes `--seconds` or more, it is the measurement.
 """
+COLD = 5
+"""In the first size, the warm-up takes so many times `--seconds` and is never the measurement.
+
+A server has just been started there, and compiles its code while it answers.
+"""
 SPANS = {"span": ALL_YEARS, "empty": NO_EVENTS}
 """The two spans by the field of a cell that holds their times."""
 
@@ -124,6 +129,7 @@ class Size:
     rows: int
     load: int
     seconds: float
+    cold: bool
     out: Path
     say: Say
 
@@ -176,9 +182,9 @@ class Size:
         rng, part = np.random.default_rng([SEED, self.load, self.rows]), self.seconds / PASSES
         self._say("warming up")
         for one, span in product(right, SPANS):
-            one.ask(span, part)
+            one.ask(span, COLD * self.seconds if self.cold else part)
         for one in right:
-            one.forget_warm_up(self.seconds)
+            one.forget_warm_up(np.inf if self.cold else self.seconds)
         while lacking := [(one, span) for one, span in product(right, SPANS) if one.lacks(span, self.seconds)]:
             self._say(f"timing {len(lacking)} questions over a span")
             for place in rng.permutation(len(lacking)):
@@ -225,6 +231,7 @@ def measure(
     """Measures the cells that the file `out` lacks: all sizes in a random order, and then again with new loads."""
     _check_processor(engines)
     _check_file(engines, out)
+    cold = True
     for load in range(LOADS):
         for rows in np.random.default_rng([SEED, load]).permutation(sorted(set(sizes))).tolist():
             held = {
@@ -235,7 +242,8 @@ def measure(
             work = [Work(engine, layout, names) for engine in engines for layout in layouts]
             missing = [each._replace(names=[name for name in names if (each.arm, name) not in held]) for each in work]
             if missing := [each for each in missing if each.names]:
-                Size(rows, load, seconds, out, say).measure(missing)
+                Size(rows, load, seconds, cold, out, say).measure(missing)
+                cold = False
 
 
 def _check_processor(engines: Sequence[Engine]) -> None:
