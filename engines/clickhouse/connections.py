@@ -33,6 +33,7 @@ def settings(budget: Budget) -> dict[str, str | int]:
         "group_by_use_nulls": 1,
         "enable_extended_results_for_datetime_functions": 1,
         "use_query_condition_cache": 0,
+        "compile_expressions": 0,
         "max_query_size": 1 << 22,
     }
 
