@@ -1,9 +1,11 @@
 """Measures how the processor time of a request grows with the number of events, by question, engine and layout.
 
 `python -m experiments.growth --engines duckdb,druid,cassandra --layouts raw,day,tuned`. Games of nine sizes are loaded,
-twice each. Questions are asked over all ten years and, for the fixed cost, over ten years without events. Each cell is
-a line of the file `--out`; the same command, started again, measures the cells that the file lacks. `python -m
-experiments.growth_report FILE` prints the file again and draws it.
+and questions are asked of all sizes in a mixed order, so that a change in the machine's speed affects every size. Then
+every size is loaded and measured again. Questions are asked over all ten years and, for the fixed cost, over ten years
+without events. Each cell is a line of the file `--out`, which is written when all sizes of a load are measured; the
+same command, started again, measures the cells that the file lacks. `python -m experiments.growth_report FILE` prints
+the file again and draws it.
 """
 
 import sys
@@ -53,17 +55,12 @@ PASSES = 4
 
 One more part warms up. If it takes `--seconds` or more, it is the measurement.
 """
-COLD = 5
-"""In the first size, the warm-up takes so many times `--seconds` and is never the measurement.
-
-A server has just been started there, and compiles its code while it answers.
-"""
 SPANS = {"span": ALL_YEARS, "empty": NO_EVENTS}
 """The two spans by the field of a cell that holds their times."""
 
 
 class Work(NamedTuple):
-    """The cells that are missing at a size and a load: an engine, a layout, and names of questions."""
+    """Cells of one arm at a size and a load: an engine, a layout, and names of questions."""
 
     engine: Engine
     layout: Layout
@@ -124,31 +121,28 @@ class Timed:
 
 @dataclass(frozen=True)
 class Size:
-    """One size and load: its arms are loaded, their answers checked, and right ones timed."""
+    """One size and load: its arms are loaded, and their answers checked."""
 
     rows: int
     load: int
-    seconds: float
-    cold: bool
     out: Path
     say: Say
 
-    def measure(self, missing: Sequence[Work]) -> None:
-        """Appends the missing cells to the file, and drops the loads."""
+    def checked(self, stack: ExitStack, missing: Sequence[Work]) -> list[Timed]:
+        """Loads arms until the stack closes; returns the right cells, and appends all others to the file."""
         game = msgspec.structs.replace(datasets.read("game").sized(self.rows, SEED), questions=dict(QUESTIONS))
         prepared = event_store.prepare(game, home(), self.say)
-        with ExitStack() as stack:
-            opened = []
-            for work in missing:
-                try:
-                    plan = work.engine.plan(game, work.layout, prepared.statistics)
-                    opened.append(Opened(work, *self._open(stack, work, plan, prepared)))
-                except RequestError:
-                    raise
-                except Exception as error:  # any error of an engine fails only its arm
-                    for name in work.names:
-                        append(self.out, self._cell(work, name, Kind.FAILED, reason(error)))
-            self._time([timed for name in QUESTIONS for timed in self._checked(name, opened, prepared)])
+        opened = []
+        for work in missing:
+            try:
+                plan = work.engine.plan(game, work.layout, prepared.statistics)
+                opened.append(Opened(work, *self._open(stack, work, plan, prepared)))
+            except RequestError:
+                raise
+            except Exception as error:  # any error of an engine fails only its arm
+                for name in work.names:
+                    append(self.out, self._cell(work, name, Kind.FAILED, reason(error)))
+        return [timed for name in QUESTIONS for timed in self._right(name, opened, prepared)]
 
     def _open(self, stack: ExitStack, work: Work, plan: Plan, prepared: Events) -> tuple[Arm, Session | None]:
         """Loads a plan anew until the stack closes, unless the engine supports none of the questions."""
@@ -159,7 +153,7 @@ class Size:
         session = stack.enter_context(quietly_closed(work.engine.session(plan)))
         return arm, CircuitBreaker(session, work.engine.server)
 
-    def _checked(self, name: str, opened: Sequence[Opened], prepared: Events) -> Iterator[Timed]:
+    def _right(self, name: str, opened: Sequence[Opened], prepared: Events) -> Iterator[Timed]:
         """Compares the answers over both spans with the truth; yields cells to time, and appends the others."""
         asked = [one for one in opened if name in one.work.names]
         self._say(f"checking {name}")
@@ -176,22 +170,6 @@ class Size:
                 yield Timed(one, cell)
             else:
                 append(self.out, cell)
-
-    def _time(self, right: Sequence[Timed]) -> None:
-        """Asks all cells over both spans in passes, each in a random order, and appends the cells."""
-        rng, part = np.random.default_rng([SEED, self.load, self.rows]), self.seconds / PASSES
-        self._say("warming up")
-        for one, span in product(right, SPANS):
-            one.ask(span, COLD * self.seconds if self.cold else part)
-        for one in right:
-            one.forget_warm_up(np.inf if self.cold else self.seconds)
-        while lacking := [(one, span) for one, span in product(right, SPANS) if one.lacks(span, self.seconds)]:
-            self._say(f"timing {len(lacking)} questions over a span")
-            for place in rng.permutation(len(lacking)):
-                one, span = lacking[place]
-                one.ask(span, part)
-        for one in right:
-            append(self.out, one.done)
 
     def _cell(self, work: Work, name: str, verdict: Kind, why: str) -> Cell:
         return Cell(
@@ -228,22 +206,44 @@ def measure(
     out: Path,
     say: Say,
 ) -> None:
-    """Measures the cells that the file `out` lacks: all sizes in a random order, and then again with new loads."""
+    """Measures the cells that the file `out` lacks: those of all sizes, and then again with new loads."""
     _check_processor(engines)
     _check_file(engines, out)
-    cold = True
+    work = [Work(engine, layout, names) for engine in engines for layout in layouts]
     for load in range(LOADS):
-        for rows in np.random.default_rng([SEED, load]).permutation(sorted(set(sizes))).tolist():
-            held = {
-                (cell.arm, cell.question)
-                for cell in read(out)
-                if (cell.rows, cell.load) == (rows, load) and cell.verdict != Kind.FAILED
-            }
-            work = [Work(engine, layout, names) for engine in engines for layout in layouts]
-            missing = [each._replace(names=[name for name in names if (each.arm, name) not in held]) for each in work]
-            if missing := [each for each in missing if each.names]:
-                Size(rows, load, seconds, cold, out, say).measure(missing)
-                cold = False
+        with ExitStack() as stack:
+            right = list[Timed]()
+            for rows in sorted(set(sizes)):
+                if missing := _missing(work, rows, load, out):
+                    right += Size(rows, load, out, say).checked(stack, missing)
+            _time(right, seconds, np.random.default_rng([SEED, load]), say)
+            for one in right:
+                append(out, one.done)
+
+
+def _missing(work: Sequence[Work], rows: int, load: int, out: Path) -> list[Work]:
+    """The cells that the file lacks at a size and a load, or holds as failed."""
+    cells = [one for one in read(out) if (one.rows, one.load) == (rows, load) and one.verdict != Kind.FAILED]
+    held = {(one.arm, one.question) for one in cells}
+    missing = [each._replace(names=[name for name in each.names if (each.arm, name) not in held]) for each in work]
+    return [each for each in missing if each.names]
+
+
+def _time(right: Sequence[Timed], seconds: float, rng: np.random.Generator, say: Say) -> None:
+    """Asks all cells of all sizes over both spans in passes, each in a random order.
+
+    The warm-up asks those of the smallest size first, since a server that has just been started is still slow.
+    """
+    say("warming up")
+    for one, span in product(right, SPANS):
+        one.ask(span, seconds / PASSES)
+    for one in right:
+        one.forget_warm_up(seconds)
+    while lacking := [(one, span) for one, span in product(right, SPANS) if one.lacks(span, seconds)]:
+        say(f"timing {len(lacking)} questions over a span")
+        for place in rng.permutation(len(lacking)):
+            one, span = lacking[place]
+            one.ask(span, seconds / PASSES)
 
 
 def _check_processor(engines: Sequence[Engine]) -> None:

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pytest
 
 from experiments import growth_report
-from experiments.growth import LOADS, ROWS, Timed
+from experiments.growth import LOADS, PASSES, ROWS, Timed, _time
 from experiments.growth import growth as command
 from experiments.growth_questions import ALL_YEARS, NO_EVENTS, QUESTIONS, over
 from experiments.new_question import new_question
@@ -103,6 +103,23 @@ def test_a_warm_up_that_takes_long_is_the_measurement() -> None:
     timed.forget_warm_up(1.0)
     assert timed.asked == {"span": asked["span"]}
     assert [timed.lacks(span, 1.0) for span in ("span", "empty")] == [False, True]
+
+
+def test_each_pass_asks_all_sizes_in_a_mixed_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = list[int]()
+
+    def ask(timed: Timed, span: str, seconds: float) -> None:
+        asked.append(timed.cell.rows)
+        timed.asked[span] = timed.asked.get(span, Asked()).plus(1, Spent(seconds=seconds, client=seconds, engine=None))
+
+    monkeypatch.setattr(Timed, "ask", ask)
+    made = [cell for cell in cells(Curve(0.002, 0.05, 1.0), seed=1) if not cell.load]
+    right = [Timed(None, cell) for cell in made]  # type: ignore[arg-type]
+    _time(right, 1.0, np.random.default_rng(1), lambda _: None)
+    passes = np.array(asked).reshape(1 + PASSES, -1).tolist()
+    assert passes[0] == sorted(passes[0])
+    assert all(sorted(one) == passes[0] != one for one in passes[1:])
+    assert passes[0][::2] == [cell.rows for cell in made] == list(ROWS)
 
 
 def test_every_question_has_the_same_groups_at_all_sizes_and_none_without_events(home: Path) -> None:
