@@ -5,9 +5,10 @@ compared with its bare client library, which sends the same statement and reads 
 gives the time added to a question; an answer of thousands of rows gives the time added to a row, after the time added
 to a question is subtracted. Requests ask about different days, as in a replay, so that no adapter can reuse an answer.
 Druid's client library is pydruid; bare HTTP beside it, with the JSON decoder of the adapter, has no limit. DuckDB's is
-`fetchall`, with an Arrow table made of its rows, since DuckDB 2.0 makes one by a second statement; beside that
-statement there is no limit. The time to make an Arrow table of the row, which every adapter must return, is printed
-too: it follows the wait for the server, when the caches of the processor hold nothing of Arrow.
+`fetchall`, since DuckDB 2.0 makes an Arrow table by a second statement; beside that statement there is no limit. The
+bare clients of DuckDB and Cassandra make an Arrow table of their rows, because every adapter must return one. The time
+for such a table of one row is printed too: it follows the wait for the server, when the caches of the processor hold
+nothing of Arrow.
 """
 
 import http.client
@@ -130,11 +131,16 @@ def _duckdb(arm: Arm, session: Any, question: Aggregate) -> Bare:
     schema = answers.schema(question, arm.plan.schema)
 
     def bare() -> int:
-        columns = zip(*session._connection.execute(text, values).fetchall(), strict=True)
-        arrays = [pa.array(column, kind) for column, kind in zip(columns, schema.types, strict=True)]
-        return int(pa.Table.from_arrays(arrays, schema=schema).num_rows)
+        return _tabled(session._connection.execute(text, values).fetchall(), schema)
 
     return bare
+
+
+def _tabled(rows: Sequence[tuple[Any, ...]], schema: pa.Schema) -> int:
+    """Makes an Arrow table of the first columns of rows, as many as `schema` has; returns the number of the rows."""
+    columns = islice(zip(*rows, strict=True), len(schema))
+    arrays = [pa.array(column, kind) for column, kind in zip(columns, schema.types, strict=True)]
+    return int(pa.Table.from_arrays(arrays, schema=schema).num_rows)
 
 
 def _duckdb_arrow(arm: Arm, session: Any, question: Aggregate) -> Bare:
@@ -193,10 +199,11 @@ def _cassandra(arm: Arm, _session: Session, question: Aggregate) -> Bare:
     driver = arm.engine._driver  # type: ignore[attr-defined]  # the adapter's own driver, so that all else is equal
     reader = Reader(driver)
     statements = [(reader.prepare(text), values) for text, values in sent_statements(arm, question)]
+    schema = answers.schema(question, arm.plan.schema)
 
     def bare() -> int:
         waiting = [driver.execute_async(statement, values) for statement, values in statements]
-        return sum(len(future.result().all()) for future in waiting)
+        return _tabled([row for future in waiting for row in future.result()], schema)
 
     return bare
 

@@ -1,10 +1,10 @@
 """Measures the game in five sizes, and predicts the processor times of the largest from those of the others.
 
 `python -m experiments.sizes [--engines duckdb,clickhouse] [--layouts raw] [--questions A,B] --out FOLDER`. The model is
-that by which `rollup-bench choose` extrapolates. Each arm is measured alone in each size, in fifty short launches
-after one load, a few launches of one size after a few of another, so that a machine that changes its speed does so in
-all sizes. Each of these runs is a file of FOLDER, which is resumed. The program exits with 1 if a measured figure is
-outside of its interval, or if an interval spans more than a factor of 1.5.
+that by which `rollup-bench choose` extrapolates. Each arm is measured alone in each size, in seventy short launches
+after one load. The sizes take turns of two launches, so that a change in the machine's speed affects all of them. Each
+of these runs is a file of FOLDER, which is resumed. The program exits with 1 if a measured figure is outside of its
+interval, or if an interval spans more than a factor of 1.5.
 """
 
 import sys
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import click
+from msgspec.structs import replace as replaced
 
 from rollup_bench.errors import FailureError
 from rollup_bench.harness.choose.evidence import Evidence, evidence
@@ -34,7 +35,7 @@ from rollup_bench.workloads import dataset, events
 
 ROWS = (500_000, 1_000_000, 2_000_000, 4_000_000, 8_000_000)
 SEED = 1
-LAUNCHES, TURN = 50, 2
+LAUNCHES, TURN = 70, 2
 """The launches of a size, and how many of them are done before the next size has its turn."""
 WIDEST = 1.5
 """The factor that an interval may span."""
@@ -73,14 +74,14 @@ def measured(engine: str, layout: str, questions: Sequence[str], folder: Path, s
 
 
 def _request(engine: str, layout: str, rows: int, questions: Sequence[str], say: Say) -> Request:
-    game = dataset.read("game").sized(rows, SEED)
+    game = replaced(dataset.read("game").sized(rows, SEED), mixes={})
     templates = {name: game.question(name) for name in questions or game.questions}
     stored, profile = events.prepare(game, home(), say), _profile(LAUNCHES)
     return Request(game, stored, [engine], [game.layout(layout)], templates, "native", home(), SEED, profile)
 
 
 def _profile(launches: int) -> Profile:
-    effort = Effort(launches=launches, least=2, most=2, warm=4.0, rounds=1.0, alone=0.4)
+    effort = Effort(launches=launches, least=2, most=2, warm=1.0, rounds=1.0, alone=0.4)
     return Profile("sizes", rows=(), timed=None, checked=1, effort=effort)
 
 

@@ -16,7 +16,7 @@ from rollup_bench.harness.report.load_table import costs
 from rollup_bench.harness.report.loads import load_views
 from rollup_bench.harness.report.mixes import MixView, mixes
 from rollup_bench.harness.report.rates import figure_text
-from rollup_bench.harness.report.tables import loaded_once, noise, unsettled
+from rollup_bench.harness.report.tables import doubts, loaded_once, noise, unsettled
 from rollup_bench.harness.stats.claims import Claim
 from rollup_bench.harness.stats.effort import WALL, WIDTH
 from rollup_bench.workloads import dataset as datasets
@@ -50,7 +50,8 @@ def choices(run: Run, name: str) -> str:
             rows.append(row)
     unsure = _unsure(known)
     left = [f"- Left out, since times still changed or requests took several routes: {', '.join(unsure)}."]
-    notes = [*pairs, *left * bool(unsure)]
+    doubtful = [f"- {words}." for words in doubts(run, _ENGINES["DuckDB, Druid or Cassandra"])]
+    notes = [*pairs, *left * bool(unsure), *doubtful]
     return "\n".join([table(rows), *[""] * bool(notes), *notes])
 
 
@@ -133,7 +134,7 @@ def _remarks(run: Run, cells: int) -> Iterator[str]:
     launches = len({one.launch for one in of_type(run.lines, Rounds)})
     yield f"Bold: all other engines on the same layout are claimed to be slower. The run has {launches} launches."
     yield f"The {noise(run)}."
-    yield from (f"{words}." for words in (unsettled(run), loaded_once(run)) if words)
+    yield from (f"{words}." for words in (unsettled(run), loaded_once(run), *doubts(run)) if words)
     compared = {"wall time": (differences(run), WALL), "processor time": (processor_differences(run), WIDTH)}
     for what, (found, width) in compared.items():
         apart = sum(one.claim.told_apart for one in found)
