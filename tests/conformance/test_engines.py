@@ -21,7 +21,7 @@ NOT_APPLICABLE = {(engine, "server_gone") for engine in ("clickhouse", "duckdb")
     (engine, "cached_answers") for engine in ("clickhouse", "duckdb", "duckdb-served", "cassandra", "spark")
 }
 """The checks that are about something that an engine does not have."""
-FEWER = {"cassandra": 100, "druid": 100, "spark": 20}
+FEWER = {"cassandra": 100, "clickhouse": 100, "druid": 100, "spark": 20}
 """The most random examples of engines that take long to answer; `verify` asks more."""
 
 
