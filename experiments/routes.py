@@ -67,7 +67,12 @@ def cells(engine: Engine, name: str) -> Iterator[Cell]:
 def listed() -> dict[tuple[str, str], int]:
     """Returns the percentage of scans in the list, by engine and question."""
     groups = tomllib.loads(LIST.read_text("utf-8"))["scans"]
-    return {(group["engine"], question): share for group in groups for question, share in group["percent"].items()}
+    return {
+        (engine, question): share
+        for group in groups
+        for engine in group["engines"]
+        for question, share in group["percent"].items()
+    }
 
 
 def unlike(found: Sequence[Cell]) -> list[str]:

@@ -17,7 +17,7 @@ from tests.conftest import BUDGET
 SCAN, STORED = Route(("events",), Where.SERVER, 94), Route(("rollup",), Where.INGEST, 6)
 
 
-@pytest.mark.parametrize("name", ["duckdb", "druid", "cassandra"])
+@pytest.mark.parametrize("name", ["clickhouse", "duckdb", "duckdb-served", "druid", "cassandra", "spark"])
 def test_the_list_of_scans_is_what_the_engines_do(name: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(VARIABLE, str(home))
     with closing(engine_type(name)(None, home, BUDGET)) as engine:
@@ -35,7 +35,7 @@ def test_a_scan_reads_the_events_or_aggregates_in_the_client() -> None:
 
 
 def test_what_the_list_lacks_or_has_in_excess_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "scans.toml").write_text('[[scans]]\nengine = "a"\nreason = "r"\npercent = { old = 50, same = 94 }')
+    (tmp_path / "scans.toml").write_text('[[scans]]\nengines = ["a"]\nreason = "r"\npercent = { old = 50, same = 94 }')
     monkeypatch.setattr(routes, "LIST", tmp_path / "scans.toml")
     found = [Cell("a", "new", [SCAN, STORED]), Cell("a", "old", [STORED]), Cell("a", "same", [SCAN, STORED])]
     assert unlike(found) == [
