@@ -1,7 +1,7 @@
 """Measures the game in five sizes, and predicts the processor times of the largest from those of the others.
 
 `python -m experiments.sizes [--engines duckdb,clickhouse] [--layouts raw] [--questions A,B] --out FOLDER`. The model is
-that by which `rollup-bench choose` extrapolates. Each arm is measured alone in each size, in seventy short launches
+that by which `rollup-bench choose` extrapolates. Each arm is measured alone in each size, in sixty short launches
 after one load. The sizes take turns of two launches, so that a change in the machine's speed affects all of them. Each
 of these runs is a file of FOLDER, which is resumed. The program exits with 1 if a measured figure is outside of its
 interval, or if an interval spans more than a factor of 1.5.
@@ -35,7 +35,7 @@ from rollup_bench.workloads import dataset, events
 
 ROWS = (500_000, 1_000_000, 2_000_000, 4_000_000, 8_000_000)
 SEED = 1
-LAUNCHES, TURN = 70, 2
+LAUNCHES, TURN = 60, 2
 """The launches of a size, and how many of them are done before the next size has its turn."""
 WIDEST = 1.5
 """The factor that an interval may span."""

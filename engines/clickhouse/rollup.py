@@ -26,12 +26,15 @@ class Stored:
         self._statistics = statistics
 
     def table(self, name: str, source: str) -> Table:
-        """The table `name`, which is filled from the events in the table `source`."""
+        """The table `name`, which is filled from the events in the table `source`.
+
+        It is sorted by time before all dimensions, because every question has a span.
+        """
         flag = {self.rollup.flag: "LowCardinality(String)"} if self.rollup.flagged else {}
         types = event_types(self.time, self._statistics)
         by = {name: types[name] for name in self.rollup.layout.by}
         stored = {state_column(s): self._type(s) for s in self.rollup.states}
-        order = (*flag, *sorted(by, key=lambda one: self._statistics.cardinality.get(one, 0)), self.time)
+        order = (*flag, self.time, *sorted(by, key=lambda one: self._statistics.cardinality.get(one, 0)))
         return Table(name, {self.time: INSTANT} | flag | by | stored, order, self._select(quoted(source)), merges=True)
 
     def _select(self, source: str) -> str:

@@ -103,7 +103,8 @@ def aggregate(
         lines = [f"SELECT starts AS bucket, {', '.join(map(quoted, names))} FROM (", *lines, ")"]
     lines.append(f"ORDER BY {', '.join(order(question))}")
     if question.top is not None:
-        lines.append(f"LIMIT {parameters.bind(question.top.n)} BY bucket")
+        each = "" if question.grain is Grain.ALL else " BY bucket"
+        lines.append(f"LIMIT {parameters.bind(question.top.n)}{each}")
     return "\n".join(lines), parameters.values
 
 
