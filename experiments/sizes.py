@@ -3,12 +3,12 @@
 `python -m experiments.sizes [--engines duckdb,clickhouse] [--layouts raw] [--questions A,B] --out FOLDER`. The model is
 that by which `rollup-bench choose` extrapolates. Each arm is measured alone in each size, in sixty short launches
 after one load. The sizes take turns of two launches, so that a change in the machine's speed affects all of them. Each
-of these runs is a file of FOLDER, which is resumed. The program exits with 1 if a measured figure is outside of its
-interval, or if an interval spans more than a factor of 1.5.
+of these runs is a file of FOLDER, which is resumed. The program exits with 1 unless every measured figure lies in its
+interval, and no interval spans more than a factor of 1.5.
 """
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -17,9 +17,8 @@ from typing import NamedTuple
 import click
 from msgspec.structs import replace as replaced
 
-from rollup_bench.errors import FailureError
 from rollup_bench.harness.choose.evidence import Evidence, evidence
-from rollup_bench.harness.choose.sizes import NO_CURVE, extrapolated
+from rollup_bench.harness.choose.sizes import extrapolated
 from rollup_bench.harness.cli.options import engines_default, layouts_option, out_option, questions_option
 from rollup_bench.harness.report.grid import new_table, print_table
 from rollup_bench.harness.report.terminal import console, ended, progress
@@ -42,25 +41,22 @@ WIDEST = 1.5
 
 
 class Compared(NamedTuple):
-    """The processor seconds of a question on an arm: the interval that was expected, and the measured value.
-
-    Without an interval, the smaller sizes fit no curve, and nothing is expected.
-    """
+    """The processor seconds of a question on an arm: the interval that was expected, and the measured value."""
 
     arm: str
     question: str
-    interval: tuple[float, float] | None
+    interval: tuple[float, float]
     value: float
 
     @property
     def span(self) -> float:
-        """The factor that the interval spans; 1 without an interval."""
-        return self.interval[1] / self.interval[0] if self.interval else 1.0
+        """The factor that the interval spans."""
+        return self.interval[1] / self.interval[0]
 
     @property
-    def is_outside(self) -> bool:
-        """Whether the measured value lies outside of the interval."""
-        return self.interval is not None and not self.interval[0] <= self.value <= self.interval[1]
+    def is_within(self) -> bool:
+        """Whether the measured value lies in the interval."""
+        return self.interval[0] <= self.value <= self.interval[1]
 
 
 def measured(engine: str, layout: str, questions: Sequence[str], folder: Path, say: Say) -> list[Evidence]:
@@ -85,19 +81,17 @@ def _profile(launches: int) -> Profile:
     return Profile("sizes", rows=(), timed=None, checked=1, effort=effort)
 
 
-def compared(found: Sequence[Evidence]) -> Iterator[Compared]:
-    """Yields the figures of one arm in the last of some sizes, beside what the others let expect.
-
-    FailureError if a question was not timed well enough in all sizes.
-    """
+def compared(found: Sequence[Evidence]) -> tuple[list[Compared], list[str]]:
+    """Returns the figures of an arm in the last of some sizes, and a line for each question that has no such figure."""
     *smaller, largest = found
     (expected,), (store,) = extrapolated(smaller, largest.rows).stores, largest.stores
-    told = expected.processor.keys() | store.cannot.keys()
-    if unknown := ", ".join(q for q in largest.questions if q not in told and expected.unsure.get(q) != NO_CURVE):
-        raise FailureError(f"{store.arm}: not timed well enough in every size: {unknown}; leave out by --questions")
-    for name, measured_here in store.processor.items():
-        known = expected.processor.get(name)
-        yield Compared(store.arm, name, interval(known.draws(), LEVEL) if known else None, measured_here.value)
+    figures = [
+        Compared(store.arm, name, interval(known.draws(), LEVEL), store.processor[name].value)
+        for name, known in expected.processor.items()
+        if name in store.processor
+    ]
+    unknown = expected.unsure | store.unsure
+    return figures, [f"{store.arm}, {name}: {unknown[name]}" for name in largest.questions if name in unknown]
 
 
 @click.command()
@@ -107,23 +101,23 @@ def compared(found: Sequence[Evidence]) -> Iterator[Compared]:
 @out_option(folder=True, required=True, help="Folder of the runs.")
 def main(engines: list[str], layouts: list[str], questions: list[str], out: Path) -> None:
     """Measures what FOLDER lacks; prints each figure of the largest size beside its interval."""
-    lines: list[Compared] = []
+    figures, unknown = list[Compared](), list[str]()
     with progress() as say:
         for arm in product(engines, layouts):
-            lines += compared(measured(*arm, questions, out, say))
+            more, missing = compared(measured(*arm, questions, out, say))
+            figures += more
+            unknown += missing
     table = new_table("arm", "question", right=["expected ms", "measured ms", "span", ""])
-    for one in lines:
-        span = " to ".join(f"{1e3 * seconds:.3g}" for seconds in one.interval) if one.interval else "no curve fits"
-        wide, outside = f"{one.span:.2f}" if one.interval else "", "outside" if one.is_outside else ""
-        table.add_row(one.arm, one.question, span, f"{1e3 * one.value:.3g}", wide, outside)
+    for one in figures:
+        expected = " to ".join(f"{1e3 * seconds:.3g}" for seconds in one.interval)
+        outside = "" if one.is_within else "outside"
+        table.add_row(one.arm, one.question, expected, f"{1e3 * one.value:.3g}", f"{one.span:.2f}", outside)
     print_table(table, console())
-    told, widest = [one for one in lines if one.interval], max(one.span for one in lines)
-    within = sum(not one.is_outside for one in told)
-    click.echo(
-        f"{within} of {len(told)} figures lie in their intervals, which span at most a factor of {widest:.2f};"
-        f" {len(lines) - len(told)} others fit no curve"
-    )
-    sys.exit(within < len(told) or widest > WIDEST)
+    for line in unknown:
+        click.echo(line)
+    within, widest = sum(one.is_within for one in figures), max((one.span for one in figures), default=1.0)
+    click.echo(f"{within} of {len(figures)} figures lie in their intervals; the widest spans a factor of {widest:.2f}")
+    sys.exit(bool(unknown) or within < len(figures) or widest > WIDEST)
 
 
 if __name__ == "__main__":

@@ -32,9 +32,9 @@ def engine(spark_cassandra_server: Server, home: Path) -> Iterator[SparkCassandr
 
 @pytest.fixture(scope="module")
 def flights(home: Path) -> Events:
-    """Every eighth flight."""
+    """Some ten thousand flights."""
     whole = pa.Table.from_batches(events.prepare(FLIGHTS, home).batches())
-    return events.of(whole.take(pa.array(range(0, whole.num_rows, 8))), FLIGHTS.columns)
+    return events.of(whole.take(pa.array(range(0, whole.num_rows, 32))), FLIGHTS.columns)
 
 
 @pytest.fixture(scope="module")
