@@ -3,8 +3,8 @@
 `python -m experiments.sizes [--engines duckdb,clickhouse] [--layouts raw] [--questions A,B] --out FOLDER`. The model is
 that by which `rollup-bench choose` extrapolates. Each arm is measured alone in each size, in sixty short launches
 after one load. The sizes take turns of two launches, so that a change in the machine's speed affects all of them. Each
-of these runs is a file of FOLDER, which is resumed. The program exits with 1 unless every measured figure lies in its
-interval, and no interval spans more than a factor of 1.5.
+of these runs is a file of FOLDER, which is resumed. The program exits with 1 if the figure of a question is not known
+or is outside of its interval, or if an interval spans more than a factor of 1.5.
 """
 
 import sys
@@ -41,7 +41,7 @@ WIDEST = 1.5
 
 
 class Compared(NamedTuple):
-    """The processor seconds of a question on an arm: the interval that was expected, and the measured value."""
+    """The processor seconds of one request: the interval that the smaller sizes predict, and the measured value."""
 
     arm: str
     question: str
@@ -82,7 +82,10 @@ def _profile(launches: int) -> Profile:
 
 
 def compared(found: Sequence[Evidence]) -> tuple[list[Compared], list[str]]:
-    """Returns the figures of an arm in the last of some sizes, and a line for each question that has no such figure."""
+    """Returns the figures of an arm in the last of some sizes, and for other questions why their figure is not known.
+
+    A question that the arm does not answer has neither.
+    """
     *smaller, largest = found
     (expected,), (store,) = extrapolated(smaller, largest.rows).stores, largest.stores
     figures = [
@@ -91,7 +94,7 @@ def compared(found: Sequence[Evidence]) -> tuple[list[Compared], list[str]]:
         if name in store.processor
     ]
     unknown = expected.unsure | store.unsure
-    return figures, [f"{store.arm}, {name}: {unknown[name]}" for name in largest.questions if name in unknown]
+    return figures, [f"{store.arm}, {name}: {why}" for name, why in unknown.items()]
 
 
 @click.command()

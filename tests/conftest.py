@@ -57,9 +57,9 @@ def pytest_configure(config: pytest.Config) -> None:
     for size in ("COLUMNS", "LINES"):  # readline sets them in the environment of workers, and tables would be cut
         os.environ.pop(size, None)
     os.environ[leftovers.MARK] = leftovers.RUN
-    # Servers of tests live for minutes: the JVM's second compiler would take longer than its code saves, and so would
-    # checking classes, whose jars are pinned. With the first compiler alone, the default cache of code is too small,
-    # and methods are worth compiling at fewer calls.
+    # Servers of tests run for minutes only. The JVM's second compiler would take more time than its code saves, so only
+    # the first one compiles: a method after a quarter of the usual calls, with room for the code of all methods.
+    # Classes are not verified, because the checksums of their jars are pinned.
     os.environ.setdefault(
         "JDK_JAVA_OPTIONS",
         "-XX:TieredStopAtLevel=1 -XX:CompileThresholdScaling=0.25 -XX:ReservedCodeCacheSize=240m"

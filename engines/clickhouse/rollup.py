@@ -26,9 +26,9 @@ class Stored:
         self._statistics = statistics
 
     def table(self, name: str, source: str) -> Table:
-        """The table `name`, which is filled from the events in the table `source`.
+        """Returns the table `name`, whose rows are computed from the events in the table `source`.
 
-        It is sorted by time before all dimensions, because every question has a span.
+        They are sorted by time before the dimensions, because every question has a span.
         """
         flag = {self.rollup.flag: "LowCardinality(String)"} if self.rollup.flagged else {}
         types = event_types(self.time, self._statistics)

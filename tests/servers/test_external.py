@@ -131,7 +131,7 @@ def test_a_run_is_right_and_tells_its_scope(
 @pytest.mark.parametrize("check", [checks.nulls, checks.clients, checks.dropped], ids=lambda check: check.__name__)
 def test_what_may_differ_with_several_nodes_passes(outside: Outside, external: Command, check: checks.Check) -> None:
     if NODES[outside.engine] == 1:
-        pytest.skip("it has one node")
+        pytest.skip(f"{outside.engine} has one node here")
     with (
         opened([outside.engine], "external", external.home, lambda _: None) as (engine,),
         closing(EngineUnderTest(engine, external.home, 1)) as subject,

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-import pyarrow as pa
 import pytest
 
 from rollup_bench.engines.contract import Plan
@@ -16,10 +15,9 @@ from rollup_bench.harness.run import loading, verdicts
 from rollup_bench.servers import Server
 from rollup_bench.servers.watch import Watch
 from rollup_bench.workloads import dataset as datasets
-from rollup_bench.workloads import events
 from rollup_bench.workloads.events import Events
 from tests.conftest import BUDGET
-from tests.support.exported import of_each_kind
+from tests.support.exported import of_each_kind, sample
 
 FLIGHTS = datasets.read("flights")
 
@@ -32,9 +30,8 @@ def engine(spark_cassandra_server: Server, home: Path) -> Iterator[SparkCassandr
 
 @pytest.fixture(scope="module")
 def flights(home: Path) -> Events:
-    """Some ten thousand flights."""
-    whole = pa.Table.from_batches(events.prepare(FLIGHTS, home).batches())
-    return events.of(whole.take(pa.array(range(0, whole.num_rows, 32))), FLIGHTS.columns)
+    """About 5,000 flights."""
+    return sample("flights", home)[1]
 
 
 @pytest.fixture(scope="module")

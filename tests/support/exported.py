@@ -31,7 +31,7 @@ Values = dict[str, Any]
 Client = Callable[[Path], AbstractContextManager[Callable[[str, Values], Sequence[Sequence[Any]]]]]
 """Opens an engine's own client in a folder of exported files; it runs the text of a query file with other values."""
 Chosen = Callable[[Iterable[Template]], list[Template]]
-"""Which of the questions of a dataset are exported and asked."""
+"""Chooses, from all questions of a dataset, those that are exported and asked."""
 
 
 def sample(name: str, home: Path) -> tuple[Dataset, Events]:
